@@ -1,0 +1,131 @@
+//! How a run ended, kept exactly and said in words.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::signal::Signal;
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "how")]
+pub enum Death {
+    /// The process ended itself.
+    Exited {
+        /// Its exit code, 0 to 255.
+        code: i32,
+    },
+    /// A signal ended it.
+    Signaled {
+        /// Which one.
+        signal: Signal,
+        /// Whether the kernel wrote a core image.
+        core_dumped: bool,
+    },
+    /// The kernel ended it because memory ran out.
+    OutOfMemory,
+    /// It was not up in time.
+    StartTimedOut,
+    /// It could not be started.
+    NeverStarted(SpawnFailure),
+    /// Nobody saw it end.
+    Unknown,
+}
+
+impl Death {
+    /// Returns whether the process ended with exit code 0.
+    pub fn is_clean(&self) -> bool {
+        *self == Self::Exited { code: 0 }
+    }
+
+    /// The exit code, where there is one.
+    pub fn code(&self) -> Option<i32> {
+        match self {
+            Self::Exited { code } => Some(*code),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Death {
+    /// Fits after "the process ": `exited with code 1`, `was ended by SIGSEGV (core dumped)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited { code } => write!(f, "exited with code {code}"),
+            Self::Signaled { signal, core_dumped: false } => write!(f, "was ended by {signal}"),
+            Self::Signaled { signal, core_dumped: true } => {
+                write!(f, "was ended by {signal} (core dumped)")
+            }
+            Self::OutOfMemory => f.write_str("was killed because memory ran out"),
+            Self::StartTimedOut => f.write_str("was not up in time"),
+            Self::NeverStarted(failure) => write!(f, "could not be started: {failure}"),
+            Self::Unknown => f.write_str("ended while nobody was watching"),
+        }
+    }
+}
+
+/// Why a process could not be started.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "why", content = "detail")]
+pub enum SpawnFailure {
+    /// The program is neither a file nor in the app's PATH.
+    #[error("program `{0}` not found in PATH")]
+    ProgramNotFound(String),
+    /// The file exists and may not be executed, or is no program.
+    #[error("program `{program}` cannot be executed: {reason}")]
+    NotExecutable {
+        /// The program's path.
+        program: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// The working directory cannot be entered.
+    #[error("directory `{path}` cannot be entered: {reason}")]
+    Directory {
+        /// The directory.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// A log file cannot be opened.
+    #[error("log file `{path}` cannot be opened: {reason}")]
+    Log {
+        /// The file.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// The user or group does not exist, or zelador may not become it.
+    #[error("cannot run as `{user}`: {reason}")]
+    User {
+        /// The user or group as it was written.
+        user: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl SpawnFailure {
+    /// Returns the next thing to try, shown under the error as `help:`.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::ProgramNotFound(_) => {
+                "install it, give an absolute path in `interpreter` or `script`, or set `env.PATH`"
+            }
+            Self::NotExecutable { .. } => {
+                "make the file executable (chmod +x), or name the program that runs it in `interpreter`"
+            }
+            Self::Directory { .. } => "check that `cwd` exists and that zelador may enter it",
+            Self::Log { .. } => {
+                "check that the folder can be written, or set `out_file` and `error_file`"
+            }
+            Self::User { .. } => {
+                "only root may start an app as another user; check `uid` and `gid`"
+            }
+            Self::Other(_) => "see the log of zelador itself: `zelador logs --self`",
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What is known about an incident: gathered before anything is killed, bounded in size.
+
+use serde::{Deserialize, Serialize};
+
+use crate::death::Death;
+use crate::probe::Usage;
+use crate::unit::Moment;
+
+/// Everything that was found about one sick instance.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// When it was gathered.
+    pub gathered_at: Moment,
+    /// How long gathering took, in milliseconds.
+    pub took_millis: u64,
+    /// The last lines of standard output, oldest first, secrets masked.
+    pub out_tail: Vec<String>,
+    /// The last lines of standard error, oldest first, secrets masked.
+    pub err_tail: Vec<String>,
+    /// What the process tree used at that moment.
+    pub usage: Option<Usage>,
+    /// Open descriptors and the limit on them.
+    pub descriptors: Option<Descriptors>,
+    /// Threads of the main process, the busiest first.
+    pub threads: Vec<Thread>,
+    /// Deaths before this, the latest first.
+    pub deaths: Vec<PastDeath>,
+    /// What could not be gathered, and why.
+    pub missing: Vec<String>,
+}
+
+/// Open descriptors of a process.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Descriptors {
+    /// How many are open.
+    pub open: u32,
+    /// The soft limit (`RLIMIT_NOFILE`).
+    pub limit: u64,
+    /// How many of them are sockets.
+    pub sockets: u32,
+    /// How many of them are pipes.
+    pub pipes: u32,
+    /// How many of them are files and devices.
+    pub files: u32,
+}
+
+/// One thread of a process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thread {
+    /// Its id.
+    pub tid: i32,
+    /// Its name.
+    pub name: String,
+    /// The state letter of `/proc`: `R` running, `S` sleeping, `D` waiting for a device, `T`
+    /// stopped, `Z` dead.
+    pub state: char,
+    /// The kernel function it waits in, where the kernel tells.
+    pub waits_in: Option<String>,
+    /// Processor time it has used, in milliseconds.
+    pub cpu_millis: u64,
+}
+
+/// One death in an instance's history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PastDeath {
+    /// When.
+    pub at: Moment,
+    /// How.
+    pub death: Death,
+    /// How long that run had lived, in milliseconds.
+    pub uptime_millis: u64,
+}

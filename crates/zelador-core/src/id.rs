@@ -1,0 +1,120 @@
+//! Names of things: an id of one kind can never stand for another kind.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident($inner:ty)) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+        )]
+        #[serde(transparent)]
+        pub struct $name($inner);
+
+        impl $name {
+            /// Returns the id with this number.
+            pub const fn new(number: $inner) -> Self {
+                Self(number)
+            }
+
+            /// The number.
+            pub const fn number(self) -> $inner {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}", self.0)
+            }
+        }
+    };
+}
+
+id! {
+    /// One replica of an app; the number is PM2's `pm_id`.
+    InstanceId(u32)
+}
+id! {
+    /// One execution of an instance, from spawn to exit. Never reused, so a late event is
+    /// recognised.
+    RunId(u64)
+}
+id! {
+    /// One incident; numbers begin at 1 and are never reused.
+    IncidentId(u64)
+}
+id! {
+    /// One command that waits for its answer.
+    Ticket(u64)
+}
+id! {
+    /// One execution of a check. Never reused, so a late result is recognised.
+    ProbeId(u64)
+}
+
+/// The name of an app: what the user calls it, unique in a home.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AppName(String);
+
+impl AppName {
+    /// Returns `None` for an empty name, one of more than 128 bytes, and one with a control
+    /// character (names are printed to terminals and logs).
+    pub fn new(name: impl Into<String>) -> Option<Self> {
+        let name = name.into();
+        let fits = !name.trim().is_empty() && name.len() <= 128;
+        (fits && !name.chars().any(char::is_control)).then_some(Self(name))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name as part of a file name: everything outside `A-Z a-z 0-9 . -` becomes `-`
+    /// (PM2's rule), and a leading dot too.
+    pub fn file_stem(&self) -> String {
+        let safe = |c: char| if c.is_ascii_alphanumeric() || ".-".contains(c) { c } else { '-' };
+        let stem: String = self.0.chars().map(safe).collect();
+        if stem.starts_with('.') { format!("-{}", &stem[1..]) } else { stem }
+    }
+}
+
+impl TryFrom<String> for AppName {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        Self::new(name.clone()).ok_or_else(|| format!("{name:?} cannot be the name of an app"))
+    }
+}
+
+impl From<AppName> for String {
+    fn from(name: AppName) -> Self {
+        name.0
+    }
+}
+
+impl fmt::Display for AppName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What is looked at regularly.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", content = "of")]
+pub enum CheckId {
+    /// The host's memory.
+    Memory,
+    /// The host's processors.
+    Cpu,
+    /// The file systems that zelador or an app writes to.
+    Disk,
+    /// A database, by its name in the configuration.
+    Database(String),
+    /// An instance's own check.
+    Instance(InstanceId),
+}

@@ -1,0 +1,95 @@
+//! What a look at something found: facts only; what they mean is decided in [`crate::check`].
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::unit::{ByteSize, Percent};
+
+/// What one execution of a check found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProbeOutcome {
+    /// What was found.
+    pub finding: Finding,
+    /// How long the look took.
+    pub took: Duration,
+}
+
+/// The facts of one look.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "found")]
+pub enum Finding {
+    /// The host's memory: `MemTotal` − `MemAvailable`, of `MemTotal`.
+    Memory {
+        /// In use.
+        used: ByteSize,
+        /// In all.
+        total: ByteSize,
+    },
+    /// The host's processors, over the time since the last look (at least 200 ms).
+    Cpu {
+        /// Busy share of all processors.
+        busy: Percent,
+        /// How many processors.
+        cores: u32,
+    },
+    /// File systems, each once.
+    Disks {
+        /// One entry a file system.
+        volumes: Vec<Volume>,
+    },
+    /// It answered as it should.
+    Answered {
+        /// What it said, short: `HTTP 200`, `connected`, `SELECT 1`.
+        detail: String,
+    },
+    /// It answered, and the answer is wrong.
+    WrongAnswer {
+        /// What was wrong, short: `HTTP 500`.
+        detail: String,
+    },
+    /// It did not answer in time.
+    TimedOut {
+        /// What was waited for: `no answer within 3 s after the connection was accepted`.
+        detail: String,
+    },
+    /// It could not be reached, or refused.
+    Refused {
+        /// What the system or the server said, without secrets.
+        detail: String,
+    },
+    /// The look itself was not possible: no `/proc`, no right to read.
+    Unavailable {
+        /// Why.
+        detail: String,
+    },
+}
+
+/// One file system.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Volume {
+    /// Where it is mounted.
+    pub mount: String,
+    /// Bytes in use, as `df` counts: total − free.
+    pub used: ByteSize,
+    /// Bytes that an ordinary user may still write.
+    pub available: ByteSize,
+}
+
+impl Volume {
+    /// Used share, as `df` shows it: used of (used + available).
+    pub fn share(&self) -> Percent {
+        Percent::of(self.used.bytes(), self.used.bytes() + self.available.bytes())
+    }
+}
+
+/// What one run uses, its whole process tree together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Resident memory.
+    pub memory: ByteSize,
+    /// Processor share since the last sample; 100 is one whole core.
+    pub cpu: f64,
+    /// How many processes.
+    pub processes: u32,
+}

@@ -1,0 +1,344 @@
+//! What the user declared, checked: the settings of apps and of zelador itself.
+//!
+//! Values of these types come from [`crate::config`] and cannot be wrong in themselves.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::AppName;
+use crate::signal::Signal;
+use crate::unit::{ByteSize, Percent, SECOND};
+
+/// Environment variables, by name.
+pub type Environment = BTreeMap<String, String>;
+
+/// One app as declared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AppSpec {
+    /// Unique in a home.
+    pub name: AppName,
+    /// PM2's grouping word; `default` when not given.
+    pub namespace: String,
+    /// What is executed.
+    pub launch: LaunchSpec,
+    /// How many replicas; at least 1.
+    pub instances: u32,
+    /// False: listed as stopped until somebody starts it.
+    pub autostart: bool,
+    /// What follows a death.
+    pub restart: RestartPolicy,
+    /// How a stop is done.
+    pub stop: StopPolicy,
+    /// Above this resident memory of the whole process tree an instance is restarted.
+    pub max_memory: Option<ByteSize>,
+    /// When to restart by the clock: a cron pattern, in local time.
+    pub cron: Option<CronPattern>,
+    /// Where the output goes.
+    pub logs: LogSpec,
+    /// The app's own health check.
+    pub health: Option<HealthSpec>,
+    /// Names of databases (of `zelador.databases`) and apps that this app needs.
+    pub depends_on: Vec<String>,
+    /// What to do with a sick app while one of those is down.
+    pub on_dependency_down: OnDependencyDown,
+    /// The file that declared it.
+    pub source: Option<PathBuf>,
+}
+
+/// What is executed, where, and with which environment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LaunchSpec {
+    /// Absolute path of the script or program; a bare word is looked up in PATH.
+    pub script: String,
+    /// The program that runs the script; `None`: the script is executed itself.
+    pub interpreter: Option<String>,
+    /// Arguments of the interpreter, before the script.
+    pub interpreter_args: Vec<String>,
+    /// Arguments of the script.
+    pub args: Vec<String>,
+    /// Working directory, absolute.
+    pub cwd: PathBuf,
+    /// Variables that were declared; they win over the inherited ones.
+    pub env: Environment,
+    /// Variables of whoever gave the command.
+    pub inherited_env: Arc<Environment>,
+    /// Name of the variable that carries the replica's index (PM2: `NODE_APP_INSTANCE`).
+    pub instance_var: String,
+    /// User to run as, by name or number; `None`: zelador's own.
+    pub uid: Option<String>,
+    /// Group to run as, by name or number; `None`: that of the user.
+    pub gid: Option<String>,
+}
+
+/// What follows a death.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RestartPolicy {
+    /// False: a death is the end until somebody starts it.
+    pub autorestart: bool,
+    /// That many runs in a row, each shorter than `min_uptime`, open the breaker.
+    pub max_restarts: u32,
+    /// A run that lives this long was a good start.
+    pub min_uptime: Duration,
+    /// How long to wait before the next start.
+    pub delay: RestartDelay,
+    /// Exit codes that mean "finished": no restart.
+    pub stop_exit_codes: Vec<i32>,
+    /// How long the breaker stays open before one trial start, doubled after each failed trial
+    /// up to [`MAX_OPEN`]. `None`: it stays open until somebody starts the app.
+    pub half_open_after: Option<Duration>,
+}
+
+/// The longest time a breaker stays open before its next trial: half an hour, so that a service
+/// is never away longer than that after its cause is gone. Ours; PM2 gives up for good.
+pub const MAX_OPEN: Duration = Duration::from_mins(30);
+
+/// How long an instance that died waits for its next start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RestartDelay {
+    /// Not at all (PM2's default).
+    None,
+    /// Always this long: `restart_delay`.
+    Fixed(Duration),
+    /// This long, then half as long again each time, up to 15 s: `exp_backoff_restart_delay`.
+    Exponential(Duration),
+}
+
+/// How a stop is done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopPolicy {
+    /// The signal that asks for an end.
+    pub signal: Signal,
+    /// How long the process tree has before `SIGKILL`.
+    pub grace: Duration,
+    /// Whether the signal goes to the whole tree, or to the main process only. What is left at
+    /// the end of the grace is killed in both cases.
+    pub tree: bool,
+}
+
+/// A cron pattern that croner accepts: five fields, or six with seconds first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CronPattern(String);
+
+impl CronPattern {
+    /// Returns the pattern, or what is wrong with it.
+    pub fn new(text: impl Into<String>) -> Result<Self, String> {
+        let text = text.into();
+        crate::cron::parse(&text)?;
+        Ok(Self(text))
+    }
+
+    /// The pattern as written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for CronPattern {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::new(text)
+    }
+}
+
+impl From<CronPattern> for String {
+    fn from(pattern: CronPattern) -> Self {
+        pattern.0
+    }
+}
+
+/// Where the output of an app goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogSpec {
+    /// Standard output.
+    pub out: LogTarget,
+    /// Standard error.
+    pub err: LogTarget,
+    /// A file that gets both as well.
+    pub combined: Option<PathBuf>,
+    /// day.js format of the date before each line; `None`: no date.
+    pub date_format: Option<String>,
+    /// True: all instances share the files; false: the instance's number is put before the
+    /// extension.
+    pub merge: bool,
+}
+
+/// Where one stream goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogTarget {
+    /// `$ZELADOR_HOME/logs/NAME-out.log` or `NAME-error.log`.
+    Default,
+    /// This file, absolute.
+    File(PathBuf),
+    /// Nowhere.
+    Off,
+}
+
+/// When a log file is rotated and how many old ones are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rotation {
+    /// A file that has grown to this size is renamed and a new one begun.
+    pub max_size: ByteSize,
+    /// How many renamed files are kept per log.
+    pub keep: u32,
+}
+
+impl Default for Rotation {
+    /// 10 MiB × 10 (`max_size` of pm2-logrotate; it keeps 30).
+    fn default() -> Self {
+        Self { max_size: ByteSize::mebibytes(10), keep: 10 }
+    }
+}
+
+/// An app's own health check.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HealthSpec {
+    /// What is asked.
+    pub probe: ProbeTarget,
+    /// How often and how patiently.
+    pub cadence: Cadence,
+    /// An answer slower than this is degraded.
+    pub slow: Duration,
+    /// Nothing is asked before a run is this old.
+    pub start_period: Duration,
+    /// How long a restart by the healer has to make the check healthy again.
+    pub verify_within: Duration,
+}
+
+/// What a check asks of an app.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProbeTarget {
+    /// A GET request; healthy when the status lies within `status`.
+    Http {
+        /// `http://host:port/path`.
+        url: String,
+        /// Lowest and highest status that is healthy. Kubernetes: 200 to 399.
+        status: (u16, u16),
+        /// Text that the body must contain.
+        contains: Option<String>,
+    },
+    /// A connection that must be accepted: `host:port`.
+    Tcp {
+        /// Where to connect.
+        address: String,
+    },
+}
+
+/// How often something is looked at, and how many equal results change its verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cadence {
+    /// From the beginning of one look to the next.
+    pub interval: Duration,
+    /// A look that takes longer has failed.
+    pub timeout: Duration,
+    /// That many worse results in a row make the verdict worse.
+    pub failure_threshold: u32,
+    /// That many better results in a row make the verdict better.
+    pub success_threshold: u32,
+}
+
+impl Default for Cadence {
+    /// Every 30 s (the mission), patience 3 s (Kubernetes' 1 s restarts under load), 3 bad
+    /// results (Kubernetes), 2 good ones (the mission's breaker).
+    fn default() -> Self {
+        Self {
+            interval: 30 * SECOND,
+            timeout: 3 * SECOND,
+            failure_threshold: 3,
+            success_threshold: 2,
+        }
+    }
+}
+
+/// What to do with a sick app while something that it depends on is down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnDependencyDown {
+    /// Leave it alone until the dependency is back, then look again.
+    #[default]
+    Wait,
+    /// Restart it as if nothing else were wrong.
+    Restart,
+}
+
+/// The settings of zelador itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Where the health endpoints listen; `None`: on the control socket only.
+    pub http: Option<std::net::SocketAddr>,
+    /// Host memory in use; `None`: not looked at.
+    pub memory: Option<Thresholds>,
+    /// Host processors in use; `None`: not looked at.
+    pub cpu: Option<Thresholds>,
+    /// Use of the fullest file system that zelador or an app writes to; `None`: not looked at.
+    pub disk: Option<Thresholds>,
+    /// How often the host is looked at, and the default for databases and apps.
+    pub cadence: Cadence,
+    /// Databases, by name.
+    pub databases: BTreeMap<String, DatabaseSpec>,
+    /// Rotation of every log.
+    pub rotation: Rotation,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let thresholds = |degraded, unhealthy| {
+            Some(Thresholds {
+                degraded: Percent::new(degraded)?,
+                unhealthy: Percent::new(unhealthy)?,
+            })
+        };
+        Self {
+            http: Some(std::net::SocketAddr::from(([127, 0, 0, 1], DEFAULT_PORT))),
+            memory: thresholds(75.0, 90.0),
+            cpu: thresholds(60.0, 80.0),
+            disk: thresholds(80.0, 90.0),
+            cadence: Cadence::default(),
+            databases: BTreeMap::new(),
+            rotation: Rotation::default(),
+        }
+    }
+}
+
+/// The port of PM2's web API, so that what scrapes it finds something.
+pub const DEFAULT_PORT: u16 = 9615;
+
+/// From which shares on something is degraded, and unhealthy.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Thresholds {
+    /// At or above this: degraded.
+    pub degraded: Percent,
+    /// At or above this: unhealthy.
+    pub unhealthy: Percent,
+}
+
+/// A database that is looked at.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatabaseSpec {
+    /// `mysql://user:password@host:port/name` (also `mariadb://`, `?socket=/path`), or
+    /// `sqlite:///absolute/path`.
+    pub url: String,
+    /// Connect and `SELECT 1` slower than this is degraded. The mission: 100 ms.
+    pub slow: Duration,
+    /// How often and how patiently.
+    pub cadence: Cadence,
+}
+
+impl std::fmt::Debug for DatabaseSpec {
+    /// The URL is shown without its password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DatabaseSpec")
+            .field("url", &crate::redact::url(&self.url))
+            .field("slow", &self.slow)
+            .field("cadence", &self.cadence)
+            .finish()
+    }
+}

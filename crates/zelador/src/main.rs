@@ -1,0 +1,2 @@
+//! zelador
+fn main() {}
