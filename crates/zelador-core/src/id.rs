@@ -79,7 +79,10 @@ impl AppName {
     pub fn file_stem(&self) -> String {
         let safe = |c: char| if c.is_ascii_alphanumeric() || ".-".contains(c) { c } else { '-' };
         let stem: String = self.0.chars().map(safe).collect();
-        if stem.starts_with('.') { format!("-{}", &stem[1..]) } else { stem }
+        match stem.strip_prefix('.') {
+            Some(rest) => format!("-{rest}"),
+            None => stem,
+        }
     }
 }
 

@@ -3,12 +3,23 @@
 //! Told the time and what happened, it answers with what to do. It has no clock, does no I/O and
 //! draws no randomness that it was not handed, so any story can be replayed bit for bit.
 
+pub mod check;
+pub mod config;
 pub mod cron;
 pub mod death;
+pub mod diagnosis;
+pub mod effect;
 pub mod evidence;
+pub mod healing;
 pub mod id;
+pub mod incident;
+pub mod input;
+pub mod instance;
+pub mod launch;
 pub mod probe;
+pub mod record;
 pub mod redact;
 pub mod signal;
 pub mod spec;
+pub mod supervisor;
 pub mod unit;

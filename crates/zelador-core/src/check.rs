@@ -1,0 +1,355 @@
+//! What a look means: facts and thresholds go in, a status with its reason comes out, and a
+//! verdict that changes only after enough equal results.
+//!
+//! Always holds: one odd result never changes a verdict whose threshold is above 1; every status
+//! carries a sentence that says what it rests on.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{CheckId, ProbeId};
+use crate::probe::{Finding, ProbeOutcome};
+use crate::spec::{Cadence, ProbeTarget, Settings, Thresholds};
+use crate::unit::{Moment, Percent, SECOND, spoken};
+use std::time::Duration;
+
+/// How something is. Ordered: the worst is the greatest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// As it should be.
+    Healthy,
+    /// It works, worse than it should.
+    Degraded,
+    /// It does not work.
+    Unhealthy,
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Healthy => "healthy",
+            Self::Degraded => "degraded",
+            Self::Unhealthy => "unhealthy",
+        })
+    }
+}
+
+/// What is looked at, and what is too much.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckPlan {
+    /// Which check this is.
+    pub id: CheckId,
+    /// What is asked.
+    pub target: CheckTarget,
+    /// How often and how patiently.
+    pub cadence: Cadence,
+    /// An answer slower than this is degraded.
+    pub slow: Option<Duration>,
+    /// From which shares on a host check is degraded and unhealthy.
+    pub thresholds: Option<Thresholds>,
+}
+
+/// What a check asks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CheckTarget {
+    /// The host's memory.
+    Memory,
+    /// The host's processors.
+    Cpu,
+    /// The file systems that zelador or an app writes to; the daemon knows which.
+    Disk,
+    /// A database, by its URL.
+    Database {
+        /// The URL, with its password.
+        url: String,
+    },
+    /// An app.
+    App(ProbeTarget),
+}
+
+/// The host's and the databases' checks that the settings ask for.
+pub fn plans(settings: &Settings) -> Vec<CheckPlan> {
+    let host = |id, target, thresholds: Option<Thresholds>| {
+        thresholds.map(|thresholds| CheckPlan {
+            id,
+            target,
+            cadence: settings.cadence,
+            slow: None,
+            thresholds: Some(thresholds),
+        })
+    };
+    let databases = settings.databases.iter().map(|(name, spec)| CheckPlan {
+        id: CheckId::Database(name.clone()),
+        target: CheckTarget::Database { url: spec.url.clone() },
+        cadence: spec.cadence,
+        slow: Some(spec.slow),
+        thresholds: None,
+    });
+    [
+        host(CheckId::Memory, CheckTarget::Memory, settings.memory),
+        host(CheckId::Cpu, CheckTarget::Cpu, settings.cpu),
+        host(CheckId::Disk, CheckTarget::Disk, settings.disk),
+    ]
+    .into_iter()
+    .flatten()
+    .chain(databases)
+    .collect()
+}
+
+/// The last result of a check.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckResult {
+    /// What this one look amounts to.
+    pub status: Status,
+    /// Why, in one sentence.
+    pub message: String,
+    /// How long the look took.
+    pub took: Duration,
+    /// When it was finished.
+    pub at: Moment,
+}
+
+/// A check with its verdict so far.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Check {
+    /// What is looked at.
+    pub plan: CheckPlan,
+    /// The status after debouncing; `None` before the first result.
+    pub verdict: Option<Status>,
+    /// The last look.
+    pub last: Option<CheckResult>,
+    /// What the last look found.
+    pub finding: Option<Finding>,
+    /// Results in a row that were not unhealthy.
+    pub good_in_row: u32,
+    /// When to look next.
+    pub next_at: Moment,
+    /// The look under way and when it is given up.
+    pub under_way: Option<(ProbeId, Moment)>,
+    /// Results in a row that differ from the verdict to the same side.
+    streak: Vec<Status>,
+    /// Looks since somebody began to wait for this check; `None`: nobody waits.
+    pub hurried: Option<u32>,
+}
+
+/// How much longer than its timeout a look may stay unanswered before it counts as lost.
+pub const LOST_AFTER: Duration = Duration::from_secs(5);
+
+/// Somebody waits for a dependency: looks come 1 s, 2 s, 4 s … 32 s apart (the mission's general
+/// retry: 1 s, doubled, at most 32 s).
+const HURRY_CAP: u32 = 5;
+
+impl Check {
+    /// Returns a check that is due at `first_at`.
+    pub fn new(plan: CheckPlan, first_at: Moment) -> Self {
+        Self {
+            plan,
+            verdict: None,
+            last: None,
+            finding: None,
+            good_in_row: 0,
+            next_at: first_at,
+            under_way: None,
+            streak: Vec::new(),
+            hurried: None,
+        }
+    }
+
+    /// When this check wants to be called: to look, or to give a look up.
+    pub fn deadline(&self) -> Moment {
+        self.under_way.map_or(self.next_at, |(_, give_up_at)| give_up_at)
+    }
+
+    /// Begins a look.
+    pub fn begin(&mut self, probe: ProbeId, now: Moment) {
+        self.under_way = Some((probe, now + self.plan.cadence.timeout + LOST_AFTER));
+        let interval = match self.hurried {
+            Some(looks) => {
+                self.hurried = Some(looks.saturating_add(1));
+                self.plan.cadence.interval.min(SECOND * (1 << looks.min(HURRY_CAP)))
+            }
+            None => self.plan.cadence.interval,
+        };
+        self.next_at = now + interval;
+    }
+
+    /// Asks for a look as soon as possible, and for shorter intervals until [`Self::relax`].
+    pub fn hurry(&mut self, now: Moment) {
+        if self.hurried.is_none() {
+            self.hurried = Some(0);
+            self.next_at = now;
+        }
+    }
+
+    /// Nobody waits for this check any more.
+    pub fn relax(&mut self) {
+        self.hurried = None;
+    }
+
+    /// Forgets what was seen, as for a new run.
+    pub fn reset(&mut self, first_at: Moment) {
+        *self = Self { hurried: self.hurried, ..Self::new(self.plan.clone(), first_at) };
+    }
+
+    /// Takes in a result; returns the verdict before and after when it changed.
+    pub fn take(&mut self, result: CheckResult) -> Option<(Option<Status>, Status)> {
+        self.under_way = None;
+        let status = result.status;
+        self.last = Some(result);
+        self.good_in_row =
+            if status == Status::Unhealthy { 0 } else { self.good_in_row.saturating_add(1) };
+        let Some(verdict) = self.verdict else {
+            self.verdict = Some(status);
+            return Some((None, status));
+        };
+        if status == verdict {
+            self.streak.clear();
+            return None;
+        }
+        let worse = status > verdict;
+        if self.streak.first().is_some_and(|first| (*first > verdict) != worse) {
+            self.streak.clear();
+        }
+        self.streak.push(status);
+        let needed = if worse {
+            self.plan.cadence.failure_threshold
+        } else {
+            self.plan.cadence.success_threshold
+        };
+        if self.streak.len() < needed as usize {
+            return None;
+        }
+        // The result nearest to the old verdict: what all of the streak agree on at least.
+        let agreed = if worse { self.streak.iter().min() } else { self.streak.iter().max() };
+        let changed = agreed.copied().unwrap_or(status);
+        self.streak.clear();
+        self.verdict = Some(changed);
+        Some((Some(verdict), changed))
+    }
+}
+
+/// Says what a look amounts to.
+pub fn judge(plan: &CheckPlan, outcome: &ProbeOutcome, at: Moment) -> CheckResult {
+    let (status, message) = status_of(plan, outcome);
+    CheckResult { status, message, took: outcome.took, at }
+}
+
+fn status_of(plan: &CheckPlan, outcome: &ProbeOutcome) -> (Status, String) {
+    match &outcome.finding {
+        Finding::Memory { used, total } => {
+            let share = Percent::of(used.bytes(), total.bytes());
+            against(plan, share, format!("{share} of {total} memory in use"))
+        }
+        Finding::Cpu { busy, cores } => {
+            let noun = if *cores == 1 { "core" } else { "cores" };
+            against(plan, *busy, format!("{busy} of {cores} {noun} busy"))
+        }
+        Finding::Disks { volumes } => {
+            let fullest =
+                volumes.iter().max_by(|a, b| a.share().value().total_cmp(&b.share().value()));
+            match fullest {
+                Some(volume) => against(
+                    plan,
+                    volume.share(),
+                    format!(
+                        "{} of {} in use, {} free",
+                        volume.share(),
+                        volume.mount,
+                        volume.available
+                    ),
+                ),
+                None => (Status::Healthy, "no file system to look at".to_owned()),
+            }
+        }
+        Finding::Answered { detail } => match plan.slow {
+            Some(slow) if outcome.took > slow => (
+                Status::Degraded,
+                format!("{detail}, but after {}; {} is slow", spoken(outcome.took), spoken(slow)),
+            ),
+            _ => (Status::Healthy, detail.clone()),
+        },
+        Finding::WrongAnswer { detail }
+        | Finding::TimedOut { detail }
+        | Finding::Refused { detail } => (Status::Unhealthy, detail.clone()),
+        // Not being able to look says nothing about the thing; it is worth a person's attention.
+        Finding::Unavailable { detail } => (Status::Degraded, format!("cannot look: {detail}")),
+    }
+}
+
+fn against(plan: &CheckPlan, share: Percent, message: String) -> (Status, String) {
+    let Some(limits) = plan.thresholds else { return (Status::Healthy, message) };
+    if share >= limits.unhealthy {
+        (Status::Unhealthy, format!("{message}; unhealthy from {} on", limits.unhealthy))
+    } else if share >= limits.degraded {
+        (Status::Degraded, format!("{message}; degraded from {} on", limits.degraded))
+    } else {
+        (Status::Healthy, message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::unit::ByteSize;
+    use Status::{Degraded, Healthy, Unhealthy};
+
+    fn check() -> Check {
+        let plan = plans(&Settings::default()).remove(0);
+        Check::new(plan, Moment::default())
+    }
+
+    fn feed(check: &mut Check, statuses: &[Status]) -> Vec<Status> {
+        let result = |status| CheckResult {
+            status,
+            message: String::new(),
+            took: Duration::ZERO,
+            at: Moment::default(),
+        };
+        statuses
+            .iter()
+            .map(|status| {
+                check.take(result(*status));
+                check.verdict.unwrap()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_first_result_is_the_verdict_and_one_odd_one_changes_nothing() {
+        let seen =
+            feed(&mut check(), &[Healthy, Unhealthy, Healthy, Unhealthy, Unhealthy, Healthy]);
+        assert_eq!(seen, [Healthy; 6]);
+    }
+
+    #[test]
+    fn three_worse_results_make_it_worse_and_two_better_ones_better() {
+        let seen = feed(&mut check(), &[Healthy, Unhealthy, Degraded, Unhealthy]);
+        assert_eq!(seen, [Healthy, Healthy, Healthy, Degraded], "all agree on degraded");
+        let seen = feed(&mut check(), &[Unhealthy, Healthy, Healthy]);
+        assert_eq!(seen, [Unhealthy, Unhealthy, Healthy]);
+    }
+
+    #[test]
+    fn memory_is_judged_by_its_thresholds() {
+        let plan = plans(&Settings::default()).remove(0);
+        let status = |used| {
+            let finding = Finding::Memory { used: ByteSize::new(used), total: ByteSize::new(100) };
+            judge(&plan, &ProbeOutcome { finding, took: Duration::ZERO }, Moment::default()).status
+        };
+        assert_eq!([status(74), status(75), status(90)], [Healthy, Degraded, Unhealthy]);
+    }
+
+    #[test]
+    fn a_hurried_check_is_looked_at_more_and_more_rarely() {
+        let mut check = check();
+        let mut now = Moment::from_micros(0);
+        check.hurry(now);
+        let mut gaps = Vec::new();
+        for probe in 0..7 {
+            check.begin(ProbeId::new(probe), now);
+            gaps.push(check.next_at.since(now).as_secs());
+            now = check.next_at;
+        }
+        assert_eq!(gaps, [1, 2, 4, 8, 16, 30, 30], "32 s would be longer than its interval");
+    }
+}

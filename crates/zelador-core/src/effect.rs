@@ -1,0 +1,147 @@
+//! What the supervisor wants done.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::check::CheckTarget;
+use crate::id::{IncidentId, InstanceId, ProbeId, RunId, Ticket};
+use crate::launch::Launch;
+use crate::record::Record;
+use crate::signal::Signal;
+use crate::spec::Settings;
+use crate::unit::Moment;
+
+/// One thing that must be done. Those of one step are done in order; records come first.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Keep this, so that the next engine knows it.
+    Record(Record),
+    /// Start a process; answered by `Spawned` or `SpawnFailed`.
+    Spawn {
+        /// For this run.
+        run: RunId,
+        /// What to execute.
+        launch: Box<Launch>,
+    },
+    /// Ask a run to end.
+    Terminate {
+        /// Which run.
+        run: RunId,
+        /// With which signal.
+        signal: Signal,
+        /// Whether the whole tree gets it.
+        tree: bool,
+    },
+    /// The main process is gone: wait until nothing of its tree is left, kill the rest at
+    /// `kill_at`; answered by `Swept`.
+    Sweep {
+        /// Which run.
+        run: RunId,
+        /// When to kill what is left.
+        kill_at: Moment,
+    },
+    /// Kill the whole tree; answered by `Exited` and `Swept`.
+    Kill {
+        /// Which run.
+        run: RunId,
+    },
+    /// Look at something; answered by `Looked`.
+    Look {
+        /// Which look.
+        probe: ProbeId,
+        /// At what.
+        target: CheckTarget,
+        /// How long it may take.
+        timeout: Duration,
+    },
+    /// Gather evidence; answered by `Gathered`.
+    Gather {
+        /// For which incident.
+        incident: IncidentId,
+        /// About which run, if one lives.
+        run: Option<RunId>,
+        /// Its main process.
+        pid: Option<i32>,
+        /// Its log files: standard output, standard error.
+        logs: (Option<PathBuf>, Option<PathBuf>),
+    },
+    /// The settings are now these.
+    Configure(Box<Settings>),
+    /// Tell people.
+    Notify(Notice),
+    /// Answer a command.
+    Reply(Ticket, Result<Done, Refusal>),
+}
+
+/// Something that people should know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// How bad.
+    pub severity: Severity,
+    /// What it is about.
+    pub subject: String,
+    /// In one sentence.
+    pub text: String,
+}
+
+/// How bad a notice is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// To be read tomorrow.
+    Warning,
+    /// A person is needed.
+    Critical,
+}
+
+/// What a command did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// One entry for every instance that it concerned.
+    pub instances: Vec<Affected>,
+    /// What the person should know besides.
+    pub notes: Vec<String>,
+}
+
+/// What a command did to one instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Affected {
+    /// Which one.
+    pub id: InstanceId,
+    /// Its app.
+    pub app: String,
+    /// What happened: `started`, `stopped`, `failed to start: …`.
+    pub what: String,
+    /// False: it did not become what was asked for.
+    pub ok: bool,
+    /// What to try, when it failed.
+    pub help: Option<String>,
+}
+
+/// Why a command was turned down.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "refusal", content = "detail")]
+pub enum Refusal {
+    /// Nothing is called that.
+    #[error("no app, and no id, is called `{selector}`{}", suggestion(.nearest.as_deref()))]
+    Unknown {
+        /// What was asked for.
+        selector: String,
+        /// The nearest name there is.
+        nearest: Option<String>,
+    },
+    /// `all` of nothing.
+    #[error("there is no app")]
+    Nothing,
+    /// Zelador is about to end.
+    #[error("zelador is stopping")]
+    Stopping,
+}
+
+fn suggestion(nearest: Option<&str>) -> String {
+    nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+}

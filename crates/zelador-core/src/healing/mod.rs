@@ -1,0 +1,46 @@
+//! How the healer tries: when to try again, and when to call a person.
+
+use std::time::Duration;
+
+use crate::unit::SECOND;
+
+/// The pauses before the second, third and fourth try: the mission's retry of a service restart.
+pub const PAUSES: [Duration; 3] =
+    [Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
+
+/// How long gathering evidence may take before the healer goes on without it. Evidence is to be
+/// there within 300 ms; the rest is for a machine that is itself in trouble.
+pub const GATHER_WITHIN: Duration = Duration::from_secs(2);
+
+/// From one look to the next while a remedy is being verified.
+pub const VERIFY_EVERY: Duration = SECOND;
+
+/// How long a stop and the start after it may take beyond the app's own grace.
+pub const APPLY_WITHIN: Duration = Duration::from_secs(30);
+
+/// What follows a try that did not help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Try again after this pause.
+    Pause(Duration),
+    /// Nothing helped: tell a person.
+    Escalate,
+}
+
+/// Returns what follows after `attempts` tries that did not help.
+pub fn after_failure(attempts: u32) -> Next {
+    let pause = usize::try_from(attempts).ok().and_then(|tries| PAUSES.get(tries.checked_sub(1)?));
+    pause.map_or(Next::Escalate, |pause| Next::Pause(*pause))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_retries_follow_the_first_try() {
+        let next: Vec<Next> = (1..=5).map(after_failure).collect();
+        let pause = |seconds| Next::Pause(Duration::from_secs(seconds));
+        assert_eq!(next, [pause(2), pause(4), pause(8), Next::Escalate, Next::Escalate]);
+    }
+}

@@ -1,0 +1,198 @@
+//! One trouble of one app, from its detection to its end: the record that a person reads.
+//!
+//! Always holds: an incident is closed once; its story only grows, and never past [`STORY_KEPT`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::diagnosis::Diagnosis;
+use crate::evidence::Evidence;
+use crate::id::{AppName, IncidentId, InstanceId, RunId};
+use crate::unit::{Moment, spoken};
+
+/// The kinds of trouble; an app has at most one open incident of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trouble {
+    /// Its own check fails: it hangs, or its answers are wrong.
+    Unresponsive,
+    /// It keeps dying young: its breaker opened.
+    CrashLoop,
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Unresponsive => "unresponsive",
+            Self::CrashLoop => "crash loop",
+        })
+    }
+}
+
+/// What the healer is doing about it; deadlines live here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "stage")]
+pub enum Stage {
+    /// Evidence was asked for.
+    Gathering {
+        /// When to go on without it.
+        give_up_at: Moment,
+    },
+    /// What it depends on is being looked at.
+    Asking {
+        /// When to go on without an answer.
+        give_up_at: Moment,
+    },
+    /// A dependency is down: nothing is done to the app.
+    WaitingForDependency {
+        /// Which one.
+        dependency: String,
+    },
+    /// The dependency is back: does the app recover by itself?
+    Rechecking {
+        /// Until when it may.
+        until: Moment,
+    },
+    /// A pause before the next try.
+    Pausing {
+        /// Its end.
+        retry_at: Moment,
+    },
+    /// The remedy is being applied.
+    Applying {
+        /// The run that was sick.
+        run: Option<RunId>,
+        /// When the new run must be up.
+        give_up_at: Moment,
+    },
+    /// The remedy was applied: does it help?
+    Verifying {
+        /// Until when it must.
+        until: Moment,
+    },
+    /// The breaker is open: its trial start decides.
+    AwaitingTrial,
+    /// Nothing helped; a person is needed.
+    Escalated,
+    /// Over.
+    Closed {
+        /// How it ended.
+        outcome: Outcome,
+    },
+}
+
+/// How an incident ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The remedy helped, and its own check says so.
+    Healed,
+    /// It became healthy without a remedy.
+    Recovered,
+    /// A person stopped, restarted or removed the app.
+    TakenOver,
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Healed => "healed",
+            Self::Recovered => "recovered",
+            Self::TakenOver => "taken over",
+        })
+    }
+}
+
+/// One sentence of the story.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When.
+    pub at: Moment,
+    /// What happened, or was decided and why.
+    pub what: String,
+}
+
+/// The most sentences a story has; the first ones and the latest are kept.
+pub const STORY_KEPT: usize = 200;
+
+/// One trouble of one app.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Incident {
+    /// Its number.
+    pub id: IncidentId,
+    /// Whose.
+    pub app: AppName,
+    /// Which replica was the first to show it.
+    pub instance: InstanceId,
+    /// What kind.
+    pub trouble: Trouble,
+    /// When it was detected.
+    pub opened_at: Moment,
+    /// When it was over.
+    pub closed_at: Option<Moment>,
+    /// What is being done.
+    pub stage: Stage,
+    /// Tries so far.
+    pub attempts: u32,
+    /// What was gathered before anything was done.
+    pub evidence: Option<Evidence>,
+    /// What it was taken for.
+    pub diagnosis: Option<Diagnosis>,
+    /// What happened, oldest first.
+    pub story: Vec<Entry>,
+}
+
+impl Incident {
+    /// Returns whether it is not over.
+    pub fn is_open(&self) -> bool {
+        self.closed_at.is_none()
+    }
+
+    /// Adds a sentence to the story.
+    pub fn tell(&mut self, at: Moment, what: impl Into<String>) {
+        if self.story.len() >= STORY_KEPT {
+            self.story.remove(STORY_KEPT / 2);
+        }
+        self.story.push(Entry { at, what: what.into() });
+    }
+
+    /// Ends it.
+    pub fn close(&mut self, at: Moment, outcome: Outcome, why: &str) {
+        if !self.is_open() {
+            return;
+        }
+        self.tell(at, format!("{outcome} after {}: {why}", spoken(at.since(self.opened_at))));
+        self.stage = Stage::Closed { outcome };
+        self.closed_at = Some(at);
+    }
+
+    /// When its stage wants to be called, whatever else happens.
+    pub fn deadline(&self) -> Option<Moment> {
+        match self.stage {
+            Stage::Gathering { give_up_at }
+            | Stage::Asking { give_up_at }
+            | Stage::Applying { give_up_at, .. } => Some(give_up_at),
+            Stage::Rechecking { until } | Stage::Verifying { until } => Some(until),
+            Stage::Pausing { retry_at } => Some(retry_at),
+            Stage::WaitingForDependency { .. }
+            | Stage::AwaitingTrial
+            | Stage::Escalated
+            | Stage::Closed { .. } => None,
+        }
+    }
+
+    /// Its state in one or two words: `healed`, `verifying`, `escalated`.
+    pub fn state(&self) -> String {
+        match &self.stage {
+            Stage::Gathering { .. } => "gathering evidence".to_owned(),
+            Stage::Asking { .. } => "asking dependencies".to_owned(),
+            Stage::WaitingForDependency { dependency } => format!("waiting for {dependency}"),
+            Stage::Rechecking { .. } => "rechecking".to_owned(),
+            Stage::Pausing { .. } => "pausing".to_owned(),
+            Stage::Applying { .. } => "restarting".to_owned(),
+            Stage::Verifying { .. } => "verifying".to_owned(),
+            Stage::AwaitingTrial => "awaiting trial".to_owned(),
+            Stage::Escalated => "escalated".to_owned(),
+            Stage::Closed { outcome } => outcome.to_string(),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What the supervisor is told.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Overlay;
+use crate::death::{Death, SpawnFailure};
+use crate::evidence::Evidence;
+use crate::id::{IncidentId, ProbeId, RunId, Ticket};
+use crate::instance::Goal;
+use crate::probe::{ProbeOutcome, Usage};
+use crate::spec::AppSpec;
+
+/// One thing that the supervisor is told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// Somebody wants something, and waits for the answer.
+    Command(Ticket, Command),
+    /// Something happened.
+    Fact(Fact),
+    /// A deadline has passed.
+    Tick,
+}
+
+/// What a person or a program wants.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "verb")]
+pub enum Command {
+    /// Declare apps and bring them up; an app of the same name is replaced, and restarted when
+    /// its declaration changed.
+    Declare {
+        /// The apps.
+        apps: Vec<Declaration>,
+        /// Settings that stood beside them.
+        settings: Option<Box<Overlay>>,
+    },
+    /// Bring up what is down.
+    Start {
+        /// Names, numbers or `all`.
+        selectors: Vec<String>,
+    },
+    /// Bring down.
+    Stop {
+        /// Names, numbers or `all`.
+        selectors: Vec<String>,
+    },
+    /// Stop and start.
+    Restart {
+        /// Names, numbers or `all`.
+        selectors: Vec<String>,
+    },
+    /// Stop and forget.
+    Delete {
+        /// Names, numbers or `all`.
+        selectors: Vec<String>,
+    },
+    /// Look at everything now; answered when every look is done.
+    CheckNow,
+    /// Stop and forget everything, for the end of zelador.
+    Shutdown,
+}
+
+/// An app to declare, and what is wanted of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Declaration {
+    /// The app.
+    pub spec: AppSpec,
+    /// What is wanted; down for apps that were saved while stopped.
+    pub goal: Goal,
+    /// False: an app of this name that exists already is left as it is (for `resurrect`).
+    pub replace: bool,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fact {
+    /// The guardian tells which runs it knows; runs that it does not know have no process.
+    Inventory {
+        /// What it knows.
+        runs: Vec<KnownRun>,
+    },
+    /// A process is up.
+    Spawned {
+        /// Which run.
+        run: RunId,
+        /// Its main process.
+        pid: i32,
+    },
+    /// A process could not be started.
+    SpawnFailed {
+        /// Which run.
+        run: RunId,
+        /// Why.
+        failure: SpawnFailure,
+    },
+    /// A main process ended.
+    Exited {
+        /// Which run.
+        run: RunId,
+        /// How.
+        death: Death,
+    },
+    /// Nothing is left of a run's process tree.
+    Swept {
+        /// Which run.
+        run: RunId,
+    },
+    /// A look is done.
+    Looked {
+        /// Which look.
+        probe: ProbeId,
+        /// What it found.
+        outcome: ProbeOutcome,
+    },
+    /// What runs use now.
+    Sampled {
+        /// One entry a run.
+        usages: Vec<(RunId, Usage)>,
+    },
+    /// Evidence is there.
+    Gathered {
+        /// For which incident.
+        incident: IncidentId,
+        /// What was found.
+        evidence: Box<Evidence>,
+    },
+    /// The wall clock was set: the difference to what [`crate::unit::Moment`] says changed.
+    ClockJumped {
+        /// How far the wall clock is ahead now, in microseconds.
+        ahead_micros: i64,
+    },
+    /// The layer of settings below the ecosystem file's: `zelador.toml`.
+    BaseSettings(Box<Overlay>),
+}
+
+/// A run as the guardian knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownRun {
+    /// Which run.
+    pub run: RunId,
+    /// Its main process.
+    pub pid: i32,
+    /// How it ended, if it did.
+    pub death: Option<Death>,
+}

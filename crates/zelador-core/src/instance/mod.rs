@@ -1,0 +1,135 @@
+//! One replica of an app: its goal, its phase and its history.
+
+pub mod breaker;
+pub mod phase;
+pub mod restart;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use breaker::{Breaker, Ruling};
+pub use phase::{Phase, Then};
+
+use crate::evidence::PastDeath;
+use crate::id::{AppName, InstanceId, RunId};
+use crate::probe::Usage;
+use crate::unit::Moment;
+
+/// What is wanted of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Goal {
+    /// A process.
+    Up,
+    /// No process.
+    Down,
+}
+
+/// How many deaths an instance remembers.
+pub const DEATHS_KEPT: usize = 10;
+
+/// Remedies by the healer that an instance may get within [`BUDGET_WINDOW`]: two whole rounds of
+/// one try and three retries. More than that hides a fault that a person must see.
+pub const HEALING_BUDGET: usize = 8;
+
+/// The window of [`HEALING_BUDGET`].
+pub const BUDGET_WINDOW: Duration = Duration::from_hours(1);
+
+/// One replica of an app.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Instance {
+    /// PM2's `pm_id`.
+    pub id: InstanceId,
+    /// Whose replica.
+    pub app: AppName,
+    /// Which one, from 0 on (PM2: `NODE_APP_INSTANCE`).
+    pub index: u32,
+    /// What is wanted.
+    pub goal: Goal,
+    /// Where it is.
+    pub phase: Phase,
+    /// Whether it may be started again.
+    pub breaker: Breaker,
+    /// The delay before the last start, while an exponential backoff is under way.
+    pub backoff: Option<Duration>,
+    /// Starts after the first one, since it was declared or reset.
+    pub restarts: u32,
+    /// When it was declared.
+    pub created_at: Moment,
+    /// When the last run came up.
+    pub started_at: Option<Moment>,
+    /// The last deaths, the latest first.
+    pub deaths: VecDeque<PastDeath>,
+    /// When the healer restarted it, oldest first, within [`BUDGET_WINDOW`].
+    pub healed_at: Vec<Moment>,
+    /// The last sample of what it uses; not kept over a restart of zelador.
+    #[serde(skip)]
+    pub usage: Option<Usage>,
+}
+
+impl Instance {
+    /// Returns a new instance that is wanted as `goal` says and has no process yet.
+    pub fn new(id: InstanceId, app: AppName, index: u32, goal: Goal, now: Moment) -> Self {
+        Self {
+            id,
+            app,
+            index,
+            goal,
+            phase: Phase::Stopped,
+            breaker: Breaker::default(),
+            backoff: None,
+            restarts: 0,
+            created_at: now,
+            started_at: None,
+            deaths: VecDeque::new(),
+            healed_at: Vec::new(),
+            usage: None,
+        }
+    }
+
+    /// Returns whether `run` is the run that has, or is about to have, a process.
+    pub fn is_current(&self, run: RunId) -> bool {
+        self.phase.run() == Some(run)
+    }
+
+    /// When this instance wants to be called, whatever else happens.
+    pub fn deadline(&self, min_uptime: Duration) -> Option<Moment> {
+        match &self.phase {
+            Phase::Starting { give_up_at, .. } => Some(*give_up_at),
+            // A run that has lived long enough closes the breaker.
+            Phase::Running { since, .. } if self.breaker.remembers() => Some(*since + min_uptime),
+            Phase::Stopping { kill_at, .. } => Some(*kill_at),
+            Phase::Backoff { retry_at, held: false } => Some(*retry_at),
+            Phase::Tripped { trial_at } => *trial_at,
+            Phase::Stopped
+            | Phase::Running { .. }
+            | Phase::Backoff { .. }
+            | Phase::Finished { .. } => None,
+        }
+    }
+
+    /// Notes a death in the history.
+    pub fn remember(&mut self, death: PastDeath) {
+        self.deaths.push_front(death);
+        self.deaths.truncate(DEATHS_KEPT);
+        self.usage = None;
+    }
+
+    /// A person asked for a start: what went wrong before does not count any more.
+    pub fn forgive(&mut self) {
+        self.breaker.close();
+        self.backoff = None;
+    }
+
+    /// Returns whether the healer may restart it once more, and notes that it does.
+    pub fn spend_healing(&mut self, now: Moment) -> bool {
+        self.healed_at.retain(|at| now.since(*at) < BUDGET_WINDOW);
+        let allowed = self.healed_at.len() < HEALING_BUDGET;
+        if allowed {
+            self.healed_at.push(now);
+        }
+        allowed
+    }
+}

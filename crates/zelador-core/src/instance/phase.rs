@@ -1,0 +1,114 @@
+//! Where an instance is in its life.
+
+use serde::{Deserialize, Serialize};
+
+use crate::death::Death;
+use crate::id::RunId;
+use crate::unit::Moment;
+
+/// Where an instance is in its life. Every state carries what only it needs; deadlines live here,
+/// so none can outlive its reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "phase")]
+pub enum Phase {
+    /// No process, and none is wanted.
+    Stopped,
+    /// A process was asked for.
+    Starting {
+        /// The run that was asked for.
+        run: RunId,
+        /// When it counts as [`Death::StartTimedOut`].
+        give_up_at: Moment,
+    },
+    /// The process is up.
+    Running {
+        /// Which run.
+        run: RunId,
+        /// Its main process.
+        pid: i32,
+        /// Since when.
+        since: Moment,
+    },
+    /// The process was asked to end.
+    Stopping {
+        /// Which run.
+        run: RunId,
+        /// Its main process, when it was known.
+        pid: Option<i32>,
+        /// `SIGKILL` is due at this moment.
+        kill_at: Moment,
+        /// What follows.
+        then: Then,
+        /// How the main process ended; the rest of its tree may still be there.
+        death: Option<Death>,
+    },
+    /// Dead, and to be started again.
+    Backoff {
+        /// When.
+        retry_at: Moment,
+        /// True: not before its dependencies are up.
+        held: bool,
+    },
+    /// The breaker is open: too many short runs in a row.
+    Tripped {
+        /// When one trial start is made; `None`: not before somebody starts it.
+        trial_at: Option<Moment>,
+    },
+    /// It ended, and that was the end.
+    Finished {
+        /// How.
+        death: Death,
+    },
+}
+
+/// What follows a stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Then {
+    /// Nothing.
+    Stay,
+    /// A new run.
+    Start,
+    /// The breaker is open.
+    Trip {
+        /// When one trial start is made; `None`: not before somebody starts it.
+        trial_at: Option<Moment>,
+    },
+    /// The instance is removed.
+    Remove,
+}
+
+impl Phase {
+    /// The run that has, may have or is about to have a process.
+    pub fn run(&self) -> Option<RunId> {
+        match self {
+            Self::Starting { run, .. } | Self::Running { run, .. } | Self::Stopping { run, .. } => {
+                Some(*run)
+            }
+            Self::Stopped | Self::Backoff { .. } | Self::Tripped { .. } | Self::Finished { .. } => {
+                None
+            }
+        }
+    }
+
+    /// The main process, where it is known.
+    pub fn pid(&self) -> Option<i32> {
+        match self {
+            Self::Running { pid, .. } => Some(*pid),
+            Self::Stopping { pid, .. } => *pid,
+            _ => None,
+        }
+    }
+
+    /// PM2's word for it.
+    pub fn pm2_status(&self) -> &'static str {
+        match self {
+            Self::Stopped | Self::Finished { .. } => "stopped",
+            Self::Starting { .. } => "launching",
+            Self::Running { .. } => "online",
+            Self::Stopping { .. } => "stopping",
+            Self::Backoff { .. } => "waiting restart",
+            Self::Tripped { .. } => "errored",
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What exactly is executed for one run of an app: program, arguments, environment, log files.
+//!
+//! Pure: the declaration and the numbers go in, the launch comes out.
+
+use std::path::{Path, PathBuf};
+
+use crate::id::{InstanceId, RunId};
+use crate::instance::Instance;
+use crate::spec::{AppSpec, Environment, LogTarget};
+
+/// One process to start.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Launch {
+    /// The instance it is for.
+    pub instance: InstanceId,
+    /// The program: an absolute path, or a word that is looked up in the environment's PATH.
+    pub program: String,
+    /// Its arguments, without the program itself.
+    pub args: Vec<String>,
+    /// Working directory.
+    pub cwd: PathBuf,
+    /// The whole environment.
+    pub env: Environment,
+    /// User to run as.
+    pub uid: Option<String>,
+    /// Group to run as.
+    pub gid: Option<String>,
+    /// Where standard output goes; empty: nowhere.
+    pub out: Vec<PathBuf>,
+    /// Where standard error goes; empty: nowhere.
+    pub err: Vec<PathBuf>,
+    /// day.js format of the date before each line.
+    pub date_format: Option<String>,
+}
+
+/// The variable that every process of a run inherits, so that orphans can be told apart.
+pub const RUN_VARIABLE: &str = "ZELADOR_RUN";
+
+/// The value of [`RUN_VARIABLE`] for a run of the zelador in `home`.
+pub fn run_mark(home: &Path, run: RunId) -> String {
+    format!("{run}@{}", home.display())
+}
+
+/// Returns what to execute for a run of an instance; `home` is `$ZELADOR_HOME`.
+pub fn launch(spec: &AppSpec, instance: &Instance, run: RunId, home: &Path) -> Launch {
+    let settings = &spec.launch;
+    let (program, args) = match &settings.interpreter {
+        Some(interpreter) => {
+            let mut args = settings.interpreter_args.clone();
+            args.push(settings.script.clone());
+            args.extend(settings.args.iter().cloned());
+            (interpreter.clone(), args)
+        }
+        None => (settings.script.clone(), settings.args.clone()),
+    };
+    let (out, err) = log_paths(spec, instance.id, home);
+    let combined = spec.logs.combined.as_ref().map(|path| for_instance(spec, path, instance.id));
+    let sinks = |path: Option<PathBuf>| path.into_iter().chain(combined.clone()).collect();
+    Launch {
+        instance: instance.id,
+        program,
+        args,
+        cwd: settings.cwd.clone(),
+        env: environment(spec, instance, run, home),
+        uid: settings.uid.clone(),
+        gid: settings.gid.clone(),
+        out: sinks(out),
+        err: sinks(err),
+        date_format: spec.logs.date_format.clone(),
+    }
+}
+
+/// The inherited variables, the declared ones over them, and those that tell the process who it is.
+fn environment(spec: &AppSpec, instance: &Instance, run: RunId, home: &Path) -> Environment {
+    let mut env = (*spec.launch.inherited_env).clone();
+    env.extend(spec.launch.env.iter().map(|(name, value)| (name.clone(), value.clone())));
+    env.insert("pm_id".to_owned(), instance.id.to_string());
+    env.insert("name".to_owned(), spec.name.to_string());
+    env.insert(spec.launch.instance_var.clone(), instance.index.to_string());
+    env.insert(RUN_VARIABLE.to_owned(), run_mark(home, run));
+    env
+}
+
+/// Where standard output and standard error of an instance go; `None`: nowhere.
+pub fn log_paths(
+    spec: &AppSpec,
+    instance: InstanceId,
+    home: &Path,
+) -> (Option<PathBuf>, Option<PathBuf>) {
+    let path = |target: &LogTarget, kind: &str| {
+        let path = match target {
+            LogTarget::Default => {
+                home.join("logs").join(format!("{}-{kind}.log", spec.name.file_stem()))
+            }
+            LogTarget::File(path) => path.clone(),
+            LogTarget::Off => return None,
+        };
+        Some(for_instance(spec, &path, instance))
+    };
+    (path(&spec.logs.out, "out"), path(&spec.logs.err, "error"))
+}
+
+/// The file of one instance: its number stands before the extension unless the logs are merged.
+fn for_instance(spec: &AppSpec, path: &Path, instance: InstanceId) -> PathBuf {
+    if spec.logs.merge {
+        return path.to_owned();
+    }
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let name = match path.extension() {
+        Some(extension) => format!("{stem}-{instance}.{}", extension.to_string_lossy()),
+        None => format!("{stem}-{instance}"),
+    };
+    path.with_file_name(name)
+}

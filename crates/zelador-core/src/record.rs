@@ -1,0 +1,70 @@
+//! What outlives the engine: every record replaces the one with the same key, so the newest of
+//! each key together are the state.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Overlay;
+use crate::id::{AppName, IncidentId, InstanceId};
+use crate::incident::Incident;
+use crate::instance::Instance;
+use crate::spec::AppSpec;
+
+/// One piece of the supervisor's state, as it is now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Record {
+    /// An app was declared or changed.
+    App(Box<AppSpec>),
+    /// An app was removed.
+    AppGone(AppName),
+    /// An instance is now like this.
+    Instance(Box<Instance>),
+    /// An instance was removed.
+    InstanceGone(InstanceId),
+    /// An incident is now like this.
+    Incident(Box<Incident>),
+    /// An incident was forgotten: too old.
+    IncidentGone(IncidentId),
+    /// The settings that came with an ecosystem file.
+    Settings(Box<Overlay>),
+    /// The next numbers.
+    Counters(Counters),
+}
+
+/// Numbers that are never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// The next instance; back to 0 when no app is left, as in PM2.
+    pub instance: u32,
+    /// The next run.
+    pub run: u64,
+    /// The next incident.
+    pub incident: u64,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self { instance: 0, run: 1, incident: 1 }
+    }
+}
+
+impl Record {
+    /// What this record replaces: records with the same key.
+    pub fn key(&self) -> String {
+        match self {
+            Self::App(spec) => format!("app/{}", spec.name),
+            Self::AppGone(name) => format!("app/{name}"),
+            Self::Instance(instance) => format!("instance/{}", instance.id),
+            Self::InstanceGone(id) => format!("instance/{id}"),
+            Self::Incident(incident) => format!("incident/{}", incident.id),
+            Self::IncidentGone(id) => format!("incident/{id}"),
+            Self::Settings(_) => "settings".to_owned(),
+            Self::Counters(_) => "counters".to_owned(),
+        }
+    }
+
+    /// Returns whether it says that something is no more, so that nothing need be kept.
+    pub fn is_end(&self) -> bool {
+        matches!(self, Self::AppGone(_) | Self::InstanceGone(_) | Self::IncidentGone(_))
+    }
+}

@@ -1,0 +1,513 @@
+//! What is done about a sick app: detect, gather evidence, diagnose, apply a remedy, verify,
+//! close or escalate. Level-triggered: an incident is driven by what is true now, so an event
+//! that came early, late or twice makes no difference.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::check::{Check, LOST_AFTER, Status};
+use crate::diagnosis::{Case, Diagnosis, Remedy, diagnose};
+use crate::effect::{Effect, Severity};
+use crate::evidence::Evidence;
+use crate::healing::{self, APPLY_WITHIN, GATHER_WITHIN, Next, VERIFY_EVERY};
+use crate::id::{AppName, CheckId, IncidentId, InstanceId};
+use crate::incident::{Incident, Outcome, Stage, Trouble};
+use crate::instance::{Goal, HEALING_BUDGET, Phase, Then};
+use crate::spec::{HealthSpec, OnDependencyDown};
+use crate::unit::{Moment, spoken};
+
+use super::Supervisor;
+
+/// How the things that an app depends on are, taken together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Dependency {
+    /// All are up, as far as anybody knows.
+    Up,
+    /// One is down.
+    Down {
+        /// Which one.
+        name: String,
+        /// What its check says.
+        message: String,
+    },
+    /// One has not been looked at since the moment in question.
+    Unknown,
+}
+
+/// How many closed incidents are kept.
+const CLOSED_KEPT: usize = 200;
+
+impl Supervisor {
+    /// An instance's own check turned unhealthy.
+    pub(super) fn open_unresponsive(&mut self, id: InstanceId, message: &str) {
+        let name = self.spoken_name(id);
+        let text = format!("the check of {name} is unhealthy: {message}");
+        let Some(incident) = self.open(id, Trouble::Unresponsive, &text) else { return };
+        let give_up_at = self.now + GATHER_WITHIN;
+        self.ask_for_evidence(id, incident);
+        self.set_stage(incident, Stage::Gathering { give_up_at });
+    }
+
+    /// An instance's breaker opened.
+    pub(super) fn open_crash_loop(&mut self, id: InstanceId, text: &str) {
+        match self.open_incident_of(id, Trouble::CrashLoop) {
+            Some(incident) => self.tell(incident, text),
+            None => {
+                let Some(incident) = self.open(id, Trouble::CrashLoop, text) else { return };
+                self.ask_for_evidence(id, incident);
+                self.set_stage(incident, Stage::AwaitingTrial);
+            }
+        }
+    }
+
+    /// Opens an incident unless the app has an open one of this kind.
+    fn open(&mut self, id: InstanceId, trouble: Trouble, text: &str) -> Option<IncidentId> {
+        let app = self.instances.get(&id)?.app.clone();
+        let mut of_app = self.incidents.values().filter(|incident| incident.app == app);
+        if of_app.any(|incident| incident.is_open() && incident.trouble == trouble) {
+            return None;
+        }
+        let number = IncidentId::new(self.counters.incident);
+        self.counters.incident += 1;
+        self.changed.counters = true;
+        let mut incident = Incident {
+            id: number,
+            app,
+            instance: id,
+            trouble,
+            opened_at: self.now,
+            closed_at: None,
+            stage: Stage::Escalated,
+            attempts: 0,
+            evidence: None,
+            diagnosis: None,
+            story: Vec::new(),
+        };
+        incident.tell(self.now, format!("detected: {text}"));
+        self.notify(
+            Severity::Warning,
+            incident.app.to_string(),
+            format!("incident {number}: {text}"),
+        );
+        self.incidents.insert(number, incident);
+        self.forget_old_incidents();
+        Some(number)
+    }
+
+    fn forget_old_incidents(&mut self) {
+        let closed: Vec<IncidentId> =
+            self.incidents.values().filter(|it| !it.is_open()).map(|it| it.id).collect();
+        for id in closed.iter().take(closed.len().saturating_sub(CLOSED_KEPT)) {
+            self.incidents.remove(id);
+            self.changed.incidents.insert(*id);
+        }
+    }
+
+    fn open_incident_of(&self, id: InstanceId, trouble: Trouble) -> Option<IncidentId> {
+        let app = &self.instances.get(&id)?.app;
+        let mut open = self.incidents.values().filter(|incident| incident.is_open());
+        open.find(|incident| incident.app == *app && incident.trouble == trouble).map(|it| it.id)
+    }
+
+    fn ask_for_evidence(&mut self, id: InstanceId, incident: IncidentId) {
+        let logs = self.logs_of(id);
+        let Some(instance) = self.instances.get(&id) else { return };
+        let (run, pid) = (instance.phase.run(), instance.phase.pid());
+        self.effects.push(Effect::Gather { incident, run, pid, logs });
+    }
+
+    /// Takes in what was gathered.
+    pub(super) fn gathered(&mut self, id: IncidentId, mut evidence: Evidence) {
+        let open = self.incidents.get_mut(&id).filter(|it| it.is_open() && it.evidence.is_none());
+        let Some(incident) = open else {
+            self.ignored += 1;
+            return;
+        };
+        if let Some(instance) = self.instances.get(&incident.instance) {
+            evidence.deaths = instance.deaths.iter().cloned().collect();
+        }
+        let lines = evidence.out_tail.len() + evidence.err_tail.len();
+        let mut told = format!(
+            "evidence gathered in {} ms: {lines} log lines, {} threads, {} earlier deaths",
+            evidence.took_millis,
+            evidence.threads.len(),
+            evidence.deaths.len()
+        );
+        if let Some(usage) = evidence.usage {
+            told.push_str(&format!(", {} of memory, {:.0} % of a core", usage.memory, usage.cpu));
+        }
+        if let Some(descriptors) = &evidence.descriptors {
+            told.push_str(&format!(", {} open descriptors", descriptors.open));
+        }
+        incident.tell(self.now, told);
+        incident.evidence = Some(evidence);
+        self.changed.incidents.insert(id);
+        self.changed.world = true;
+    }
+
+    /// Moves every open incident on as far as it goes now.
+    pub(super) fn drive_incidents(&mut self) {
+        let open: Vec<IncidentId> =
+            self.incidents.values().filter(|it| it.is_open()).map(|it| it.id).collect();
+        for id in open {
+            self.drive(id);
+        }
+        // One at a time: a replica that is sick too gets its turn when the incident before it is
+        // over.
+        let sick: Vec<(InstanceId, String)> = self
+            .checks
+            .iter()
+            .filter_map(|(id, check)| match id {
+                CheckId::Instance(instance) if check.verdict == Some(Status::Unhealthy) => {
+                    Some((*instance, check.last.as_ref()?.message.clone()))
+                }
+                _ => None,
+            })
+            .collect();
+        for (id, message) in sick {
+            self.open_unresponsive(id, &message);
+        }
+    }
+
+    fn drive(&mut self, id: IncidentId) {
+        let incident = &self.incidents[&id];
+        let (trouble, stage, instance_id) =
+            (incident.trouble, incident.stage.clone(), incident.instance);
+        let Some(instance) = self.instances.get(&instance_id) else {
+            return self.close(id, Outcome::TakenOver, "the app was removed");
+        };
+        if instance.goal == Goal::Down {
+            return self.close(id, Outcome::TakenOver, "somebody stopped it");
+        }
+        if trouble == Trouble::CrashLoop {
+            let stable = matches!(instance.phase, Phase::Running { .. });
+            if stable && !instance.breaker.remembers() {
+                self.close(id, Outcome::Healed, "a start held");
+            } else if matches!(instance.phase, Phase::Finished { .. }) {
+                self.close(id, Outcome::Recovered, "it finished");
+            }
+            return;
+        }
+        let good = self.is_good(instance_id);
+        match stage {
+            Stage::Gathering { .. }
+            | Stage::Asking { .. }
+            | Stage::WaitingForDependency { .. }
+            | Stage::Rechecking { .. }
+            | Stage::Pausing { .. }
+            | Stage::Escalated
+                if good =>
+            {
+                self.close(id, Outcome::Recovered, "its own check is good again");
+            }
+            Stage::Gathering { give_up_at } => self.drive_gathering(id, give_up_at),
+            Stage::Asking { give_up_at } => self.drive_asking(id, give_up_at),
+            Stage::WaitingForDependency { dependency } => self.drive_waiting(id, &dependency),
+            Stage::Rechecking { until } => self.drive_rechecking(id, until),
+            Stage::Pausing { retry_at } if self.now >= retry_at => self.try_again(id),
+            Stage::Applying { run, give_up_at } => {
+                let phase = &self.instances[&instance_id].phase;
+                match phase {
+                    Phase::Running { run: new, since, .. } if Some(*new) != run => {
+                        let until = *since + self.verify_span(instance_id);
+                        let pid = phase.pid().unwrap_or_default();
+                        self.tell(
+                            id,
+                            &format!("restarted (pid {pid}); its own check decides until {until}"),
+                        );
+                        self.set_stage(id, Stage::Verifying { until });
+                    }
+                    Phase::Tripped { .. } | Phase::Finished { .. } => {
+                        self.failed(id, "it does not stay up");
+                    }
+                    _ if self.now >= give_up_at => self.failed(id, "the restart took too long"),
+                    _ => {}
+                }
+            }
+            Stage::Verifying { .. } if good => {
+                self.close(id, Outcome::Healed, "its own check is good again");
+            }
+            Stage::Verifying { until } if self.now >= until => {
+                let why = self.complaint(instance_id);
+                self.failed(id, &why);
+            }
+            _ => {}
+        }
+    }
+
+    fn drive_gathering(&mut self, id: IncidentId, give_up_at: Moment) {
+        if self.incidents[&id].evidence.is_none() {
+            if self.now < give_up_at {
+                return;
+            }
+            self.tell(id, "no evidence came in time: going on without it");
+        }
+        let patience = self.dependency_patience(&self.incidents[&id].app);
+        self.set_stage(id, Stage::Asking { give_up_at: self.now + patience });
+    }
+
+    fn drive_asking(&mut self, id: IncidentId, give_up_at: Moment) {
+        let incident = &self.incidents[&id];
+        let state = self.dependency_state(&incident.app, incident.opened_at);
+        if state == Dependency::Unknown && self.now < give_up_at {
+            return;
+        }
+        let diagnosis = self.diagnose(incident, &state);
+        self.tell(
+            id,
+            &format!(
+                "diagnosis: {} (confidence {:.0} %), because {}; remedy: {}",
+                diagnosis.cause,
+                diagnosis.confidence * 100.0,
+                diagnosis.because.join("; "),
+                diagnosis.remedy
+            ),
+        );
+        let remedy = diagnosis.remedy;
+        if let Some(incident) = self.incidents.get_mut(&id) {
+            incident.diagnosis = Some(diagnosis);
+        }
+        match (remedy, state) {
+            (Remedy::WaitForDependency, Dependency::Down { name, .. }) => {
+                self.wait_for(id, name);
+            }
+            _ => self.apply_restart(id),
+        }
+    }
+
+    fn diagnose(&self, incident: &Incident, state: &Dependency) -> Diagnosis {
+        let check = self.checks.get(&CheckId::Instance(incident.instance));
+        diagnose(&Case {
+            finding: check.and_then(|check| check.finding.as_ref()),
+            evidence: incident.evidence.as_ref(),
+            dependency: match state {
+                Dependency::Down { name, message } => Some((name, message)),
+                Dependency::Up | Dependency::Unknown => None,
+            },
+            policy: self.policy(&incident.app),
+        })
+    }
+
+    fn wait_for(&mut self, id: IncidentId, dependency: String) {
+        self.tell(id, &format!("waiting for {dependency}: a restart would not bring it back"));
+        self.set_stage(id, Stage::WaitingForDependency { dependency });
+    }
+
+    fn drive_waiting(&mut self, id: IncidentId, dependency: &str) {
+        let app = self.incidents[&id].app.clone();
+        // Freshness is no question here: what is awaited is looked at all the time.
+        if let Dependency::Down { .. } = self.dependency_state(&app, Moment::default()) {
+            return;
+        }
+        let instance = self.incidents[&id].instance;
+        let check_id = CheckId::Instance(instance);
+        let (now, mut patience) = (self.now, Duration::ZERO);
+        if let Some(check) = self.checks.get_mut(&check_id) {
+            let cadence = check.plan.cadence;
+            patience = (cadence.timeout + VERIFY_EVERY)
+                * cadence.failure_threshold.max(cadence.success_threshold);
+            // Its own look is due at once: it may be well already.
+            check.next_at = check.next_at.min(now);
+            self.changed.checks.insert(check_id);
+        }
+        self.tell(id, &format!("{dependency} is back: does the app recover by itself?"));
+        self.set_stage(id, Stage::Rechecking { until: now + patience + VERIFY_EVERY });
+    }
+
+    fn drive_rechecking(&mut self, id: IncidentId, until: Moment) {
+        let incident = &self.incidents[&id];
+        if let Dependency::Down { name, .. } =
+            self.dependency_state(&incident.app, Moment::default())
+        {
+            return self.wait_for(id, name);
+        }
+        if self.now >= until {
+            let complaint = self.complaint(incident.instance);
+            self.tell(id, &format!("it stays sick although what it needs is back: {complaint}"));
+            self.apply_restart(id);
+        }
+    }
+
+    /// The pause is over.
+    fn try_again(&mut self, id: IncidentId) {
+        let app = self.incidents[&id].app.clone();
+        let wait = self.policy(&app) == OnDependencyDown::Wait;
+        match self.dependency_state(&app, Moment::default()) {
+            Dependency::Down { name, .. } if wait => self.wait_for(id, name),
+            _ => self.apply_restart(id),
+        }
+    }
+
+    fn apply_restart(&mut self, id: IncidentId) {
+        let incident = &self.incidents[&id];
+        let instance_id = incident.instance;
+        let now = self.now;
+        let grace = self.apps.get(&incident.app).map_or(Duration::ZERO, |app| app.spec.stop.grace);
+        let Some(instance) = self.instances.get_mut(&instance_id) else { return };
+        let run = instance.phase.run();
+        if !instance.spend_healing(now) {
+            let text = format!(
+                "it was restarted {HEALING_BUDGET} times within an hour, which is the budget"
+            );
+            return self.escalate(id, &text);
+        }
+        let up = matches!(instance.phase, Phase::Running { .. });
+        let Some(incident) = self.incidents.get_mut(&id) else { return };
+        incident.attempts += 1;
+        let attempt = incident.attempts;
+        self.tell(id, &format!("try {attempt}: restart"));
+        let give_up_at = now + grace + APPLY_WITHIN;
+        self.set_stage(id, Stage::Applying { run: run.filter(|_| up), give_up_at });
+        // A run that died meanwhile is being started again by its restart policy already.
+        if up {
+            self.terminate(instance_id, Then::Start);
+        }
+    }
+
+    /// A try did not help.
+    fn failed(&mut self, id: IncidentId, why: &str) {
+        let attempts = self.incidents[&id].attempts;
+        self.tell(id, &format!("try {attempts} did not help: {why}"));
+        match healing::after_failure(attempts) {
+            Next::Pause(pause) => {
+                self.tell(id, &format!("next try in {}", spoken(pause)));
+                self.set_stage(id, Stage::Pausing { retry_at: self.now + pause });
+            }
+            Next::Escalate => self.escalate(id, &format!("{attempts} restarts did not help")),
+        }
+    }
+
+    fn escalate(&mut self, id: IncidentId, why: &str) {
+        self.tell(
+            id,
+            &format!("escalated: {why}; a person is needed, and the app is left as it is"),
+        );
+        let app = self.incidents[&id].app.to_string();
+        self.set_stage(id, Stage::Escalated);
+        self.notify(
+            Severity::Critical,
+            app.clone(),
+            format!("incident {id}: {app} could not be healed: {why}"),
+        );
+    }
+
+    fn close(&mut self, id: IncidentId, outcome: Outcome, why: &str) {
+        let now = self.now;
+        let Some(incident) = self.incidents.get_mut(&id) else { return };
+        incident.close(now, outcome, why);
+        let (app, after) = (incident.app.to_string(), spoken(now.since(incident.opened_at)));
+        self.changed.incidents.insert(id);
+        self.changed.world = true;
+        self.notify(
+            Severity::Info,
+            app.clone(),
+            format!("incident {id}: {app} {outcome} after {after}: {why}"),
+        );
+    }
+
+    fn set_stage(&mut self, id: IncidentId, stage: Stage) {
+        if let Some(incident) = self.incidents.get_mut(&id) {
+            incident.stage = stage;
+            self.changed.incidents.insert(id);
+            self.changed.world = true;
+        }
+    }
+
+    fn tell(&mut self, id: IncidentId, what: &str) {
+        let now = self.now;
+        if let Some(incident) = self.incidents.get_mut(&id) {
+            incident.tell(now, what);
+            self.changed.incidents.insert(id);
+        }
+    }
+
+    /// Whether the instance's own check was good often enough in a row.
+    fn is_good(&self, id: InstanceId) -> bool {
+        let check = self.checks.get(&CheckId::Instance(id));
+        check.is_some_and(|check| check.good_in_row >= check.plan.cadence.success_threshold)
+    }
+
+    /// What the instance's own check, or its phase, complains about.
+    fn complaint(&self, id: InstanceId) -> String {
+        self.health_of(id).map_or_else(|| "it is not up".to_owned(), |health| health.message)
+    }
+
+    fn health_spec(&self, id: InstanceId) -> Option<&HealthSpec> {
+        self.apps.get(&self.instances.get(&id)?.app)?.spec.health.as_ref()
+    }
+
+    fn verify_span(&self, id: InstanceId) -> Duration {
+        self.health_spec(id)
+            .map_or(Duration::ZERO, |health| health.start_period + health.verify_within)
+    }
+
+    fn policy(&self, app: &AppName) -> OnDependencyDown {
+        self.apps.get(app).map(|app| app.spec.on_dependency_down).unwrap_or_default()
+    }
+
+    /// The database checks that an app depends on.
+    fn databases_of(&self, app: &AppName) -> Vec<(&String, &Check)> {
+        let Some(app) = self.apps.get(app) else { return Vec::new() };
+        let find = |name| Some((name, self.checks.get(&CheckId::Database(String::clone(name)))?));
+        app.spec.depends_on.iter().filter_map(find).collect()
+    }
+
+    /// How long to wait for fresh looks at what an app depends on.
+    fn dependency_patience(&self, app: &AppName) -> Duration {
+        let timeouts =
+            self.databases_of(app).into_iter().map(|(_, check)| check.plan.cadence.timeout);
+        timeouts.max().map_or(Duration::ZERO, |timeout| timeout + LOST_AFTER)
+    }
+
+    /// How the things that an app depends on are, by looks at databases later than `since` and by
+    /// the apps among them as they are now.
+    pub(super) fn dependency_state(&self, app: &AppName, since: Moment) -> Dependency {
+        let mut state = Dependency::Up;
+        for (name, check) in self.databases_of(app) {
+            match &check.last {
+                Some(last) if last.at >= since => {
+                    if last.status == Status::Unhealthy {
+                        let (name, message) = (name.clone(), last.message.clone());
+                        return Dependency::Down { name, message };
+                    }
+                }
+                _ => state = Dependency::Unknown,
+            }
+        }
+        let Some(spec) = self.apps.get(app).map(|app| &app.spec) else { return state };
+        for name in spec.depends_on.iter().filter_map(|name| AppName::new(name.as_str())) {
+            if name == *app || !self.apps.contains_key(&name) {
+                continue;
+            }
+            let sick = |id: &InstanceId| {
+                self.health_of(*id).is_none_or(|health| health.status == Status::Unhealthy)
+                    || !matches!(self.instances[id].phase, Phase::Running { .. })
+            };
+            let instances = self.instances_of(&name);
+            if let Some(first) = instances.first().filter(|_| instances.iter().all(sick)) {
+                let message = self.complaint(*first);
+                return Dependency::Down { name: name.to_string(), message };
+            }
+        }
+        state
+    }
+
+    /// The databases that held instances and incidents wait for.
+    pub(super) fn awaited_databases(&self) -> BTreeSet<String> {
+        let held = self.instances.values().filter_map(|instance| match instance.phase {
+            Phase::Backoff { held: true, .. } => Some(&instance.app),
+            _ => None,
+        });
+        let waiting = self.incidents.values().filter_map(|incident| match incident.stage {
+            Stage::Gathering { .. } | Stage::Asking { .. } | Stage::WaitingForDependency { .. } => {
+                Some(&incident.app)
+            }
+            _ => None,
+        });
+        let apps: BTreeSet<&AppName> = held.chain(waiting).collect();
+        apps.into_iter()
+            .flat_map(|app| self.databases_of(app))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+}

@@ -1,0 +1,282 @@
+//! The supervisor: told the time and what happened, it answers with what to do.
+//!
+//! Always holds: never two live processes of one instance; records come before the effects that
+//! rest on them; a fact about an old run changes nothing but a counter; handling a deadline moves
+//! it on.
+
+mod checks;
+mod commands;
+mod heal;
+mod lifecycle;
+mod order;
+mod recover;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use jiff::tz::TimeZone;
+
+use crate::check::Check;
+use crate::config::Overlay;
+use crate::effect::{Effect, Notice, Severity};
+use crate::id::{AppName, CheckId, IncidentId, InstanceId, ProbeId, RunId};
+use crate::incident::Incident;
+use crate::input::{Fact, Input};
+use crate::instance::Instance;
+use crate::record::{Counters, Record};
+use crate::spec::{AppSpec, Settings};
+use crate::unit::Moment;
+
+pub use order::Deadline;
+pub use view::{
+    AppView, CheckView, HealthView, IncidentView, InstanceView, Saved, SimpleHealth, View,
+};
+
+use commands::Pending;
+use order::Deadlines;
+
+/// What the supervisor is given once, because it may not ask the host for it.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// `$ZELADOR_HOME`.
+    pub home: PathBuf,
+    /// The host's time zone, for cron.
+    pub zone: TimeZone,
+    /// Where its random numbers begin.
+    pub seed: u64,
+}
+
+/// One app and what the supervisor knows about it as a whole.
+#[derive(Clone, Debug)]
+struct App {
+    spec: AppSpec,
+    /// When the clock asks for the next restart.
+    cron_at: Option<Moment>,
+}
+
+/// Decides everything, does nothing.
+pub struct Supervisor {
+    home: PathBuf,
+    zone: TimeZone,
+    rng: fastrand::Rng,
+    now: Moment,
+    started_at: Moment,
+    /// How far the wall clock is ahead of `now`, in microseconds.
+    clock_ahead: i64,
+    base: Overlay,
+    overlay: Overlay,
+    settings: Settings,
+    counters: Counters,
+    apps: BTreeMap<AppName, App>,
+    instances: BTreeMap<InstanceId, Instance>,
+    incidents: BTreeMap<IncidentId, Incident>,
+    checks: BTreeMap<CheckId, Check>,
+    probes: BTreeMap<ProbeId, CheckId>,
+    next_probe: u64,
+    runs: BTreeMap<RunId, InstanceId>,
+    pending: Vec<Pending>,
+    deadlines: Deadlines,
+    stopping: bool,
+    /// Facts about runs and looks that are over.
+    ignored: u64,
+    changed: Changed,
+    records: Vec<Record>,
+    effects: Vec<Effect>,
+}
+
+/// What the current step touched, so that it is recorded and its deadlines are set anew.
+#[derive(Default)]
+struct Changed {
+    apps: BTreeSet<AppName>,
+    instances: BTreeSet<InstanceId>,
+    incidents: BTreeSet<IncidentId>,
+    checks: BTreeSet<CheckId>,
+    counters: bool,
+    /// Something happened that an incident or a held instance may wait for.
+    world: bool,
+}
+
+impl Supervisor {
+    /// Returns a supervisor of nothing.
+    pub fn new(surroundings: Surroundings, now: Moment) -> Self {
+        let mut supervisor = Self {
+            home: surroundings.home,
+            zone: surroundings.zone,
+            rng: fastrand::Rng::with_seed(surroundings.seed),
+            now,
+            started_at: now,
+            clock_ahead: 0,
+            base: Overlay::default(),
+            overlay: Overlay::default(),
+            settings: Settings::default(),
+            counters: Counters::default(),
+            apps: BTreeMap::new(),
+            instances: BTreeMap::new(),
+            incidents: BTreeMap::new(),
+            checks: BTreeMap::new(),
+            probes: BTreeMap::new(),
+            next_probe: 0,
+            runs: BTreeMap::new(),
+            pending: Vec::new(),
+            deadlines: Deadlines::default(),
+            stopping: false,
+            ignored: 0,
+            changed: Changed::default(),
+            records: Vec::new(),
+            effects: Vec::new(),
+        };
+        supervisor.plan_checks();
+        supervisor.settle();
+        supervisor.effects.clear();
+        supervisor
+    }
+
+    /// Takes in one input at `now`; returns what must be done, in order.
+    pub fn step(&mut self, now: Moment, input: Input) -> Vec<Effect> {
+        self.now = self.now.max(now);
+        match input {
+            Input::Command(ticket, command) => self.command(ticket, command),
+            Input::Fact(fact) => self.fact(fact),
+            Input::Tick => self.tick(),
+        }
+        self.settle();
+        let records = std::mem::take(&mut self.records).into_iter().map(Effect::Record);
+        records.chain(std::mem::take(&mut self.effects)).collect()
+    }
+
+    /// When to call `step` with [`Input::Tick`] if nothing else happens, and why.
+    pub fn next_deadline(&self) -> Option<(Moment, Deadline)> {
+        self.deadlines.first()
+    }
+
+    fn fact(&mut self, fact: Fact) {
+        match fact {
+            Fact::Inventory { runs } => self.take_inventory(&runs),
+            Fact::Spawned { run, pid } => self.spawned(run, pid),
+            Fact::SpawnFailed { run, failure } => self.spawn_failed(run, failure),
+            Fact::Exited { run, death } => self.exited(run, death),
+            Fact::Swept { run } => self.swept(run),
+            Fact::Looked { probe, outcome } => self.looked(probe, &outcome),
+            Fact::Sampled { usages } => self.sampled(&usages),
+            Fact::Gathered { incident, evidence } => self.gathered(incident, *evidence),
+            Fact::ClockJumped { ahead_micros } => {
+                self.clock_ahead = ahead_micros;
+                let apps: Vec<AppName> = self.apps.keys().cloned().collect();
+                apps.iter().for_each(|app| self.plan_cron(app));
+            }
+            Fact::BaseSettings(base) => {
+                self.base = *base;
+                self.settings_changed();
+            }
+        }
+    }
+
+    /// Handles every deadline that has passed.
+    fn tick(&mut self) {
+        for deadline in self.deadlines.due(self.now) {
+            match deadline {
+                Deadline::Instance(id) => self.instance_due(id),
+                Deadline::Check(id) => self.check_due(&id),
+                Deadline::Cron(app) => self.cron_due(&app),
+                Deadline::Incident(id) => {
+                    self.changed.incidents.insert(id);
+                    self.changed.world = true;
+                }
+            }
+        }
+    }
+
+    /// Brings everything that depends on what the step touched up to date, until nothing moves.
+    fn settle(&mut self) {
+        // Every round moves an incident to a later stage or starts a held instance; a handful of
+        // rounds is the longest chain there is.
+        for _ in 0..16 {
+            if !std::mem::take(&mut self.changed.world) {
+                break;
+            }
+            self.release_held();
+            self.drive_incidents();
+        }
+        self.hurry_dependencies();
+        self.answer_pending();
+        self.refresh_deadlines();
+        self.write_records();
+    }
+
+    /// Sets the deadlines of everything that was touched anew.
+    fn refresh_deadlines(&mut self) {
+        for id in &self.changed.instances {
+            let deadline = self.instances.get(id).and_then(|instance| {
+                let app = self.apps.get(&instance.app)?;
+                instance.deadline(app.spec.restart.min_uptime)
+            });
+            self.deadlines.set(Deadline::Instance(*id), deadline);
+        }
+        for id in &self.changed.incidents {
+            let deadline = self.incidents.get(id).and_then(Incident::deadline);
+            self.deadlines.set(Deadline::Incident(*id), deadline);
+        }
+        for id in std::mem::take(&mut self.changed.checks) {
+            let deadline = self.checks.get(&id).map(Check::deadline);
+            self.deadlines.set(Deadline::Check(id), deadline);
+        }
+        for name in &self.changed.apps {
+            let deadline = self.apps.get(name).and_then(|app| app.cron_at);
+            self.deadlines.set(Deadline::Cron(name.clone()), deadline);
+        }
+    }
+
+    /// Writes a record for everything that was touched.
+    fn write_records(&mut self) {
+        if std::mem::take(&mut self.changed.counters) {
+            self.records.push(Record::Counters(self.counters));
+        }
+        for name in std::mem::take(&mut self.changed.apps) {
+            self.records.push(match self.apps.get(&name) {
+                Some(app) => Record::App(Box::new(app.spec.clone())),
+                None => Record::AppGone(name),
+            });
+        }
+        for id in std::mem::take(&mut self.changed.instances) {
+            self.records.push(match self.instances.get(&id) {
+                Some(instance) => Record::Instance(Box::new(instance.clone())),
+                None => Record::InstanceGone(id),
+            });
+        }
+        for id in std::mem::take(&mut self.changed.incidents) {
+            self.records.push(match self.incidents.get(&id) {
+                Some(incident) => Record::Incident(Box::new(incident.clone())),
+                None => Record::IncidentGone(id),
+            });
+        }
+    }
+
+    /// Notes that an instance was touched, and that others may wait for that.
+    fn touch(&mut self, id: InstanceId) {
+        self.changed.instances.insert(id);
+        self.changed.world = true;
+    }
+
+    fn notify(&mut self, severity: Severity, subject: impl Into<String>, text: impl Into<String>) {
+        let notice = Notice { severity, subject: subject.into(), text: text.into() };
+        self.effects.push(Effect::Notify(notice));
+    }
+
+    /// The instances of an app, in the order of their index.
+    fn instances_of(&self, app: &AppName) -> Vec<InstanceId> {
+        let mut found: Vec<&Instance> =
+            self.instances.values().filter(|instance| instance.app == *app).collect();
+        found.sort_by_key(|instance| instance.index);
+        found.into_iter().map(|instance| instance.id).collect()
+    }
+
+    /// The instance as people call it: the app's name, with the index where there are several.
+    fn spoken_name(&self, id: InstanceId) -> String {
+        let Some(instance) = self.instances.get(&id) else { return format!("instance {id}") };
+        match self.apps.get(&instance.app) {
+            Some(app) if app.spec.instances > 1 => format!("{}/{}", instance.app, instance.index),
+            _ => instance.app.to_string(),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! After a crash or an upgrade of the engine: the records say what was intended, then the
+//! guardian is asked what is true.
+
+use std::collections::BTreeMap;
+
+use crate::death::Death;
+use crate::effect::Effect;
+use crate::id::{InstanceId, RunId};
+use crate::input::KnownRun;
+use crate::instance::Phase;
+use crate::record::Record;
+use crate::unit::Moment;
+
+use super::{App, Supervisor, Surroundings};
+
+impl Supervisor {
+    /// Returns the supervisor that the records describe. It does nothing about its runs before it
+    /// was given an inventory.
+    pub fn recover(surroundings: Surroundings, now: Moment, records: Vec<Record>) -> Self {
+        let mut supervisor = Self::new(surroundings, now);
+        for record in records {
+            supervisor.apply(record);
+        }
+        let orphans: Vec<InstanceId> = supervisor
+            .instances
+            .values()
+            .filter(|instance| !supervisor.apps.contains_key(&instance.app))
+            .map(|instance| instance.id)
+            .collect();
+        for id in orphans {
+            supervisor.instances.remove(&id);
+        }
+        for instance in supervisor.instances.values() {
+            if let Some(run) = instance.phase.run() {
+                supervisor.runs.insert(run, instance.id);
+            }
+            supervisor.changed.instances.insert(instance.id);
+        }
+        let names: Vec<_> = supervisor.apps.keys().cloned().collect();
+        names.iter().for_each(|name| supervisor.plan_cron(name));
+        let ids: Vec<InstanceId> = supervisor.instances.keys().copied().collect();
+        ids.into_iter().for_each(|id| supervisor.add_check(id));
+        supervisor.changed.incidents.extend(supervisor.incidents.keys().copied());
+        supervisor.settings_changed();
+        supervisor.refresh_deadlines();
+        // What was read need not be written again.
+        supervisor.changed = super::Changed::default();
+        supervisor.records.clear();
+        supervisor.effects.clear();
+        supervisor
+    }
+
+    fn apply(&mut self, record: Record) {
+        match record {
+            Record::App(spec) => {
+                self.apps.insert(spec.name.clone(), App { spec: *spec, cron_at: None });
+            }
+            Record::AppGone(name) => {
+                self.apps.remove(&name);
+            }
+            Record::Instance(instance) => {
+                self.instances.insert(instance.id, *instance);
+            }
+            Record::InstanceGone(id) => {
+                self.instances.remove(&id);
+            }
+            Record::Incident(incident) => {
+                self.incidents.insert(incident.id, *incident);
+            }
+            Record::IncidentGone(id) => {
+                self.incidents.remove(&id);
+            }
+            Record::Settings(overlay) => self.overlay = *overlay,
+            Record::Counters(counters) => self.counters = counters,
+        }
+    }
+
+    /// The whole state that outlives an engine, as records.
+    pub fn durable(&self) -> Vec<Record> {
+        let apps = self.apps.values().map(|app| Record::App(Box::new(app.spec.clone())));
+        let instances = self.instances.values().map(|instance| {
+            Record::Instance(Box::new(crate::instance::Instance {
+                usage: None,
+                ..instance.clone()
+            }))
+        });
+        let incidents =
+            self.incidents.values().map(|incident| Record::Incident(Box::new(incident.clone())));
+        let settings = Record::Settings(Box::new(self.overlay.clone()));
+        let counters = Record::Counters(self.counters);
+        apps.chain(instances).chain(incidents).chain([settings, counters]).collect()
+    }
+
+    /// Compares what the records say with what the guardian knows, and lets the difference happen.
+    pub(super) fn take_inventory(&mut self, runs: &[KnownRun]) {
+        let known: BTreeMap<RunId, &KnownRun> = runs.iter().map(|run| (run.run, run)).collect();
+        let expected: Vec<(InstanceId, Phase, RunId)> = self
+            .instances
+            .values()
+            .filter_map(|instance| {
+                Some((instance.id, instance.phase.clone(), instance.phase.run()?))
+            })
+            .collect();
+        for (id, phase, run) in expected {
+            match (known.get(&run), phase) {
+                // The spawn was recorded and never reached the guardian.
+                (None, Phase::Starting { .. }) => {
+                    self.runs.remove(&run);
+                    self.start(id, false);
+                }
+                (None, _) => self.ended_unseen(run, Death::Unknown),
+                (Some(known), phase) => self.compare(known, &phase),
+            }
+        }
+        for known in runs {
+            let wanted = self.runs.get(&known.run).and_then(|id| self.instances.get(id));
+            let current = wanted.is_some_and(|instance| instance.is_current(known.run));
+            if !current && known.death.is_none() {
+                self.effects.push(Effect::Kill { run: known.run });
+            }
+        }
+        self.changed.world = true;
+    }
+
+    fn compare(&mut self, known: &KnownRun, phase: &Phase) {
+        if matches!(phase, Phase::Starting { .. } | Phase::Stopping { pid: None, .. }) {
+            self.spawned(known.run, known.pid);
+        }
+        if let Some(death) = &known.death {
+            self.ended_unseen(known.run, death.clone());
+        }
+    }
+
+    /// A run ended while no engine was there to see it.
+    fn ended_unseen(&mut self, run: RunId, death: Death) {
+        let known = self.runs.get(&run).and_then(|id| self.instances.get(id));
+        match known.map(|instance| &instance.phase) {
+            // The end was recorded, and whether anything is left was not.
+            Some(Phase::Stopping { death: Some(_), kill_at, .. }) => {
+                let kill_at = *kill_at;
+                self.effects.push(Effect::Sweep { run, kill_at });
+            }
+            _ => self.exited(run, death),
+        }
+    }
+}

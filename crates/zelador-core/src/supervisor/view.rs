@@ -1,0 +1,292 @@
+//! What API, screen and log show: the only way to look inside.
+
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::check::{CheckResult, Status};
+use crate::effect::Affected;
+use crate::evidence::PastDeath;
+use crate::id::{CheckId, IncidentId, InstanceId};
+use crate::incident::Incident;
+use crate::input::Declaration;
+use crate::instance::{Goal, Phase};
+use crate::launch::log_paths;
+use crate::probe::Usage;
+use crate::redact;
+use crate::spec::{AppSpec, Environment, Settings};
+use crate::unit::Moment;
+
+use super::Supervisor;
+
+/// Everything at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct View {
+    /// The moment.
+    pub at: Moment,
+    /// When this engine's supervisor began.
+    pub started_at: Moment,
+    /// All instances, by number.
+    pub instances: Vec<InstanceView>,
+    /// How everything is.
+    pub health: HealthView,
+    /// How many facts came late, twice or about something that is over.
+    pub ignored_facts: u64,
+}
+
+/// One instance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InstanceView {
+    /// PM2's `pm_id`.
+    pub id: InstanceId,
+    /// Its app.
+    pub app: String,
+    /// Which replica.
+    pub index: u32,
+    /// The app's name, with the index where there are several.
+    pub name: String,
+    /// What is wanted.
+    pub goal: Goal,
+    /// Where it is.
+    pub phase: Phase,
+    /// PM2's word for that.
+    pub status: String,
+    /// Its main process.
+    pub pid: Option<i32>,
+    /// Starts after the first one.
+    pub restarts: u32,
+    /// Short runs in a row.
+    pub unstable_restarts: u32,
+    /// When it was declared.
+    pub created_at: Moment,
+    /// When the last run came up.
+    pub started_at: Option<Moment>,
+    /// What it uses.
+    pub usage: Option<Usage>,
+    /// How it is; `None` while nothing is wanted of it.
+    pub health: Option<CheckResult>,
+    /// The last deaths, the latest first.
+    pub deaths: Vec<PastDeath>,
+    /// The delay before the last start, while an exponential backoff is under way.
+    pub backoff: Option<Duration>,
+}
+
+/// An instance with its declaration, for `show` and `jlist`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AppView {
+    /// The instance.
+    pub instance: InstanceView,
+    /// The declaration; secrets in its environment are masked.
+    pub spec: AppSpec,
+    /// Where standard output goes.
+    pub out_log: Option<PathBuf>,
+    /// Where standard error goes.
+    pub err_log: Option<PathBuf>,
+}
+
+/// How everything is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HealthView {
+    /// The worst of all.
+    pub overall: Status,
+    /// One entry a component.
+    pub checks: Vec<CheckView>,
+    /// How long this engine's supervisor has been there.
+    pub uptime: Duration,
+    /// When this was true.
+    pub at: Moment,
+}
+
+/// How one component is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckView {
+    /// What it is: `memory`, `database:main`, `app:api`.
+    pub component: String,
+    /// How it is, after debouncing.
+    pub status: Status,
+    /// Why, in one sentence.
+    pub message: String,
+    /// How long the last look took.
+    pub took: Duration,
+    /// When the last look was finished.
+    pub at: Moment,
+}
+
+/// The short form for load balancers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SimpleHealth {
+    /// The worst of all.
+    pub overall: Status,
+    /// How long this engine's supervisor has been there.
+    pub uptime: Duration,
+    /// When this was true.
+    pub at: Moment,
+}
+
+/// An incident as it is now.
+pub type IncidentView = Incident;
+
+/// What `save` keeps and `resurrect` reads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Saved {
+    /// The layout of this file; this version writes 1.
+    pub version: u32,
+    /// When it was saved.
+    pub at: Moment,
+    /// The apps and what was wanted of them.
+    pub apps: Vec<Declaration>,
+}
+
+impl Supervisor {
+    /// What API, screen and log show. Cheap, and the only way to look inside.
+    pub fn view(&self) -> View {
+        View {
+            at: self.now,
+            started_at: self.started_at,
+            instances: self.instances.keys().filter_map(|id| self.instance_view(*id)).collect(),
+            health: self.health(),
+            ignored_facts: self.ignored,
+        }
+    }
+
+    /// The instances with their declarations, secrets masked.
+    pub fn app_views(&self) -> Vec<AppView> {
+        let view = |id: &InstanceId| {
+            let instance = self.instance_view(*id)?;
+            let spec = masked(&self.apps.get(&self.instances.get(id)?.app)?.spec);
+            let (out_log, err_log) = log_paths(&spec, *id, &self.home);
+            Some(AppView { instance, spec, out_log, err_log })
+        };
+        self.instances.keys().filter_map(view).collect()
+    }
+
+    fn instance_view(&self, id: InstanceId) -> Option<InstanceView> {
+        let instance = self.instances.get(&id)?;
+        Some(InstanceView {
+            id,
+            app: instance.app.to_string(),
+            index: instance.index,
+            name: self.spoken_name(id),
+            goal: instance.goal,
+            phase: instance.phase.clone(),
+            status: instance.phase.pm2_status().to_owned(),
+            pid: instance.phase.pid(),
+            restarts: instance.restarts,
+            unstable_restarts: instance.breaker.short_runs,
+            created_at: instance.created_at,
+            started_at: instance.started_at,
+            usage: instance.usage,
+            health: self.health_of(id),
+            deaths: instance.deaths.iter().cloned().collect(),
+            backoff: instance.backoff,
+        })
+    }
+
+    /// How everything is, by the last looks.
+    pub fn health(&self) -> HealthView {
+        let component = |component, result: CheckResult| CheckView {
+            component,
+            status: result.status,
+            message: result.message,
+            took: result.took,
+            at: result.at,
+        };
+        let own = self.checks.iter().filter(|(id, _)| !matches!(id, CheckId::Instance(_)));
+        let mut checks: Vec<CheckView> = own
+            .map(|(id, check)| {
+                let result = match (&check.last, check.verdict) {
+                    (Some(last), Some(status)) => CheckResult { status, ..last.clone() },
+                    _ => not_yet(self.now),
+                };
+                component(self.component(id), result)
+            })
+            .collect();
+        checks.extend(self.instances.keys().filter_map(|id| {
+            let name = self.component(&CheckId::Instance(*id));
+            Some(component(name, self.health_of(*id)?))
+        }));
+        HealthView {
+            overall: checks.iter().map(|check| check.status).max().unwrap_or(Status::Healthy),
+            checks,
+            uptime: self.now.since(self.started_at),
+            at: self.now,
+        }
+    }
+
+    /// All incidents that are kept, the latest first.
+    pub fn incidents(&self) -> Vec<&IncidentView> {
+        self.incidents.values().rev().collect()
+    }
+
+    /// One incident.
+    pub fn incident(&self, id: IncidentId) -> Option<&IncidentView> {
+        self.incidents.get(&id)
+    }
+
+    /// What `save` keeps: every app with its whole environment, so handle it as a secret.
+    pub fn saved(&self) -> Saved {
+        let apps = self
+            .apps
+            .values()
+            .map(|app| {
+                let ids = self.instances_of(&app.spec.name);
+                let up = ids.iter().any(|id| self.instances[id].goal == Goal::Up);
+                let goal = if up { Goal::Up } else { Goal::Down };
+                Declaration { spec: app.spec.clone(), goal, replace: false }
+            })
+            .collect();
+        Saved { version: 1, at: self.now, apps }
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The folders whose file systems are worth a look: zelador's home and where apps write.
+    pub fn written_folders(&self) -> Vec<PathBuf> {
+        let mut folders = vec![self.home.clone()];
+        for instance in self.instances.values() {
+            let Some(app) = self.apps.get(&instance.app) else { continue };
+            let (out, err) = log_paths(&app.spec, instance.id, &self.home);
+            let logs = [out, err].into_iter().flatten();
+            folders.extend(logs.filter_map(|path| path.parent().map(PathBuf::from)));
+            folders.push(app.spec.launch.cwd.clone());
+        }
+        folders.sort();
+        folders.dedup();
+        folders
+    }
+
+    /// The runs that have a process, with its pid: what the sampler looks at.
+    pub fn live_runs(&self) -> Vec<(crate::id::RunId, i32)> {
+        let run = |phase: &Phase| match phase {
+            Phase::Running { run, pid, .. } => Some((*run, *pid)),
+            _ => None,
+        };
+        self.instances.values().filter_map(|instance| run(&instance.phase)).collect()
+    }
+}
+
+fn not_yet(now: Moment) -> CheckResult {
+    let message = "not looked at yet".to_owned();
+    CheckResult { status: Status::Healthy, message, took: Duration::ZERO, at: now }
+}
+
+fn masked(spec: &AppSpec) -> AppSpec {
+    let mask = |env: &Environment| -> Environment {
+        env.iter().map(|(name, value)| (name.clone(), redact::variable(name, value))).collect()
+    };
+    let mut spec = spec.clone();
+    spec.launch.env = mask(&spec.launch.env);
+    spec.launch.inherited_env = Arc::new(mask(&spec.launch.inherited_env));
+    spec.launch.args = spec.launch.args.iter().map(|arg| redact::text(arg)).collect();
+    spec
+}
+
+impl std::fmt::Display for Affected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} (id {}): {}", self.app, self.id, self.what)
+    }
+}
