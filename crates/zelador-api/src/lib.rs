@@ -1,1 +1,46 @@
-//! api
+//! What crosses the wire: types, paths and the client.
+//!
+//! The command line, the terminal screen and other programs see of the core what is re-exported
+//! here, and nothing else.
+
+pub mod client;
+pub mod home;
+pub mod problem;
+pub mod route;
+pub mod trpc;
+
+pub use zelador_core::check::Status;
+pub use zelador_core::death::{Death, SpawnFailure};
+pub use zelador_core::effect::{Affected, Done, Refusal};
+pub use zelador_core::evidence;
+pub use zelador_core::incident::{Incident, Outcome, Stage, Trouble};
+pub use zelador_core::input::{Command, Declaration};
+pub use zelador_core::instance::{Goal, Phase};
+pub use zelador_core::supervisor::{AppView, CheckView, HealthView, InstanceView, Saved, View};
+pub use zelador_core::{config, id, probe, redact, signal, spec, unit};
+
+use serde::{Deserialize, Serialize};
+
+/// Who answers on the control socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pong {
+    /// Zelador's version.
+    pub version: String,
+    /// The engine's process.
+    pub engine_pid: u32,
+    /// The guardian's process.
+    pub guardian_pid: u32,
+    /// How many engines this guardian has started before this one.
+    pub engine_restarts: u64,
+    /// Where the health endpoints listen, if they do.
+    pub http: Option<std::net::SocketAddr>,
+}
+
+/// What `save` wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SaveDone {
+    /// The file.
+    pub path: std::path::PathBuf,
+    /// How many apps it holds.
+    pub apps: usize,
+}

@@ -1,0 +1,102 @@
+//! Where zelador keeps what it keeps: `$ZELADOR_HOME`, by default `~/.zelador`, mode 0700.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// The folder of one zelador and the files in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home(PathBuf);
+
+/// Why there is no home.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// Neither variable tells where it is.
+    #[error("neither ZELADOR_HOME nor HOME is set")]
+    Unset,
+    /// A relative path means another folder in every directory.
+    #[error("ZELADOR_HOME is `{}`, it must be an absolute path", .0.display())]
+    Relative(PathBuf),
+}
+
+impl Home {
+    /// Returns the home in `path`.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// Returns the home that `ZELADOR_HOME` names, or `~/.zelador`.
+    ///
+    /// # Errors
+    /// Neither variable is set, or the path is relative.
+    pub fn from_variables(
+        zelador_home: Option<OsString>,
+        home: Option<OsString>,
+    ) -> Result<Self, HomeError> {
+        let given = zelador_home.filter(|path| !path.is_empty()).map(PathBuf::from);
+        if let Some(path) = given {
+            return if path.is_absolute() {
+                Ok(Self(path))
+            } else {
+                Err(HomeError::Relative(path))
+            };
+        }
+        let user = home.filter(|path| !path.is_empty()).ok_or(HomeError::Unset)?;
+        Ok(Self(PathBuf::from(user).join(".zelador")))
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The control socket; the guardian listens on it.
+    pub fn socket(&self) -> PathBuf {
+        self.0.join("zelador.sock")
+    }
+
+    /// Locked by the guardian for as long as it lives; holds its pid.
+    pub fn lock(&self) -> PathBuf {
+        self.0.join("guardian.lock")
+    }
+
+    /// What zelador says about itself.
+    pub fn own_log(&self) -> PathBuf {
+        self.0.join("zelador.log")
+    }
+
+    /// The folder of the apps' logs.
+    pub fn logs(&self) -> PathBuf {
+        self.0.join("logs")
+    }
+
+    /// The state that outlives the engine, and the history.
+    pub fn history(&self) -> PathBuf {
+        self.0.join("history.db")
+    }
+
+    /// What `save` wrote.
+    pub fn dump(&self) -> PathBuf {
+        self.0.join("dump.json")
+    }
+
+    /// Zelador's own settings.
+    pub fn settings(&self) -> PathBuf {
+        self.0.join("zelador.toml")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_home_comes_from_the_variables() {
+        let home = |a: Option<&str>, b: Option<&str>| {
+            Home::from_variables(a.map(OsString::from), b.map(OsString::from))
+        };
+        assert_eq!(home(None, Some("/home/ana")).unwrap().path(), Path::new("/home/ana/.zelador"));
+        assert_eq!(home(Some("/srv/z"), None).unwrap().path(), Path::new("/srv/z"));
+        assert!(matches!(home(Some("z"), None), Err(HomeError::Relative(_))));
+        assert!(matches!(home(Some(""), None), Err(HomeError::Unset)));
+    }
+}

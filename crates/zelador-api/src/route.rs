@@ -1,0 +1,22 @@
+//! The paths of the control socket. All bodies are JSON.
+
+/// `GET`: [`crate::Pong`].
+pub const PING: &str = "/v1/ping";
+/// `GET`: [`crate::View`].
+pub const VIEW: &str = "/v1/view";
+/// `GET`: a list of [`crate::AppView`].
+pub const APPS: &str = "/v1/apps";
+/// `POST` of a [`crate::Command`]: [`crate::Done`].
+pub const COMMANDS: &str = "/v1/commands";
+/// `GET`: [`crate::HealthView`] of the last looks.
+pub const HEALTH: &str = "/v1/health";
+/// `POST`: [`crate::HealthView`] after looking at everything now.
+pub const HEALTH_CHECK: &str = "/v1/health/check";
+/// `GET`: a list of [`crate::Incident`], the latest first; `…/ID`: one.
+pub const INCIDENTS: &str = "/v1/incidents";
+/// `POST`: [`crate::SaveDone`].
+pub const SAVE: &str = "/v1/save";
+/// `POST`: stops and forgets everything, then ends zelador; [`crate::Done`].
+pub const SHUTDOWN: &str = "/v1/shutdown";
+/// `POST` of a [`crate::config::Overlay`]: what `zelador.toml` says now.
+pub const SETTINGS: &str = "/v1/settings";

@@ -1,0 +1,158 @@
+//! The wire format of tRPC, as far as queries without subscriptions go: what `httpLink` and
+//! `httpBatchLink` of versions 10 and 11 send and expect.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use zelador_core::check::Status;
+use zelador_core::supervisor::{HealthView, SimpleHealth};
+
+/// The answer to one procedure call: its HTTP status and its envelope.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Envelope {
+    /// The HTTP status of a single call.
+    pub status: u16,
+    /// `{ "result": { "data": … } }` or `{ "error": … }`.
+    pub body: Value,
+}
+
+/// tRPC's error codes that zelador uses: name, number of JSON-RPC, HTTP status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorCode {
+    /// No such procedure.
+    NotFound,
+    /// The procedure exists, as a query.
+    MethodNotSupported,
+    /// The input is not understood.
+    BadRequest,
+    /// Zelador failed.
+    Internal,
+}
+
+impl ErrorCode {
+    const fn parts(self) -> (&'static str, i32, u16) {
+        match self {
+            Self::NotFound => ("NOT_FOUND", -32004, 404),
+            Self::MethodNotSupported => ("METHOD_NOT_SUPPORTED", -32005, 405),
+            Self::BadRequest => ("BAD_REQUEST", -32600, 400),
+            Self::Internal => ("INTERNAL_SERVER_ERROR", -32603, 500),
+        }
+    }
+}
+
+impl Envelope {
+    /// Returns the envelope of a result.
+    pub fn result(data: &impl Serialize) -> Self {
+        match serde_json::to_value(data) {
+            Ok(data) => Self { status: 200, body: json!({ "result": { "data": data } }) },
+            Err(error) => Self::error(ErrorCode::Internal, "", &error.to_string()),
+        }
+    }
+
+    /// Returns the envelope of an error of the procedure at `path`.
+    pub fn error(code: ErrorCode, path: &str, message: &str) -> Self {
+        let (name, number, status) = code.parts();
+        let data = json!({ "code": name, "httpStatus": status, "path": path });
+        let body = json!({ "error": { "message": message, "code": number, "data": data } });
+        Self { status, body }
+    }
+
+    /// Returns what a batch answers: the bodies in order, and their common status or 207.
+    pub fn batch(envelopes: Vec<Self>) -> Self {
+        let mut statuses = envelopes.iter().map(|envelope| envelope.status);
+        let first = statuses.next().unwrap_or(200);
+        let status = if statuses.all(|other| other == first) { first } else { 207 };
+        let bodies = envelopes.into_iter().map(|envelope| envelope.body).collect();
+        Self { status, body: Value::Array(bodies) }
+    }
+}
+
+/// The procedures that exist.
+pub const PROCEDURES: [&str; 3] = ["health.check", "health.status", "health.simple"];
+
+/// What `health.check` and `health.status` answer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Health {
+    overall: Status,
+    checks: Vec<Component>,
+    /// Seconds.
+    uptime: f64,
+    /// ISO 8601.
+    timestamp: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Component {
+    component: String,
+    status: Status,
+    /// Milliseconds.
+    response_time: f64,
+    message: String,
+    timestamp: String,
+}
+
+impl From<&HealthView> for Health {
+    fn from(view: &HealthView) -> Self {
+        let checks = view.checks.iter().map(|check| Component {
+            component: check.component.clone(),
+            status: check.status,
+            response_time: (check.took.as_secs_f64() * 1e6).round() / 1e3,
+            message: check.message.clone(),
+            timestamp: check.at.to_string(),
+        });
+        Self {
+            overall: view.overall,
+            checks: checks.collect(),
+            uptime: seconds(view.uptime),
+            timestamp: view.at.to_string(),
+        }
+    }
+}
+
+/// What `health.simple` answers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Simple {
+    /// `ok`, or `degraded` for everything else.
+    status: &'static str,
+    uptime: f64,
+    timestamp: String,
+}
+
+impl From<SimpleHealth> for Simple {
+    fn from(health: SimpleHealth) -> Self {
+        Self {
+            status: if health.overall == Status::Healthy { "ok" } else { "degraded" },
+            uptime: seconds(health.uptime),
+            timestamp: health.at.to_string(),
+        }
+    }
+}
+
+fn seconds(span: std::time::Duration) -> f64 {
+    (span.as_secs_f64() * 1e3).round() / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_of_equal_statuses_has_that_status_and_a_mixed_one_207() {
+        let (good, bad) = (Envelope::result(&1), Envelope::error(ErrorCode::NotFound, "x", "no"));
+        assert_eq!(Envelope::batch(vec![good.clone(), good.clone()]).status, 200);
+        assert_eq!(Envelope::batch(vec![bad.clone(), bad.clone()]).status, 404);
+        assert_eq!(Envelope::batch(vec![good, bad]).status, 207);
+    }
+
+    #[test]
+    fn an_error_has_trpcs_shape() {
+        let envelope = Envelope::error(ErrorCode::NotFound, "a.b", "no procedure");
+        assert_eq!(
+            envelope.body,
+            json!({ "error": { "message": "no procedure", "code": -32004,
+                "data": { "code": "NOT_FOUND", "httpStatus": 404, "path": "a.b" } } })
+        );
+    }
+}
