@@ -130,7 +130,7 @@ impl Client {
             let answer = sender.send_request(request).await.map_err(broken)?;
             let status = answer.status();
             let body = answer.into_body().collect().await.map_err(broken)?.to_bytes();
-            Ok((status, body))
+            Ok::<_, ClientError>((status, body))
         };
         tokio::pin!(exchanged);
         let (status, body) = tokio::select! {
