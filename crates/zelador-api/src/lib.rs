@@ -30,8 +30,6 @@ pub struct Pong {
     pub engine_pid: u32,
     /// The guardian's process.
     pub guardian_pid: u32,
-    /// How many engines this guardian has started before this one.
-    pub engine_restarts: u64,
     /// Where the health endpoints listen, if they do.
     pub http: Option<std::net::SocketAddr>,
 }

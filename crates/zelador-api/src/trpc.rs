@@ -75,7 +75,7 @@ pub const PROCEDURES: [&str; 3] = ["health.check", "health.status", "health.simp
 #[serde(rename_all = "camelCase")]
 pub struct Health {
     overall: Status,
-    checks: Vec<Component>,
+    checks: Vec<CheckEntry>,
     /// Seconds.
     uptime: f64,
     /// ISO 8601.
@@ -84,7 +84,7 @@ pub struct Health {
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Component {
+struct CheckEntry {
     component: String,
     status: Status,
     /// Milliseconds.
@@ -95,7 +95,7 @@ struct Component {
 
 impl From<&HealthView> for Health {
     fn from(view: &HealthView) -> Self {
-        let checks = view.checks.iter().map(|check| Component {
+        let checks = view.checks.iter().map(|check| CheckEntry {
             component: check.component.clone(),
             status: check.status,
             response_time: (check.took.as_secs_f64() * 1e6).round() / 1e3,

@@ -1,1 +1,101 @@
-//! daemon
+//! Does: the engine of zelador.
+//!
+//! One driver owns the pure supervisor, feeds it from one queue and carries its effects out. The
+//! control loop runs on a current-thread runtime; logs have a thread of their own; what may wait
+//! for a disk or a lock goes to the blocking pool.
+
+mod backend;
+mod checks;
+mod clock;
+mod driver;
+mod evidence;
+mod history;
+mod logs;
+mod perform;
+mod processes;
+mod saved;
+mod server;
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::path::PathBuf;
+
+use zelador_api::config::Overlay;
+use zelador_api::home::Home;
+
+use crate::driver::Driver;
+
+/// What an engine is given.
+#[derive(Debug)]
+pub struct Options {
+    /// Where zelador keeps what it keeps.
+    pub home: Home,
+    /// The executable, for an engine that must take a killed guardian's place.
+    pub program: PathBuf,
+    /// What `zelador.toml` says.
+    pub base: Overlay,
+    /// What is wrong with `zelador.toml`, to be logged.
+    pub complaints: Vec<String>,
+}
+
+/// Why an engine could not begin, or not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The history cannot be opened.
+    #[error(transparent)]
+    History(#[from] history::HistoryError),
+    /// The guardian did not answer: an engine is not started by hand.
+    #[error("an engine is started by its guardian")]
+    Guardian(#[source] io::Error),
+    /// The operating system refused something that needs no privilege.
+    #[error("{0}")]
+    System(&'static str, #[source] io::Error),
+}
+
+/// Runs the engine until it is told to end.
+///
+/// # Errors
+/// It cannot begin. The guardian starts it again.
+pub fn run(options: Options) -> Result<(), Error> {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("ZELADOR_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
+        )
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .init();
+    // SAFETY: the guardian hands its socket over as this descriptor, and nobody else in this
+    // process knows it.
+    let socket = unsafe { OwnedFd::from_raw_fd(zelador_guardian::ENGINE_SOCKET) };
+    let argv = guardian_command(&options);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(8)
+        .thread_keep_alive(std::time::Duration::from_secs(3))
+        .build()
+        .map_err(|error| Error::System("the runtime cannot be set up", error))?;
+    let ended = runtime.block_on(async {
+        let driver = Driver::begin(options, socket)?;
+        Ok::<_, Error>(driver.run().await)
+    })?;
+    // What still runs on the blocking pool may be stuck on a dead disk: nobody waits for it.
+    runtime.shutdown_background();
+    match ended {
+        driver::Ended::Told => Ok(()),
+        driver::Ended::GuardianGone(handover) => {
+            tracing::warn!("the guardian is gone: this process takes its place");
+            let error = zelador_guardian::become_guardian(&argv, c"--table", &handover);
+            Err(Error::System("this process cannot become the guardian", error))
+        }
+    }
+}
+
+/// The command line of a guardian.
+fn guardian_command(options: &Options) -> Vec<CString> {
+    use std::os::unix::ffi::OsStrExt;
+    let program = CString::new(options.program.as_os_str().as_bytes()).unwrap_or_default();
+    vec![program, c"guardian".to_owned()]
+}

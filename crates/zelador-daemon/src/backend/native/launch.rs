@@ -1,0 +1,135 @@
+//! From the core's launch to the guardian's: program found, names resolved, bytes ready.
+
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use zelador_core::death::SpawnFailure;
+use zelador_core::launch::Launch;
+use zelador_core::spec::Environment;
+use zelador_guardian::message::{self, Stage, Stream};
+
+use super::identity;
+
+/// Where programs are looked up when the environment has no PATH.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Returns the request to the guardian, or why it cannot be made.
+pub(super) fn request(launch: &Launch, label: Vec<u8>) -> Result<message::Launch, SpawnFailure> {
+    if label.len() > message::LONGEST_LABEL {
+        return Err(SpawnFailure::Other("the paths of its log files are too long".to_owned()));
+    }
+    let program = find(&launch.program, &launch.env, &launch.cwd)?;
+    let mut env = launch.env.clone();
+    let (mut uid, mut gid) = (None, None);
+    if let Some(name) = &launch.uid {
+        let user = identity::user(name).ok_or_else(|| unknown(name, "no such user"))?;
+        (uid, gid) = (Some(user.uid), Some(user.gid));
+        env.insert("HOME".to_owned(), user.home);
+    }
+    if let Some(name) = &launch.gid {
+        gid = Some(identity::group(name).ok_or_else(|| unknown(name, "no such group"))?);
+    }
+    let mut argv = vec![launch.program.clone().into_bytes()];
+    argv.extend(launch.args.iter().map(|arg| arg.clone().into_bytes()));
+    // A zero byte ends a string for the kernel: such a variable cannot be handed over.
+    let variables = env.iter().filter(|(name, value)| {
+        !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0')
+    });
+    Ok(message::Launch {
+        program: program.as_os_str().as_bytes().to_vec(),
+        argv,
+        env: variables.map(|(name, value)| format!("{name}={value}").into_bytes()).collect(),
+        cwd: launch.cwd.as_os_str().as_bytes().to_vec(),
+        uid,
+        gid,
+        groups: None,
+        nofile: None,
+        out: if launch.out.is_empty() { Stream::Null } else { Stream::Pipe },
+        err: if launch.err.is_empty() { Stream::Null } else { Stream::Pipe },
+        label,
+        cgroup: false,
+    })
+}
+
+fn unknown(name: &str, reason: &str) -> SpawnFailure {
+    SpawnFailure::User { user: name.to_owned(), reason: reason.to_owned() }
+}
+
+/// Returns the absolute path of a program: looked up in the environment's PATH when it is a bare
+/// word, and in the working directory when it is relative.
+fn find(program: &str, env: &Environment, cwd: &Path) -> Result<PathBuf, SpawnFailure> {
+    let not_found = || SpawnFailure::ProgramNotFound(program.to_owned());
+    if program.contains('/') {
+        let path = cwd.join(program);
+        return match path.metadata() {
+            Ok(_) => Ok(path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(not_found()),
+            Err(error) => Err(not_executable(&path, &error.to_string())),
+        };
+    }
+    let path = env.get("PATH").map_or(DEFAULT_PATH, String::as_str);
+    let candidates = path.split(':').filter(|folder| !folder.is_empty());
+    candidates
+        .map(|folder| cwd.join(folder).join(program))
+        .find(|candidate| is_executable(candidate))
+        .ok_or_else(not_found)
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.metadata().is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
+}
+
+fn not_executable(path: &Path, reason: &str) -> SpawnFailure {
+    SpawnFailure::NotExecutable { program: path.display().to_string(), reason: reason.to_owned() }
+}
+
+/// What the guardian's answer means; `what` names the program, directory or user where it can.
+pub(super) fn failure(stage: Stage, errno: i32, launch: &Refused) -> SpawnFailure {
+    let error = io::Error::from_raw_os_error(errno);
+    let reason = match errno {
+        libc::ENOEXEC => {
+            "the file is neither a program nor a script with a first line like #!/bin/sh".to_owned()
+        }
+        libc::ENOENT if stage == Stage::Exec => {
+            "the interpreter in its first line (#!) does not exist".to_owned()
+        }
+        _ => plain(&error),
+    };
+    match stage {
+        Stage::Exec => SpawnFailure::NotExecutable { program: launch.program.clone(), reason },
+        Stage::Directory => SpawnFailure::Directory { path: launch.cwd.clone(), reason },
+        Stage::Uid | Stage::Gid | Stage::Groups => {
+            SpawnFailure::User { user: launch.user.clone(), reason }
+        }
+        Stage::Pipes | Stage::Fork | Stage::Cgroup | Stage::Limits => {
+            SpawnFailure::Other(format!("the system has no room for it ({stage:?}): {reason}"))
+        }
+    }
+}
+
+/// What a failure names.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Refused {
+    program: String,
+    cwd: String,
+    user: String,
+}
+
+impl Refused {
+    pub(super) fn of(launch: &Launch) -> Self {
+        Self {
+            program: launch.program.clone(),
+            cwd: launch.cwd.display().to_string(),
+            user: launch.uid.clone().or_else(|| launch.gid.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+/// The system's words without the number: `permission denied`.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    let words = text.split(" (os error").next().unwrap_or(&text);
+    words.to_lowercase()
+}

@@ -1,0 +1,134 @@
+//! The engine's end of the socket to the guardian: never waits, loses nothing.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use zelador_guardian::message::{FromGuardian, ToGuardian};
+use zelador_guardian::{Kept, link};
+
+/// How long the guardian has for its welcome: it sends it before anything else.
+const WELCOME_WITHIN: Duration = Duration::from_secs(10);
+
+/// The socket and what it had no room for.
+pub struct Link {
+    socket: AsyncFd<OwnedFd>,
+    outgoing: VecDeque<ToGuardian>,
+}
+
+/// What the guardian says first.
+pub(super) struct Welcome {
+    pub(super) guardian_pid: i32,
+    pub(super) listener: OwnedFd,
+    pub(super) nofile: (u64, u64),
+    pub(super) kept: Vec<Kept>,
+}
+
+impl Link {
+    /// Takes the welcome from `socket`.
+    pub(super) fn open(socket: OwnedFd) -> io::Result<(Self, Welcome)> {
+        rustix::io::ioctl_fionbio(&socket, true)?;
+        let until = Instant::now() + WELCOME_WITHIN;
+        let (message, mut descriptors) = wait_for(&socket, until)?;
+        let FromGuardian::Welcome { guardian_pid, runs, nofile_soft, nofile_hard, .. } = message
+        else {
+            return Err(io::Error::other("the guardian did not begin with a welcome"));
+        };
+        let listener = descriptors
+            .pop()
+            .ok_or_else(|| io::Error::other("the guardian sent no control socket"))?;
+        let mut kept = Vec::new();
+        for _ in 0..runs {
+            let (message, descriptors) = wait_for(&socket, until)?;
+            kept.extend(Kept::from_message(message, descriptors));
+        }
+        let guardian_pid = i32::try_from(guardian_pid).unwrap_or_default();
+        let welcome =
+            Welcome { guardian_pid, listener, nofile: (nofile_soft, nofile_hard), kept };
+        Ok((Self { socket: AsyncFd::new(socket)?, outgoing: VecDeque::new() }, welcome))
+    }
+
+    /// Waits until there is something to receive.
+    pub(super) async fn readable(&self) -> io::Result<()> {
+        // `receive` clears the readiness itself when it finds nothing.
+        self.socket.readable().await.map(|mut guard| guard.retain_ready())
+    }
+
+    /// Receives one message; `None` when the guardian is gone.
+    pub(super) fn receive(&mut self) -> io::Result<Option<(FromGuardian, Vec<OwnedFd>)>> {
+        self.socket.try_io(Interest::READABLE, |socket| link::receive(socket.as_fd()))
+    }
+
+    /// Sends a message, now or as soon as there is room.
+    pub(super) fn send(&mut self, message: ToGuardian) {
+        self.outgoing.push_back(message);
+        self.flush();
+    }
+
+    /// Sends what there is room for.
+    pub(super) fn flush(&mut self) {
+        while let Some(message) = self.outgoing.front() {
+            match link::send(self.socket.get_ref().as_fd(), message, &[]) {
+                Ok(()) => {
+                    self.outgoing.pop_front();
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                    tracing::error!(%error, "a message to the guardian is too large: dropped");
+                    self.outgoing.pop_front();
+                }
+                // Gone: the reading side notices and acts.
+                Err(_) => {
+                    self.outgoing.clear();
+                }
+            }
+        }
+    }
+
+    pub(super) fn is_behind(&self) -> bool {
+        !self.outgoing.is_empty()
+    }
+
+    /// Sends everything, waiting for room: for the very end.
+    pub(super) fn flush_blocking(&mut self) {
+        let until = Instant::now() + WELCOME_WITHIN;
+        while self.is_behind() && Instant::now() < until {
+            _ = ready(self.socket.get_ref(), PollFlags::OUT, until);
+            self.flush();
+        }
+    }
+}
+
+fn wait_for(socket: &OwnedFd, until: Instant) -> io::Result<(FromGuardian, Vec<OwnedFd>)> {
+    loop {
+        match link::receive(socket.as_fd()) {
+            Ok(Some(message)) => return Ok(message),
+            Ok(None) => return Err(io::Error::other("the guardian is gone")),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if !ready(socket, PollFlags::IN, until)? {
+                    return Err(io::Error::other("the guardian sent no welcome in time"));
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Waits until the socket is ready; false when the time is up.
+fn ready(socket: &OwnedFd, flags: PollFlags, until: Instant) -> io::Result<bool> {
+    let left = until.saturating_duration_since(Instant::now());
+    let timeout = rustix::event::Timespec {
+        tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: left.subsec_nanos().into(),
+    };
+    let mut polled = [PollFd::new(socket, flags)];
+    match rustix::event::poll(&mut polled, Some(&timeout)) {
+        Ok(ready) => Ok(ready > 0),
+        Err(rustix::io::Errno::INTR) => Ok(true),
+        Err(errno) => Err(errno.into()),
+    }
+}

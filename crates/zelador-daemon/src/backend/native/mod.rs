@@ -1,0 +1,384 @@
+//! The native backend: the guardian is the parent, this side asks.
+//!
+//! Keeps what the guardian handed over of each run. A run is released (forgotten by the guardian)
+//! when its end is recorded and its last line is in its log file, whichever comes last.
+
+mod identity;
+mod link;
+mod launch;
+mod status;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use zelador_core::death::{Death, SpawnFailure};
+use zelador_core::id::RunId;
+use zelador_core::input::{Fact, KnownRun};
+use zelador_core::launch::{Launch, run_mark};
+use zelador_core::signal::Signal;
+use zelador_guardian::message::{FromGuardian, ToGuardian};
+use zelador_guardian::{Capture, Descriptors, Handover, Kept};
+
+pub use link::Link;
+
+use crate::logs::{DateFormat, Logs, Source, Stream};
+use crate::processes::RunKey;
+
+/// All runs that the guardian knows, and the connection to it.
+pub struct Native {
+    home: PathBuf,
+    link: Link,
+    guardian_pid: i32,
+    listener: OwnedFd,
+    nofile: (u64, u64),
+    runs: BTreeMap<RunId, Run>,
+    /// The host's out-of-memory kills when it was last looked.
+    oom_kills: Option<u64>,
+}
+
+struct Run {
+    kept: Kept,
+    /// What a failure to start it would name.
+    intent: launch::Refused,
+    /// `SIGKILL` was sent by us.
+    killed: bool,
+    death: Option<Death>,
+    recorded: bool,
+    drained: bool,
+}
+
+/// What the guardian keeps for us: where the lines of a run go.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Label {
+    out: Vec<PathBuf>,
+    err: Vec<PathBuf>,
+    date: Option<String>,
+}
+
+/// What the guardian had to say.
+pub enum Heard {
+    /// Something for the supervisor.
+    Fact(Fact),
+    /// The host asks for an end.
+    Terminate,
+    /// Nothing more for now.
+    Nothing,
+    /// The guardian is gone.
+    Gone,
+}
+
+impl Native {
+    /// Takes over what the guardian has: waits for its welcome on `socket`. Returns the streams
+    /// that the log thread must take on, and what the supervisor must compare its records with.
+    ///
+    /// # Errors
+    /// The other side is no guardian, or does not answer.
+    pub fn connect(socket: OwnedFd, home: PathBuf) -> io::Result<(Self, Vec<Source>, Fact)> {
+        let (link, welcome) = Link::open(socket)?;
+        let mut native = Self {
+            home,
+            link,
+            guardian_pid: welcome.guardian_pid,
+            listener: welcome.listener,
+            nofile: welcome.nofile,
+            runs: BTreeMap::new(),
+            oom_kills: status::oom_kills(),
+        };
+        let mut sources = Vec::new();
+        for kept in welcome.kept {
+            let run = RunId::new(kept.run);
+            sources.extend(native.sources(run, &kept.descriptors, &kept.label)?);
+            let death = kept.ended.map(|ended| native.death(&ended, false));
+            let intent = launch::Refused::default();
+            let run_state =
+                Run { kept, intent, killed: false, death, recorded: false, drained: false };
+            native.runs.insert(run, run_state);
+        }
+        let runs = native.runs.iter().map(|(run, state)| KnownRun {
+            run: *run,
+            pid: pid_of(&state.kept),
+            death: state.death.clone(),
+        });
+        let inventory = Fact::Inventory { runs: runs.collect() };
+        Ok((native, sources, inventory))
+    }
+
+    /// Says hello: from here on the guardian expects to hear from this engine.
+    pub fn greet(&mut self) {
+        self.link.send(ToGuardian::Hello);
+    }
+
+    /// The guardian's process id.
+    pub fn guardian_pid(&self) -> i32 {
+        self.guardian_pid
+    }
+
+    /// The control socket that the guardian listens on.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn listener(&self) -> io::Result<OwnedFd> {
+        self.listener.try_clone()
+    }
+
+    /// Waits until the guardian has something to say.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.link.readable().await
+    }
+
+    /// Takes the next message of the guardian; new streams are given to `logs`.
+    pub fn hear(&mut self, logs: &Logs) -> Heard {
+        let (message, descriptors) = match self.link.receive() {
+            Ok(Some(message)) => message,
+            Ok(None) => return Heard::Gone,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Heard::Nothing,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                tracing::error!(%error, "the guardian sent something that is not understood");
+                return Heard::Nothing;
+            }
+            Err(error) => {
+                tracing::error!(%error, "the guardian cannot be heard");
+                return Heard::Gone;
+            }
+        };
+        match message {
+            FromGuardian::Spawned { run, pid, start_time, which } => {
+                let descriptors = Descriptors::from_list(which, descriptors).unwrap_or_default();
+                self.spawned(RunId::new(run), pid, start_time, descriptors, logs)
+            }
+            FromGuardian::SpawnFailed { run, stage, errno } => {
+                let run = RunId::new(run);
+                let intent = self.runs.remove(&run).map(|state| state.intent).unwrap_or_default();
+                let failure = launch::failure(stage, errno, &intent);
+                Heard::Fact(Fact::SpawnFailed { run, failure })
+            }
+            FromGuardian::Ended { run, ended } => {
+                let run = RunId::new(run);
+                let killed = self.runs.get(&run).is_some_and(|state| state.killed);
+                let death = self.death(&ended, killed);
+                let Some(state) = self.runs.get_mut(&run) else { return Heard::Nothing };
+                state.death = Some(death.clone());
+                logs.finish(run);
+                Heard::Fact(Fact::Exited { run, death })
+            }
+            FromGuardian::Terminate => Heard::Terminate,
+            FromGuardian::Refused { run, why } => {
+                tracing::debug!(run, ?why, "the guardian refused");
+                Heard::Nothing
+            }
+            FromGuardian::Welcome { .. } | FromGuardian::Kept { .. } => Heard::Nothing,
+        }
+    }
+
+    fn spawned(
+        &mut self,
+        run: RunId,
+        pid: u32,
+        start_time: u64,
+        descriptors: Descriptors,
+        logs: &Logs,
+    ) -> Heard {
+        let Some(state) = self.runs.get_mut(&run) else { return Heard::Nothing };
+        state.kept.pid = pid;
+        state.kept.start_time = start_time;
+        state.kept.leads_group = true;
+        let label = state.kept.label.clone();
+        match self.sources(run, &descriptors, &label) {
+            Ok(sources) => sources.into_iter().for_each(|source| logs.attach(source)),
+            // Out of descriptors: the service runs, its lines wait in the pipe for the next engine.
+            Err(error) => tracing::error!(%run, %error, "the output of a run cannot be read"),
+        }
+        if let Some(state) = self.runs.get_mut(&run) {
+            state.kept.descriptors = descriptors;
+        }
+        Heard::Fact(Fact::Spawned { run, pid: i32::try_from(pid).unwrap_or_default() })
+    }
+
+    /// Asks for a process; a failure that shows before the guardian is asked is returned.
+    pub fn spawn(&mut self, run: RunId, launch: &Launch) -> Result<(), SpawnFailure> {
+        let label = Label {
+            out: launch.out.clone(),
+            err: launch.err.clone(),
+            date: launch.date_format.clone(),
+        };
+        let label = serde_json::to_vec(&label).unwrap_or_default();
+        let request = launch::request(launch, label.clone())?;
+        let kept = Kept {
+            run: run.number(),
+            pid: 0,
+            start_time: 0,
+            label,
+            ended: None,
+            linger: false,
+            foreign: false,
+            leads_group: true,
+            descriptors: Descriptors::default(),
+        };
+        let intent = launch::Refused::of(launch);
+        let state =
+            Run { kept, intent, killed: false, death: None, recorded: false, drained: false };
+        self.runs.insert(run, state);
+        self.link.send(ToGuardian::Spawn { run: run.number(), launch: request });
+        Ok(())
+    }
+
+    /// Sends a signal to the main process, or to its whole process group.
+    pub fn signal(&mut self, run: RunId, signal: Signal, group: bool) {
+        let number = run.number();
+        self.link.send(ToGuardian::Signal { run: number, signal: signal.number(), group });
+    }
+
+    /// The rest of a run's group may outlive its main process: it was asked to end.
+    pub fn linger(&mut self, run: RunId) {
+        if let Some(state) = self.runs.get_mut(&run) {
+            state.kept.linger = true;
+        }
+        self.link.send(ToGuardian::Linger { run: run.number(), on: true });
+    }
+
+    /// Notes that we are about to kill a run: its `SIGKILL` is ours, not the kernel's.
+    pub fn note_kill(&mut self, run: RunId) {
+        if let Some(state) = self.runs.get_mut(&run) {
+            state.killed = true;
+        }
+    }
+
+    /// The engine still turns.
+    pub fn alive(&mut self) {
+        self.link.send(ToGuardian::Alive);
+        self.oom_kills = status::oom_kills().or(self.oom_kills);
+    }
+
+    /// The end of a run was recorded.
+    pub fn recorded(&mut self, run: RunId) {
+        if let Some(state) = self.runs.get_mut(&run) {
+            state.recorded = true;
+        }
+        self.release_if_over(run);
+    }
+
+    /// All lines of a run are in its log files.
+    pub fn drained(&mut self, run: RunId) {
+        if let Some(state) = self.runs.get_mut(&run) {
+            state.drained = true;
+        }
+        self.release_if_over(run);
+    }
+
+    fn release_if_over(&mut self, run: RunId) {
+        let over = self
+            .runs
+            .get(&run)
+            .is_some_and(|state| state.death.is_some() && state.recorded && state.drained);
+        if over {
+            self.runs.remove(&run);
+            self.link.send(ToGuardian::Release { run: run.number() });
+        }
+    }
+
+    /// The runs that ended before this engine came.
+    pub fn ended_runs(&self) -> Vec<RunId> {
+        let ended = self.runs.iter().filter(|(_, state)| state.death.is_some());
+        ended.map(|(run, _)| *run).collect()
+    }
+
+    /// How a run's processes are recognised.
+    pub fn key(&self, run: RunId) -> Option<RunKey> {
+        let kept = &self.runs.get(&run)?.kept;
+        let pid = pid_of(kept);
+        (pid > 0).then(|| RunKey {
+            pid,
+            start_time: kept.start_time,
+            pgid: kept.leads_group.then_some(pid),
+            mark: run_mark(&self.home, run),
+            guardian: self.guardian_pid,
+        })
+    }
+
+    /// Whether the guardian has a child that is no run's main process: something was orphaned.
+    pub fn has_orphans(&self) -> bool {
+        let Some(children) = identity::children(self.guardian_pid) else { return true };
+        let own = i32::try_from(std::process::id()).unwrap_or_default();
+        let mains: std::collections::BTreeSet<i32> =
+            self.runs.values().map(|state| pid_of(&state.kept)).collect();
+        children.iter().any(|child| *child != own && !mains.contains(child))
+    }
+
+    /// Tells the guardian to end when this engine has.
+    pub fn shut_down(&mut self) {
+        self.link.send(ToGuardian::Shutdown);
+        self.link.flush_blocking();
+    }
+
+    /// Sends what the guardian's socket had no room for.
+    pub fn flush(&mut self) {
+        self.link.flush();
+    }
+
+    /// Whether something waits to be sent.
+    pub fn is_behind(&self) -> bool {
+        self.link.is_behind()
+    }
+
+    /// Everything that a new guardian needs.
+    pub fn into_handover(self) -> Handover {
+        let runs = self.runs.into_values().filter(|state| state.kept.pid > 0);
+        Handover {
+            listener: Some(self.listener),
+            nofile: Some(self.nofile),
+            runs: runs.map(|state| state.kept).collect(),
+        }
+    }
+
+    /// How a run ended, in the core's words.
+    fn death(&mut self, ended: &zelador_guardian::message::Ended, killed_by_us: bool) -> Death {
+        let death = status::death(ended);
+        if killed_by_us || death != (Death::Signaled { signal: Signal::KILL, core_dumped: false }) {
+            return death;
+        }
+        let before = self.oom_kills;
+        let now = status::oom_kills();
+        self.oom_kills = now.or(before);
+        match (before, now) {
+            (Some(before), Some(now)) if now > before => Death::OutOfMemory,
+            _ => death,
+        }
+    }
+
+    /// The streams of a run for the log thread, with duplicates of its descriptors.
+    fn sources(
+        &self,
+        run: RunId,
+        descriptors: &Descriptors,
+        label: &[u8],
+    ) -> io::Result<Vec<Source>> {
+        let label: Label = serde_json::from_slice(label).unwrap_or_default();
+        let Some(state) = &descriptors.state else { return Ok(Vec::new()) };
+        let mut sources = Vec::new();
+        let streams = [
+            (Stream::Out, &descriptors.out, label.out),
+            (Stream::Err, &descriptors.err, label.err),
+        ];
+        for (stream, capture, sinks) in streams {
+            let Some(Capture { pipe, hold_read, hold_write }) = capture else { continue };
+            sources.push(Source {
+                run,
+                stream,
+                pipe: pipe.try_clone()?,
+                hold_read: hold_read.try_clone()?,
+                hold_write: hold_write.try_clone()?,
+                state: state.as_fd().try_clone_to_owned()?,
+                sinks,
+                date_format: label.date.as_deref().map(DateFormat::parse),
+            });
+        }
+        Ok(sources)
+    }
+}
+
+fn pid_of(kept: &Kept) -> i32 {
+    i32::try_from(kept.pid).unwrap_or_default()
+}

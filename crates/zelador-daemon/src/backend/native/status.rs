@@ -1,0 +1,44 @@
+//! Wait statuses and the kernel's out-of-memory counter, in the core's words.
+
+use zelador_core::death::Death;
+use zelador_core::signal::Signal;
+use zelador_guardian::message::Ended;
+
+/// How a process ended by its raw wait status.
+pub(super) fn death(ended: &Ended) -> Death {
+    if !ended.known {
+        return Death::Unknown;
+    }
+    let status = ended.status;
+    if libc::WIFEXITED(status) {
+        return Death::Exited { code: libc::WEXITSTATUS(status) };
+    }
+    let signal = u8::try_from(libc::WTERMSIG(status)).ok().and_then(Signal::new);
+    match signal {
+        Some(signal) => Death::Signaled { signal, core_dumped: libc::WCOREDUMP(status) },
+        None => Death::Unknown,
+    }
+}
+
+/// How many processes the kernel has killed since boot because memory ran out, in the whole host
+/// and in all cgroups: `oom_kill` of `/proc/vmstat` (Linux 4.13).
+pub(super) fn oom_kills() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/vmstat").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("oom_kill "))?;
+    line.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wait_statuses_are_told_exactly() {
+        let of = |status| death(&Ended { status, known: true, at_micros: 0 });
+        assert_eq!(of(7 << 8), Death::Exited { code: 7 });
+        let segv = Signal::new(11).unwrap();
+        assert_eq!(of(11), Death::Signaled { signal: segv, core_dumped: false });
+        assert_eq!(of(11 | 0x80), Death::Signaled { signal: segv, core_dumped: true });
+        assert_eq!(death(&Ended { status: 0, known: false, at_micros: 0 }), Death::Unknown);
+    }
+}

@@ -1,0 +1,366 @@
+//! Owns the supervisor: takes inputs from one queue, reads the clock, calls `step`, and has the
+//! effects performed.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::{self, Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+use zelador_core::effect::{Done, Refusal};
+use zelador_core::id::Ticket;
+use zelador_core::input::{Command, Fact, Input};
+use zelador_core::spec::Settings;
+use zelador_core::supervisor::{Supervisor, Surroundings};
+use zelador_guardian::Handover;
+
+use crate::backend::native::{Heard, Native};
+use crate::checks::HostLook;
+use crate::clock::Clock;
+use crate::history::{self, History};
+use crate::logs::{LogEvent, Logs};
+use crate::processes::Sampler;
+use crate::{Error, Options, server};
+
+/// How many messages may wait for the driver.
+const INBOX: usize = 1024;
+
+/// How often runs are sampled. PM2 looks every 30 s, and misses what is quicker; a pass costs
+/// about 9 µs a process.
+const SAMPLE_EVERY: Duration = Duration::from_secs(2);
+
+/// How often the guardian hears from us; it gives up after 20 s of silence.
+const ALIVE_EVERY: Duration = Duration::from_secs(2);
+
+/// How often the write-ahead log of the history is moved into its file.
+const CHECKPOINT_EVERY: Duration = Duration::from_mins(1);
+
+/// A difference between the two clocks that changes by more than this was a jump, not drift.
+const JUMP_MICROS: u64 = 1_000_000;
+
+/// How long the last answers may take to reach those who asked.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// What reaches the driver.
+pub enum Message {
+    /// Something for the supervisor.
+    Input(Input),
+    /// A command, and where its answer goes.
+    Command(Command, oneshot::Sender<Result<Done, Refusal>>),
+    /// A look inside.
+    Ask(Box<dyn FnOnce(&Supervisor) + Send>),
+    /// The logs have something to say.
+    Log(LogEvent),
+    /// A sample is taken; the sampler comes back.
+    Sampled(Sampler, Vec<(zelador_core::id::RunId, zelador_core::probe::Usage)>),
+}
+
+/// Why the engine ends.
+pub enum Ended {
+    /// It was told to.
+    Told,
+    /// Its guardian was killed; this is what the next one needs.
+    GuardianGone(Handover),
+}
+
+/// The engine's centre.
+pub struct Driver {
+    pub(crate) supervisor: Supervisor,
+    pub(crate) clock: Clock,
+    pub(crate) home: zelador_api::home::Home,
+    pub(crate) native: Native,
+    pub(crate) logs: Logs,
+    pub(crate) history: History,
+    pub(crate) sender: mpsc::Sender<Message>,
+    pub(crate) answers: BTreeMap<Ticket, oneshot::Sender<Result<Done, Refusal>>>,
+    pub(crate) settings: watch::Sender<Settings>,
+    pub(crate) host: HostLook,
+    /// Looks, sweeps, evidence: everything that takes its time.
+    pub(crate) tasks: JoinSet<()>,
+    /// Facts that came of performing, to be taken before anything else.
+    pub(crate) facts: Vec<Fact>,
+    inbox: mpsc::Receiver<Message>,
+    next_ticket: u64,
+    sampler: Option<Sampler>,
+    clock_ahead: i64,
+    server: JoinSet<()>,
+    closing: CancellationToken,
+    shutting_down: bool,
+}
+
+impl Driver {
+    /// Takes over from the engine before: records, then the guardian's inventory.
+    pub fn begin(options: Options, socket: OwnedFd) -> Result<Self, Error> {
+        let Options { home, program: _, base, complaints } = options;
+        let clock = Clock::start();
+        for complaint in complaints {
+            tracing::warn!("zelador.toml: {complaint}");
+        }
+        let (native, sources, inventory) =
+            Native::connect(socket, home.path().to_owned()).map_err(Error::Guardian)?;
+        let (history, records, aside) = History::open(&home.history(), clock.now())?;
+        if let Some(aside) = aside {
+            tracing::error!(path = %aside.display(), "the history was damaged: set aside, begun anew");
+        }
+        let (sender, inbox) = mpsc::channel(INBOX);
+        let log_events = sender.clone();
+        let surroundings = Surroundings {
+            home: home.path().to_owned(),
+            zone: TimeZone::system(),
+            seed: fastrand::u64(..),
+        };
+        let supervisor = Supervisor::recover(surroundings, clock.now(), records);
+        let logs = Logs::start(
+            supervisor.settings().rotation,
+            Some(home.own_log()),
+            sources,
+            // The log thread may wait for the driver; the driver never waits for the log thread.
+            move |event| _ = log_events.blocking_send(Message::Log(event)),
+        )
+        .map_err(|error| Error::System("the log thread cannot be started", error))?;
+        let (settings, _) = watch::channel(supervisor.settings().clone());
+        let mut driver = Self {
+            supervisor,
+            clock,
+            home,
+            native,
+            logs,
+            history,
+            sender,
+            answers: BTreeMap::new(),
+            settings,
+            host: HostLook::default(),
+            tasks: JoinSet::new(),
+            facts: Vec::new(),
+            inbox,
+            next_ticket: 0,
+            sampler: Some(Sampler::new()),
+            clock_ahead: 0,
+            server: JoinSet::new(),
+            closing: CancellationToken::new(),
+            shutting_down: false,
+        };
+        driver.serve()?;
+        driver.native.greet();
+        driver.step(Input::Fact(Fact::BaseSettings(Box::new(base))));
+        for run in driver.native.ended_runs() {
+            driver.logs.finish(run);
+        }
+        driver.step(Input::Fact(inventory));
+        for run in driver.native.ended_runs() {
+            driver.native.recorded(run);
+        }
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            pid = std::process::id(),
+            guardian = driver.native.guardian_pid(),
+            "the engine is up"
+        );
+        Ok(driver)
+    }
+
+    fn serve(&mut self) -> Result<(), Error> {
+        let failed = |error: io::Error| Error::System("the control socket cannot be used", error);
+        let listener = self.native.listener().map_err(failed)?;
+        let handle = server::Handle {
+            inbox: self.sender.clone(),
+            guardian_pid: self.native.guardian_pid().unsigned_abs(),
+            home: self.home.clone(),
+            settings: self.settings.subscribe(),
+        };
+        server::start(&mut self.server, handle, listener, &self.closing).map_err(failed)
+    }
+
+    /// Runs until the end.
+    pub async fn run(mut self) -> Ended {
+        let mut sample = time::interval(SAMPLE_EVERY);
+        let mut alive = time::interval(ALIVE_EVERY);
+        let mut checkpoint = time::interval(CHECKPOINT_EVERY);
+        for interval in [&mut sample, &mut alive, &mut checkpoint] {
+            interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        }
+        loop {
+            let deadline = match self.supervisor.next_deadline() {
+                Some((at, _)) => self.clock.instant(at),
+                None => Instant::now() + CHECKPOINT_EVERY,
+            };
+            // Messages that the guardian's socket had no room for are tried again soon.
+            let deadline = if self.native.is_behind() {
+                deadline.min(Instant::now() + Duration::from_millis(5))
+            } else {
+                deadline
+            };
+            tokio::select! {
+                biased;
+                _ = self.native.readable() => {
+                    if let Some(ended) = self.hear() {
+                        return self.end(ended).await;
+                    }
+                }
+                Some(message) = self.inbox.recv() => self.take(message),
+                () = time::sleep_until(deadline) => {
+                    self.native.flush();
+                    self.step(Input::Tick);
+                }
+                _ = alive.tick() => self.beat(),
+                _ = sample.tick() => self.sample(),
+                _ = checkpoint.tick() => self.checkpoint(),
+                Some(done) = self.tasks.join_next() => {
+                    if let Err(error) = done {
+                        tracing::error!(%error, "a task of the engine failed");
+                    }
+                }
+            }
+            if self.shutting_down && self.answers.is_empty() && self.supervisor.view().instances.is_empty() {
+                return self.end(Ended::Told).await;
+            }
+        }
+    }
+
+    /// Takes everything that the guardian has to say.
+    fn hear(&mut self) -> Option<Ended> {
+        loop {
+            match self.native.hear(&self.logs) {
+                Heard::Fact(fact) => {
+                    let ended = match &fact {
+                        Fact::Exited { run, .. } => Some(*run),
+                        _ => None,
+                    };
+                    self.step(Input::Fact(fact));
+                    // Only now that it is recorded may the guardian forget it.
+                    if let Some(run) = ended {
+                        self.native.recorded(run);
+                    }
+                }
+                Heard::Terminate => self.terminate(),
+                Heard::Nothing => return None,
+                Heard::Gone => return Some(Ended::GuardianGone(Handover::default())),
+            }
+        }
+    }
+
+    /// The host asks for an end: stop everything in order, and remember what was up.
+    fn terminate(&mut self) {
+        if self.shutting_down {
+            return;
+        }
+        tracing::info!("zelador was asked to end: stopping all services; they are up again at the next start");
+        self.history.freeze();
+        self.begin_shutdown(None);
+    }
+
+    fn begin_shutdown(&mut self, answer: Option<oneshot::Sender<Result<Done, Refusal>>>) {
+        self.shutting_down = true;
+        let ticket = self.ticket(answer);
+        self.step(Input::Command(ticket, Command::Shutdown));
+    }
+
+    fn ticket(&mut self, answer: Option<oneshot::Sender<Result<Done, Refusal>>>) -> Ticket {
+        let ticket = Ticket::new(self.next_ticket);
+        self.next_ticket += 1;
+        if let Some(answer) = answer {
+            self.answers.insert(ticket, answer);
+        }
+        ticket
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Input(input) => self.step(input),
+            Message::Command(Command::Shutdown, answer) => self.begin_shutdown(Some(answer)),
+            Message::Command(command, answer) => {
+                let ticket = self.ticket(Some(answer));
+                self.step(Input::Command(ticket, command));
+            }
+            Message::Ask(look) => look(&self.supervisor),
+            Message::Log(LogEvent::Drained { run }) => self.native.drained(run),
+            Message::Log(LogEvent::Trouble { path, error }) => {
+                tracing::warn!(path = %path.display(), %error, "a log cannot be written; its lines wait");
+            }
+            Message::Log(LogEvent::Recovered { path }) => {
+                tracing::info!(path = %path.display(), "a log is written again");
+            }
+            Message::Sampled(sampler, usages) => {
+                self.sampler = Some(sampler);
+                self.step(Input::Fact(Fact::Sampled { usages }));
+            }
+        }
+    }
+
+    /// One step of the supervisor, and of what its effects bring about at once.
+    pub(crate) fn step(&mut self, input: Input) {
+        let effects = self.supervisor.step(self.clock.now(), input);
+        self.perform(effects);
+        while !self.facts.is_empty() {
+            for fact in std::mem::take(&mut self.facts) {
+                let effects = self.supervisor.step(self.clock.now(), Input::Fact(fact));
+                self.perform(effects);
+            }
+        }
+    }
+
+    fn beat(&mut self) {
+        self.native.alive();
+        let ahead = self.clock.wall_ahead_micros();
+        if ahead.abs_diff(self.clock_ahead) > JUMP_MICROS {
+            tracing::warn!(seconds = ahead / 1_000_000, "the wall clock was set");
+            self.clock_ahead = ahead;
+            self.step(Input::Fact(Fact::ClockJumped { ahead_micros: ahead }));
+        }
+        if self.history.is_behind() {
+            self.history.keep(Vec::new(), self.clock.now());
+        }
+    }
+
+    /// Samples what the live runs use, on the blocking pool.
+    fn sample(&mut self) {
+        let keys: Vec<_> = self
+            .supervisor
+            .live_runs()
+            .into_iter()
+            .filter_map(|(run, _)| Some((run, self.native.key(run)?)))
+            .collect();
+        if keys.is_empty() {
+            return;
+        }
+        let Some(mut sampler) = self.sampler.take() else { return };
+        let sender = self.sender.clone();
+        self.tasks.spawn_blocking(move || {
+            let usages = sampler.sample(&keys).unwrap_or_else(|error| {
+                tracing::debug!(%error, "/proc cannot be read");
+                Vec::new()
+            });
+            _ = sender.blocking_send(Message::Sampled(sampler, usages));
+        });
+    }
+
+    fn checkpoint(&mut self) {
+        let path: PathBuf = self.home.history();
+        self.tasks.spawn_blocking(move || history::checkpoint(&path));
+    }
+
+    /// The last things, in order: answers out, lines in their files, the guardian told.
+    async fn end(mut self, ended: Ended) -> Ended {
+        self.closing.cancel();
+        let told = matches!(ended, Ended::Told);
+        if told {
+            let server = &mut self.server;
+            let answered = async { while server.join_next().await.is_some() {} };
+            _ = time::timeout(LAST_ANSWERS, answered).await;
+        }
+        self.tasks.abort_all();
+        drop(self.inbox);
+        self.logs.stop();
+        if told {
+            self.native.shut_down();
+            tracing::info!("the engine ends");
+            return Ended::Told;
+        }
+        Ended::GuardianGone(self.native.into_handover())
+    }
+}

@@ -1,0 +1,249 @@
+//! What outlives the engine, in one SQLite file that anybody's `sqlite3` can read.
+//!
+//! Always holds: the newest record of each key is in the file before the effects that rest on it
+//! are done; a file that cannot be read is set aside, never overwritten; a disk that is full costs
+//! nothing but the freshness of the file.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, params};
+use zelador_core::record::Record;
+use zelador_core::unit::Moment;
+
+/// The layout of the file; a newer one is refused.
+const LAYOUT: i64 = 1;
+
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS state (
+        key TEXT PRIMARY KEY,   -- app/NAME, instance/ID, incident/ID, settings, counters
+        value TEXT NOT NULL,    -- JSON
+        at INTEGER NOT NULL     -- microseconds since the Unix epoch
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// A page cache of 512 KiB: the state of a thousand instances fits.
+const CACHE_KIB: i64 = -512;
+
+/// Why the history cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// A newer zelador wrote it.
+    #[error("{} was written by a newer zelador (layout {found}, this one knows {LAYOUT})", .path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its layout.
+        found: i64,
+    },
+    /// SQLite says no.
+    #[error("{} cannot be opened", .0.display())]
+    Open(PathBuf, #[source] rusqlite::Error),
+    /// A broken file could not be set aside.
+    #[error("{} is damaged and cannot be set aside", .0.display())]
+    SetAside(PathBuf, #[source] io::Error),
+}
+
+/// The open file.
+pub struct History {
+    connection: Connection,
+    /// Records that could not be written yet, by key.
+    waiting: BTreeMap<String, Record>,
+    in_trouble: bool,
+    frozen: bool,
+}
+
+impl History {
+    /// Opens or makes the file and returns the records in it. A damaged file is renamed to
+    /// `….damaged-SECONDS`, and a new one begun; the second value says where the old one went.
+    ///
+    /// # Errors
+    /// The file is newer than this program, or cannot be made.
+    pub fn open(
+        path: &Path,
+        now: Moment,
+    ) -> Result<(Self, Vec<Record>, Option<PathBuf>), HistoryError> {
+        match Self::try_open(path) {
+            Ok((history, records)) => Ok((history, records, None)),
+            Err(error @ HistoryError::Newer { .. }) => Err(error),
+            Err(HistoryError::Open(_, error)) if is_damage(&error) => {
+                let aside = set_aside(path, now)?;
+                let (history, records) = Self::try_open(path)?;
+                Ok((history, records, Some(aside)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn try_open(path: &Path) -> Result<(Self, Vec<Record>), HistoryError> {
+        let failed = |error| HistoryError::Open(path.to_owned(), error);
+        let connection = connect(path).map_err(failed)?;
+        let found: i64 =
+            connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
+        if found > LAYOUT {
+            return Err(HistoryError::Newer { path: path.to_owned(), found });
+        }
+        connection.execute_batch(SCHEMA).map_err(failed)?;
+        connection.pragma_update(None, "user_version", LAYOUT).map_err(failed)?;
+        let records = load(&connection).map_err(failed)?;
+        let history =
+            Self { connection, waiting: BTreeMap::new(), in_trouble: false, frozen: false };
+        Ok((history, records))
+    }
+
+    /// Keeps these records. One that cannot be written waits in memory for the next time.
+    pub fn keep(&mut self, records: Vec<Record>, at: Moment) {
+        if self.frozen {
+            return;
+        }
+        for record in records {
+            self.waiting.insert(record.key(), record);
+        }
+        if self.waiting.is_empty() {
+            return;
+        }
+        match self.write(at) {
+            Ok(()) => {
+                self.waiting.clear();
+                if std::mem::take(&mut self.in_trouble) {
+                    tracing::info!("the history is written again");
+                }
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.in_trouble, true) {
+                    tracing::error!(%error, "the history cannot be written; it is kept in memory");
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, at: Moment) -> rusqlite::Result<()> {
+        let at = i64::try_from(at.as_micros()).unwrap_or(i64::MAX);
+        let transaction = self.connection.transaction()?;
+        for (key, record) in &self.waiting {
+            if record.is_end() {
+                transaction.prepare_cached("DELETE FROM state WHERE key = ?1")?.execute([key])?;
+                continue;
+            }
+            let value = serde_json::to_string(record)
+                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO state (key, value, at) VALUES (?1, ?2, ?3)")?
+                .execute(params![key, value, at])?;
+        }
+        transaction.commit()
+    }
+
+    /// Writes nothing more: what follows is not to be remembered.
+    pub fn freeze(&mut self) {
+        self.frozen = true;
+    }
+
+    /// Whether records wait in memory because the file cannot be written.
+    pub fn is_behind(&self) -> bool {
+        self.in_trouble
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    // Declarations carry whole environments: for the owner's eyes only.
+    _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600));
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
+    // A checkpoint waits for the disk: never on the thread that restarts services.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    Ok(connection)
+}
+
+fn load(connection: &Connection) -> rusqlite::Result<Vec<Record>> {
+    let mut statement = connection.prepare("SELECT key, value FROM state ORDER BY key")?;
+    let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+    let mut records = Vec::new();
+    for row in rows {
+        let (key, value) = row?;
+        match serde_json::from_str(&value) {
+            Ok(record) => records.push(record),
+            Err(error) => tracing::error!(%key, %error, "a record is not understood: left out"),
+        }
+    }
+    Ok(records)
+}
+
+/// Moves what the write-ahead log holds into the file. Waits for the disk: for a thread of its own.
+pub fn checkpoint(path: &Path) {
+    let done = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(
+        |connection| connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())),
+    );
+    if let Err(error) = done {
+        tracing::debug!(%error, "checkpoint of the history failed");
+    }
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
+    )
+}
+
+fn set_aside(path: &Path, now: Moment) -> Result<PathBuf, HistoryError> {
+    let named = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let aside = named(&format!(".damaged-{}", now.as_millis() / 1000));
+    std::fs::rename(path, &aside).map_err(|error| HistoryError::SetAside(path.to_owned(), error))?;
+    for suffix in ["-wal", "-shm"] {
+        _ = std::fs::remove_file(named(suffix));
+    }
+    Ok(aside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zelador_core::record::Counters;
+
+    fn counters(run: u64) -> Record {
+        Record::Counters(Counters { run, ..Counters::default() })
+    }
+
+    #[test]
+    fn the_newest_record_of_each_key_is_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.db");
+        let (mut history, records, aside) = History::open(&path, Moment::default()).unwrap();
+        assert!(records.is_empty() && aside.is_none());
+        history.keep(vec![counters(1)], Moment::default());
+        history.keep(vec![counters(2)], Moment::default());
+        let (_, records, _) = History::open(&path, Moment::default()).unwrap();
+        assert_eq!(records, [counters(2)]);
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_damaged_file_is_set_aside_and_a_newer_one_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.db");
+        std::fs::write(&path, b"this is no database at all, and long enough to be seen as such").unwrap();
+        let (mut history, records, aside) = History::open(&path, Moment::default()).unwrap();
+        assert!(records.is_empty());
+        assert!(std::fs::read(aside.unwrap()).unwrap().starts_with(b"this is"));
+        history.keep(vec![counters(3)], Moment::default());
+        history.connection.pragma_update(None, "user_version", LAYOUT + 1).unwrap();
+        drop(history);
+        let refused = History::open(&path, Moment::default()).err().unwrap().to_string();
+        assert!(refused.contains("newer zelador"), "{refused}");
+    }
+}

@@ -1,0 +1,166 @@
+//! Carries out what the supervisor wants done. Nothing here waits: what takes its time becomes a
+//! task that reports back by a fact.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use zelador_core::check::CheckTarget;
+use zelador_core::effect::{Effect, Notice, Severity};
+use zelador_core::evidence::Evidence;
+use zelador_core::id::{IncidentId, ProbeId, RunId};
+use zelador_core::input::{Fact, Input};
+use zelador_core::signal::Signal;
+use zelador_core::spec::ProbeTarget;
+use zelador_core::unit::Moment;
+
+use crate::checks::{self, Target};
+use crate::driver::{Driver, Message};
+use crate::{evidence, processes};
+
+impl Driver {
+    /// Does all of these, in order; records first, then what rests on them.
+    pub(crate) fn perform(&mut self, effects: Vec<Effect>) {
+        let mut records = Vec::new();
+        let mut sweeps = Vec::new();
+        let mut rest = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Record(record) => records.push(record),
+                // Looking for what a dead run left behind can wait until its successor was started.
+                Effect::Sweep { run, kill_at } => sweeps.push((run, kill_at)),
+                other => rest.push(other),
+            }
+        }
+        if !records.is_empty() {
+            self.history.keep(records, self.clock.now());
+        }
+        for effect in rest {
+            self.do_one(effect);
+        }
+        for (run, kill_at) in sweeps {
+            self.sweep(run, kill_at);
+        }
+    }
+
+    fn do_one(&mut self, effect: Effect) {
+        match effect {
+            Effect::Record(_) | Effect::Sweep { .. } => {}
+            Effect::Spawn { run, launch } => {
+                if let Err(failure) = self.native.spawn(run, &launch) {
+                    tracing::warn!(%run, %failure, "a process could not be started");
+                    self.facts.push(Fact::SpawnFailed { run, failure });
+                }
+            }
+            Effect::Terminate { run, signal, tree } => self.terminate_run(run, signal, tree),
+            Effect::Kill { run } => {
+                self.native.note_kill(run);
+                self.native.linger(run);
+                self.sweep_slowly(run, Instant::now());
+            }
+            Effect::Look { probe, target, timeout } => self.look(probe, target, timeout),
+            Effect::Gather { incident, run, pid: _, logs } => {
+                let streams = [logs.0.map(|path| ("out", path)), logs.1.map(|path| ("err", path))];
+                self.gather(incident, run, streams.into_iter().flatten().collect());
+            }
+            Effect::Configure(settings) => {
+                self.logs.set_rotation(settings.rotation);
+                self.settings.send_replace(*settings);
+            }
+            Effect::Notify(notice) => tell(&notice),
+            Effect::Reply(ticket, answer) => {
+                if let Some(waiting) = self.answers.remove(&ticket) {
+                    // Nobody listens any more: the client has gone.
+                    _ = waiting.send(answer);
+                }
+            }
+        }
+    }
+
+    /// Asks a run to end: the whole process group at once, and what left the group one by one.
+    fn terminate_run(&mut self, run: RunId, signal: Signal, tree: bool) {
+        self.native.linger(run);
+        self.native.signal(run, signal, tree);
+        let Some(key) = self.native.key(run).filter(|_| tree) else { return };
+        self.tasks.spawn_blocking(move || processes::signal_outside_group(&key, signal));
+    }
+
+    /// The main process of a run is gone: reports when nothing of its tree is left.
+    fn sweep(&mut self, run: RunId, kill_at: Moment) {
+        let Some(key) = self.native.key(run) else {
+            self.facts.push(Fact::Swept { run });
+            return;
+        };
+        // The usual case costs two system calls instead of a pass over all processes.
+        if processes::group_is_empty(key.pid) && !self.native.has_orphans() {
+            self.facts.push(Fact::Swept { run });
+            return;
+        }
+        self.sweep_slowly(run, self.clock.instant(kill_at));
+    }
+
+    fn sweep_slowly(&mut self, run: RunId, until: Instant) {
+        let Some(key) = self.native.key(run) else {
+            self.facts.push(Fact::Swept { run });
+            return;
+        };
+        let sender = self.sender.clone();
+        self.tasks.spawn(async move {
+            let swept = processes::sweep(&key, until).await;
+            if swept.killed > 0 {
+                tracing::info!(%run, processes = swept.killed, "killed what was left of a run");
+            }
+            if !swept.survivors.is_empty() {
+                let pids: Vec<i32> = swept.survivors.iter().map(|member| member.pid).collect();
+                tracing::error!(%run, ?pids, "processes cannot be killed: they wait for a device");
+                return;
+            }
+            _ = sender.send(Message::Input(Input::Fact(Fact::Swept { run }))).await;
+        });
+    }
+
+    fn look(&mut self, probe: ProbeId, target: CheckTarget, timeout: Duration) {
+        let target = match target {
+            CheckTarget::Memory => Target::Memory,
+            CheckTarget::Cpu => Target::Cpu,
+            CheckTarget::Disk => Target::Disk { paths: self.supervisor.written_folders() },
+            CheckTarget::Database { url } => Target::Database { url },
+            CheckTarget::App(ProbeTarget::Tcp { address }) => Target::Tcp { address },
+            CheckTarget::App(ProbeTarget::Http { url, status, contains }) => {
+                Target::Http { url, status, contains }
+            }
+        };
+        let (sender, host) = (self.sender.clone(), self.host.clone());
+        self.tasks.spawn(async move {
+            let outcome = checks::look(&host, &target, timeout).await;
+            tracing::trace!(?target, ?outcome, "looked");
+            let fact = Fact::Looked { probe, outcome };
+            _ = sender.send(Message::Input(Input::Fact(fact))).await;
+        });
+    }
+
+    fn gather(
+        &mut self,
+        incident: IncidentId,
+        run: Option<RunId>,
+        logs: Vec<(&'static str, std::path::PathBuf)>,
+    ) {
+        let key = run.and_then(|run| self.native.key(run));
+        let (now, sender) = (self.clock.now(), self.sender.clone());
+        self.tasks.spawn_blocking(move || {
+            let evidence: Evidence = evidence::gather(key.as_ref(), &logs, now);
+            let evidence = Box::new(evidence);
+            let fact = Fact::Gathered { incident, evidence };
+            _ = sender.blocking_send(Message::Input(Input::Fact(fact)));
+        });
+    }
+}
+
+/// Tells people; so far they read zelador's own log.
+fn tell(notice: &Notice) {
+    let Notice { severity, subject, text } = notice;
+    match severity {
+        Severity::Info => tracing::info!(%subject, "{text}"),
+        Severity::Warning => tracing::warn!(%subject, "{text}"),
+        Severity::Critical => tracing::error!(%subject, "{text}"),
+    }
+}

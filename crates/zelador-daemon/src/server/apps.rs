@@ -1,0 +1,90 @@
+//! Apps, commands and incidents, on the control socket.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use zelador_api::config::Overlay;
+use zelador_api::{AppView, Incident, Pong, SaveDone, View};
+use zelador_core::effect::Done;
+use zelador_core::id::IncidentId;
+use zelador_core::input::{Command, Fact, Input};
+use zelador_core::supervisor::Supervisor;
+
+use super::{Failure, Handle};
+use crate::driver::Message;
+use crate::saved;
+
+type Answer<T> = Result<Json<T>, Failure>;
+
+pub(super) async fn ping(State(handle): State<Handle>) -> Json<Pong> {
+    Json(Pong {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        engine_pid: std::process::id(),
+        guardian_pid: handle.guardian_pid,
+        http: handle.settings.borrow().http,
+    })
+}
+
+pub(super) async fn view(State(handle): State<Handle>) -> Answer<View> {
+    handle.ask(Supervisor::view).await.map(Json)
+}
+
+pub(super) async fn apps(State(handle): State<Handle>) -> Answer<Vec<AppView>> {
+    handle.ask(Supervisor::app_views).await.map(Json)
+}
+
+pub(super) async fn command(
+    State(handle): State<Handle>,
+    Json(command): Json<Command>,
+) -> Answer<Done> {
+    if command == Command::Shutdown {
+        return shut_down(State(handle)).await;
+    }
+    handle.command(command).await.map(Json)
+}
+
+pub(super) async fn shut_down(State(handle): State<Handle>) -> Answer<Done> {
+    handle.command(Command::Shutdown).await.map(Json)
+}
+
+pub(super) async fn save(State(handle): State<Handle>) -> Answer<SaveDone> {
+    let saved = handle.ask(Supervisor::saved).await?;
+    let (path, apps) = (handle.home.dump(), saved.apps.len());
+    let target = path.clone();
+    let written = tokio::task::spawn_blocking(move || saved::write(&target, &saved)).await;
+    let failed = |error: String| {
+        Failure::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("{} cannot be written: {error}", path.display()),
+        )
+    };
+    match written {
+        Ok(Ok(())) => Ok(Json(SaveDone { path, apps })),
+        Ok(Err(error)) => Err(failed(error.to_string())),
+        Err(error) => Err(failed(error.to_string())),
+    }
+}
+
+pub(super) async fn settings(
+    State(handle): State<Handle>,
+    Json(base): Json<Overlay>,
+) -> Answer<Done> {
+    let fact = Input::Fact(Fact::BaseSettings(Box::new(base)));
+    handle.inbox.send(Message::Input(fact)).await.map_err(|_| Failure::ending())?;
+    Ok(Json(Done::default()))
+}
+
+pub(super) async fn incidents(State(handle): State<Handle>) -> Answer<Vec<Incident>> {
+    let all = |supervisor: &Supervisor| supervisor.incidents().into_iter().cloned().collect();
+    handle.ask(all).await.map(Json)
+}
+
+pub(super) async fn incident(
+    State(handle): State<Handle>,
+    Path(id): Path<u64>,
+) -> Answer<Incident> {
+    let id = IncidentId::new(id);
+    let found = handle.ask(move |supervisor| supervisor.incident(id).cloned()).await?;
+    let missing = || Failure::new(StatusCode::NOT_FOUND, format!("there is no incident {id}"));
+    found.map(Json).ok_or_else(missing)
+}

@@ -1,0 +1,79 @@
+//! Where the server listens, and that it goes on doing so when the settings change.
+
+use std::future::IntoFuture;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+use zelador_core::spec::Settings;
+
+/// How long to wait before an address that is taken is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+
+/// Answers on the control socket until closing.
+pub(super) async fn unix(listener: UnixListener, router: Router, closing: CancellationToken) {
+    let served = axum::serve(listener, router).with_graceful_shutdown(closing.cancelled_owned());
+    if let Err(error) = served.await {
+        tracing::error!(%error, "the control socket is not served any more");
+    }
+}
+
+/// Answers on the address in the settings, follows its changes, and tries again while it is taken.
+pub(super) async fn tcp(
+    mut settings: watch::Receiver<Settings>,
+    router: Router,
+    closing: CancellationToken,
+) {
+    let mut complained = None;
+    loop {
+        let address = settings.borrow_and_update().http;
+        let changed = async {
+            // Another change of the settings is no reason to hang up.
+            while settings.changed().await.is_ok() {
+                if settings.borrow_and_update().http != address {
+                    return;
+                }
+            }
+            std::future::pending().await
+        };
+        tokio::select! {
+            biased;
+            () = closing.cancelled() => return,
+            () = changed => complained = None,
+            () = serve(address, router.clone(), &closing, &mut complained) => {}
+        }
+    }
+}
+
+async fn serve(
+    address: Option<SocketAddr>,
+    router: Router,
+    closing: &CancellationToken,
+    complained: &mut Option<SocketAddr>,
+) {
+    let Some(address) = address else { return std::future::pending().await };
+    match TcpListener::bind(address).await {
+        Ok(listener) => {
+            *complained = None;
+            tracing::info!(%address, "health endpoints are up");
+            let closing = closing.clone().cancelled_owned();
+            let served = axum::serve(listener, router).with_graceful_shutdown(closing);
+            if let Err(error) = served.into_future().await {
+                tracing::error!(%error, "health endpoints are down");
+            }
+        }
+        Err(error) => {
+            if complained.replace(address) != Some(address) {
+                tracing::warn!(
+                    %address, %error,
+                    "the health endpoints cannot listen; tried again every 5 s (ZELADOR_HTTP=ADDRESS:PORT or `http` in the settings chooses another)"
+                );
+            }
+            time::sleep(TRY_AGAIN).await;
+        }
+    }
+}

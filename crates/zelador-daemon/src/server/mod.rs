@@ -1,0 +1,145 @@
+//! Answers on the control socket, and with the health endpoints on TCP.
+
+mod apps;
+mod health;
+mod listen;
+mod trpc;
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use zelador_api::home::Home;
+use zelador_api::problem::Problem;
+use zelador_api::route;
+use zelador_core::effect::{Done, Refusal};
+use zelador_core::input::Command;
+use zelador_core::spec::Settings;
+use zelador_core::supervisor::Supervisor;
+
+use crate::driver::Message;
+
+/// What the server needs of the engine.
+#[derive(Clone)]
+pub struct Handle {
+    /// The driver's queue.
+    pub inbox: mpsc::Sender<Message>,
+    /// The guardian's process id.
+    pub guardian_pid: u32,
+    /// Where zelador keeps what it keeps.
+    pub home: Home,
+    /// The settings in force.
+    pub settings: watch::Receiver<Settings>,
+}
+
+impl Handle {
+    /// Looks inside the supervisor.
+    async fn ask<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Supervisor) -> T + Send + 'static,
+    ) -> Result<T, Failure> {
+        let (sender, answer) = oneshot::channel();
+        let ask = Message::Ask(Box::new(move |supervisor| _ = sender.send(look(supervisor))));
+        self.inbox.send(ask).await.map_err(|_| Failure::ending())?;
+        answer.await.map_err(|_| Failure::ending())
+    }
+
+    /// Has something done.
+    async fn command(&self, command: Command) -> Result<Done, Failure> {
+        let (sender, answer) = oneshot::channel();
+        self.inbox.send(Message::Command(command, sender)).await.map_err(|_| Failure::ending())?;
+        match answer.await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(refusal)) => Err(Failure::refused(&refusal)),
+            Err(_) => Err(Failure::ending()),
+        }
+    }
+}
+
+/// An answer that says what is wrong.
+#[derive(Debug)]
+struct Failure {
+    status: StatusCode,
+    problem: Problem,
+}
+
+impl Failure {
+    fn new(status: StatusCode, error: impl Into<String>) -> Self {
+        Self { status, problem: Problem::new(error) }
+    }
+
+    fn ending() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the engine is ending")
+    }
+
+    fn refused(refusal: &Refusal) -> Self {
+        let status = match refusal {
+            Refusal::Unknown { .. } | Refusal::Nothing => StatusCode::NOT_FOUND,
+            Refusal::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let help = matches!(refusal, Refusal::Unknown { .. })
+            .then(|| "`zelador list` shows what there is".to_owned());
+        Self { status, problem: Problem { error: refusal.to_string(), help } }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        (self.status, axum::Json(self.problem)).into_response()
+    }
+}
+
+/// Begins to answer on the control socket and, where the settings say so, on TCP.
+///
+/// # Errors
+/// The control socket cannot be used.
+pub fn start(
+    tasks: &mut JoinSet<()>,
+    handle: Handle,
+    control: OwnedFd,
+    closing: &CancellationToken,
+) -> io::Result<()> {
+    let control = std::os::unix::net::UnixListener::from(control);
+    control.set_nonblocking(true)?;
+    let control = tokio::net::UnixListener::from_std(control)?;
+    let everything = public(handle.clone()).merge(private(handle.clone()));
+    tasks.spawn(listen::unix(control, everything, closing.clone()));
+    let settings = handle.settings.clone();
+    tasks.spawn(listen::tcp(settings, public(handle), closing.clone()));
+    Ok(())
+}
+
+/// What anybody on this host may ask.
+fn public(handle: Handle) -> Router {
+    Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/api/trpc/{procedures}", get(trpc::query).fallback(trpc::wrong_method))
+        .with_state(handle)
+}
+
+/// What only the owner may do.
+fn private(handle: Handle) -> Router {
+    Router::new()
+        .route(route::PING, get(apps::ping))
+        .route(route::VIEW, get(apps::view))
+        .route(route::APPS, get(apps::apps))
+        .route(route::COMMANDS, post(apps::command))
+        .route(route::SAVE, post(apps::save))
+        .route(route::SHUTDOWN, post(apps::shut_down))
+        .route(route::SETTINGS, post(apps::settings))
+        .route(route::HEALTH, get(health::last))
+        .route(route::HEALTH_CHECK, post(health::check))
+        .route(route::INCIDENTS, get(apps::incidents))
+        .route("/v1/incidents/{id}", get(apps::incident))
+        .layer(axum::extract::DefaultBodyLimit::max(LARGEST_COMMAND))
+        .with_state(handle)
+}
+
+/// A declaration of a thousand apps, each with a whole environment.
+const LARGEST_COMMAND: usize = 64 << 20;

@@ -1,0 +1,86 @@
+//! tRPC's side of the health endpoints.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::{Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use zelador_api::trpc::{Envelope, ErrorCode, Health, PROCEDURES, Simple};
+use zelador_core::supervisor::{SimpleHealth, Supervisor};
+
+use super::{Failure, Handle, health};
+
+/// More calls than this in one batch are refused: there are three procedures.
+const LARGEST_BATCH: usize = 64;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Options {
+    batch: Option<String>,
+}
+
+/// Answers one call, or a batch of calls separated by commas.
+pub(super) async fn query(
+    State(handle): State<Handle>,
+    Path(procedures): Path<String>,
+    Query(options): Query<Options>,
+) -> Response {
+    if options.batch.is_none() {
+        return answer(call(&handle, &procedures).await);
+    }
+    let calls: Vec<&str> = procedures.split(',').collect();
+    if calls.len() > LARGEST_BATCH {
+        let message = format!("{} calls in a batch, at most {LARGEST_BATCH} are allowed", calls.len());
+        return answer(Envelope::error(ErrorCode::BadRequest, &procedures, &message));
+    }
+    let mut envelopes = Vec::with_capacity(calls.len());
+    for procedure in calls {
+        envelopes.push(call(&handle, procedure).await);
+    }
+    answer(Envelope::batch(envelopes))
+}
+
+/// All procedures are queries: they are asked by GET.
+pub(super) async fn wrong_method(method: Method, Path(procedures): Path<String>, Query(options): Query<Options>) -> Response {
+    let wrong = |procedure: &str| {
+        if PROCEDURES.contains(&procedure) {
+            let message = format!("Unsupported {method}-request to query procedure at path \"{procedure}\"");
+            Envelope::error(ErrorCode::MethodNotSupported, procedure, &message)
+        } else {
+            unknown(procedure)
+        }
+    };
+    if options.batch.is_none() {
+        return answer(wrong(&procedures));
+    }
+    answer(Envelope::batch(procedures.split(',').take(LARGEST_BATCH).map(wrong).collect()))
+}
+
+async fn call(handle: &Handle, procedure: &str) -> Envelope {
+    let result = match procedure {
+        "health.check" => health::look_now(handle).await.map(|view| Envelope::result(&Health::from(&view))),
+        "health.status" => {
+            handle.ask(|supervisor| Envelope::result(&Health::from(&supervisor.health()))).await
+        }
+        "health.simple" => handle.ask(simple).await,
+        _ => Ok(unknown(procedure)),
+    };
+    result.unwrap_or_else(|failure: Failure| {
+        Envelope::error(ErrorCode::Internal, procedure, &failure.problem.error)
+    })
+}
+
+fn simple(supervisor: &Supervisor) -> Envelope {
+    let health = supervisor.health();
+    let simple = SimpleHealth { overall: health.overall, uptime: health.uptime, at: health.at };
+    Envelope::result(&Simple::from(simple))
+}
+
+fn unknown(procedure: &str) -> Envelope {
+    let message = format!("No procedure found on path \"{procedure}\"");
+    Envelope::error(ErrorCode::NotFound, procedure, &message)
+}
+
+fn answer(envelope: Envelope) -> Response {
+    let status = StatusCode::from_u16(envelope.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(envelope.body)).into_response()
+}
