@@ -1,1 +1,170 @@
-//! guardian
+//! The guardian of zelador: parent of the engine and of every service.
+//!
+//! It forks and executes, waits, keeps descriptors, and starts the engine again when it ends or falls
+//! silent; it decides nothing. A killed engine finds everything as it left it: the new one is told of
+//! every run, gets duplicates of its descriptors, and learns of each death exactly as the kernel
+//! reported it, also of those that happened while no engine ran.
+//!
+//! [`run`] is the guardian. The engine speaks to it by [`link`] over descriptor [`ENGINE_SOCKET`], in
+//! [`message`]s. An engine whose guardian was killed takes its place by [`become_guardian`].
+
+mod codec;
+mod engine;
+mod guardian;
+mod home;
+mod keep;
+mod limits;
+pub mod link;
+pub mod message;
+mod poll;
+mod request;
+mod runs;
+mod spawn;
+mod table;
+mod wait;
+mod wire;
+
+use std::ffi::CString;
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use std::{fmt, io};
+
+pub use engine::Patience;
+pub use guardian::{ENGINE_SOCKET, FIRST_RESERVED_RUN};
+pub use home::{LOCK, LOG, SOCKET};
+pub use keep::{Capture, Descriptors, Kept, STATE_SIZE};
+pub use table::{Handover, become_guardian};
+
+use crate::engine::Restarts;
+use crate::guardian::Guardian;
+use crate::home::Home;
+use crate::limits::Nofile;
+use crate::poll::{Poll, Signals};
+use crate::runs::{Entry, Ground};
+use crate::spawn::Stack;
+use crate::table::Table;
+
+/// How long a new guardian waits for the lock of the one it replaces: as long as the kernel may take
+/// to close the descriptors of a killed process.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+
+/// How a guardian is to be.
+#[derive(Debug)]
+pub struct Options {
+    /// The home folder, which exists.
+    pub home: PathBuf,
+    /// Command line of the engine; the first is the absolute path of the executable.
+    pub engine: Vec<CString>,
+    /// What an engine, or a former image of this guardian, hands over: the descriptor whose number
+    /// [`become_guardian`] put on the command line.
+    pub table: Option<OwnedFd>,
+    /// How patient it is.
+    pub patience: Patience,
+}
+
+/// How a guardian came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was told to end, and nothing is left.
+    Ended,
+    /// Another one holds the home; nothing was touched.
+    AlreadyRunning,
+}
+
+/// Why a guardian could not begin, or not go on.
+#[derive(Debug)]
+pub enum Error {
+    /// The home cannot be used.
+    Home(PathBuf, io::Error),
+    /// The control socket cannot be made.
+    Socket(PathBuf, io::Error),
+    /// What was handed over cannot be read.
+    Table(io::Error),
+    /// The kernel refused something that needs no privilege.
+    Kernel(&'static str, io::Error),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Home(path, _) => write!(f, "home `{}` cannot be locked", path.display()),
+            Self::Socket(path, _) => {
+                write!(f, "control socket `{}` cannot be made", path.join(SOCKET).display())
+            }
+            Self::Table(_) => f.write_str("table of the former guardian cannot be read"),
+            Self::Kernel(what, _) => write!(f, "{what} failed"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Home(_, error)
+            | Self::Socket(_, error)
+            | Self::Table(error)
+            | Self::Kernel(_, error) => Some(error),
+        }
+    }
+}
+
+/// Runs the guardian until it is told to end. Must be called by the only thread of the process,
+/// early: it blocks signals, marks all descriptors above 2 CLOEXEC, and takes the process over.
+///
+/// # Errors
+/// When it cannot begin; nothing was started then. Later only if waiting itself fails.
+pub fn run(options: Options) -> Result<Outcome, Error> {
+    let kernel = |what| move |error| Error::Kernel(what, error);
+    table::close_on_exec_all();
+    let wait = if options.table.is_some() { LOCK_WAIT } else { Duration::ZERO };
+    let mut table = options.table.map(Table::read).transpose().map_err(Error::Table)?;
+    let lock = table.as_mut().and_then(|table| table.lock.take());
+    let home = match lock {
+        Some(lock) => Home::locked(&options.home, lock),
+        None => match Home::lock(&options.home, wait) {
+            Ok(Some(home)) => home,
+            Ok(None) => return Ok(Outcome::AlreadyRunning),
+            Err(error) => return Err(Error::Home(options.home, error)),
+        },
+    };
+    let signals = Signals::block().map_err(kernel("signalfd"))?;
+    let poll = Poll::new().map_err(kernel("epoll_create"))?;
+    let stack = Stack::new().map_err(kernel("mmap"))?;
+    let null = File::options().read(true).write(true).open("/dev/null");
+    let null = null.map_err(kernel("opening /dev/null"))?.into();
+    let raised = Nofile::raise().map_err(kernel("prlimit"))?;
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+        .map_err(|errno| Error::Kernel("PR_SET_CHILD_SUBREAPER", errno.into()))?;
+
+    let (mut listener, mut runs, mut nofile, mut oom) = (None, Vec::new(), None, None);
+    if let Some(table) = table {
+        (listener, runs, nofile, oom) = (table.listener, table.runs, table.nofile, table.oom);
+    }
+    let oom = oom.or_else(limits::lower_oom_score);
+    // The file may have been replaced between the two guardians; then the old socket leads nowhere.
+    let listener = match listener.filter(|_| home.has_socket()) {
+        Some(listener) => listener,
+        None => home.bind().map_err(|error| Error::Socket(options.home, error))?,
+    };
+    let mut guardian = Guardian {
+        home,
+        argv: options.engine,
+        patience: options.patience,
+        listener,
+        poll,
+        signals,
+        ground: Ground { stack, null, nofile: nofile.unwrap_or(raised), oom },
+        runs: runs.into_iter().map(|kept| (kept.run, Entry::from_table(kept))).collect(),
+        engine: None,
+        restarts: Restarts::new(Instant::now()),
+        terminating: None,
+        finishing: None,
+        upgrade: None,
+        upgrade_at: None,
+    };
+    let done = guardian.run();
+    guardian.home.remove_socket();
+    done.map(|()| Outcome::Ended).map_err(kernel("epoll_wait"))
+}

@@ -1,0 +1,249 @@
+//! The engine as the guardian sees it: a child that speaks, falls silent, ends, and is started anew.
+//!
+//! What waits to be sent is a queue of short notes; a message about a run is made from what is kept of
+//! it only when the socket has room. Always holds: an engine that does not read costs no more than
+//! [`MOST_NOTES`] notes and one for each run; nothing it must know is dropped without a new engine,
+//! which is told everything.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use crate::link;
+use crate::message::FromGuardian;
+use crate::runs::Entry;
+
+/// Notes that may wait beside the introduction of each run. An engine that lets so many lie is stuck.
+const MOST_NOTES: usize = 4096;
+
+/// When a full socket is tried again even without being told that it has room: too many descriptors
+/// in flight (`ETOOMANYREFS`) ends unseen.
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(20);
+
+/// An engine that has said nothing yet may take this many times the silence allowed later: it may
+/// have a history to read first.
+const START_FACTOR: u32 = 10;
+
+/// Something an engine must be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Note {
+    Welcome { soft: u64, hard: u64, runs: u32 },
+    Kept(u64),
+    Spawned(u64),
+    Ended(u64),
+    Message(FromGuardian),
+}
+
+/// How patient the guardian is. The defaults are for services of people; tests are in a hurry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// An engine that has spoken and then says nothing for this long is killed.
+    pub silence: Duration,
+    /// An engine that lived this long is started again at once.
+    pub settled: Duration,
+    /// Delay before the second start in a row; doubled for each further one.
+    pub first_delay: Duration,
+    /// The longest such delay.
+    pub longest_delay: Duration,
+    /// How long after SIGTERM the engine may take to stop everything.
+    pub termination: Duration,
+    /// How long after `Shutdown` the engine may take to end.
+    pub farewell: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            silence: Duration::from_secs(20),
+            settled: Duration::from_secs(5),
+            first_delay: Duration::from_millis(100),
+            longest_delay: Duration::from_secs(5),
+            termination: Duration::from_mins(1),
+            farewell: Duration::from_secs(5),
+        }
+    }
+}
+
+/// When the next engine is due.
+#[derive(Debug)]
+pub(crate) struct Restarts {
+    /// Short-lived engines in a row.
+    short: u32,
+    pub due: Option<Instant>,
+}
+
+impl Restarts {
+    /// Returns one that wants the first engine at once.
+    pub fn new(now: Instant) -> Self {
+        Self { short: 0, due: Some(now) }
+    }
+
+    /// Takes in the end of an engine that lived for `lived`.
+    pub fn ended(&mut self, now: Instant, lived: Duration, patience: &Patience) {
+        if lived >= patience.settled {
+            self.short = 0;
+        }
+        let delay = match self.short {
+            0 => Duration::ZERO,
+            n => patience.first_delay.saturating_mul(1 << (n - 1).min(16)),
+        };
+        self.short = self.short.saturating_add(1);
+        self.due = Some(now + delay.min(patience.longest_delay));
+    }
+}
+
+/// A running engine.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub pid: u32,
+    /// Non-blocking.
+    pub socket: OwnedFd,
+    pub started: Instant,
+    spoke: bool,
+    last: Instant,
+    notes: VecDeque<Note>,
+    /// Whether the socket was full.
+    pub full: bool,
+    pub retry_at: Option<Instant>,
+    /// Whether SIGKILL was sent, or the socket is closed: it is only waited for.
+    pub lost: bool,
+}
+
+impl Engine {
+    /// Returns one that was just started and is to be told of `runs`.
+    pub fn new(pid: u32, socket: OwnedFd, now: Instant, introduction: Vec<Note>) -> Self {
+        Self {
+            pid,
+            socket,
+            started: now,
+            spoke: false,
+            last: now,
+            notes: introduction.into(),
+            full: false,
+            retry_at: None,
+            lost: false,
+        }
+    }
+
+    /// Takes in that a message has come.
+    pub fn heard(&mut self, now: Instant) {
+        self.spoke = true;
+        self.last = now;
+    }
+
+    /// Returns when it has been silent for too long.
+    pub fn silent_at(&self, patience: &Patience) -> Option<Instant> {
+        let factor = if self.spoke { 1 } else { START_FACTOR };
+        (!self.lost).then(|| self.last + patience.silence * factor)
+    }
+
+    /// Puts a note at the end of the queue; `false` when it is so long that the engine is stuck.
+    #[must_use]
+    pub fn tell(&mut self, note: Note, runs: usize) -> bool {
+        if self.lost {
+            return true;
+        }
+        // A run that is still to be introduced is introduced with its end.
+        if let Note::Ended(run) = note
+            && self.notes.contains(&Note::Kept(run))
+        {
+            return true;
+        }
+        self.notes.push_back(note);
+        self.notes.len() <= MOST_NOTES + runs
+    }
+
+    /// Sends what the socket takes.
+    ///
+    /// # Errors
+    /// When the engine cannot be told any more and should be replaced.
+    pub fn flush(
+        &mut self,
+        now: Instant,
+        runs: &BTreeMap<u64, Entry>,
+        listener: &OwnedFd,
+    ) -> io::Result<()> {
+        self.full = false;
+        self.retry_at = None;
+        while let Some(note) = self.notes.front() {
+            match self.send(note, runs, listener) {
+                Ok(()) => _ = self.notes.pop_front(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.full = true;
+                    self.retry_at = Some(now + TRY_AGAIN_AFTER);
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&self, note: &Note, runs: &BTreeMap<u64, Entry>, listener: &OwnedFd) -> io::Result<()> {
+        let socket = self.socket.as_fd();
+        match note {
+            Note::Welcome { soft, hard, runs } => {
+                let welcome = FromGuardian::Welcome {
+                    version: crate::message::VERSION,
+                    guardian_pid: std::process::id(),
+                    runs: *runs,
+                    nofile_soft: *soft,
+                    nofile_hard: *hard,
+                };
+                link::send(socket, &welcome, &[listener.as_fd()])
+            }
+            Note::Message(message) => link::send(socket, message, &[]),
+            Note::Kept(run) | Note::Spawned(run) | Note::Ended(run) => {
+                // Released before it could be told: there is nothing to tell any more.
+                let Some(entry) = runs.get(run) else { return Ok(()) };
+                let kept = &entry.kept;
+                match (note, kept.ended) {
+                    (Note::Kept(_), _) => {
+                        let list = kept.descriptors.list();
+                        link::send(socket, &kept.message(entry.adopted), &list)
+                    }
+                    (Note::Ended(_), Some(ended)) => {
+                        link::send(socket, &FromGuardian::Ended { run: *run, ended }, &[])
+                    }
+                    (Note::Ended(_), None) => Ok(()),
+                    _ => {
+                        let (pid, start_time) = (kept.pid, kept.start_time);
+                        let which = kept.descriptors.which();
+                        let spawned = FromGuardian::Spawned { run: *run, pid, start_time, which };
+                        link::send(socket, &spawned, &kept.descriptors.list())
+                    }
+                }
+            }
+        }
+    }
+
+    /// Kills it; it stays until it is reaped.
+    pub fn kill(&mut self) {
+        self.lost = true;
+        self.notes.clear();
+        self.retry_at = None;
+        // SAFETY: sends a signal to our child, whose number is reserved until we reap it.
+        unsafe { libc::kill(self.pid as libc::pid_t, libc::SIGKILL) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_is_started_at_once_then_ever_later_and_at_once_again_when_it_had_settled() {
+        let patience = Patience::default();
+        let now = Instant::now();
+        let mut restarts = Restarts::new(now);
+        let mut delay = |lived| {
+            restarts.ended(now, lived, &patience);
+            restarts.due.expect("an ended engine is replaced") - now
+        };
+        let delays: Vec<_> = (0..8).map(|_| delay(Duration::ZERO).as_millis()).collect();
+        assert_eq!(delays, [0, 100, 200, 400, 800, 1600, 3200, 5000]);
+        assert_eq!(delay(Duration::from_secs(5)), Duration::ZERO);
+        assert_eq!(delay(Duration::ZERO), Duration::from_millis(100));
+    }
+}

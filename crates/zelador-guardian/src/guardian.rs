@@ -1,0 +1,386 @@
+//! The guardian's loop: news in, what must be done at once out. It decides nothing that the engine
+//! could decide.
+//!
+//! Always holds: it waits in `epoll_wait` only; an end is recorded before the engine is told; the
+//! group of a main process is killed while its number is still reserved by the zombie.
+
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+
+use crate::engine::{Engine, Note, Patience, Restarts};
+use crate::home::Home;
+use crate::link;
+use crate::message::{FromGuardian, ToGuardian};
+use crate::poll::{For, Poll, Signals};
+use crate::runs::{Entry, Ground};
+use crate::spawn::Plan;
+use crate::table::{self, Own};
+use crate::wait;
+
+/// The engine's descriptor of the link.
+pub const ENGINE_SOCKET: i32 = 3;
+
+const SIGNALS: u64 = u64::MAX;
+const ENGINE: u64 = u64::MAX - 1;
+
+/// Numbers from here on are keys of the guardian itself and no run's.
+pub const FIRST_RESERVED_RUN: u64 = u64::MAX - 15;
+
+/// Messages taken from the engine before other news is looked at.
+const MESSAGES_AT_ONCE: usize = 256;
+
+/// How often something is looked at again that gives no notice.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// How long killed processes may take to end before the guardian ends without them; only one that
+/// hangs in the kernel takes longer than milliseconds.
+const KILLED_WAIT: Duration = Duration::from_secs(5);
+
+/// Everything a guardian has.
+#[derive(Debug)]
+pub(crate) struct Guardian {
+    pub home: Home,
+    pub argv: Vec<CString>,
+    pub patience: Patience,
+    pub listener: OwnedFd,
+    pub poll: Poll,
+    pub signals: Signals,
+    pub ground: Ground,
+    pub runs: BTreeMap<u64, Entry>,
+    pub engine: Option<Engine>,
+    pub restarts: Restarts,
+    /// Asked to end: when everything is killed if the engine has not managed by then.
+    pub terminating: Option<Instant>,
+    pub finishing: Option<Finishing>,
+    /// A new image takes this one's place when the engine ends.
+    pub upgrade: Option<(Vec<CString>, CString)>,
+    /// When an engine that asked for an upgrade is killed.
+    pub upgrade_at: Option<Instant>,
+}
+
+/// The last seconds: everything is killed, its end is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Finishing {
+    engine_until: Instant,
+    until: Instant,
+}
+
+impl Guardian {
+    /// Runs until everything has ended that must.
+    pub fn run(&mut self) -> io::Result<()> {
+        self.poll.add(self.signals.descriptor(), SIGNALS, For::Reading)?;
+        let adopted: Vec<_> =
+            self.runs.iter().filter(|(_, entry)| entry.adopted).map(|(run, _)| *run).collect();
+        for run in adopted {
+            self.watch(run);
+        }
+        // What ended before signals were blocked here.
+        self.reap();
+        loop {
+            let now = Instant::now();
+            self.on_time(now);
+            if self.finished(now) {
+                return Ok(());
+            }
+            self.flush(now);
+            let timeout = self.next_deadline().map(|at| at.saturating_duration_since(now));
+            for key in self.poll.wait(timeout)? {
+                match key {
+                    SIGNALS => self.on_signals(),
+                    ENGINE => self.on_engine(),
+                    run => self.on_adopted(run),
+                }
+            }
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let engine = self.engine.as_ref();
+        let retry_soon =
+            self.finishing.is_some() || self.runs.values().any(|entry| entry.exiting.is_some());
+        [
+            retry_soon.then(|| Instant::now() + LOOK_AGAIN),
+            engine.and_then(|engine| engine.retry_at),
+            engine.and_then(|engine| engine.silent_at(&self.patience)),
+            if engine.is_none() { self.restarts.due } else { None },
+            self.upgrade_at,
+            self.terminating,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn on_time(&mut self, now: Instant) {
+        let passed = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let exiting: Vec<_> = self
+            .runs
+            .iter()
+            .filter(|(_, entry)| entry.exiting.is_some())
+            .map(|(run, _)| *run)
+            .collect();
+        for run in exiting {
+            self.on_adopted(run);
+        }
+        if passed(self.terminating) && self.finishing.is_none() {
+            self.home.log("not everything was stopped in time: killing what is left");
+            self.finish(now, Duration::ZERO);
+        }
+        if passed(self.engine.as_ref().and_then(|engine| engine.silent_at(&self.patience))) {
+            self.lose_engine("says nothing");
+        }
+        if passed(self.upgrade_at) {
+            self.upgrade_at = None;
+            self.lose_engine("did not end for the upgrade");
+        }
+        if let Some(finishing) = self.finishing {
+            if finishing.engine_until <= now {
+                self.lose_engine("did not end");
+            }
+            self.kill_everything();
+        } else if self.engine.is_none() && passed(self.restarts.due) {
+            self.start_engine(now);
+        }
+    }
+
+    fn start_engine(&mut self, now: Instant) {
+        self.restarts.due = None;
+        let (pid, socket) = match self.spawn_engine() {
+            Ok(started) => started,
+            Err(error) => {
+                self.home.log(&format!("the engine cannot be started: {error}"));
+                self.restarts.ended(now, Duration::ZERO, &self.patience);
+                return;
+            }
+        };
+        let (soft, hard) = (self.ground.nofile.soft, self.ground.nofile.hard);
+        let runs = self.runs.len() as u32;
+        let mut introduction = vec![Note::Welcome { soft, hard, runs }];
+        introduction.extend(self.runs.keys().map(|run| Note::Kept(*run)));
+        if self.terminating.is_some() {
+            introduction.push(Note::Message(FromGuardian::Terminate));
+        }
+        let mut engine = Engine::new(pid, socket, now, introduction);
+        if let Err(error) = self.poll.add(engine.socket.as_fd(), ENGINE, For::Reading) {
+            self.home.log(&format!("the engine cannot be watched: {error}"));
+            engine.kill();
+        }
+        self.engine = Some(engine);
+    }
+
+    fn spawn_engine(&self) -> io::Result<(u32, OwnedFd)> {
+        let (ours, theirs) = rustix::net::socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )?;
+        // Of this end alone: whether the engine's blocks is the engine's matter.
+        rustix::io::ioctl_fionbio(&ours, true)?;
+        let log = self.home.open_log()?;
+        let program = self.argv.first().ok_or(io::ErrorKind::InvalidInput)?;
+        let (log, null) = (log.as_raw_fd(), self.ground.null.as_raw_fd());
+        let started = self.ground.stack.start(&Plan {
+            program,
+            argv: &self.argv,
+            env: None,
+            cwd: None,
+            uid: None,
+            gid: None,
+            groups: None,
+            nofile: None,
+            oom: self.ground.oom,
+            cgroup: None,
+            descriptors: &[null, log, log, theirs.as_raw_fd()],
+        });
+        match started {
+            Ok(started) => Ok((started.pid, ours)),
+            Err(failure) => Err(io::Error::from_raw_os_error(failure.errno)),
+        }
+    }
+
+    fn lose_engine(&mut self, why: &str) {
+        if let Some(engine) = self.engine.as_mut().filter(|engine| !engine.lost) {
+            self.home.log(&format!("engine {} {why}: killing it", engine.pid));
+            engine.kill();
+        }
+    }
+
+    pub(crate) fn tell(&mut self, note: Note) {
+        let runs = self.runs.len();
+        if let Some(engine) = &mut self.engine
+            && !engine.tell(note, runs)
+        {
+            self.lose_engine("does not read");
+        }
+    }
+
+    fn flush(&mut self, now: Instant) {
+        let Some(engine) = self.engine.as_mut().filter(|engine| !engine.lost) else { return };
+        let was_full = engine.full;
+        if let Err(error) = engine.flush(now, &self.runs, &self.listener) {
+            // A closed socket is seen, and said, when it is read.
+            if error.kind() == io::ErrorKind::BrokenPipe {
+                engine.retry_at = Some(now + LOOK_AGAIN);
+                return;
+            }
+            self.lose_engine(&format!("cannot be told ({error})"));
+            return;
+        }
+        if engine.full != was_full {
+            let what = if engine.full { For::Both } else { For::Reading };
+            let _ = self.poll.change(engine.socket.as_fd(), ENGINE, what);
+        }
+    }
+
+    fn on_engine(&mut self) {
+        for _ in 0..MESSAGES_AT_ONCE {
+            let Some(engine) = &mut self.engine else { return };
+            match link::receive::<ToGuardian>(engine.socket.as_fd()) {
+                Ok(Some((message, passed))) => {
+                    engine.heard(Instant::now());
+                    self.on_message(message, &passed);
+                }
+                Ok(None) => {
+                    self.poll.remove(engine.socket.as_fd());
+                    // Usually it has ended, and SIGCHLD is about to say so; a number that is not
+                    // reaped is its own, so this can hit nobody else.
+                    engine.kill();
+                    return;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => self.home.log(&format!("a message of the engine was lost: {error}")),
+            }
+        }
+    }
+
+    fn engine_ended(&mut self, status: i32) {
+        // What it said before it ended still counts, a `Shutdown` above all.
+        while let Some(engine) = &self.engine {
+            match link::receive::<ToGuardian>(engine.socket.as_fd()) {
+                Ok(Some((message, passed))) => self.on_message(message, &passed),
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
+                Ok(None) | Err(_) => break,
+            }
+        }
+        let Some(engine) = self.engine.take() else { return };
+        self.poll.remove(engine.socket.as_fd());
+        if self.finishing.is_some() {
+            return;
+        }
+        let now = Instant::now();
+        let how = match (libc::WIFSIGNALED(status), libc::WTERMSIG(status)) {
+            (true, signal) => format!("by signal {signal}"),
+            (false, _) => format!("with code {}", libc::WEXITSTATUS(status)),
+        };
+        self.home.log(&format!("engine {} ended {how}", engine.pid));
+        if let Some((argv, flag)) = self.upgrade.take() {
+            self.upgrade_at = None;
+            self.replace_self(&argv, &flag);
+        }
+        self.restarts.ended(now, now.saturating_duration_since(engine.started), &self.patience);
+    }
+
+    /// Returns only when the new image cannot be executed.
+    fn replace_self(&self, argv: &[CString], flag: &CStr) {
+        let lock = Some(self.home.lock_descriptor().as_fd());
+        let own = Own { lock, oom: self.ground.oom };
+        let runs: Vec<_> = self.runs.values().map(|entry| &entry.kept).collect();
+        let nofile = Some(self.ground.nofile);
+        let error = table::execute(argv, flag, &own, Some(&self.listener), nofile, &runs);
+        self.home.log(&format!("the new guardian cannot be executed: {error}"));
+    }
+
+    pub(crate) fn watch(&mut self, run: u64) {
+        let Some(pidfd) = self.runs.get(&run).and_then(|one| one.kept.descriptors.pidfd.as_ref())
+        else {
+            return;
+        };
+        if let Err(error) = self.poll.add(pidfd.as_fd(), run, For::Change) {
+            self.home.log(&format!("the end of run {run} will not be seen: {error}"));
+        }
+    }
+
+    fn on_adopted(&mut self, run: u64) {
+        let Some(entry) = self.runs.get_mut(&run) else { return };
+        if entry.look(Instant::now()) {
+            self.tell(Note::Ended(run));
+        }
+    }
+
+    fn reap(&mut self) {
+        while let Some(pid) = wait::peek() {
+            if self.engine.as_ref().is_some_and(|engine| engine.pid == pid) {
+                let Some(status) = wait::reap(pid) else { return };
+                self.engine_ended(status);
+                continue;
+            }
+            let found = self
+                .runs
+                .iter_mut()
+                .find(|(_, entry)| entry.kept.pid == pid && entry.kept.ended.is_none());
+            if let Some((_, entry)) = &found {
+                entry.kill_rest();
+            }
+            let Some(status) = wait::reap(pid) else { return };
+            if let Some((run, entry)) = found {
+                entry.end(Some(status));
+                let run = *run;
+                self.tell(Note::Ended(run));
+            }
+        }
+    }
+
+    fn on_signals(&mut self) {
+        for signal in self.signals.take() {
+            match signal {
+                libc::SIGCHLD => self.reap(),
+                libc::SIGTERM | libc::SIGINT => self.terminate(),
+                // SIGHUP: the terminal that started us is gone, which concerns nobody.
+                _ => {}
+            }
+        }
+    }
+
+    fn terminate(&mut self) {
+        let now = Instant::now();
+        if self.terminating.is_none() && self.finishing.is_none() {
+            self.terminating = Some(now + self.patience.termination);
+            self.tell(Note::Message(FromGuardian::Terminate));
+        } else {
+            self.home.log("asked to end a second time: killing what is left");
+            self.finish(now, Duration::ZERO);
+        }
+    }
+
+    pub(crate) fn finish(&mut self, now: Instant, farewell: Duration) {
+        self.terminating = None;
+        self.upgrade = None;
+        self.upgrade_at = None;
+        let engine_until = now + farewell;
+        self.finishing = Some(Finishing { engine_until, until: engine_until + KILLED_WAIT });
+        self.kill_everything();
+    }
+
+    fn kill_everything(&self) {
+        for entry in self.runs.values().filter(|entry| !entry.kept.foreign) {
+            let _ = entry.signal(libc::SIGKILL as u8, true);
+        }
+    }
+
+    fn finished(&self, now: Instant) -> bool {
+        let Some(finishing) = self.finishing else { return false };
+        let ours = || self.runs.values().filter(|entry| !entry.kept.foreign);
+        let all = self.engine.is_none() && ours().all(|entry| entry.kept.ended.is_some());
+        if !all && finishing.until <= now {
+            let left = ours().filter(|entry| entry.kept.ended.is_none()).count();
+            self.home.log(&format!("ending although {left} killed processes have not ended"));
+        }
+        all || finishing.until <= now
+    }
+}

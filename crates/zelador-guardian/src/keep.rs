@@ -1,0 +1,192 @@
+//! What is kept of a run: who it is, how it ended, and its descriptors.
+//!
+//! The engine holds the same values (it received duplicates of the descriptors), which is why it can
+//! become a guardian itself. Always holds: descriptors travel in the order of [`Which`]'s bits.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{MemfdFlags, OFlags};
+use rustix::pipe::PipeFlags;
+
+use crate::message::{Ended, FromGuardian, Stream, Which};
+
+/// Size of the state memfd: one page, the unit it takes anyway.
+pub const STATE_SIZE: u64 = 4096;
+
+/// Wanted size of the pipe of an output: the default of `fs.pipe-max-size`, so no privilege is
+/// needed. A chatty service then writes on for milliseconds while an engine is replaced.
+const LARGE_PIPE: usize = 1024 * 1024;
+
+/// Wanted size of the same when many are open without privilege: a user's pipes share
+/// `fs.pipe-user-pages-soft` (64 MiB), and beyond it a new pipe has only two pages.
+const SMALLER_PIPE: usize = 256 * 1024;
+
+/// So many runs of an unprivileged user get [`LARGE_PIPE`]: half of the 64 MiB.
+const RUNS_WITH_LARGE_PIPES: usize = 16;
+
+/// The pipe of one output with what the engine needs to move lines exactly once.
+#[derive(Debug)]
+pub struct Capture {
+    /// Read end; non-blocking. The write end is the service's alone, so its end is seen.
+    pub pipe: OwnedFd,
+    /// Read end of the hold pipe; non-blocking.
+    pub hold_read: OwnedFd,
+    /// Write end of the hold pipe; non-blocking. The hold pipe keeps the kernel's 64 KiB: measured, a
+    /// larger one moves no more lines, and 1 MiB more for each output would use up the allowance of
+    /// an unprivileged user (`fs.pipe-user-pages-soft`) after a handful of services.
+    pub hold_write: OwnedFd,
+}
+
+impl Capture {
+    fn with_write_end(size: usize) -> io::Result<(Self, OwnedFd)> {
+        let (pipe, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+        // Of this end alone: the service's end must block, or its writes would fail when it is fast.
+        rustix::fs::fcntl_setfl(&pipe, OFlags::NONBLOCK)?;
+        // The default size only costs waiting, so a refusal is no failure.
+        let _ = rustix::pipe::fcntl_setpipe_size(&pipe, size);
+        let flags = PipeFlags::CLOEXEC | PipeFlags::NONBLOCK;
+        let (hold_read, hold_write) = rustix::pipe::pipe_with(flags)?;
+        Ok((Self { pipe, hold_read, hold_write }, write))
+    }
+}
+
+/// The descriptors of a run.
+#[derive(Debug, Default)]
+pub struct Descriptors {
+    /// The main process.
+    pub pidfd: Option<OwnedFd>,
+    /// The state memfd of [`STATE_SIZE`] bytes, zero at first.
+    pub state: Option<OwnedFd>,
+    /// Standard output, when it is a pipe.
+    pub out: Option<Capture>,
+    /// Standard error, when it is a pipe of its own.
+    pub err: Option<Capture>,
+}
+
+/// The ends that only the service gets.
+#[derive(Debug)]
+pub(crate) struct WriteEnds {
+    pub out: Option<OwnedFd>,
+    pub err: Option<OwnedFd>,
+}
+
+impl Descriptors {
+    /// Returns new ones for a service whose outputs go to `out` and `err`, all but the pidfd;
+    /// `others` runs have theirs already.
+    pub(crate) fn open(out: Stream, err: Stream, others: usize) -> io::Result<(Self, WriteEnds)> {
+        let ample = rustix::process::geteuid().is_root() || others < RUNS_WITH_LARGE_PIPES;
+        let size = if ample { LARGE_PIPE } else { SMALLER_PIPE };
+        let capture = |stream| match stream {
+            Stream::Pipe => Capture::with_write_end(size).map(Some),
+            Stream::Null | Stream::SameAsOut => Ok(None),
+        };
+        let state = rustix::fs::memfd_create(c"zelador-run", MemfdFlags::CLOEXEC)?;
+        rustix::fs::ftruncate(&state, STATE_SIZE)?;
+        let (out, out_end) = capture(out)?.unzip();
+        let (err, err_end) = capture(err)?.unzip();
+        let ours = Self { pidfd: None, state: Some(state), out, err };
+        Ok((ours, WriteEnds { out: out_end, err: err_end }))
+    }
+
+    /// Returns which exist.
+    pub fn which(&self) -> Which {
+        let bit = |exists, bits| if exists { bits } else { 0 };
+        Which(
+            bit(self.pidfd.is_some(), Which::PIDFD)
+                | bit(self.state.is_some(), Which::STATE)
+                | bit(self.out.is_some(), Which::OUT)
+                | bit(self.err.is_some(), Which::ERR),
+        )
+    }
+
+    /// Returns them in the order of [`Which`].
+    pub fn list(&self) -> Vec<BorrowedFd<'_>> {
+        let captures = self.out.iter().chain(&self.err);
+        let ends = captures.flat_map(|one| [&one.pipe, &one.hold_read, &one.hold_write]);
+        self.pidfd.iter().chain(&self.state).chain(ends).map(AsFd::as_fd).collect()
+    }
+
+    /// Returns them from a received list; `None` when their number does not fit `which`.
+    pub fn from_list(which: Which, list: Vec<OwnedFd>) -> Option<Self> {
+        if list.len() != which.count() {
+            return None;
+        }
+        let mut list = list.into_iter();
+        let mut one = |bit| if which.has(bit) { list.next() } else { None };
+        let (pidfd, state) = (one(Which::PIDFD), one(Which::STATE));
+        let mut capture = |bits| {
+            if !which.has(bits) {
+                return None;
+            }
+            let (pipe, hold_read, hold_write) = (list.next()?, list.next()?, list.next()?);
+            Some(Capture { pipe, hold_read, hold_write })
+        };
+        let (out, err) = (capture(Which::OUT), capture(Which::ERR));
+        Some(Self { pidfd, state, out, err })
+    }
+}
+
+/// A run as guardian and engine know it.
+#[derive(Debug)]
+pub struct Kept {
+    /// Which.
+    pub run: u64,
+    /// Its process id.
+    pub pid: u32,
+    /// Field 22 of `/proc/PID/stat`; 0 when it could not be read.
+    pub start_time: u64,
+    /// As the engine gave it.
+    pub label: Vec<u8>,
+    /// How it ended, when it has.
+    pub ended: Option<Ended>,
+    /// Whether the group outlives the main process.
+    pub linger: bool,
+    /// Whether somebody else started it and `Adopt` brought it here: `Shutdown` leaves it alone.
+    pub foreign: bool,
+    /// Whether the process leads its group, so that signals to the group mean the whole of it and
+    /// nothing else.
+    pub leads_group: bool,
+    /// Its descriptors.
+    pub descriptors: Descriptors,
+}
+
+impl Kept {
+    /// Returns the run that a `Kept` message and its descriptors describe; `None` for another
+    /// message, or when descriptors are missing.
+    pub fn from_message(message: FromGuardian, list: Vec<OwnedFd>) -> Option<Self> {
+        let FromGuardian::Kept {
+            run,
+            pid,
+            start_time,
+            label,
+            ended,
+            linger,
+            foreign,
+            leads_group,
+            which,
+            ..
+        } = message
+        else {
+            return None;
+        };
+        let descriptors = Descriptors::from_list(which, list)?;
+        Some(Self { run, pid, start_time, label, ended, linger, foreign, leads_group, descriptors })
+    }
+
+    /// Returns the message that tells an engine of this run.
+    pub(crate) fn message(&self, adopted: bool) -> FromGuardian {
+        FromGuardian::Kept {
+            run: self.run,
+            pid: self.pid,
+            start_time: self.start_time,
+            label: self.label.clone(),
+            ended: self.ended,
+            adopted,
+            linger: self.linger,
+            foreign: self.foreign,
+            leads_group: self.leads_group,
+            which: self.descriptors.which(),
+        }
+    }
+}

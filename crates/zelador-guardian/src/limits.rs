@@ -1,0 +1,43 @@
+//! What the guardian changes of its own limits, and how services get the original back.
+
+use std::{fs, io};
+
+/// Wanted out-of-memory score of the guardian; -1000 would exempt it, -900 says "last of all".
+const OOM_SCORE: i32 = -900;
+
+/// Limits of open files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Nofile {
+    pub soft: u64,
+    pub hard: u64,
+}
+
+impl Nofile {
+    /// Returns the calling process's, after raising its soft limit to the hard one.
+    pub fn raise() -> io::Result<Self> {
+        let mut found = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: `found` is writable and of the right type.
+        if unsafe { libc::prlimit64(0, libc::RLIMIT_NOFILE, std::ptr::null(), &raw mut found) } < 0
+        {
+            return Err(io::Error::last_os_error());
+        }
+        let raised = libc::rlimit64 { rlim_cur: found.rlim_max, rlim_max: found.rlim_max };
+        // SAFETY: `raised` is readable. A refusal leaves the old limit, which is no failure.
+        unsafe { libc::prlimit64(0, libc::RLIMIT_NOFILE, &raw const raised, std::ptr::null_mut()) };
+        Ok(Self { soft: found.rlim_cur, hard: found.rlim_max })
+    }
+
+    /// Returns what a service gets that asks for `wanted`.
+    pub fn with(self, wanted: Option<u64>) -> Self {
+        wanted.map_or(self, |soft| Self { soft, hard: self.hard.max(soft) })
+    }
+}
+
+/// Asks that the guardian be the last victim when memory runs out. Returns the score that children
+/// must get back; `None` when nothing changed, which is usual without privilege.
+pub(crate) fn lower_oom_score() -> Option<i32> {
+    const PATH: &str = "/proc/self/oom_score_adj";
+    let before = fs::read_to_string(PATH).ok()?.trim().parse().ok()?;
+    fs::write(PATH, OOM_SCORE.to_string()).ok()?;
+    Some(before)
+}

@@ -1,0 +1,105 @@
+//! What the engine asks for, carried out at once.
+//!
+//! Always holds: every request about a run that cannot be carried out is answered with `Refused` or
+//! `SpawnFailed`.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
+
+use crate::engine::Note;
+use crate::guardian::{FIRST_RESERVED_RUN, Guardian};
+use crate::message::{FromGuardian, Launch, ToGuardian, Why};
+use crate::runs::Entry;
+
+impl Guardian {
+    /// Carries out one request of the engine.
+    pub(crate) fn on_message(&mut self, message: ToGuardian, passed: &[OwnedFd]) {
+        let (run, done) = match message {
+            ToGuardian::Hello | ToGuardian::Alive => return,
+            ToGuardian::Spawn { run, launch } => (run, self.spawn(run, launch, passed)),
+            ToGuardian::Signal { run, signal, group } => {
+                let entry = self.runs.get(&run).ok_or(Why::Unknown);
+                (run, entry.and_then(|entry| entry.signal(signal, group)))
+            }
+            ToGuardian::Linger { run, on } => {
+                let entry = self.runs.get_mut(&run).ok_or(Why::Unknown);
+                (run, entry.map(|entry| entry.kept.linger = on))
+            }
+            ToGuardian::Release { run } => (run, self.release(run)),
+            ToGuardian::Adopt { run, pid, start_time, label } => {
+                (run, self.adopt(run, pid, start_time, label))
+            }
+            ToGuardian::Upgrade { argv, table_flag } => {
+                let argv = argv.into_iter().map(CString::new).collect::<Result<Vec<_>, _>>();
+                match (argv, CString::new(table_flag)) {
+                    (Ok(argv), Ok(flag)) => {
+                        self.upgrade = Some((argv, flag));
+                        self.upgrade_at = Some(Instant::now() + self.patience.farewell);
+                    }
+                    _ => self.home.log("the command line of the upgrade has a zero byte"),
+                }
+                return;
+            }
+            ToGuardian::Shutdown => {
+                if self.finishing.is_none() {
+                    self.finish(Instant::now(), self.patience.farewell);
+                }
+                return;
+            }
+        };
+        if let Err(why) = done {
+            self.tell(Note::Message(FromGuardian::Refused { run, why }));
+        }
+    }
+
+    fn free(&self, run: u64) -> Result<(), Why> {
+        if run >= FIRST_RESERVED_RUN || self.runs.contains_key(&run) {
+            return Err(Why::Taken);
+        }
+        Ok(())
+    }
+
+    fn spawn(&mut self, run: u64, launch: Launch, passed: &[OwnedFd]) -> Result<(), Why> {
+        self.free(run)?;
+        if self.finishing.is_some() {
+            return Err(Why::Failed(libc::ESHUTDOWN));
+        }
+        match self.ground.spawn(run, launch, passed, self.runs.len()) {
+            Ok(entry) => {
+                self.runs.insert(run, entry);
+                self.tell(Note::Spawned(run));
+            }
+            Err(failure) => {
+                let (stage, errno) = (failure.stage, failure.errno);
+                let message = FromGuardian::SpawnFailed { run, stage, errno };
+                self.tell(Note::Message(message));
+            }
+        }
+        Ok(())
+    }
+
+    fn adopt(&mut self, run: u64, pid: u32, start: u64, label: Vec<u8>) -> Result<(), Why> {
+        self.free(run)?;
+        let entry = Entry::adopt(run, pid, start, label)?;
+        let adopted = entry.adopted;
+        self.runs.insert(run, entry);
+        self.tell(Note::Kept(run));
+        if adopted {
+            self.watch(run);
+        }
+        Ok(())
+    }
+
+    fn release(&mut self, run: u64) -> Result<(), Why> {
+        let entry = self.runs.get(&run).ok_or(Why::Unknown)?;
+        if entry.kept.ended.is_none() && !entry.kept.foreign {
+            return Err(Why::Living);
+        }
+        if let Some(pidfd) = entry.kept.descriptors.pidfd.as_ref().filter(|_| entry.adopted) {
+            self.poll.remove(pidfd.as_fd());
+        }
+        self.runs.remove(&run);
+        Ok(())
+    }
+}

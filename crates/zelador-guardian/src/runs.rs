@@ -1,0 +1,197 @@
+//! The runs the guardian keeps: how each is started, adopted, signalled and ends.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use crate::keep::{Descriptors, Kept};
+use crate::limits::Nofile;
+use crate::message::{Ended, Launch, Stage, Stream, Why};
+use crate::spawn::{Failure, Plan, Stack};
+use crate::wait;
+
+/// How long the status of an ended process that is not ours is waited for: its parent must reap it
+/// first. `init` does so within milliseconds.
+const STATUS_WAIT: Duration = Duration::from_millis(500);
+
+/// One run.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub kept: Kept,
+    /// Whether it is no child, so that its pidfd is watched.
+    pub adopted: bool,
+    /// It has ended but its status is not known yet: when that is given up.
+    pub exiting: Option<Instant>,
+}
+
+/// What every service is started with.
+#[derive(Debug)]
+pub(crate) struct Ground {
+    pub stack: Stack,
+    /// `/dev/null`.
+    pub null: OwnedFd,
+    pub nofile: Nofile,
+    pub oom: Option<i32>,
+}
+
+impl Ground {
+    /// Starts a service. `passed` holds `cgroup.procs` when the launch says so; `others` runs exist.
+    pub fn spawn(
+        &self,
+        run: u64,
+        launch: Launch,
+        passed: &[OwnedFd],
+        others: usize,
+    ) -> Result<Entry, Failure> {
+        let invalid = |stage| Failure { stage, errno: libc::EINVAL };
+        if launch.out == Stream::SameAsOut {
+            return Err(invalid(Stage::Pipes));
+        }
+        let text = |bytes| CString::new(bytes).map_err(|_| invalid(Stage::Exec));
+        let texts = |list: Vec<_>| list.into_iter().map(text).collect::<Result<Vec<_>, _>>();
+        let program = text(launch.program)?;
+        let (argv, env) = (texts(launch.argv)?, texts(launch.env)?);
+        let cwd = (!launch.cwd.is_empty()).then(|| CString::new(launch.cwd)).transpose();
+        let cwd = cwd.map_err(|_| invalid(Stage::Directory))?;
+        let cgroup = match (launch.cgroup, passed.first()) {
+            (true, None) => return Err(Failure { stage: Stage::Cgroup, errno: libc::EBADF }),
+            (true, Some(procs)) => Some(procs.as_raw_fd()),
+            (false, _) => None,
+        };
+        // Another user must not keep the groups of root.
+        let drops = launch.uid.is_some_and(|uid| uid != 0) && rustix::process::geteuid().is_root();
+        let groups = launch.groups.as_deref().or_else(|| drops.then_some(&[]));
+
+        let (mut descriptors, ends) = Descriptors::open(launch.out, launch.err, others)
+            .map_err(|error| Failure::new(Stage::Pipes, &error))?;
+        let null = self.null.as_raw_fd();
+        let out = ends.out.as_ref().map_or(null, AsRawFd::as_raw_fd);
+        let err = match launch.err {
+            Stream::SameAsOut => out,
+            Stream::Pipe | Stream::Null => ends.err.as_ref().map_or(null, AsRawFd::as_raw_fd),
+        };
+        let started = self.stack.start(&Plan {
+            program: &program,
+            argv: &argv,
+            env: Some(&env),
+            cwd: cwd.as_ref(),
+            uid: launch.uid,
+            gid: launch.gid,
+            groups,
+            nofile: Some(self.nofile.with(launch.nofile)),
+            oom: self.oom,
+            cgroup,
+            descriptors: &[null, out, err],
+        })?;
+        let start_time = wait::stat(started.pid).map_or(0, |stat| stat.start_time);
+        descriptors.pidfd = Some(started.pidfd);
+        let kept = Kept {
+            run,
+            pid: started.pid,
+            start_time,
+            label: launch.label,
+            ended: None,
+            linger: false,
+            foreign: false,
+            leads_group: true,
+            descriptors,
+        };
+        Ok(Entry { kept, adopted: false, exiting: None })
+    }
+}
+
+impl Entry {
+    /// Takes over a process that somebody else started. Its group is left alone until `Linger` says
+    /// otherwise.
+    pub fn adopt(run: u64, pid: u32, start_time: u64, label: Vec<u8>) -> Result<Self, Why> {
+        let same = || match wait::stat(pid) {
+            None => Err(Why::Gone),
+            Some(stat) if stat.start_time != start_time => Err(Why::Different),
+            Some(stat) => Ok(stat),
+        };
+        same()?;
+        let pidfd = wait::open(pid).map_err(|error| match error.raw_os_error() {
+            Some(libc::ESRCH) | None => Why::Gone,
+            Some(errno) => Why::Failed(errno),
+        })?;
+        // Only now is it certain whom the pidfd means: it was this process before and after.
+        let leads_group = same()?.group == pid;
+        let descriptors = Descriptors { pidfd: Some(pidfd), ..Descriptors::default() };
+        let kept = Kept {
+            run,
+            pid,
+            start_time,
+            label,
+            ended: None,
+            linger: true,
+            foreign: true,
+            leads_group,
+            descriptors,
+        };
+        Ok(Self { kept, adopted: !wait::is_child(pid), exiting: None })
+    }
+
+    /// Returns what a former guardian, or an engine in its place, has kept.
+    pub fn from_table(kept: Kept) -> Self {
+        let adopted = kept.ended.is_none() && !wait::is_child(kept.pid);
+        Self { kept, adopted, exiting: None }
+    }
+
+    /// Sends a signal to the main process or to its group.
+    pub fn signal(&self, signal: u8, group: bool) -> Result<(), Why> {
+        let kept = &self.kept;
+        let pidfd = kept.descriptors.pidfd.as_ref().map(AsFd::as_fd);
+        let sent = match (group && kept.leads_group, pidfd) {
+            (true, pidfd) => {
+                wait::signal_group(kept.pid, pidfd, kept.ended.is_some(), i32::from(signal))
+            }
+            (false, Some(pidfd)) => wait::signal(pidfd, i32::from(signal)),
+            (false, None) => return Err(Why::Gone),
+        };
+        sent.map_err(|error| match error.raw_os_error() {
+            Some(libc::ESRCH) | None => Why::Gone,
+            Some(errno) => Why::Failed(errno),
+        })
+    }
+
+    /// Kills what is left of its group, unless it may outlive the main process.
+    pub fn kill_rest(&self) {
+        if !self.kept.linger && self.kept.leads_group {
+            let _ = self.signal(libc::SIGKILL as u8, true);
+        }
+    }
+
+    /// Records the end.
+    pub fn end(&mut self, status: Option<i32>) {
+        self.exiting = None;
+        self.kept.ended = Some(Ended {
+            status: status.unwrap_or(0),
+            known: status.is_some(),
+            at_micros: wait::now_micros(),
+        });
+    }
+
+    /// Looks at an adopted run whose pidfd said that it ended; returns whether the end is recorded.
+    pub fn look(&mut self, now: Instant) -> bool {
+        if self.kept.ended.is_some() || wait::is_child(self.kept.pid) {
+            // A child is reaped, and its status known, on SIGCHLD.
+            return false;
+        }
+        let Some(pidfd) = &self.kept.descriptors.pidfd else { return false };
+        let status = wait::status_of_other(pidfd.as_fd());
+        if self.exiting.is_none() {
+            self.kill_rest();
+        }
+        match status {
+            Ok(Some(status)) => self.end(Some(status)),
+            Ok(None) => {
+                if now < *self.exiting.get_or_insert(now + STATUS_WAIT) {
+                    return false;
+                }
+                self.end(None);
+            }
+            Err(_) => self.end(None),
+        }
+        true
+    }
+}

@@ -1,0 +1,285 @@
+//! The messages as bytes: one place where both directions are written down.
+//!
+//! Pure. After the version comes the number of the message, then its fields in the order of the
+//! declaration.
+
+use crate::codec::{Reader, Writer};
+use crate::message::{
+    Ended, FromGuardian, LONGEST_LABEL, Launch, Malformed, Message, Stage, Stream, ToGuardian,
+    VERSION, Which, Why,
+};
+
+impl Message for ToGuardian {
+    fn encode(&self) -> Vec<u8> {
+        let mut to = Writer::new();
+        to.u8(VERSION);
+        match self {
+            Self::Hello => to.u8(0),
+            Self::Alive => to.u8(1),
+            Self::Spawn { run, launch } => {
+                to.u8(2);
+                to.u64(*run);
+                launch.write(&mut to);
+            }
+            Self::Signal { run, signal, group } => {
+                to.u8(3);
+                to.u64(*run);
+                to.u8(*signal);
+                to.bool(*group);
+            }
+            Self::Linger { run, on } => {
+                to.u8(4);
+                to.u64(*run);
+                to.bool(*on);
+            }
+            Self::Release { run } => {
+                to.u8(5);
+                to.u64(*run);
+            }
+            Self::Adopt { run, pid, start_time, label } => {
+                to.u8(6);
+                to.u64(*run);
+                to.u32(*pid);
+                to.u64(*start_time);
+                to.bytes(label);
+            }
+            Self::Upgrade { argv, table_flag } => {
+                to.u8(7);
+                to.list(argv, |to, one| to.bytes(one));
+                to.bytes(table_flag);
+            }
+            Self::Shutdown => to.u8(8),
+        }
+        to.finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        whole(bytes, |from| {
+            Some(match from.u8()? {
+                0 => Self::Hello,
+                1 => Self::Alive,
+                2 => Self::Spawn { run: from.u64()?, launch: Launch::read(from)? },
+                3 => Self::Signal { run: from.u64()?, signal: from.u8()?, group: from.bool()? },
+                4 => Self::Linger { run: from.u64()?, on: from.bool()? },
+                5 => Self::Release { run: from.u64()? },
+                6 => Self::Adopt {
+                    run: from.u64()?,
+                    pid: from.u32()?,
+                    start_time: from.u64()?,
+                    label: label(from)?,
+                },
+                7 => Self::Upgrade { argv: from.list(Reader::bytes)?, table_flag: from.bytes()? },
+                8 => Self::Shutdown,
+                _ => return None,
+            })
+        })
+    }
+}
+
+impl Message for FromGuardian {
+    fn encode(&self) -> Vec<u8> {
+        let mut to = Writer::new();
+        to.u8(VERSION);
+        match self {
+            Self::Welcome { version, guardian_pid, runs, nofile_soft, nofile_hard } => {
+                to.u8(0);
+                to.u8(*version);
+                to.u32(*guardian_pid);
+                to.u32(*runs);
+                to.u64(*nofile_soft);
+                to.u64(*nofile_hard);
+            }
+            Self::Kept {
+                run,
+                pid,
+                start_time,
+                label,
+                ended,
+                adopted,
+                linger,
+                foreign,
+                leads_group,
+                which,
+            } => {
+                to.u8(1);
+                to.u64(*run);
+                to.u32(*pid);
+                to.u64(*start_time);
+                to.bytes(label);
+                to.option(ended.as_ref(), |to, ended| ended.write(to));
+                to.bool(*adopted);
+                to.bool(*linger);
+                to.bool(*foreign);
+                to.bool(*leads_group);
+                to.u8(which.0);
+            }
+            Self::Spawned { run, pid, start_time, which } => {
+                to.u8(2);
+                to.u64(*run);
+                to.u32(*pid);
+                to.u64(*start_time);
+                to.u8(which.0);
+            }
+            Self::SpawnFailed { run, stage, errno } => {
+                to.u8(3);
+                to.u64(*run);
+                to.u8(*stage as u8);
+                to.i32(*errno);
+            }
+            Self::Ended { run, ended } => {
+                to.u8(4);
+                to.u64(*run);
+                ended.write(&mut to);
+            }
+            Self::Terminate => to.u8(5),
+            Self::Refused { run, why } => {
+                to.u8(6);
+                to.u64(*run);
+                why.write(&mut to);
+            }
+        }
+        to.finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        whole(bytes, |from| {
+            Some(match from.u8()? {
+                0 => Self::Welcome {
+                    version: from.u8()?,
+                    guardian_pid: from.u32()?,
+                    runs: from.u32()?,
+                    nofile_soft: from.u64()?,
+                    nofile_hard: from.u64()?,
+                },
+                1 => Self::Kept {
+                    run: from.u64()?,
+                    pid: from.u32()?,
+                    start_time: from.u64()?,
+                    label: label(from)?,
+                    ended: from.option(Ended::read)?,
+                    adopted: from.bool()?,
+                    linger: from.bool()?,
+                    foreign: from.bool()?,
+                    leads_group: from.bool()?,
+                    which: which(from)?,
+                },
+                2 => Self::Spawned {
+                    run: from.u64()?,
+                    pid: from.u32()?,
+                    start_time: from.u64()?,
+                    which: which(from)?,
+                },
+                3 => Self::SpawnFailed {
+                    run: from.u64()?,
+                    stage: Stage::from_number(from.u8()?)?,
+                    errno: from.i32()?,
+                },
+                4 => Self::Ended { run: from.u64()?, ended: Ended::read(from)? },
+                5 => Self::Terminate,
+                6 => Self::Refused { run: from.u64()?, why: Why::read(from)? },
+                _ => return None,
+            })
+        })
+    }
+}
+
+/// Reads the version, then a body that must end with the bytes.
+fn whole<T>(bytes: &[u8], read: impl FnOnce(&mut Reader) -> Option<T>) -> Result<T, Malformed> {
+    let mut from = Reader::new(bytes);
+    match from.u8() {
+        Some(VERSION) => {}
+        Some(other) => return Err(Malformed::Version(other)),
+        None => return Err(Malformed::Body),
+    }
+    read(&mut from).filter(|_| from.is_empty()).ok_or(Malformed::Body)
+}
+
+fn label(from: &mut Reader) -> Option<Vec<u8>> {
+    from.bytes().filter(|label| label.len() <= LONGEST_LABEL)
+}
+
+pub(crate) fn which(from: &mut Reader) -> Option<Which> {
+    let which = Which(from.u8()?);
+    let together = |bits| which.0 & bits == 0 || which.has(bits);
+    (together(Which::OUT) && together(Which::ERR)).then_some(which)
+}
+
+impl Launch {
+    fn write(&self, to: &mut Writer) {
+        to.bytes(&self.program);
+        to.list(&self.argv, |to, one| to.bytes(one));
+        to.list(&self.env, |to, one| to.bytes(one));
+        to.bytes(&self.cwd);
+        to.option(self.uid.as_ref(), |to, id| to.u32(*id));
+        to.option(self.gid.as_ref(), |to, id| to.u32(*id));
+        to.option(self.groups.as_ref(), |to, groups| to.list(groups, |to, id| to.u32(*id)));
+        to.option(self.nofile.as_ref(), |to, limit| to.u64(*limit));
+        to.u8(self.out as u8);
+        to.u8(self.err as u8);
+        to.bytes(&self.label);
+        to.bool(self.cgroup);
+    }
+
+    fn read(from: &mut Reader) -> Option<Self> {
+        Some(Self {
+            program: from.bytes()?,
+            argv: from.list(Reader::bytes)?,
+            env: from.list(Reader::bytes)?,
+            cwd: from.bytes()?,
+            uid: from.option(Reader::u32)?,
+            gid: from.option(Reader::u32)?,
+            groups: from.option(|from| from.list(Reader::u32))?,
+            nofile: from.option(Reader::u64)?,
+            out: Stream::read(from)?,
+            err: Stream::read(from)?,
+            label: label(from)?,
+            cgroup: from.bool()?,
+        })
+    }
+}
+
+impl Stream {
+    fn read(from: &mut Reader) -> Option<Self> {
+        [Self::Pipe, Self::Null, Self::SameAsOut].get(usize::from(from.u8()?)).copied()
+    }
+}
+
+impl Ended {
+    pub(crate) fn write(&self, to: &mut Writer) {
+        to.i32(self.status);
+        to.bool(self.known);
+        to.u64(self.at_micros);
+    }
+
+    pub(crate) fn read(from: &mut Reader) -> Option<Self> {
+        Some(Self { status: from.i32()?, known: from.bool()?, at_micros: from.u64()? })
+    }
+}
+
+impl Why {
+    fn write(self, to: &mut Writer) {
+        let (number, errno) = match self {
+            Self::Unknown => (0, 0),
+            Self::Taken => (1, 0),
+            Self::Gone => (2, 0),
+            Self::Different => (3, 0),
+            Self::Living => (4, 0),
+            Self::Failed(errno) => (5, errno),
+        };
+        to.u8(number);
+        to.i32(errno);
+    }
+
+    fn read(from: &mut Reader) -> Option<Self> {
+        let (number, errno) = (from.u8()?, from.i32()?);
+        Some(match number {
+            0 => Self::Unknown,
+            1 => Self::Taken,
+            2 => Self::Gone,
+            3 => Self::Different,
+            4 => Self::Living,
+            5 => Self::Failed(errno),
+            _ => return None,
+        })
+    }
+}
