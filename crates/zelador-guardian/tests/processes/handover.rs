@@ -1,0 +1,90 @@
+//! One guardian image takes the place of another.
+
+use std::os::fd::AsFd;
+
+use zelador_guardian::SOCKET;
+use zelador_guardian::message::ToGuardian;
+
+use crate::rig::{
+    Rig, connect, exists, kill, lives, reap_all, receive_byte, send_byte, wait_until,
+};
+
+pub fn an_engine_takes_the_place_of_a_killed_guardian() {
+    let mut rig = Rig::new();
+    let engine = rig.engine();
+    engine.greet();
+    let pids: Vec<_> = (0..3).map(|run| engine.shell(run, "exec sleep 1000").0).collect();
+    engine.shell(3, "exit 5");
+    engine.ended(3);
+    engine.kill();
+    let (case, heir) = rig.next_process();
+    send_byte(&case, b'h', &[]);
+    assert_eq!(receive_byte(&case), Some(b'k'), "it has everything");
+    let client = connect(rig.home());
+    rig.guardian.kill().expect("it lives");
+    rig.guardian.wait().expect("it is our child");
+
+    let engine = rig.engine();
+    let (guardian, listener, kept) = engine.greet();
+    assert_eq!(guardian, heir);
+    rustix::net::accept(&listener).expect("the client waits still");
+    drop(client);
+    assert_eq!(kept.iter().map(|(kept, _)| kept.run).collect::<Vec<_>>(), [0, 1, 2, 3]);
+    for ((kept, adopted), pid) in kept.iter().zip(&pids) {
+        assert_eq!((kept.pid, *adopted, kept.ended), (*pid, true, None));
+        assert!(lives(*pid));
+        assert_eq!(kept.descriptors.list().len(), 5);
+    }
+    assert_eq!(kept[3].0.ended.expect("it ended before").status, 5 << 8);
+
+    kill(pids[1], libc::SIGUSR1);
+    wait_until("it has ended", || !lives(pids[1]));
+    reap_all();
+    let ended = engine.ended(1);
+    // Linux 6.15 and later keep the status for the holder of a pidfd.
+    assert!(!ended.known || ended.status == libc::SIGUSR1, "{ended:?}");
+    println!("status of an adopted run is known: {}", ended.known);
+    // New services are its children as ever.
+    engine.shell(7, "exit 9");
+    assert_eq!(engine.ended(7).status, 9 << 8);
+    engine.say(&ToGuardian::Shutdown);
+    let _ = case.as_fd();
+    wait_until("nothing is left", || {
+        reap_all();
+        !exists(heir) && pids.iter().all(|pid| !exists(*pid))
+    });
+    assert!(!rig.path(SOCKET).exists());
+}
+
+pub fn a_guardian_replaces_itself() {
+    let rig = Rig::new();
+    let engine = rig.engine();
+    engine.greet();
+    let (service, _) = engine.shell(1, "exec sleep 1000");
+    engine.say(&ToGuardian::Linger { run: 1, on: true });
+    let client = connect(rig.home());
+    let (argv, table_flag) = (rig.guardian_argv(), b"--table".to_vec());
+    engine.say(&ToGuardian::Upgrade { argv, table_flag });
+    engine.leave();
+    let engine = rig.engine();
+    let (guardian, listener, kept) = engine.greet();
+    assert_eq!(guardian, rig.guardian.id());
+    rustix::net::accept(&listener).expect("the client waits still");
+    drop(client);
+    let (kept, adopted) = &kept[0];
+    assert_eq!((kept.pid, *adopted, kept.linger), (service, false, true));
+    kill(service, libc::SIGUSR1);
+    assert_eq!(engine.ended(1).status, libc::SIGUSR1);
+    // It holds the lock still.
+    let mut another = rig.start_another();
+    assert_eq!(another.wait().expect("it is our child").code(), Some(3));
+    // A new image that cannot be executed changes nothing.
+    let (argv, table_flag) = (vec![b"/does/not/exist".to_vec()], b"--table".to_vec());
+    engine.say(&ToGuardian::Upgrade { argv, table_flag });
+    engine.leave();
+    let engine = rig.engine();
+    let (guardian, _, kept) = engine.greet();
+    assert_eq!((guardian, kept.len()), (rig.guardian.id(), 1));
+    engine.shell(2, "exit 4");
+    assert_eq!(engine.ended(2).status, 4 << 8);
+}

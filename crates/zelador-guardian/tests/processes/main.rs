@@ -1,0 +1,101 @@
+//! The guardian with real processes. This program is the tests, the guardian and the engine: its
+//! first argument says which. Each case runs in a process of its own that is a subreaper and kills
+//! everything below it when it ends, however it ends.
+
+mod deaths;
+mod engines;
+mod handover;
+mod latency;
+mod rig;
+mod roles;
+mod services;
+
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+/// No case takes longer than some seconds on an idle machine.
+const LIMIT: Duration = Duration::from_mins(2);
+
+type Case = (&'static str, fn());
+
+macro_rules! cases {
+    ($($module:ident::$name:ident),* $(,)?) => {
+        &[$((concat!(stringify!($module), "::", stringify!($name)), $module::$name as fn())),*]
+    };
+}
+
+const CASES: &[Case] = cases![
+    deaths::a_code_and_a_signal_arrive_exactly,
+    deaths::a_death_while_no_engine_runs_is_told_to_the_next,
+    deaths::the_group_dies_with_its_main_process,
+    deaths::with_linger_the_group_outlives_its_main_process,
+    deaths::an_orphan_in_a_session_of_its_own_is_reaped,
+    deaths::a_foreign_process_is_adopted_only_by_its_start_time,
+    services::failures_name_their_stage,
+    services::requests_about_the_wrong_run_are_refused,
+    services::a_large_environment_arrives,
+    services::a_service_gets_a_clean_state,
+    services::a_service_gets_its_user_directory_limit_and_cgroup,
+    services::pipes_block_for_the_service_and_not_for_us,
+    engines::twenty_killed_engines_change_nothing_for_services,
+    engines::a_stopped_engine_is_replaced,
+    engines::an_engine_that_does_not_read_is_replaced,
+    engines::of_racing_guardians_one_remains,
+    engines::shutdown_leaves_nothing_behind,
+    engines::a_shutdown_said_with_the_last_breath_counts,
+    engines::asked_to_end_it_tells_the_engine_and_asked_twice_it_kills,
+    handover::an_engine_takes_the_place_of_a_killed_guardian,
+    handover::a_guardian_replaces_itself,
+    latency::measure_spawn,
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
+        Some("role-guardian") => return roles::guardian(&arguments[1..]),
+        Some("role-engine") => roles::engine(&arguments[1..]),
+        Some("role-case") => return case(&arguments[1]),
+        _ => {}
+    }
+    let filters: Vec<_> = arguments.iter().filter(|one| !one.starts_with('-')).collect();
+    let wanted = |name: &str| {
+        let measures = name.starts_with("latency::");
+        filters.iter().any(|filter| name.contains(filter.as_str()))
+            || (filters.is_empty() && !measures)
+    };
+    let list = arguments.iter().any(|one| one == "--list");
+    let mut failed = 0;
+    for (name, _) in CASES.iter().filter(|(name, _)| wanted(name)) {
+        if list {
+            println!("{name}: test");
+        } else if run_apart(name) {
+            println!("test {name} ... ok");
+        } else {
+            println!("test {name} ... FAILED");
+            failed += 1;
+        }
+    }
+    ExitCode::from(u8::from(failed > 0))
+}
+
+/// Runs one case in its own process; returns whether it went well.
+fn run_apart(name: &str) -> bool {
+    rig::be_subreaper();
+    let this = std::env::current_exe().expect("a running program has a path");
+    let mut child =
+        Command::new(this).args(["role-case", name]).spawn().expect("this program can be started");
+    let ended = rig::within(LIMIT, || child.try_wait().expect("it is our child"));
+    let _ = child.kill();
+    let good = ended.is_some_and(|status| status.success());
+    // Only if it was killed is anything left.
+    rig::sweep();
+    good
+}
+
+fn case(name: &str) -> ExitCode {
+    let (_, run) = CASES.iter().find(|(one, _)| *one == name).expect("a case of this name");
+    rig::be_subreaper();
+    let good = std::panic::catch_unwind(run).is_ok();
+    rig::sweep();
+    ExitCode::from(u8::from(!good))
+}
