@@ -1,0 +1,166 @@
+//! The date before a log line, in the words of day.js (PM2's `log_date_format`).
+//!
+//! Pure: a format and a point in time go in, a text comes out. Any text is a format; what is not a
+//! token stands for itself.
+
+use std::fmt::Write;
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+
+/// A date format, taken apart once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DateFormat(Vec<Part>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Token(&'static str),
+}
+
+/// The tokens, a longer one before its beginnings: `REGEX_FORMAT` of day.js, and `X` and `x` of
+/// its advanced format.
+const TOKENS: [&str; 27] = [
+    "YYYY", "YY", "MMMM", "MMM", "MM", "M", "DD", "D", "dddd", "ddd", "dd", "d", "HH", "H", "hh",
+    "h", "mm", "m", "SSS", "ss", "s", "ZZ", "Z", "A", "a", "X", "x",
+];
+
+impl DateFormat {
+    /// Takes a format apart.
+    pub fn parse(format: &str) -> Self {
+        let mut parts = Vec::new();
+        let mut rest = format;
+        while let Some(first) = rest.chars().next() {
+            let escaped = rest.strip_prefix('[').and_then(|inner| inner.split_once(']'));
+            if let Some((text, after)) = escaped.filter(|(text, _)| !text.is_empty()) {
+                push_text(&mut parts, text);
+                rest = after;
+            } else if let Some(token) = TOKENS.into_iter().find(|token| rest.starts_with(token)) {
+                parts.push(Part::Token(token));
+                rest = &rest[token.len()..];
+            } else {
+                push_text(&mut parts, &rest[..first.len_utf8()]);
+                rest = &rest[first.len_utf8()..];
+            }
+        }
+        Self(parts)
+    }
+
+    /// Returns the date of `at` as seen in `zone`.
+    pub fn render(&self, at: Timestamp, zone: &TimeZone) -> String {
+        let date = at.to_zoned(zone.clone());
+        let mut text = String::with_capacity(32);
+        for part in &self.0 {
+            match part {
+                Part::Text(own) => text.push_str(own),
+                // Writing to a string cannot fail.
+                Part::Token(token) => _ = write_token(&mut text, token, &date),
+            }
+        }
+        text
+    }
+}
+
+fn push_text(parts: &mut Vec<Part>, more: &str) {
+    if let Some(Part::Text(text)) = parts.last_mut() {
+        text.push_str(more);
+    } else {
+        parts.push(Part::Text(more.to_owned()));
+    }
+}
+
+fn write_token(text: &mut String, token: &str, date: &Zoned) -> std::fmt::Result {
+    let twelve = |hour: i8| if hour % 12 == 0 { 12 } else { hour % 12 };
+    let weekday = date.weekday().to_sunday_zero_offset();
+    let day_name = DAYS[usize::from(weekday.unsigned_abs()) % 7];
+    let month_name = MONTHS[usize::from(date.month().unsigned_abs()).saturating_sub(1) % 12];
+    match token {
+        "YYYY" => write!(text, "{:04}", date.year()),
+        "YY" => write!(text, "{:02}", date.year().rem_euclid(100)),
+        "MMMM" => write!(text, "{month_name}"),
+        "MMM" => write!(text, "{}", &month_name[..3]),
+        "MM" => write!(text, "{:02}", date.month()),
+        "M" => write!(text, "{}", date.month()),
+        "DD" => write!(text, "{:02}", date.day()),
+        "D" => write!(text, "{}", date.day()),
+        "dddd" => write!(text, "{day_name}"),
+        "ddd" => write!(text, "{}", &day_name[..3]),
+        "dd" => write!(text, "{}", &day_name[..2]),
+        "d" => write!(text, "{weekday}"),
+        "HH" => write!(text, "{:02}", date.hour()),
+        "H" => write!(text, "{}", date.hour()),
+        "hh" => write!(text, "{:02}", twelve(date.hour())),
+        "h" => write!(text, "{}", twelve(date.hour())),
+        "mm" => write!(text, "{:02}", date.minute()),
+        "m" => write!(text, "{}", date.minute()),
+        "ss" => write!(text, "{:02}", date.second()),
+        "s" => write!(text, "{}", date.second()),
+        "SSS" => write!(text, "{:03}", date.millisecond()),
+        "Z" => write_offset(text, date, ":"),
+        "ZZ" => write_offset(text, date, ""),
+        "A" => write!(text, "{}", if date.hour() < 12 { "AM" } else { "PM" }),
+        "a" => write!(text, "{}", if date.hour() < 12 { "am" } else { "pm" }),
+        "X" => write!(text, "{}", date.timestamp().as_second()),
+        _ => write!(text, "{}", date.timestamp().as_millisecond()),
+    }
+}
+
+fn write_offset(text: &mut String, date: &Zoned, between: &str) -> std::fmt::Result {
+    let seconds = date.offset().seconds();
+    let sign = if seconds < 0 { '-' } else { '+' };
+    let minutes = seconds.abs() / 60;
+    write!(text, "{sign}{:02}{between}{:02}", minutes / 60, minutes % 60)
+}
+
+const DAYS: [&str; 7] =
+    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(date: &str, offset_hours: i8, format: &str) -> String {
+        let zone = TimeZone::fixed(jiff::tz::offset(offset_hours));
+        let at: Timestamp = date.parse().unwrap();
+        DateFormat::parse(format).render(at, &zone)
+    }
+
+    #[test]
+    fn every_token_means_what_day_js_means() {
+        // Expected: dayjs 1.11 with advancedFormat.
+        let table = [
+            ("YYYY-MM-DD HH:mm:ss Z", "2026-03-01 00:07:09 -03:00"),
+            ("YYYY-MM-DDTHH:mm:ss.SSSZZ", "2026-03-01T00:07:09.045-0300"),
+            ("YY M D H m s", "26 3 1 0 7 9"),
+            ("MMM MMMM", "Mar March"),
+            ("d dd ddd dddd", "0 Su Sun Sunday"),
+            ("hh:mm A, h a", "12:07 AM, 12 am"),
+            ("X x", "1772334429 1772334429045"),
+            ("[at] HH [o'clock] [YYYY]", "at 00 o'clock YYYY"),
+            ("[] [unclosed YYYY", "[] [unclo9e0 2026"),
+            ("Q w Y S é", "Q w Y S é"),
+            ("MMMMM DDD", "March3 011"),
+            ("", ""),
+        ];
+        for (format, expected) in table {
+            assert_eq!(at("2026-03-01T03:07:09.045Z", -3, format), expected, "{format}");
+        }
+        assert_eq!(at("2026-12-31T22:30:00Z", 14, "YYYY hh h A ZZ"), "2027 12 12 PM +1400");
+        assert_eq!(at("2026-12-31T23:30:00Z", 0, "hh h a Z"), "11 11 pm +00:00");
+    }
+}

@@ -1,0 +1,48 @@
+//! Which file it is, whatever it is called by now.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, CWD, Statx, StatxFlags};
+
+/// A file, independent of its name. The time of birth is part of it because a file system uses an
+/// inode again as soon as its file is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// Device number, `major << 32 | minor`.
+    pub device: u64,
+    /// Inode number.
+    pub inode: u64,
+    /// Nanoseconds since the epoch; 0 where the file system does not record it.
+    pub born: u64,
+}
+
+impl Identity {
+    /// Returns which file is open there.
+    pub fn of(file: impl AsFd) -> io::Result<Self> {
+        let stat = rustix::fs::statx(file, "", AtFlags::EMPTY_PATH, wanted())?;
+        Ok(Self::from_stat(&stat))
+    }
+
+    /// Returns which file has that name; it is not opened.
+    pub fn at(path: &Path) -> io::Result<Self> {
+        let stat = rustix::fs::statx(CWD, path, AtFlags::empty(), wanted())?;
+        Ok(Self::from_stat(&stat))
+    }
+
+    fn from_stat(stat: &Statx) -> Self {
+        let seconds = stat.stx_btime.tv_sec.unsigned_abs();
+        let born = seconds * 1_000_000_000 + u64::from(stat.stx_btime.tv_nsec);
+        let known = stat.stx_mask & StatxFlags::BTIME.bits() != 0;
+        Self {
+            device: u64::from(stat.stx_dev_major) << 32 | u64::from(stat.stx_dev_minor),
+            inode: stat.stx_ino,
+            born: if known { born } else { 0 },
+        }
+    }
+}
+
+fn wanted() -> StatxFlags {
+    StatxFlags::BASIC_STATS | StatxFlags::BTIME
+}

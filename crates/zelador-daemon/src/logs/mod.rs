@@ -1,0 +1,200 @@
+//! Moves the output of services from their pipes to their log files: every line once, whole and in
+//! order, whenever the engine is killed.
+//!
+//! One thread of its own does it all, so no caller ever waits for a disk, and so every file has
+//! one writer although several streams may share it. [`exact`] has the protocol, [`capture`] one
+//! stream, [`sink`] one file, [`thread`] the loop.
+//!
+//! Always holds: a service is never kept waiting because a log cannot be written (beyond what its
+//! pipe holds, lines wait in memory, then the oldest are dropped and counted); memory is bounded,
+//! whatever a service writes. A panic of the thread ends the process: its guardian starts it
+//! again, and nothing is lost by that.
+
+mod backlog;
+mod bench;
+mod capture;
+mod date;
+mod exact;
+mod files;
+mod identity;
+mod pipe;
+mod rotate;
+mod sink;
+mod tail;
+mod thread;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+
+use rustix::event::EventfdFlags;
+pub use zelador_core::id::RunId;
+pub use zelador_core::spec::Rotation;
+
+pub use self::date::DateFormat;
+pub use self::tail::tail;
+use self::thread::{Command, Worker};
+
+/// The logs of all services. Its methods never wait, [`Logs::stop`] excepted.
+///
+/// Dropped without [`Logs::stop`], its thread moves what is in the pipes and ends by itself.
+pub struct Logs {
+    commands: Option<mpsc::Sender<Command>>,
+    bell: Arc<OwnedFd>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// One stream of one run: its descriptors, and where its lines go.
+#[derive(Debug)]
+pub struct Source {
+    /// Whose it is.
+    pub run: RunId,
+    /// Which of its two streams.
+    pub stream: Stream,
+    /// Read end of the pipe that the service writes to.
+    pub pipe: OwnedFd,
+    /// Read end of the hold pipe.
+    pub hold_read: OwnedFd,
+    /// Write end of the hold pipe. It must stay open in the guardian.
+    pub hold_write: OwnedFd,
+    /// The run's memfd of 4096 bytes, zero at first: the first half is `Out`'s, the second `Err`'s.
+    pub state: OwnedFd,
+    /// The files, absolute: none (lines are thrown away), the stream's own, and perhaps the
+    /// combined one. A file may belong to any number of streams. At most 8.
+    pub sinks: Vec<PathBuf>,
+    /// The date before each line, followed by `: `.
+    pub date_format: Option<DateFormat>,
+}
+
+/// Standard output or standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stream {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+/// What the logs have to say. Told on their thread, so the listener must not wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogEvent {
+    /// All that a finished run had written is in its files (or waits for them in memory), and its
+    /// descriptors are closed.
+    Drained {
+        /// The run.
+        run: RunId,
+    },
+    /// A file cannot be written. Told once until it recovers.
+    Trouble {
+        /// The file.
+        path: PathBuf,
+        /// Why, as the system says it.
+        error: String,
+    },
+    /// A file that was in trouble is written again.
+    Recovered {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl Logs {
+    /// Starts the thread. `adopted` are the streams of an engine that is gone: whatever it left
+    /// half done is put right in all of them before any line is moved, because one stream's
+    /// unfinished move can only be taken back while no other stream has written to that file.
+    /// `own_log` is zelador's own log, rotated like the others.
+    ///
+    /// # Errors
+    /// Whatever the system says when it has no descriptor or thread left.
+    pub fn start(
+        rotation: Rotation,
+        own_log: Option<PathBuf>,
+        adopted: Vec<Source>,
+        done: impl Fn(LogEvent) + Send + 'static,
+    ) -> io::Result<Self> {
+        let bell = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let bell = Arc::new(bell);
+        let (commands, inbox) = mpsc::channel();
+        let worker = Worker::new(rotation, own_log, inbox, Arc::clone(&bell), Box::new(done))?;
+        let thread = std::thread::Builder::new()
+            .name("logs".to_owned())
+            .spawn(move || worker.run_or_abort(adopted))?;
+        Ok(Self { commands: Some(commands), bell, thread: Some(thread) })
+    }
+
+    /// Takes on a stream of a new run.
+    pub fn attach(&self, source: Source) {
+        self.send(Command::Attach(Box::new(source)));
+    }
+
+    /// Ends a run that is dead: reads what its pipes hold now, writes an unfinished last line with
+    /// the missing line end, and says [`LogEvent::Drained`]; at once for a run that is not known.
+    pub fn finish(&self, run: RunId) {
+        self.send(Command::Finish(run));
+    }
+
+    /// Changes when logs are rotated.
+    pub fn set_rotation(&self, rotation: Rotation) {
+        self.send(Command::SetRotation(rotation));
+    }
+
+    /// Opens all files anew, by their names: somebody has renamed them.
+    pub fn reopen(&self) {
+        self.send(Command::Reopen);
+    }
+
+    /// Moves what is in the pipes and waits until the thread has ended. Unfinished lines stay in
+    /// the hold pipes for the next engine.
+    pub fn stop(mut self) {
+        self.hang_up();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread of the logs panicked");
+        }
+    }
+
+    fn send(&self, command: Command) {
+        if let Some(commands) = &self.commands {
+            // Refused only if the thread has ended, and then the process is about to.
+            _ = commands.send(command);
+        }
+        self.ring();
+    }
+
+    fn ring(&self) {
+        // Refused only if the counter is full, and then the thread is called already.
+        _ = rustix::io::write(&*self.bell, &1_u64.to_ne_bytes());
+    }
+
+    fn hang_up(&mut self) {
+        self.commands = None;
+        self.ring();
+    }
+}
+
+impl Drop for Logs {
+    fn drop(&mut self) {
+        self.hang_up();
+    }
+}
+
+/// A place at which a test kills the engine; nothing outside tests.
+#[cfg(not(test))]
+#[inline]
+fn crash_point(_: &str) {}
+
+/// How much to take at a time; a test takes less, to be killed in between.
+#[cfg(not(test))]
+#[inline]
+fn crash_length(bytes: usize) -> usize {
+    bytes
+}
+
+#[cfg(test)]
+use self::tests::{crash_length, crash_point};

@@ -1,0 +1,316 @@
+//! One log file: appended to by any number of streams, cut back when a move fails, put aside in
+//! memory while it cannot be written.
+//!
+//! Always holds: a line of one stream is never continued by another stream's bytes; a special file
+//! (`/dev/null`, a terminal) is only ever written to.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::fs::OFlags;
+
+use super::backlog::Backlog;
+use super::exact::Mark;
+use super::identity::Identity;
+use super::{LogEvent, rotate};
+
+/// Owner reads and writes, group reads: log lines may carry secrets.
+const MODE: u32 = 0o640;
+/// How long to wait before a rotation that failed is tried again.
+const ROTATE_AGAIN_AFTER: Duration = Duration::from_mins(1);
+
+/// Names a stream, as long as this engine lives.
+pub type Token = u64;
+
+/// A log file, open or not.
+pub struct Sink {
+    path: PathBuf,
+    open: Option<Open>,
+    trouble: Option<Trouble>,
+    rotate_after: Option<Instant>,
+}
+
+struct Open {
+    file: File,
+    identity: Identity,
+    regular: bool,
+    /// How long it is after our last append.
+    length: u64,
+    /// Where its last line stands, and where it stood before the move under way.
+    line: Line,
+    line_before: Line,
+    /// Whether this engine has appended to it.
+    touched: bool,
+}
+
+/// Where the last line of a file stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Line {
+    /// At its end.
+    Ended,
+    /// In the middle; this stream wrote it.
+    Of(Token),
+    /// In the middle; written before this engine.
+    OfSomebody,
+}
+
+struct Trouble {
+    error: io::Error,
+    backlog: Backlog,
+    /// The file is to be tried once more.
+    on_trial: bool,
+}
+
+/// What can be done with a file at the beginning of a move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prepared {
+    /// It is written, and cut back to this mark if the move fails.
+    File(Mark),
+    /// It is written; nothing can be taken back.
+    Special,
+    /// It cannot be written now.
+    Sick,
+}
+
+impl Sink {
+    /// Returns a sink that opens its file when it is needed.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, open: None, trouble: None, rotate_after: None }
+    }
+
+    /// Whether the file cannot be written at present.
+    pub fn is_sick(&self) -> bool {
+        self.trouble.is_some()
+    }
+
+    /// Whether something waits in memory for this file.
+    pub fn has_backlog(&self) -> bool {
+        self.trouble.as_ref().is_some_and(|trouble| !trouble.backlog.is_empty())
+    }
+
+    /// Opens the file where necessary and looks how long it is.
+    pub fn prepare(&mut self, events: &mut Vec<LogEvent>) -> Prepared {
+        if self.trouble.as_ref().is_some_and(|trouble| !trouble.on_trial) {
+            return Prepared::Sick;
+        }
+        match self.look() {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                self.fail(error, events);
+                Prepared::Sick
+            }
+        }
+    }
+
+    fn look(&mut self) -> io::Result<Prepared> {
+        if let Some(open) = &mut self.open {
+            let now = open.file.metadata()?;
+            if !open.regular {
+                return Ok(Prepared::Special);
+            }
+            if now.nlink() > 0 {
+                if now.len() != open.length {
+                    open.length = now.len();
+                    open.line = last_line(&open.file, open.length);
+                }
+                open.line_before = open.line;
+                return Ok(Prepared::File(Mark { file: open.identity, length: open.length }));
+            }
+            self.open = None; // somebody deleted it
+        }
+        let open = self.open.insert(open(&self.path)?);
+        let mark = Mark { file: open.identity, length: open.length };
+        Ok(if open.regular { Prepared::File(mark) } else { Prepared::Special })
+    }
+
+    /// Appends the bytes of `token`'s stream, which is `inside` a line or not.
+    ///
+    /// # Errors
+    /// The file is then as long as the part that could be written; [`Self::cut_back`] follows.
+    pub fn append(&mut self, token: Token, inside: bool, bytes: &[u8]) -> io::Result<()> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let continues = match open.line {
+            Line::Ended => true,
+            Line::Of(other) => inside && other == token,
+            Line::OfSomebody => inside,
+        };
+        open.touched = true;
+        if !continues && open.regular {
+            open.file.write_all(b"\n")?;
+            open.length += 1;
+        }
+        super::crash_point("appending");
+        open.file.write_all(bytes)?;
+        open.length += bytes.len() as u64;
+        if let Some(last) = bytes.last() {
+            open.line = if *last == b'\n' { Line::Ended } else { Line::Of(token) };
+        }
+        Ok(())
+    }
+
+    /// Undoes what was appended since [`Self::prepare`].
+    pub fn cut_back(&mut self, before: Prepared) {
+        let (Some(open), Prepared::File(mark)) = (&mut self.open, before) else { return };
+        if let Err(error) = shorten(&open.file, mark.length) {
+            tracing::warn!(path = %self.path.display(), %error, "log file not cut back");
+        }
+        open.line = open.line_before;
+        open.length = mark.length;
+    }
+
+    /// Notes that the file was written.
+    pub fn succeed(&mut self, events: &mut Vec<LogEvent>) {
+        if self.trouble.take().is_some() {
+            tracing::info!(path = %self.path.display(), "log file can be written again");
+            events.push(LogEvent::Recovered { path: self.path.clone() });
+        }
+    }
+
+    /// Notes that the file could not be written; told once until it recovers.
+    pub fn fail(&mut self, error: io::Error, events: &mut Vec<LogEvent>) {
+        if let Some(trouble) = &mut self.trouble {
+            trouble.on_trial = false;
+            trouble.error = error;
+            return;
+        }
+        tracing::warn!(path = %self.path.display(), %error, "log file cannot be written");
+        events.push(LogEvent::Trouble { path: self.path.clone(), error: error.to_string() });
+        self.trouble = Some(Trouble { error, backlog: Backlog::default(), on_trial: false });
+    }
+
+    /// Keeps bytes in memory until the file can be written.
+    pub fn put_aside(&mut self, bytes: &[u8]) {
+        if let Some(trouble) = &mut self.trouble {
+            trouble.backlog.push(bytes);
+        }
+    }
+
+    /// Tries a sick file again: writes what waits in memory, or lets the next move try.
+    pub fn retry(&mut self, events: &mut Vec<LogEvent>) {
+        let Some(trouble) = &mut self.trouble else { return };
+        trouble.on_trial = true;
+        if trouble.backlog.is_empty() {
+            return;
+        }
+        let waiting = trouble.backlog.written_out(&trouble.error.to_string());
+        let prepared = self.prepare(events);
+        if matches!(prepared, Prepared::Sick) {
+            return;
+        }
+        match self.append(Token::MAX, false, &waiting) {
+            Ok(()) => self.succeed(events),
+            Err(error) => {
+                self.cut_back(prepared);
+                self.fail(error, events);
+            }
+        }
+    }
+
+    /// Opens the file anew at the next move, because it may have been renamed.
+    pub fn reopen(&mut self) {
+        self.open = None;
+    }
+
+    /// Whether it is time to rotate the file.
+    pub fn is_large(&self, rotation: super::Rotation) -> bool {
+        let Some(open) = self.open.as_ref().filter(|open| open.regular) else { return false };
+        let limit = rotation.max_size.bytes().max(1);
+        // A line is not torn over two files unless it is as long as a file itself.
+        let at_line_end = open.line == Line::Ended || open.length >= limit.saturating_mul(2);
+        let waiting = self.rotate_after.is_some_and(|after| Instant::now() < after);
+        open.length >= limit && at_line_end && !waiting
+    }
+
+    /// Renames the file, and deletes the oldest renamed ones.
+    pub fn rotate(&mut self, rotation: super::Rotation, now: &jiff::Zoned) {
+        let Some(open) = &self.open else { return };
+        let renamed = rotate::rename(&self.path, open.identity, now);
+        super::crash_point("renamed");
+        match renamed {
+            Ok(()) => {
+                self.open = None;
+                self.rotate_after = None;
+                rotate::prune(&self.path, rotation.keep);
+            }
+            Err(error) => {
+                tracing::warn!(path = %self.path.display(), %error, "log file not rotated");
+                self.rotate_after = Some(Instant::now() + ROTATE_AGAIN_AFTER);
+            }
+        }
+    }
+
+    /// Whether this is the file and this engine has already appended to it.
+    pub fn touched(&self, file: Identity) -> bool {
+        self.open.as_ref().is_some_and(|open| open.touched && open.identity == file)
+    }
+}
+
+/// Opens for appending; makes the file and its folder where they are missing.
+fn open(path: &Path) -> io::Result<Open> {
+    let mut options = File::options();
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY; // never wait for the reader of a named pipe
+    options.read(true).append(true).create(true).mode(MODE).custom_flags(flags.bits() as i32);
+    let file = match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            std::fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
+            options.open(path)?
+        }
+        other => other?,
+    };
+    let now = file.metadata()?;
+    let regular = now.is_file();
+    let line = if regular { last_line(&file, now.len()) } else { Line::Ended };
+    let identity = Identity::of(&file)?;
+    Ok(Open { file, identity, regular, length: now.len(), line, line_before: line, touched: false })
+}
+
+fn last_line(file: &File, length: u64) -> Line {
+    let mut last = [b'\n'];
+    match length.checked_sub(1).map(|at| file.read_at(&mut last, at)) {
+        Some(Ok(1)) if last != [b'\n'] => Line::OfSomebody,
+        _ => Line::Ended,
+    }
+}
+
+/// Cuts a file to `length`; one that is shorter already stays as it is.
+fn shorten(file: &File, length: u64) -> io::Result<()> {
+    let known = file.metadata()?;
+    if known.is_file() && known.len() > length { file.set_len(length) } else { Ok(()) }
+}
+
+/// Cuts back the file that a killed engine was writing: it is one of `paths`, or has been renamed
+/// within its folder. Returns false if it was not found.
+pub fn cut_back_found(mark: Mark, paths: &[PathBuf]) -> io::Result<bool> {
+    let is_it = |path: &Path| -> io::Result<bool> {
+        if Identity::at(path)? != mark.file {
+            return Ok(false);
+        }
+        shorten(&File::options().write(true).open(path)?, mark.length)?;
+        Ok(true)
+    };
+    let mut trouble = None;
+    for path in paths {
+        match is_it(path) {
+            Ok(true) => return Ok(true),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => trouble = Some(error),
+            _ => {}
+        }
+    }
+    if let Some(error) = trouble {
+        return Err(error);
+    }
+    for folder in paths.iter().filter_map(|path| path.parent()) {
+        let Ok(entries) = std::fs::read_dir(folder) else { continue };
+        let found = entries.flatten().any(|entry| {
+            let same = entry.metadata().is_ok_and(|known| known.ino() == mark.file.inode);
+            same && is_it(&entry.path()).unwrap_or(false)
+        });
+        if found {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,99 @@
+//! The last lines of a log, read from its end.
+//!
+//! Quick and bounded: a block at a time, backwards, until there are lines enough; then on into the
+//! renamed logs before it.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use super::rotate;
+
+/// Read at a time, in bytes.
+const BLOCK: u64 = 64 << 10;
+/// A longer line is cut, in bytes.
+const LONGEST_LINE: usize = 4096;
+/// Stands at the end of a line that was cut.
+const CUT_MARK: &str = " … (cut)";
+
+/// Returns the last `lines` lines of the log at `path`, oldest first, after looking at no more than
+/// `max_bytes` bytes. What is not UTF-8 is replaced; a line of more than 4 KiB is cut.
+///
+/// # Errors
+/// Whatever the system says when the file cannot be read; a log that was just renamed is no error.
+pub fn tail(path: &Path, lines: usize, max_bytes: u64) -> io::Result<Vec<String>> {
+    let mut newest_first = Vec::new();
+    let mut left = max_bytes;
+    let current = read(path, lines, &mut left, &mut newest_first);
+    let mut renamed = match current {
+        Ok(()) if newest_first.len() >= lines || left == 0 => Vec::new(),
+        Ok(()) => rotate::rotated(path),
+        Err(error) => {
+            let renamed = rotate::rotated(path);
+            if error.kind() != io::ErrorKind::NotFound || renamed.is_empty() {
+                return Err(error);
+            }
+            renamed
+        }
+    };
+    while newest_first.len() < lines
+        && left > 0
+        && let Some((_, older)) = renamed.pop()
+    {
+        match read(&older, lines, &mut left, &mut newest_first) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    newest_first.reverse();
+    Ok(newest_first)
+}
+
+/// Adds lines of one file, last one first, until there are `lines` or `left` is used up.
+fn read(path: &Path, lines: usize, left: &mut u64, found: &mut Vec<String>) -> io::Result<()> {
+    let file = File::open(path)?;
+    let known = file.metadata()?;
+    let mut at = if known.is_file() { known.len() } else { 0 };
+    // The beginning of the oldest line seen so far is not known yet: this much of it is.
+    let mut head: Vec<u8> = Vec::new();
+    let mut at_end = true;
+    while found.len() < lines && at > 0 && *left > 0 {
+        let length = BLOCK.min(at).min(*left);
+        at -= length;
+        *left -= length;
+        let mut block = vec![0; length as usize];
+        file.read_exact_at(&mut block, at)?;
+        if at_end {
+            at_end = false;
+            if block.last() == Some(&b'\n') {
+                block.pop();
+            }
+        }
+        while found.len() < lines
+            && let Some(end) = memchr::memrchr(b'\n', &block)
+        {
+            let line = [&block[end + 1..], &head].concat();
+            found.push(shown(&line));
+            head.clear();
+            block.truncate(end);
+        }
+        // Of a line of many blocks only the beginning will be shown.
+        block.extend_from_slice(&head);
+        block.truncate(LONGEST_LINE + 1);
+        head = block;
+    }
+    if found.len() < lines && !at_end {
+        found.push(shown(&head));
+    }
+    Ok(())
+}
+
+fn shown(line: &[u8]) -> String {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.len() <= LONGEST_LINE {
+        return String::from_utf8_lossy(line).into_owned();
+    }
+    let cut = String::from_utf8_lossy(&line[..LONGEST_LINE]);
+    format!("{}{CUT_MARK}", cut.trim_end_matches('\u{fffd}'))
+}
