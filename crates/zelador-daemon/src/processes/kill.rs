@@ -1,0 +1,295 @@
+//! Ending whole process trees, and nobody else.
+//!
+//! The identity of a run goes in; what was killed and what could not be comes out. Always holds: a
+//! signal reaches the process that was meant or nobody, because it goes through a pidfd whose
+//! start time was compared after it was opened.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use tokio::task;
+use tokio::time::{self, Instant};
+use zelador_core::signal::Signal;
+
+use super::snapshot::{Processes, snapshot};
+use super::stat::StatReader;
+use super::tree::{Owners, RunKey, mark_of};
+
+/// How often the known processes of a run are looked at while it may still end by itself.
+const LOOK_AGAIN_EVERY: Duration = Duration::from_millis(20);
+
+/// How long killed processes have to disappear before the tree is read again.
+const DISAPPEAR_WITHIN: Duration = Duration::from_millis(20);
+
+/// How long killing goes on. A process that survives `SIGKILL` for longer waits for a device.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(5);
+
+/// `SIGSTOP`, which no process can catch.
+const STOP: u8 = 19;
+
+/// One process of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Member {
+    /// Process id.
+    pub pid: i32,
+    /// When it was started, in clock ticks since boot.
+    pub start_time: u64,
+}
+
+/// What became of a process tree.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// How many processes were sent `SIGKILL`; 0: all ended in time by themselves.
+    pub killed: u32,
+    /// What is still there: it waits for a device, or may not be signalled.
+    pub survivors: Vec<Member>,
+    /// Why it is not known whether anything is left: `/proc` could not be listed to the end.
+    pub blind: Option<io::Error>,
+}
+
+/// Returns the processes of a run that have not ended. Blocks for one pass over `/proc`.
+///
+/// # Errors
+/// `/proc` cannot be listed.
+pub fn tree(run: &RunKey) -> io::Result<Vec<Member>> {
+    Ok(members(&snapshot()?, run))
+}
+
+fn members(processes: &Processes, run: &RunKey) -> Vec<Member> {
+    let own = std::process::id().cast_signed();
+    let owners = Owners::new(processes, std::slice::from_ref(run), mark_of).all();
+    let mine = processes.all().iter().zip(owners).filter(|(_, owner)| owner.is_some());
+    // Whatever an environment says: neither this process nor the parent of all is part of a run.
+    mine.filter(|(stat, _)| stat.pid > 1 && stat.pid != own && stat.pid != run.guardian)
+        .filter(|(stat, _)| !stat.is_dead())
+        .map(|(stat, _)| Member { pid: stat.pid, start_time: stat.start_time })
+        .collect()
+}
+
+/// Sends a signal to a process; returns false when it is gone, whoever has its number now.
+///
+/// # Errors
+/// The process may not be signalled, no descriptor is left, or `/proc` cannot be opened.
+pub fn signal(member: Member, signal: Signal) -> io::Result<bool> {
+    send(&StatReader::new()?, member, signal.number())
+}
+
+fn send(reader: &StatReader, member: Member, number: u8) -> io::Result<bool> {
+    let Some(pid) = Pid::from_raw(member.pid) else { return Ok(false) };
+    let pidfd = match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(pidfd) => pidfd,
+        Err(rustix::io::Errno::SRCH) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    // The descriptor holds on to whoever has the number now; only then is it asked who that is.
+    if !is_alive(reader, member) {
+        return Ok(false);
+    }
+    // Not rustix: its signals leave out those of real-time programs.
+    // SAFETY: the descriptor is open, no information is passed along, and the kernel checks the
+    // number. Nothing of this process's memory is read or written.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd.as_raw_fd(),
+            libc::c_int::from(number),
+            std::ptr::null::<libc::siginfo_t>(),
+            0_u32,
+        )
+    };
+    if result == 0 {
+        return Ok(true);
+    }
+    let error = io::Error::last_os_error();
+    if error.raw_os_error() == Some(libc::ESRCH) { Ok(false) } else { Err(error) }
+}
+
+fn is_alive(reader: &StatReader, member: Member) -> bool {
+    let stat = reader.read(member.pid);
+    stat.is_some_and(|stat| stat.start_time == member.start_time && !stat.is_dead())
+}
+
+/// Waits until nothing of a run is left, and at `until` kills what is.
+///
+/// The signal that asks for an end is not sent here. Dropping the future ends the waiting; what
+/// was killed stays killed.
+pub async fn sweep(run: &RunKey, until: Instant) -> Swept {
+    let reader = match StatReader::new() {
+        Ok(reader) => reader,
+        Err(error) => return Swept { blind: Some(error), ..Swept::default() },
+    };
+    loop {
+        let found = find(run).await;
+        if found.as_ref().is_ok_and(Vec::is_empty) {
+            return Swept::default();
+        }
+        // Cheap: only those that are known. A full pass follows when they are gone.
+        let known = found.unwrap_or_default();
+        loop {
+            let now = Instant::now();
+            if now >= until {
+                return kill_all(run, &reader, now + GIVE_UP_AFTER).await;
+            }
+            time::sleep_until(until.min(now + LOOK_AGAIN_EVERY)).await;
+            if !known.iter().any(|member| is_alive(&reader, *member)) {
+                break;
+            }
+        }
+    }
+}
+
+async fn kill_all(run: &RunKey, reader: &StatReader, give_up_at: Instant) -> Swept {
+    let mut killed = BTreeSet::new();
+    loop {
+        let found = find(run).await;
+        let late = Instant::now() >= give_up_at;
+        match found {
+            Ok(left) if left.is_empty() || late => {
+                return Swept { killed: killed.len() as u32, survivors: left, blind: None };
+            }
+            Err(error) if late => {
+                let survivors =
+                    killed.iter().filter(|member| is_alive(reader, **member)).copied().collect();
+                return Swept { killed: killed.len() as u32, survivors, blind: Some(error) };
+            }
+            Err(_) => time::sleep(LOOK_AGAIN_EVERY).await,
+            Ok(mut left) => {
+                let grows = !killed.is_empty() && left.iter().any(|it| !killed.contains(it));
+                if grows {
+                    left = freeze(run, reader, left, give_up_at).await;
+                }
+                for member in &left {
+                    // One that may not be signalled is among the survivors in the end.
+                    let _ = send(reader, *member, Signal::KILL.number());
+                }
+                killed.extend(left);
+                let patience = Instant::now() + DISAPPEAR_WITHIN;
+                while killed.iter().any(|it| is_alive(reader, *it)) && Instant::now() < patience {
+                    time::sleep(Duration::from_millis(1)).await;
+                }
+            }
+        }
+    }
+}
+
+/// Stops everything until nothing is added any more, so that a tree which forks faster than it is
+/// killed stands still. Returns all of it.
+async fn freeze(
+    run: &RunKey,
+    reader: &StatReader,
+    mut left: Vec<Member>,
+    give_up_at: Instant,
+) -> Vec<Member> {
+    let mut stopped = BTreeSet::new();
+    while Instant::now() < give_up_at {
+        let added: Vec<Member> =
+            left.iter().filter(|member| !stopped.contains(*member)).copied().collect();
+        if added.is_empty() {
+            break;
+        }
+        for member in added {
+            let _ = send(reader, member, STOP);
+            stopped.insert(member);
+        }
+        left = find(run).await.unwrap_or(left);
+    }
+    left
+}
+
+/// The processes of the run, without holding up the runtime.
+async fn find(run: &RunKey) -> io::Result<Vec<Member>> {
+    let run = run.clone();
+    task::spawn_blocking(move || tree(&run)).await.map_err(io::Error::other)?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::fixture::{Program, marked, wait_for};
+    use super::*;
+
+    fn from_now(millis: u64) -> Instant {
+        Instant::now() + Duration::from_millis(millis)
+    }
+
+    /// Waits until that many processes of the program run.
+    fn wait_for_members(program: &Program, count: usize) -> Vec<Member> {
+        wait_for("the tree", || {
+            let found = tree(&program.key()).unwrap();
+            (found.len() >= count).then_some(found)
+        })
+    }
+
+    #[tokio::test]
+    async fn a_grandchild_with_a_session_of_its_own_is_killed_too() {
+        let mut program =
+            Program::shell("trap '' TERM; setsid sh -c 'sleep 1000 & wait' & sleep 1000 & wait");
+        wait_for_members(&program, 4);
+        let mark = program.key().mark;
+        assert_eq!(marked(&mark).len(), 4);
+        let swept = sweep(&program.key(), from_now(0)).await;
+        assert_eq!((swept.killed, swept.survivors.as_slice()), (4, &[][..]), "{swept:?}");
+        program.reap();
+        assert_eq!(marked(&mark), []);
+    }
+
+    #[tokio::test]
+    async fn orphans_are_found_by_their_environment_after_the_main_process_is_gone() {
+        let mut program = Program::shell("setsid sleep 1000 & setsid sleep 1000 & exit 0");
+        let mark = program.key().mark;
+        wait_for("two orphans", || (marked(&mark).len() == 2).then_some(()));
+        program.reap();
+        // Orphans go to the nearest subreaper, here an ancestor of the test instead of a guardian.
+        let heir = snapshot().unwrap().get(marked(&mark)[0]).map(|stat| stat.ppid).unwrap();
+        let key = RunKey { guardian: heir, ..program.key() };
+        let swept = sweep(&key, from_now(0)).await;
+        assert_eq!((swept.killed, swept.survivors.len()), (2, 0), "{swept:?}");
+        assert_eq!(marked(&mark), []);
+    }
+
+    #[tokio::test]
+    async fn what_ends_by_itself_in_time_is_not_killed() {
+        let mut program = Program::shell("sleep 0.2 & wait");
+        wait_for_members(&program, 2);
+        let limit = from_now(20_000);
+        let swept = sweep(&program.key(), limit).await;
+        assert_eq!((swept.killed, swept.survivors.len()), (0, 0), "{swept:?}");
+        assert!(Instant::now() < limit, "it returned when the tree was gone");
+        program.reap();
+    }
+
+    #[tokio::test]
+    async fn a_tree_that_keeps_growing_is_frozen_and_killed() {
+        // Each dies after making its successor, in a session of its own: a moving target. The
+        // count bounds it should the sweep fail.
+        let script = "n=0; while [ $n -lt 2000 ]; do n=$((n+1)); setsid sleep 3 & done; wait";
+        let mut program = Program::shell(script);
+        wait_for_members(&program, 30);
+        let swept = sweep(&program.key(), from_now(0)).await;
+        assert!(swept.killed >= 30 && swept.survivors.is_empty(), "{swept:?}");
+        program.reap();
+        assert_eq!(marked(&program.key().mark), []);
+    }
+
+    #[test]
+    fn a_signal_for_an_earlier_holder_of_a_number_reaches_nobody() {
+        let program = Program::shell("sleep 1000");
+        let member = Member { pid: program.pid(), start_time: program.key().start_time };
+        let earlier = Member { start_time: member.start_time - 1, ..member };
+        assert!(!signal(earlier, Signal::KILL).unwrap());
+        assert!(is_alive(&StatReader::new().unwrap(), member));
+        assert!(signal(member, Signal::TERM).unwrap());
+    }
+
+    #[test]
+    fn neither_this_process_nor_the_guardian_is_part_of_a_run() {
+        let own = std::process::id().cast_signed();
+        let start_time = StatReader::new().unwrap().read(own).unwrap().start_time;
+        let key = RunKey { pid: own, start_time, pgid: None, mark: String::new(), guardian: own };
+        assert!(tree(&key).unwrap().iter().all(|member| member.pid != own));
+    }
+}

@@ -1,0 +1,19 @@
+//! What the process table says: who belongs to a run, what a run uses, and how a run is ended.
+//!
+//! `/proc` goes in; facts and signals come out. Everything here but [`sweep`] blocks for as long as
+//! a pass over `/proc` takes (about 5 µs a process) and belongs on the blocking pool.
+
+mod kill;
+mod sampler;
+mod snapshot;
+mod stat;
+mod tree;
+
+pub use kill::{Member, Swept, signal, sweep, tree};
+pub use sampler::Sampler;
+pub use snapshot::{Processes, snapshot};
+pub use stat::{Stat, StatReader};
+pub use tree::{RUN_VARIABLE, RunKey};
+
+#[cfg(test)]
+mod fixture;
