@@ -2,8 +2,11 @@
 //!
 //! A list of runs goes in at each call; a usage for each that has processes comes out. Processor
 //! shares are measured from one call to the next; a run's first sample says 0.
+//!
+//! A process that belongs to no run never will, so its pid is not read again until the list of
+//! runs changes; every [`FULL_PASS_EVERY`]th sample reads all, should a pid have been reused.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::time::Instant;
 
@@ -11,9 +14,12 @@ use zelador_core::id::RunId;
 use zelador_core::probe::Usage;
 use zelador_core::unit::ByteSize;
 
-use super::snapshot::{Processes, snapshot};
+use super::snapshot::{Processes, snapshot_without};
 use super::stat::Stat;
 use super::tree::{Owners, RunKey, mark_of};
+
+/// Every how many samples all processes are read: half a minute when sampling every 2 s.
+const FULL_PASS_EVERY: u32 = 15;
 
 /// Measures what runs use, and remembers what it needs for the next time.
 #[derive(Debug, Default)]
@@ -25,6 +31,12 @@ pub struct Sampler {
     /// Marks in the environments of orphans: they do not change, and reading one costs more than
     /// the rest.
     marks: HashMap<Identity, Option<String>>,
+    /// Pids of processes that belong to no run.
+    strangers: HashSet<i32>,
+    /// The main processes of the last sample.
+    runs: Vec<Identity>,
+    /// How many samples were taken since all processes were read.
+    since_full_pass: u32,
 }
 
 /// A pid and its start time: never reused.
@@ -36,13 +48,28 @@ impl Sampler {
         Self::default()
     }
 
-    /// Returns what each of the runs uses now; a run without a process is left out. Blocks for one
-    /// pass over `/proc`.
+    /// Returns what each of the runs uses now; a run without a process is left out. Blocks for at
+    /// most one pass over `/proc`.
     ///
     /// # Errors
     /// `/proc` cannot be listed.
     pub fn sample(&mut self, runs: &[(RunId, RunKey)]) -> io::Result<Vec<(RunId, Usage)>> {
-        let processes = snapshot()?;
+        let mains: Vec<Identity> = runs.iter().map(|(_, key)| (key.pid, key.start_time)).collect();
+        self.since_full_pass += 1;
+        if mains != self.runs || self.since_full_pass >= FULL_PASS_EVERY {
+            self.strangers.clear();
+            self.since_full_pass = 0;
+        }
+        self.runs = mains;
+        let mut still_there = HashSet::with_capacity(self.strangers.len());
+        let processes = snapshot_without(|pid| {
+            let known = self.strangers.contains(&pid);
+            if known {
+                still_there.insert(pid);
+            }
+            known
+        })?;
+        self.strangers = still_there;
         Ok(self.sample_of(&processes, Instant::now(), runs))
     }
 
@@ -66,7 +93,10 @@ impl Sampler {
         let before = std::mem::take(&mut self.ticks);
         let mut sums = vec![Sum::default(); runs.len()];
         for (process, owner) in processes.all().iter().zip(owners) {
-            let Some(run) = owner else { continue };
+            let Some(run) = owner else {
+                self.strangers.insert(process.pid);
+                continue;
+            };
             if process.is_dead() {
                 continue;
             }
@@ -151,6 +181,22 @@ mod tests {
             (found[0].1.cpu > 10.0).then_some((found[0].1.cpu, found[1].1.cpu))
         });
         assert!(shares.0 < 130.0 && shares.1 < 10.0, "{shares:?}");
+    }
+
+    #[test]
+    fn a_run_and_a_child_that_begin_between_samples_are_found() {
+        let first = Program::shell("sleep 1000");
+        let mut sampler = Sampler::new();
+        assert_eq!(sampler.sample(&[(RUN, first.key())]).unwrap().len(), 1);
+        // Seen as nobody's at the first of these samples, and as a run at the second.
+        let second = Program::shell("read _ </dev/null; sleep 1000 & sleep 1000 & wait");
+        assert_eq!(sampler.sample(&[(RUN, first.key())]).unwrap().len(), 1);
+        let runs = [(RUN, first.key()), (RunId::new(2), second.key())];
+        wait_for("the children of the second run", || {
+            let found = sampler.sample(&runs).unwrap();
+            (found.len() == 2 && found[1].1.processes == 3).then_some(())
+        });
+        assert!(sampler.strangers.contains(&1), "pid 1 is not read every time");
     }
 
     #[test]
