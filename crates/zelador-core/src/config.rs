@@ -1,11 +1,29 @@
-//! Stub until the configuration lands.
-use crate::spec::Settings;
-/// Overlay.
-#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Overlay {}
-impl Settings {
-    /// Resolve.
-    pub fn resolve(_layers: &[&Overlay]) -> Settings {
-        Settings::default()
-    }
-}
+//! What the user wrote, checked: a tree read from any file format goes in, apps and settings come
+//! out, or every mistake in it at once.
+//!
+//! Pure: files are read by the caller, who hands in the tree ([`Node`]), the folder, the inherited
+//! environment and the number of processors. Always holds: what comes out needs no further check,
+//! and no mistake shows a password.
+
+mod amount;
+mod app;
+mod ecosystem;
+mod environment;
+mod fields;
+mod health;
+mod launch;
+mod logs;
+mod mistake;
+mod node;
+mod overlay;
+mod place;
+mod settings;
+mod shell;
+
+pub use ecosystem::{Context, Declared, check, check_settings, script_app};
+pub use mistake::{Mistake, Mistakes, Note};
+pub use node::{Key, Node, Position, Value};
+pub use overlay::{CadenceOverlay, DatabaseOverlay, Overlay, Switch};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,271 @@
+//! One app: the block in the file becomes an [`AppSpec`].
+
+use std::time::Duration;
+
+use super::ecosystem::Context;
+use super::fields::{APP, canonical};
+use super::node::{Key, Value};
+use super::place::{Block, Place};
+use super::{environment, health, launch, logs};
+use crate::id::AppName;
+use crate::signal::Signal;
+use crate::spec::{
+    AppSpec, Cadence, CronPattern, MAX_OPEN, OnDependencyDown, RestartDelay, RestartPolicy,
+    StopPolicy,
+};
+use crate::unit::SECOND;
+
+/// PM2: `max_restarts` in its schema.
+const MAX_RESTARTS: i64 = 16;
+/// PM2: `min_uptime` in its schema.
+const MIN_UPTIME: Duration = SECOND;
+/// PM2 refuses less.
+const LEAST_MIN_UPTIME: Duration = Duration::from_millis(100);
+/// Ours: PM2's 1600 ms cut off a server that finishes its requests.
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
+/// Ours: how long a breaker stays open before its first trial.
+const HALF_OPEN_AFTER: Duration = Duration::from_mins(1);
+/// More replicas than this are a slip of the finger.
+const MOST_INSTANCES: i64 = 1024;
+
+/// Returns the app and where its name stands; `None` if it is no table at all.
+pub(super) fn check<'a>(
+    place: &Place<'a>,
+    context: &Context,
+    cadence: Cadence,
+) -> Option<(AppSpec, Place<'a>)> {
+    let mut env_blocks: Vec<(&'a Key, Place<'a>)> = Vec::new();
+    let entries = place.entries().unwrap_or_default();
+    for (key, place) in entries {
+        if is_env_block(&key.name) && !place.is_null() {
+            env_blocks.push((key, place));
+        }
+    }
+    let app = place.block_with("an app", APP, |key, _| is_env_block(&key.name))?;
+    let launch =
+        launch::check(&app, &env_blocks, context).unwrap_or_else(|| launch::placeholder(context));
+    let name_place = app.get("name").or_else(|| app.get("script")).unwrap_or(place).clone();
+    let flag = |name: &str, default| app.get(name).and_then(Place::flag).unwrap_or(default);
+    let name = name(&app, &name_place, &launch.default_name, context);
+    let namespace = app.get("namespace").and_then(Place::text_or_number);
+    let spec = AppSpec {
+        namespace: namespace.unwrap_or_else(|| "default".to_owned()),
+        instances: instances(&app, context.cores, launch.spec.interpreter.as_deref()),
+        autostart: flag("autostart", true),
+        restart: restart(&app),
+        stop: StopPolicy {
+            signal: app.get("kill_signal").and_then(signal).unwrap_or(Signal::INT),
+            grace: span(&app, "kill_timeout").unwrap_or(KILL_TIMEOUT),
+            tree: flag("treekill", true),
+        },
+        max_memory: app.get("max_memory_restart").filter(|p| !p.is_false()).and_then(Place::size),
+        cron: app.get("cron_restart").and_then(cron),
+        logs: logs::check(&app, &launch.spec.cwd),
+        health: app.get("health").and_then(|place| health::check(place, &launch.spec.env, cadence)),
+        depends_on: depends_on(&app, &name),
+        on_dependency_down: app
+            .get("on_dependency_down")
+            .and_then(on_dependency_down)
+            .unwrap_or_default(),
+        source: None,
+        launch: launch.spec,
+        name,
+    };
+    note_what_has_no_effect(&app);
+    Some((spec, name_place))
+}
+
+fn is_env_block(name: &str) -> bool {
+    name.len() > 4 && name.starts_with("env_") && canonical(name, APP).is_none()
+}
+
+fn name(app: &Block<'_>, place: &Place<'_>, default: &str, context: &Context) -> AppName {
+    let given = app.get("name").map(Place::text_or_number);
+    let mut name = match &given {
+        Some(Some(given)) => given.trim().to_owned(),
+        _ => default.to_owned(),
+    };
+    if let Some(prefix) = app.get("name_prefix").and_then(Place::text_or_number) {
+        name = format!("{prefix}:{name}");
+    }
+    let append = app.get("append_env_to_name").and_then(Place::flag).unwrap_or(false);
+    if let (true, Some(env)) = (append, &context.env_name) {
+        name = format!("{name}-{env}");
+    }
+    AppName::new(name).unwrap_or_else(|| {
+        if given != Some(None) {
+            place.refuse::<()>("a name of 1 to 128 bytes without control characters");
+        }
+        AppName::new("unnamed").expect("a plain word is a name")
+    })
+}
+
+fn instances(app: &Block<'_>, cores: u32, interpreter: Option<&str>) -> u32 {
+    let Some(place) = app.get("instances") else { return 1 };
+    let cores = i64::from(cores.max(1));
+    let given = match &place.node.value {
+        Value::Text(text) if text.trim() == "max" => Some(0),
+        Value::Number(_) | Value::Text(_) => place
+            .number()
+            .filter(|number| number.fract() == 0.0 && number.abs() <= MOST_INSTANCES as f64)
+            .map(|number| number as i64),
+        _ => None,
+    };
+    let Some(given) = given else {
+        place.refuse::<()>(format!(
+            "a whole number up to {MOST_INSTANCES}, `max` (as many as processors), or a negative \
+             number (that many fewer)"
+        ));
+        return 1;
+    };
+    let count = if given > 0 { given } else { (cores + given).max(1) };
+    let node = interpreter
+        .is_some_and(|program| matches!(program.rsplit('/').next(), Some("node" | "bun")));
+    if count > 1 && node && app.get("exec_mode").is_none() {
+        place.note(
+            "PM2 starts these in cluster mode, where they share a port; that has no effect yet: \
+             they are separate processes",
+        );
+    }
+    count as u32
+}
+
+fn restart(app: &Block<'_>) -> RestartPolicy {
+    let flag = |name: &str, default| app.get(name).and_then(Place::flag).unwrap_or(default);
+    let max = |place: &Place<'_>| place.whole(0..=i64::from(u32::MAX));
+    let fixed = span(app, "restart_delay").filter(|delay| !delay.is_zero());
+    let growing = span(app, "exp_backoff_restart_delay").filter(|delay| !delay.is_zero());
+    let delay = match (growing, fixed) {
+        (Some(first), _) => RestartDelay::Exponential(first),
+        (None, Some(always)) => RestartDelay::Fixed(always),
+        (None, None) => RestartDelay::None,
+    };
+    let min_uptime = app.get("min_uptime").and_then(|place| place.span(LEAST_MIN_UPTIME));
+    RestartPolicy {
+        autorestart: flag("autorestart", true),
+        max_restarts: app.get("max_restarts").and_then(max).unwrap_or(MAX_RESTARTS) as u32,
+        min_uptime: min_uptime.unwrap_or(MIN_UPTIME),
+        delay,
+        stop_exit_codes: app.get("stop_exit_codes").and_then(exit_codes).unwrap_or_default(),
+        half_open_after: match app.get("half_open_after") {
+            None => Some(HALF_OPEN_AFTER),
+            Some(place) if place.is_false() => None,
+            Some(place) => half_open_after(place),
+        },
+    }
+}
+
+fn half_open_after(place: &Place<'_>) -> Option<Duration> {
+    match place.span(SECOND)? {
+        span if span > MAX_OPEN => place.refuse("at most 30m, or false"),
+        span => Some(span),
+    }
+}
+
+fn exit_codes(place: &Place<'_>) -> Option<Vec<i32>> {
+    let code = |place: &Place<'_>| place.whole(0..=255).map(|code| code as i32);
+    match &place.node.value {
+        Value::List(_) => place.items().iter().map(code).collect(),
+        _ => Some(vec![code(place)?]),
+    }
+}
+
+fn span(app: &Block<'_>, name: &str) -> Option<Duration> {
+    app.get(name).and_then(|place| place.span(Duration::ZERO))
+}
+
+fn signal(place: &Place<'_>) -> Option<Signal> {
+    match Signal::parse(place.text_or_number()?.trim()) {
+        Some(signal) => Some(signal),
+        None => place.refuse("a signal like `SIGTERM`, or its number from 1 to 64"),
+    }
+}
+
+/// `false`, 0 and an empty text switch it off, as on PM2's command line.
+fn cron(place: &Place<'_>) -> Option<CronPattern> {
+    let text = match &place.node.value {
+        Value::Bool(false) => return None,
+        Value::Text(text) if text.trim().is_empty() || text.trim() == "0" => return None,
+        Value::Number(number) if number.abs() < 0.5 => return None,
+        Value::Text(text) => text.trim(),
+        _ => return place.refuse("a cron pattern like `0 3 * * *`"),
+    };
+    match CronPattern::new(text) {
+        Ok(pattern) => Some(pattern),
+        Err(reason) => place.refuse_with_help(
+            "a cron pattern of five fields like `0 3 * * *`, or six with seconds first",
+            reason.trim_end_matches('.').to_owned(),
+        ),
+    }
+}
+
+fn depends_on(app: &Block<'_>, own_name: &AppName) -> Vec<String> {
+    let Some(place) = app.get("depends_on") else { return Vec::new() };
+    let names = place.words().unwrap_or_default();
+    if names.iter().any(|name| name == own_name.as_str()) {
+        place.refuse_found::<()>("the app itself", "names of databases and of other apps");
+    }
+    if names.iter().any(|name| name.trim().is_empty()) {
+        place.refuse_found::<()>("an empty name", "names of databases and of other apps");
+    }
+    names
+}
+
+fn on_dependency_down(place: &Place<'_>) -> Option<OnDependencyDown> {
+    match &place.node.value {
+        Value::Text(text) if text == "wait" => Some(OnDependencyDown::Wait),
+        Value::Text(text) if text == "restart" => Some(OnDependencyDown::Restart),
+        _ => place.refuse("`wait` or `restart`"),
+    }
+}
+
+/// Fields of PM2 that do not act here yet, or never will. `vizion`, `pmx`, `automation`,
+/// `windowsHide`, `source_map_support` and `force` are not among them: what they ask for is so
+/// anyway, or is nothing that one can miss.
+const WITHOUT_EFFECT: [&str; 19] = [
+    "watch",
+    "wait_ready",
+    "shutdown_with_message",
+    "increment_var",
+    "pid_file",
+    "trace",
+    "v8",
+    "event_loop_inspector",
+    "deep_monitoring",
+    "io",
+    "post_update",
+    "install_url",
+    "execute_command",
+    "write",
+    "username",
+    "log_type",
+    "listen_timeout",
+    "kill_retry_time",
+    "exec_mode",
+];
+
+fn note_what_has_no_effect(app: &Block<'_>) {
+    if let Some(place) = app.get("exec_mode") {
+        let known = ["fork", "fork_mode", "cluster", "cluster_mode"];
+        if !matches!(&place.node.value, Value::Text(mode) if known.contains(&mode.as_str())) {
+            place.refuse::<()>("`fork` or `cluster`");
+            return;
+        }
+    }
+    for name in WITHOUT_EFFECT {
+        let Some(place) = app.get(name) else { continue };
+        let default = match (name, &place.node.value) {
+            ("exec_mode", _) => !environment::wants_cluster(app),
+            ("log_type", value) => *value == Value::Text("raw".to_owned()),
+            ("listen_timeout", Value::Number(millis)) => millis.to_bits() == 3000.0_f64.to_bits(),
+            ("kill_retry_time", Value::Number(millis)) => millis.to_bits() == 100.0_f64.to_bits(),
+            (_, Value::Bool(flag)) => !flag,
+            (_, Value::List(items)) => items.is_empty(),
+            (_, Value::Text(text)) => text.is_empty() || text == "false",
+            _ => false,
+        };
+        if !default {
+            place.note(format!("field `{name}` is accepted but has no effect yet"));
+        }
+    }
+}

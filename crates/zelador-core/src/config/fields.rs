@@ -1,0 +1,195 @@
+//! The names of fields: which are known, which other names they have, which is meant by a wrong
+//! one, and which of PM2's are taken without effect.
+
+/// A field's first name and its others. Every name may also be written in camelCase.
+pub(super) type Names = (&'static str, &'static [&'static str]);
+
+/// The fields of an app. `env_…` is known besides.
+pub(super) const APP: &[Names] = &[
+    ("script", &["exec", "cmd", "command"]),
+    ("name", &[]),
+    ("name_prefix", &[]),
+    ("namespace", &[]),
+    ("cwd", &[]),
+    ("args", &[]),
+    ("exec_interpreter", &["interpreter"]),
+    ("node_args", &["interpreter_args"]),
+    ("exec_mode", &[]),
+    ("instances", &[]),
+    ("increment_var", &[]),
+    ("instance_var", &[]),
+    ("port", &[]),
+    ("env", &[]),
+    ("filter_env", &[]),
+    ("append_env_to_name", &[]),
+    ("autostart", &[]),
+    ("autorestart", &[]),
+    ("stop_exit_codes", &[]),
+    ("max_restarts", &[]),
+    ("min_uptime", &[]),
+    ("restart_delay", &[]),
+    ("exp_backoff_restart_delay", &[]),
+    ("half_open_after", &[]),
+    ("max_memory_restart", &[]),
+    ("cron_restart", &["cron"]),
+    ("kill_timeout", &[]),
+    ("kill_signal", &[]),
+    ("kill_retry_time", &[]),
+    ("treekill", &[]),
+    ("shutdown_with_message", &[]),
+    ("wait_ready", &[]),
+    ("listen_timeout", &[]),
+    ("watch", &[]),
+    ("ignore_watch", &[]),
+    ("watch_delay", &[]),
+    ("watch_options", &[]),
+    ("out_file", &["out", "output", "out_log"]),
+    ("error_file", &["error", "err", "err_file", "err_log"]),
+    ("log_file", &["log"]),
+    ("pid_file", &["pid"]),
+    ("merge_logs", &["combine_logs"]),
+    ("log_date_format", &[]),
+    ("time", &[]),
+    ("log_type", &[]),
+    ("disable_logs", &[]),
+    ("uid", &["user"]),
+    ("gid", &[]),
+    ("health", &[]),
+    ("depends_on", &[]),
+    ("on_dependency_down", &[]),
+    ("force", &[]),
+    ("source_map_support", &[]),
+    ("disable_source_map_support", &[]),
+    ("vizion", &[]),
+    ("pmx", &[]),
+    ("automation", &[]),
+    ("trace", &[]),
+    ("v8", &[]),
+    ("event_loop_inspector", &[]),
+    ("deep_monitoring", &[]),
+    ("io", &[]),
+    ("post_update", &[]),
+    ("install_url", &[]),
+    ("windows_hide", &[]),
+    ("write", &[]),
+    ("execute_command", &[]),
+    ("username", &[]),
+];
+
+/// The fields of an app's health check.
+pub(super) const HEALTH: &[Names] = &[
+    ("http", &[]),
+    ("tcp", &[]),
+    ("status", &[]),
+    ("contains", &[]),
+    ("interval", &[]),
+    ("timeout", &[]),
+    ("failure_threshold", &[]),
+    ("success_threshold", &[]),
+    ("slow", &[]),
+    ("start_period", &[]),
+    ("verify_within", &[]),
+];
+
+/// The settings of zelador itself.
+pub(super) const SETTINGS: &[Names] =
+    &[("http", &[]), ("checks", &[]), ("databases", &[]), ("logs", &[])];
+
+/// How the host is looked at, and the default for databases and apps.
+pub(super) const CHECKS: &[Names] = &[
+    ("interval", &[]),
+    ("timeout", &[]),
+    ("failure_threshold", &[]),
+    ("success_threshold", &[]),
+    ("memory", &[]),
+    ("cpu", &[]),
+    ("disk", &[]),
+];
+
+/// From which shares on something is degraded, and unhealthy.
+pub(super) const THRESHOLDS: &[Names] = &[("degraded", &[]), ("unhealthy", &[])];
+
+/// The fields of a database.
+pub(super) const DATABASE: &[Names] = &[
+    ("url", &[]),
+    ("slow", &[]),
+    ("interval", &[]),
+    ("timeout", &[]),
+    ("failure_threshold", &[]),
+    ("success_threshold", &[]),
+];
+
+/// The settings of every log.
+pub(super) const LOGS: &[Names] = &[("max_size", &[]), ("keep", &[])];
+
+/// What may stand beside the apps.
+pub(super) const TOP: &[Names] =
+    &[("apps", &[]), ("pm2", &[]), ("deploy", &[]), ("static", &[]), ("zelador", &[])];
+
+/// Returns the first name of the field that is written as `name`.
+pub(super) fn canonical(name: &str, known: &'static [Names]) -> Option<&'static str> {
+    let find =
+        |name: &str| known.iter().find(|(first, others)| *first == name || others.contains(&name));
+    find(name).or_else(|| find(&snake_case(name))).map(|(first, _)| *first)
+}
+
+/// How alike two names must be to be named as meant; 1 is equal.
+const ALIKE: f64 = 0.55;
+
+/// Returns the known name that is most like `name`, if one is like it at all.
+pub(super) fn nearest(name: &str, known: &[Names]) -> Option<&'static str> {
+    let name = snake_case(&name.replace('-', "_"));
+    let names =
+        known.iter().flat_map(|(first, others)| [*first].into_iter().chain(others.iter().copied()));
+    nearest_of(&name, names)
+}
+
+/// The same among any names.
+pub(super) fn nearest_of<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // An endless name is like nothing, and comparing it costs its square.
+    let short = name.len() <= 64;
+    let alike = |known: &'a str| (strsim::normalized_damerau_levenshtein(name, known), known);
+    let best = names.filter(|_| short).map(alike).max_by(|a, b| a.0.total_cmp(&b.0));
+    best.filter(|(likeness, _)| *likeness >= ALIKE).map(|(_, known)| known)
+}
+
+fn snake_case(name: &str) -> String {
+    let mut snake = String::with_capacity(name.len() + 4);
+    let mut after_lower = false;
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && after_lower {
+            snake.push('_');
+        }
+        after_lower = c.is_ascii_lowercase() || c.is_ascii_digit();
+        snake.push(c.to_ascii_lowercase());
+    }
+    snake
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_known_by_alias_and_in_camel_case() {
+        for (written, expected) in [
+            ("cmd", Some("script")),
+            ("interpreterArgs", Some("node_args")),
+            ("maxMemoryRestart", Some("max_memory_restart")),
+            ("windowsHide", Some("windows_hide")),
+            ("v8", Some("v8")),
+            ("maxrestart", None),
+        ] {
+            assert_eq!(canonical(written, APP), expected, "{written}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_name_is_named_and_a_far_one_is_not() {
+        assert_eq!(nearest("max_restart", APP), Some("max_restarts"));
+        assert_eq!(nearest("max-restarts", APP), Some("max_restarts"));
+        assert_eq!(nearest("scirpt", APP), Some("script"));
+        assert_eq!(nearest("zzzzzzzzz", APP), None);
+        assert_eq!(nearest(&"a".repeat(100_000), APP), None);
+    }
+}

@@ -1,0 +1,202 @@
+//! What is executed: script, interpreter, arguments and directory.
+//!
+//! The rules, PM2's where it has one:
+//! - a `script` with a blank and no interpreter is a command: `bash -c "<script>"`; `args` are
+//!   handed to it as well;
+//! - a `script` with a slash, or with an extension of [`INTERPRETERS`], is a file, made absolute
+//!   against `cwd`; any other word stays as it is and is looked up in PATH when it is spawned;
+//! - the interpreter is the one that is named (`none`: the script is executed itself), else that
+//!   of the extension, else `node` if `node_args` or `exec_mode: 'cluster'` say so, else none.
+
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use super::ecosystem::Context;
+use super::environment;
+use super::node::{Key, Value};
+use super::place::{Block, Place};
+use crate::spec::LaunchSpec;
+
+/// Who runs a script, by its extension: PM2's table, without what needs a program to be probed
+/// (PM2 takes `bun` for TypeScript if it is there, and `python` before `python3`).
+const INTERPRETERS: [(&str, &str); 14] = [
+    ("sh", "bash"),
+    ("py", "python3"),
+    ("rb", "ruby"),
+    ("php", "php"),
+    ("pl", "perl"),
+    ("js", "node"),
+    ("cjs", "node"),
+    ("mjs", "node"),
+    ("ts", "node"),
+    ("tsx", "node"),
+    ("mts", "node"),
+    ("cts", "node"),
+    ("coffee", "coffee"),
+    ("ls", "lsc"),
+];
+
+/// What is executed, and the name that follows from it.
+pub(super) struct Launch {
+    pub(super) spec: LaunchSpec,
+    pub(super) default_name: String,
+}
+
+/// Returns what is executed; `None` without a script, which is reported.
+pub(super) fn check<'a>(
+    app: &Block<'a>,
+    env_blocks: &[(&'a Key, Place<'a>)],
+    context: &Context,
+) -> Option<Launch> {
+    let cwd = app.get("cwd").and_then(Place::text);
+    let cwd = absolute(&context.folder, cwd.as_deref().unwrap_or("."));
+    let args = app.get("args").and_then(Place::words).unwrap_or_default();
+    let interpreter_args = app.get("node_args").and_then(Place::words).unwrap_or_default();
+    let interpreter = app.get("exec_interpreter").and_then(|place| interpreter(place, &cwd));
+    let instance_var = app.get("instance_var").and_then(environment::variable_name);
+    let (uid, gid) = (app.get("uid").and_then(who), app.get("gid").and_then(who));
+    let mut spec = LaunchSpec {
+        script: String::new(),
+        interpreter: None,
+        interpreter_args,
+        args,
+        cwd,
+        env: environment::declared(app, env_blocks, context),
+        inherited_env: environment::inherited(app, context),
+        instance_var: instance_var.unwrap_or_else(|| "NODE_APP_INSTANCE".to_owned()),
+        uid,
+        gid,
+    };
+    let Some(place) = app.get("script") else {
+        let allowed = "text: the file or program to execute".to_owned();
+        let (position, field) = (app.place.node.position, app.place.field.clone());
+        app.place.report.mistake(position, &field, "no `script`".to_owned(), allowed, None);
+        return None;
+    };
+    let script = place.text()?;
+    let default_name = match interpreter {
+        None | Some(Interpreter::None) if script.trim().contains(char::is_whitespace) => {
+            command(&mut spec, &script)
+        }
+        interpreter => file(app, place, &mut spec, script.trim(), interpreter),
+    };
+    unbuffered(&mut spec);
+    Some(Launch { spec, default_name })
+}
+
+enum Interpreter {
+    /// The script is executed itself.
+    None,
+    Program(String),
+}
+
+fn interpreter(place: &Place<'_>, cwd: &Path) -> Option<Interpreter> {
+    let text = place.text()?;
+    let text = text.trim();
+    if text == "none" {
+        return Some(Interpreter::None);
+    }
+    if text.starts_with("node@") {
+        return place.refuse_with_help(
+            "the name of a program in PATH, its path, or `none`",
+            "give the path of that version of node, as `~/.nvm/versions/node/…/bin/node` in full",
+        );
+    }
+    let program = if text.contains('/') { shown(&absolute(cwd, text)) } else { text.to_owned() };
+    Some(Interpreter::Program(program))
+}
+
+/// PM2 puts bash in the script's place; no `exec` is added.
+fn command(spec: &mut LaunchSpec, script: &str) -> String {
+    let given = std::mem::take(&mut spec.args);
+    let text = if given.is_empty() { script.to_owned() } else { format!("{script} \"$@\"") };
+    "bash".clone_into(&mut spec.script);
+    spec.args = vec!["-c".to_owned(), text];
+    if !given.is_empty() {
+        spec.args.push("bash".to_owned()); // `$0`, so that `$@` begins with the first argument
+        spec.args.extend(given);
+    }
+    script.rsplit_once('.').map_or(script, |(stem, _)| stem).to_owned()
+}
+
+fn file(
+    app: &Block<'_>,
+    place: &Place<'_>,
+    spec: &mut LaunchSpec,
+    script: &str,
+    interpreter: Option<Interpreter>,
+) -> String {
+    let extension = Path::new(script).extension().and_then(|extension| extension.to_str());
+    let extension = extension.unwrap_or_default();
+    let by_extension = INTERPRETERS.iter().find(|(known, _)| *known == extension);
+    let is_file = script.contains('/') || by_extension.is_some();
+    spec.script = if is_file { shown(&absolute(&spec.cwd, script)) } else { script.to_owned() };
+    spec.interpreter = match (interpreter, by_extension) {
+        (Some(Interpreter::None), _) => None,
+        (Some(Interpreter::Program(program)), _) => Some(program),
+        (None, Some((_, program))) => {
+            if extension.contains("ts") {
+                place.note("is run by `node`; set `interpreter` to `bun` or `tsx` if node is not 22.18 or newer");
+            }
+            Some((*program).to_owned())
+        }
+        (None, None) => {
+            let for_node = app.get("node_args").is_some() || environment::wants_cluster(app);
+            (is_file && for_node).then(|| "node".to_owned())
+        }
+    };
+    let stem = Path::new(script).file_stem().and_then(|stem| stem.to_str());
+    stem.unwrap_or(script).to_owned()
+}
+
+/// Python keeps its output to itself when it is no terminal; PM2 turns that off too.
+fn unbuffered(spec: &mut LaunchSpec) {
+    const VARIABLE: &str = "PYTHONUNBUFFERED";
+    let python = spec.interpreter.as_ref().is_some_and(|program| program.contains("python"));
+    if python && !spec.inherited_env.contains_key(VARIABLE) {
+        spec.env.entry(VARIABLE.to_owned()).or_insert_with(|| "1".to_owned());
+    }
+}
+
+fn who(place: &Place<'_>) -> Option<String> {
+    match &place.node.value {
+        Value::Number(_) => Some(place.whole(0..=i64::from(u32::MAX))?.to_string()),
+        _ => place.text(),
+    }
+}
+
+/// Returns `path` made absolute against `base`, without `.` and `..`, as node's `path.resolve`.
+pub(super) fn absolute(base: &Path, path: &str) -> PathBuf {
+    let mut whole = PathBuf::new();
+    for component in base.join(path).components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                whole.pop();
+            }
+            other => whole.push(other),
+        }
+    }
+    whole
+}
+
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// What an app of which nothing is right is checked on with, so that all its mistakes are found.
+pub(super) fn placeholder(context: &Context) -> Launch {
+    let spec = LaunchSpec {
+        script: String::new(),
+        interpreter: None,
+        interpreter_args: Vec::new(),
+        args: Vec::new(),
+        cwd: context.folder.clone(),
+        env: crate::spec::Environment::new(),
+        inherited_env: Arc::clone(&context.inherited_env),
+        instance_var: String::new(),
+        uid: None,
+        gid: None,
+    };
+    Launch { spec, default_name: "unnamed".to_owned() }
+}

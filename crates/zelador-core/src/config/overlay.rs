@@ -1,0 +1,165 @@
+//! Settings of zelador as one file says them: every field optional, so that one file can be laid
+//! over another.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::place::{Block, Place};
+use crate::spec::{Cadence, DatabaseSpec, Rotation, Settings, Thresholds};
+use crate::unit::ByteSize;
+
+/// A feature that a file switches off, or on with a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Switch<T> {
+    /// `false` was written.
+    Off,
+    /// A value was written.
+    On(T),
+}
+
+impl<T: Copy> Switch<T> {
+    fn value(self) -> Option<T> {
+        match self {
+            Self::Off => None,
+            Self::On(value) => Some(value),
+        }
+    }
+}
+
+/// What one file says about the settings; what it does not say is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Overlay {
+    /// Where the health endpoints listen.
+    pub http: Option<Switch<SocketAddr>>,
+    /// How often the host, and by default everything else, is looked at.
+    pub cadence: CadenceOverlay,
+    /// Host memory.
+    pub memory: Option<Switch<Thresholds>>,
+    /// Host processors.
+    pub cpu: Option<Switch<Thresholds>>,
+    /// File systems.
+    pub disk: Option<Switch<Thresholds>>,
+    /// Databases by name; one of the same name in a lower layer is replaced as a whole.
+    pub databases: BTreeMap<String, DatabaseOverlay>,
+    /// At which size a log is rotated.
+    pub max_log_size: Option<ByteSize>,
+    /// How many rotated logs are kept.
+    pub keep_logs: Option<u32>,
+}
+
+/// What a file says about how often something is looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CadenceOverlay {
+    /// From the beginning of one look to the next.
+    pub interval: Option<Duration>,
+    /// A look that takes longer has failed.
+    pub timeout: Option<Duration>,
+    /// That many worse results in a row make the verdict worse.
+    pub failure_threshold: Option<u32>,
+    /// That many better results in a row make the verdict better.
+    pub success_threshold: Option<u32>,
+}
+
+impl CadenceOverlay {
+    /// Returns `below` with what is said here.
+    pub fn over(self, below: Cadence) -> Cadence {
+        Cadence {
+            interval: self.interval.unwrap_or(below.interval),
+            timeout: self.timeout.unwrap_or(below.timeout),
+            failure_threshold: self.failure_threshold.unwrap_or(below.failure_threshold),
+            success_threshold: self.success_threshold.unwrap_or(below.success_threshold),
+        }
+    }
+
+    /// Reads the four fields of a block that has them.
+    pub(super) fn check(block: &Block<'_>) -> Self {
+        let span = |name: &str, least| {
+            block.get(name).and_then(|place| place.span(Duration::from_millis(least)))
+        };
+        let count = |name: &str| {
+            let count = |place: &Place<'_>| place.whole(1..=1000);
+            block.get(name).and_then(count).map(|count| count as u32)
+        };
+        Self {
+            interval: span("interval", 100),
+            timeout: span("timeout", 10),
+            failure_threshold: count("failure_threshold"),
+            success_threshold: count("success_threshold"),
+        }
+    }
+}
+
+/// What a file says about a database.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatabaseOverlay {
+    /// As in [`DatabaseSpec`].
+    pub url: String,
+    /// Slower than this is degraded.
+    #[serde(default)]
+    pub slow: Option<Duration>,
+    /// How often and how patiently.
+    #[serde(default)]
+    pub cadence: CadenceOverlay,
+}
+
+impl fmt::Debug for DatabaseOverlay {
+    /// The URL is shown without its password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DatabaseOverlay")
+            .field("url", &crate::redact::url(&self.url))
+            .field("slow", &self.slow)
+            .field("cadence", &self.cadence)
+            .finish()
+    }
+}
+
+/// Connect and `SELECT 1` slower than this is degraded, if nothing else is said: the mission.
+const SLOW_DATABASE: Duration = Duration::from_millis(100);
+
+impl Settings {
+    /// Returns the defaults with each layer laid over them, the last one on top.
+    pub fn resolve(layers: &[&Overlay]) -> Self {
+        let mut settings = Self::default();
+        let mut databases = BTreeMap::new();
+        for layer in layers {
+            if let Some(http) = layer.http {
+                settings.http = http.value();
+            }
+            let shares = [
+                (layer.memory, &mut settings.memory),
+                (layer.cpu, &mut settings.cpu),
+                (layer.disk, &mut settings.disk),
+            ];
+            for (said, share) in shares {
+                if let Some(said) = said {
+                    *share = said.value();
+                }
+            }
+            settings.cadence = layer.cadence.over(settings.cadence);
+            databases.extend(&layer.databases);
+            let Rotation { max_size, keep } = settings.rotation;
+            settings.rotation = Rotation {
+                max_size: layer.max_log_size.unwrap_or(max_size),
+                keep: layer.keep_logs.unwrap_or(keep),
+            };
+        }
+        let cadence = settings.cadence;
+        let resolved = |(name, database): (&String, &DatabaseOverlay)| {
+            let spec = DatabaseSpec {
+                url: database.url.clone(),
+                slow: database.slow.unwrap_or(SLOW_DATABASE),
+                cadence: database.cadence.over(cadence),
+            };
+            (name.clone(), spec)
+        };
+        settings.databases = databases.into_iter().map(resolved).collect();
+        settings
+    }
+}

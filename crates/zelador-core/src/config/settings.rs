@@ -1,0 +1,198 @@
+//! The settings of zelador: the block `zelador` beside the apps, and the whole of `zelador.toml`.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use super::fields::{CHECKS, DATABASE, LOGS, SETTINGS, THRESHOLDS};
+use super::health::is_authority;
+use super::launch::absolute;
+use super::node::Value;
+use super::overlay::{CadenceOverlay, DatabaseOverlay, Overlay, Switch};
+use super::place::Place;
+use crate::redact;
+use crate::spec::Thresholds;
+use crate::unit::Percent;
+
+/// Returns what is said; relative paths of databases begin at `folder`.
+pub(super) fn check(place: &Place<'_>, folder: &Path) -> Overlay {
+    let mut overlay = Overlay::default();
+    let Some(block) = place.block("zelador's settings", SETTINGS) else { return overlay };
+    overlay.http = block.get("http").and_then(http);
+    if let Some(checks) = block.get("checks").and_then(|place| place.block("`checks`", CHECKS)) {
+        overlay.cadence = CadenceOverlay::check(&checks);
+        overlay.memory = checks.get("memory").and_then(thresholds);
+        overlay.cpu = checks.get("cpu").and_then(thresholds);
+        overlay.disk = checks.get("disk").and_then(thresholds);
+    }
+    if let Some(place) = block.get("databases") {
+        overlay.databases = databases(place, folder);
+    }
+    if let Some(logs) = block.get("logs").and_then(|place| place.block("`logs`", LOGS)) {
+        overlay.max_log_size = logs.get("max_size").and_then(Place::size);
+        let keep = logs.get("keep").and_then(|place| place.whole(0..=100_000));
+        overlay.keep_logs = keep.map(|keep| keep as u32);
+    }
+    overlay
+}
+
+fn http(place: &Place<'_>) -> Option<Switch<SocketAddr>> {
+    const ALLOWED: &str = "an address like `127.0.0.1:9615`, a port, or false";
+    if place.is_false() {
+        return Some(Switch::Off);
+    }
+    let text = match &place.node.value {
+        Value::Number(_) | Value::Text(_) => place.text_or_number()?,
+        _ => return place.refuse(ALLOWED),
+    };
+    let text = text.trim();
+    let local = |port: &str| Some(SocketAddr::from(([127, 0, 0, 1], port.parse().ok()?)));
+    let address = text
+        .parse()
+        .ok()
+        .or_else(|| local(text))
+        .or_else(|| local(text.strip_prefix("localhost:")?));
+    match address {
+        Some(address) => Some(Switch::On(address)),
+        None => place.refuse(ALLOWED),
+    }
+}
+
+fn thresholds(place: &Place<'_>) -> Option<Switch<Thresholds>> {
+    if place.is_false() {
+        return Some(Switch::Off);
+    }
+    if !matches!(place.node.value, Value::Table(_)) {
+        return place.refuse("`{ degraded: 75, unhealthy: 90 }`, or false");
+    }
+    let block = place.block("thresholds", THRESHOLDS)?;
+    let share = |name: &str| match block.get(name) {
+        Some(place) => match place.number().and_then(Percent::new) {
+            Some(percent) => Some(percent),
+            None => place.refuse("a share from 0 to 100"),
+        },
+        None => place.refuse_found(format!("no `{name}`"), "both `degraded` and `unhealthy`"),
+    };
+    let (degraded, unhealthy) = (share("degraded"), share("unhealthy"));
+    let (degraded, unhealthy) = (degraded?, unhealthy?);
+    if degraded > unhealthy {
+        let highest = unhealthy.value();
+        return block.get("degraded")?.refuse(format!("at most `unhealthy`, {highest}"));
+    }
+    Some(Switch::On(Thresholds { degraded, unhealthy }))
+}
+
+fn databases(place: &Place<'_>, folder: &Path) -> BTreeMap<String, DatabaseOverlay> {
+    let mut databases = BTreeMap::new();
+    let Some(entries) = place.entries() else {
+        place.refuse::<()>("an object like `{ main: 'mysql://user:password@host/name' }`");
+        return databases;
+    };
+    for (key, place) in entries {
+        if key.name.trim().is_empty() || key.name.chars().any(char::is_control) {
+            place.refuse_found::<()>("this name", "a printable name");
+        }
+        if let Some(database) = database(&place, folder) {
+            databases.insert(key.name.clone(), database);
+        }
+    }
+    databases
+}
+
+fn database(place: &Place<'_>, folder: &Path) -> Option<DatabaseOverlay> {
+    if let Value::Text(_) = &place.node.value {
+        let (slow, cadence) = (None, CadenceOverlay::default());
+        return Some(DatabaseOverlay { url: url(place, folder)?, slow, cadence });
+    }
+    if !matches!(place.node.value, Value::Table(_)) {
+        return place.refuse("a URL, or an object with `url`");
+    }
+    let block = place.block("a database", DATABASE)?;
+    let cadence = CadenceOverlay::check(&block);
+    let slow = block.get("slow").and_then(|place| place.span(Duration::from_millis(1)));
+    let Some(url_place) = block.get("url") else {
+        return place.refuse_found("no `url`", ALLOWED_URLS);
+    };
+    Some(DatabaseOverlay { url: url(url_place, folder)?, slow, cadence })
+}
+
+const ALLOWED_URLS: &str =
+    "`mysql://user:password@host:port/name`, `mariadb://…` or `sqlite:///path`";
+
+fn url(place: &Place<'_>, folder: &Path) -> Option<String> {
+    let Value::Text(text) = &place.node.value else {
+        return place.refuse(ALLOWED_URLS);
+    };
+    let text = text.trim();
+    let refuse =
+        |allowed: &str| place.refuse_found(format!("{:?}", without_password(text)), allowed);
+    if text.chars().any(char::is_control) {
+        return refuse("a URL without control characters");
+    }
+    let Some((scheme, rest)) = text.split_once(':') else { return refuse(ALLOWED_URLS) };
+    match scheme.to_ascii_lowercase().as_str() {
+        "mysql" | "mariadb" => match rest.strip_prefix("//").map(server_mistake) {
+            Some(None) => Some(format!("{}:{rest}", scheme.to_ascii_lowercase())),
+            Some(Some(allowed)) => refuse(allowed),
+            None => refuse(ALLOWED_URLS),
+        },
+        "sqlite" => match rest.strip_prefix("//").unwrap_or(rest) {
+            "" | ":memory:" => refuse("the path of a file: `sqlite:///path` or `sqlite:path`"),
+            path => Some(format!("sqlite://{}", absolute(folder, path).to_string_lossy())),
+        },
+        _ => refuse(ALLOWED_URLS),
+    }
+}
+
+/// Says what should stand instead of `user:password@host:port/name?options`, if it is wrong.
+fn server_mistake(rest: &str) -> Option<&'static str> {
+    let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let (path, options) = tail.split_once('?').unwrap_or((tail, ""));
+    if path.contains(['@', '#']) || user.contains('@') || (user.is_empty() && tail.contains('@')) {
+        return Some("`/`, `?`, `#` and `@` in a password written as %2F, %3F, %23 and %40");
+    }
+    let by_socket = host.is_empty() && options.contains("socket=");
+    let host_is_right = by_socket || is_authority(host, false);
+    (!host_is_right).then_some("a host, and a port from 1 to 65535, after `mysql://`")
+}
+
+/// The URL without what may be a password, also where it is too broken to be sure.
+fn without_password(text: &str) -> String {
+    let masked = redact::text(&redact::url(text));
+    if masked != text && !masked.contains('@') || masked == text && !text.contains('@') {
+        return masked;
+    }
+    // From the first colon after the scheme to the last `@`, whatever stands between.
+    let begin = text.find("://").map_or(0, |at| at + 3);
+    let end = text.rfind('@').unwrap_or(begin).max(begin);
+    let user = text[begin..end].split(':').next().unwrap_or_default();
+    let colon = if user.len() == end - begin { "" } else { ":" };
+    let mask = if colon.is_empty() { "" } else { redact::MASK };
+    redact::text(&format!("{}{user}{colon}{mask}{}", &text[..begin], &text[end..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_spelling_of_a_url_shows_its_password() {
+        for text in [
+            "mysql://ana:s3cr3t@db/x",
+            "mysql://ana:s3cr3t/@db/x",
+            "mysql://ana:s3c#r3t@db/x",
+            "postgres://ana:s3cr3t@db/x",
+            "mysql:/ana:s3cr3t@db",
+            "ana:s3cr3t@db",
+            "mysql://ana:s3c@r3t@db/x",
+            "mysql://ana:a@s3c/r3t@db/x",
+        ] {
+            let shown = without_password(text);
+            assert!(!shown.contains("r3t") && !shown.contains("s3c"), "{text} -> {shown}");
+            assert!(shown.contains("db"), "{shown}");
+        }
+        assert_eq!(without_password("mysql://ana@db/x"), "mysql://ana@db/x");
+    }
+}

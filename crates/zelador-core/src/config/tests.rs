@@ -1,0 +1,505 @@
+//! Whole documents: what comes out of right ones, and what is said about wrong ones.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::fields::{APP, CHECKS, DATABASE, HEALTH, LOGS, SETTINGS, THRESHOLDS, TOP};
+use super::{
+    Context, Declared, Key, Mistakes, Node, Overlay, Position, Switch, Value, check,
+    check_settings, script_app,
+};
+use crate::signal::Signal;
+use crate::spec::{
+    AppSpec, Cadence, Environment, LogTarget, OnDependencyDown, ProbeTarget, RestartDelay, Settings,
+};
+use crate::unit::{ByteSize, SECOND};
+
+fn context() -> Context {
+    let inherited = [("PATH", "/usr/bin"), ("AWS_KEY", "k"), ("HOME", "/root")];
+    Context {
+        file: PathBuf::from("ecosystem.config.js"),
+        folder: PathBuf::from("/srv/app"),
+        inherited_env: Arc::new(inherited.map(|(k, v)| (k.to_owned(), v.to_owned())).into()),
+        env_name: None,
+        cores: 4,
+        only: None,
+        cadence: Cadence::default(),
+    }
+}
+
+fn read(json: &str) -> Node {
+    serde_json::from_str(json).unwrap()
+}
+
+fn declared(json: &str) -> Declared {
+    check(&read(json), &context()).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+fn mistakes(json: &str) -> Mistakes {
+    check(&read(json), &context()).unwrap_err()
+}
+
+/// The only app of a file that has `script: "server.js"` and these fields.
+fn app(fields: &str) -> AppSpec {
+    let comma = if fields.is_empty() { "" } else { "," };
+    let mut declared = declared(&format!(r#"{{"script":"server.js"{comma}{fields}}}"#));
+    declared.apps.remove(0)
+}
+
+const SAMPLE: &str = r#"{ "apps": [{ "name": "servidor-automacao", "script": "server.js", "instances": 1,
+  "exec_mode": "fork", "autorestart": true, "max_restarts": 10, "min_uptime": "10s", "restart_delay": 4000,
+  "max_memory_restart": "500M", "error_file": "./logs/pm2-error.log", "out_file": "./logs/pm2-out.log",
+  "log_date_format": "YYYY-MM-DD HH:mm:ss Z", "merge_logs": true, "env": { "NODE_ENV": "production", "PORT": 3000 },
+  "watch": false, "ignore_watch": ["node_modules", "logs", ".git"], "exp_backoff_restart_delay": 100,
+  "kill_timeout": 5000, "listen_timeout": 3000, "cron_restart": "0 3 * * *" }] }"#;
+
+#[test]
+fn the_sample_file_is_right_and_nothing_needs_saying() {
+    let Declared { apps, settings, notes } = declared(SAMPLE);
+    assert_eq!((notes, settings), (vec![], Overlay::default()));
+    let app = &apps[0];
+    assert_eq!(app.name.as_str(), "servidor-automacao");
+    assert_eq!(app.launch.script, "/srv/app/server.js");
+    assert_eq!(app.launch.interpreter.as_deref(), Some("node"));
+    assert_eq!(app.launch.cwd, Path::new("/srv/app"));
+    assert_eq!(app.launch.env["PORT"], "3000");
+    assert_eq!(app.restart.max_restarts, 10);
+    assert_eq!(app.restart.min_uptime, 10 * SECOND);
+    assert_eq!(app.restart.delay, RestartDelay::Exponential(Duration::from_millis(100)));
+    assert_eq!(app.restart.half_open_after, Some(60 * SECOND));
+    assert_eq!(app.stop.grace, 5 * SECOND);
+    assert_eq!(app.max_memory, Some(ByteSize::mebibytes(500)));
+    assert_eq!(app.cron.as_ref().unwrap().as_str(), "0 3 * * *");
+    assert_eq!(app.logs.out, LogTarget::File("/srv/app/logs/pm2-out.log".into()));
+    assert_eq!(app.logs.err, LogTarget::File("/srv/app/logs/pm2-error.log".into()));
+    assert_eq!(app.source.as_deref(), Some(Path::new("/srv/app/ecosystem.config.js")));
+}
+
+#[test]
+fn what_is_not_said_has_its_default() {
+    let app = app("");
+    assert_eq!((app.name.as_str(), app.namespace.as_str()), ("server", "default"));
+    assert_eq!((app.instances, app.autostart), (1, true));
+    assert_eq!((app.restart.max_restarts, app.restart.min_uptime), (16, SECOND));
+    assert_eq!(app.restart.delay, RestartDelay::None);
+    assert_eq!((app.stop.signal, app.stop.grace, app.stop.tree), (Signal::INT, 5 * SECOND, true));
+    assert_eq!((app.logs.merge, &app.logs.out), (true, &LogTarget::Default));
+    assert_eq!(app.launch.instance_var, "NODE_APP_INSTANCE");
+    assert_eq!((app.health, app.max_memory, app.cron), (None, None, None));
+    assert_eq!(app.on_dependency_down, OnDependencyDown::Wait);
+}
+
+#[test]
+fn a_script_is_a_file_a_command_or_a_word_of_path() {
+    for (fields, script, interpreter, args, name) in [
+        (r#""script":"server.js""#, "/srv/app/server.js", Some("node"), vec![], "server"),
+        (
+            r#""script":"./bin/../api.v2.mjs""#,
+            "/srv/app/api.v2.mjs",
+            Some("node"),
+            vec![],
+            "api.v2",
+        ),
+        (r#""exec":"main.py""#, "/srv/app/main.py", Some("python3"), vec![], "main"),
+        (r#""cmd":"run.sh","cwd":"/x""#, "/x/run.sh", Some("bash"), vec![], "run"),
+        (
+            r#""script":"npm","args":"start -- -p 1""#,
+            "npm",
+            None,
+            vec!["start", "--", "-p", "1"],
+            "npm",
+        ),
+        (r#""script":"./server""#, "/srv/app/server", None, vec![], "server"),
+        (
+            r#""script":"./bin/www","exec_mode":"cluster""#,
+            "/srv/app/bin/www",
+            Some("node"),
+            vec![],
+            "www",
+        ),
+        (r#""script":"a.js","interpreter":"none""#, "/srv/app/a.js", None, vec![], "a"),
+        (
+            r#""script":"a.js","interpreter":"./node""#,
+            "/srv/app/a.js",
+            Some("/srv/app/node"),
+            vec![],
+            "a",
+        ),
+        (r#""script":"npm run x""#, "bash", None, vec!["-c", "npm run x"], "npm run x"),
+        (r#""script":"node app.js""#, "bash", None, vec!["-c", "node app.js"], "node app"),
+        (
+            r#""script":"x y","args":["1 2"]"#,
+            "bash",
+            None,
+            vec!["-c", "x y \"$@\"", "bash", "1 2"],
+            "x y",
+        ),
+        (
+            r#""script":"my app.js","interpreter":"node""#,
+            "/srv/app/my app.js",
+            Some("node"),
+            vec![],
+            "my app",
+        ),
+    ] {
+        let app = declared(&format!("{{{fields}}}")).apps.remove(0);
+        assert_eq!(app.launch.script, script, "{fields}");
+        assert_eq!(app.launch.interpreter.as_deref(), interpreter, "{fields}");
+        assert_eq!(app.launch.args, args, "{fields}");
+        assert_eq!(app.name.as_str(), name, "{fields}");
+    }
+}
+
+#[test]
+fn numbers_and_flags_are_read_from_text_too() {
+    let app = app(r#""maxRestarts":"10","autorestart":"false","kill_timeout":"1.5s",
+        "stop_exit_codes":["0",3],"kill_signal":15,"uid":1000,"max_memory_restart":1048576"#);
+    assert_eq!((app.restart.max_restarts, app.restart.autorestart), (10, false));
+    assert_eq!(app.stop.grace, Duration::from_millis(1500));
+    assert_eq!(app.restart.stop_exit_codes, [0, 3]);
+    assert_eq!(app.stop.signal, Signal::TERM);
+    assert_eq!(app.launch.uid.as_deref(), Some("1000"));
+    assert_eq!(app.max_memory, Some(ByteSize::mebibytes(1)));
+}
+
+#[test]
+fn instances_are_counted_from_the_processors() {
+    for (given, expected) in
+        [("3", 3), ("\"2\"", 2), ("\"max\"", 4), ("0", 4), ("-1", 3), ("-9", 1), ("\"-1\"", 3)]
+    {
+        let app = app(&format!(r#""instances":{given}"#));
+        assert_eq!(app.instances, expected, "{given}");
+        assert!(!app.logs.merge, "{given}");
+    }
+    assert!(app(r#""instances":1"#).logs.merge);
+}
+
+#[test]
+fn variables_become_text_and_a_named_environment_is_laid_over() {
+    let file = read(
+        r#"{"script":"a.js","port":8080,"append_env_to_name":true,
+        "env":{"A":1,"B":true,"C":{"x":[1,"y"]},"D":null,"E":"e"},"env_prod":{"A":"2","F":1.5}}"#,
+    );
+    let plain = &check(&file, &context()).unwrap().apps[0];
+    let expect = |pairs: &[(&str, &str)]| -> Environment {
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+    };
+    let mut pairs =
+        vec![("A", "1"), ("B", "true"), ("C", r#"{"x":[1,"y"]}"#), ("E", "e"), ("PORT", "8080")];
+    assert_eq!(plain.launch.env, expect(&pairs));
+    pairs[0].1 = "2";
+    pairs.push(("F", "1.5"));
+    let prod = Context { env_name: Some("prod".to_owned()), ..context() };
+    let app = &check(&file, &prod).unwrap().apps[0];
+    assert_eq!(app.launch.env, expect(&pairs));
+    assert_eq!(app.name.as_str(), "a-prod");
+    let other = Context { env_name: Some("test".to_owned()), ..context() };
+    let notes = check(&file, &other).unwrap().notes;
+    assert_eq!(notes[0].text, "has no `env_test`: only `env` is used");
+}
+
+#[test]
+fn inherited_variables_are_filtered() {
+    for (filter, left) in
+        [("false", 3), ("true", 0), (r#"["AWS","HO"]"#, 1), (r#""AWS""#, 3), (r#""AWS_KEY""#, 2)]
+    {
+        let app = app(&format!(r#""filter_env":{filter}"#));
+        assert_eq!(app.launch.inherited_env.len(), left, "{filter}");
+    }
+    let python = app(r#""script":"x","interpreter":"/opt/python3.12""#);
+    assert_eq!(python.launch.env["PYTHONUNBUFFERED"], "1");
+}
+
+#[test]
+fn logs_go_where_they_are_sent() {
+    let logs = app(r#""out":"NULL","err_log":"/var/log/e.log","log":"both.log","time":true"#).logs;
+    assert_eq!(logs.out, LogTarget::Off);
+    assert_eq!(logs.err, LogTarget::File("/var/log/e.log".into()));
+    assert_eq!(logs.combined.as_deref(), Some(Path::new("/srv/app/both.log")));
+    assert_eq!(logs.date_format.as_deref(), Some("YYYY-MM-DDTHH:mm:ss"));
+    let off = app(r#""disable_logs":true,"out_file":"a.log""#).logs;
+    assert_eq!((off.out, off.err), (LogTarget::Off, LogTarget::Off));
+}
+
+#[test]
+fn a_health_check_is_a_url_a_path_or_an_address() {
+    let probe = |fields: &str| app(fields).health.unwrap().probe;
+    let http =
+        |url: &str, status| ProbeTarget::Http { url: url.to_owned(), status, contains: None };
+    let tcp = |address: &str| ProbeTarget::Tcp { address: address.to_owned() };
+    assert_eq!(
+        probe(r#""port":3000,"health":{"http":"/health?x=1"}"#),
+        http("http://127.0.0.1:3000/health?x=1", (200, 399))
+    );
+    assert_eq!(
+        probe(r#""health":{"http":"HTTP://[::1]:80","status":"200-204"}"#),
+        http("http://[::1]:80/", (200, 204))
+    );
+    assert_eq!(
+        probe(r#""health":{"http":"http://localhost/x","status":418}"#),
+        http("http://localhost/x", (418, 418))
+    );
+    assert_eq!(probe(r#""health":{"tcp":"db.internal:5432"}"#), tcp("db.internal:5432"));
+    assert_eq!(probe(r#""health":{"tcp":3000}"#), tcp("127.0.0.1:3000"));
+    let health = app(r#""health":{"tcp":3000,"interval":"5s","timeout":"500ms"}"#).health.unwrap();
+    assert_eq!((health.cadence.interval, health.cadence.failure_threshold), (5 * SECOND, 3));
+    assert_eq!((health.slow, health.start_period), (Duration::from_millis(500), 5 * SECOND));
+}
+
+#[test]
+fn settings_lie_over_each_other() {
+    let file = r#"{"apps":[{"script":"a.js","health":{"tcp":1}}],"zelador":{"http":false,
+        "checks":{"interval":"10s","memory":{"degraded":50,"unhealthy":"60"},"disk":false},
+        "databases":{"main":{"url":"mysql://u:p@db/x","slow":"1s"},"local":"sqlite:data/x.db"},
+        "logs":{"keep":3}}}"#;
+    let Declared { settings: upper, apps, .. } = declared(file);
+    assert_eq!(apps[0].health.as_ref().unwrap().cadence.interval, 10 * SECOND);
+    assert_eq!(upper.http, Some(Switch::Off));
+    assert!(!format!("{upper:?}").contains(":p@"), "{upper:?}");
+    let toml = r#"{"http":"localhost:80","checks":{"timeout":"2s","disk":{"degraded":1,"unhealthy":2}},
+        "databases":{"main":"mysql://other/","far":"mariadb://h:3307"},"logs":{"max_size":"1M"}}"#;
+    let (lower, _) = check_settings(&read(toml), &context()).unwrap();
+    let settings = Settings::resolve(&[&lower, &upper]);
+    assert_eq!((settings.http, settings.disk), (None, None));
+    assert_eq!(settings.cpu, Settings::default().cpu);
+    assert_eq!(settings.memory.unwrap().unhealthy.value().to_bits(), 60.0_f64.to_bits());
+    assert_eq!((settings.rotation.max_size, settings.rotation.keep), (ByteSize::mebibytes(1), 3));
+    let urls: Vec<_> = settings.databases.values().map(|spec| spec.url.as_str()).collect();
+    assert_eq!(urls, ["mariadb://h:3307", "sqlite:///srv/app/data/x.db", "mysql://u:p@db/x"]);
+    assert_eq!(settings.databases["main"].slow, SECOND);
+    assert_eq!(settings.databases["far"].cadence.interval, 10 * SECOND);
+    let json = serde_json::to_string(&upper).unwrap();
+    assert_eq!(serde_json::from_str::<Overlay>(&json).unwrap(), upper);
+    assert_eq!(Settings::resolve(&[]), Settings::default());
+}
+
+#[test]
+fn every_mistake_is_reported_at_once() {
+    let report = mistakes(
+        r#"{ "apps": [
+            { "name": "api", "script": "a.js", "max_restarts": "ten", "min_uptime": 10,
+              "max_restart": 3, "instances": 1.5, "cron_restart": "61 * * * *", "kill_signal": "SIGNOPE",
+              "max_memory_restart": "lots", "autorestart": "yes", "args": "it's", "env": [1],
+              "restart_delay": -1, "exec_mode": "forks", "stop_exit_codes": [256], "port": 0,
+              "health": { "http": "https://x/", "interval": "soon", "thresold": 1 },
+              "half_open_after": "2h", "on_dependency_down": "panic", "depends_on": ["api"] },
+            { "name": "api", "script": "b.js", "health": {}, "out_file": 7, "interpreter": "node@18" },
+            { "name": "" },
+            "npm start" ],
+          "zelador": { "http": "everywhere", "cheks": {}, "checks": { "memory": { "degraded": 95, "unhealthy": 90 },
+            "cpu": { "degraded": 101 }, "disk": true },
+            "databases": { "a": "postgres://u:hunter2@h/x", "b": "mysql://u:hun/ter2@h/x", "c": { "slow": "1s" },
+              "d": "mysql://h:99999/", "e": "sqlite::memory:", "f": 3 } } }"#,
+    );
+    assert!(!report.to_string().contains("ter2"), "{report}");
+    insta::assert_snapshot!(report, @r#"
+    ecosystem.config.js: zelador.cheks: found an unknown field, allowed: the fields of zelador's settings; did you mean `checks`?
+    ecosystem.config.js: zelador.http: found "everywhere", allowed: an address like `127.0.0.1:9615`, a port, or false
+    ecosystem.config.js: zelador.checks.memory.degraded: found 95, allowed: at most `unhealthy`, 90
+    ecosystem.config.js: zelador.checks.cpu.degraded: found 101, allowed: a share from 0 to 100
+    ecosystem.config.js: zelador.checks.cpu: found no `unhealthy`, allowed: both `degraded` and `unhealthy`
+    ecosystem.config.js: zelador.checks.disk: found true, allowed: `{ degraded: 75, unhealthy: 90 }`, or false
+    ecosystem.config.js: zelador.databases.a: found "postgres://u:********@h/x", allowed: `mysql://user:password@host:port/name`, `mariadb://…` or `sqlite:///path`
+    ecosystem.config.js: zelador.databases.b: found "mysql://u:********@h/x", allowed: `/`, `?`, `#` and `@` in a password written as %2F, %3F, %23 and %40
+    ecosystem.config.js: zelador.databases.c: found no `url`, allowed: `mysql://user:password@host:port/name`, `mariadb://…` or `sqlite:///path`
+    ecosystem.config.js: zelador.databases.d: found "mysql://h:99999/", allowed: a host, and a port from 1 to 65535, after `mysql://`
+    ecosystem.config.js: zelador.databases.e: found "sqlite::memory:", allowed: the path of a file: `sqlite:///path` or `sqlite:path`
+    ecosystem.config.js: zelador.databases.f: found 3, allowed: a URL, or an object with `url`
+    ecosystem.config.js: apps[0].max_restart: found an unknown field, allowed: the fields of an app; did you mean `max_restarts`?
+    ecosystem.config.js: apps[0].args: found "it's", allowed: text in which every quote is closed, or a list
+    ecosystem.config.js: apps[0].env: found a list of 1, allowed: an object with variables
+    ecosystem.config.js: apps[0].port: found 0, allowed: a whole number from 1 to 65535
+    ecosystem.config.js: apps[0].instances: found 1.5, allowed: a whole number up to 1024, `max` (as many as processors), or a negative number (that many fewer)
+    ecosystem.config.js: apps[0].restart_delay: found -1, allowed: milliseconds, or text like `10s`, `5m`, `1h`
+    ecosystem.config.js: apps[0].min_uptime: found 10, allowed: milliseconds, or text like `10s`, `5m`, `1h`, at least 100 ms
+    ecosystem.config.js: apps[0].autorestart: found "yes", allowed: true or false
+    ecosystem.config.js: apps[0].max_restarts: found "ten", allowed: a whole number from 0 on
+    ecosystem.config.js: apps[0].stop_exit_codes[0]: found 256, allowed: a whole number from 0 to 255
+    ecosystem.config.js: apps[0].half_open_after: found "2h", allowed: at most 30m, or false
+    ecosystem.config.js: apps[0].kill_signal: found "SIGNOPE", allowed: a signal like `SIGTERM`, or its number from 1 to 64
+    ecosystem.config.js: apps[0].max_memory_restart: found "lots", allowed: bytes, or text like `500M`, `1G`, `200K`
+    ecosystem.config.js: apps[0].cron_restart: found "61 * * * *", allowed: a cron pattern of five fields like `0 3 * * *`, or six with seconds first; Component error: Number out of bounds
+    ecosystem.config.js: apps[0].health.thresold: found an unknown field, allowed: the fields of a health check
+    ecosystem.config.js: apps[0].health.interval: found "soon", allowed: milliseconds, or text like `10s`, `5m`, `1h`, at least 100 ms
+    ecosystem.config.js: apps[0].health.http: found "https://x/", allowed: a URL that begins with `http://`; https is not supported yet: ask the app itself on its plain port
+    ecosystem.config.js: apps[0].depends_on: found the app itself, allowed: names of databases and of other apps
+    ecosystem.config.js: apps[0].on_dependency_down: found "panic", allowed: `wait` or `restart`
+    ecosystem.config.js: apps[0].exec_mode: found "forks", allowed: `fork` or `cluster`
+    ecosystem.config.js: apps[1].interpreter: found "node@18", allowed: the name of a program in PATH, its path, or `none`; give the path of that version of node, as `~/.nvm/versions/node/…/bin/node` in full
+    ecosystem.config.js: apps[1].out_file: found 7, allowed: the path of a file, or `/dev/null`
+    ecosystem.config.js: apps[1].health: found neither `http` nor `tcp`, allowed: one of them
+    ecosystem.config.js: apps[2]: found no `script`, allowed: text: the file or program to execute
+    ecosystem.config.js: apps[2].name: found "", allowed: text
+    ecosystem.config.js: apps[3]: found "npm start", allowed: an object with the fields of an app
+    ecosystem.config.js: apps[1].name: found the name "api", which apps[0].name has too, allowed: a name that no other app of the file has
+    "#);
+}
+
+#[test]
+fn a_document_that_declares_nothing_says_what_it_could() {
+    let said = |json: &str| mistakes(json).to_string();
+    insta::assert_snapshot!(
+        [
+            said("{}"),
+            said("null"),
+            said("\"npm\""),
+            said(r#"{"app":[{"script":"a.js"}]}"#),
+            said(r#"{"deploy":{}}"#),
+            said(r#"{"apps":"a.js"}"#),
+            said(r#"[{"name":"x"}]"#),
+        ]
+        .join("\n"), @r#"
+    ecosystem.config.js: found an empty object, allowed: an object with `apps`, a list of apps, or one app
+    ecosystem.config.js: found null, allowed: an object with `apps`, a list of apps, or one app
+    ecosystem.config.js: found "npm", allowed: an object with `apps`, a list of apps, or one app
+    ecosystem.config.js: app: found an unknown field, allowed: the fields of an ecosystem file; did you mean `apps`?
+    ecosystem.config.js: found no `apps`, allowed: an object with `apps`, a list of apps, or one app
+    ecosystem.config.js: apps: found "a.js", allowed: a list of apps
+    ecosystem.config.js: [0]: found no `script`, allowed: text: the file or program to execute
+    "#);
+}
+
+#[test]
+fn real_fields_without_effect_are_accepted_and_named() {
+    let Declared { notes, .. } = declared(
+        r#"{"apps":[{"script":"a.js","exec_mode":"cluster","watch":true,"wait_ready":true,"log_type":"json",
+            "listen_timeout":10000,"vizion":false,"pmx":false,"windowsHide":true,"err_log":"1","error_file":"2"},
+            {"script":"b.ts","instances":2}],"deploy":{"production":{}},"x-common":1,"shared":{}}"#,
+    );
+    let notes: Vec<_> = notes.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(notes.join("\n"), @r#"
+    ecosystem.config.js: shared: is not known beside `apps` and has no effect
+    ecosystem.config.js: deploy: field `deploy` is accepted but has no effect yet
+    ecosystem.config.js: apps[0].error_file: is given twice; `error_file` counts, the one that stands here
+    ecosystem.config.js: apps[0].watch: field `watch` is accepted but has no effect yet
+    ecosystem.config.js: apps[0].wait_ready: field `wait_ready` is accepted but has no effect yet
+    ecosystem.config.js: apps[0].log_type: field `log_type` is accepted but has no effect yet
+    ecosystem.config.js: apps[0].listen_timeout: field `listen_timeout` is accepted but has no effect yet
+    ecosystem.config.js: apps[0].exec_mode: field `exec_mode` is accepted but has no effect yet
+    ecosystem.config.js: apps[1].script: is run by `node`; set `interpreter` to `bun` or `tsx` if node is not 22.18 or newer
+    ecosystem.config.js: apps[1].instances: PM2 starts these in cluster mode, where they share a port; that has no effect yet: they are separate processes
+    "#);
+}
+
+#[test]
+fn only_the_wanted_apps_come_out() {
+    let file = read(r#"[{"name":"a","script":"a.js"},{"name":"b","script":"b.js"}]"#);
+    let only = |names: &[&str]| Context {
+        only: Some(names.iter().map(|name| (*name).to_owned()).collect()),
+        ..context()
+    };
+    let apps = check(&file, &only(&["b"])).unwrap().apps;
+    assert_eq!(apps.iter().map(|app| app.name.as_str()).collect::<Vec<_>>(), ["b"]);
+    insta::assert_snapshot!(check(&file, &only(&["c"])).unwrap_err(), @r#"ecosystem.config.js: --only: found "c", allowed: names of apps: a, b"#);
+}
+
+#[test]
+fn a_mistake_names_line_and_column_when_they_are_known() {
+    let at = |line, column| Some(Position { line, column });
+    let entry = |name: &str, value: Value, line| {
+        let key = Key { name: name.to_owned(), position: at(line, 3) };
+        (key, Node { value, position: at(line, 9) })
+    };
+    let table = Value::Table(vec![
+        entry("script", Value::from("a.js"), 1),
+        entry("max_restarts", Value::from("ten"), 2),
+        entry("nmae", Value::from("x"), 3),
+    ]);
+    let report = check(&table.into(), &context()).unwrap_err();
+    insta::assert_snapshot!(report, @r#"
+    ecosystem.config.js:2:9: max_restarts: found "ten", allowed: a whole number from 0 on
+    ecosystem.config.js:3:3: nmae: found an unknown field, allowed: the fields of an app; did you mean `name`?
+    "#);
+}
+
+#[test]
+fn a_command_line_goes_through_the_same_checks() {
+    let context = Context { file: "command line".into(), ..context() };
+    let fields = vec![("name", Value::from("api")), ("instances", Value::from("max"))];
+    let (app, notes) =
+        script_app("server.js", &["--port".into(), "1 2".into()], fields, &context).unwrap();
+    assert_eq!((app.name.as_str(), app.instances, app.source), ("api", 4, None));
+    assert_eq!(app.launch.args, ["--port", "1 2"]);
+    assert_eq!(notes.len(), 1);
+    let wrong = vec![("max_restarts", Value::from("x")), ("cron_restart", Value::from("y"))];
+    let report = script_app("server.js", &[], wrong, &context).unwrap_err();
+    assert_eq!(report.all().len(), 2, "{report}");
+}
+
+fn names() -> impl Strategy<Value = String> {
+    let tables = [APP, HEALTH, SETTINGS, CHECKS, THRESHOLDS, DATABASE, LOGS, TOP];
+    let known: Vec<String> =
+        tables.iter().flat_map(|table| table.iter().map(|(name, _)| (*name).to_owned())).collect();
+    prop_oneof![8 => proptest::sample::select(known), 1 => ".{0,12}", 1 => "env_[a-z]{0,3}"]
+}
+
+fn nodes() -> impl Strategy<Value = Node> {
+    let likely = [
+        "max",
+        "10s",
+        "500M",
+        "* * * * *",
+        "mysql://u:p@h:1/x",
+        "sqlite:x",
+        "/health",
+        "node@1",
+        "http://h:1/",
+        "http://é",
+        "[::1",
+        ":80",
+        "200-",
+        "a b",
+        "..",
+        "/",
+        "it's",
+        "cluster",
+        "\0",
+        "http://@",
+        "https:/é",
+        "mysql://é@",
+        "-1",
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::Bool),
+        any::<f64>().prop_map(Value::Number),
+        (-5_i32..100_000).prop_map(|number| Value::Number(number.into())),
+        proptest::sample::select(likely.to_vec()).prop_map(Value::from),
+        ".{0,12}".prop_map(Value::Text),
+    ];
+    let value = leaf.prop_recursive(5, 64, 8, |inner| {
+        let node = inner.prop_map(Node::from);
+        prop_oneof![
+            proptest::collection::vec(node.clone(), 0..4).prop_map(Value::List),
+            proptest::collection::vec((names().prop_map(Key::new), node), 0..8)
+                .prop_map(Value::Table),
+        ]
+    });
+    value.prop_map(Node::from)
+}
+
+proptest! {
+    #[test]
+    fn no_document_makes_the_checker_panic(document in nodes()) {
+        let _ = check(&document, &context());
+        let _ = check_settings(&document, &context());
+    }
+
+    #[test]
+    fn no_app_makes_the_checker_panic(fields in proptest::collection::vec((names(), nodes()), 0..10)) {
+        let fields = fields.iter().map(|(name, node)| (name.as_str(), node.value.clone())).collect();
+        if let Ok((app, _)) = script_app("a.js", &[], fields, &context()) {
+            prop_assert!(app.instances >= 1);
+            prop_assert!(app.launch.cwd.is_absolute());
+        }
+    }
+
+    #[test]
+    fn what_was_accepted_is_accepted_again_from_json(document in nodes()) {
+        let text = document.value.to_string();
+        let _: Node = serde_json::from_str(&text).unwrap();
+    }
+}
