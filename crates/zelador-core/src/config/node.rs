@@ -16,18 +16,6 @@ pub struct Position {
     pub column: usize,
 }
 
-impl Position {
-    /// Returns the position of the byte `offset` of `text`; its end if there is no such byte.
-    pub fn of(text: &str, offset: usize) -> Self {
-        let before = text.get(..offset).unwrap_or(text);
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        Self {
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-        }
-    }
-}
-
 /// A value and where it stands; formats that are evaluated (JavaScript) have no positions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {

@@ -287,10 +287,13 @@ impl<'a> Block<'a> {
             return;
         };
         let earlier_counts = earlier.name != key.name && key.name != name;
-        let counts = if earlier_counts { &earlier.name } else { &key.name };
-        place.note(format!("is given twice; `{counts}` counts, the one that stands {}", {
-            if earlier_counts { "earlier" } else { "here" }
-        }));
+        if earlier_counts {
+            place.note(format!("has no effect: `{}` is given too", earlier.name));
+        } else if earlier.name == key.name {
+            place.note("is given twice; the last one counts");
+        } else {
+            place.note(format!("is given as `{}` too, which has no effect", earlier.name));
+        }
         if !earlier_counts {
             self.known.insert(name, (key, place));
         }

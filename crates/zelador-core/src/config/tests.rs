@@ -373,7 +373,7 @@ fn real_fields_without_effect_are_accepted_and_named() {
     insta::assert_snapshot!(notes.join("\n"), @r#"
     ecosystem.config.js: shared: is not known beside `apps` and has no effect
     ecosystem.config.js: deploy: field `deploy` is accepted but has no effect yet
-    ecosystem.config.js: apps[0].error_file: is given twice; `error_file` counts, the one that stands here
+    ecosystem.config.js: apps[0].error_file: is given as `err_log` too, which has no effect
     ecosystem.config.js: apps[0].watch: field `watch` is accepted but has no effect yet
     ecosystem.config.js: apps[0].wait_ready: field `wait_ready` is accepted but has no effect yet
     ecosystem.config.js: apps[0].log_type: field `log_type` is accepted but has no effect yet
