@@ -34,6 +34,10 @@ pub const FIRST_RESERVED_RUN: u64 = u64::MAX - 15;
 /// Messages taken from the engine before other news is looked at.
 const MESSAGES_AT_ONCE: usize = 256;
 
+/// Messages taken from an engine that has ended: more than a socket holds (212,992 bytes, the default
+/// of `net.core.wmem_max`, hold some hundred), fewer than endless when somebody else holds its end.
+const MOST_LAST_MESSAGES: usize = 4096;
+
 /// How often something is looked at again that gives no notice.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
@@ -261,7 +265,8 @@ impl Guardian {
 
     fn engine_ended(&mut self, status: i32) {
         // What it said before it ended still counts, a `Shutdown` above all.
-        while let Some(engine) = &self.engine {
+        for _ in 0..MOST_LAST_MESSAGES {
+            let Some(engine) = &self.engine else { return };
             match link::receive::<ToGuardian>(engine.socket.as_fd()) {
                 Ok(Some((message, passed))) => self.on_message(message, &passed),
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
