@@ -17,8 +17,8 @@ use crate::runs::Entry;
 /// Notes that may wait beside the introduction of each run. An engine that lets so many lie is stuck.
 const MOST_NOTES: usize = 4096;
 
-/// When a full socket is tried again even without being told that it has room: too many descriptors
-/// in flight (`ETOOMANYREFS`) ends unseen.
+/// When sending is tried again after too many descriptors were in flight (`ETOOMANYREFS`), whose end
+/// nothing reports.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 /// An engine that has said nothing yet may take this many times the silence allowed later: it may
@@ -135,7 +135,9 @@ impl Engine {
     /// Returns when it has been silent for too long.
     pub fn silent_at(&self, patience: &Patience) -> Option<Instant> {
         let factor = if self.spoke { 1 } else { START_FACTOR };
-        (!self.lost).then(|| self.last + patience.silence * factor)
+        let span = patience.silence.saturating_mul(factor);
+        // A span beyond the clock's range means: never.
+        self.last.checked_add(span).filter(|_| !self.lost)
     }
 
     /// Puts a note at the end of the queue; `false` when it is so long that the engine is stuck.
@@ -171,6 +173,9 @@ impl Engine {
                 Ok(()) => _ = self.notes.pop_front(),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.full = true;
+                    return Ok(());
+                }
+                Err(error) if error.raw_os_error() == Some(libc::ETOOMANYREFS) => {
                     self.retry_at = Some(now + TRY_AGAIN_AFTER);
                     return Ok(());
                 }

@@ -36,8 +36,8 @@ const LARGE: u8 = 0xff;
 /// Sends `message` with `descriptors`.
 ///
 /// # Errors
-/// `WouldBlock` when the socket is non-blocking and full, and also when too many descriptors are in
-/// flight (`ETOOMANYREFS`), for which no readiness is reported: try again a little later.
+/// `WouldBlock` when the socket is non-blocking and full. `ETOOMANYREFS` when too many descriptors are
+/// in flight, for whose end no readiness is reported: try again a little later.
 /// `InvalidInput` when the message exceeds [`LARGEST`] or [`MOST_DESCRIPTORS`]. `BrokenPipe` when the
 /// other side is gone.
 pub fn send<M: Message>(
@@ -65,8 +65,8 @@ pub fn send<M: Message>(
 ///
 /// # Errors
 /// `WouldBlock` when the socket is non-blocking and empty. `InvalidData` when the datagram is no
-/// message; the next one may be. `OutOfMemory`-like conditions show as the kernel's own error, a lost
-/// descriptor (the receiver may open no more) as `EMFILE`.
+/// message; the next one may be. `EMFILE` when this process may open no more descriptors: the message
+/// and its descriptors are lost.
 pub fn receive<M: Message>(socket: BorrowedFd<'_>) -> io::Result<Option<(M, Vec<OwnedFd>)>> {
     let Some((bytes, mut descriptors)) = receive_datagram(socket)? else { return Ok(None) };
     if bytes.get(1) != Some(&LARGE) || bytes.first() != Some(&VERSION) {
@@ -113,7 +113,6 @@ fn send_datagram(
         match sent {
             Ok(_) => return Ok(()),
             Err(Errno::INTR) => {}
-            Err(Errno::TOOMANYREFS) => return Err(io::ErrorKind::WouldBlock.into()),
             Err(Errno::CONNRESET) => return Err(io::ErrorKind::BrokenPipe.into()),
             Err(errno) => return Err(errno.into()),
         }

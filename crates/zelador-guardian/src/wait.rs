@@ -172,6 +172,13 @@ mod tests {
     }
 
     #[test]
+    fn a_number_that_somebody_has_again_is_not_signalled_as_a_group() {
+        let (us, nothing) = (std::process::id(), 0);
+        let error = signal_group(us, None, true, nothing).expect_err("we are alive");
+        assert_eq!(error.raw_os_error(), Some(libc::ESRCH));
+    }
+
+    #[test]
     fn the_request_number_fits_the_structure() {
         assert_eq!(size_of::<PidfdInfo>(), 64);
     }
