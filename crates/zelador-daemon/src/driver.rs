@@ -60,6 +60,15 @@ pub enum Message {
     Sampled(Sampler, Vec<(zelador_core::id::RunId, zelador_core::probe::Usage)>),
 }
 
+/// What makes the driver stop.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// Everything is down, and everybody has an answer.
+    Done,
+    /// The guardian was killed.
+    GuardianGone,
+}
+
 /// Why the engine ends.
 pub enum Ended {
     /// It was told to.
@@ -112,7 +121,7 @@ impl Driver {
         let surroundings = Surroundings {
             home: home.path().to_owned(),
             zone: TimeZone::system(),
-            seed: fastrand::u64(..),
+            seed: seed(),
         };
         let supervisor = Supervisor::recover(surroundings, clock.now(), records);
         let logs = Logs::start(
@@ -198,8 +207,8 @@ impl Driver {
             tokio::select! {
                 biased;
                 _ = self.native.readable() => {
-                    if let Some(ended) = self.hear() {
-                        return self.end(ended).await;
+                    if let Some(stop) = self.hear() {
+                        return self.end(stop).await;
                     }
                 }
                 Some(message) = self.inbox.recv() => self.take(message),
@@ -217,13 +226,13 @@ impl Driver {
                 }
             }
             if self.shutting_down && self.answers.is_empty() && self.supervisor.view().instances.is_empty() {
-                return self.end(Ended::Told).await;
+                return self.end(Stop::Done).await;
             }
         }
     }
 
     /// Takes everything that the guardian has to say.
-    fn hear(&mut self) -> Option<Ended> {
+    fn hear(&mut self) -> Option<Stop> {
         loop {
             match self.native.hear(&self.logs) {
                 Heard::Fact(fact) => {
@@ -239,7 +248,7 @@ impl Driver {
                 }
                 Heard::Terminate => self.terminate(),
                 Heard::Nothing => return None,
-                Heard::Gone => return Some(Ended::GuardianGone(Handover::default())),
+                Heard::Gone => return Some(Stop::GuardianGone),
             }
         }
     }
@@ -345,9 +354,9 @@ impl Driver {
     }
 
     /// The last things, in order: answers out, lines in their files, the guardian told.
-    async fn end(mut self, ended: Ended) -> Ended {
+    async fn end(mut self, stop: Stop) -> Ended {
         self.closing.cancel();
-        let told = matches!(ended, Ended::Told);
+        let told = stop == Stop::Done;
         if told {
             let server = &mut self.server;
             let answered = async { while server.join_next().await.is_some() {} };
@@ -363,4 +372,10 @@ impl Driver {
         }
         Ended::GuardianGone(self.native.into_handover())
     }
+}
+
+/// A number that nobody can guess, for the supervisor's own generator.
+fn seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish()
 }

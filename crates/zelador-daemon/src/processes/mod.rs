@@ -3,12 +3,14 @@
 //! `/proc` goes in; facts and signals come out. Everything here but [`sweep`] blocks for as long as
 //! a pass over `/proc` takes (5 to 15 µs a process) and belongs on the blocking pool.
 
+mod group;
 mod kill;
 mod sampler;
 mod snapshot;
 mod stat;
 mod tree;
 
+pub use group::{group_is_empty, signal_outside_group};
 pub use kill::{Member, Swept, signal, sweep, tree};
 pub use sampler::Sampler;
 pub use snapshot::{Processes, snapshot};

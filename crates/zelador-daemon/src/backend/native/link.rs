@@ -31,7 +31,9 @@ pub(super) struct Welcome {
 impl Link {
     /// Takes the welcome from `socket`.
     pub(super) fn open(socket: OwnedFd) -> io::Result<(Self, Welcome)> {
+        // The guardian hands the socket over blocking, and without CLOEXEC.
         rustix::io::ioctl_fionbio(&socket, true)?;
+        rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
         let until = Instant::now() + WELCOME_WITHIN;
         let (message, mut descriptors) = wait_for(&socket, until)?;
         let FromGuardian::Welcome { guardian_pid, runs, nofile_soft, nofile_hard, .. } = message
@@ -49,7 +51,10 @@ impl Link {
         let guardian_pid = i32::try_from(guardian_pid).unwrap_or_default();
         let welcome =
             Welcome { guardian_pid, listener, nofile: (nofile_soft, nofile_hard), kept };
-        Ok((Self { socket: AsyncFd::new(socket)?, outgoing: VecDeque::new() }, welcome))
+        // SAFETY: the descriptor is owned by the `AsyncFd` from here on, so it stays open and the
+        // same for as long as it is registered.
+        let socket = unsafe { AsyncFd::register(socket) }?;
+        Ok((Self { socket, outgoing: VecDeque::new() }, welcome))
     }
 
     /// Waits until there is something to receive.
