@@ -1,1 +1,3 @@
-//! testbed
+//! A whole zelador in a temporary home, and programs that misbehave on order.
+
+pub mod mariadb;

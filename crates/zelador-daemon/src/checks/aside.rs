@@ -1,0 +1,114 @@
+//! Work that may hang in the kernel: a file system of a server that is gone, for one.
+//!
+//! Each piece has a thread of its own, so that hung ones can neither fill the runtime's blocking
+//! pool nor keep the runtime from ending. Always holds: at most [`AT_ONCE`] threads wait for the
+//! same thing, however often it is looked at.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Mutex;
+
+use tokio::sync::oneshot;
+
+use super::patience::Patience;
+
+/// One hanging, and one to find out that it still hangs.
+const AT_ONCE: u32 = 2;
+
+/// How many threads are busy with what. Global, because the threads outlive whoever began them.
+static BUSY: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
+
+/// Why the work gave no result.
+#[derive(Debug)]
+pub(super) enum NotDone {
+    /// It takes longer than the patience lasts.
+    Late,
+    /// Earlier looks at the same thing have not returned yet.
+    StillBusy,
+    /// It could not be begun, or broke down.
+    Failed(io::Error),
+}
+
+/// Does the work on a thread of its own. `name` says what it is about.
+pub(super) async fn aside<T: Send + 'static>(
+    name: String,
+    patience: Patience,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, NotDone> {
+    let busy = Busy::begin(name).ok_or(NotDone::StillBusy)?;
+    let (answer, answered) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("aside".to_owned()).spawn(move || {
+        let result = work();
+        drop(busy);
+        // Nobody listens any more when the look was dropped.
+        let _ = answer.send(result);
+    });
+    thread.map_err(NotDone::Failed)?;
+    match patience.wait(answered).await {
+        Ok(Ok(result)) => Ok(result),
+        Ok(Err(_)) => Err(NotDone::Failed(io::Error::other("the look broke down"))),
+        Err(_) => Err(NotDone::Late),
+    }
+}
+
+/// One thread that is busy, for as long as this value lives.
+struct Busy(String);
+
+impl Busy {
+    fn begin(name: String) -> Option<Self> {
+        let mut all = BUSY.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let count = all.entry(name.clone()).or_default();
+        if *count >= AT_ONCE {
+            return None;
+        }
+        *count += 1;
+        Some(Self(name))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let mut all = BUSY.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(count) = all.get_mut(&self.0) {
+            *count -= 1;
+            if *count == 0 {
+                all.remove(&self.0);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn hanging_work_is_left_behind_and_does_not_pile_up() {
+        let short = || Patience::new(Duration::from_millis(20));
+        let mut releases = Vec::new();
+        for _ in 0..AT_ONCE {
+            let (release, released) = mpsc::channel::<()>();
+            releases.push(release);
+            let hung = aside("hung".to_owned(), short(), move || released.recv()).await;
+            assert!(matches!(hung, Err(NotDone::Late)), "{hung:?}");
+        }
+        let third = aside("hung".to_owned(), short(), || ()).await;
+        assert!(matches!(third, Err(NotDone::StillBusy)), "{third:?}");
+        drop(releases);
+        let long = Patience::new(Duration::from_secs(20));
+        while matches!(aside("hung".to_owned(), long, || ()).await, Err(NotDone::StillBusy)) {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_is_reported() {
+        let patience = Patience::new(Duration::from_secs(20));
+        let broken = aside("broken".to_owned(), patience, || panic!("on purpose")).await;
+        assert!(matches!(broken, Err::<(), _>(NotDone::Failed(_))));
+        aside("broken".to_owned(), patience, || ()).await.expect("its place is free again");
+    }
+}

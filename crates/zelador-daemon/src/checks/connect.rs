@@ -1,0 +1,149 @@
+//! Reaching a TCP port.
+//!
+//! A host and a port go in; a connection, or why there is none, comes out. All addresses of a name
+//! are tried, IPv6 first, each with a fair part of the time that is left.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time;
+use zelador_core::probe::Finding;
+
+use super::patience::Patience;
+
+/// Looks whether a connection to `host:port` is accepted.
+pub(super) async fn look(address: &str, patience: Patience) -> Finding {
+    let Some((host, port)) = split(address) else {
+        return Finding::Unavailable { detail: format!("`{address}` is not `host:port`") };
+    };
+    match connect(host, port, patience).await {
+        Ok(_) => Finding::Answered { detail: "connected".to_owned() },
+        Err(finding) => finding,
+    }
+}
+
+/// `host:port`, `[::1]:port`, or `:port` for this host.
+fn split(address: &str) -> Option<(&str, u16)> {
+    let (host, port) = address.rsplit_once(':')?;
+    let host = bare(host);
+    Some((if host.is_empty() { "localhost" } else { host }, port.parse().ok()?))
+}
+
+/// An IPv6 address without its brackets; anything else as it is.
+pub(super) fn bare(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
+/// Connects; the finding says why that was not possible.
+pub(super) async fn connect(
+    host: &str,
+    port: u16,
+    patience: Patience,
+) -> Result<TcpStream, Finding> {
+    let place =
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    let addresses = match patience.wait(addresses(host, port)).await {
+        Ok(Ok(addresses)) => addresses,
+        Ok(Err(error)) => {
+            let detail = format!("no address is known for {host}: {}", phrase(&error));
+            return Err(Finding::Refused { detail });
+        }
+        Err(_) => {
+            let detail = format!("the address of {host} was not found within {}", patience.said());
+            return Err(Finding::TimedOut { detail });
+        }
+    };
+    let mut failure = None;
+    for (index, address) in addresses.iter().enumerate() {
+        let fair = patience.left() / (addresses.len() - index) as u32;
+        let found = match time::timeout(fair, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) if is_elsewhere(&error) && failure.is_some() => continue,
+            Ok(Err(error)) => Finding::Refused { detail: format!("{} at {place}", phrase(&error)) },
+            Err(_) => {
+                let said = patience.said();
+                Finding::TimedOut { detail: format!("no connection to {place} within {said}") }
+            }
+        };
+        failure = Some(found);
+    }
+    Err(failure
+        .unwrap_or_else(|| Finding::Refused { detail: format!("no address is known for {host}") }))
+}
+
+/// This host has no way to that address at all, as without IPv6: says nothing about the service.
+fn is_elsewhere(error: &io::Error) -> bool {
+    use io::ErrorKind::{AddrNotAvailable, HostUnreachable, NetworkUnreachable, Unsupported};
+    matches!(error.kind(), AddrNotAvailable | HostUnreachable | NetworkUnreachable | Unsupported)
+}
+
+async fn addresses(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if host.eq_ignore_ascii_case("localhost") {
+        // RFC 6761: always loopback; /etc/hosts often knows only one of the two.
+        let both = [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)];
+        return Ok(both.map(|ip| SocketAddr::new(ip, port)).to_vec());
+    }
+    let mut all: Vec<SocketAddr> = lookup_host((host, port)).await?.collect();
+    all.sort_by_key(SocketAddr::is_ipv4);
+    all.dedup();
+    Ok(all)
+}
+
+/// An error of the system in few words, without its number.
+pub(super) fn phrase(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn looked(address: &str) -> Finding {
+        look(address, Patience::new(Duration::from_secs(10))).await
+    }
+
+    #[tokio::test]
+    async fn an_open_port_is_connected_and_a_closed_one_refused() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        assert_eq!(looked(&address).await, Finding::Answered { detail: "connected".to_owned() });
+        drop(listener);
+        let detail = format!("connection refused at {address}");
+        assert_eq!(looked(&address).await, Finding::Refused { detail });
+    }
+
+    #[tokio::test]
+    async fn localhost_is_both_loopback_addresses() {
+        let four = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = four.local_addr().unwrap().port();
+        let connected = Finding::Answered { detail: "connected".to_owned() };
+        assert_eq!(looked(&format!("localhost:{port}")).await, connected);
+        assert_eq!(looked(&format!(":{port}")).await, connected);
+        let Ok(six) = TcpListener::bind("[::1]:0").await else { return };
+        let port = six.local_addr().unwrap().port();
+        assert_eq!(looked(&format!("localhost:{port}")).await, connected);
+        assert_eq!(looked(&format!("[::1]:{port}")).await, connected);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_address_is_not_tried() {
+        for address in ["", "host", "host:", "host:99999", "host:http"] {
+            let found = looked(address).await;
+            assert!(matches!(found, Finding::Unavailable { .. }), "{address}: {found:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_without_an_address_is_refused() {
+        let found = looked("nobody.invalid:80").await;
+        assert!(matches!(found, Finding::Refused { .. } | Finding::TimedOut { .. }), "{found:?}");
+    }
+}

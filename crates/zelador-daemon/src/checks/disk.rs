@@ -1,0 +1,168 @@
+//! The file systems that hold certain paths.
+//!
+//! Paths go in; one volume a file system comes out, however many of the paths lie on it. Anything
+//! here may hang when the server behind a mount is gone, so it is done aside.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use zelador_core::probe::{Finding, Volume};
+use zelador_core::unit::ByteSize;
+
+use super::aside::{NotDone, aside};
+use super::patience::Patience;
+
+/// Looks at the file systems that hold these paths.
+pub(super) async fn look(mut paths: Vec<PathBuf>, patience: Patience) -> Finding {
+    paths.sort_unstable();
+    paths.dedup();
+    let at = Arc::new(AtomicUsize::new(0));
+    let (progress, looked_at) = (Arc::clone(&at), paths.clone());
+    let done = aside(format!("disk {paths:?}"), patience, move || volumes(&looked_at, &progress));
+    match done.await {
+        Ok(Ok(volumes)) => Finding::Disks { volumes },
+        Ok(Err(detail)) => Finding::Unavailable { detail },
+        Err(NotDone::Late) => {
+            let hung = paths.get(at.load(Ordering::Relaxed)).map(|path| path.display().to_string());
+            let hung = hung.unwrap_or_else(|| "/proc/self/mountinfo".to_owned());
+            let detail =
+                format!("the file system of {hung} did not answer within {}", patience.said());
+            Finding::TimedOut { detail }
+        }
+        Err(NotDone::StillBusy) => Finding::TimedOut {
+            detail: "the last looks at the file systems have not returned yet".to_owned(),
+        },
+        Err(NotDone::Failed(error)) => Finding::Unavailable { detail: error.to_string() },
+    }
+}
+
+/// Asks for each file system once; `at` is the index of the path that is being asked about. Those
+/// that cannot be read are left out while there are others: a full disk must not go unseen because
+/// of them.
+fn volumes(paths: &[PathBuf], at: &AtomicUsize) -> Result<Vec<Volume>, String> {
+    let mounts = fs::read("/proc/self/mountinfo").map(|text| mounts_in(&text)).unwrap_or_default();
+    let mut seen = BTreeSet::new();
+    let mut volumes = Vec::new();
+    let mut problems = Vec::new();
+    for (index, path) in paths.iter().enumerate() {
+        at.store(index, Ordering::Relaxed);
+        match existing(path) {
+            Ok((_, device)) if !seen.insert(device) => {}
+            Ok((real, _)) => match volume(&real, &mounts) {
+                Ok(volume) => volumes.extend(volume),
+                Err(error) => problems.push(format!("{}: {error}", path.display())),
+            },
+            Err(error) => problems.push(format!("{}: {error}", path.display())),
+        }
+    }
+    for problem in &problems {
+        tracing::debug!(problem, "file system not read");
+    }
+    if volumes.is_empty() && !problems.is_empty() {
+        return Err(problems.join("; "));
+    }
+    Ok(volumes)
+}
+
+/// The path, or its nearest parent that exists, without symbolic links; and the device it is on.
+fn existing(path: &Path) -> io::Result<(PathBuf, u64)> {
+    let mut candidate = path;
+    loop {
+        match fs::canonicalize(candidate).and_then(|real| Ok((fs::metadata(&real)?.dev(), real))) {
+            Ok((device, real)) => return Ok((real, device)),
+            Err(error) => match (error.kind(), candidate.parent()) {
+                (
+                    io::ErrorKind::NotFound
+                    | io::ErrorKind::NotADirectory
+                    | io::ErrorKind::PermissionDenied,
+                    Some(parent),
+                ) => candidate = parent,
+                _ => return Err(error),
+            },
+        }
+    }
+}
+
+/// The volume that an existing path is on; `None` for one without room, as `/proc` is.
+fn volume(real: &Path, mounts: &[PathBuf]) -> io::Result<Option<Volume>> {
+    let room = rustix::fs::statvfs(real)?;
+    if room.f_blocks == 0 {
+        return Ok(None);
+    }
+    let bytes = |blocks: u64| ByteSize::new(blocks.saturating_mul(room.f_frsize));
+    let mount = mounts
+        .iter()
+        .filter(|mount| real.starts_with(mount))
+        .max_by_key(|mount| mount.components().count());
+    Ok(Some(Volume {
+        mount: mount.map_or(real, PathBuf::as_path).display().to_string(),
+        used: bytes(room.f_blocks.saturating_sub(room.f_bfree)),
+        available: bytes(room.f_bavail),
+    }))
+}
+
+/// The mount points: field 5 of each line, where blanks and backslashes are written as octal
+/// numbers: `proc_pid_mountinfo(5)`.
+fn mounts_in(text: &[u8]) -> Vec<PathBuf> {
+    let lines = text.split(|byte| *byte == b'\n');
+    let fields = lines.filter_map(|line| line.split(|byte| *byte == b' ').nth(4));
+    fields.map(|field| PathBuf::from(std::ffi::OsString::from_vec(unescaped(field)))).collect()
+}
+
+fn unescaped(field: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let Some((&byte, after)) = rest.split_first() {
+        let number = after
+            .get(..3)
+            .filter(|_| byte == b'\\')
+            .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
+        plain.push(number.unwrap_or(byte));
+        rest = if number.is_some() { &after[3..] } else { after };
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn patience() -> Patience {
+        Patience::new(Duration::from_secs(20))
+    }
+
+    #[tokio::test]
+    async fn paths_of_one_file_system_are_one_volume_and_missing_ones_stand_for_their_parent() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = vec![
+            folder.path().to_owned(),
+            folder.path().join("not/yet/there.log"),
+            folder.path().to_owned(),
+        ];
+        let Finding::Disks { volumes } = look(paths, patience()).await else { panic!("no disks") };
+        let [volume] = &volumes[..] else { panic!("{volumes:?}") };
+        assert!(volume.used.bytes() + volume.available.bytes() > 0);
+        assert!(folder.path().canonicalize().unwrap().starts_with(&volume.mount), "{volume:?}");
+    }
+
+    #[tokio::test]
+    async fn what_has_no_room_is_no_volume() {
+        let found = look(vec!["/proc/self".into()], patience()).await;
+        assert_eq!(found, Finding::Disks { volumes: Vec::new() });
+    }
+
+    #[test]
+    fn mount_points_with_blanks_are_read() {
+        let text = b"36 35 98:0 /root /mnt/a\\040b\\134 rw - ext3 /dev/x rw\n\
+            37 35 0:5 / / rw - ext4 /dev/y rw\n";
+        assert_eq!(mounts_in(text), [PathBuf::from("/mnt/a b\\"), PathBuf::from("/")]);
+    }
+}

@@ -1,0 +1,274 @@
+//! Asking a `MySQL` or `MariaDB` server.
+//!
+//! A URL goes in; whether a new client is let in and answered comes out. Each look connects anew
+//! and says goodbye, so that the server counts no broken connection. Always holds: no text that
+//! comes out contains the password.
+
+use std::io;
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, DriverError, Error, IoError, Opts, OptsBuilder, ServerError};
+use zelador_core::probe::Finding;
+use zelador_core::redact;
+
+use super::connect::phrase;
+use super::patience::Patience;
+
+/// The longest text of a server that is passed on.
+const LONGEST_TEXT: usize = 200;
+
+/// Options that the library knows and that concern a single connection. Others in a URL belong to
+/// other clients (`connection_limit`, `charset`) and are left out instead of refused.
+const OPTIONS: [&str; 9] = [
+    "socket",
+    "require_ssl",
+    "verify_ca",
+    "verify_identity",
+    "built_in_roots",
+    "compression",
+    "enable_cleartext_plugin",
+    "secure_auth",
+    "tcp_nodelay",
+];
+
+/// Asks once; `url` is `mysql://user:password@host:port/name`.
+pub(super) async fn look(url: &str, patience: Patience) -> Finding {
+    let options = match options(url) {
+        Ok(options) => options,
+        Err(detail) => return Finding::Unavailable { detail },
+    };
+    let place = place(&options);
+    let password = options.pass().map(str::to_owned);
+    let tidy = |detail: String| tidy(&detail, password.as_deref());
+    let mut connected = false;
+    let asked = async {
+        let mut connection = Conn::new(options).await?;
+        connected = true;
+        let one: Option<u8> = connection.query_first("SELECT 1").await?;
+        Ok::<_, Error>((connection, one))
+    };
+    match patience.wait(asked).await {
+        Ok(Ok((connection, one))) => {
+            // It has answered; how the farewell goes does not matter.
+            let _ = patience.wait(connection.disconnect()).await;
+            match one {
+                Some(1) => Finding::Answered { detail: "SELECT 1".to_owned() },
+                _ => Finding::WrongAnswer { detail: "SELECT 1 gave something else".to_owned() },
+            }
+        }
+        Ok(Err(error)) => failure(error, &place, connected, tidy),
+        Err(_) => {
+            let said = patience.said();
+            Finding::TimedOut {
+                detail: if connected {
+                    format!("connected to {place}, but no answer to SELECT 1 within {said}")
+                } else {
+                    format!("not let in by {place} within {said}")
+                },
+            }
+        }
+    }
+}
+
+fn options(url: &str) -> Result<Opts, String> {
+    let (start, query) = url.split_once('?').unwrap_or((url, ""));
+    let known = query
+        .split('&')
+        .filter(|option| OPTIONS.contains(&option.split('=').next().unwrap_or_default()));
+    let known = known.collect::<Vec<_>>().join("&");
+    let rest = start.strip_prefix("mariadb://").or_else(|| start.strip_prefix("mysql://"));
+    let rest = rest.ok_or("its URL is not `mysql://user:password@host:port/name`")?;
+    let opts = Opts::from_url(&format!("mysql://{rest}?{known}")).map_err(|error| {
+        // The library's text may repeat the URL.
+        tidy(&format!("its URL cannot be used: {error}"), None).replace(rest, redact::MASK)
+    })?;
+    // Known beforehand, so that the server is not asked for them; and the port is looked at when a
+    // port was given, even if there is a socket too.
+    let builder = OptsBuilder::from_opts(opts)
+        .prefer_socket(false)
+        .max_allowed_packet(Some(1 << 20))
+        .wait_timeout(Some(60));
+    Ok(builder.into())
+}
+
+fn place(options: &Opts) -> String {
+    options.socket().map_or_else(
+        || format!("{}:{}", options.ip_or_hostname(), options.tcp_port()),
+        str::to_owned,
+    )
+}
+
+fn failure(error: Error, place: &str, connected: bool, tidy: impl Fn(String) -> String) -> Finding {
+    match error {
+        Error::Server(error) if connected => {
+            Finding::WrongAnswer { detail: tidy(server_text(&error)) }
+        }
+        Error::Server(error) => Finding::Refused { detail: tidy(server_text(&error)) },
+        Error::Io(IoError::Io(error)) => unreachable_place(&error, place),
+        Error::Io(IoError::Tls(error)) => {
+            Finding::Refused { detail: tidy(format!("TLS with {place} failed: {error}")) }
+        }
+        Error::Driver(DriverError::NoClientSslFlagFromServer) => {
+            Finding::Refused { detail: format!("{place} offers no TLS") }
+        }
+        Error::Driver(DriverError::ConnectionClosed) => {
+            Finding::Refused { detail: format!("connection closed by {place}") }
+        }
+        Error::Driver(DriverError::UnexpectedPacket { .. } | DriverError::PacketOutOfOrder) => {
+            Finding::WrongAnswer { detail: format!("{place} does not speak MySQL") }
+        }
+        other => Finding::WrongAnswer { detail: tidy(format!("{place}: {other}")) },
+    }
+}
+
+/// `ERROR 1045 (28000): access denied for user 'ana'@'localhost'`.
+fn server_text(error: &ServerError) -> String {
+    let message = error.message.split(" (using password").next().unwrap_or_default();
+    let mut letters = message.chars();
+    let message: String = match letters.next() {
+        Some(first) => first.to_lowercase().chain(letters).collect(),
+        None => "no reason given".to_owned(),
+    };
+    format!("ERROR {} ({}): {message}", error.code, error.state)
+}
+
+fn unreachable_place(error: &io::Error, place: &str) -> Finding {
+    let detail = match error.kind() {
+        // A unix socket whose queue of waiting clients is full: the server accepts nobody.
+        io::ErrorKind::WouldBlock => {
+            let detail = format!("{place} accepts no more connections");
+            return Finding::TimedOut { detail };
+        }
+        io::ErrorKind::InvalidData => {
+            let detail = format!("{place} does not speak MySQL");
+            return Finding::WrongAnswer { detail };
+        }
+        io::ErrorKind::NotFound if place.starts_with('/') => format!("no socket at {place}"),
+        io::ErrorKind::UnexpectedEof => format!("connection closed by {place}"),
+        _ => format!("{} at {place}", phrase(error)),
+    };
+    Finding::Refused { detail }
+}
+
+/// Without secrets, on one line, and not too long.
+fn tidy(text: &str, password: Option<&str>) -> String {
+    let text = match password {
+        // A shorter one would be masked in the middle of words, and tell more than it hides.
+        Some(password) if password.len() >= 4 => text.replace(password, redact::MASK),
+        _ => text.to_owned(),
+    };
+    let text = redact::text(&text);
+    let printable = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+    printable.take(LONGEST_TEXT).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+    use zelador_testbed::mariadb::MariaDb;
+
+    use super::*;
+
+    /// Long enough for whatever answers at all.
+    const LONG: Duration = Duration::from_secs(20);
+
+    async fn looked(url: &str, timeout: Duration) -> Finding {
+        look(url, Patience::new(timeout)).await
+    }
+
+    fn answered() -> Finding {
+        Finding::Answered { detail: "SELECT 1".to_owned() }
+    }
+
+    fn refused(detail: String) -> Finding {
+        Finding::Refused { detail }
+    }
+
+    #[tokio::test]
+    async fn a_server_through_its_whole_life() {
+        let mut server = MariaDb::start();
+        let url = server.url();
+        let socket_url = server.socket_url();
+        let short = Duration::from_millis(700);
+
+        // Healthy, by port and by socket, and with options of other clients.
+        assert_eq!(looked(&url, LONG).await, answered());
+        assert_eq!(looked(&socket_url, LONG).await, answered());
+        let of_others = format!("{url}?charset=utf8mb4&connection_limit=5");
+        assert_eq!(looked(&of_others.replace("mysql:", "mariadb:"), LONG).await, answered());
+
+        // Wrong password, wrong database, TLS that it does not offer.
+        let found = looked(&url.replace(MariaDb::PASSWORD, "wr0ng-s3cr3t"), LONG).await;
+        let Finding::Refused { detail } = &found else { panic!("{found:?}") };
+        assert!(detail.starts_with("ERROR 1045 (28000): access denied for user 'ana'"), "{detail}");
+        assert!(!detail.contains("s3cr3t") && !detail.contains("using"), "{detail}");
+        let found = looked(&url.replace("/shop", "/attic"), LONG).await;
+        let Finding::Refused { detail } = &found else { panic!("{found:?}") };
+        assert!(detail.starts_with("ERROR 1044 (42000)"), "{detail}");
+        let found = looked(&format!("{url}?require_ssl=true"), LONG).await;
+        assert_eq!(found, refused(format!("127.0.0.1:{} offers no TLS", server.port())));
+
+        // Hung.
+        server.freeze();
+        let found = looked(&url, short).await;
+        let detail = format!("not let in by 127.0.0.1:{} within 700 ms", server.port());
+        assert_eq!(found, Finding::TimedOut { detail });
+        assert!(matches!(looked(&socket_url, short).await, Finding::TimedOut { .. }));
+        // A slow one: it thaws while it is waited for.
+        let (slow, ()) = tokio::join!(looked(&url, LONG), async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            server.thaw();
+        });
+        assert_eq!(slow, answered());
+
+        // Stopped, and back.
+        server.stop();
+        let found = looked(&url, LONG).await;
+        assert_eq!(found, refused(format!("connection refused at 127.0.0.1:{}", server.port())));
+        let found = looked(&socket_url, LONG).await;
+        assert_eq!(found, refused(format!("no socket at {}", server.socket().display())));
+        server.start_again();
+        assert_eq!(looked(&url, LONG).await, answered());
+        assert_eq!(looked(&socket_url, LONG).await, answered());
+        let broken = server.aborted_connections();
+        assert!(broken > 0, "waiting for the greeting alone breaks connections off");
+        for _ in 0..20 {
+            assert_eq!(looked(&url, LONG).await, answered());
+        }
+        assert_eq!(server.aborted_connections(), broken, "each look said goodbye");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_database_server_is_told() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(async move {
+            for greeting in ["HTTP/1.1 400 Bad Request\r\n\r\n", ""] {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                stream.write_all(greeting.as_bytes()).await.unwrap();
+            }
+        });
+        let url = format!("mysql://ana:s3cr3t@{address}/shop");
+        let found = looked(&url, LONG).await;
+        assert!(
+            matches!(&found, Finding::WrongAnswer { .. } | Finding::Refused { .. }),
+            "{found:?}"
+        );
+        let found = looked(&url, LONG).await;
+        assert_eq!(found, refused(format!("connection closed by {address}")));
+        server.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_url_that_cannot_be_used_is_told_without_its_password() {
+        for url in ["mysql://ana:s3cr3t@host:99999/x", "mysql://", "mysql://ana:s3cr3t@/x y/\u{0}"]
+        {
+            let found = looked(url, Duration::from_millis(200)).await;
+            assert!(!format!("{found:?}").contains("s3cr3t"), "{found:?}");
+            assert!(!matches!(found, Finding::Answered { .. }), "{found:?}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Asking an `SQLite` file.
+//!
+//! Opened read-only, so that a missing file stays missing. `SQLite` blocks, so it is done aside.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use zelador_core::probe::Finding;
+
+use super::aside::{NotDone, aside};
+use super::connect::phrase;
+use super::patience::Patience;
+
+/// Asks once; `url` is `sqlite:///absolute/path`.
+pub(super) async fn look(url: &str, patience: Patience) -> Finding {
+    let Some(path) = path_in(url) else {
+        return Finding::Unavailable {
+            detail: "its URL is not `sqlite:///absolute/path`".to_owned(),
+        };
+    };
+    let shown = path.display().to_string();
+    let work = move || ask(&path, patience);
+    match aside(format!("sqlite {shown}"), patience, work).await {
+        Ok(finding) => finding,
+        Err(NotDone::Late) => {
+            let detail = format!("file {shown} did not answer within {}", patience.said());
+            Finding::TimedOut { detail }
+        }
+        Err(NotDone::StillBusy) => {
+            let detail = format!("the last looks at file {shown} have not returned yet");
+            Finding::TimedOut { detail }
+        }
+        Err(NotDone::Failed(error)) => Finding::Unavailable { detail: error.to_string() },
+    }
+}
+
+/// The path of `sqlite:///absolute/path?options`; `%20` and the like are decoded.
+fn path_in(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix("sqlite://")?.split(['?', '#']).next()?;
+    let mut decoded = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let hex = after.get(..2).filter(|_| byte == b'%');
+        let hex = hex.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        decoded.push(hex.unwrap_or(byte));
+        rest = if hex.is_some() { &after[2..] } else { after };
+    }
+    let path = PathBuf::from(String::from_utf8(decoded).ok()?);
+    path.is_absolute().then_some(path)
+}
+
+fn ask(path: &Path, patience: Patience) -> Finding {
+    let shown = path.display();
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => {
+            return Finding::Refused { detail: format!("{shown} is a folder") };
+        }
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Finding::Refused { detail: format!("file {shown} does not exist") };
+        }
+        Err(error) => {
+            return Finding::Refused { detail: format!("file {shown}: {}", phrase(&error)) };
+        }
+    }
+    // Whoever waits for a lock gives up a little before the look does, so as to say why.
+    let wait = patience.left().mul_f64(0.8);
+    match select(path, wait) {
+        Ok(()) => Finding::Answered { detail: "SELECT 1".to_owned() },
+        Err(rusqlite::Error::SqliteFailure(failure, said)) => {
+            let said = said.unwrap_or_else(|| failure.to_string());
+            match failure.code {
+                ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Finding::TimedOut {
+                    detail: format!(
+                        "file {shown} was locked by another process for {}",
+                        zelador_core::unit::spoken(wait)
+                    ),
+                },
+                ErrorCode::CannotOpen | ErrorCode::PermissionDenied => {
+                    Finding::Refused { detail: format!("file {shown}: {said}") }
+                }
+                _ => Finding::WrongAnswer { detail: format!("file {shown}: {said}") },
+            }
+        }
+        Err(error) => Finding::WrongAnswer { detail: format!("file {shown}: {error}") },
+    }
+}
+
+fn select(path: &Path, wait: Duration) -> rusqlite::Result<()> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(wait)?;
+    // `SELECT 1` alone does not touch the file.
+    connection.query_row("PRAGMA schema_version", [], |row| row.get::<_, i64>(0))?;
+    connection.query_row("SELECT 1", [], |row| row.get::<_, i64>(0))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn looked(path: &Path, millis: u64) -> Finding {
+        let url = format!("sqlite://{}", path.display());
+        look(&url, Patience::new(Duration::from_millis(millis))).await
+    }
+
+    fn database(path: &Path, journal: &str) -> Connection {
+        let connection = Connection::open(path).unwrap();
+        connection.pragma_update(None, "journal_mode", journal).unwrap();
+        connection.execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1);").unwrap();
+        connection
+    }
+
+    #[tokio::test]
+    async fn a_database_in_use_answers() {
+        let folder = tempfile::tempdir().unwrap();
+        for journal in ["DELETE", "WAL"] {
+            let path = folder.path().join(format!("{journal}.db"));
+            let in_use = database(&path, journal);
+            let answered = Finding::Answered { detail: "SELECT 1".to_owned() };
+            assert_eq!(looked(&path, 20_000).await, answered, "{journal}");
+            drop(in_use);
+            assert_eq!(looked(&path, 20_000).await, answered, "{journal}, closed");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_missing_file_is_refused_and_not_created() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gone.db");
+        let detail = format!("file {} does not exist", path.display());
+        assert_eq!(looked(&path, 20_000).await, Finding::Refused { detail });
+        assert!(!path.exists());
+        let detail = format!("{} is a folder", folder.path().display());
+        assert_eq!(looked(folder.path(), 20_000).await, Finding::Refused { detail });
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_database_is_a_wrong_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes.txt");
+        std::fs::write(&path, "remember the milk\n".repeat(100)).unwrap();
+        let detail = format!("file {}: file is not a database", path.display());
+        assert_eq!(looked(&path, 20_000).await, Finding::WrongAnswer { detail });
+    }
+
+    #[tokio::test]
+    async fn a_locked_database_is_late() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("locked.db");
+        let holder = database(&path, "DELETE");
+        holder.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        let Finding::TimedOut { detail } = looked(&path, 1000).await else { panic!("not late") };
+        assert!(detail.contains("locked"), "{detail}");
+        holder.execute_batch("ROLLBACK").unwrap();
+        assert!(matches!(looked(&path, 20_000).await, Finding::Answered { .. }));
+    }
+
+    #[test]
+    fn urls_are_absolute_paths_with_percent_signs() {
+        assert_eq!(path_in("sqlite:///a/b%20c.db?mode=ro"), Some("/a/b c.db".into()));
+        assert_eq!(path_in("sqlite:///100%.db"), Some("/100%.db".into()));
+        assert_eq!(path_in("sqlite://a.db"), None);
+        assert_eq!(path_in("sqlite:a.db"), None);
+    }
+}

@@ -1,0 +1,260 @@
+//! A private `MariaDB` server: its own folder, socket and port, and an end with the test.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// How long the server may take to start or to stop; it takes a second on a quiet machine.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A running `MariaDB` server with a database `shop` and a user `ana` who may use it.
+#[derive(Debug)]
+pub struct MariaDb {
+    folder: TempDir,
+    port: u16,
+    server: Option<Child>,
+}
+
+impl MariaDb {
+    /// The password of the user `ana`.
+    pub const PASSWORD: &'static str = "p4ss-of-ana";
+
+    /// Makes a new, empty server and waits until it lets clients in.
+    ///
+    /// # Panics
+    /// `MariaDB` is not installed, or does not start.
+    pub fn start() -> Self {
+        let folder = tempfile::Builder::new().prefix("zelador-db-").tempdir().expect("a folder");
+        install(folder.path());
+        let init = format!(
+            "CREATE DATABASE IF NOT EXISTS shop;\n\
+             CREATE USER IF NOT EXISTS 'ana'@'localhost' IDENTIFIED BY '{0}';\n\
+             CREATE USER IF NOT EXISTS 'ana'@'127.0.0.1' IDENTIFIED BY '{0}';\n\
+             GRANT ALL ON shop.* TO 'ana'@'localhost';\n\
+             GRANT ALL ON shop.* TO 'ana'@'127.0.0.1';\n",
+            Self::PASSWORD
+        );
+        fs::write(folder.path().join("init.sql"), init).expect("the folder is ours");
+        let mut server = Self { folder, port: 0, server: None };
+        // Somebody else may take the port between choosing and using it.
+        for _ in 0..5 {
+            server.port = free_port();
+            if server.launch() {
+                return server;
+            }
+        }
+        panic!("mariadbd does not start:\n{}", server.log());
+    }
+
+    /// `mysql://ana:PASSWORD@127.0.0.1:PORT/shop`.
+    pub fn url(&self) -> String {
+        format!("mysql://ana:{}@127.0.0.1:{}/shop", Self::PASSWORD, self.port)
+    }
+
+    /// The same by way of the unix socket.
+    pub fn socket_url(&self) -> String {
+        let (password, socket) = (Self::PASSWORD, self.socket());
+        format!("mysql://ana:{password}@localhost/shop?socket={}", socket.display())
+    }
+
+    /// The unix socket.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("s")
+    }
+
+    /// The TCP port, on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The server's process id; `None` while it is stopped.
+    pub fn pid(&self) -> Option<u32> {
+        self.server.as_ref().map(Child::id)
+    }
+
+    /// Stops the server and waits until it has ended. Its data stay.
+    pub fn stop(&mut self) {
+        let Some(mut server) = self.server.take() else { return };
+        send("CONT", server.id());
+        send("TERM", server.id());
+        let limit = Instant::now() + PATIENCE;
+        while server.try_wait().expect("it is a child").is_none() {
+            if Instant::now() > limit {
+                let _ = server.kill();
+            }
+            thread::park_timeout(Duration::from_millis(10));
+        }
+    }
+
+    /// Starts a stopped server with the same data, port and socket.
+    ///
+    /// # Panics
+    /// It does not start, as when the port has been taken by another program.
+    pub fn start_again(&mut self) {
+        self.stop();
+        assert!(self.launch(), "mariadbd does not start again:\n{}", self.log());
+    }
+
+    /// Makes it hang (`SIGSTOP`): connections are accepted by the kernel, nothing is answered.
+    ///
+    /// # Panics
+    /// The server is stopped.
+    pub fn freeze(&self) {
+        let pid = self.pid().expect("a server that runs");
+        send("STOP", pid);
+        let limit = Instant::now() + PATIENCE;
+        while state(pid) != Some('T') && Instant::now() < limit {
+            thread::park_timeout(Duration::from_millis(1));
+        }
+    }
+
+    /// Lets it go on after [`MariaDb::freeze`].
+    ///
+    /// # Panics
+    /// The server is stopped.
+    pub fn thaw(&self) {
+        send("CONT", self.pid().expect("a server that runs"));
+    }
+
+    /// How many connections the server has seen end without a farewell or before their login.
+    ///
+    /// # Panics
+    /// The client program `mariadb` is missing, or the server does not answer.
+    pub fn aborted_connections(&self) -> u64 {
+        let output = Command::new("mariadb")
+            .arg("--no-defaults")
+            .arg(format!("--socket={}", self.socket().display()))
+            .args(["--user=ana", &format!("--password={}", Self::PASSWORD), "--batch"])
+            .args(["--skip-column-names", "--execute=SHOW GLOBAL STATUS LIKE 'Aborted\\_c%s'"])
+            .output()
+            .expect("apt-get install mariadb-client");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let numbers: Vec<u64> =
+            text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        assert_eq!(numbers.len(), 2, "{text}{}", String::from_utf8_lossy(&output.stderr));
+        numbers.iter().sum()
+    }
+
+    /// Starts the server; false when it ended at once.
+    fn launch(&mut self) -> bool {
+        let path = |name: &str| self.folder.path().join(name).display().to_string();
+        let log = File::options().create(true).append(true).open(path("log")).expect("a log");
+        let mut command = Command::new(program("mariadbd", "mariadb-server"));
+        command
+            .arg("--no-defaults")
+            .arg(format!("--datadir={}", path("data")))
+            .arg(format!("--socket={}", path("s")))
+            .arg(format!("--pid-file={}", path("pid")))
+            .arg(format!("--init-file={}", path("init.sql")))
+            .arg(format!("--tmpdir={}", self.folder.path().display()))
+            .arg(format!("--port={}", self.port))
+            .args(["--bind-address=127.0.0.1", "--skip-name-resolve", "--max-connections=20"])
+            .args(["--max-connect-errors=1000000", "--skip-log-bin", "--performance-schema=OFF"])
+            .args(["--innodb-buffer-pool-size=8M", "--innodb-log-file-size=4M"])
+            .args(["--innodb-flush-log-at-trx-commit=0", "--innodb-fast-shutdown=1"])
+            .args(as_root())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a descriptor"))
+            .stderr(log);
+        let mut server = command.spawn().expect("mariadbd starts");
+        let limit = Instant::now() + PATIENCE;
+        while !self.greets() {
+            let ended = server.try_wait().expect("it is a child").is_some();
+            if ended || Instant::now() > limit {
+                let _ = server.kill();
+                let _ = server.wait();
+                return false;
+            }
+            thread::park_timeout(Duration::from_millis(10));
+        }
+        self.server = Some(server);
+        true
+    }
+
+    /// Whether both the socket and the port give a server's greeting.
+    fn greets(&self) -> bool {
+        let by_socket = UnixStream::connect(self.socket()).is_ok_and(|mut stream| {
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
+            stream.read_exact(&mut [0; 5]).is_ok()
+        });
+        by_socket
+            && TcpStream::connect(("127.0.0.1", self.port)).is_ok_and(|mut stream| {
+                let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
+                stream.read_exact(&mut [0; 5]).is_ok()
+            })
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for MariaDb {
+    fn drop(&mut self) {
+        if let Some(server) = &mut self.server {
+            // SIGKILL ends a frozen one too.
+            let _ = server.kill();
+            let _ = server.wait();
+        }
+    }
+}
+
+/// Makes the system tables: about two seconds.
+fn install(folder: &Path) {
+    let output = Command::new(program("mariadb-install-db", "mariadb-server"))
+        .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
+        .args(["--skip-name-resolve", "--innodb-log-file-size=4M"])
+        .arg(format!("--datadir={}", folder.join("data").display()))
+        .args(as_root())
+        .stdin(Stdio::null())
+        .output()
+        .expect("mariadb-install-db starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "mariadb-install-db: {}: {said}", output.status);
+}
+
+/// Root has to say that it means it.
+fn as_root() -> Option<&'static str> {
+    let uid = fs::metadata("/proc/self").map(|own| own.uid()).unwrap_or_default();
+    (uid == 0).then_some("--user=root")
+}
+
+/// The path of a program in PATH or where administrators' programs are.
+fn program(name: &str, package: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path)
+        .chain(["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/libexec"].map(PathBuf::from));
+    let found = folders.map(|folder| folder.join(name)).find(|path| path.is_file());
+    found.unwrap_or_else(|| {
+        panic!("{name} is missing, which this test needs: apt-get install -y {package}")
+    })
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("it is bound").port()
+}
+
+fn send(signal: &str, pid: u32) {
+    let sent = Command::new("kill").args([format!("-{signal}"), pid.to_string()]).status();
+    match sent {
+        Ok(status) => assert!(status.success(), "kill -{signal} {pid}: {status}"),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            panic!("kill is missing, which this test needs: apt-get install -y procps")
+        }
+        Err(error) => panic!("kill: {error}"),
+    }
+}
+
+fn state(pid: u32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
+}
