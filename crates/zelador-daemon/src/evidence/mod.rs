@@ -1,3 +1,121 @@
-//! stand-in
-use zelador_core::evidence::Evidence; use zelador_core::unit::Moment; use crate::processes::RunKey;
-pub fn gather(_: Option<&RunKey>, _: &[(&'static str, std::path::PathBuf)], now: Moment) -> Evidence { Evidence { gathered_at: now, ..Evidence::default() } }
+//! What is known about a sick instance, gathered before anything is killed.
+//!
+//! A subject goes in; an [`Evidence`] comes out, whatever could be read. Always holds: gathering
+//! ends within [`TIME_LIMIT`] (a file system that hangs costs a thread, not more), every part is
+//! bounded in size, no line carries a secret that [`zelador_core::redact`] knows, and what is not
+//! there is in `missing` with the reason.
+
+mod descriptors;
+mod line;
+mod tails;
+mod threads;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use zelador_core::evidence::{Evidence, PastDeath};
+use zelador_core::id::RunId;
+use zelador_core::probe::Usage;
+use zelador_core::unit::Moment;
+
+use crate::processes::{RunKey, Sampler, StatReader};
+
+/// How long gathering takes at most. The remedy waits for it.
+pub const TIME_LIMIT: Duration = Duration::from_millis(300);
+
+/// Over which span processor use is measured when nobody has measured it before.
+const MEASURE_OVER: Duration = Duration::from_millis(100);
+
+/// Reads the last lines of a log: path, how many lines at most, how many bytes at most; oldest
+/// first. A plain function, so that a thread which hangs in it can be left behind.
+pub type Tail = fn(&Path, usize, usize) -> io::Result<Vec<String>>;
+
+/// Which output a log file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+/// Whom evidence is gathered about.
+#[derive(Clone, Debug, Default)]
+pub struct Subject {
+    /// The run; `None` when there is none at the moment.
+    pub run: Option<RunKey>,
+    /// Log files; those of one stream are read in this order.
+    pub logs: Vec<(Stream, PathBuf)>,
+    /// What the run used at the last sample; `None`: it is measured, which takes 100 ms.
+    pub usage: Option<Usage>,
+    /// Deaths before this, the latest first.
+    pub deaths: Vec<PastDeath>,
+}
+
+/// Gathers what can be known about the subject. Blocks for up to [`TIME_LIMIT`].
+pub fn gather(subject: &Subject, now: Moment, tail: Tail) -> Evidence {
+    let begin = Instant::now();
+    let limit = begin + TIME_LIMIT;
+    let mut evidence =
+        Evidence { gathered_at: now, deaths: subject.deaths.clone(), ..Evidence::default() };
+    // Reading begins first and is awaited last: meanwhile the process is looked at.
+    let tails = tails::begin(&subject.logs, tail);
+    match &subject.run {
+        Some(run) => of_process(subject, run, limit, &mut evidence),
+        None => evidence.missing.push("process: the instance has none now".to_owned()),
+    }
+    tails.end(limit, &mut evidence);
+    evidence.took_millis = begin.elapsed().as_millis() as u64;
+    evidence
+}
+
+fn of_process(subject: &Subject, run: &RunKey, limit: Instant, evidence: &mut Evidence) {
+    let stat = match StatReader::new() {
+        Ok(reader) => reader.read(run.pid),
+        Err(error) => return evidence.missing.push(format!("process: /proc: {error}")),
+    };
+    let stat = stat.filter(|stat| stat.start_time == run.start_time);
+    match stat {
+        Some(stat) if !stat.is_dead() => {
+            match descriptors::of(run.pid, limit) {
+                Ok((found, note)) => {
+                    evidence.descriptors = Some(found);
+                    evidence.missing.extend(note);
+                }
+                Err(reason) => evidence.missing.push(format!("descriptors: {reason}")),
+            }
+            match threads::of(run.pid, limit) {
+                Ok((found, note)) => {
+                    evidence.threads = found;
+                    evidence.missing.extend(note);
+                }
+                Err(reason) => evidence.missing.push(format!("threads: {reason}")),
+            }
+        }
+        _ => evidence.missing.push(format!("process: {} has ended", run.pid)),
+    }
+    evidence.usage = subject.usage.or_else(|| measure(run, limit));
+    if evidence.usage.is_none() {
+        evidence.missing.push("usage: the run has no process, or time ran out".to_owned());
+    }
+}
+
+/// What the tree uses, over the next 100 ms; without a processor share if there is no time.
+fn measure(run: &RunKey, limit: Instant) -> Option<Usage> {
+    // Nobody else sees the number.
+    let runs = [(RunId::new(0), run.clone())];
+    let mut sampler = Sampler::new();
+    let begin = Instant::now();
+    let first = sampler.sample(&runs).ok()?.first()?.1;
+    // A pass took this long, and the second costs no more.
+    if Instant::now() + MEASURE_OVER + begin.elapsed() > limit {
+        return Some(first);
+    }
+    std::thread::sleep(MEASURE_OVER);
+    let second = sampler.sample(&runs).ok()?;
+    Some(second.first().map_or(first, |(_, usage)| *usage))
+}
+
+#[cfg(test)]
+mod tests;

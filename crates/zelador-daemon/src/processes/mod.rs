@@ -18,4 +18,4 @@ pub use stat::{Stat, StatReader};
 pub use tree::{RUN_VARIABLE, RunKey};
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;

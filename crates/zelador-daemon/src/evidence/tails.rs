@@ -1,0 +1,78 @@
+//! The last lines of the logs, each file read by a thread of its own.
+//!
+//! A log may lie on a file system that hangs; then its thread is left behind and the log is
+//! missing.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Instant;
+
+use zelador_core::evidence::Evidence;
+
+use super::{Stream, Tail, line};
+
+/// How many lines are kept of each stream.
+const LINES: usize = 20;
+
+/// How much of a file is read at most: 20 lines of 3 KiB.
+const BYTES: usize = 64 << 10;
+
+/// Logs that are being read.
+pub(super) struct Tails {
+    readers: Vec<Reader>,
+}
+
+struct Reader {
+    stream: Stream,
+    path: PathBuf,
+    lines: Receiver<io::Result<Vec<String>>>,
+}
+
+/// Begins to read.
+pub(super) fn begin(logs: &[(Stream, PathBuf)], tail: Tail) -> Tails {
+    let readers = logs.iter().map(|(stream, path)| {
+        let (answer, lines) = mpsc::sync_channel(1);
+        let file = path.clone();
+        let begun = thread::Builder::new().name("tail".to_owned()).spawn({
+            let answer = answer.clone();
+            move || {
+                // Nobody listens any more when the time ran out.
+                let _ = answer.send(tail(&file, LINES, BYTES));
+            }
+        });
+        if let Err(error) = begun {
+            let _ = answer.try_send(Err(error));
+        }
+        Reader { stream: *stream, path: path.clone(), lines }
+    });
+    Tails { readers: readers.collect() }
+}
+
+impl Tails {
+    /// Takes what was read until `limit`.
+    pub(super) fn end(self, limit: Instant, evidence: &mut Evidence) {
+        for Reader { stream, path, lines } in self.readers {
+            let left = limit.saturating_duration_since(Instant::now());
+            let shown = path.display();
+            match lines.recv_timeout(left) {
+                Ok(Ok(lines)) => {
+                    let kept = match stream {
+                        Stream::Out => &mut evidence.out_tail,
+                        Stream::Err => &mut evidence.err_tail,
+                    };
+                    kept.extend(lines.iter().map(|line| line::presentable(line)));
+                    kept.drain(..kept.len().saturating_sub(LINES));
+                }
+                Ok(Err(error)) => evidence.missing.push(format!("log {shown}: {error}")),
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    evidence.missing.push(format!("log {shown}: not read in time"));
+                }
+                Err(mpsc::RecvTimeoutError::Disconnected) => {
+                    evidence.missing.push(format!("log {shown}: reading broke down"));
+                }
+            }
+        }
+    }
+}

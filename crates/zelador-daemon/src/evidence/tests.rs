@@ -1,0 +1,137 @@
+use std::fs;
+
+use zelador_core::death::Death;
+use zelador_core::unit::ByteSize;
+
+use super::*;
+use crate::processes::fixture::{Program, wait_for};
+
+/// Stands for the tail of the logs, which another module reads.
+fn tail(path: &Path, lines: usize, max_bytes: usize) -> io::Result<Vec<String>> {
+    let text = fs::read_to_string(path)?;
+    let text = &text[text.len().saturating_sub(max_bytes)..];
+    let all: Vec<String> = text.lines().map(str::to_owned).collect();
+    Ok(all[all.len().saturating_sub(lines)..].to_vec())
+}
+
+fn about(program: &Program) -> Subject {
+    Subject { run: Some(program.key()), ..Subject::default() }
+}
+
+const NOW: Moment = Moment::from_micros(1_700_000_000_000_000);
+
+/// As [`TIME_LIMIT`], for a machine that is busy with other tests.
+const PATIENCE_MILLIS: u64 = 1500;
+
+#[test]
+fn a_stopped_process_is_described() {
+    let program = Program::shell("exec sleep 1000");
+    let stop = zelador_core::signal::Signal::parse("STOP").unwrap();
+    let member =
+        crate::processes::Member { pid: program.pid(), start_time: program.key().start_time };
+    wait_for("the shell to become sleep", || {
+        let name = fs::read_to_string(format!("/proc/{}/comm", program.pid())).ok()?;
+        (name == "sleep\n").then_some(())
+    });
+    assert!(crate::processes::signal(member, stop).unwrap());
+    let death = PastDeath { at: NOW, death: Death::Exited { code: 1 }, uptime_millis: 5 };
+    let subject = Subject { deaths: vec![death.clone()], ..about(&program) };
+    let evidence = wait_for("the process to be stopped", || {
+        let evidence = gather(&subject, NOW, tail);
+        (evidence.threads.first()?.state == 'T').then_some(evidence)
+    });
+    assert_eq!(evidence.gathered_at, NOW);
+    assert_eq!(evidence.deaths, [death]);
+    assert_eq!(evidence.missing, Vec::<String>::new());
+    let [thread] = &evidence.threads[..] else { panic!("{evidence:?}") };
+    assert_eq!((thread.tid, thread.name.as_str()), (program.pid(), "sleep"));
+    let usage = evidence.usage.expect("it was measured");
+    assert_eq!(usage.processes, 1);
+    assert!(usage.memory > ByteSize::new(0));
+    let descriptors = evidence.descriptors.expect("it is ours");
+    assert!(descriptors.open >= 3 && descriptors.limit >= 3, "{descriptors:?}");
+    assert!(evidence.took_millis < PATIENCE_MILLIS, "{evidence:?}");
+}
+
+#[test]
+fn open_files_and_pipes_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let ready = folder.path().join("ready");
+    let script = format!(
+        "for n in 3 4 5 6 7 8 9; do eval \"exec $n</dev/null\"; done; touch {}; \
+         while :; do sleep 1000; done",
+        ready.display()
+    );
+    let program = Program::shell(&script);
+    wait_for("the files to be open", || ready.exists().then_some(()));
+    let found = gather(&about(&program), NOW, tail).descriptors.expect("it is ours");
+    assert!(found.open >= 10 && found.files >= 8, "{found:?}");
+}
+
+#[test]
+fn the_busiest_thread_comes_first_and_at_most_sixteen_are_kept() {
+    // This test's own process: many threads.
+    let stop = std::sync::Arc::new(std::sync::Barrier::new(21));
+    let idle: Vec<_> = (0..20)
+        .map(|_| {
+            let stop = std::sync::Arc::clone(&stop);
+            std::thread::spawn(move || stop.wait())
+        })
+        .collect();
+    let limit = Instant::now() + Duration::from_secs(20);
+    let (threads, note) = threads::of(std::process::id().cast_signed(), limit).unwrap();
+    stop.wait();
+    for thread in idle {
+        thread.join().unwrap();
+    }
+    assert_eq!(note, None);
+    assert_eq!(threads.len(), 16);
+    assert!(threads.is_sorted_by(|a, b| a.cpu_millis >= b.cpu_millis), "{threads:?}");
+}
+
+#[test]
+fn the_last_lines_are_kept_without_secrets_and_the_rest_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, err) = (folder.path().join("out.log"), folder.path().join("gone.log"));
+    let lines: String =
+        (0..50).map(|number| format!("line {number} password=x{number}\n")).collect();
+    fs::write(&out, lines).unwrap();
+    let logs = vec![(Stream::Out, out), (Stream::Err, err.clone())];
+    let evidence = gather(&Subject { logs, ..Subject::default() }, NOW, tail);
+    assert_eq!(evidence.out_tail.len(), 20);
+    assert_eq!(evidence.out_tail[0], "line 30 password=********");
+    assert_eq!(evidence.out_tail[19], "line 49 password=********");
+    assert_eq!(evidence.err_tail, Vec::<String>::new());
+    let [process, log] = &evidence.missing[..] else { panic!("{evidence:?}") };
+    assert_eq!(process, "process: the instance has none now");
+    assert!(log.starts_with(&format!("log {}: No such file", err.display())), "{log}");
+}
+
+#[test]
+fn a_log_that_hangs_is_left_behind() {
+    fn hanging(_: &Path, _: usize, _: usize) -> io::Result<Vec<String>> {
+        std::thread::park_timeout(Duration::from_secs(20));
+        Ok(Vec::new())
+    }
+    let logs = vec![(Stream::Err, "/hung/err.log".into())];
+    let evidence = gather(&Subject { logs, ..Subject::default() }, NOW, hanging);
+    assert!(evidence.missing.contains(&"log /hung/err.log: not read in time".to_owned()));
+    assert!(evidence.took_millis >= TIME_LIMIT.as_millis() as u64);
+    assert!(evidence.took_millis < PATIENCE_MILLIS, "{evidence:?}");
+}
+
+#[test]
+fn a_process_that_has_ended_is_missing() {
+    let mut program = Program::shell("exit 3");
+    program.reap();
+    let evidence = gather(&about(&program), NOW, tail);
+    let (pid, nobody) = (program.pid(), Vec::<String>::new());
+    assert_eq!(
+        evidence.missing,
+        [
+            format!("process: {pid} has ended"),
+            "usage: the run has no process, or time ran out".to_owned()
+        ]
+    );
+    assert_eq!((evidence.out_tail, evidence.threads.len()), (nobody, 0));
+}
