@@ -48,7 +48,7 @@ fn a_stopped_process_is_described() {
     let usage = evidence.usage.expect("it was measured");
     assert_eq!(usage.processes, 1);
     assert!(usage.memory > ByteSize::new(0));
-    let descriptors = evidence.descriptors.expect("it is ours");
+    let descriptors = evidence.descriptors.clone().expect("it is ours");
     assert!(descriptors.open >= 3 && descriptors.limit >= 3, "{descriptors:?}");
     assert!(evidence.took_millis < PATIENCE_MILLIS, "{evidence:?}");
 }
