@@ -217,8 +217,14 @@ fn install(folder: &Path) {
         .stdin(Stdio::null())
         .output()
         .expect("mariadb-install-db starts");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "mariadb-install-db: {}: {said}", output.status);
+    let (said, why) = (&output.stdout, &output.stderr);
+    assert!(
+        output.status.success(),
+        "mariadb-install-db: {}\n{}\n{}",
+        output.status,
+        String::from_utf8_lossy(said),
+        String::from_utf8_lossy(why)
+    );
 }
 
 /// Root has to say that it means it.

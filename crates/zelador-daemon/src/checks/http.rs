@@ -241,13 +241,13 @@ mod tests {
     #[tokio::test]
     async fn hanging_before_and_in_the_answer_are_told_apart() {
         assert_eq!(
-            asked(Answer::Hang, None, 300).await,
-            timed_out("no answer within 300 ms after the connection was accepted")
+            asked(Answer::Hang, None, 1000).await,
+            timed_out("no answer within 1 s after the connection was accepted")
         );
         let half = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf";
         assert_eq!(
-            asked(Answer::SayAndHang(half), None, 300).await,
-            timed_out("HTTP 200, but its body did not end within 300 ms")
+            asked(Answer::SayAndHang(half), None, 1000).await,
+            timed_out("HTTP 200, but its body did not end within 1 s")
         );
     }
 

@@ -20,8 +20,8 @@ fn about(program: &Program) -> Subject {
 
 const NOW: Moment = Moment::from_micros(1_700_000_000_000_000);
 
-/// As [`TIME_LIMIT`], for a machine that is busy with other tests.
-const PATIENCE_MILLIS: u64 = 1500;
+/// As [`TIME_LIMIT`], for a machine that is overloaded with other tests.
+const PATIENCE_MILLIS: u64 = 20_000;
 
 #[test]
 fn a_stopped_process_is_described() {
@@ -93,9 +93,9 @@ fn the_busiest_thread_comes_first_and_at_most_sixteen_are_kept() {
 fn the_last_lines_are_kept_without_secrets_and_the_rest_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let (out, err) = (folder.path().join("out.log"), folder.path().join("gone.log"));
-    let lines: String =
-        (0..50).map(|number| format!("line {number} password=x{number}\n")).collect();
-    fs::write(&out, lines).unwrap();
+    let lines: Vec<String> =
+        (0..50).map(|number| format!("line {number} password=x{number}")).collect();
+    fs::write(&out, lines.join("\n")).unwrap();
     let logs = vec![(Stream::Out, out), (Stream::Err, err.clone())];
     let evidence = gather(&Subject { logs, ..Subject::default() }, NOW, tail);
     assert_eq!(evidence.out_tail.len(), 20);
@@ -109,8 +109,9 @@ fn the_last_lines_are_kept_without_secrets_and_the_rest_is_missing() {
 
 #[test]
 fn a_log_that_hangs_is_left_behind() {
+    #[allow(clippy::unnecessary_wraps, reason = "it is a `Tail`")]
     fn hanging(_: &Path, _: usize, _: usize) -> io::Result<Vec<String>> {
-        std::thread::park_timeout(Duration::from_secs(20));
+        std::thread::park_timeout(Duration::from_mins(1));
         Ok(Vec::new())
     }
     let logs = vec![(Stream::Err, "/hung/err.log".into())];

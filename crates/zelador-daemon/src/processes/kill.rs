@@ -253,10 +253,16 @@ mod tests {
 
     #[tokio::test]
     async fn what_ends_by_itself_in_time_is_not_killed() {
-        let mut program = Program::shell("sleep 0.2 & wait");
+        let folder = tempfile::tempdir().unwrap();
+        let word = folder.path().join("end");
+        let wait = format!("while [ ! -e {} ]; do sleep 0.01; done", word.display());
+        let mut program = Program::shell(&format!("({wait}) & {wait}"));
         wait_for_members(&program, 2);
-        let limit = from_now(20_000);
-        let swept = sweep(&program.key(), limit).await;
+        let limit = from_now(60_000);
+        let key = program.key();
+        let (swept, ()) = tokio::join!(sweep(&key, limit), async {
+            std::fs::write(&word, "").unwrap();
+        });
         assert_eq!((swept.killed, swept.survivors.len()), (0, 0), "{swept:?}");
         assert!(Instant::now() < limit, "it returned when the tree was gone");
         program.reap();

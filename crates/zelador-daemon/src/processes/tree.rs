@@ -144,15 +144,15 @@ impl<'a, F: FnMut(&Stat) -> Option<String>> Owners<'a, F> {
     /// Orphans are children of the guardian; of pid 1 or of whoever took over the main process
     /// when a guardian was killed.
     fn may_be_orphan(&self, process: &Stat) -> bool {
-        process.ppid == 1
-            || self.keys.iter().any(|key| {
-                !key.mark.is_empty()
-                    && process.start_time >= key.start_time
-                    && (process.ppid == key.guardian
-                        || self.processes.get(key.pid).is_some_and(|main| {
-                            main.start_time == key.start_time && main.ppid == process.ppid
-                        }))
-            })
+        let inherited = |key: &RunKey| {
+            process.ppid == 1
+                || process.ppid == key.guardian
+                || self.processes.get(key.pid).is_some_and(|main| {
+                    main.start_time == key.start_time && main.ppid == process.ppid
+                })
+        };
+        let young = |key: &&RunKey| process.start_time >= key.start_time;
+        self.keys.iter().filter(young).any(|key| !key.mark.is_empty() && inherited(key))
     }
 }
 
