@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use zelador_core::supervisor::{Supervisor, Surroundings};
 use zelador_guardian::Handover;
 
 use crate::backend::native::{Heard, Native};
-use crate::checks::HostLook;
+use crate::checks::CpuMeter;
 use crate::clock::Clock;
 use crate::history::{self, History};
 use crate::logs::{LogEvent, Logs};
@@ -56,6 +57,8 @@ pub enum Message {
     Ask(Box<dyn FnOnce(&Supervisor) + Send>),
     /// The logs have something to say.
     Log(LogEvent),
+    /// The processors were measured; the meter comes back.
+    Measured(CpuMeter),
     /// A sample is taken; the sampler comes back.
     Sampled(Sampler, Vec<(zelador_core::id::RunId, zelador_core::probe::Usage)>),
 }
@@ -88,7 +91,10 @@ pub struct Driver {
     pub(crate) sender: mpsc::Sender<Message>,
     pub(crate) answers: BTreeMap<Ticket, oneshot::Sender<Result<Done, Refusal>>>,
     pub(crate) settings: watch::Sender<Settings>,
-    pub(crate) host: HostLook,
+    /// The address that the environment asks for, which wins.
+    pub(crate) http: Option<Option<SocketAddr>>,
+    /// Measures the host's processors; away while it does.
+    pub(crate) meter: Option<CpuMeter>,
     /// Looks, sweeps, evidence: everything that takes its time.
     pub(crate) tasks: JoinSet<()>,
     /// Facts that came of performing, to be taken before anything else.
@@ -105,10 +111,10 @@ pub struct Driver {
 impl Driver {
     /// Takes over from the engine before: records, then the guardian's inventory.
     pub fn begin(options: Options, socket: OwnedFd) -> Result<Self, Error> {
-        let Options { home, program: _, base, complaints } = options;
+        let Options { home, program: _, base, http, complaints } = options;
         let clock = Clock::start();
         for complaint in complaints {
-            tracing::warn!("zelador.toml: {complaint}");
+            tracing::warn!("settings: {complaint}");
         }
         let (native, sources, inventory) =
             Native::connect(socket, home.path().to_owned()).map_err(Error::Guardian)?;
@@ -118,11 +124,8 @@ impl Driver {
         }
         let (sender, inbox) = mpsc::channel(INBOX);
         let log_events = sender.clone();
-        let surroundings = Surroundings {
-            home: home.path().to_owned(),
-            zone: TimeZone::system(),
-            seed: seed(),
-        };
+        let surroundings =
+            Surroundings { home: home.path().to_owned(), zone: TimeZone::system(), seed: seed() };
         let supervisor = Supervisor::recover(surroundings, clock.now(), records);
         let logs = Logs::start(
             supervisor.settings().rotation,
@@ -132,7 +135,8 @@ impl Driver {
             move |event| _ = log_events.blocking_send(Message::Log(event)),
         )
         .map_err(|error| Error::System("the log thread cannot be started", error))?;
-        let (settings, _) = watch::channel(supervisor.settings().clone());
+        let settings = in_force(supervisor.settings().clone(), http);
+        let (settings, _) = watch::channel(settings);
         let mut driver = Self {
             supervisor,
             clock,
@@ -143,7 +147,8 @@ impl Driver {
             sender,
             answers: BTreeMap::new(),
             settings,
-            host: HostLook::default(),
+            http,
+            meter: Some(CpuMeter::new()),
             tasks: JoinSet::new(),
             facts: Vec::new(),
             inbox,
@@ -225,7 +230,10 @@ impl Driver {
                     }
                 }
             }
-            if self.shutting_down && self.answers.is_empty() && self.supervisor.view().instances.is_empty() {
+            if self.shutting_down
+                && self.answers.is_empty()
+                && self.supervisor.view().instances.is_empty()
+            {
                 return self.end(Stop::Done).await;
             }
         }
@@ -258,7 +266,9 @@ impl Driver {
         if self.shutting_down {
             return;
         }
-        tracing::info!("zelador was asked to end: stopping all services; they are up again at the next start");
+        tracing::info!(
+            "zelador was asked to end: stopping all services; they are up again at the next start"
+        );
         self.history.freeze();
         self.begin_shutdown(None);
     }
@@ -294,6 +304,7 @@ impl Driver {
             Message::Log(LogEvent::Recovered { path }) => {
                 tracing::info!(path = %path.display(), "a log is written again");
             }
+            Message::Measured(meter) => self.meter = Some(meter),
             Message::Sampled(sampler, usages) => {
                 self.sampler = Some(sampler);
                 self.step(Input::Fact(Fact::Sampled { usages }));
@@ -372,6 +383,11 @@ impl Driver {
         }
         Ended::GuardianGone(self.native.into_handover())
     }
+}
+
+/// The settings with what the environment says over them.
+pub(crate) fn in_force(settings: Settings, http: Option<Option<SocketAddr>>) -> Settings {
+    Settings { http: http.unwrap_or(settings.http), ..settings }
 }
 
 /// A number that nobody can guess, for the supervisor's own generator.

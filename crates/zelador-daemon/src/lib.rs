@@ -18,6 +18,7 @@ mod server;
 
 use std::ffi::CString;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::path::PathBuf;
 
@@ -35,7 +36,9 @@ pub struct Options {
     pub program: PathBuf,
     /// What `zelador.toml` says.
     pub base: Overlay,
-    /// What is wrong with `zelador.toml`, to be logged.
+    /// Where the health endpoints listen by the environment, which wins over all settings.
+    pub http: Option<Option<SocketAddr>>,
+    /// What is wrong with `zelador.toml` and the environment, to be logged.
     pub complaints: Vec<String>,
 }
 

@@ -1,12 +1,12 @@
 //! Carries out what the supervisor wants done. Nothing here waits: what takes its time becomes a
 //! task that reports back by a fact.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use zelador_core::check::CheckTarget;
 use zelador_core::effect::{Effect, Notice, Severity};
-use zelador_core::evidence::Evidence;
 use zelador_core::id::{IncidentId, ProbeId, RunId};
 use zelador_core::input::{Fact, Input};
 use zelador_core::signal::Signal;
@@ -14,8 +14,9 @@ use zelador_core::spec::ProbeTarget;
 use zelador_core::unit::Moment;
 
 use crate::checks::{self, Target};
-use crate::driver::{Driver, Message};
-use crate::{evidence, processes};
+use crate::driver::{Driver, Message, in_force};
+use crate::evidence::{self, Stream, Subject};
+use crate::{logs, processes};
 
 impl Driver {
     /// Does all of these, in order; records first, then what rests on them.
@@ -59,12 +60,13 @@ impl Driver {
             }
             Effect::Look { probe, target, timeout } => self.look(probe, target, timeout),
             Effect::Gather { incident, run, pid: _, logs } => {
-                let streams = [logs.0.map(|path| ("out", path)), logs.1.map(|path| ("err", path))];
-                self.gather(incident, run, streams.into_iter().flatten().collect());
+                let out = logs.0.map(|path| (Stream::Out, path));
+                let err = logs.1.map(|path| (Stream::Err, path));
+                self.gather(incident, run, out.into_iter().chain(err).collect());
             }
             Effect::Configure(settings) => {
                 self.logs.set_rotation(settings.rotation);
-                self.settings.send_replace(*settings);
+                self.settings.send_replace(in_force(*settings, self.http));
             }
             Effect::Notify(notice) => tell(&notice),
             Effect::Reply(ticket, answer) => {
@@ -109,6 +111,9 @@ impl Driver {
             if swept.killed > 0 {
                 tracing::info!(%run, processes = swept.killed, "killed what was left of a run");
             }
+            if let Some(error) = &swept.blind {
+                tracing::warn!(%run, %error, "it is not known whether anything is left of a run");
+            }
             if !swept.survivors.is_empty() {
                 let pids: Vec<i32> = swept.survivors.iter().map(|member| member.pid).collect();
                 tracing::error!(%run, ?pids, "processes cannot be killed: they wait for a device");
@@ -129,27 +134,34 @@ impl Driver {
                 Target::Http { url, status, contains }
             }
         };
-        let (sender, host) = (self.sender.clone(), self.host.clone());
+        let sender = self.sender.clone();
+        let looked = move |outcome| Message::Input(Input::Fact(Fact::Looked { probe, outcome }));
+        if target == Target::Cpu {
+            // The meter comes back with the result: it measures from one look to the next.
+            let mut meter = self.meter.take().unwrap_or_default();
+            self.tasks.spawn(async move {
+                let outcome = meter.look().await;
+                _ = sender.send(Message::Measured(meter)).await;
+                _ = sender.send(looked(outcome)).await;
+            });
+            return;
+        }
         self.tasks.spawn(async move {
-            let outcome = checks::look(&host, &target, timeout).await;
+            let outcome = checks::look(&target, timeout).await;
             tracing::trace!(?target, ?outcome, "looked");
-            let fact = Fact::Looked { probe, outcome };
-            _ = sender.send(Message::Input(Input::Fact(fact))).await;
+            _ = sender.send(looked(outcome)).await;
         });
     }
 
-    fn gather(
-        &mut self,
-        incident: IncidentId,
-        run: Option<RunId>,
-        logs: Vec<(&'static str, std::path::PathBuf)>,
-    ) {
-        let key = run.and_then(|run| self.native.key(run));
+    fn gather(&mut self, incident: IncidentId, run: Option<RunId>, logs: Vec<(Stream, PathBuf)>) {
+        let subject =
+            Subject { run: run.and_then(|run| self.native.key(run)), logs, ..Subject::default() };
         let (now, sender) = (self.clock.now(), self.sender.clone());
         self.tasks.spawn_blocking(move || {
-            let evidence: Evidence = evidence::gather(key.as_ref(), &logs, now);
-            let evidence = Box::new(evidence);
-            let fact = Fact::Gathered { incident, evidence };
+            let evidence = evidence::gather(&subject, now, |path, lines, bytes| {
+                logs::tail(path, lines, bytes as u64)
+            });
+            let fact = Fact::Gathered { incident, evidence: Box::new(evidence) };
             _ = sender.blocking_send(Message::Input(Input::Fact(fact)));
         });
     }

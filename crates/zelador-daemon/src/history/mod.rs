@@ -1,4 +1,4 @@
-//! What outlives the engine, in one SQLite file that anybody's `sqlite3` can read.
+//! What outlives the engine, in one `SQLite` file that anybody's `sqlite3` can read.
 //!
 //! Always holds: the newest record of each key is in the file before the effects that rest on it
 //! are done; a file that cannot be read is set aside, never overwritten; a disk that is full costs
@@ -38,7 +38,7 @@ pub enum HistoryError {
         /// Its layout.
         found: i64,
     },
-    /// SQLite says no.
+    /// `SQLite` says no.
     #[error("{} cannot be opened", .0.display())]
     Open(PathBuf, #[source] rusqlite::Error),
     /// A broken file could not be set aside.
@@ -67,7 +67,6 @@ impl History {
     ) -> Result<(Self, Vec<Record>, Option<PathBuf>), HistoryError> {
         match Self::try_open(path) {
             Ok((history, records)) => Ok((history, records, None)),
-            Err(error @ HistoryError::Newer { .. }) => Err(error),
             Err(HistoryError::Open(_, error)) if is_damage(&error) => {
                 let aside = set_aside(path, now)?;
                 let (history, records) = Self::try_open(path)?;
@@ -130,7 +129,9 @@ impl History {
             let value = serde_json::to_string(record)
                 .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
             transaction
-                .prepare_cached("INSERT OR REPLACE INTO state (key, value, at) VALUES (?1, ?2, ?3)")?
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO state (key, value, at) VALUES (?1, ?2, ?3)",
+                )?
                 .execute(params![key, value, at])?;
         }
         transaction.commit()
@@ -166,7 +167,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 
 fn load(connection: &Connection) -> rusqlite::Result<Vec<Record>> {
     let mut statement = connection.prepare("SELECT key, value FROM state ORDER BY key")?;
-    let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+    let rows =
+        statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
     let mut records = Vec::new();
     for row in rows {
         let (key, value) = row?;
@@ -202,7 +204,8 @@ fn set_aside(path: &Path, now: Moment) -> Result<PathBuf, HistoryError> {
         PathBuf::from(name)
     };
     let aside = named(&format!(".damaged-{}", now.as_millis() / 1000));
-    std::fs::rename(path, &aside).map_err(|error| HistoryError::SetAside(path.to_owned(), error))?;
+    std::fs::rename(path, &aside)
+        .map_err(|error| HistoryError::SetAside(path.to_owned(), error))?;
     for suffix in ["-wal", "-shm"] {
         _ = std::fs::remove_file(named(suffix));
     }
@@ -236,7 +239,8 @@ mod tests {
     fn a_damaged_file_is_set_aside_and_a_newer_one_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.db");
-        std::fs::write(&path, b"this is no database at all, and long enough to be seen as such").unwrap();
+        std::fs::write(&path, b"this is no database at all, and long enough to be seen as such")
+            .unwrap();
         let (mut history, records, aside) = History::open(&path, Moment::default()).unwrap();
         assert!(records.is_empty());
         assert!(std::fs::read(aside.unwrap()).unwrap().starts_with(b"this is"));

@@ -143,11 +143,6 @@ impl Logs {
         self.send(Command::SetRotation(rotation));
     }
 
-    /// Opens all files anew, by their names: somebody has renamed them.
-    pub fn reopen(&self) {
-        self.send(Command::Reopen);
-    }
-
     /// Moves what is in the pipes and waits until the thread has ended. Unfinished lines stay in
     /// the hold pipes for the next engine.
     pub fn stop(mut self) {

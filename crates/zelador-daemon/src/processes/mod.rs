@@ -11,11 +11,10 @@ mod stat;
 mod tree;
 
 pub use group::{group_is_empty, signal_outside_group};
-pub use kill::{Member, Swept, signal, sweep, tree};
+pub use kill::sweep;
 pub use sampler::Sampler;
-pub use snapshot::{Processes, snapshot};
 pub use stat::{Stat, StatReader};
-pub use tree::{RUN_VARIABLE, RunKey};
+pub use tree::RunKey;
 
 #[cfg(test)]
 pub(crate) mod fixture;

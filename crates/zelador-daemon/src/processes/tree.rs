@@ -10,11 +10,10 @@
 use std::collections::HashMap;
 use std::io::Read;
 
+use zelador_core::launch::RUN_VARIABLE;
+
 use super::snapshot::Processes;
 use super::stat::Stat;
-
-/// The variable that every process of a run inherits; its value names the run.
-pub const RUN_VARIABLE: &str = "ZELADOR_RUN";
 
 /// How much of an environment is looked at. The kernel's limit for one variable; ours is set last
 /// or among few, and an environment larger than this is rare.

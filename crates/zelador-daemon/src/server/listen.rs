@@ -38,7 +38,7 @@ pub(super) async fn tcp(
                     return;
                 }
             }
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         tokio::select! {
             biased;

@@ -29,7 +29,8 @@ pub(super) async fn query(
     }
     let calls: Vec<&str> = procedures.split(',').collect();
     if calls.len() > LARGEST_BATCH {
-        let message = format!("{} calls in a batch, at most {LARGEST_BATCH} are allowed", calls.len());
+        let message =
+            format!("{} calls in a batch, at most {LARGEST_BATCH} are allowed", calls.len());
         return answer(Envelope::error(ErrorCode::BadRequest, &procedures, &message));
     }
     let mut envelopes = Vec::with_capacity(calls.len());
@@ -40,10 +41,15 @@ pub(super) async fn query(
 }
 
 /// All procedures are queries: they are asked by GET.
-pub(super) async fn wrong_method(method: Method, Path(procedures): Path<String>, Query(options): Query<Options>) -> Response {
+pub(super) async fn wrong_method(
+    method: Method,
+    Path(procedures): Path<String>,
+    Query(options): Query<Options>,
+) -> Response {
     let wrong = |procedure: &str| {
         if PROCEDURES.contains(&procedure) {
-            let message = format!("Unsupported {method}-request to query procedure at path \"{procedure}\"");
+            let message =
+                format!("Unsupported {method}-request to query procedure at path \"{procedure}\"");
             Envelope::error(ErrorCode::MethodNotSupported, procedure, &message)
         } else {
             unknown(procedure)
@@ -57,7 +63,9 @@ pub(super) async fn wrong_method(method: Method, Path(procedures): Path<String>,
 
 async fn call(handle: &Handle, procedure: &str) -> Envelope {
     let result = match procedure {
-        "health.check" => health::look_now(handle).await.map(|view| Envelope::result(&Health::from(&view))),
+        "health.check" => {
+            health::look_now(handle).await.map(|view| Envelope::result(&Health::from(&view)))
+        }
         "health.status" => {
             handle.ask(|supervisor| Envelope::result(&Health::from(&supervisor.health()))).await
         }

@@ -49,8 +49,7 @@ impl Link {
             kept.extend(Kept::from_message(message, descriptors));
         }
         let guardian_pid = i32::try_from(guardian_pid).unwrap_or_default();
-        let welcome =
-            Welcome { guardian_pid, listener, nofile: (nofile_soft, nofile_hard), kept };
+        let welcome = Welcome { guardian_pid, listener, nofile: (nofile_soft, nofile_hard), kept };
         // SAFETY: the descriptor is owned by the `AsyncFd` from here on, so it stays open and the
         // same for as long as it is registered.
         let socket = unsafe { AsyncFd::register(socket) }?;

@@ -4,8 +4,8 @@
 //! when its end is recorded and its last line is in its log file, whichever comes last.
 
 mod identity;
-mod link;
 mod launch;
+mod link;
 mod status;
 
 use std::collections::BTreeMap;
@@ -90,7 +90,7 @@ impl Native {
         let mut sources = Vec::new();
         for kept in welcome.kept {
             let run = RunId::new(kept.run);
-            sources.extend(native.sources(run, &kept.descriptors, &kept.label)?);
+            sources.extend(sources_of(run, &kept.descriptors, &kept.label)?);
             let death = kept.ended.map(|ended| native.death(&ended, false));
             let intent = launch::Refused::default();
             let run_state =
@@ -186,7 +186,7 @@ impl Native {
         state.kept.start_time = start_time;
         state.kept.leads_group = true;
         let label = state.kept.label.clone();
-        match self.sources(run, &descriptors, &label) {
+        match sources_of(run, &descriptors, &label) {
             Ok(sources) => sources.into_iter().for_each(|source| logs.attach(source)),
             // Out of descriptors: the service runs, its lines wait in the pipe for the next engine.
             Err(error) => tracing::error!(%run, %error, "the output of a run cannot be read"),
@@ -347,36 +347,29 @@ impl Native {
             _ => death,
         }
     }
+}
 
-    /// The streams of a run for the log thread, with duplicates of its descriptors.
-    fn sources(
-        &self,
-        run: RunId,
-        descriptors: &Descriptors,
-        label: &[u8],
-    ) -> io::Result<Vec<Source>> {
-        let label: Label = serde_json::from_slice(label).unwrap_or_default();
-        let Some(state) = &descriptors.state else { return Ok(Vec::new()) };
-        let mut sources = Vec::new();
-        let streams = [
-            (Stream::Out, &descriptors.out, label.out),
-            (Stream::Err, &descriptors.err, label.err),
-        ];
-        for (stream, capture, sinks) in streams {
-            let Some(Capture { pipe, hold_read, hold_write }) = capture else { continue };
-            sources.push(Source {
-                run,
-                stream,
-                pipe: pipe.try_clone()?,
-                hold_read: hold_read.try_clone()?,
-                hold_write: hold_write.try_clone()?,
-                state: state.as_fd().try_clone_to_owned()?,
-                sinks,
-                date_format: label.date.as_deref().map(DateFormat::parse),
-            });
-        }
-        Ok(sources)
+/// The streams of a run for the log thread, with duplicates of its descriptors.
+fn sources_of(run: RunId, descriptors: &Descriptors, label: &[u8]) -> io::Result<Vec<Source>> {
+    let label: Label = serde_json::from_slice(label).unwrap_or_default();
+    let Some(state) = &descriptors.state else { return Ok(Vec::new()) };
+    let mut sources = Vec::new();
+    let streams =
+        [(Stream::Out, &descriptors.out, label.out), (Stream::Err, &descriptors.err, label.err)];
+    for (stream, capture, sinks) in streams {
+        let Some(Capture { pipe, hold_read, hold_write }) = capture else { continue };
+        sources.push(Source {
+            run,
+            stream,
+            pipe: pipe.try_clone()?,
+            hold_read: hold_read.try_clone()?,
+            hold_write: hold_write.try_clone()?,
+            state: state.as_fd().try_clone_to_owned()?,
+            sinks,
+            date_format: label.date.as_deref().map(DateFormat::parse),
+        });
     }
+    Ok(sources)
 }
 
 fn pid_of(kept: &Kept) -> i32 {

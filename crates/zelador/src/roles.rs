@@ -1,0 +1,143 @@
+//! The processes that zelador starts itself in: guardian, engine, evaluator.
+//!
+//! They are entered before the command line is read and before any thread or runtime exists: the
+//! guardian must be the only thread of its process.
+
+use std::ffi::{CString, OsStr, OsString};
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use zelador_api::config::Overlay;
+use zelador_api::home::Home;
+use zelador_guardian::{Outcome, Patience};
+
+use crate::{ecosystem, settings};
+
+/// The option by which a new guardian is told the descriptor of the table that it takes over.
+const TABLE_FLAG: &str = "--table";
+
+/// One of those processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Parent of the engine and of every app.
+    Guardian,
+    /// Supervisor, checks, logs, control socket.
+    Engine,
+    /// Reads one ecosystem file that is a program (JavaScript).
+    Evaluator,
+}
+
+/// Returns the role that a verb names.
+pub fn named(verb: &OsStr) -> Option<Role> {
+    match verb.to_str()? {
+        "guardian" => Some(Role::Guardian),
+        "engine" => Some(Role::Engine),
+        "evaluate" => Some(Role::Evaluator),
+        _ => None,
+    }
+}
+
+/// Becomes that process. `rest` are the words after the verb.
+pub fn enter(role: Role, rest: Vec<OsString>) -> ExitCode {
+    let entered = match role {
+        Role::Guardian => guardian(&rest),
+        Role::Engine => engine(),
+        Role::Evaluator => return ecosystem::evaluate_main(),
+    };
+    match entered {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Standard error is zelador's own log.
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn guardian(rest: &[OsString]) -> Result<(), String> {
+    let home = home()?;
+    let program = CString::new(program()?.as_os_str().as_bytes()).map_err(told)?;
+    let table = match rest {
+        [flag, number] if flag == TABLE_FLAG => {
+            let number: i32 = number.to_str().and_then(|text| text.parse().ok()).unwrap_or(-1);
+            if number < 3 {
+                return Err(format!("{TABLE_FLAG} is for zelador itself"));
+            }
+            // SAFETY: whoever execs a guardian with this option leaves the table's descriptor
+            // open under this number, and nobody else in this new image knows it.
+            Some(unsafe { OwnedFd::from_raw_fd(number) })
+        }
+        _ => None,
+    };
+    let options = zelador_guardian::Options {
+        home: home.path().to_owned(),
+        engine: vec![program, c"engine".to_owned()],
+        table,
+        patience: Patience::default(),
+    };
+    match zelador_guardian::run(options) {
+        Ok(Outcome::Ended | Outcome::AlreadyRunning) => Ok(()),
+        Err(error) => Err(chain(&error)),
+    }
+}
+
+fn engine() -> Result<(), String> {
+    let home = home()?;
+    let (base, mut complaints) = base_settings(&home);
+    let http = std::env::var("ZELADOR_HTTP").ok().and_then(|text| match text.as_str() {
+        "" => None,
+        "off" => Some(None),
+        address => match address.parse() {
+            Ok(address) => Some(Some(address)),
+            Err(_) => {
+                complaints.push(format!(
+                    "ZELADOR_HTTP is `{address}`, allowed are ADDRESS:PORT and `off`: ignored"
+                ));
+                None
+            }
+        },
+    });
+    let options = zelador_daemon::Options { program: program()?, home, base, http, complaints };
+    zelador_daemon::run(options).map_err(|error| chain(&error))
+}
+
+/// What `zelador.toml` says; an engine with services to keep runs on without what it cannot read.
+fn base_settings(home: &Home) -> (Overlay, Vec<String>) {
+    match settings::read(&home.settings()) {
+        Ok(overlay) => (overlay, Vec::new()),
+        Err(complaint) => (Overlay::default(), complaint.lines().map(str::to_owned).collect()),
+    }
+}
+
+/// The home of this process: `ZELADOR_HOME`, or `~/.zelador`.
+pub fn home() -> Result<Home, String> {
+    Home::from_variables(std::env::var_os("ZELADOR_HOME"), std::env::var_os("HOME")).map_err(told)
+}
+
+/// The executable that runs now, by the path it was started with: after an upgrade that is the new
+/// one.
+pub fn program() -> Result<PathBuf, String> {
+    let path = std::env::current_exe().map_err(told)?;
+    // The kernel marks a file that was replaced since.
+    let text = path.to_string_lossy();
+    let path = text.strip_suffix(" (deleted)").map_or(path.clone(), PathBuf::from);
+    if Path::new(&path).is_absolute() { Ok(path) } else { Err("no absolute path of itself".into()) }
+}
+
+fn told(error: impl std::error::Error) -> String {
+    chain(&error)
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
