@@ -326,14 +326,20 @@
 
   const MODULE_SYNTAX = /^[ \t]*(export\b|import\b(?!\s*[(.]))/m;
 
+  const PARAMETERS = '(function (exports, require, module, __filename, __dirname) { ';
+  const wrapped = [];
+
   // Compiles as node's CommonJS; answers undefined for a file that is an ES module.
   function compile(file, source) {
-    const parameters = '(function (exports, require, module, __filename, __dirname) { ';
+    wrapped.push(file);
     const body = source.replace(/^#!.*/, '');
     try {
-      return native.compile(`${parameters}${body}\n})`, file);
+      return native.compile(`${PARAMETERS}${body}\n})`, file);
     } catch (error) {
-      if (file.endsWith('.js') && MODULE_SYNTAX.test(source)) return undefined;
+      if (file.endsWith('.js') && MODULE_SYNTAX.test(source)) {
+        wrapped.pop();
+        return undefined;
+      }
       throw error;
     }
   }
@@ -429,5 +435,16 @@
     return JSON.stringify({ exports: JSON.stringify(exports) });
   }
 
-  return { start, resolve, source, unmet: () => JSON.stringify(unmet) };
+  // The first line of a wrapped file begins after the parameters.
+  function straighten(stack) {
+    for (const file of wrapped) {
+      const column = (at) => Math.max(1, Number(at) - PARAMETERS.length);
+      stack = stack.split(`${file}:1:`).map((part, index) => {
+        return index === 0 ? part : part.replace(/^\d+/, column);
+      }).join(`${file}:1:`);
+    }
+    return stack;
+  }
+
+  return { start, resolve, source, straighten, unmet: () => JSON.stringify(unmet) };
 });

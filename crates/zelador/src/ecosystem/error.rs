@@ -107,6 +107,9 @@ impl ReadError {
                 "use a name that ends in .config.js, .config.cjs, .config.mjs, .json, .yml, .yaml or .toml"
             }
             Self::Syntax { .. } => "correct the file at that place",
+            Self::Threw { message, .. } if message.contains("Cannot find module") => {
+                "install the package beside the file (`npm install`), or correct the name"
+            }
             Self::Threw { .. } => "correct the file; `node FILE` may tell more",
             Self::ExportsNothing(_) | Self::ExportsNoObject { .. } => {
                 "end the file with `module.exports = { apps: [...] }`, or `export const apps = [...]`"

@@ -105,10 +105,15 @@ fn answer(ctx: &Ctx<'_>, request: &Request) -> Answer {
         .get("start")
         .and_then(|start: Function<'_>| start.call::<_, String>((file,)))
         .catch(ctx);
-    let outcome = match outcome {
+    let mut outcome = match outcome {
         Ok(json) => serde_json::from_str(&json).unwrap_or(Outcome::Nothing),
         Err(error) => thrown(&error),
     };
+    if let Outcome::Threw(thrown) = &mut outcome {
+        let straighten = answers.get("straighten");
+        let straight = straighten.and_then(|f: Function<'_>| f.call((thrown.stack.as_str(),)));
+        thrown.stack = straight.unwrap_or_else(|_| std::mem::take(&mut thrown.stack));
+    }
     let unmet = answers.get("unmet").and_then(|unmet: Function<'_>| unmet.call::<_, String>(()));
     let unmet = unmet.ok().and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
     Answer { outcome, unmet }

@@ -1,10 +1,13 @@
 // Prints what a file exports between two marks. Arguments: the file, the mark.
 const [file, mark] = process.argv.slice(-2);
 process.argv = [process.argv[0], 'zelador', file];
+// `node -e` makes these global, where an ES module would find them.
+const load = require;
+for (const name of ['require', 'module', 'exports', '__filename', '__dirname']) delete globalThis[name];
 console.log = console.info = console.debug = console.error;
 
 function answer(outcome) {
-  const { writeSync } = require('node:fs');
+  const { writeSync } = load('node:fs');
   let rest = Buffer.from(mark + JSON.stringify({ outcome }) + mark);
   while (rest.length > 0) {
     try {
@@ -39,11 +42,11 @@ process.on('exit', () => threw(new Error('process.exit was called')));
 async function main() {
   let exports;
   try {
-    exports = require(file);
+    exports = load(file);
   } catch (error) {
     const isModule = error && (error.code === 'ERR_REQUIRE_ESM' || error.code === 'ERR_REQUIRE_ASYNC_MODULE');
     if (!isModule) throw error;
-    exports = await import(require('node:url').pathToFileURL(file).href);
+    exports = await import(load('node:url').pathToFileURL(file).href);
   }
   answer(outcome(exports));
 }

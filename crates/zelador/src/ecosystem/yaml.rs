@@ -23,8 +23,9 @@ pub(super) fn read(path: &Path, text: &str) -> Result<Node, ReadError> {
 fn message(text: &str) -> String {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("not YAML");
     let line = line.strip_prefix("error: ").unwrap_or(line);
-    let end = line.rfind(" at line ").unwrap_or(line.len());
-    line[..end].to_owned()
+    // Neither the place nor the advice to whoever programs the parser.
+    let ends = [" at line ", ", set DuplicateKeyPolicy"].map(|end| line.find(end));
+    line[..ends.into_iter().flatten().min().unwrap_or(line.len())].to_owned()
 }
 
 fn position(location: Location) -> Option<Position> {
