@@ -142,8 +142,10 @@ impl Sink {
             open.file.write_all(b"\n")?;
             open.length += 1;
         }
+        let (first, second) = bytes.split_at(super::crash_length(bytes.len()));
+        open.file.write_all(first)?;
         super::crash_point("appending");
-        open.file.write_all(bytes)?;
+        open.file.write_all(second)?;
         open.length += bytes.len() as u64;
         if let Some(last) = bytes.last() {
             open.line = if *last == b'\n' { Line::Ended } else { Line::Of(token) };

@@ -1,0 +1,155 @@
+//! What a guardian would hold, and how long to wait for what.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use rustix::fs::MemfdFlags;
+use rustix::pipe::PipeFlags;
+use tempfile::TempDir;
+use zelador_core::unit::ByteSize;
+
+use super::super::{DateFormat, LogEvent, Logs, Rotation, RunId, Source, Stream, rotate};
+
+/// The dates of the tests, and how long such a date is with its `: `.
+pub const DATE: &str = "YYYY-MM-DD HH:mm:ss.SSS";
+pub const DATE_LENGTH: usize = 25;
+
+/// One stream's pipes, kept by the guardian.
+pub struct Pipes {
+    pub run: RunId,
+    pub stream: Stream,
+    pub pipe: OwnedFd,
+    pub hold_read: OwnedFd,
+    pub hold_write: OwnedFd,
+    pub state: OwnedFd,
+    pub sinks: Vec<PathBuf>,
+    pub dated: bool,
+    /// The service's end; `None` once it is dead.
+    pub write: Option<File>,
+}
+
+/// A folder for logs and the runs that write to it.
+pub struct Rig {
+    pub folder: TempDir,
+    pub events: mpsc::Receiver<LogEvent>,
+    sender: mpsc::Sender<LogEvent>,
+}
+
+impl Rig {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (sender, events) = mpsc::channel();
+        Self { folder, events, sender }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn logs(&self, max_size: u64, keep: u32, adopted: Vec<Source>) -> Logs {
+        let sender = self.sender.clone();
+        let rotation = Rotation { max_size: ByteSize::new(max_size), keep };
+        Logs::start(rotation, None, adopted, move |event| _ = sender.send(event)).unwrap()
+    }
+
+    /// Returns the pipes of a new run, out and err.
+    pub fn run(&self, run: u64, out: &[&str], err: &[&str], dated: bool) -> [Pipes; 2] {
+        let state = rustix::fs::memfd_create("state", MemfdFlags::CLOEXEC).unwrap();
+        rustix::fs::ftruncate(&state, 4096).unwrap();
+        [(Stream::Out, out), (Stream::Err, err)].map(|(stream, names)| {
+            let pair = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).unwrap();
+            let ((pipe, write), (hold_read, hold_write)) = (pair(), pair());
+            _ = rustix::pipe::fcntl_setpipe_size(&write, 1 << 20);
+            let sinks = names.iter().map(|name| self.path(name)).collect();
+            let (run, state) = (RunId::new(run), state.try_clone().unwrap());
+            let write = Some(write.into());
+            Pipes { run, stream, pipe, hold_read, hold_write, state, sinks, dated, write }
+        })
+    }
+
+    pub fn expect(&self, wanted: impl Fn(&LogEvent) -> bool) -> LogEvent {
+        loop {
+            let event = self.events.recv_timeout(LIMIT).expect("an event within the limit");
+            if wanted(&event) {
+                return event;
+            }
+        }
+    }
+
+    /// Ends the runs and waits until they are drained.
+    pub fn finish(&self, logs: &Logs, runs: &mut [[Pipes; 2]]) {
+        for run in runs {
+            run.iter_mut().for_each(|pipes| pipes.write = None);
+            let id = run[0].run;
+            logs.finish(id);
+            self.expect(|event| *event == LogEvent::Drained { run: id });
+        }
+    }
+
+    /// A log with all its renamed ones before it.
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        all_of(&self.path(name))
+    }
+
+    pub fn text(&self, name: &str) -> String {
+        String::from_utf8(self.read(name)).unwrap()
+    }
+}
+
+impl Pipes {
+    pub fn source(&self) -> Source {
+        let copy = |fd: &OwnedFd| fd.as_fd().try_clone_to_owned().unwrap();
+        Source {
+            run: self.run,
+            stream: self.stream,
+            pipe: copy(&self.pipe),
+            hold_read: copy(&self.hold_read),
+            hold_write: copy(&self.hold_write),
+            state: copy(&self.state),
+            sinks: self.sinks.clone(),
+            date_format: self.dated.then(|| DateFormat::parse(DATE)),
+        }
+    }
+
+    pub fn write(&self, bytes: impl AsRef<[u8]>) {
+        self.write.as_ref().unwrap().write_all(bytes.as_ref()).unwrap();
+    }
+}
+
+/// No condition may take longer.
+pub const LIMIT: Duration = Duration::from_secs(30);
+
+/// Waits until something is true.
+pub fn until(what: &str, mut is_true: impl FnMut() -> bool) {
+    let end = Instant::now() + LIMIT;
+    while !is_true() {
+        assert!(Instant::now() < end, "{what}: not within {LIMIT:?}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+pub fn all_of(path: &Path) -> Vec<u8> {
+    let mut all = Vec::new();
+    for (_, renamed) in rotate::rotated(path) {
+        all.extend(std::fs::read(renamed).unwrap());
+    }
+    all.extend(std::fs::read(path).unwrap_or_default());
+    all
+}
+
+/// Takes the date off each line, and checks that there is one.
+pub fn undated(text: &str) -> String {
+    let mut bare = String::new();
+    for line in text.split_inclusive('\n') {
+        let (date, rest) = line.split_at(DATE_LENGTH);
+        let shape = |byte: u8| if byte.is_ascii_digit() { b'0' } else { byte };
+        let shape: Vec<u8> = date.bytes().map(shape).collect();
+        assert_eq!(shape, b"0000-00-00 00:00:00.000: ", "{line:?}");
+        bare.push_str(rest);
+    }
+    bare
+}
