@@ -207,9 +207,9 @@ fn no_line_is_lost_doubled_or_torn_when_the_engine_is_killed_all_the_time() {
     ];
     for (name, of, longest, dated) in plain {
         let text = if dated { undated(&rig.text(name)) } else { rig.text(name) };
-        of.iter().for_each(|writer| {
+        for writer in of {
             assert_lines_of(*writer, &text, counts[*writer as usize], longest);
-        });
+        }
         let expected: u64 = of.iter().map(|writer| counts[*writer as usize]).sum();
         assert_eq!(text.lines().count() as u64, expected, "nothing else is in {name}");
     }
@@ -254,12 +254,33 @@ fn an_engine_may_die_at_every_step_and_the_next_one_too() {
             assert!(!killed(None, &pipes));
             let read = |name, of: &[u64], dated: bool| {
                 let text = if dated { undated(&rig.text(name)) } else { rig.text(name) };
-                of.iter().for_each(|writer| assert_lines_of(*writer, &text, 1500, 2000));
+                for writer in of {
+                    assert_lines_of(*writer, &text, 1500, 2000);
+                }
                 assert_eq!(text.lines().count(), 1500 * of.len(), "{name}: {first}, {second}");
             };
             read("out.log", &[0], true);
             read("all.log", &[0, 1], true);
             read("plain.log", &[2, 3], false);
         }
+    }
+}
+
+#[test]
+fn an_engine_may_die_while_it_writes_pieces_of_a_long_line() {
+    for point in ["begun:1", "appending:1", "written:1", "taking:2", "taken:1", "ended:1"] {
+        let rig = Rig::new();
+        let mut runs = [rig.run(1, &["out.log"], &[], true)];
+        let mut to = runs[0][0].write.take().unwrap();
+        let text = format!("{}\nnext\n", "x".repeat(2_500_000));
+        let wanted = text.clone();
+        let writer = std::thread::spawn(move || to.write_all(text.as_bytes()).unwrap());
+        let pipes: Vec<&Pipes> = runs.iter().flatten().collect();
+        let killed = start_engine(&pipes, 1 << 30, Some(point)).wait().unwrap();
+        assert_eq!(killed.signal(), Some(libc::SIGKILL), "{point} was reached");
+        let last = start_engine(&pipes, 1 << 30, None);
+        writer.join().unwrap();
+        assert!(finish(last).success());
+        assert!(undated(&rig.text("out.log")) == wanted, "{point}");
     }
 }

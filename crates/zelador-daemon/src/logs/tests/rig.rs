@@ -83,7 +83,9 @@ impl Rig {
     /// Ends the runs and waits until they are drained.
     pub fn finish(&self, logs: &Logs, runs: &mut [[Pipes; 2]]) {
         for run in runs {
-            run.iter_mut().for_each(|pipes| pipes.write = None);
+            for pipes in run.iter_mut() {
+                pipes.write = None;
+            }
             let id = run[0].run;
             logs.finish(id);
             self.expect(|event| *event == LogEvent::Drained { run: id });

@@ -1,6 +1,9 @@
 //! Files that are renamed, deleted, cut or moved away.
 
 use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use zelador_core::unit::ByteSize;
 
@@ -115,21 +118,43 @@ fn a_changed_rotation_counts_from_the_next_line_on() {
     let rig = Rig::new();
     let mut runs = [rig.run(1, &["out.log"], &["err.log"], false)];
     let logs = rig.logs(1 << 20, 3, runs[0].iter().map(Pipes::source).collect());
-    logs.set_rotation(Rotation { max_size: ByteSize::new(2), keep: 3 });
     runs[0][0].write("one\n");
+    until("it is written", || rig.read("out.log") == b"one\n");
+    logs.set_rotation(Rotation { max_size: ByteSize::new(2), keep: 3 });
+    runs[0][0].write("two\n");
     rig.finish(&logs, &mut runs);
     assert_eq!(rotate::rotated(&rig.path("out.log")).len(), 1);
     logs.stop();
 }
 
+const OWN_LOG: &str = "ZELADOR_TEST_OWN_LOG";
+
+/// A process whose output goes to its own log. Does nothing otherwise.
 #[test]
-fn the_own_log_is_rotated_by_size() {
-    let rig = Rig::new();
-    let path = rig.path("zelador.log");
-    std::fs::write(&path, "0123456789").unwrap();
+fn process_with_its_own_log() {
+    let Some(path) = std::env::var_os(OWN_LOG).map(PathBuf::from) else { return };
+    let say = |text: &str| std::io::stderr().write_all(text.as_bytes()).unwrap();
+    say("0123456789\n");
     let rotation = Rotation { max_size: ByteSize::new(10), keep: 3 };
     let logs = Logs::start(rotation, Some(path.clone()), Vec::new(), |_| ()).unwrap();
     until("it is rotated", || std::fs::metadata(&path).is_ok_and(|now| now.len() == 0));
-    assert_eq!(rig.text("zelador.log"), "0123456789");
     logs.stop();
+    say("new\n");
+    std::process::exit(0);
+}
+
+#[test]
+fn the_own_log_is_rotated_and_written_on() {
+    let rig = Rig::new();
+    let path = rig.path("zelador.log");
+    let log = std::fs::File::options().append(true).create(true).open(&path).unwrap();
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "logs::tests::rotation::process_with_its_own_log", "--nocapture"])
+        .env(OWN_LOG, &path)
+        .stdout(Stdio::null())
+        .stderr(log)
+        .status();
+    assert!(status.unwrap().success());
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "new\n");
+    assert!(rig.text("zelador.log").contains("0123456789\n"));
 }
