@@ -56,6 +56,14 @@ impl Bench {
         None
     }
 
+    /// Gives back the memory that unusually long lines took.
+    pub fn trim(&mut self) {
+        self.input.truncate(0);
+        self.input.shrink_to(2 * PREFERRED);
+        self.output.truncate(0);
+        self.output.shrink_to(2 * PREFERRED);
+    }
+
     fn copy(&mut self, hold: impl AsFd, length: usize) -> io::Result<()> {
         let length = if length == 0 { 0 } else { pipe::tee(hold, &self.scratch_write, length)? };
         self.input.resize(length, 0);

@@ -2,8 +2,8 @@
 //! order, whenever the engine is killed.
 //!
 //! One thread of its own does it all, so no caller ever waits for a disk, and so every file has
-//! one writer although several streams may share it. [`exact`] has the protocol, [`capture`] one
-//! stream, [`sink`] one file, [`thread`] the loop.
+//! one writer although several streams may share it. `exact` has the protocol, `capture` one
+//! stream, `sink` one file, `thread` the loop.
 //!
 //! Always holds: a service is never kept waiting because a log cannot be written (beyond what its
 //! pipe holds, lines wait in memory, then the oldest are dropped and counted); memory is bounded,

@@ -126,6 +126,7 @@ impl Worker {
             let arrived: Vec<usize> = ready.into_iter().map(|token| self.pump(token)).collect();
             self.on_time();
             self.tell_all();
+            self.bench.trim();
             let (most, all) = (arrived.iter().max(), arrived.iter().sum::<usize>());
             let busy = all >= BUSY || (all > 0 && last_busy.elapsed() < 2 * PAUSE);
             if busy && most.is_some_and(|most| *most < FLOODED) {

@@ -30,7 +30,9 @@ fn engine_process() {
     let (sender, events) = mpsc::channel();
     let logs =
         Logs::start(rotation, None, sources, move |event| sender.send(event).unwrap()).unwrap();
-    std::io::stdin().read_exact(&mut [0]).unwrap(); // the order to finish
+    if std::io::stdin().read_exact(&mut [0]).is_err() {
+        std::process::exit(1); // the test is gone
+    }
     for run in runs {
         logs.finish(run);
         assert_eq!(events.recv().unwrap(), LogEvent::Drained { run });
@@ -102,6 +104,14 @@ fn finish(mut engine: Child) -> ExitStatus {
     // It may be dead already.
     _ = engine.stdin.take().unwrap().write_all(b"f");
     engine.wait().unwrap()
+}
+
+/// Waits for the end of an engine that is not told to finish; returns how it ended.
+fn dead(mut engine: Child) -> ExitStatus {
+    let orders = engine.stdin.take(); // waiting would close it, which is an order too
+    let status = engine.wait().unwrap();
+    drop(orders);
+    status
 }
 
 /// Small, quick and good enough to choose moments; the seed makes a failure repeatable.
@@ -189,7 +199,7 @@ fn no_line_is_lost_doubled_or_torn_when_the_engine_is_killed_all_the_time() {
         let mut engine = start_engine(&pipes, 256 << 10, None);
         std::thread::sleep(Duration::from_micros(5_000 + random.below(60_000)));
         engine.kill().unwrap();
-        assert_eq!(engine.wait().unwrap().signal(), Some(libc::SIGKILL));
+        assert_eq!(dead(engine).signal(), Some(libc::SIGKILL));
     }
     stop.store(true, Ordering::Relaxed);
     let last = start_engine(&pipes, 256 << 10, None);
@@ -276,7 +286,7 @@ fn an_engine_may_die_while_it_writes_pieces_of_a_long_line() {
         let wanted = text.clone();
         let writer = std::thread::spawn(move || to.write_all(text.as_bytes()).unwrap());
         let pipes: Vec<&Pipes> = runs.iter().flatten().collect();
-        let killed = start_engine(&pipes, 1 << 30, Some(point)).wait().unwrap();
+        let killed = dead(start_engine(&pipes, 1 << 30, Some(point)));
         assert_eq!(killed.signal(), Some(libc::SIGKILL), "{point} was reached");
         let last = start_engine(&pipes, 1 << 30, None);
         writer.join().unwrap();

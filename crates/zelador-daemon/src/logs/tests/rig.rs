@@ -137,7 +137,7 @@ pub fn until(what: &str, mut is_true: impl FnMut() -> bool) {
 pub fn all_of(path: &Path) -> Vec<u8> {
     let mut all = Vec::new();
     for (_, renamed) in rotate::rotated(path) {
-        all.extend(std::fs::read(renamed).unwrap());
+        all.extend(std::fs::read(renamed).unwrap_or_default()); // it may just be deleted
     }
     all.extend(std::fs::read(path).unwrap_or_default());
     all
