@@ -1,6 +1,8 @@
 //! The command line of zelador.
 
 mod ecosystem;
+mod roles;
+mod settings;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,6 +12,10 @@ use zelador_api::config::{Context, check, check_settings};
 use zelador_api::spec::{Cadence, Environment};
 
 fn main() -> ExitCode {
+    let mut words = std::env::args_os().skip(1);
+    if let Some(role) = words.next().and_then(|verb| roles::named(&verb)) {
+        return roles::enter(role, words.collect());
+    }
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["evaluate"] => ecosystem::evaluate_main(),

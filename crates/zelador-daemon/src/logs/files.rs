@@ -140,11 +140,6 @@ impl Files {
         }
     }
 
-    /// Opens all files anew at their next move.
-    pub fn reopen(&mut self) {
-        self.sinks.values_mut().for_each(Sink::reopen);
-    }
-
     /// Whether a file cannot be written at present.
     pub fn any_sick(&self) -> bool {
         self.sinks.values().any(Sink::is_sick)

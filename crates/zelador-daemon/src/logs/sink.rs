@@ -211,11 +211,6 @@ impl Sink {
         }
     }
 
-    /// Opens the file anew at the next move, because it may have been renamed.
-    pub fn reopen(&mut self) {
-        self.open = None;
-    }
-
     /// Whether it is time to rotate the file.
     pub fn is_large(&self, rotation: super::Rotation) -> bool {
         let Some(open) = self.open.as_ref().filter(|open| open.regular) else { return false };

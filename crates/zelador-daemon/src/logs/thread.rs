@@ -42,7 +42,6 @@ pub enum Command {
     Attach(Box<Source>),
     Finish(RunId),
     SetRotation(Rotation),
-    Reopen,
 }
 
 /// The thread's state.
@@ -177,7 +176,6 @@ impl Worker {
                 }
                 Ok(Command::Finish(run)) => self.finish(run),
                 Ok(Command::SetRotation(rotation)) => self.bench.files.set_rotation(rotation),
-                Ok(Command::Reopen) => self.bench.files.reopen(),
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
             }
