@@ -296,7 +296,10 @@ impl Driver {
                 let ticket = self.ticket(Some(answer));
                 self.step(Input::Command(ticket, command));
             }
-            Message::Ask(look) => look(&self.supervisor),
+            Message::Ask(look) => {
+                self.supervisor.tell_time(self.clock.now());
+                look(&self.supervisor);
+            }
             Message::Log(LogEvent::Drained { run }) => self.native.drained(run),
             Message::Log(LogEvent::Trouble { path, error }) => {
                 tracing::warn!(path = %path.display(), %error, "a log cannot be written; its lines wait");

@@ -145,6 +145,11 @@ impl Supervisor {
         records.chain(std::mem::take(&mut self.effects)).collect()
     }
 
+    /// Tells the time without anything having happened, so that a view shows it.
+    pub fn tell_time(&mut self, now: Moment) {
+        self.now = self.now.max(now);
+    }
+
     /// When to call `step` with [`Input::Tick`] if nothing else happens, and why.
     pub fn next_deadline(&self) -> Option<(Moment, Deadline)> {
         self.deadlines.first()

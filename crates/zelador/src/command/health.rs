@@ -1,0 +1,38 @@
+//! `health`: how everything is, for people, scripts and monitors.
+
+use std::process::ExitCode;
+
+use zelador_api::{HealthView, Status, route};
+
+use super::Context;
+use crate::failure::Failure;
+use crate::output;
+use crate::render::{self, terminal::Terminal};
+
+/// The exit code for "unhealthy", and for "no answer", which is no better.
+pub const UNHEALTHY: u8 = 2;
+
+/// Shows how everything is.
+pub fn health(context: &Context, json: bool, now: bool) -> Result<ExitCode, Failure> {
+    let view: HealthView = if now {
+        context.engine.post(route::HEALTH_CHECK, &())?
+    } else {
+        context.engine.get(route::HEALTH)?
+    };
+    output::answer(&if json {
+        pretty(&view)?
+    } else {
+        render::health::health(&view, Terminal::stdout())
+    })?;
+    Ok(match view.overall {
+        Status::Healthy => ExitCode::SUCCESS,
+        Status::Degraded => ExitCode::from(1),
+        Status::Unhealthy => ExitCode::from(UNHEALTHY),
+    })
+}
+
+/// Returns a value as JSON for people and programs, with a line end.
+pub fn pretty(value: &impl serde::Serialize) -> Result<String, Failure> {
+    let json = serde_json::to_string_pretty(value);
+    Ok(json.map_err(|error| Failure::new(format!("no JSON can be made: {error}")))? + "\n")
+}

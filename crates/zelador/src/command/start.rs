@@ -1,0 +1,215 @@
+//! `start`: what a word on the command line means, and bringing it up.
+//!
+//! A word means, in this order: an ecosystem file, by its extension; `all`; a script, if it has a
+//! slash or an extension and is there; an app, a number or a replica of the list; a command, if it
+//! has a blank; a file here; a program in PATH. PM2 has the same order; other than there, starting
+//! an app that is up does not restart it.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use zelador_api::client::ClientError;
+use zelador_api::{AppView, Command, Declaration, Done, Goal, View, route};
+
+use super::{Context, act, look, nearest, selects};
+use crate::bring_up::bring_up;
+use crate::cli::{Options, Start};
+use crate::failure::Failure;
+use crate::{declare, output};
+
+/// What `start` without a word means, as in PM2.
+const DEFAULT_FILES: [&str; 3] =
+    ["ecosystem.config.js", "ecosystem.config.cjs", "ecosystem.config.mjs"];
+
+/// Starts something.
+pub fn start(context: &Context, start: &Start) -> Result<ExitCode, Failure> {
+    let default;
+    let targets = if start.targets.is_empty() {
+        default = [default_file()?];
+        default.as_slice()
+    } else {
+        start.targets.as_slice()
+    };
+    let mut whole = Done::default();
+    for target in targets {
+        let done = one(context, target, start)?;
+        act::tell(&done)?;
+        whole.instances.extend(done.instances);
+    }
+    look::print_list(&context.engine)?;
+    Ok(act::code(&whole))
+}
+
+fn one(context: &Context, target: &str, start: &Start) -> Result<Done, Failure> {
+    if declare::is_ecosystem(target) {
+        return file(context, Path::new(target), start);
+    }
+    if start.env_name.is_some() || start.only.is_some() {
+        return Err(Failure::with_help(
+            format!("`--env` and `--only` are for ecosystem files, and `{target}` is none"),
+            "set variables in the shell: `NODE_ENV=production zelador start …`",
+        ));
+    }
+    let view = match context.engine.get::<View>(route::VIEW) {
+        Ok(view) => Some(view),
+        Err(ClientError::NotRunning(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let folder = start.options.cwd.as_deref().map_or(Path::new(""), Path::new);
+    let is_listed = view.as_ref().is_some_and(|view| is_listed(view, target));
+    if target == "all" || (is_listed && !(looks_like_a_path(target) && is_file(folder, target))) {
+        return listed(context, target, start);
+    }
+    script(context, target, folder, start, view.as_ref())
+}
+
+/// Starts what an ecosystem file declares.
+fn file(context: &Context, path: &Path, start: &Start) -> Result<Done, Failure> {
+    if start.options != Options::default() || !start.args.is_empty() {
+        return Err(Failure::with_help(
+            format!("options of a script cannot be used with {}", path.display()),
+            "write them into the file; `--only` and `--env` can be used with it",
+        ));
+    }
+    let declared = declare::file(path, start.env_name.as_deref(), start.only.clone())?;
+    for note in &declared.notes {
+        output::note(&format!("{note}"));
+    }
+    let up = |spec| Declaration { spec, goal: Goal::Up, replace: true };
+    let apps = declared.apps.into_iter().map(up).collect();
+    // A file that says nothing about zelador leaves the settings of another one alone.
+    let settings = Some(declared.settings).filter(|settings| *settings != Default::default());
+    declare_all(context, apps, settings.map(Box::new))
+}
+
+fn declare_all(
+    context: &Context,
+    apps: Vec<Declaration>,
+    settings: Option<Box<zelador_api::config::Overlay>>,
+) -> Result<Done, Failure> {
+    up(context)?;
+    Ok(context.engine.command(&Command::Declare { apps, settings })?)
+}
+
+/// Brings zelador up if it is down.
+pub fn up(context: &Context) -> Result<(), Failure> {
+    let program = env::current_exe()
+        .map_err(|error| Failure::new(format!("the zelador executable cannot be told: {error}")))?;
+    bring_up(&context.home, &context.engine, &program)?;
+    Ok(())
+}
+
+/// Brings up what is in the list.
+fn listed(context: &Context, target: &str, start: &Start) -> Result<Done, Failure> {
+    if start.options != Options::default() || !start.args.is_empty() {
+        return Err(Failure::with_help(
+            format!("`{target}` is in the list, and options are for what is not"),
+            format!("`zelador delete {target}` first, or give the script with a slash"),
+        ));
+    }
+    Ok(context.engine.command(&Command::Start { selectors: vec![target.to_owned()] })?)
+}
+
+fn script(
+    context: &Context,
+    target: &str,
+    folder: &Path,
+    start: &Start,
+    view: Option<&View>,
+) -> Result<Done, Failure> {
+    let script = resolve(target, folder).ok_or_else(|| not_found(target, view))?;
+    let (spec, notes) = declare::script(&script, &start.args, &start.options)?;
+    if view.is_some_and(|view| view.instances.iter().any(|of| of.app == spec.name.as_str())) {
+        let apps: Vec<AppView> = context.engine.get(route::APPS)?;
+        let other = apps.iter().map(|app| &app.spec).find(|other| {
+            other.name == spec.name
+                && (&other.launch.script, &other.launch.args)
+                    != (&spec.launch.script, &spec.launch.args)
+        });
+        if let Some(other) = other {
+            return Err(Failure::with_help(
+                format!("another app is called `{}`: {}", spec.name, other.launch.script),
+                format!("give a name with `--name`, or `zelador delete {}` first", spec.name),
+            ));
+        }
+    }
+    for note in &notes {
+        output::note(note);
+    }
+    declare_all(context, vec![Declaration { spec, goal: Goal::Up, replace: true }], None)
+}
+
+fn default_file() -> Result<String, Failure> {
+    let found = DEFAULT_FILES.into_iter().find(|name| Path::new(name).is_file());
+    found.map(str::to_owned).ok_or_else(|| {
+        Failure::with_help(
+            "nothing to start: there is no ecosystem.config.js here",
+            "`zelador start FILE` starts an ecosystem file, a script or a program",
+        )
+    })
+}
+
+fn is_listed(view: &View, target: &str) -> bool {
+    let has_name = view.instances.iter().any(|instance| instance.app == target);
+    view.instances.iter().any(|instance| selects(target, instance, has_name))
+}
+
+/// PM2 takes a word with a slash or an extension for a path, any other first for a name.
+fn looks_like_a_path(word: &str) -> bool {
+    word.contains('/') || Path::new(word).extension().is_some()
+}
+
+fn is_file(folder: &Path, word: &str) -> bool {
+    folder.join(word).is_file()
+}
+
+/// Returns the script as the checker understands it; `None` when there is nothing of that name.
+fn resolve(target: &str, folder: &Path) -> Option<String> {
+    if is_file(folder, target) {
+        // A bare word would be looked up in PATH: PM2 prefers the file that is here.
+        let here = if target.contains('/') { target.to_owned() } else { format!("./{target}") };
+        return Some(here);
+    }
+    if target.trim().contains(char::is_whitespace) {
+        return Some(target.to_owned());
+    }
+    (!target.contains('/')).then(|| in_path(target)).flatten().map(|_| target.to_owned())
+}
+
+fn in_path(word: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|folder| folder.join(word)).find(|file| file.is_file())
+}
+
+fn not_found(target: &str, view: Option<&View>) -> Failure {
+    if target.parse::<u32>().is_ok() && view.is_none() {
+        return ClientError::NotRunning(PathBuf::new()).into();
+    }
+    let error = format!("no app, file or program is called `{target}`");
+    let names = view.map(|view| view.instances.as_slice()).unwrap_or_default();
+    let near = nearest(target, names.iter().map(|instance| instance.app.as_str()));
+    let help = match near {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => "check the path, or `zelador list` for names".to_owned(),
+    };
+    Failure::with_help(error, help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_a_file_here_before_it_is_a_program() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("sh"), "").unwrap();
+        std::fs::write(folder.path().join("app.js"), "").unwrap();
+        assert_eq!(resolve("sh", folder.path()).as_deref(), Some("./sh"));
+        assert_eq!(resolve("app.js", folder.path()).as_deref(), Some("./app.js"));
+        assert_eq!(resolve("env", folder.path()).as_deref(), Some("env"), "from PATH");
+        assert_eq!(resolve("npm run x", folder.path()).as_deref(), Some("npm run x"));
+        assert_eq!(resolve("nope.js", folder.path()), None);
+        assert_eq!(resolve("./env", folder.path()), None);
+    }
+}

@@ -1,0 +1,68 @@
+//! `kill` and `ping`: zelador as a whole.
+
+use std::fs;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use zelador_api::client::ClientError;
+use zelador_api::{Done, Pong, route};
+
+use super::{Context, act};
+use crate::bring_up::lock_is_free;
+use crate::failure::Failure;
+use crate::output;
+use crate::render::text;
+
+/// How long the guardian may take to end after it was told to; it has nothing left to wait for.
+const END_WITHIN: Duration = Duration::from_secs(30);
+
+/// From one look at the guardian's lock to the next.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// Ends zelador and everything that it runs.
+pub fn kill(context: &Context) -> Result<ExitCode, Failure> {
+    let answer = context.engine.post::<Done>(route::SHUTDOWN, &());
+    let done = match answer {
+        Ok(done) => done,
+        Err(ClientError::NotRunning(_)) if lock_is_free(&context.home) => {
+            output::answer("zelador is not running\n")?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        // It ends already, or has just ended: both show by the lock.
+        Err(ClientError::NotRunning(_) | ClientError::Broken(_)) => Done::default(),
+        Err(error) => return Err(error.into()),
+    };
+    act::tell(&done)?;
+    let until = Instant::now() + END_WITHIN;
+    while !lock_is_free(&context.home) {
+        if Instant::now() >= until {
+            let pid = fs::read_to_string(context.home.lock()).unwrap_or_default();
+            return Err(Failure::with_help(
+                format!(
+                    "the guardian (pid {}) is still there after {} s",
+                    pid.trim(),
+                    END_WITHIN.as_secs()
+                ),
+                "zelador's own log may tell why: `zelador logs --self`",
+            ));
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+    output::answer("zelador has ended\n")?;
+    Ok(act::code(&done))
+}
+
+/// Tells who answers.
+pub fn ping(context: &Context) -> Result<ExitCode, Failure> {
+    let pong: Pong = context.engine.get(route::PING)?;
+    let http = match pong.http {
+        Some(address) => format!("health endpoints on http://{address}"),
+        None => "no health endpoints on TCP".to_owned(),
+    };
+    let said = format!(
+        "pong: zelador {}, engine pid {}, guardian pid {}, {http}",
+        pong.version, pong.engine_pid, pong.guardian_pid
+    );
+    output::answer(&format!("{}\n", text::plain(&said)))?;
+    Ok(ExitCode::SUCCESS)
+}

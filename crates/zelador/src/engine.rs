@@ -1,0 +1,103 @@
+//! Asks the engine, and waits for the answer on this thread.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::runtime::{Builder, Runtime};
+use zelador_api::client::{Client, ClientError};
+use zelador_api::home::Home;
+use zelador_api::{Command, Done, route};
+
+use crate::failure::Failure;
+
+/// How long looking at something may take.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// How long doing something may take: a stop waits for the grace of the app, and graces can be
+/// minutes.
+const ACT: Duration = Duration::from_mins(10);
+
+/// The engine of one home, asked from this thread.
+pub struct Engine {
+    home: Home,
+    runtime: Runtime,
+}
+
+impl Engine {
+    /// Returns the engine of a home; whether there is one shows when it is asked.
+    ///
+    /// # Errors
+    /// The process is out of descriptors.
+    pub fn new(home: &Home) -> Result<Self, Failure> {
+        let runtime = Builder::new_current_thread().enable_io().enable_time().build();
+        let runtime = runtime
+            .map_err(|error| Failure::new(format!("no event loop can be made: {error}")))?;
+        Ok(Self { home: home.clone(), runtime })
+    }
+
+    /// Looks at something. Asked once more when the answer breaks off, since the engine may have
+    /// been replaced at that moment, and looking twice does no harm.
+    ///
+    /// # Errors
+    /// Nobody answers, or the answer is a problem.
+    pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.get_within(path, LOOK)
+    }
+
+    /// The same with another patience.
+    ///
+    /// # Errors
+    /// Nobody answers in that time, or the answer is a problem.
+    pub fn get_within<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        patience: Duration,
+    ) -> Result<T, ClientError> {
+        let client = Client::new(&self.home, patience);
+        self.runtime.block_on(async {
+            match client.get(path).await {
+                Err(ClientError::Broken(_)) => client.get(path).await,
+                answer => answer,
+            }
+        })
+    }
+
+    /// Looks at two things at once.
+    ///
+    /// # Errors
+    /// Nobody answers, or one of the answers is a problem.
+    pub fn get_both<A: DeserializeOwned, B: DeserializeOwned>(
+        &self,
+        paths: (&str, &str),
+    ) -> Result<(A, B), ClientError> {
+        let client = Client::new(&self.home, LOOK);
+        let both = || async { tokio::try_join!(client.get(paths.0), client.get(paths.1)) };
+        self.runtime.block_on(async {
+            match both().await {
+                Err(ClientError::Broken(_)) => both().await,
+                answer => answer,
+            }
+        })
+    }
+
+    /// Asks for something to be done.
+    ///
+    /// # Errors
+    /// Nobody answers, or the answer is a problem.
+    pub fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        self.runtime.block_on(Client::new(&self.home, ACT).post(path, body))
+    }
+
+    /// Gives a command.
+    ///
+    /// # Errors
+    /// Nobody answers, or the command is turned down.
+    pub fn command(&self, command: &Command) -> Result<Done, ClientError> {
+        self.post(route::COMMANDS, command)
+    }
+}

@@ -1,0 +1,166 @@
+//! Incidents: a table of all, and the story of one.
+
+use comfy_table::CellAlignment;
+use jiff::tz::TimeZone;
+use zelador_api::evidence::{Descriptors, Evidence};
+use zelador_api::unit::{Moment, spoken};
+use zelador_api::{Incident, Outcome, Stage};
+
+use super::terminal::{Colour, Terminal};
+use super::{text, words};
+
+/// How many of the last lines of each stream the story shows.
+const LINES_SHOWN: usize = 10;
+
+/// Returns the table of incidents; it ends with a line end.
+pub fn table(incidents: &[Incident], now: Moment, zone: &TimeZone, terminal: Terminal) -> String {
+    if incidents.is_empty() {
+        return "no incidents\n".to_owned();
+    }
+    let mut table = terminal.table();
+    let headings = ["id", "app", "trouble", "state", "opened", "duration", "attempts"];
+    table.set_header(headings.map(|heading| terminal.heading(heading)));
+    for incident in incidents {
+        let number =
+            |text: String| terminal.cell(&text).set_alignment(CellAlignment::Right);
+        table.add_row([
+            number(incident.id.to_string()),
+            terminal.cell(incident.app.as_str()),
+            terminal.cell(&incident.trouble.to_string()),
+            terminal.coloured(&incident.state(), state_colour(incident)),
+            terminal.cell(&words::local(incident.opened_at, zone)),
+            number(duration(incident, now)),
+            number(incident.attempts.to_string()),
+        ]);
+    }
+    let open = incidents.iter().filter(|incident| incident.is_open()).count();
+    format!("{table}\n{}, {open} open\n", words::counted(incidents.len(), "incident"))
+}
+
+/// Returns the story of one incident; it ends with a line end.
+pub fn story(incident: &Incident, now: Moment, zone: &TimeZone, terminal: Terminal) -> String {
+    let mut told = String::new();
+    let mut line = |text: &str| {
+        told.push_str(text);
+        told.push('\n');
+    };
+    let heading = |text: &str| terminal.paint(text, Colour::Cyan);
+    let title = format!(
+        "incident {}: {} (id {}): {}",
+        incident.id, incident.app, incident.instance, incident.trouble
+    );
+    line(&heading(&text::plain(&title)));
+    let state = terminal.paint(&text::plain(&incident.state()), state_colour(incident));
+    line(&format!("  state     {state}, {}", words::counted(incident.attempts as usize, "attempt")));
+    line(&format!("  opened    {}", words::local(incident.opened_at, zone)));
+    match incident.closed_at {
+        Some(at) => line(&format!(
+            "  closed    {} (after {})",
+            words::local(at, zone),
+            duration(incident, now)
+        )),
+        None => line(&format!("  open for  {}", duration(incident, now))),
+    }
+    line("");
+    line(&heading("what happened"));
+    for entry in &incident.story {
+        line(&format!("  {}  {}", words::local(entry.at, zone), text::plain(&entry.what)));
+    }
+    if let Some(diagnosis) = &incident.diagnosis {
+        line("");
+        let sure = (diagnosis.confidence * 100.0).round();
+        line(&heading("diagnosis"));
+        line(&format!("  {} ({sure} % sure); remedy: {}", diagnosis.cause, diagnosis.remedy));
+        for reason in &diagnosis.because {
+            line(&format!("  - {}", text::plain(reason)));
+        }
+    }
+    if let Some(evidence) = &incident.evidence {
+        line("");
+        line(&heading("evidence"));
+        for said in summary(evidence, zone) {
+            line(&format!("  {said}"));
+        }
+        tail("standard output", &evidence.out_tail, &mut line);
+        tail("standard error", &evidence.err_tail, &mut line);
+    }
+    told
+}
+
+fn summary(evidence: &Evidence, zone: &TimeZone) -> Vec<String> {
+    let at = words::local(evidence.gathered_at, zone);
+    let mut said = vec![format!("gathered at {at} in {} ms", evidence.took_millis)];
+    if let Some(usage) = evidence.usage {
+        let processes = match usage.processes {
+            1 => "1 process".to_owned(),
+            many => format!("{many} processes"),
+        };
+        said.push(format!("{} of memory, {} cpu, {processes}", usage.memory, words::cpu(usage.cpu)));
+    }
+    if let Some(Descriptors { open, limit, sockets, pipes, files }) = evidence.descriptors {
+        said.push(format!(
+            "{open} of {limit} descriptors open ({sockets} sockets, {pipes} pipes, {files} files)"
+        ));
+    }
+    if let Some(thread) = evidence.threads.first() {
+        let waits = thread.waits_in.as_ref().map(|place| format!(", waits in {place}"));
+        said.push(text::plain(&format!(
+            "{}; the busiest is {} ({}), state {}{}",
+            words::counted(evidence.threads.len(), "thread"),
+            thread.name,
+            thread.tid,
+            thread.state,
+            waits.unwrap_or_default()
+        )).into_owned());
+    }
+    for missing in &evidence.missing {
+        said.push(format!("not gathered: {}", text::plain(missing)));
+    }
+    said
+}
+
+fn tail(name: &str, lines: &[String], line: &mut impl FnMut(&str)) {
+    if lines.is_empty() {
+        return;
+    }
+    let shown = &lines[lines.len().saturating_sub(LINES_SHOWN)..];
+    line(&format!("  last {} of {name}:", words::counted(shown.len(), "line")));
+    for said in shown {
+        line(&format!("    {}", text::plain(said)));
+    }
+}
+
+fn duration(incident: &Incident, now: Moment) -> String {
+    spoken(incident.closed_at.unwrap_or(now).since(incident.opened_at))
+}
+
+fn state_colour(incident: &Incident) -> Colour {
+    match incident.stage {
+        Stage::Closed { outcome: Outcome::Healed | Outcome::Recovered } => Colour::Green,
+        Stage::Closed { outcome: Outcome::TakenOver } => Colour::Grey,
+        Stage::Escalated => Colour::Red,
+        _ => Colour::Yellow,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::sample;
+
+    const PLAIN: Terminal = Terminal { width: 110, colours: false };
+
+    #[test]
+    fn incidents_are_listed_with_local_times() {
+        let zone = TimeZone::fixed(jiff::tz::offset(-3));
+        let now = Moment::from_micros(sample::NOW);
+        insta::assert_snapshot!(table(&[sample::incident()], now, &zone, PLAIN));
+        assert_eq!(table(&[], now, &zone, PLAIN), "no incidents\n");
+    }
+
+    #[test]
+    fn the_story_tells_what_was_seen_decided_and_done() {
+        let now = Moment::from_micros(sample::NOW);
+        insta::assert_snapshot!(story(&sample::incident(), now, &TimeZone::UTC, PLAIN));
+    }
+}

@@ -1,0 +1,15 @@
+//! What is shown, as text: views go in, text comes out. Nothing here reads or writes anything but
+//! [`terminal`], which looks at stdout once, and [`jlist`], which looks for versions.
+
+pub mod done;
+pub mod health;
+pub mod incidents;
+pub mod jlist;
+pub mod list;
+pub mod show;
+pub mod terminal;
+pub mod text;
+pub mod words;
+
+#[cfg(test)]
+mod sample;

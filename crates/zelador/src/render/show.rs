@@ -1,0 +1,215 @@
+//! Everything about one instance, for a person.
+
+use std::path::Path;
+
+use jiff::tz::TimeZone;
+use zelador_api::spec::{AppSpec, OnDependencyDown, ProbeTarget, RestartDelay};
+use zelador_api::unit::{Moment, spoken};
+use zelador_api::{AppView, Goal, Phase};
+
+use super::terminal::{Colour, Terminal};
+use super::{list, text, words};
+
+/// How many deaths are shown.
+const DEATHS_SHOWN: usize = 5;
+
+/// Returns the tables of one instance; they end with a line end.
+pub fn show(app: &AppView, now: Moment, zone: &TimeZone, terminal: Terminal) -> String {
+    let instance = &app.instance;
+    let title = format!("{} (id {})", instance.name, instance.id);
+    let mut shown = terminal.paint(&text::plain(&title), Colour::Cyan);
+    shown.push('\n');
+    shown.push_str(&pairs(&[state(app, now, zone), declared(app)].concat(), terminal));
+    if !instance.deaths.is_empty() {
+        shown.push_str("last deaths, the latest first\n");
+        shown.push_str(&deaths(app, zone, terminal));
+    }
+    if !app.spec.launch.env.is_empty() {
+        shown.push_str("declared environment (secrets masked)\n");
+        let env = app.spec.launch.env.iter();
+        let rows: Vec<Row> = env.map(|(name, value)| (name.clone(), value.clone())).collect();
+        shown.push_str(&pairs(&rows, terminal));
+    }
+    shown
+}
+
+/// A name and its value.
+type Row = (String, String);
+
+fn row(name: &str, value: impl ToString) -> Row {
+    (name.to_owned(), value.to_string())
+}
+
+fn pairs(rows: &[Row], terminal: Terminal) -> String {
+    let mut table = terminal.table();
+    for (name, value) in rows {
+        let value = match name.as_str() {
+            "status" => terminal.coloured(value, words::status_colour(value)),
+            _ => terminal.cell(value),
+        };
+        table.add_row([terminal.heading(name), value]);
+    }
+    format!("{table}\n")
+}
+
+/// How it is now.
+fn state(app: &AppView, now: Moment, zone: &TimeZone) -> Vec<Row> {
+    let instance = &app.instance;
+    let health = match &instance.health {
+        Some(health) => format!("{}: {}", health.status, health.message),
+        None if instance.goal == Goal::Down => "not wanted up".to_owned(),
+        None => "-".to_owned(),
+    };
+    let mut rows = vec![row("status", list::status(instance, now)), row("health", health)];
+    if let Some(last) = instance.deaths.first() {
+        let said = format!(
+            "the process {}, at {}, after {}",
+            last.death,
+            words::local(last.at, zone),
+            lived(last.uptime_millis)
+        );
+        rows.push(row("last death", said));
+    }
+    rows.push(row("pid", instance.pid.map_or("-".to_owned(), |pid| pid.to_string())));
+    let up = match instance.phase {
+        Phase::Running { since, .. } => {
+            format!("{} (since {})", spoken(now.since(since)), words::local(since, zone))
+        }
+        _ => "-".to_owned(),
+    };
+    rows.push(row("uptime", up));
+    let restarts = match instance.unstable_restarts {
+        0 => instance.restarts.to_string(),
+        short => format!("{} ({short} short runs in a row)", instance.restarts),
+    };
+    rows.push(row("restarts", restarts));
+    if let Some(usage) = instance.usage.filter(|_| instance.pid.is_some()) {
+        let use_now = format!(
+            "{} of memory, {} cpu, processes: {}",
+            usage.memory,
+            words::cpu(usage.cpu),
+            usage.processes
+        );
+        rows.push(row("uses", use_now));
+    }
+    rows.push(row("declared at", words::local(instance.created_at, zone)));
+    rows
+}
+
+/// What was asked for.
+fn declared(app: &AppView) -> Vec<Row> {
+    let AppSpec { launch, logs, restart, stop, .. } = &app.spec;
+    let mut rows = vec![row("namespace", &app.spec.namespace), row("script", &launch.script)];
+    match &launch.interpreter {
+        Some(program) => {
+            let words = [std::slice::from_ref(program), launch.interpreter_args.as_slice()];
+            rows.push(row("interpreter", words.concat().join(" ")));
+        }
+        None => rows.push(row("interpreter", "none")),
+    }
+    rows.push(row("args", if launch.args.is_empty() { "-".into() } else { launch.args.join(" ") }));
+    rows.push(row("cwd", launch.cwd.display()));
+    if let Some(user) = &launch.uid {
+        rows.push(row("user", user));
+    }
+    rows.push(row("instances", app.spec.instances));
+    rows.push(row("out log", path(app.out_log.as_deref())));
+    rows.push(row("error log", path(app.err_log.as_deref())));
+    if let Some(combined) = &logs.combined {
+        rows.push(row("combined log", combined.display()));
+    }
+    let delay = match restart.delay {
+        RestartDelay::None => "at once".to_owned(),
+        RestartDelay::Fixed(delay) => format!("after {}", spoken(delay)),
+        RestartDelay::Exponential(first) => {
+            format!("after {}, half as long again each time", spoken(first))
+        }
+    };
+    let policy = format!(
+        "{delay}; given up after {} runs in a row shorter than {}",
+        restart.max_restarts,
+        spoken(restart.min_uptime)
+    );
+    rows.push(row("restart", if restart.autorestart { policy } else { "never".to_owned() }));
+    if !restart.stop_exit_codes.is_empty() {
+        let codes: Vec<String> = restart.stop_exit_codes.iter().map(i32::to_string).collect();
+        rows.push(row("finished by exit code", codes.join(", ")));
+    }
+    rows.push(row("stop", format!("{}, SIGKILL after {}", stop.signal, spoken(stop.grace))));
+    if let Some(limit) = app.spec.max_memory {
+        rows.push(row("memory limit", limit));
+    }
+    if let Some(cron) = &app.spec.cron {
+        rows.push(row("cron restart", cron.as_str()));
+    }
+    rows.extend(health_check(&app.spec));
+    if let Some(source) = &app.spec.source {
+        rows.push(row("declared in", source.display()));
+    }
+    rows
+}
+
+fn health_check(spec: &AppSpec) -> Vec<Row> {
+    let mut rows = Vec::new();
+    if let Some(health) = &spec.health {
+        let asked = match &health.probe {
+            ProbeTarget::Http { url, status: (from, to), .. } => {
+                format!("GET {} answers {from} to {to}", zelador_api::redact::url(url))
+            }
+            ProbeTarget::Tcp { address } => format!("{address} accepts a connection"),
+        };
+        let cadence = health.cadence;
+        rows.push(row(
+            "health check",
+            format!(
+                "{asked}; every {}, within {}, slow from {} on, unhealthy after {} failures",
+                spoken(cadence.interval),
+                spoken(cadence.timeout),
+                spoken(health.slow),
+                cadence.failure_threshold
+            ),
+        ));
+    }
+    if !spec.depends_on.is_empty() {
+        let then = match spec.on_dependency_down {
+            OnDependencyDown::Wait => "waits while one is down",
+            OnDependencyDown::Restart => "is restarted even while one is down",
+        };
+        rows.push(row("depends on", format!("{} ({then})", spec.depends_on.join(", "))));
+    }
+    rows
+}
+
+fn deaths(app: &AppView, zone: &TimeZone, terminal: Terminal) -> String {
+    let mut table = terminal.table();
+    table.set_header(["at", "had lived", "the process"].map(|name| terminal.heading(name)));
+    for past in app.instance.deaths.iter().take(DEATHS_SHOWN) {
+        table.add_row([
+            terminal.cell(&words::local(past.at, zone)),
+            terminal.cell(&lived(past.uptime_millis)),
+            terminal.cell(&past.death.to_string()),
+        ]);
+    }
+    format!("{table}\n")
+}
+
+fn lived(millis: u64) -> String {
+    spoken(std::time::Duration::from_millis(millis))
+}
+
+fn path(path: Option<&Path>) -> String {
+    path.map_or_else(|| "off".to_owned(), |path| path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::sample;
+
+    #[test]
+    fn everything_about_an_instance_is_shown() {
+        let now = Moment::from_micros(sample::NOW);
+        let terminal = Terminal { width: 100, colours: false };
+        insta::assert_snapshot!(show(&sample::app(), now, &TimeZone::UTC, terminal));
+    }
+}

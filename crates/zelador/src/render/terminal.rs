@@ -1,0 +1,116 @@
+//! What stdout is: how wide, and whether it shows colours.
+
+use std::env;
+use std::io::{self, IsTerminal};
+
+use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+
+use super::text::{self, Colours};
+
+/// Columns when stdout is no terminal and `COLUMNS` is not set.
+const DEFAULT_WIDTH: u16 = 120;
+
+/// Narrower than this nothing can be shown in a table.
+const LEAST_WIDTH: u16 = 20;
+
+/// What stdout is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terminal {
+    /// Columns.
+    pub width: u16,
+    /// Whether colours are shown.
+    pub colours: bool,
+}
+
+/// The few colours in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    /// As it should be.
+    Green,
+    /// To be watched.
+    Yellow,
+    /// Wrong.
+    Red,
+    /// Less important.
+    Grey,
+    /// A heading.
+    Cyan,
+}
+
+impl Terminal {
+    /// Looks at stdout.
+    pub fn stdout() -> Self {
+        let is_terminal = io::stdout().is_terminal();
+        let asked = is_terminal.then(|| rustix::termios::tcgetwinsize(io::stdout()).ok()).flatten();
+        let columns = || env::var("COLUMNS").ok()?.trim().parse().ok();
+        let width = asked.map(|size| size.ws_col).filter(|width| *width > 0).or_else(columns);
+        let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Self {
+            width: width.unwrap_or(DEFAULT_WIDTH).max(LEAST_WIDTH),
+            colours: is_terminal && !no_color && !dumb,
+        }
+    }
+
+    /// Returns `text` in a colour, if this shows any. It must be harmless already.
+    pub fn paint(self, text: &str, colour: Colour) -> String {
+        if self.colours { format!("\x1b[{}m{text}\x1b[0m", colour.code()) } else { text.to_owned() }
+    }
+
+    /// What to do with the colours of an app's own output.
+    pub fn log_colours(self) -> Colours {
+        if self.colours { Colours::Keep } else { Colours::Drop }
+    }
+
+    /// Returns an empty table that fits.
+    pub fn table(self) -> Table {
+        let mut table = Table::new();
+        table
+            .load_style(presets::UTF8_FULL_CONDENSED.with_solid_inner_borders())
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(self.width)
+            .force_no_tty();
+        if self.colours {
+            table.enforce_styling();
+        }
+        table
+    }
+
+    /// Returns a cell of foreign text.
+    pub fn cell(self, content: &str) -> Cell {
+        Cell::new(text::plain(content))
+    }
+
+    /// Returns a cell of foreign text in a colour.
+    pub fn coloured(self, content: &str, colour: Colour) -> Cell {
+        let cell = self.cell(content);
+        if self.colours { cell.fg(colour.of_table()) } else { cell }
+    }
+
+    /// Returns a heading.
+    pub fn heading(self, content: &str) -> Cell {
+        self.coloured(content, Colour::Cyan)
+    }
+}
+
+impl Colour {
+    fn code(self) -> u8 {
+        match self {
+            Self::Green => 32,
+            Self::Yellow => 33,
+            Self::Red => 31,
+            Self::Grey => 90,
+            Self::Cyan => 36,
+        }
+    }
+
+    fn of_table(self) -> Color {
+        match self {
+            Self::Green => Color::DarkGreen,
+            Self::Yellow => Color::DarkYellow,
+            Self::Red => Color::DarkRed,
+            Self::Grey => Color::DarkGrey,
+            Self::Cyan => Color::DarkCyan,
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! The end of one log file, and what is appended to it: across rotation by rename and truncation.
+//!
+//! Always holds: of a file that is renamed or truncated between two looks, no line is told twice,
+//! and no line of the old file is lost that was there before the new file; a line is told when its
+//! end is there, or when it is longer than [`LONGEST_LINE`].
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Bytes that are read at once.
+const BLOCK: usize = 64 * 1024;
+
+/// A longer line is told in pieces, so that a file without line ends fits into memory: 1 MiB.
+const LONGEST_LINE: usize = 1 << 20;
+
+/// Where lines go: without their end.
+pub trait Sink: FnMut(&[u8]) -> io::Result<()> {}
+impl<F: FnMut(&[u8]) -> io::Result<()>> Sink for F {}
+
+/// A log file that is followed by its name.
+#[derive(Debug)]
+pub struct Tail {
+    path: PathBuf,
+    open: Option<Open>,
+    /// The beginning of a line whose end is not there yet.
+    begun: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    identity: (u64, u64),
+    at: u64,
+}
+
+impl Tail {
+    /// Returns a tail that has read nothing; the file need not be there.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), open: None, begun: Vec::new() }
+    }
+
+    /// The file's name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Tells the last `count` lines that are there, and goes to their end.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the sink fails. A file that is not there has no lines.
+    pub fn last(&mut self, count: usize, sink: &mut impl Sink) -> io::Result<()> {
+        let Some(mut open) = Open::at(&self.path)? else { return Ok(()) };
+        open.at = start_of_last(&mut open.file, count)?;
+        self.open = Some(open);
+        self.read_on(sink)
+    }
+
+    /// Tells what was appended since the last call.
+    ///
+    /// # Errors
+    /// A file cannot be read, or the sink fails.
+    pub fn poll(&mut self, sink: &mut impl Sink) -> io::Result<()> {
+        if let Some(open) = &mut self.open
+            && open.file.metadata()?.len() < open.at
+        {
+            open.at = 0;
+            self.begun.clear();
+        }
+        self.read_on(sink)?;
+        let now = match std::fs::metadata(&self.path) {
+            Ok(found) => (found.dev(), found.ino()),
+            // Renamed, and the new one is not there yet: what is written still goes to the old.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if self.open.as_ref().is_some_and(|open| open.identity == now) {
+            return Ok(());
+        }
+        // The new file is there, so the old one is complete: read what came between the two looks.
+        self.read_on(sink)?;
+        self.rest(sink)?;
+        self.open = Open::at(&self.path)?;
+        self.read_on(sink)
+    }
+
+    /// Tells the beginning of a line whose end is not there.
+    ///
+    /// # Errors
+    /// The sink fails.
+    pub fn rest(&mut self, sink: &mut impl Sink) -> io::Result<()> {
+        let begun = std::mem::take(&mut self.begun);
+        if begun.is_empty() { Ok(()) } else { sink(&begun) }
+    }
+
+    fn read_on(&mut self, sink: &mut impl Sink) -> io::Result<()> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        open.file.seek(SeekFrom::Start(open.at))?;
+        let mut block = vec![0; BLOCK];
+        loop {
+            let read = match open.file.read(&mut block) {
+                Ok(0) => return Ok(()),
+                Ok(read) => read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            open.at += read as u64;
+            let mut rest = &block[..read];
+            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                if self.begun.is_empty() {
+                    sink(&rest[..end])?;
+                } else {
+                    self.begun.extend_from_slice(&rest[..end]);
+                    sink(&std::mem::take(&mut self.begun))?;
+                }
+                rest = &rest[end + 1..];
+            }
+            self.begun.extend_from_slice(rest);
+            if self.begun.len() >= LONGEST_LINE {
+                sink(&std::mem::take(&mut self.begun))?;
+            }
+        }
+    }
+}
+
+impl Open {
+    /// Opens the file from its beginning; `None` if it is not there.
+    fn at(path: &Path) -> io::Result<Option<Self>> {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let found = file.metadata()?;
+        if !found.is_file() {
+            // A device or a named pipe would keep us waiting.
+            return Ok(None);
+        }
+        Ok(Some(Self { file, identity: (found.dev(), found.ino()), at: 0 }))
+    }
+}
+
+/// Returns where the last `count` lines of a file begin, read from its end block by block.
+fn start_of_last(file: &mut File, count: usize) -> io::Result<u64> {
+    let mut end = file.metadata()?.len();
+    if count == 0 {
+        return Ok(end);
+    }
+    let length = end;
+    let mut ends_seen = 0;
+    let mut block = vec![0; BLOCK];
+    while end > 0 {
+        let start = end.saturating_sub(BLOCK as u64);
+        let part = &mut block[..(end - start) as usize];
+        file.seek(SeekFrom::Start(start))?;
+        file.read_exact(part)?;
+        for at in (0..part.len()).rev() {
+            // The end of the last line is none between two lines.
+            if part[at] != b'\n' || start + at as u64 + 1 == length {
+                continue;
+            }
+            ends_seen += 1;
+            if ends_seen == count {
+                return Ok(start + at as u64 + 1);
+            }
+        }
+        end = start;
+    }
+    Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, OpenOptions};
+    use std::io::Write;
+
+    use super::*;
+
+    fn last(tail: &mut Tail, count: usize) -> Vec<String> {
+        let mut lines = Vec::new();
+        tail.last(count, &mut collect(&mut lines)).unwrap();
+        lines
+    }
+
+    fn poll(tail: &mut Tail) -> Vec<String> {
+        let mut lines = Vec::new();
+        tail.poll(&mut collect(&mut lines)).unwrap();
+        lines
+    }
+
+    fn collect(lines: &mut Vec<String>) -> impl Sink + '_ {
+        |line: &[u8]| {
+            lines.push(String::from_utf8_lossy(line).into_owned());
+            Ok(())
+        }
+    }
+
+    fn append(path: &Path, text: &str) {
+        let mut file = OpenOptions::new().append(true).create(true).open(path).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+
+    fn log() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("api-out.log");
+        (folder, path)
+    }
+
+    #[test]
+    fn the_last_lines_are_found_however_long_they_are() {
+        let (_folder, path) = log();
+        let long = "x".repeat(3 * BLOCK);
+        append(&path, &format!("first\n{long}\nlast\nhalf"));
+        assert_eq!(last(&mut Tail::new(&path), 1), Vec::<String>::new(), "only a half line");
+        assert_eq!(last(&mut Tail::new(&path), 2), ["last"]);
+        assert_eq!(last(&mut Tail::new(&path), 3), [long.as_str(), "last"]);
+        assert_eq!(last(&mut Tail::new(&path), 99).len(), 3);
+        assert_eq!(last(&mut Tail::new(&path), 0), Vec::<String>::new());
+        append(&path, "\n");
+        assert_eq!(last(&mut Tail::new(&path), 1), ["half"]);
+    }
+
+    #[test]
+    fn what_is_appended_is_told_once_its_line_ends() {
+        let (_folder, path) = log();
+        append(&path, "one\ntwo\n");
+        let mut tail = Tail::new(&path);
+        assert_eq!(last(&mut tail, 1), ["two"]);
+        append(&path, "three\nfo");
+        assert_eq!(poll(&mut tail), ["three"]);
+        append(&path, "ur\n");
+        assert_eq!(poll(&mut tail), ["four"]);
+        assert_eq!(poll(&mut tail), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_rotation_by_rename_costs_no_line() {
+        let (folder, path) = log();
+        append(&path, "one\n");
+        let mut tail = Tail::new(&path);
+        assert_eq!(last(&mut tail, 9), ["one"]);
+        append(&path, "two\n");
+        let old = folder.path().join("api-out__2023-11-14_22-13-20.log");
+        fs::rename(&path, &old).unwrap();
+        append(&old, "three\n");
+        assert_eq!(poll(&mut tail), ["two", "three"], "the new file is not there yet");
+        append(&old, "four\nhalf");
+        append(&path, "five\n");
+        assert_eq!(poll(&mut tail), ["four", "half", "five"]);
+        append(&path, "six\n");
+        assert_eq!(poll(&mut tail), ["six"]);
+    }
+
+    #[test]
+    fn a_truncated_file_is_read_from_its_beginning() {
+        let (_folder, path) = log();
+        append(&path, "one\ntwo\nthree\n");
+        let mut tail = Tail::new(&path);
+        assert_eq!(last(&mut tail, 1), ["three"]);
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
+        append(&path, "new\n");
+        assert_eq!(poll(&mut tail), ["new"]);
+    }
+
+    #[test]
+    fn a_file_may_appear_later() {
+        let (_folder, path) = log();
+        let mut tail = Tail::new(&path);
+        assert_eq!(last(&mut tail, 9), Vec::<String>::new());
+        assert_eq!(poll(&mut tail), Vec::<String>::new());
+        append(&path, "one\n");
+        assert_eq!(poll(&mut tail), ["one"]);
+    }
+
+    #[test]
+    fn an_endless_line_is_told_in_pieces() {
+        let (_folder, path) = log();
+        append(&path, &"x".repeat(LONGEST_LINE + 10));
+        let mut tail = Tail::new(&path);
+        let lines = poll(&mut tail);
+        assert_eq!(lines.len(), 1);
+        assert!(lines[0].len() >= LONGEST_LINE);
+    }
+}
