@@ -129,9 +129,9 @@ fn fields(options: &Options) -> Vec<(&'static str, Value)> {
         ("time", options.time, true),
         ("merge_logs", options.merge_logs, true),
     ];
-    let texts = texts.into_iter().filter_map(|(field, text)| {
-        text.as_ref().map(|text| (field, Value::from(text.as_str())))
-    });
+    let texts = texts
+        .into_iter()
+        .filter_map(|(field, text)| text.as_ref().map(|text| (field, Value::from(text.as_str()))));
     let flags = flags.into_iter().filter(|(_, given, _)| *given);
     texts.chain(flags.map(|(field, _, value)| (field, Value::from(value)))).collect()
 }

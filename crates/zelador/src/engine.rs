@@ -31,8 +31,8 @@ impl Engine {
     /// The process is out of descriptors.
     pub fn new(home: &Home) -> Result<Self, Failure> {
         let runtime = Builder::new_current_thread().enable_io().enable_time().build();
-        let runtime = runtime
-            .map_err(|error| Failure::new(format!("no event loop can be made: {error}")))?;
+        let runtime =
+            runtime.map_err(|error| Failure::new(format!("no event loop can be made: {error}")))?;
         Ok(Self { home: home.clone(), runtime })
     }
 

@@ -73,10 +73,9 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         // The path is for whoever debugs; `zelador is not running` is what people look for.
         match &error {
-            ClientError::NotRunning(_) => Self::Said {
-                error: "zelador is not running".to_owned(),
-                help: error.help(),
-            },
+            ClientError::NotRunning(_) => {
+                Self::Said { error: "zelador is not running".to_owned(), help: error.help() }
+            }
             _ => Self::of(&error, error.help()),
         }
     }

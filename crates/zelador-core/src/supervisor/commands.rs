@@ -135,13 +135,11 @@ impl Supervisor {
     fn scale(&mut self, name: &AppName, goal: Goal, waits: &mut Vec<Wait>) {
         let wanted = self.apps[name].spec.instances;
         let present = self.instances_of(name);
-        for id in &present {
-            if self.instances[id].index >= wanted {
-                waits.push(self.wait(*id, Wanted::Gone));
-                self.remove_one(*id);
-            }
-        }
-        let taken: BTreeSet<u32> = present.iter().map(|id| self.instances[id].index).collect();
+        let index = |id: &InstanceId| self.instances[id].index;
+        let surplus: Vec<InstanceId> =
+            present.iter().filter(|id| index(id) >= wanted).copied().collect();
+        let taken: BTreeSet<u32> = present.iter().map(index).collect();
+        // What is added comes first: an app whose last instance goes is forgotten.
         for index in (0..wanted).filter(|index| !taken.contains(index)) {
             let id = InstanceId::new(self.counters.instance);
             self.counters.instance += 1;
@@ -153,6 +151,10 @@ impl Supervisor {
                 waits.push(self.wait(id, Wanted::Up));
                 self.start(id, false);
             }
+        }
+        for id in surplus {
+            waits.push(self.wait(id, Wanted::Gone));
+            self.remove_one(id);
         }
     }
 

@@ -344,24 +344,25 @@ impl Supervisor {
         let now = self.now;
         let grace = self.apps.get(&incident.app).map_or(Duration::ZERO, |app| app.spec.stop.grace);
         let Some(instance) = self.instances.get_mut(&instance_id) else { return };
-        let run = instance.phase.run();
+        let give_up_at = now + grace + APPLY_WITHIN;
+        let Phase::Running { run, .. } = instance.phase else {
+            // Its restart policy is at work already: what comes of that is looked at, not counted.
+            self.tell(id, "it is not up: its restart policy has the next word");
+            return self.set_stage(id, Stage::Applying { run: None, give_up_at });
+        };
+        self.changed.instances.insert(instance_id);
         if !instance.spend_healing(now) {
             let text = format!(
                 "it was restarted {HEALING_BUDGET} times within an hour, which is the budget"
             );
             return self.escalate(id, &text);
         }
-        let up = matches!(instance.phase, Phase::Running { .. });
         let Some(incident) = self.incidents.get_mut(&id) else { return };
         incident.attempts += 1;
         let attempt = incident.attempts;
         self.tell(id, &format!("try {attempt}: restart"));
-        let give_up_at = now + grace + APPLY_WITHIN;
-        self.set_stage(id, Stage::Applying { run: run.filter(|_| up), give_up_at });
-        // A run that died meanwhile is being started again by its restart policy already.
-        if up {
-            self.terminate(instance_id, Then::Start);
-        }
+        self.set_stage(id, Stage::Applying { run: Some(run), give_up_at });
+        self.terminate(instance_id, Then::Start);
     }
 
     /// A try did not help.
@@ -459,9 +460,13 @@ impl Supervisor {
         timeouts.max().map_or(Duration::ZERO, |timeout| timeout + LOST_AFTER)
     }
 
-    /// How the things that an app depends on are, by looks at databases later than `since` and by
-    /// the apps among them as they are now.
-    pub(super) fn dependency_state(&self, app: &AppName, since: Moment) -> Dependency {
+    /// Whether an app depends on a database that is looked at.
+    pub(super) fn has_database(&self, app: &AppName) -> bool {
+        !self.databases_of(app).is_empty()
+    }
+
+    /// How the databases that an app depends on are, by looks later than `since`.
+    pub(super) fn database_state(&self, app: &AppName, since: Moment) -> Dependency {
         let mut state = Dependency::Up;
         for (name, check) in self.databases_of(app) {
             match &check.last {
@@ -474,16 +479,38 @@ impl Supervisor {
                 _ => state = Dependency::Unknown,
             }
         }
+        state
+    }
+
+    /// How the things that an app depends on are: its databases, by looks later than `since`, and
+    /// the apps among them as they are now. One that a person stopped is not down, and one that
+    /// itself waits for this app is not waited for.
+    pub(super) fn dependency_state(&self, app: &AppName, since: Moment) -> Dependency {
+        let state = self.database_state(app, since);
         let Some(spec) = self.apps.get(app).map(|app| &app.spec) else { return state };
+        if let Dependency::Down { .. } = state {
+            return state;
+        }
         for name in spec.depends_on.iter().filter_map(|name| AppName::new(name.as_str())) {
             if name == *app || !self.apps.contains_key(&name) {
                 continue;
             }
             let sick = |id: &InstanceId| {
-                self.health_of(*id).is_none_or(|health| health.status == Status::Unhealthy)
-                    || !matches!(self.instances[id].phase, Phase::Running { .. })
+                self.health_of(*id).is_some_and(|health| health.status == Status::Unhealthy)
             };
-            let instances = self.instances_of(&name);
+            let instances: Vec<InstanceId> = self
+                .instances_of(&name)
+                .into_iter()
+                .filter(|id| self.instances[id].goal == Goal::Up)
+                .collect();
+            let waits_for_us = self.incidents.values().any(|incident| {
+                incident.app == name
+                    && incident.is_open()
+                    && matches!(&incident.stage, Stage::WaitingForDependency { dependency } if *dependency == app.as_str())
+            });
+            if waits_for_us {
+                continue;
+            }
             if let Some(first) = instances.first().filter(|_| instances.iter().all(sick)) {
                 let message = self.complaint(*first);
                 return Dependency::Down { name: name.to_string(), message };

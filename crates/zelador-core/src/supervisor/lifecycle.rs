@@ -105,7 +105,7 @@ impl Supervisor {
         match self.instances[&id].phase {
             Phase::Starting { .. } => self.died(id, run, Death::NeverStarted(failure)),
             Phase::Stopping { .. } => {
-                self.remember_death(id, Death::NeverStarted(failure));
+                self.runs.remove(&run);
                 self.gone(id);
             }
             _ => self.ignored += 1,
@@ -139,10 +139,9 @@ impl Supervisor {
             return;
         };
         match &instance.phase {
-            Phase::Stopping { run: current, death: Some(death), .. } if *current == run => {
-                let death = death.clone();
+            // An end that was asked for is no death, and does not enter the history of deaths.
+            Phase::Stopping { run: current, death: Some(_), .. } if *current == run => {
                 self.runs.remove(&run);
-                self.remember_death(id, death);
                 self.gone(id);
             }
             _ if !instance.is_current(run) => {
@@ -157,6 +156,7 @@ impl Supervisor {
         let Some(instance) = self.instances.get_mut(&id) else { return };
         let Phase::Stopping { then, .. } = instance.phase else { return };
         instance.phase = Phase::Stopped;
+        instance.usage = None;
         self.touch(id);
         match then {
             Then::Stay => {}
@@ -213,8 +213,9 @@ impl Supervisor {
                 if matches!(policy.delay, crate::spec::RestartDelay::Exponential(_)) {
                     instance.backoff = Some(delay);
                 }
-                let held = app.spec.on_dependency_down == OnDependencyDown::Wait
-                    && !app.spec.depends_on.is_empty();
+                let (waits, name) = (app.spec.on_dependency_down, app.spec.name.clone());
+                let held = waits == OnDependencyDown::Wait && self.has_database(&name);
+                let Some(instance) = self.instances.get_mut(&id) else { return };
                 if delay.is_zero() && !held {
                     self.start(id, true);
                 } else {
@@ -253,7 +254,6 @@ impl Supervisor {
         let Some(instance) = self.instances.get_mut(&id) else { return Duration::ZERO };
         let born = match instance.phase {
             Phase::Running { since, .. } => Some(since),
-            Phase::Stopping { pid: Some(_), .. } => instance.started_at,
             _ => None,
         };
         let uptime = born.map_or(Duration::ZERO, |since| now.since(since));
@@ -270,9 +270,15 @@ impl Supervisor {
         self.changed.world = true;
         match &mut instance.phase {
             Phase::Starting { run, give_up_at } if now >= *give_up_at => {
-                let run = *run;
+                // The guardian has not said what became of it, so it may still come: it is ended
+                // for certain before another one is started.
+                let (run, then) = (*run, Then::Start);
+                let kill_at = now + KILL_AGAIN_EVERY;
+                instance.phase = Phase::Stopping { run, pid: None, kill_at, then, death: None };
                 self.effects.push(Effect::Kill { run });
-                self.died(id, run, Death::StartTimedOut);
+                let name = self.spoken_name(id);
+                let text = format!("{name}: {}", Death::StartTimedOut);
+                self.notify(Severity::Warning, name, text);
             }
             Phase::Running { .. } => instance.breaker.close(),
             Phase::Stopping { run, kill_at, .. } if now >= *kill_at => {
@@ -300,7 +306,7 @@ impl Supervisor {
             })
             .collect();
         for (id, app, retry_at, since) in held {
-            if self.dependency_state(&app, since) != super::heal::Dependency::Up {
+            if self.database_state(&app, since) != super::heal::Dependency::Up {
                 continue;
             }
             if self.now >= retry_at {

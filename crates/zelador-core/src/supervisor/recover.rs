@@ -27,8 +27,8 @@ impl Supervisor {
             .filter(|instance| !supervisor.apps.contains_key(&instance.app))
             .map(|instance| instance.id)
             .collect();
-        for id in orphans {
-            supervisor.instances.remove(&id);
+        for id in &orphans {
+            supervisor.instances.remove(id);
         }
         for instance in supervisor.instances.values() {
             if let Some(run) = instance.phase.run() {
@@ -45,6 +45,8 @@ impl Supervisor {
         supervisor.refresh_deadlines();
         // What was read need not be written again.
         supervisor.changed = super::Changed::default();
+        // What was half removed is removed for good.
+        supervisor.changed.instances.extend(orphans);
         supervisor.records.clear();
         supervisor.effects.clear();
         supervisor

@@ -71,7 +71,10 @@ pub fn logs(context: &Context, asked: &Logs) -> Result<ExitCode, Failure> {
 fn own(context: &Context) -> Result<Vec<Source>, Failure> {
     let path = context.home.own_log();
     if !path.exists() {
-        return Err(Failure::new(format!("zelador has no log yet: there is no {}", path.display())));
+        return Err(Failure::new(format!(
+            "zelador has no log yet: there is no {}",
+            path.display()
+        )));
     }
     Ok(vec![Source { owner: String::new(), stream: Stream::Out, path }])
 }
@@ -155,7 +158,8 @@ fn parse(name: &str) -> Option<(String, Stream, Option<u32>)> {
 fn show(sources: &[Source], asked: &Logs) -> Result<(), Failure> {
     let terminal = Terminal::stdout();
     let width = sources.iter().map(|source| source.owner.chars().count()).max().unwrap_or(0);
-    let mut printer = Printer { terminal, raw: asked.raw, width, out: BufWriter::new(io::stdout()) };
+    let mut printer =
+        Printer { terminal, raw: asked.raw, width, out: BufWriter::new(io::stdout()) };
     let mut tails: Vec<(&Source, Tail)> =
         sources.iter().map(|source| (source, Tail::new(&source.path))).collect();
     for (source, tail) in &mut tails {

@@ -75,9 +75,9 @@ fn selects(selector: &str, instance: &InstanceView, has_name: bool) -> bool {
     if has_name {
         return instance.app == selector;
     }
-    let replica = selector.rsplit_once('/').is_some_and(|(app, index)| {
-        instance.app == app && index.parse() == Ok(instance.index)
-    });
+    let replica = selector
+        .rsplit_once('/')
+        .is_some_and(|(app, index)| instance.app == app && index.parse() == Ok(instance.index));
     replica || selector.parse() == Ok(instance.id.number())
 }
 

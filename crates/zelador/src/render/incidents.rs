@@ -21,8 +21,7 @@ pub fn table(incidents: &[Incident], now: Moment, zone: &TimeZone, terminal: Ter
     let headings = ["id", "app", "trouble", "state", "opened", "duration", "attempts"];
     table.set_header(headings.map(|heading| terminal.heading(heading)));
     for incident in incidents {
-        let number =
-            |text: String| terminal.cell(&text).set_alignment(CellAlignment::Right);
+        let number = |text: String| terminal.cell(&text).set_alignment(CellAlignment::Right);
         table.add_row([
             number(incident.id.to_string()),
             terminal.cell(incident.app.as_str()),
@@ -51,7 +50,10 @@ pub fn story(incident: &Incident, now: Moment, zone: &TimeZone, terminal: Termin
     );
     line(&heading(&text::plain(&title)));
     let state = terminal.paint(&text::plain(&incident.state()), state_colour(incident));
-    line(&format!("  state     {state}, {}", words::counted(incident.attempts as usize, "attempt")));
+    line(&format!(
+        "  state     {state}, {}",
+        words::counted(incident.attempts as usize, "attempt")
+    ));
     line(&format!("  opened    {}", words::local(incident.opened_at, zone)));
     match incident.closed_at {
         Some(at) => line(&format!(
@@ -95,7 +97,11 @@ fn summary(evidence: &Evidence, zone: &TimeZone) -> Vec<String> {
             1 => "1 process".to_owned(),
             many => format!("{many} processes"),
         };
-        said.push(format!("{} of memory, {} cpu, {processes}", usage.memory, words::cpu(usage.cpu)));
+        said.push(format!(
+            "{} of memory, {} cpu, {processes}",
+            usage.memory,
+            words::cpu(usage.cpu)
+        ));
     }
     if let Some(Descriptors { open, limit, sockets, pipes, files }) = evidence.descriptors {
         said.push(format!(
@@ -104,14 +110,17 @@ fn summary(evidence: &Evidence, zone: &TimeZone) -> Vec<String> {
     }
     if let Some(thread) = evidence.threads.first() {
         let waits = thread.waits_in.as_ref().map(|place| format!(", waits in {place}"));
-        said.push(text::plain(&format!(
-            "{}; the busiest is {} ({}), state {}{}",
-            words::counted(evidence.threads.len(), "thread"),
-            thread.name,
-            thread.tid,
-            thread.state,
-            waits.unwrap_or_default()
-        )).into_owned());
+        said.push(
+            text::plain(&format!(
+                "{}; the busiest is {} ({}), state {}{}",
+                words::counted(evidence.threads.len(), "thread"),
+                thread.name,
+                thread.tid,
+                thread.state,
+                waits.unwrap_or_default()
+            ))
+            .into_owned(),
+        );
     }
     for missing in &evidence.missing {
         said.push(format!("not gathered: {}", text::plain(missing)));

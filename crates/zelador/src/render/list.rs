@@ -32,9 +32,8 @@ enum Column {
 
 use Column::{Cpu, Health, Id, Memory, Mode, Name, Namespace, Pid, Restarts, Uptime};
 
-const FULL: &[Column] = &[
-    Id, Name, Namespace, Mode, Pid, Uptime, Restarts, Column::Status, Health, Cpu, Memory,
-];
+const FULL: &[Column] =
+    &[Id, Name, Namespace, Mode, Pid, Uptime, Restarts, Column::Status, Health, Cpu, Memory];
 const MEDIUM: &[Column] = &[Id, Name, Uptime, Restarts, Column::Status, Health, Cpu, Memory];
 const MINI: &[Column] = &[Id, Name, Column::Status, Cpu, Memory];
 
@@ -86,9 +85,7 @@ impl Column {
             Pid => number(of.pid.unwrap_or(0).to_string()),
             Uptime => number(up_for(of, now).unwrap_or_else(|| "0".to_owned())),
             Restarts => number(of.restarts.to_string()),
-            Self::Status => {
-                terminal.coloured(&status(of, now), words::status_colour(&of.status))
-            }
+            Self::Status => terminal.coloured(&status(of, now), words::status_colour(&of.status)),
             Health => match &of.health {
                 Some(health) => {
                     let colour = words::health_colour(health.status);
@@ -97,9 +94,7 @@ impl Column {
                 None => terminal.cell("-"),
             },
             Cpu => number(words::cpu(usage.map_or(0.0, |usage| usage.cpu))),
-            Memory => {
-                number(usage.map_or(ByteSize::default(), |usage| usage.memory).to_string())
-            }
+            Memory => number(usage.map_or(ByteSize::default(), |usage| usage.memory).to_string()),
         }
     }
 }
@@ -174,9 +169,10 @@ fn health(of: &InstanceView) -> Status {
 
 /// What is wrong with the host, the databases and zelador itself.
 fn own_troubles(health: &HealthView, terminal: Terminal) -> Vec<String> {
-    let sick = health.checks.iter().filter(|check| {
-        check.status != Status::Healthy && !check.component.starts_with("app:")
-    });
+    let sick = health
+        .checks
+        .iter()
+        .filter(|check| check.status != Status::Healthy && !check.component.starts_with("app:"));
     let line = |check: &zelador_api::CheckView| {
         let name = match check.component.as_str() {
             "zelador" => "zelador itself".to_owned(),
@@ -212,7 +208,8 @@ mod tests {
     #[test]
     fn no_line_is_wider_than_the_terminal() {
         for width in [40, 60, 76, 80, 99, 100, 120] {
-            for line in shown(width).lines().filter(|line| line.starts_with(['┌', '│', '└'])) {
+            for line in shown(width).lines().filter(|line| line.starts_with(['┌', '│', '└']))
+            {
                 assert!(line.chars().count() <= usize::from(width), "{width}: {line}");
             }
         }

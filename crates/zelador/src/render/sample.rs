@@ -38,28 +38,44 @@ fn instances() -> Vec<Value> {
         "why": "program-not-found", "detail": "nod" });
     let signaled = json!({ "how": "signaled", "signal": 11, "core_dumped": true });
     vec![
-        instance(0, "api", json!({ "name": "api/0", "restarts": 2, "deaths": [
+        instance(
+            0,
+            "api",
+            json!({ "name": "api/0", "restarts": 2, "deaths": [
             { "at": NOW - 3 * HOUR, "death": signaled, "uptime_millis": 86_400_000 },
             { "at": NOW - 30 * HOUR, "death": { "how": "out-of-memory" }, "uptime_millis": 5_000 },
-        ] })),
+        ] }),
+        ),
         instance(1, "api", json!({ "name": "api/1", "index": 1 })),
-        instance(2, "worker", json!({
-            "phase": { "phase": "backoff", "retry_at": NOW + 3 * SECOND, "held": false },
-            "status": "waiting restart", "pid": null, "usage": null, "restarts": 17,
-            "backoff": span(225),
-            "health": health("degraded", "died; the next start is in 3 s"),
-            "deaths": [ { "at": NOW - SECOND, "death": { "how": "exited", "code": 1 },
-                "uptime_millis": 700 } ],
-        })),
-        instance(3, "typo", json!({
-            "phase": { "phase": "tripped", "trial_at": NOW + 60 * SECOND },
-            "status": "errored", "pid": null, "usage": null,
-            "health": health("unhealthy",
-                "keeps failing: \u{1b}]0;owned\u{7}the process could not be started"),
-            "deaths": [ { "at": NOW - SECOND, "death": never, "uptime_millis": 0 } ],
-        })),
-        instance(4, "nightly", json!({ "goal": "down", "phase": { "phase": "stopped" },
-            "status": "stopped", "pid": null, "usage": null, "health": null })),
+        instance(
+            2,
+            "worker",
+            json!({
+                "phase": { "phase": "backoff", "retry_at": NOW + 3 * SECOND, "held": false },
+                "status": "waiting restart", "pid": null, "usage": null, "restarts": 17,
+                "backoff": span(225),
+                "health": health("degraded", "died; the next start is in 3 s"),
+                "deaths": [ { "at": NOW - SECOND, "death": { "how": "exited", "code": 1 },
+                    "uptime_millis": 700 } ],
+            }),
+        ),
+        instance(
+            3,
+            "typo",
+            json!({
+                "phase": { "phase": "tripped", "trial_at": NOW + 60 * SECOND },
+                "status": "errored", "pid": null, "usage": null,
+                "health": health("unhealthy",
+                    "keeps failing: \u{1b}]0;owned\u{7}the process could not be started"),
+                "deaths": [ { "at": NOW - SECOND, "death": never, "uptime_millis": 0 } ],
+            }),
+        ),
+        instance(
+            4,
+            "nightly",
+            json!({ "goal": "down", "phase": { "phase": "stopped" },
+            "status": "stopped", "pid": null, "usage": null, "health": null }),
+        ),
     ]
 }
 

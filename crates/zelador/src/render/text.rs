@@ -87,7 +87,8 @@ fn escape(text: &str) -> (usize, bool) {
             let parameters = bytes[2..].iter().take_while(|byte| matches!(byte, 0x30..=0x3f));
             let mut end = 2 + parameters.count();
             let plain = bytes[2..end].iter().all(|byte| matches!(byte, b'0'..=b'9' | b';' | b':'));
-            let between = bytes[end..].iter().take_while(|byte| matches!(byte, 0x20..=0x2f)).count();
+            let between =
+                bytes[end..].iter().take_while(|byte| matches!(byte, 0x20..=0x2f)).count();
             end += between;
             match bytes.get(end) {
                 Some(last @ 0x40..=0x7e) => {

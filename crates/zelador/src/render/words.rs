@@ -22,7 +22,11 @@ pub fn uptime(span: Duration) -> String {
 /// A share of one processor core, with a decimal where it says something.
 pub fn cpu(share: f64) -> String {
     let tenths = (share * 10.0).round();
-    if tenths % 10.0 == 0.0 { format!("{}%", tenths / 10.0) } else { format!("{:.1}%", tenths / 10.0) }
+    if tenths % 10.0 == 0.0 {
+        format!("{}%", tenths / 10.0)
+    } else {
+        format!("{:.1}%", tenths / 10.0)
+    }
 }
 
 /// A moment in a time zone, to the second.

@@ -1,0 +1,129 @@
+//! The virtual processes, and what the guardian knows of them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use zelador_core::death::Death;
+use zelador_core::id::{InstanceId, RunId};
+use zelador_core::input::KnownRun;
+use zelador_core::probe::Finding;
+use zelador_core::unit::{ByteSize, Moment, SECOND};
+
+use crate::script::Behaviour;
+
+/// One virtual process with its children.
+#[derive(Clone, Debug)]
+pub struct Process {
+    pub instance: InstanceId,
+    pub app: String,
+    pub pid: i32,
+    pub born: Moment,
+    pub behaviour: Behaviour,
+    /// How the main process ended.
+    pub death: Option<Death>,
+    /// Whether children are there.
+    pub children: bool,
+    /// It saw the database down, and will not get over it.
+    pub poisoned: bool,
+    /// An engine has recorded its end.
+    pub recorded: bool,
+}
+
+impl Process {
+    pub fn is_alive(&self) -> bool {
+        self.death.is_none()
+    }
+
+    pub fn is_hung(&self, now: Moment) -> bool {
+        matches!(self.behaviour, Behaviour::HangsAfter(age) if now.since(self.born) >= age)
+    }
+
+    /// Whether it ends when the stop signal comes.
+    pub fn listens(&self, now: Moment) -> bool {
+        self.behaviour != Behaviour::Stubborn && !self.is_hung(now)
+    }
+
+    pub fn memory(&self, now: Moment) -> ByteSize {
+        let age = now.since(self.born).as_secs();
+        ByteSize::mebibytes(if self.behaviour == Behaviour::Leaky { 10 + age * 10 } else { 10 })
+    }
+
+    /// What its own check finds.
+    pub fn answer(&mut self, now: Moment, database_up: bool) -> Finding {
+        let wrong = Finding::WrongAnswer { detail: "HTTP 500".to_owned() };
+        if self.is_hung(now) {
+            return Finding::TimedOut { detail: "no answer within 1 s".to_owned() };
+        }
+        match self.behaviour {
+            Behaviour::Sick => wrong,
+            Behaviour::SickWithDatabase if !database_up => wrong,
+            Behaviour::SickForGoodWithDatabase if !database_up || self.poisoned => wrong,
+            _ => Finding::Answered { detail: "HTTP 200".to_owned() },
+        }
+    }
+}
+
+/// What the guardian keeps, and how busy it is.
+#[derive(Clone, Debug, Default)]
+pub struct Guardian {
+    pub runs: BTreeMap<RunId, Process>,
+    /// Requests are carried out one after the other, none before this.
+    pub busy_until: Moment,
+    next_pid: i32,
+}
+
+impl Guardian {
+    pub fn fork(
+        &mut self,
+        run: RunId,
+        instance: InstanceId,
+        app: String,
+        behaviour: Behaviour,
+        now: Moment,
+    ) -> i32 {
+        self.next_pid += 1;
+        let pid = 1000 + self.next_pid;
+        let process = Process {
+            instance,
+            app,
+            pid,
+            born: now,
+            behaviour,
+            death: None,
+            children: behaviour == Behaviour::Forking,
+            poisoned: false,
+            recorded: false,
+        };
+        self.runs.insert(run, process);
+        pid
+    }
+
+    /// The run of this instance whose main process lives.
+    pub fn living(&self, instance: InstanceId) -> Option<RunId> {
+        let mut runs = self.runs.iter();
+        runs.find(|(_, process)| process.instance == instance && process.is_alive())
+            .map(|(run, _)| *run)
+    }
+
+    /// What it tells a new engine. A run is forgotten when its end was recorded and nothing of it
+    /// is left (its log pipe is drained).
+    pub fn inventory(&mut self) -> Vec<KnownRun> {
+        self.runs.retain(|_, it| it.is_alive() || it.children || !it.recorded);
+        let known = |(run, process): (&RunId, &Process)| KnownRun {
+            run: *run,
+            pid: process.pid,
+            death: process.death.clone(),
+        };
+        self.runs.iter().map(known).collect()
+    }
+}
+
+/// How long after its birth a process of this kind ends of itself.
+pub fn lifetime(behaviour: Behaviour, rng: &mut fastrand::Rng) -> Option<Duration> {
+    match behaviour {
+        Behaviour::Mortal(about) => Some(about.mul_f64(rng.f64() * 2.0)),
+        Behaviour::Stillborn => Some(SECOND * rng.u32(0..60) / 1000),
+        Behaviour::Forking => Some(rng.u32(1..10) * SECOND),
+        _ => None,
+    }
+}

@@ -1,0 +1,297 @@
+//! What happens to the virtual world: apps and how they behave, databases, people, lost engines.
+//!
+//! Pure: a seed goes in, a script comes out.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use zelador_core::config::Overlay;
+use zelador_core::id::AppName;
+use zelador_core::input::{Command, Declaration};
+use zelador_core::instance::Goal;
+use zelador_core::signal::Signal;
+use zelador_core::spec::{
+    AppSpec, Cadence, CronPattern, Environment, HealthSpec, LaunchSpec, LogSpec, LogTarget,
+    OnDependencyDown, ProbeTarget, RestartDelay, RestartPolicy, StopPolicy,
+};
+use zelador_core::unit::{ByteSize, SECOND};
+
+/// How the processes of an app behave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Behaviour {
+    /// Answers, and ends when asked.
+    Good,
+    /// Ends after a random time of about this length.
+    Mortal(Duration),
+    /// Ends soon after its start.
+    Stillborn,
+    /// Does not listen to the stop signal.
+    Stubborn,
+    /// Uses more and more memory.
+    Leaky,
+    /// Does not answer from this age on, and then does not listen to the stop signal either.
+    HangsAfter(Duration),
+    /// Answers with an error from its birth on.
+    Sick,
+    /// Ends while the database is down.
+    DiesWithDatabase,
+    /// Answers with an error while the database is down.
+    SickWithDatabase,
+    /// Answers with an error once it has seen the database down, until it is restarted.
+    SickForGoodWithDatabase,
+    /// Its program is not there.
+    Unstartable,
+    /// Cannot be started just now.
+    FailsToSpawn,
+    /// Ends of itself soon, and leaves children behind.
+    Forking,
+}
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// Somebody wants something.
+    User(Command),
+    /// The database goes down, or comes back.
+    Database(bool),
+    /// The engine is killed, in the middle of its next step or between two, and is back after a
+    /// while.
+    EngineLost { in_step: bool, away: Duration },
+    /// From here on new processes of the app behave like this.
+    Becomes(String, Behaviour),
+    /// The guardian does nothing for this long.
+    Stall(Duration),
+}
+
+/// A whole story.
+#[derive(Clone, Debug)]
+pub struct Script {
+    pub seed: u64,
+    /// 0: facts arrive at once and once; 1: late and twice; 2: also lost looks, rumours, stalls.
+    pub rudeness: u8,
+    pub apps: Vec<(AppSpec, Behaviour)>,
+    pub events: Vec<(Duration, Event)>,
+    /// From here on the world is kind.
+    pub calm_at: Duration,
+}
+
+/// The only database.
+pub const DATABASE: &str = "db";
+
+/// An app with this project's defaults, made quick.
+pub fn app(name: &str) -> AppSpec {
+    AppSpec {
+        name: AppName::new(name).unwrap(),
+        namespace: "default".to_owned(),
+        launch: LaunchSpec {
+            script: format!("/srv/{name}.js"),
+            interpreter: Some("node".to_owned()),
+            interpreter_args: Vec::new(),
+            args: Vec::new(),
+            cwd: PathBuf::from("/srv"),
+            env: Environment::new(),
+            inherited_env: Arc::default(),
+            instance_var: "NODE_APP_INSTANCE".to_owned(),
+            uid: None,
+            gid: None,
+        },
+        instances: 1,
+        autostart: true,
+        restart: RestartPolicy {
+            autorestart: true,
+            max_restarts: 4,
+            min_uptime: SECOND,
+            delay: RestartDelay::None,
+            stop_exit_codes: Vec::new(),
+            half_open_after: Some(20 * SECOND),
+        },
+        stop: StopPolicy { signal: Signal::INT, grace: 1_600 * SECOND / 1000, tree: true },
+        max_memory: None,
+        cron: None,
+        logs: LogSpec {
+            out: LogTarget::Default,
+            err: LogTarget::Default,
+            combined: None,
+            date_format: None,
+            merge: false,
+        },
+        health: None,
+        depends_on: Vec::new(),
+        on_dependency_down: OnDependencyDown::Wait,
+        source: None,
+    }
+}
+
+/// A check that looks every five seconds.
+pub fn health(name: &str) -> HealthSpec {
+    let url = format!("http://{name}/health");
+    HealthSpec {
+        probe: ProbeTarget::Http { url, status: (200, 399), contains: None },
+        cadence: Cadence { interval: 5 * SECOND, timeout: SECOND, ..Cadence::default() },
+        slow: SECOND,
+        start_period: Duration::ZERO,
+        verify_within: 10 * SECOND,
+    }
+}
+
+/// Declares apps that are wanted up.
+pub fn declare(specs: &[&AppSpec]) -> Command {
+    let declared =
+        |spec: &&AppSpec| Declaration { spec: (*spec).clone(), goal: Goal::Up, replace: true };
+    Command::Declare { apps: specs.iter().map(declared).collect(), settings: None }
+}
+
+/// The settings of the virtual host: no host checks, one database that is looked at every 10 s.
+pub fn settings() -> Overlay {
+    let seconds = |secs: u64| serde_json::json!({ "secs": secs, "nanos": 0 });
+    serde_json::from_value(serde_json::json!({
+        "memory": "off", "cpu": "off", "disk": "off",
+        "databases": { DATABASE: {
+            "url": "mysql://u:secret@db/x",
+            "cadence": { "interval": seconds(10), "timeout": seconds(2) },
+        }},
+    }))
+    .unwrap()
+}
+
+pub fn named(verb: fn(Vec<String>) -> Command, name: &str) -> Command {
+    verb(vec![name.to_owned()])
+}
+
+pub fn start(selectors: Vec<String>) -> Command {
+    Command::Start { selectors }
+}
+
+pub fn stop(selectors: Vec<String>) -> Command {
+    Command::Stop { selectors }
+}
+
+pub fn restart(selectors: Vec<String>) -> Command {
+    Command::Restart { selectors }
+}
+
+pub fn delete(selectors: Vec<String>) -> Command {
+    Command::Delete { selectors }
+}
+
+/// Returns the story of a seed.
+pub fn generate(seed: u64) -> Script {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let rudeness = rng.u8(0..3);
+    let calm_at = rng.u32(60..240) * SECOND;
+    let names = ["api", "web", "job"];
+    let count = rng.usize(1..=names.len());
+    let apps: Vec<(AppSpec, Behaviour)> =
+        names[..count].iter().map(|name| random_app(&mut rng, name)).collect();
+    let mut events = vec![(Duration::ZERO, Event::User(declare_all(&apps)))];
+    let moment =
+        |rng: &mut fastrand::Rng| Duration::from_millis(rng.u64(0..calm_at.as_millis() as u64));
+    for _ in 0..rng.usize(0..8) {
+        let command = random_command(&mut rng, &apps);
+        events.push((moment(&mut rng), Event::User(command)));
+    }
+    for _ in 0..rng.usize(0..3) {
+        let at = moment(&mut rng);
+        events.push((at, Event::Database(false)));
+        events.push((at + rng.u32(1..60) * SECOND, Event::Database(true)));
+    }
+    if rng.bool() {
+        for _ in 0..rng.usize(1..4) {
+            let away = Duration::from_millis(rng.u64(1..5_000));
+            events.push((moment(&mut rng), Event::EngineLost { in_step: rng.bool(), away }));
+        }
+    }
+    if rudeness == 2 && rng.u8(0..4) == 0 {
+        events.push((moment(&mut rng), Event::Stall(rng.u32(1..50) * SECOND)));
+    }
+    for (spec, _) in &apps {
+        if rng.u8(0..4) == 0 {
+            let becomes = Event::Becomes(spec.name.to_string(), random_behaviour(&mut rng));
+            events.push((moment(&mut rng), becomes));
+        }
+    }
+    Script { seed, rudeness, apps, events, calm_at }
+}
+
+fn declare_all(apps: &[(AppSpec, Behaviour)]) -> Command {
+    let specs: Vec<&AppSpec> = apps.iter().map(|(spec, _)| spec).collect();
+    let Command::Declare { apps, .. } = declare(&specs) else { unreachable!() };
+    Command::Declare { apps, settings: Some(Box::new(settings())) }
+}
+
+fn random_app(rng: &mut fastrand::Rng, name: &str) -> (AppSpec, Behaviour) {
+    let mut spec = app(name);
+    let behaviour = random_behaviour(rng);
+    spec.instances = rng.u32(1..=2);
+    spec.restart.max_restarts = rng.u32(1..6);
+    spec.restart.delay = match rng.u8(0..3) {
+        0 => RestartDelay::None,
+        1 => RestartDelay::Fixed(Duration::from_millis(rng.u64(0..3_000))),
+        _ => RestartDelay::Exponential(Duration::from_millis(rng.u64(1..500))),
+    };
+    spec.restart.autorestart = rng.u8(0..8) > 0;
+    if rng.u8(0..8) == 0 {
+        spec.restart.half_open_after = None;
+    }
+    spec.stop.grace = Duration::from_millis(rng.u64(100..5_000));
+    if rng.u8(0..4) > 0 {
+        spec.health = Some(health(name));
+    }
+    if rng.bool() {
+        spec.depends_on.push(DATABASE.to_owned());
+    } else {
+        spec.max_memory = Some(ByteSize::mebibytes(100));
+        if rng.u8(0..4) == 0 {
+            spec.cron = Some(CronPattern::new("* * * * *").unwrap());
+        }
+    }
+    if rng.u8(0..6) == 0 {
+        spec.depends_on.push(["api", "web", "job"][rng.usize(0..3)].to_owned());
+    }
+    if rng.u8(0..4) == 0 {
+        spec.on_dependency_down = OnDependencyDown::Restart;
+    }
+    (spec, behaviour)
+}
+
+fn random_behaviour(rng: &mut fastrand::Rng) -> Behaviour {
+    match rng.u8(0..15) {
+        0 | 1 => Behaviour::Mortal(Duration::from_millis(rng.u64(100..20_000))),
+        2 => Behaviour::Stillborn,
+        3 => Behaviour::Stubborn,
+        4 => Behaviour::Leaky,
+        5 | 6 => Behaviour::HangsAfter(rng.u32(0..40) * SECOND),
+        7 => Behaviour::Sick,
+        8 => Behaviour::DiesWithDatabase,
+        9 => Behaviour::SickWithDatabase,
+        10 => Behaviour::SickForGoodWithDatabase,
+        11 => Behaviour::Unstartable,
+        12 => Behaviour::FailsToSpawn,
+        13 => Behaviour::Forking,
+        _ => Behaviour::Good,
+    }
+}
+
+fn random_command(rng: &mut fastrand::Rng, apps: &[(AppSpec, Behaviour)]) -> Command {
+    let (spec, _) = &apps[rng.usize(0..apps.len())];
+    let selector = match rng.u8(0..4) {
+        0 => "all".to_owned(),
+        1 => rng.u32(0..3).to_string(),
+        _ => spec.name.to_string(),
+    };
+    match rng.u8(0..10) {
+        0 | 1 => start(vec![selector]),
+        2 | 3 => stop(vec![selector]),
+        4 | 5 => restart(vec![selector]),
+        6 => delete(vec![selector]),
+        7 => declare(&[spec]),
+        8 => {
+            let mut other = spec.clone();
+            other.launch.args.push("--other".to_owned());
+            other.instances = rng.u32(1..=3);
+            declare(&[&other])
+        }
+        _ => Command::CheckNow,
+    }
+}

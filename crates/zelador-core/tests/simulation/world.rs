@@ -1,0 +1,559 @@
+//! The virtual world: owns time and processes, performs what the supervisor decides, and tells it
+//! what came of it, rudely.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use zelador_core::check::CheckTarget;
+use zelador_core::death::{Death, SpawnFailure};
+use zelador_core::effect::Effect;
+use zelador_core::id::{CheckId, InstanceId, RunId, Ticket};
+use zelador_core::input::{Fact, Input};
+use zelador_core::record::Record;
+use zelador_core::signal::Signal;
+use zelador_core::supervisor::{Deadline, Supervisor, Surroundings};
+use zelador_core::unit::{Moment, SECOND};
+
+use crate::guardian::{Guardian, lifetime};
+use crate::invariants::{Invariants, Violation};
+use crate::script::{Behaviour, Event, Script};
+
+/// What is going to happen.
+#[derive(Clone, Debug)]
+pub enum Happening {
+    /// The guardian or a task of the engine says something; facts for an engine that is gone are
+    /// lost with it.
+    Tell {
+        fact: Fact,
+        engine: u32,
+    },
+    /// The guardian carries out a request to start a process.
+    Fork {
+        run: RunId,
+        instance: InstanceId,
+    },
+    /// The guardian sends the stop signal.
+    Signal {
+        run: RunId,
+    },
+    /// A main process ends.
+    Die {
+        run: RunId,
+        death: Death,
+    },
+    /// The engine looks whether anything of a run is left, and kills it when it is time.
+    Sweep {
+        run: RunId,
+        kill_at: Moment,
+        engine: u32,
+    },
+    /// The engine samples.
+    Sample {
+        engine: u32,
+    },
+    /// A fact about something that is over, or never was.
+    Rumour,
+    Script(Event),
+    EngineBack,
+}
+
+/// Changes what the supervisor decided, to see whether anybody notices.
+pub type Sabotage = Box<dyn FnMut(Moment, &mut Vec<Effect>)>;
+
+pub struct World {
+    pub now: Moment,
+    pub supervisor: Supervisor,
+    pub watch: Invariants,
+    pub guardian: Guardian,
+    pub kept: BTreeMap<String, Record>,
+    pub database_up: bool,
+    pub behaviours: BTreeMap<String, Behaviour>,
+    pub rudeness: u8,
+    pub sabotage: Option<Sabotage>,
+    pub trace: Option<Vec<String>>,
+    pub steps: u64,
+    /// Every effect of the whole story, hashed.
+    pub digest: u64,
+    /// What was done, for stories: spawns, stop signals, kills.
+    pub done: Vec<(Moment, String)>,
+    rng: fastrand::Rng,
+    queue: BTreeMap<(Moment, u64), Happening>,
+    next_number: u64,
+    next_ticket: u64,
+    engine: u32,
+    engine_is_there: bool,
+    /// The next step is the engine's last, and it is back after this time.
+    doomed: Option<Duration>,
+    last_told: BTreeMap<RunId, Moment>,
+    /// The instance whose check is due in this step.
+    looking_at: Option<InstanceId>,
+}
+
+/// When every story begins.
+pub const DAWN: Moment = Moment::from_micros(1_700_000_000_000_000);
+
+impl World {
+    pub fn new(script: &Script) -> Self {
+        let supervisor = Supervisor::new(surroundings(script.seed), DAWN);
+        let mut world = Self {
+            now: DAWN,
+            watch: Invariants::new(&supervisor),
+            supervisor,
+            guardian: Guardian::default(),
+            kept: BTreeMap::new(),
+            database_up: true,
+            behaviours: BTreeMap::new(),
+            rudeness: script.rudeness,
+            sabotage: None,
+            trace: None,
+            steps: 0,
+            digest: 0,
+            done: Vec::new(),
+            rng: fastrand::Rng::with_seed(script.seed ^ 0x5eed),
+            queue: BTreeMap::new(),
+            next_number: 0,
+            next_ticket: 0,
+            engine: 0,
+            engine_is_there: true,
+            doomed: None,
+            last_told: BTreeMap::new(),
+            looking_at: None,
+        };
+        for (spec, behaviour) in &script.apps {
+            world.behaviours.insert(spec.name.to_string(), *behaviour);
+        }
+        for (after, event) in &script.events {
+            world.at(DAWN + *after, Happening::Script(event.clone()));
+        }
+        world.at(DAWN + SECOND, Happening::Sample { engine: 0 });
+        if script.rudeness == 2 {
+            world.at(DAWN + SECOND, Happening::Rumour);
+        }
+        let base = Fact::BaseSettings(Box::new(crate::script::settings()));
+        world.at(DAWN, Happening::Tell { fact: base, engine: 0 });
+        world
+    }
+
+    pub fn at(&mut self, moment: Moment, happening: Happening) {
+        self.queue.insert((moment, self.next_number), happening);
+        self.next_number += 1;
+    }
+
+    /// Lets the world turn until this moment.
+    pub fn run_until(&mut self, end: Moment) -> Result<(), Violation> {
+        while self.turn(end)? {}
+        self.now = self.now.max(end);
+        Ok(())
+    }
+
+    /// One event, or one tick; false when nothing is left before `end`.
+    pub fn turn(&mut self, end: Moment) -> Result<bool, Violation> {
+        let event = self.queue.first_key_value().map(|((at, _), _)| *at);
+        let deadline = self.supervisor.next_deadline().map(|(at, _)| at);
+        let tick = deadline.filter(|_| self.engine_is_there).map(|at| at.max(self.now));
+        match (event, tick) {
+            (event, Some(tick)) if tick <= end && event.is_none_or(|event| tick < event) => {
+                let late = if self.rudeness > 0 { self.rng.u64(0..5_000) } else { 0 };
+                self.now = self.now.max(tick + Duration::from_micros(late));
+                self.looking_at = match self.supervisor.next_deadline() {
+                    Some((_, Deadline::Check(CheckId::Instance(instance)))) => Some(instance),
+                    _ => None,
+                };
+                self.step(Input::Tick)?;
+                self.looking_at = None;
+            }
+            (Some(event), _) if event <= end => {
+                let Some((_, happening)) = self.queue.pop_first() else { return Ok(false) };
+                self.now = self.now.max(event);
+                self.happen(happening)?;
+            }
+            _ => return Ok(false),
+        }
+        self.watch.look_at_processes(self.now, &self.guardian, self.engine_is_there)?;
+        Ok(true)
+    }
+
+    fn happen(&mut self, happening: Happening) -> Result<(), Violation> {
+        match happening {
+            Happening::Tell { fact, engine } => {
+                if engine != self.engine || !self.engine_is_there {
+                    return Ok(());
+                }
+                let ended = match &fact {
+                    Fact::Exited { run, .. } => Some(*run),
+                    _ => None,
+                };
+                self.step(Input::Fact(fact))?;
+                if let Some(process) = ended.and_then(|run| self.guardian.runs.get_mut(&run)) {
+                    process.recorded = self.engine_is_there;
+                }
+            }
+            Happening::Fork { run, instance } => self.fork(run, instance)?,
+            Happening::Signal { run } => {
+                let listens = self.guardian.runs.get(&run).is_some_and(|it| it.listens(self.now));
+                if listens {
+                    let death = Death::Signaled { signal: Signal::INT, core_dumped: false };
+                    let at = self.now + self.span(0..300);
+                    self.at(at, Happening::Die { run, death });
+                }
+            }
+            Happening::Die { run, death } => self.die(run, death),
+            Happening::Sweep { run, kill_at, engine } => self.sweep(run, kill_at, engine),
+            Happening::Sample { engine } => self.sample(engine)?,
+            Happening::Rumour => self.rumour()?,
+            Happening::Script(event) => self.play(event)?,
+            Happening::EngineBack => self.engine_back()?,
+        }
+        Ok(())
+    }
+
+    /// Asks the supervisor, checks what it says, and does it.
+    pub fn step(&mut self, input: Input) -> Result<(), Violation> {
+        self.steps += 1;
+        let before = self.watch.before(self.now, &self.supervisor, &input);
+        let mut effects = self.supervisor.step(self.now, input.clone());
+        if let Some(sabotage) = &mut self.sabotage {
+            sabotage(self.now, &mut effects);
+        }
+        if let Some(trace) = &mut self.trace {
+            let at = self.now.since(DAWN).as_secs_f64();
+            trace.push(format!("{at:10.3} {input:?}"));
+            trace.extend(effects.iter().map(|effect| format!("{:>14} {}", "->", short(effect))));
+        }
+        for effect in &effects {
+            self.digest = fnv(self.digest, &format!("{effect:?}"));
+        }
+        self.watch.after(before, &self.supervisor, &input, &effects)?;
+        let performed = match self.doomed {
+            Some(_) => self.rng.usize(0..=effects.len()),
+            None => effects.len(),
+        };
+        for effect in effects.into_iter().take(performed) {
+            self.perform(effect);
+        }
+        if let Some(away) = self.doomed.take() {
+            self.lose_engine(away);
+        } else if self.steps.is_multiple_of(32) {
+            self.watch.compare_records(&self.kept, &self.supervisor)?;
+        }
+        Ok(())
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Record(record) => {
+                if record.is_end() {
+                    self.kept.remove(&record.key());
+                } else {
+                    self.kept.insert(record.key(), record);
+                }
+            }
+            Effect::Spawn { run, launch } => {
+                self.done.push((self.now, format!("spawn {}", launch.instance)));
+                let at = self.request();
+                self.at(at, Happening::Fork { run, instance: launch.instance });
+            }
+            Effect::Terminate { run, .. } => {
+                self.done.push((self.now, "terminate".to_owned()));
+                let at = self.request();
+                self.at(at, Happening::Signal { run });
+            }
+            Effect::Sweep { run, kill_at } => {
+                self.at(self.now, Happening::Sweep { run, kill_at, engine: self.engine });
+            }
+            Effect::Kill { run } => {
+                self.done.push((self.now, "kill".to_owned()));
+                let at = self.now + self.span(0..50);
+                self.at(at, Happening::Sweep { run, kill_at: self.now, engine: self.engine });
+            }
+            Effect::Look { probe, target, timeout } => {
+                let finding = self.find(&target);
+                let slow = self.rudeness == 2 && self.rng.u8(0..20) == 0;
+                let took = if slow { timeout } else { self.span(1..100) };
+                let outcome = zelador_core::probe::ProbeOutcome { finding, took };
+                self.say(self.now + took, Fact::Looked { probe, outcome }, true);
+            }
+            Effect::Gather { incident, .. } => {
+                let evidence = Box::default();
+                let at = self.now + self.span(50..400);
+                self.say(at, Fact::Gathered { incident, evidence }, true);
+            }
+            Effect::Configure(_) | Effect::Notify(_) | Effect::Reply(..) => {}
+        }
+    }
+
+    /// When the guardian carries out a request that is sent now: one after the other.
+    fn request(&mut self) -> Moment {
+        let at = self.guardian.busy_until.max(self.now) + self.span(0..3);
+        self.guardian.busy_until = at;
+        at
+    }
+
+    fn fork(&mut self, run: RunId, instance: InstanceId) -> Result<(), Violation> {
+        self.watch.process_begins(self.now, instance, run, &self.guardian)?;
+        let app = self.watch.app_of(instance);
+        let behaviour = self.behaviours.get(&app).copied().unwrap_or(Behaviour::Good);
+        let failure = match behaviour {
+            Behaviour::Unstartable => Some(SpawnFailure::ProgramNotFound("node".to_owned())),
+            Behaviour::FailsToSpawn => Some(SpawnFailure::Other("no more processes".to_owned())),
+            _ => None,
+        };
+        if let Some(failure) = failure {
+            self.tell(run, Fact::SpawnFailed { run, failure });
+            return Ok(());
+        }
+        let pid = self.guardian.fork(run, instance, app, behaviour, self.now);
+        self.tell(run, Fact::Spawned { run, pid });
+        if let Some(span) = lifetime(behaviour, &mut self.rng) {
+            let code = self.rng.i32(0..3);
+            self.at(self.now + span, Happening::Die { run, death: Death::Exited { code } });
+        }
+        if behaviour == Behaviour::DiesWithDatabase && !self.database_up {
+            let death = Death::Exited { code: 1 };
+            self.at(self.now + SECOND / 10, Happening::Die { run, death });
+        }
+        Ok(())
+    }
+
+    fn die(&mut self, run: RunId, death: Death) {
+        let Some(process) = self.guardian.runs.get_mut(&run).filter(|it| it.is_alive()) else {
+            return;
+        };
+        process.death = Some(death.clone());
+        self.tell(run, Fact::Exited { run, death });
+    }
+
+    fn sweep(&mut self, run: RunId, kill_at: Moment, engine: u32) {
+        if engine != self.engine || !self.engine_is_there {
+            return;
+        }
+        let left = self.guardian.runs.get(&run).is_some_and(|it| it.is_alive() || it.children);
+        if left && self.now < kill_at {
+            let at = kill_at.min(self.now + SECOND);
+            self.at(at, Happening::Sweep { run, kill_at, engine });
+            return;
+        }
+        if left {
+            self.die(run, Death::Signaled { signal: Signal::KILL, core_dumped: false });
+            if let Some(process) = self.guardian.runs.get_mut(&run) {
+                process.children = false;
+            }
+        }
+        self.say(self.now, Fact::Swept { run }, false);
+    }
+
+    fn sample(&mut self, engine: u32) -> Result<(), Violation> {
+        if engine != self.engine || !self.engine_is_there {
+            return Ok(());
+        }
+        self.at(self.now + 10 * SECOND, Happening::Sample { engine });
+        let usage = |run: &RunId| {
+            let memory = self.guardian.runs.get(run)?.memory(self.now);
+            Some((*run, zelador_core::probe::Usage { memory, cpu: 1.0, processes: 1 }))
+        };
+        let runs = self.supervisor.live_runs();
+        let mut usages: Vec<_> = runs.iter().filter_map(|(run, _)| usage(run)).collect();
+        if self.rudeness == 2
+            && let Some((run, usage)) = self.guardian.runs.iter().next().and_then(|it| usage(it.0))
+        {
+            usages.push((run, usage));
+        }
+        if usages.is_empty() { Ok(()) } else { self.step(Input::Fact(Fact::Sampled { usages })) }
+    }
+
+    /// Somebody talks about a run that is over, or never was.
+    fn rumour(&mut self) -> Result<(), Violation> {
+        let at = self.now + self.span(500..10_000);
+        self.at(at, Happening::Rumour);
+        let run = RunId::new(self.rng.u64(0..40));
+        if !self.engine_is_there || self.watch.is_current(run) {
+            return Ok(());
+        }
+        let fact = match self.rng.u8(0..4) {
+            0 => Fact::Spawned { run, pid: 7 },
+            1 => Fact::Exited { run, death: Death::Exited { code: 7 } },
+            2 => Fact::SpawnFailed { run, failure: SpawnFailure::Other("rumour".to_owned()) },
+            _ => {
+                let probe = zelador_core::id::ProbeId::new(u64::MAX);
+                let finding = self.find(&CheckTarget::Memory);
+                let outcome = zelador_core::probe::ProbeOutcome { finding, took: Duration::ZERO };
+                Fact::Looked { probe, outcome }
+            }
+        };
+        self.step(Input::Fact(fact))
+    }
+
+    pub fn play(&mut self, event: Event) -> Result<(), Violation> {
+        match event {
+            Event::User(command) if self.engine_is_there => {
+                let ticket = Ticket::new(self.next_ticket);
+                self.next_ticket += 1;
+                self.step(Input::Command(ticket, command))?;
+            }
+            Event::User(_) => {}
+            Event::Database(up) => self.set_database(up),
+            Event::EngineLost { .. } if !self.engine_is_there => {}
+            Event::EngineLost { in_step: true, away } => self.doomed = Some(away),
+            Event::EngineLost { in_step: false, away } => {
+                self.watch.compare_records(&self.kept, &self.supervisor)?;
+                self.lose_engine(away);
+            }
+            Event::Becomes(app, behaviour) => {
+                self.behaviours.insert(app, behaviour);
+            }
+            Event::Stall(span) => {
+                self.guardian.busy_until = self.guardian.busy_until.max(self.now + span);
+                self.watch.forgive(span);
+            }
+        }
+        Ok(())
+    }
+
+    fn set_database(&mut self, up: bool) {
+        self.database_up = up;
+        if up {
+            return;
+        }
+        let mut dying = Vec::new();
+        for (run, process) in &mut self.guardian.runs {
+            process.poisoned = true;
+            if process.behaviour == Behaviour::DiesWithDatabase {
+                dying.push(*run);
+            }
+        }
+        for run in dying {
+            let at = self.now + self.span(0..2_000);
+            self.at(at, Happening::Die { run, death: Death::Exited { code: 1 } });
+        }
+    }
+
+    fn lose_engine(&mut self, away: Duration) {
+        self.engine_is_there = false;
+        self.engine += 1;
+        self.at(self.now + away, Happening::EngineBack);
+        if let Some(trace) = &mut self.trace {
+            trace.push("=== engine lost".to_owned());
+        }
+    }
+
+    fn engine_back(&mut self) -> Result<(), Violation> {
+        // The guardian says welcome when it has carried out what was asked before.
+        if self.guardian.busy_until > self.now {
+            self.at(self.guardian.busy_until, Happening::EngineBack);
+            return Ok(());
+        }
+        let through_json = |record: &Record| {
+            let text = serde_json::to_string(record).unwrap();
+            serde_json::from_str(&text).unwrap()
+        };
+        let records: Vec<Record> = self.kept.values().map(through_json).collect();
+        let seed = self.rng.u64(..);
+        self.supervisor = Supervisor::recover(surroundings(seed), self.now, records);
+        self.engine_is_there = true;
+        self.watch.engine_is_new(self.now, &self.supervisor);
+        let base = Fact::BaseSettings(Box::new(crate::script::settings()));
+        self.step(Input::Fact(base))?;
+        let runs = self.guardian.inventory();
+        let ended: Vec<RunId> =
+            runs.iter().filter(|run| run.death.is_some()).map(|run| run.run).collect();
+        self.step(Input::Fact(Fact::Inventory { runs }))?;
+        for run in ended {
+            if let Some(process) = self.guardian.runs.get_mut(&run) {
+                process.recorded = true;
+            }
+        }
+        let engine = self.engine;
+        self.at(self.now + SECOND, Happening::Sample { engine });
+        Ok(())
+    }
+
+    /// From here on everything is kind, and everything new behaves.
+    pub fn calm(&mut self) {
+        self.rudeness = 0;
+        self.doomed = None;
+        self.set_database(true);
+        self.behaviours.values_mut().for_each(|behaviour| *behaviour = Behaviour::Good);
+    }
+
+    pub fn engine_is_there(&self) -> bool {
+        self.engine_is_there
+    }
+
+    fn find(&mut self, target: &CheckTarget) -> zelador_core::probe::Finding {
+        use zelador_core::probe::Finding::{Answered, Refused, Unavailable};
+        match target {
+            CheckTarget::Database { .. } if self.database_up => {
+                Answered { detail: "SELECT 1".to_owned() }
+            }
+            CheckTarget::Database { .. } => Refused { detail: REFUSED.to_owned() },
+            CheckTarget::App(zelador_core::spec::ProbeTarget::Http { url, .. }) => {
+                let name = url.trim_start_matches("http://").trim_end_matches("/health");
+                let instance = self.looking_at.take();
+                let mut asked = self.guardian.runs.values_mut().filter(|it| {
+                    it.is_alive() && it.app == name && instance.is_none_or(|id| it.instance == id)
+                });
+                let up = self.database_up;
+                match asked.next() {
+                    Some(process) => process.answer(self.now, up),
+                    None => Refused { detail: "connection refused".to_owned() },
+                }
+            }
+            _ => Unavailable { detail: "not in this world".to_owned() },
+        }
+    }
+
+    /// The guardian tells something about a run: in order for each run, late and twice.
+    fn tell(&mut self, run: RunId, fact: Fact) {
+        let mut at = self.now + self.span(0..20);
+        if self.rudeness > 0 && self.rng.u8(0..10) == 0 {
+            at = at + self.span(0..3_000);
+        }
+        let last = self.last_told.entry(run).or_default();
+        at = at.max(*last);
+        *last = at;
+        self.say(at, fact, false);
+    }
+
+    fn say(&mut self, at: Moment, fact: Fact, may_be_lost: bool) {
+        let engine = self.engine;
+        if may_be_lost && self.rudeness == 2 && self.rng.u8(0..30) == 0 {
+            return;
+        }
+        if self.rudeness > 0 && self.rng.u8(0..10) == 0 {
+            let again = at + self.span(0..5_000);
+            self.at(again, Happening::Tell { fact: fact.clone(), engine });
+        }
+        self.at(at, Happening::Tell { fact, engine });
+    }
+
+    fn span(&mut self, millis: std::ops::Range<u64>) -> Duration {
+        Duration::from_micros(self.rng.u64(millis.start * 1000..millis.end * 1000))
+    }
+}
+
+/// What the check of a database that is down says.
+pub const REFUSED: &str = "the database refuses";
+
+fn surroundings(seed: u64) -> Surroundings {
+    Surroundings { home: "/var/zelador".into(), zone: jiff::tz::TimeZone::UTC, seed }
+}
+
+fn fnv(digest: u64, text: &str) -> u64 {
+    text.bytes().fold(digest ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+    })
+}
+
+/// An effect without what is too long to read.
+fn short(effect: &Effect) -> String {
+    match effect {
+        Effect::Spawn { run, launch } => format!("Spawn {run} of instance {}", launch.instance),
+        Effect::Record(Record::Instance(it)) => {
+            format!("{} {:?} {:?} {:?}", it.id, it.goal, it.phase, it.breaker)
+        }
+        Effect::Record(Record::Incident(it)) => format!("incident {} {:?}", it.id, it.stage),
+        Effect::Record(record) => format!("Record {}", record.key()),
+        Effect::Configure(_) => "Configure".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
