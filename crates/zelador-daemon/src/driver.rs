@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{self, Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
+use zelador_core::config::Switch;
 use zelador_core::effect::{Done, Refusal};
 use zelador_core::id::Ticket;
 use zelador_core::input::{Command, Fact, Input};
@@ -92,7 +93,7 @@ pub struct Driver {
     pub(crate) answers: BTreeMap<Ticket, oneshot::Sender<Result<Done, Refusal>>>,
     pub(crate) settings: watch::Sender<Settings>,
     /// The address that the environment asks for, which wins.
-    pub(crate) http: Option<Option<SocketAddr>>,
+    pub(crate) http: Option<Switch<SocketAddr>>,
     /// Measures the host's processors; away while it does.
     pub(crate) meter: Option<CpuMeter>,
     /// Looks, sweeps, evidence: everything that takes its time.
@@ -389,8 +390,13 @@ impl Driver {
 }
 
 /// The settings with what the environment says over them.
-pub(crate) fn in_force(settings: Settings, http: Option<Option<SocketAddr>>) -> Settings {
-    Settings { http: http.unwrap_or(settings.http), ..settings }
+pub(crate) fn in_force(settings: Settings, http: Option<Switch<SocketAddr>>) -> Settings {
+    let address = match http {
+        None => settings.http,
+        Some(Switch::Off) => None,
+        Some(Switch::On(address)) => Some(address),
+    };
+    Settings { http: address, ..settings }
 }
 
 /// A number that nobody can guess, for the supervisor's own generator.

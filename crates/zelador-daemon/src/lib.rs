@@ -22,7 +22,7 @@ use std::net::SocketAddr;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::path::PathBuf;
 
-use zelador_api::config::Overlay;
+use zelador_api::config::{Overlay, Switch};
 use zelador_api::home::Home;
 
 use crate::driver::Driver;
@@ -37,7 +37,7 @@ pub struct Options {
     /// What `zelador.toml` says.
     pub base: Overlay,
     /// Where the health endpoints listen by the environment, which wins over all settings.
-    pub http: Option<Option<SocketAddr>>,
+    pub http: Option<Switch<SocketAddr>>,
     /// What is wrong with `zelador.toml` and the environment, to be logged.
     pub complaints: Vec<String>,
 }

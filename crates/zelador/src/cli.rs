@@ -102,6 +102,9 @@ pub enum Config {
         /// Lay `env_NAME` over `env`
         #[arg(long = "env", value_name = "NAME")]
         env_name: Option<String>,
+        /// Print the apps as they are understood, as JSON without the inherited environment
+        #[arg(long)]
+        json: bool,
     },
 }
 

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use zelador_api::config::Overlay;
+use zelador_api::config::{Overlay, Switch};
 use zelador_api::home::Home;
 use zelador_guardian::{Outcome, Patience};
 
@@ -88,9 +88,9 @@ fn engine() -> Result<(), String> {
     let (base, mut complaints) = base_settings(&home);
     let http = std::env::var("ZELADOR_HTTP").ok().and_then(|text| match text.as_str() {
         "" => None,
-        "off" => Some(None),
+        "off" => Some(Switch::Off),
         address => match address.parse() {
-            Ok(address) => Some(Some(address)),
+            Ok(address) => Some(Switch::On(address)),
             Err(_) => {
                 complaints.push(format!(
                     "ZELADOR_HTTP is `{address}`, allowed are ADDRESS:PORT and `off`: ignored"

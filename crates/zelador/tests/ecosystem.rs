@@ -90,10 +90,13 @@ impl Folder {
 
     fn check_with(&self, name: &str, env: &[(&str, &str)]) -> Said {
         let mut command = Command::new(env!("CARGO_BIN_EXE_zelador"));
-        command.args(["config", "check", name]).current_dir(self.path());
+        command.args(["config", "check", "--json", name]).current_dir(self.path());
         let output = command.envs(env.iter().copied()).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        let (out, err) = (text(output.stdout), text(output.stderr));
+        let out = text(output.stdout);
+        // Every mistake is an error of its own on the command line.
+        let plain = |line: &str| format!("{}\n", line.strip_prefix("error: ").unwrap_or(line));
+        let err = text(output.stderr).lines().map(plain).collect();
         Said { success: output.status.success(), out, err }
     }
 

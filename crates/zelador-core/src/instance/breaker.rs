@@ -73,7 +73,7 @@ mod tests {
             min_uptime: Duration::from_secs(1),
             delay: RestartDelay::None,
             stop_exit_codes: Vec::new(),
-            half_open_after: Some(Duration::from_secs(60)),
+            half_open_after: Some(Duration::from_mins(1)),
         }
     }
 

@@ -242,15 +242,21 @@ impl Supervisor {
             }
             self.tell(id, "no evidence came in time: going on without it");
         }
-        let patience = self.dependency_patience(&self.incidents[&id].app);
+        let app = self.incidents[&id].app.clone();
+        let patience = self.dependency_patience(&app);
+        self.look_at_databases(&app);
         self.set_stage(id, Stage::Asking { give_up_at: self.now + patience });
     }
 
     fn drive_asking(&mut self, id: IncidentId, give_up_at: Moment) {
         let incident = &self.incidents[&id];
-        let state = self.dependency_state(&incident.app, incident.opened_at);
-        if state == Dependency::Unknown && self.now < give_up_at {
-            return;
+        let mut state = self.dependency_state(&incident.app, incident.opened_at);
+        if state == Dependency::Unknown {
+            if self.now < give_up_at {
+                return;
+            }
+            // No fresh look came: what was seen last is the best that is known.
+            state = self.dependency_state(&incident.app, Moment::default());
         }
         let diagnosis = self.diagnose(incident, &state);
         self.tell(
@@ -451,6 +457,18 @@ impl Supervisor {
         let Some(app) = self.apps.get(app) else { return Vec::new() };
         let find = |name| Some((name, self.checks.get(&CheckId::Database(String::clone(name)))?));
         app.spec.depends_on.iter().filter_map(find).collect()
+    }
+
+    /// Has the databases that an app depends on looked at now, however long the next look is away.
+    fn look_at_databases(&mut self, app: &AppName) {
+        let names: Vec<String> =
+            self.databases_of(app).into_iter().map(|(name, _)| name.clone()).collect();
+        for id in names.into_iter().map(CheckId::Database) {
+            if let Some(check) = self.checks.get_mut(&id) {
+                check.next_at = check.next_at.min(self.now);
+                self.changed.checks.insert(id);
+            }
+        }
     }
 
     /// How long to wait for fresh looks at what an app depends on.

@@ -286,9 +286,31 @@ impl Supervisor {
                 let run = *run;
                 self.effects.push(Effect::Kill { run });
             }
-            Phase::Backoff { retry_at, held: false } if now >= *retry_at => self.start(id, true),
-            Phase::Tripped { trial_at: Some(at) } if now >= *at => self.start(id, true),
+            Phase::Backoff { retry_at: at, held: false }
+            | Phase::Tripped { trial_at: Some(at) }
+                if now >= *at =>
+            {
+                self.start_unless_held(id);
+            }
             _ => {}
+        }
+    }
+
+    /// Starts an instance that has waited long enough, unless a database that it needs is known to
+    /// be down.
+    fn start_unless_held(&mut self, id: InstanceId) {
+        let now = self.now;
+        let Some(app) = self.instances.get(&id).and_then(|it| self.apps.get(&it.app)) else {
+            return;
+        };
+        let (name, waits) = (app.spec.name.clone(), app.spec.on_dependency_down);
+        let state = self.database_state(&name, Moment::default());
+        let down = matches!(state, super::heal::Dependency::Down { .. });
+        if !down || waits == OnDependencyDown::Restart {
+            return self.start(id, true);
+        }
+        if let Some(instance) = self.instances.get_mut(&id) {
+            instance.phase = Phase::Backoff { retry_at: now, held: true };
         }
     }
 

@@ -117,9 +117,14 @@ impl Supervisor {
         for known in runs {
             let wanted = self.runs.get(&known.run).and_then(|id| self.instances.get(id));
             let current = wanted.is_some_and(|instance| instance.is_current(known.run));
-            if !current && known.death.is_none() {
-                self.effects.push(Effect::Kill { run: known.run });
+            if current {
+                continue;
             }
+            self.effects.push(match known.death {
+                None => Effect::Kill { run: known.run },
+                // It ended; whether anything is left of it was perhaps not looked at.
+                Some(_) => Effect::Sweep { run: known.run, kill_at: self.now },
+            });
         }
         self.changed.world = true;
     }

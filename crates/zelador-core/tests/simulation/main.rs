@@ -1,6 +1,14 @@
 //! The whole supervisor against a virtual world with late, lost and doubled events, lost engines,
 //! apps that misbehave and people who change their minds.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::unused_self,
+    clippy::match_same_arms,
+    clippy::disallowed_methods,
+    reason = "a test ends at the first thing that fails, and may read its environment"
+)]
+
 mod guardian;
 mod invariants;
 mod script;
@@ -101,24 +109,4 @@ fn every_rule_holds_in_the_second_half_of_the_stories() {
 }
 
 /// How many stories are told; about fifteen seconds on two processors without optimization.
-const STORIES: u64 = 2_000;
-
-/// Which rules break and in which stories, instead of the first one only.
-#[test]
-#[ignore = "for a person who looks for mistakes"]
-fn survey() {
-    let mut broken = std::collections::BTreeMap::<u8, Vec<(u64, String)>>::new();
-    let mut steps = 0;
-    for seed in 0..STORIES {
-        let (world, result) = play_seed(seed);
-        steps += world.steps;
-        if let Err(Violation { rule, what }) = result {
-            broken.entry(rule).or_default().push((seed, what));
-        }
-    }
-    println!("{steps} steps");
-    for (rule, stories) in broken {
-        println!("rule {rule}: {} stories", stories.len());
-        stories.iter().take(4).for_each(|(seed, what)| println!("  {seed}: {what:.200}"));
-    }
-}
+const STORIES: u64 = 1_000;

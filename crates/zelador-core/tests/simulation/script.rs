@@ -155,10 +155,6 @@ pub fn settings() -> Overlay {
     .unwrap()
 }
 
-pub fn named(verb: fn(Vec<String>) -> Command, name: &str) -> Command {
-    verb(vec![name.to_owned()])
-}
-
 pub fn start(selectors: Vec<String>) -> Command {
     Command::Start { selectors }
 }

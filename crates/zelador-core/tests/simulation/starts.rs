@@ -34,7 +34,7 @@ pub struct Starts {
 const LONG_ENOUGH: Duration = SECOND;
 
 /// The window where the breaker has no half-open state.
-const WINDOW: Duration = Duration::from_secs(120);
+const WINDOW: Duration = Duration::from_mins(2);
 
 impl Starts {
     pub fn note(&mut self, now: Moment, before: &View, input: &Input, effects: &[Effect]) {
@@ -52,6 +52,10 @@ impl Starts {
                 // An instance that lives long enough has its breaker closed, and may be sampled.
                 (Input::Fact(Fact::Sampled { .. }), Phase::Running { since, .. }) => {
                     now.since(*since) >= LONG_ENOUGH
+                }
+                // The deadline at which a run has lived long enough.
+                (Input::Tick, Phase::Running { since, .. }) => {
+                    instance.unstable_restarts > 0 && now.since(*since) >= LONG_ENOUGH
                 }
                 _ => false,
             };

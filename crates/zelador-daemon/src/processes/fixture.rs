@@ -4,9 +4,10 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::kill;
 use super::stat::StatReader;
-use super::tree::{RUN_VARIABLE, RunKey};
-use super::{kill, snapshot};
+use super::tree::RunKey;
+use zelador_core::launch::RUN_VARIABLE;
 
 /// A shell that leads its own process group, with its whole tree.
 pub(crate) struct Program {
@@ -85,7 +86,7 @@ pub(crate) fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 
 /// How many processes run with this command name whose environment carries the mark.
 pub(crate) fn marked(mark: &str) -> Vec<i32> {
-    let all = snapshot().unwrap();
+    let all = super::snapshot::snapshot().unwrap();
     let alive = all.all().iter().filter(|stat| !stat.is_dead());
     alive
         .filter(|stat| super::tree::mark_of(stat).as_deref() == Some(mark))

@@ -4,7 +4,7 @@
 //! a pass over `/proc` takes (5 to 15 µs a process) and belongs on the blocking pool.
 
 mod group;
-mod kill;
+pub(crate) mod kill;
 mod sampler;
 mod snapshot;
 mod stat;

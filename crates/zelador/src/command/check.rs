@@ -2,18 +2,30 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use zelador_api::spec::AppSpec;
 
 use crate::failure::Failure;
 use crate::render::{text, words};
-use crate::{declare, output};
+use crate::{declare, output, settings};
 
 /// Checks an ecosystem file.
-pub fn check(file: &Path, env_name: Option<&str>) -> Result<ExitCode, Failure> {
-    let declared = declare::file(file, env_name, None)?;
+pub fn check(file: &Path, env_name: Option<&str>, json: bool) -> Result<ExitCode, Failure> {
+    if file.file_name().is_some_and(|name| name == "zelador.toml") {
+        return check_settings(file);
+    }
+    let mut declared = declare::file(file, env_name, None)?;
     for note in &declared.notes {
         output::note(&format!("{note}"));
+    }
+    if json {
+        // Whoever asks knows his own environment, and a file with it would be full of secrets.
+        declared.apps.iter_mut().for_each(|app| app.launch.inherited_env = Arc::default());
+        let text = serde_json::to_string_pretty(&declared.apps)
+            .map_err(|error| Failure::new(error.to_string()))?;
+        output::answer(&format!("{text}\n"))?;
+        return Ok(ExitCode::SUCCESS);
     }
     let path = file.display().to_string();
     let apps = words::counted(declared.apps.len(), "app");
@@ -22,6 +34,16 @@ pub fn check(file: &Path, env_name: Option<&str>) -> Result<ExitCode, Failure> {
         said.push_str(&format!("  {}\n", text::plain(&summary(app))));
     }
     output::answer(&said)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Checks zelador's own settings file.
+fn check_settings(file: &Path) -> Result<ExitCode, Failure> {
+    if let Err(mistakes) = settings::read(file) {
+        mistakes.lines().for_each(output::error);
+        return Ok(ExitCode::FAILURE);
+    }
+    output::answer(&format!("{} is in order\n", text::plain(&file.display().to_string())))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -41,8 +41,8 @@ pub fn run(verb: Verb) -> ExitCode {
 }
 
 fn perform(verb: Verb) -> Result<ExitCode, Failure> {
-    if let Verb::Config(Config::Check { file, env_name }) = verb {
-        return check::check(&file, env_name.as_deref());
+    if let Verb::Config(Config::Check { file, env_name, json }) = verb {
+        return check::check(&file, env_name.as_deref(), json);
     }
     let home = Home::from_variables(env::var_os("ZELADOR_HOME"), env::var_os("HOME"))?;
     let context = Context { engine: Engine::new(&home)?, home };

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use zelador_api::client::ClientError;
+use zelador_api::config::Overlay;
 use zelador_api::{AppView, Command, Declaration, Done, Goal, View, route};
 
 use super::{Context, act, look, nearest, selects};
@@ -79,14 +80,14 @@ fn file(context: &Context, path: &Path, start: &Start) -> Result<Done, Failure> 
     let up = |spec| Declaration { spec, goal: Goal::Up, replace: true };
     let apps = declared.apps.into_iter().map(up).collect();
     // A file that says nothing about zelador leaves the settings of another one alone.
-    let settings = Some(declared.settings).filter(|settings| *settings != Default::default());
+    let settings = Some(declared.settings).filter(|settings| *settings != Overlay::default());
     declare_all(context, apps, settings.map(Box::new))
 }
 
 fn declare_all(
     context: &Context,
     apps: Vec<Declaration>,
-    settings: Option<Box<zelador_api::config::Overlay>>,
+    settings: Option<Box<Overlay>>,
 ) -> Result<Done, Failure> {
     up(context)?;
     Ok(context.engine.command(&Command::Declare { apps, settings })?)

@@ -3,7 +3,7 @@
 use std::env;
 use std::io::{self, IsTerminal};
 
-use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use comfy_table::{Cell, Color, ContentArrangement, ContentLineStyle, Table, presets};
 
 use super::text::{self, Colours};
 
@@ -66,7 +66,11 @@ impl Terminal {
     pub fn table(self) -> Table {
         let mut table = Table::new();
         table
-            .load_style(presets::UTF8_FULL_CONDENSED.with_solid_inner_borders())
+            .load_style(
+                presets::UTF8_FULL_CONDENSED
+                    .header_lines(ContentLineStyle::new('│', '│', '│'))
+                    .content_lines(ContentLineStyle::new('│', '│', '│')),
+            )
             .set_content_arrangement(ContentArrangement::Dynamic)
             .set_width(self.width)
             .force_no_tty();
@@ -77,6 +81,7 @@ impl Terminal {
     }
 
     /// Returns a cell of foreign text.
+    #[expect(clippy::unused_self, reason = "called as the cells with a colour are")]
     pub fn cell(self, content: &str) -> Cell {
         Cell::new(text::plain(content))
     }

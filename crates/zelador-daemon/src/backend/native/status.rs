@@ -38,7 +38,7 @@ mod tests {
         assert_eq!(of(7 << 8), Death::Exited { code: 7 });
         let segv = Signal::new(11).unwrap();
         assert_eq!(of(11), Death::Signaled { signal: segv, core_dumped: false });
-        assert_eq!(of(11 | 0x80), Death::Signaled { signal: segv, core_dumped: true });
+        assert_eq!(of(0x80 + 11), Death::Signaled { signal: segv, core_dumped: true });
         assert_eq!(death(&Ended { status: 0, known: false, at_micros: 0 }), Death::Unknown);
     }
 }
