@@ -58,7 +58,7 @@ impl Default for Patience {
             silence: Duration::from_secs(20),
             settled: Duration::from_secs(5),
             first_delay: Duration::from_millis(100),
-            longest_delay: Duration::from_secs(5),
+            longest_delay: Duration::from_secs(1),
             termination: Duration::from_mins(1),
             farewell: Duration::from_secs(5),
         }

@@ -1,3 +1,4 @@
-//! A whole zelador in a temporary home, and programs that misbehave on order.
+//! A whole zelador in a temporary home, and the real servers that its tests need.
 
+pub mod home;
 pub mod mariadb;

@@ -128,7 +128,7 @@ impl Supervisor {
         }
         let lines = evidence.out_tail.len() + evidence.err_tail.len();
         let mut told = format!(
-            "evidence gathered in {} ms: {lines} log lines, {} threads, {} earlier deaths",
+            "evidence gathered in {} ms: {lines} log lines, {} threads, {} deaths before",
             evidence.took_millis,
             evidence.threads.len(),
             evidence.deaths.len()
@@ -213,7 +213,10 @@ impl Supervisor {
                         let pid = phase.pid().unwrap_or_default();
                         self.tell(
                             id,
-                            &format!("restarted (pid {pid}); its own check decides until {until}"),
+                            &format!(
+                                "restarted (pid {pid}); its own check has {} to be good again",
+                                spoken(until.since(self.now))
+                            ),
                         );
                         self.set_stage(id, Stage::Verifying { until });
                     }

@@ -1,0 +1,142 @@
+//! Checks, endpoints, healing.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use zelador_testbed::home::{free_port, http_get, said, until, until_within};
+
+use crate::{SERVER, zelador};
+
+fn web(port: u16, more: &str) -> String {
+    format!(
+        "{{ name: 'web', script: 'server.js', env: {{ PORT: {port} }}, kill_timeout: 1000, health: {{ http: 'http://127.0.0.1:{port}/health', interval: '1s', timeout: '500ms', failure_threshold: 2, start_period: '1s', verify_within: '3s' }}, {more} }}"
+    )
+}
+
+#[test]
+fn a_hang_is_noticed_explained_and_healed() {
+    let zelador = zelador();
+    let port = free_port();
+    zelador.write("server.js", SERVER);
+    zelador.start(&web(port, ""));
+    until("it to answer", || http_get(port, "/health").is_some_and(|(code, _)| code == 200));
+    let before = zelador.pid("web");
+    _ = std::net::TcpStream::connect(("127.0.0.1", port)).map(|mut stream| {
+        use std::io::Write;
+        stream.write_all(b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n")
+    });
+    until("it to be healed", || {
+        zelador.incidents().first().is_some_and(|it| it["stage"]["outcome"] == "healed")
+    });
+    assert_ne!(zelador.pid("web"), before);
+    let story = zelador.ok(&["incidents", "1"]).out;
+    for part in [
+        "detected",
+        "evidence gathered",
+        "diagnosis: it hangs",
+        "try 1: restart",
+        "healed after",
+        "listening",
+    ] {
+        assert!(story.contains(part), "{part}: {story}");
+    }
+}
+
+#[test]
+fn what_restarts_do_not_cure_is_escalated_after_three_retries() {
+    let zelador = zelador();
+    let port = free_port();
+    zelador.write("server.js", &SERVER.replace("sick = false;\nhttp", "sick = true;\nhttp"));
+    zelador.start(&web(port, ""));
+    until_within("a person to be called", std::time::Duration::from_secs(90), || {
+        zelador.incidents().first().is_some_and(|it| it["stage"]["stage"] == "escalated")
+    });
+    let incident = &zelador.incidents()[0];
+    assert_eq!(incident["attempts"], 4, "at once, and after 2, 4 and 8 s");
+    let story = zelador.ok(&["incidents", "1"]).out;
+    for part in ["next try in 2 s", "next try in 4 s", "next try in 8 s", "a person is needed"] {
+        assert!(story.contains(part), "{part}: {story}");
+    }
+    assert_eq!(zelador.get("/healthz").0, 503);
+}
+
+#[test]
+fn the_endpoints_answer_in_trpcs_format() {
+    let zelador = zelador();
+    zelador.start("{ name: 'a', script: 'sleep', args: '1000' }");
+    until("the port to be open", || zelador.get("/healthz").0 == 200);
+    let (code, body) = zelador.get("/api/trpc/health.check");
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(code, 200);
+    let data = &body["result"]["data"];
+    let names: Vec<&str> = data["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["component"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["memory", "cpu", "disk", "app:a"]);
+    assert!(
+        data["uptime"].is_number() && data["timestamp"].is_string() && data["overall"].is_string()
+    );
+    for field in ["status", "responseTime", "message", "timestamp"] {
+        assert!(!data["checks"][0][field].is_null(), "{field}");
+    }
+    let (code, body) = zelador.get("/api/trpc/health.simple,health.nope?batch=1&input=%7B%7D");
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(code, 207);
+    assert!(body[0]["result"]["data"]["status"].is_string());
+    assert_eq!(body[1]["error"]["data"]["code"], "NOT_FOUND");
+}
+
+/// What an unmodified client sees, in both versions and with both links.
+const CLIENT: &str = "
+const c = require('@trpc/client');
+const url = process.argv[2];
+const make = c.createTRPCClient && !process.argv[3].startsWith('10') ? c.createTRPCClient : c.createTRPCProxyClient;
+(async () => {
+  for (const link of [c.httpLink, c.httpBatchLink]) {
+    const client = make({ links: [link({ url })] });
+    const [check, status, simple] = await Promise.all([client.health.check.query(), client.health.status.query(), client.health.simple.query()]);
+    if (!check.checks.length || !status.overall || !['ok', 'degraded'].includes(simple.status)) throw new Error(JSON.stringify([check, status, simple]));
+    try { await client.health.nope.query(); throw new Error('answered'); }
+    catch (error) { if (error.data?.code !== 'NOT_FOUND') throw error; }
+  }
+  console.log('all well');
+})().catch(error => { console.error(error); process.exit(1); });
+";
+
+#[test]
+fn an_unmodified_trpc_client_of_both_versions_can_call() {
+    let zelador = zelador();
+    zelador.start("{ name: 'a', script: 'sleep', args: '1000' }");
+    until("the port to be open", || zelador.get("/healthz").0 == 200);
+    for version in ["10.45.2", "11.6.0"] {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("trpc-{version}"));
+        if !folder.join("node_modules/@trpc/client/package.json").exists() {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("package.json"), "{\"private\":true}").unwrap();
+            let packages = [
+                format!("@trpc/client@{version}"),
+                format!("@trpc/server@{version}"),
+                "typescript@5".to_owned(),
+            ];
+            let installed = Command::new("npm")
+                .args(["install", "--no-audit", "--no-fund", "--loglevel=error"])
+                .args(packages)
+                .current_dir(&folder)
+                .output()
+                .expect("npm is there: ./test installs it");
+            assert!(installed.status.success(), "{}", said(&installed).err);
+        }
+        std::fs::write(folder.join("client.js"), CLIENT).unwrap();
+        let output = Command::new("node")
+            .args(["client.js", &format!("http://127.0.0.1:{}/api/trpc", zelador.port()), version])
+            .current_dir(&folder)
+            .output()
+            .unwrap();
+        let said = said(&output);
+        assert!(said.out.contains("all well"), "{version}: {}{}", said.out, said.err);
+    }
+}

@@ -1,0 +1,33 @@
+//! The whole road through the real binary, with real servers.
+
+#![allow(clippy::unwrap_used, reason = "a test ends at the first thing that fails")]
+
+mod bad_input;
+mod databases;
+mod health;
+mod keeping;
+mod logs;
+mod supervision;
+mod verbs;
+
+use zelador_testbed::home::Zelador;
+
+/// A zelador of this build.
+fn zelador() -> Zelador {
+    Zelador::new(env!("CARGO_BIN_EXE_zelador"))
+}
+
+/// A Node server on `PORT` whose health can be broken: `/hang`, `/sick`, `/well`, `/crash`.
+const SERVER: &str = "
+const http = require('http'); let hung = false, sick = false;
+http.createServer((q, r) => {
+  if (q.url === '/hang') hung = true;
+  if (hung) return;
+  if (q.url === '/crash') process.exit(7);
+  if (q.url === '/sick') sick = true;
+  if (q.url === '/well') sick = false;
+  console.log(q.url);
+  r.statusCode = q.url === '/health' && sick ? 500 : 200;
+  r.end('ok');
+}).listen(+process.env.PORT, '127.0.0.1', () => console.log('listening'));
+";
