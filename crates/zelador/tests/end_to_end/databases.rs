@@ -44,7 +44,7 @@ fn an_app_is_left_alone_while_its_database_is_down() {
 
     database.start_again();
     _ = http_get(port, "/well");
-    until_within("the incident to be over", std::time::Duration::from_secs(60), || {
+    until_within("the incident to be over", std::time::Duration::from_mins(1), || {
         stage()["outcome"] == "recovered"
     });
     until("the database to be healthy again", || of("database:main") == "healthy");
