@@ -2,37 +2,21 @@
 //! close or escalate. Level-triggered: an incident is driven by what is true now, so an event
 //! that came early, late or twice makes no difference.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::check::{Check, LOST_AFTER, Status};
+use crate::check::Status;
 use crate::diagnosis::{Case, Diagnosis, Remedy, diagnose};
 use crate::effect::{Effect, Severity};
 use crate::evidence::Evidence;
 use crate::healing::{self, APPLY_WITHIN, GATHER_WITHIN, Next, VERIFY_EVERY};
-use crate::id::{AppName, CheckId, IncidentId, InstanceId};
+use crate::id::{CheckId, IncidentId, InstanceId};
 use crate::incident::{Incident, Outcome, Stage, Trouble};
 use crate::instance::{Goal, HEALING_BUDGET, Phase, Then};
 use crate::spec::{HealthSpec, OnDependencyDown};
 use crate::unit::{Moment, spoken};
 
 use super::Supervisor;
-
-/// How the things that an app depends on are, taken together.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Dependency {
-    /// All are up, as far as anybody knows.
-    Up,
-    /// One is down.
-    Down {
-        /// Which one.
-        name: String,
-        /// What its check says.
-        message: String,
-    },
-    /// One has not been looked at since the moment in question.
-    Unknown,
-}
+use super::dependencies::Dependency;
 
 /// How many closed incidents are kept.
 const CLOSED_KEPT: usize = 200;
@@ -438,7 +422,7 @@ impl Supervisor {
     }
 
     /// What the instance's own check, or its phase, complains about.
-    fn complaint(&self, id: InstanceId) -> String {
+    pub(super) fn complaint(&self, id: InstanceId) -> String {
         self.health_of(id).map_or_else(|| "it is not up".to_owned(), |health| health.message)
     }
 
@@ -449,113 +433,5 @@ impl Supervisor {
     fn verify_span(&self, id: InstanceId) -> Duration {
         self.health_spec(id)
             .map_or(Duration::ZERO, |health| health.start_period + health.verify_within)
-    }
-
-    fn policy(&self, app: &AppName) -> OnDependencyDown {
-        self.apps.get(app).map(|app| app.spec.on_dependency_down).unwrap_or_default()
-    }
-
-    /// The database checks that an app depends on.
-    fn databases_of(&self, app: &AppName) -> Vec<(&String, &Check)> {
-        let Some(app) = self.apps.get(app) else { return Vec::new() };
-        let find = |name| Some((name, self.checks.get(&CheckId::Database(String::clone(name)))?));
-        app.spec.depends_on.iter().filter_map(find).collect()
-    }
-
-    /// Has the databases that an app depends on looked at now, however long the next look is away.
-    fn look_at_databases(&mut self, app: &AppName) {
-        let names: Vec<String> =
-            self.databases_of(app).into_iter().map(|(name, _)| name.clone()).collect();
-        for id in names.into_iter().map(CheckId::Database) {
-            if let Some(check) = self.checks.get_mut(&id) {
-                check.next_at = check.next_at.min(self.now);
-                self.changed.checks.insert(id);
-            }
-        }
-    }
-
-    /// How long to wait for fresh looks at what an app depends on.
-    fn dependency_patience(&self, app: &AppName) -> Duration {
-        let timeouts =
-            self.databases_of(app).into_iter().map(|(_, check)| check.plan.cadence.timeout);
-        timeouts.max().map_or(Duration::ZERO, |timeout| timeout + LOST_AFTER)
-    }
-
-    /// Whether an app depends on a database that is looked at.
-    pub(super) fn has_database(&self, app: &AppName) -> bool {
-        !self.databases_of(app).is_empty()
-    }
-
-    /// How the databases that an app depends on are, by looks later than `since`.
-    pub(super) fn database_state(&self, app: &AppName, since: Moment) -> Dependency {
-        let mut state = Dependency::Up;
-        for (name, check) in self.databases_of(app) {
-            match &check.last {
-                Some(last) if last.at >= since => {
-                    if last.status == Status::Unhealthy {
-                        let (name, message) = (name.clone(), last.message.clone());
-                        return Dependency::Down { name, message };
-                    }
-                }
-                _ => state = Dependency::Unknown,
-            }
-        }
-        state
-    }
-
-    /// How the things that an app depends on are: its databases, by looks later than `since`, and
-    /// the apps among them as they are now. One that a person stopped is not down, and one that
-    /// itself waits for this app is not waited for.
-    pub(super) fn dependency_state(&self, app: &AppName, since: Moment) -> Dependency {
-        let state = self.database_state(app, since);
-        let Some(spec) = self.apps.get(app).map(|app| &app.spec) else { return state };
-        if let Dependency::Down { .. } = state {
-            return state;
-        }
-        for name in spec.depends_on.iter().filter_map(|name| AppName::new(name.as_str())) {
-            if name == *app || !self.apps.contains_key(&name) {
-                continue;
-            }
-            let sick = |id: &InstanceId| {
-                self.health_of(*id).is_some_and(|health| health.status == Status::Unhealthy)
-            };
-            let instances: Vec<InstanceId> = self
-                .instances_of(&name)
-                .into_iter()
-                .filter(|id| self.instances[id].goal == Goal::Up)
-                .collect();
-            let waits_for_us = self.incidents.values().any(|incident| {
-                incident.app == name
-                    && incident.is_open()
-                    && matches!(&incident.stage, Stage::WaitingForDependency { dependency } if *dependency == app.as_str())
-            });
-            if waits_for_us {
-                continue;
-            }
-            if let Some(first) = instances.first().filter(|_| instances.iter().all(sick)) {
-                let message = self.complaint(*first);
-                return Dependency::Down { name: name.to_string(), message };
-            }
-        }
-        state
-    }
-
-    /// The databases that held instances and incidents wait for.
-    pub(super) fn awaited_databases(&self) -> BTreeSet<String> {
-        let held = self.instances.values().filter_map(|instance| match instance.phase {
-            Phase::Backoff { held: true, .. } => Some(&instance.app),
-            _ => None,
-        });
-        let waiting = self.incidents.values().filter_map(|incident| match incident.stage {
-            Stage::Gathering { .. } | Stage::Asking { .. } | Stage::WaitingForDependency { .. } => {
-                Some(&incident.app)
-            }
-            _ => None,
-        });
-        let apps: BTreeSet<&AppName> = held.chain(waiting).collect();
-        apps.into_iter()
-            .flat_map(|app| self.databases_of(app))
-            .map(|(name, _)| name.clone())
-            .collect()
     }
 }

@@ -14,6 +14,7 @@ use crate::spec::OnDependencyDown;
 use crate::unit::{Moment, SECOND, spoken};
 
 use super::Supervisor;
+use super::dependencies::Dependency;
 
 /// A spawn that the guardian has not answered after this time is lost.
 const SPAWN_WITHIN: Duration = Duration::from_secs(30);
@@ -305,7 +306,7 @@ impl Supervisor {
         };
         let (name, waits) = (app.spec.name.clone(), app.spec.on_dependency_down);
         let state = self.database_state(&name, Moment::default());
-        let down = matches!(state, super::heal::Dependency::Down { .. });
+        let down = matches!(state, Dependency::Down { .. });
         if !down || waits == OnDependencyDown::Restart {
             return self.start(id, true);
         }
@@ -328,7 +329,7 @@ impl Supervisor {
             })
             .collect();
         for (id, app, retry_at, since) in held {
-            if self.database_state(&app, since) != super::heal::Dependency::Up {
+            if self.database_state(&app, since) != Dependency::Up {
                 continue;
             }
             if self.now >= retry_at {

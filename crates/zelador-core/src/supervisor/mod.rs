@@ -6,6 +6,7 @@
 
 mod checks;
 mod commands;
+mod dependencies;
 mod heal;
 mod lifecycle;
 mod order;

@@ -93,23 +93,4 @@ mod tests {
         program.end();
         assert!(snapshot().unwrap().get(pid).is_none());
     }
-
-    /// `cargo test --release -p zelador-daemon cost -- --ignored --nocapture`
-    #[test]
-    #[ignore = "a measurement"]
-    fn cost_of_a_pass_over_a_thousand_processes() {
-        let _crowd = Program::shell("for i in $(seq 1000); do sleep 1000 & done; wait");
-        let limit = Instant::now() + Duration::from_secs(30);
-        while snapshot().unwrap().all().len() < 1000 && Instant::now() < limit {}
-        let mut best = Duration::MAX;
-        let mut sum = Duration::ZERO;
-        for _ in 0..50 {
-            let begin = Instant::now();
-            std::hint::black_box(snapshot().unwrap());
-            best = best.min(begin.elapsed());
-            sum += begin.elapsed();
-        }
-        let count = snapshot().unwrap().all().len();
-        println!("{count} processes: best {best:?}, mean {:?}", sum / 50);
-    }
 }
