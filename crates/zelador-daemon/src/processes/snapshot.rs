@@ -75,7 +75,6 @@ fn pid_of(name: &[u8]) -> Option<i32> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
 
     use super::super::fixture::Program;
     use super::*;
