@@ -91,7 +91,8 @@ impl Supervisor {
     }
 
     fn declare_one(&mut self, declared: Declaration, waits: &mut Vec<Wait>, done: &mut Done) {
-        let Declaration { spec, goal, replace } = declared;
+        let Declaration { mut spec, goal, replace } = declared;
+        self.share_environment(&mut spec);
         let name = spec.name.clone();
         let goal = if spec.autostart { goal } else { Goal::Down };
         if let Some(app) = self.apps.get_mut(&name) {

@@ -15,6 +15,7 @@ mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
@@ -267,6 +268,14 @@ impl Supervisor {
     fn notify(&mut self, severity: Severity, subject: impl Into<String>, text: impl Into<String>) {
         let notice = Notice { severity, subject: subject.into(), text: text.into() };
         self.effects.push(Effect::Notify(notice));
+    }
+
+    /// Lets apps that were declared from the same environment share one copy of it.
+    fn share_environment(&self, spec: &mut AppSpec) {
+        let same = |app: &&App| app.spec.launch.inherited_env == spec.launch.inherited_env;
+        if let Some(other) = self.apps.values().find(same) {
+            spec.launch.inherited_env = Arc::clone(&other.spec.launch.inherited_env);
+        }
     }
 
     /// The instances of an app, in the order of their index.

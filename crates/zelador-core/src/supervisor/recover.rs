@@ -54,7 +54,8 @@ impl Supervisor {
 
     fn apply(&mut self, record: Record) {
         match record {
-            Record::App(spec) => {
+            Record::App(mut spec) => {
+                self.share_environment(&mut spec);
                 self.apps.insert(spec.name.clone(), App { spec: *spec, cron_at: None });
             }
             Record::AppGone(name) => {

@@ -1,6 +1,7 @@
 //! What API, screen and log show: the only way to look inside.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -152,9 +153,15 @@ impl Supervisor {
 
     /// The instances with their declarations, secrets masked.
     pub fn app_views(&self) -> Vec<AppView> {
+        // Apps mostly share the environment that they were declared from: it is masked once.
+        let mut done: BTreeMap<*const Environment, Arc<Environment>> = BTreeMap::new();
         let view = |id: &InstanceId| {
             let instance = self.instance_view(*id)?;
-            let spec = masked(&self.apps.get(&self.instances.get(id)?.app)?.spec);
+            let spec = &self.apps.get(&self.instances.get(id)?.app)?.spec;
+            let inherited = &spec.launch.inherited_env;
+            let masked_env =
+                done.entry(Arc::as_ptr(inherited)).or_insert_with(|| mask(inherited).into());
+            let spec = masked(spec, Arc::clone(masked_env));
             let (out_log, err_log) = log_paths(&spec, *id, &self.home);
             Some(AppView { instance, spec, out_log, err_log })
         };
@@ -274,13 +281,15 @@ fn not_yet(now: Moment) -> CheckResult {
     CheckResult { status: Status::Healthy, message, took: Duration::ZERO, at: now }
 }
 
-fn masked(spec: &AppSpec) -> AppSpec {
-    let mask = |env: &Environment| -> Environment {
-        env.iter().map(|(name, value)| (name.clone(), redact::variable(name, value))).collect()
-    };
+fn mask(env: &Environment) -> Environment {
+    env.iter().map(|(name, value)| (name.clone(), redact::variable(name, value))).collect()
+}
+
+/// The declaration with its secrets masked; `inherited` is the inherited environment, masked.
+fn masked(spec: &AppSpec, inherited: Arc<Environment>) -> AppSpec {
     let mut spec = spec.clone();
     spec.launch.env = mask(&spec.launch.env);
-    spec.launch.inherited_env = Arc::new(mask(&spec.launch.inherited_env));
+    spec.launch.inherited_env = inherited;
     spec.launch.args = spec.launch.args.iter().map(|arg| redact::text(arg)).collect();
     spec
 }
