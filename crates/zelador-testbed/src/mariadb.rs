@@ -213,6 +213,9 @@ fn install(folder: &Path) {
         .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
         .args(["--skip-name-resolve", "--innodb-log-file-size=4M"])
         .arg(format!("--datadir={}", folder.join("data").display()))
+        // A server that starts removes what looks like its own in its temporary folder, also that
+        // of a neighbour.
+        .arg(format!("--tmpdir={}", folder.display()))
         .args(as_root())
         .stdin(Stdio::null())
         .output()
