@@ -1,14 +1,13 @@
 //! Owns the supervisor: takes inputs from one queue, reads the clock, calls `step`, and has the
 //! effects performed.
 
+mod begin;
+
 use std::collections::BTreeMap;
-use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{self, Instant, MissedTickBehavior};
@@ -18,7 +17,7 @@ use zelador_core::effect::{Done, Refusal};
 use zelador_core::id::Ticket;
 use zelador_core::input::{Command, Fact, Input};
 use zelador_core::spec::Settings;
-use zelador_core::supervisor::{Supervisor, Surroundings};
+use zelador_core::supervisor::Supervisor;
 use zelador_guardian::Handover;
 
 use crate::backend::native::{Heard, Native};
@@ -27,7 +26,8 @@ use crate::clock::Clock;
 use crate::history::{self, History};
 use crate::logs::{LogEvent, Logs};
 use crate::processes::Sampler;
-use crate::{Error, Options, server};
+
+pub(crate) use begin::in_force;
 
 /// How many messages may wait for the driver.
 const INBOX: usize = 1024;
@@ -110,87 +110,6 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Takes over from the engine before: records, then the guardian's inventory.
-    pub fn begin(options: Options, socket: OwnedFd) -> Result<Self, Error> {
-        let Options { home, program: _, base, http, complaints } = options;
-        let clock = Clock::start();
-        for complaint in complaints {
-            tracing::warn!("settings: {complaint}");
-        }
-        let (native, sources, inventory) =
-            Native::connect(socket, home.path().to_owned()).map_err(Error::Guardian)?;
-        let (history, records, aside) = History::open(&home.history(), clock.now())?;
-        if let Some(aside) = aside {
-            tracing::error!(path = %aside.display(), "the history was damaged: set aside, begun anew");
-        }
-        let (sender, inbox) = mpsc::channel(INBOX);
-        let log_events = sender.clone();
-        let surroundings =
-            Surroundings { home: home.path().to_owned(), zone: TimeZone::system(), seed: seed() };
-        let supervisor = Supervisor::recover(surroundings, clock.now(), records);
-        let logs = Logs::start(
-            supervisor.settings().rotation,
-            Some(home.own_log()),
-            sources,
-            // The log thread may wait for the driver; the driver never waits for the log thread.
-            move |event| _ = log_events.blocking_send(Message::Log(event)),
-        )
-        .map_err(|error| Error::System("the log thread cannot be started", error))?;
-        let settings = in_force(supervisor.settings().clone(), http);
-        let (settings, _) = watch::channel(settings);
-        let mut driver = Self {
-            supervisor,
-            clock,
-            home,
-            native,
-            logs,
-            history,
-            sender,
-            answers: BTreeMap::new(),
-            settings,
-            http,
-            meter: Some(CpuMeter::new()),
-            tasks: JoinSet::new(),
-            facts: Vec::new(),
-            inbox,
-            next_ticket: 0,
-            sampler: Some(Sampler::new()),
-            clock_ahead: 0,
-            server: JoinSet::new(),
-            closing: CancellationToken::new(),
-            shutting_down: false,
-        };
-        driver.serve()?;
-        driver.native.greet();
-        driver.step(Input::Fact(Fact::BaseSettings(Box::new(base))));
-        for run in driver.native.ended_runs() {
-            driver.logs.finish(run);
-        }
-        driver.step(Input::Fact(inventory));
-        for run in driver.native.ended_runs() {
-            driver.native.recorded(run);
-        }
-        tracing::info!(
-            version = env!("CARGO_PKG_VERSION"),
-            pid = std::process::id(),
-            guardian = driver.native.guardian_pid(),
-            "the engine is up"
-        );
-        Ok(driver)
-    }
-
-    fn serve(&mut self) -> Result<(), Error> {
-        let failed = |error: io::Error| Error::System("the control socket cannot be used", error);
-        let listener = self.native.listener().map_err(failed)?;
-        let handle = server::Handle {
-            inbox: self.sender.clone(),
-            guardian_pid: self.native.guardian_pid().unsigned_abs(),
-            home: self.home.clone(),
-            settings: self.settings.subscribe(),
-        };
-        server::start(&mut self.server, handle, listener, &self.closing).map_err(failed)
-    }
-
     /// Runs until the end.
     pub async fn run(mut self) -> Ended {
         let mut sample = time::interval(SAMPLE_EVERY);
@@ -387,20 +306,4 @@ impl Driver {
         }
         Ended::GuardianGone(self.native.into_handover())
     }
-}
-
-/// The settings with what the environment says over them.
-pub(crate) fn in_force(settings: Settings, http: Option<Switch<SocketAddr>>) -> Settings {
-    let address = match http {
-        None => settings.http,
-        Some(Switch::Off) => None,
-        Some(Switch::On(address)) => Some(address),
-    };
-    Settings { http: address, ..settings }
-}
-
-/// A number that nobody can guess, for the supervisor's own generator.
-fn seed() -> u64 {
-    use std::hash::{BuildHasher, Hasher, RandomState};
-    RandomState::new().build_hasher().finish()
 }

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::Overlay;
 use crate::effect::{Affected, Done, Effect, Refusal};
 use crate::id::{AppName, CheckId, InstanceId, RunId, Ticket};
 use crate::incident::Outcome;
-use crate::input::{Command, Declaration};
-use crate::instance::{Goal, Instance, Phase, Then};
-use crate::spec::AppSpec;
+use crate::input::Command;
+use crate::instance::{Goal, Phase, Then};
 
-use super::{App, Supervisor};
+use super::Supervisor;
 
 /// A command that waits for its answer.
 pub(super) struct Pending {
@@ -22,8 +20,8 @@ pub(super) struct Pending {
 }
 
 /// One instance that a command waits for.
-struct Wait {
-    id: InstanceId,
+pub(super) struct Wait {
+    pub(super) id: InstanceId,
     app: AppName,
     /// The run that was current when the command came.
     before: Option<RunId>,
@@ -31,7 +29,7 @@ struct Wait {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+pub(super) enum Wanted {
     Up,
     Down,
     Gone,
@@ -71,98 +69,6 @@ impl Supervisor {
             }
             Err(refusal) => self.effects.push(Effect::Reply(ticket, Err(refusal))),
         }
-    }
-
-    fn declare(
-        &mut self,
-        apps: Vec<Declaration>,
-        settings: Option<Box<Overlay>>,
-    ) -> (Vec<Wait>, Done) {
-        if let Some(settings) = settings {
-            self.overlay = *settings;
-            self.records.push(crate::record::Record::Settings(Box::new(self.overlay.clone())));
-            self.settings_changed();
-        }
-        let (mut waits, mut done) = (Vec::new(), Done::default());
-        for declaration in apps {
-            self.declare_one(declaration, &mut waits, &mut done);
-        }
-        (waits, done)
-    }
-
-    fn declare_one(&mut self, declared: Declaration, waits: &mut Vec<Wait>, done: &mut Done) {
-        let Declaration { mut spec, goal, replace } = declared;
-        self.share_environment(&mut spec);
-        let name = spec.name.clone();
-        let goal = if spec.autostart { goal } else { Goal::Down };
-        if let Some(app) = self.apps.get_mut(&name) {
-            if !replace {
-                done.notes.push(format!("{name} is in the list already: left as it is"));
-                return;
-            }
-            let changed = !same_declaration(&app.spec, &spec);
-            app.spec = spec;
-            self.changed.apps.insert(name.clone());
-            self.plan_cron(&name);
-            self.scale(&name, goal, waits);
-            for id in self.instances_of(&name) {
-                if waits.iter().any(|wait| wait.id == id) {
-                    continue;
-                }
-                let running = self.instances[&id].phase.run().is_some();
-                if running && !changed {
-                    let name = self.spoken_name(id);
-                    done.notes.push(format!(
-                        "{name} is up and its declaration did not change: left alone (`zelador restart {name}` restarts it)"
-                    ));
-                    continue;
-                }
-                self.rearm(id);
-                waits.push(self.wait(id, Wanted::Up));
-                self.restart_one(id);
-            }
-            return;
-        }
-        self.apps.insert(name.clone(), App { spec, cron_at: None });
-        self.changed.apps.insert(name.clone());
-        self.plan_cron(&name);
-        self.scale(&name, goal, waits);
-        if goal == Goal::Down {
-            done.notes.push(format!("{name} is listed, and not started (autostart is off)"));
-        }
-    }
-
-    /// Adds or removes instances until there are as many as declared.
-    fn scale(&mut self, name: &AppName, goal: Goal, waits: &mut Vec<Wait>) {
-        let wanted = self.apps[name].spec.instances;
-        let present = self.instances_of(name);
-        let index = |id: &InstanceId| self.instances[id].index;
-        let surplus: Vec<InstanceId> =
-            present.iter().filter(|id| index(id) >= wanted).copied().collect();
-        let taken: BTreeSet<u32> = present.iter().map(index).collect();
-        // What is added comes first: an app whose last instance goes is forgotten.
-        for index in (0..wanted).filter(|index| !taken.contains(index)) {
-            let id = InstanceId::new(self.counters.instance);
-            self.counters.instance += 1;
-            self.changed.counters = true;
-            self.instances.insert(id, Instance::new(id, name.clone(), index, goal, self.now));
-            self.add_check(id);
-            self.touch(id);
-            if goal == Goal::Up {
-                waits.push(self.wait(id, Wanted::Up));
-                self.start(id, false);
-            }
-        }
-        for id in surplus {
-            waits.push(self.wait(id, Wanted::Gone));
-            self.remove_one(id);
-        }
-    }
-
-    /// The declaration may have another check now.
-    fn rearm(&mut self, id: InstanceId) {
-        self.drop_check(id);
-        self.add_check(id);
     }
 
     fn bring_up(&mut self, ids: &[InstanceId]) -> (Vec<Wait>, Done) {
@@ -210,7 +116,7 @@ impl Supervisor {
         (waits, Done::default())
     }
 
-    fn remove_one(&mut self, id: InstanceId) {
+    pub(super) fn remove_one(&mut self, id: InstanceId) {
         if let Some(instance) = self.instances.get_mut(&id) {
             instance.goal = Goal::Down;
         }
@@ -220,7 +126,7 @@ impl Supervisor {
     }
 
     /// Brings an instance up anew, by a person's wish: what was before does not count.
-    fn restart_one(&mut self, id: InstanceId) {
+    pub(super) fn restart_one(&mut self, id: InstanceId) {
         let Some(instance) = self.instances.get_mut(&id) else { return };
         instance.goal = Goal::Up;
         instance.forgive();
@@ -253,49 +159,7 @@ impl Supervisor {
         }
     }
 
-    /// The instances that the selectors name, each once.
-    fn select(&self, selectors: &[String]) -> Result<Vec<InstanceId>, Refusal> {
-        let mut found = Vec::new();
-        for selector in selectors {
-            let some = self.select_one(selector)?;
-            found.extend(some.into_iter().filter(|id| !found.contains(id)).collect::<Vec<_>>());
-        }
-        Ok(found)
-    }
-
-    fn select_one(&self, selector: &str) -> Result<Vec<InstanceId>, Refusal> {
-        if selector == "all" {
-            let all: Vec<InstanceId> = self.instances.keys().copied().collect();
-            return if all.is_empty() { Err(Refusal::Nothing) } else { Ok(all) };
-        }
-        // PM2: a name that looks like a number beats the number.
-        if let Some(name) = AppName::new(selector).filter(|name| self.apps.contains_key(name)) {
-            return Ok(self.instances_of(&name));
-        }
-        if let Some((name, index)) = selector.rsplit_once('/')
-            && let (Some(name), Ok(index)) = (AppName::new(name), index.parse::<u32>())
-        {
-            let mut of_app = self.instances.values().filter(|instance| instance.app == name);
-            if let Some(instance) = of_app.find(|instance| instance.index == index) {
-                return Ok(vec![instance.id]);
-            }
-        }
-        if let Some(id) = selector.parse().ok().map(InstanceId::new)
-            && self.instances.contains_key(&id)
-        {
-            return Ok(vec![id]);
-        }
-        let nearest = self
-            .apps
-            .keys()
-            .map(|name| (strsim::jaro_winkler(name.as_str(), selector), name))
-            .filter(|(likeness, _)| *likeness > 0.8)
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, name)| name.to_string());
-        Err(Refusal::Unknown { selector: selector.to_owned(), nearest })
-    }
-
-    fn wait(&self, id: InstanceId, wanted: Wanted) -> Wait {
+    pub(super) fn wait(&self, id: InstanceId, wanted: Wanted) -> Wait {
         let instance = &self.instances[&id];
         Wait { id, app: instance.app.clone(), before: instance.phase.run(), wanted }
     }
@@ -366,12 +230,4 @@ impl Supervisor {
             _ => None,
         }
     }
-}
-
-/// Whether two declarations ask for the same; from where the command was given does not count.
-fn same_declaration(a: &AppSpec, b: &AppSpec) -> bool {
-    let mut a = a.clone();
-    a.launch.inherited_env.clone_from(&b.launch.inherited_env);
-    a.source.clone_from(&b.source);
-    a == *b
 }

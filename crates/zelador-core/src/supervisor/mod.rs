@@ -6,11 +6,17 @@
 
 mod checks;
 mod commands;
+mod deaths;
+mod declare;
 mod dependencies;
 mod heal;
+mod held;
 mod lifecycle;
 mod order;
+mod planned;
 mod recover;
+mod remedy;
+mod select;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,0 +1,106 @@
+//! What follows when a run ends that nobody asked to end: the breaker counts, the restart policy gives
+//! the delay.
+
+use super::Supervisor;
+use crate::death::{Death, SpawnFailure};
+use crate::effect::Severity;
+use crate::evidence::PastDeath;
+use crate::id::{InstanceId, RunId};
+use crate::instance::{Goal, Phase, Ruling};
+use crate::spec::OnDependencyDown;
+use crate::unit::spoken;
+use std::time::Duration;
+
+impl Supervisor {
+    /// A run ended that nobody asked to end.
+    pub(super) fn died(&mut self, id: InstanceId, run: RunId, death: Death) {
+        let now = self.now;
+        self.end_check(id);
+        let uptime = self.remember_death(id, death.clone());
+        let name = self.spoken_name(id);
+        let Some(instance) = self.instances.get_mut(&id) else { return };
+        let Some(app) = self.apps.get(&instance.app) else { return };
+        let policy = &app.spec.restart;
+        let finished = death.code().is_some_and(|code| policy.stop_exit_codes.contains(&code));
+        if matches!(death, Death::NeverStarted(_)) {
+            self.runs.remove(&run);
+        }
+        self.changed.instances.insert(id);
+        self.changed.world = true;
+        if !policy.autorestart || finished || instance.goal == Goal::Down {
+            instance.phase = Phase::Finished { death };
+            return;
+        }
+        if uptime >= crate::instance::restart::RESET_AFTER {
+            instance.backoff = None;
+        }
+        // Nothing that a second start could change.
+        let hopeless = matches!(
+            death,
+            Death::NeverStarted(
+                SpawnFailure::ProgramNotFound(_)
+                    | SpawnFailure::NotExecutable { .. }
+                    | SpawnFailure::Directory { .. }
+                    | SpawnFailure::User { .. }
+            )
+        );
+        match instance.breaker.after_death(policy, uptime, hopeless) {
+            Ruling::Open(open) => {
+                instance.phase = Phase::Tripped { trial_at: open.map(|open| now + open) };
+                let short_runs = instance.breaker.short_runs;
+                self.tripped(id, &name, short_runs, &death, open);
+            }
+            Ruling::Closed => {
+                let delay = policy.delay.next(instance.backoff);
+                if matches!(policy.delay, crate::spec::RestartDelay::Exponential(_)) {
+                    instance.backoff = Some(delay);
+                }
+                let (waits, name) = (app.spec.on_dependency_down, app.spec.name.clone());
+                let held = waits == OnDependencyDown::Wait && self.has_database(&name);
+                let Some(instance) = self.instances.get_mut(&id) else { return };
+                if delay.is_zero() && !held {
+                    self.start(id, true);
+                } else {
+                    instance.phase = Phase::Backoff { retry_at: now + delay, held };
+                }
+            }
+        }
+    }
+
+    /// The breaker opened.
+    fn tripped(
+        &mut self,
+        id: InstanceId,
+        name: &str,
+        short_runs: u32,
+        death: &Death,
+        open: Option<Duration>,
+    ) {
+        let next = match open {
+            Some(open) => format!("one trial start in {}", spoken(open)),
+            None => "it stays down until somebody starts it".to_owned(),
+        };
+        let text = match death {
+            Death::NeverStarted(_) => format!("{name} {death}; {next}"),
+            _ => format!(
+                "{name} ended {short_runs} times in a row soon after its start, at last it {death}; {next}"
+            ),
+        };
+        self.notify(Severity::Warning, name.to_owned(), text.clone());
+        self.open_crash_loop(id, &text);
+    }
+
+    /// Notes how the current run ended; returns how long it had lived.
+    fn remember_death(&mut self, id: InstanceId, death: Death) -> Duration {
+        let now = self.now;
+        let Some(instance) = self.instances.get_mut(&id) else { return Duration::ZERO };
+        let born = match instance.phase {
+            Phase::Running { since, .. } => Some(since),
+            _ => None,
+        };
+        let uptime = born.map_or(Duration::ZERO, |since| now.since(since));
+        let uptime_millis = u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX);
+        instance.remember(PastDeath { at: now, death, uptime_millis });
+        uptime
+    }
+}

@@ -1,0 +1,73 @@
+//! Restarts that a limit or the clock asks for: memory, cron.
+
+use super::Supervisor;
+use crate::cron;
+use crate::effect::Severity;
+use crate::id::{AppName, RunId};
+use crate::instance::{Goal, Phase, Ruling, Then};
+use crate::probe::Usage;
+use crate::unit::{Moment, SECOND};
+use std::time::Duration;
+
+impl Supervisor {
+    /// Takes in what runs use; above its limit an instance is restarted gracefully.
+    pub(super) fn sampled(&mut self, usages: &[(RunId, Usage)]) {
+        for (run, usage) in usages {
+            let Some(id) = self.runs.get(run).copied() else { continue };
+            let Some(instance) = self.instances.get_mut(&id) else { continue };
+            let Phase::Running { run: current, since, .. } = instance.phase else { continue };
+            if current != *run {
+                continue;
+            }
+            instance.usage = Some(*usage);
+            let Some(app) = self.apps.get(&instance.app) else { continue };
+            let Some(limit) = app.spec.max_memory.filter(|limit| usage.memory > *limit) else {
+                continue;
+            };
+            // Every cause counts: a leak that fills the memory at once is a crash loop too.
+            let uptime = self.now.since(since);
+            let ruling = instance.breaker.after_death(&app.spec.restart, uptime, false);
+            let name = self.spoken_name(id);
+            let text = format!(
+                "{name} uses {} of memory, its limit is {limit}: it is restarted",
+                usage.memory
+            );
+            self.notify(Severity::Warning, name.clone(), text);
+            match ruling {
+                Ruling::Closed => self.terminate(id, Then::Start),
+                Ruling::Open(open) => {
+                    let text = format!("{name} reaches its memory limit soon after every start");
+                    self.open_crash_loop(id, &text);
+                    self.terminate(id, Then::Trip { trial_at: open.map(|open| self.now + open) })
+                }
+            };
+        }
+    }
+
+    /// The clock asks for a restart: of what is up, and of nothing that a person stopped.
+    pub(super) fn cron_due(&mut self, name: &AppName) {
+        self.plan_cron(name);
+        for id in self.instances_of(name) {
+            let Some(instance) = self.instances.get(&id) else { continue };
+            if instance.goal == Goal::Up && matches!(instance.phase, Phase::Running { .. }) {
+                self.terminate(id, Then::Start);
+            }
+        }
+    }
+
+    /// Sets the next restart by the clock.
+    pub(super) fn plan_cron(&mut self, name: &AppName) {
+        let ahead = self.clock_ahead;
+        let Some(app) = self.apps.get_mut(name) else { return };
+        let shift = |moment: Moment, by: i64| {
+            let span = Duration::from_micros(by.unsigned_abs());
+            if by < 0 { moment - span } else { moment + span }
+        };
+        app.cron_at = app.spec.cron.as_ref().and_then(|pattern| {
+            let next = cron::next(pattern, shift(self.now, ahead), &self.zone)?;
+            // Never at once, however the clock was set: handling a deadline moves it on.
+            Some(shift(next, -ahead).max(self.now + SECOND / 1000))
+        });
+        self.changed.apps.insert(name.clone());
+    }
+}

@@ -1,0 +1,128 @@
+//! What is done about an incident, and how it comes to its end.
+
+use super::Supervisor;
+use super::dependencies::Dependency;
+use crate::effect::Severity;
+use crate::healing::{self, APPLY_WITHIN, Next};
+use crate::id::{CheckId, IncidentId, InstanceId};
+use crate::incident::{Outcome, Stage};
+use crate::instance::{HEALING_BUDGET, Phase, Then};
+use crate::spec::{HealthSpec, OnDependencyDown};
+use crate::unit::{Moment, spoken};
+use std::time::Duration;
+
+impl Supervisor {
+    /// The pause is over.
+    pub(super) fn try_again(&mut self, id: IncidentId) {
+        let app = self.incidents[&id].app.clone();
+        let wait = self.policy(&app) == OnDependencyDown::Wait;
+        match self.dependency_state(&app, Moment::default()) {
+            Dependency::Down { name, .. } if wait => self.wait_for(id, name),
+            _ => self.apply_restart(id),
+        }
+    }
+
+    pub(super) fn apply_restart(&mut self, id: IncidentId) {
+        let incident = &self.incidents[&id];
+        let instance_id = incident.instance;
+        let now = self.now;
+        let grace = self.apps.get(&incident.app).map_or(Duration::ZERO, |app| app.spec.stop.grace);
+        let Some(instance) = self.instances.get_mut(&instance_id) else { return };
+        let give_up_at = now + grace + APPLY_WITHIN;
+        let Phase::Running { run, .. } = instance.phase else {
+            // Its restart policy is at work already: what comes of that is looked at, not counted.
+            self.tell(id, "it is not up: its restart policy has the next word");
+            return self.set_stage(id, Stage::Applying { run: None, give_up_at });
+        };
+        self.changed.instances.insert(instance_id);
+        if !instance.spend_healing(now) {
+            let text = format!(
+                "it was restarted {HEALING_BUDGET} times within an hour, which is the budget"
+            );
+            return self.escalate(id, &text);
+        }
+        let Some(incident) = self.incidents.get_mut(&id) else { return };
+        incident.attempts += 1;
+        let attempt = incident.attempts;
+        self.tell(id, &format!("try {attempt}: restart"));
+        self.set_stage(id, Stage::Applying { run: Some(run), give_up_at });
+        self.terminate(instance_id, Then::Start);
+    }
+
+    /// A try did not help.
+    pub(super) fn failed(&mut self, id: IncidentId, why: &str) {
+        let attempts = self.incidents[&id].attempts;
+        self.tell(id, &format!("try {attempts} did not help: {why}"));
+        match healing::after_failure(attempts) {
+            Next::Pause(pause) => {
+                self.tell(id, &format!("next try in {}", spoken(pause)));
+                self.set_stage(id, Stage::Pausing { retry_at: self.now + pause });
+            }
+            Next::Escalate => self.escalate(id, &format!("{attempts} restarts did not help")),
+        }
+    }
+
+    fn escalate(&mut self, id: IncidentId, why: &str) {
+        self.tell(
+            id,
+            &format!("escalated: {why}; a person is needed, and the app is left as it is"),
+        );
+        let app = self.incidents[&id].app.to_string();
+        self.set_stage(id, Stage::Escalated);
+        self.notify(
+            Severity::Critical,
+            app.clone(),
+            format!("incident {id}: {app} could not be healed: {why}"),
+        );
+    }
+
+    pub(super) fn close(&mut self, id: IncidentId, outcome: Outcome, why: &str) {
+        let now = self.now;
+        let Some(incident) = self.incidents.get_mut(&id) else { return };
+        incident.close(now, outcome, why);
+        let (app, after) = (incident.app.to_string(), spoken(now.since(incident.opened_at)));
+        self.changed.incidents.insert(id);
+        self.changed.world = true;
+        self.notify(
+            Severity::Info,
+            app.clone(),
+            format!("incident {id}: {app} {outcome} after {after}: {why}"),
+        );
+    }
+
+    pub(super) fn set_stage(&mut self, id: IncidentId, stage: Stage) {
+        if let Some(incident) = self.incidents.get_mut(&id) {
+            incident.stage = stage;
+            self.changed.incidents.insert(id);
+            self.changed.world = true;
+        }
+    }
+
+    pub(super) fn tell(&mut self, id: IncidentId, what: &str) {
+        let now = self.now;
+        if let Some(incident) = self.incidents.get_mut(&id) {
+            incident.tell(now, what);
+            self.changed.incidents.insert(id);
+        }
+    }
+
+    /// Whether the instance's own check was good often enough in a row.
+    pub(super) fn is_good(&self, id: InstanceId) -> bool {
+        let check = self.checks.get(&CheckId::Instance(id));
+        check.is_some_and(|check| check.good_in_row >= check.plan.cadence.success_threshold)
+    }
+
+    /// What the instance's own check, or its phase, complains about.
+    pub(super) fn complaint(&self, id: InstanceId) -> String {
+        self.health_of(id).map_or_else(|| "it is not up".to_owned(), |health| health.message)
+    }
+
+    fn health_spec(&self, id: InstanceId) -> Option<&HealthSpec> {
+        self.apps.get(&self.instances.get(&id)?.app)?.spec.health.as_ref()
+    }
+
+    pub(super) fn verify_span(&self, id: InstanceId) -> Duration {
+        self.health_spec(id)
+            .map_or(Duration::ZERO, |health| health.start_period + health.verify_within)
+    }
+}
