@@ -34,6 +34,13 @@ pub enum Effect {
         /// Whether the whole tree gets it.
         tree: bool,
     },
+    /// Say something to a run over its channel.
+    Say {
+        /// Which run.
+        run: RunId,
+        /// What.
+        say: Say,
+    },
     /// The main process is gone: wait until nothing of its tree is left, kill the rest at
     /// `kill_at`; answered by `Swept`.
     Sweep {
@@ -73,6 +80,15 @@ pub enum Effect {
     Notify(Notice),
     /// Answer a command.
     Reply(Ticket, Result<Done, Refusal>),
+}
+
+/// What zelador says to a run over Node's channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Say {
+    /// The message `shutdown`: finish, then exit.
+    Shutdown,
+    /// To a worker: close what you listen on, finish, then exit.
+    Disconnect,
 }
 
 /// Something that people should know.
@@ -137,6 +153,12 @@ pub enum Refusal {
     /// `all` of nothing.
     #[error("there is no app")]
     Nothing,
+    /// It is being reloaded already.
+    #[error("{app} is being reloaded already: wait until that is done")]
+    Reloading {
+        /// Which app.
+        app: String,
+    },
     /// Zelador is about to end.
     #[error("zelador is stopping")]
     Stopping,

@@ -48,6 +48,12 @@ pub enum Command {
         /// Names, numbers or `all`.
         selectors: Vec<String>,
     },
+    /// Replace one after another, without a moment in which nobody answers where the app allows
+    /// that.
+    Reload {
+        /// Names, numbers or `all`.
+        selectors: Vec<String>,
+    },
     /// Stop and forget.
     Delete {
         /// Names, numbers or `all`.
@@ -91,6 +97,11 @@ pub enum Fact {
         run: RunId,
         /// Why.
         failure: SpawnFailure,
+    },
+    /// A run said that it is ready: by message, or by listening as a worker.
+    Ready {
+        /// Which run.
+        run: RunId,
     },
     /// A main process ended.
     Exited {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::id::{InstanceId, RunId};
 use crate::instance::Instance;
-use crate::spec::{AppSpec, Environment, LogTarget};
+use crate::spec::{AppSpec, Environment, ExecMode, LogTarget};
 
 /// One process to start.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +31,23 @@ pub struct Launch {
     pub err: Vec<PathBuf>,
     /// day.js format of the date before each line.
     pub date_format: Option<String>,
+    /// What it may say to zelador, and hear.
+    pub channel: Channel,
+}
+
+/// Node's IPC channel of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Channel {
+    /// None.
+    #[default]
+    None,
+    /// Messages both ways: `process.send`, `process.on('message')`.
+    Messages,
+    /// Messages, and the primary's side of `node:cluster`.
+    Cluster {
+        /// The worker's `cluster.worker.id`, from 1 on.
+        worker: u32,
+    },
 }
 
 /// The variable that every process of a run inherits, so that orphans can be told apart.
@@ -67,6 +84,18 @@ pub fn launch(spec: &AppSpec, instance: &Instance, run: RunId, home: &Path) -> L
         out: sinks(out),
         err: sinks(err),
         date_format: spec.logs.date_format.clone(),
+        channel: channel(spec, instance),
+    }
+}
+
+/// Every Node app gets a channel, as PM2's do: one that was not told of it never notices.
+fn channel(spec: &AppSpec, instance: &Instance) -> Channel {
+    let program = spec.launch.interpreter.as_deref().unwrap_or(&spec.launch.script);
+    let node = matches!(program.rsplit('/').next(), Some("node" | "bun"));
+    match spec.mode {
+        ExecMode::Cluster => Channel::Cluster { worker: instance.index + 1 },
+        ExecMode::Fork if node || spec.readiness.wait || spec.stop.message => Channel::Messages,
+        ExecMode::Fork => Channel::None,
     }
 }
 

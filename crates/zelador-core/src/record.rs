@@ -4,9 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::Overlay;
-use crate::id::{AppName, IncidentId, InstanceId};
+use crate::id::{AppName, IncidentId, InstanceId, RunId};
 use crate::incident::Incident;
-use crate::instance::Instance;
+use crate::instance::{Instance, Retiring};
 use crate::spec::AppSpec;
 
 /// One piece of the supervisor's state, as it is now.
@@ -21,6 +21,10 @@ pub enum Record {
     Instance(Box<Instance>),
     /// An instance was removed.
     InstanceGone(InstanceId),
+    /// A run whose place was taken is now like this.
+    Retiring(Box<Retiring>),
+    /// Nothing is left of such a run.
+    Retired(RunId),
     /// An incident is now like this.
     Incident(Box<Incident>),
     /// An incident was forgotten: too old.
@@ -56,6 +60,8 @@ impl Record {
             Self::AppGone(name) => format!("app/{name}"),
             Self::Instance(instance) => format!("instance/{}", instance.id),
             Self::InstanceGone(id) => format!("instance/{id}"),
+            Self::Retiring(retiring) => format!("retiring/{}", retiring.run),
+            Self::Retired(run) => format!("retiring/{run}"),
             Self::Incident(incident) => format!("incident/{}", incident.id),
             Self::IncidentGone(id) => format!("incident/{id}"),
             Self::Settings(_) => "settings".to_owned(),
@@ -65,6 +71,9 @@ impl Record {
 
     /// Returns whether it says that something is no more, so that nothing need be kept.
     pub fn is_end(&self) -> bool {
-        matches!(self, Self::AppGone(_) | Self::InstanceGone(_) | Self::IncidentGone(_))
+        matches!(
+            self,
+            Self::AppGone(_) | Self::InstanceGone(_) | Self::IncidentGone(_) | Self::Retired(_)
+        )
     }
 }

@@ -27,6 +27,12 @@ pub struct AppSpec {
     pub launch: LaunchSpec,
     /// How many replicas; at least 1.
     pub instances: u32,
+    /// Whether the replicas share their ports.
+    #[serde(default)]
+    pub mode: ExecMode,
+    /// When a run counts as ready.
+    #[serde(default)]
+    pub readiness: Readiness,
     /// False: listed as stopped until somebody starts it.
     pub autostart: bool,
     /// What follows a death.
@@ -47,6 +53,42 @@ pub struct AppSpec {
     pub on_dependency_down: OnDependencyDown,
     /// The file that declared it.
     pub source: Option<PathBuf>,
+}
+
+impl AppSpec {
+    /// Whether a run says by itself that it is ready: by message, or by listening as a worker.
+    pub fn says_ready(&self) -> bool {
+        self.readiness.wait || self.mode == ExecMode::Cluster
+    }
+}
+
+/// How the replicas of an app stand to each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExecMode {
+    /// Separate processes.
+    #[default]
+    Fork,
+    /// Workers of `node:cluster`: they share the ports that they listen on, and are replaced one
+    /// after another by `reload`.
+    Cluster,
+}
+
+/// When a run counts as ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Readiness {
+    /// True: not before it sends the message `ready` over Node's channel (PM2: `wait_ready`). A
+    /// worker is ready when it listens, unless this is set.
+    pub wait: bool,
+    /// A run that has said nothing after this time is taken as ready (PM2: `listen_timeout`).
+    pub within: Duration,
+}
+
+impl Default for Readiness {
+    /// PM2: 3000 ms.
+    fn default() -> Self {
+        Self { wait: false, within: 3 * SECOND }
+    }
 }
 
 /// What is executed, where, and with which environment.
@@ -118,6 +160,9 @@ pub struct StopPolicy {
     /// Whether the signal goes to the whole tree, or to the main process only. What is left at
     /// the end of the grace is killed in both cases.
     pub tree: bool,
+    /// True: the message `shutdown` over Node's channel takes the signal's place.
+    #[serde(default)]
+    pub message: bool,
 }
 
 /// A cron pattern that croner accepts: five fields, or six with seconds first.

@@ -53,6 +53,7 @@ impl Driver {
                 }
             }
             Effect::Terminate { run, signal, tree } => self.terminate_run(run, signal, tree),
+            Effect::Say { run, .. } => self.terminate_run(run, Signal::INT, false),
             Effect::Kill { run } => {
                 self.native.note_kill(run);
                 self.native.linger(run);

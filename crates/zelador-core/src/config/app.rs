@@ -6,12 +6,12 @@ use super::ecosystem::Context;
 use super::fields::{APP, canonical};
 use super::node::{Key, Value};
 use super::place::{Block, Place};
-use super::{environment, health, launch, logs};
+use super::{health, launch, logs};
 use crate::id::AppName;
 use crate::signal::Signal;
 use crate::spec::{
-    AppSpec, Cadence, CronPattern, MAX_OPEN, OnDependencyDown, RestartDelay, RestartPolicy,
-    StopPolicy,
+    AppSpec, Cadence, CronPattern, ExecMode, LaunchSpec, MAX_OPEN, OnDependencyDown, Readiness,
+    RestartDelay, RestartPolicy, StopPolicy,
 };
 use crate::unit::SECOND;
 
@@ -50,13 +50,16 @@ pub(super) fn check<'a>(
     let namespace = app.get("namespace").and_then(Place::text_or_number);
     let spec = AppSpec {
         namespace: namespace.unwrap_or_else(|| "default".to_owned()),
-        instances: instances(&app, context.cores, launch.spec.interpreter.as_deref()),
+        instances: instances(&app, context.cores),
+        mode: mode(&app, &launch.spec),
+        readiness: readiness(&app),
         autostart: flag("autostart", true),
         restart: restart(&app),
         stop: StopPolicy {
             signal: app.get("kill_signal").and_then(signal).unwrap_or(Signal::INT),
             grace: span(&app, "kill_timeout").unwrap_or(KILL_TIMEOUT),
             tree: flag("treekill", true),
+            message: flag("shutdown_with_message", false),
         },
         max_memory: app.get("max_memory_restart").filter(|p| !p.is_false()).and_then(Place::size),
         cron: app.get("cron_restart").and_then(cron),
@@ -100,7 +103,7 @@ fn name(app: &Block<'_>, place: &Place<'_>, default: &str, context: &Context) ->
     })
 }
 
-fn instances(app: &Block<'_>, cores: u32, interpreter: Option<&str>) -> u32 {
+fn instances(app: &Block<'_>, cores: u32) -> u32 {
     let Some(place) = app.get("instances") else { return 1 };
     let cores = i64::from(cores.max(1));
     let given = match &place.node.value {
@@ -119,15 +122,38 @@ fn instances(app: &Block<'_>, cores: u32, interpreter: Option<&str>) -> u32 {
         return 1;
     };
     let count = if given > 0 { given } else { (cores + given).max(1) };
-    let node = interpreter
-        .is_some_and(|program| matches!(program.rsplit('/').next(), Some("node" | "bun")));
-    if count > 1 && node && app.get("exec_mode").is_none() {
-        place.note(
-            "PM2 starts these in cluster mode, where they share a port; that has no effect yet: \
-             they are separate processes",
-        );
-    }
     count as u32
+}
+
+/// As PM2 has it: what is asked for, else cluster when the number of instances of a Node app is given.
+fn mode(app: &Block<'_>, launch: &LaunchSpec) -> ExecMode {
+    let program = launch.interpreter.as_deref().unwrap_or_default();
+    let node = matches!(program.rsplit('/').next(), Some("node" | "bun"));
+    let Some(place) = app.get("exec_mode") else {
+        let counted = app.get("instances").is_some();
+        return if node && counted { ExecMode::Cluster } else { ExecMode::Fork };
+    };
+    match &place.node.value {
+        Value::Text(mode) if mode == "fork" || mode == "fork_mode" => ExecMode::Fork,
+        Value::Text(mode) if mode == "cluster" || mode == "cluster_mode" => {
+            if !node {
+                place.note(
+                    "cluster mode is for programs that node or bun runs: these are separate processes",
+                );
+                return ExecMode::Fork;
+            }
+            ExecMode::Cluster
+        }
+        _ => place.refuse("`fork` or `cluster`").unwrap_or_default(),
+    }
+}
+
+fn readiness(app: &Block<'_>) -> Readiness {
+    let default = Readiness::default();
+    Readiness {
+        wait: app.get("wait_ready").and_then(Place::flag).unwrap_or(default.wait),
+        within: span(app, "listen_timeout").unwrap_or(default.within),
+    }
 }
 
 fn restart(app: &Block<'_>) -> RestartPolicy {
@@ -222,10 +248,8 @@ fn on_dependency_down(place: &Place<'_>) -> Option<OnDependencyDown> {
 /// Fields of PM2 that do not act here yet, or never will. `vizion`, `pmx`, `automation`,
 /// `windowsHide`, `source_map_support` and `force` are not among them: what they ask for is so
 /// anyway, or is nothing that one can miss.
-const WITHOUT_EFFECT: [&str; 19] = [
+const WITHOUT_EFFECT: [&str; 15] = [
     "watch",
-    "wait_ready",
-    "shutdown_with_message",
     "increment_var",
     "pid_file",
     "trace",
@@ -239,25 +263,14 @@ const WITHOUT_EFFECT: [&str; 19] = [
     "write",
     "username",
     "log_type",
-    "listen_timeout",
     "kill_retry_time",
-    "exec_mode",
 ];
 
 fn note_what_has_no_effect(app: &Block<'_>) {
-    if let Some(place) = app.get("exec_mode") {
-        let known = ["fork", "fork_mode", "cluster", "cluster_mode"];
-        if !matches!(&place.node.value, Value::Text(mode) if known.contains(&mode.as_str())) {
-            place.refuse::<()>("`fork` or `cluster`");
-            return;
-        }
-    }
     for name in WITHOUT_EFFECT {
         let Some(place) = app.get(name) else { continue };
         let default = match (name, &place.node.value) {
-            ("exec_mode", _) => !environment::wants_cluster(app),
             ("log_type", value) => *value == Value::Text("raw".to_owned()),
-            ("listen_timeout", Value::Number(millis)) => millis.to_bits() == 3000.0_f64.to_bits(),
             ("kill_retry_time", Value::Number(millis)) => millis.to_bits() == 100.0_f64.to_bits(),
             (_, Value::Bool(flag)) => !flag,
             (_, Value::List(items)) => items.is_empty(),

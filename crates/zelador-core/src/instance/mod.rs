@@ -2,6 +2,7 @@
 
 pub mod breaker;
 pub mod phase;
+pub mod reload;
 pub mod restart;
 
 use std::collections::VecDeque;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use breaker::{Breaker, Ruling};
 pub use phase::{Phase, Then};
+pub use reload::{Retiring, Successor};
 
 use crate::evidence::PastDeath;
 use crate::id::{AppName, InstanceId, RunId};
@@ -50,6 +52,12 @@ pub struct Instance {
     pub goal: Goal,
     /// Where it is.
     pub phase: Phase,
+    /// The run that takes the current one's place, during a reload.
+    #[serde(default)]
+    pub successor: Option<Successor>,
+    /// Whether the current run has said that it is ready.
+    #[serde(default)]
+    pub said_ready: bool,
     /// Whether it may be started again.
     pub breaker: Breaker,
     /// The delay before the last start, while an exponential backoff is under way.
@@ -78,6 +86,8 @@ impl Instance {
             index,
             goal,
             phase: Phase::Stopped,
+            successor: None,
+            said_ready: false,
             breaker: Breaker::default(),
             backoff: None,
             restarts: 0,
@@ -94,20 +104,26 @@ impl Instance {
         self.phase.run() == Some(run)
     }
 
+    /// Returns whether `run` is the current one or its successor.
+    pub fn has(&self, run: RunId) -> bool {
+        self.is_current(run) || self.successor.is_some_and(|successor| successor.run == run)
+    }
+
     /// When this instance wants to be called, whatever else happens.
     pub fn deadline(&self, min_uptime: Duration) -> Option<Moment> {
-        match &self.phase {
+        let own = match &self.phase {
             Phase::Starting { give_up_at, .. } => Some(*give_up_at),
             // A run that has lived long enough closes the breaker.
-            Phase::Running { since, .. } if self.breaker.remembers() => Some(*since + min_uptime),
+            Phase::Running { since, ready_by, .. } => {
+                let settled = self.breaker.remembers().then(|| *since + min_uptime);
+                settled.into_iter().chain(*ready_by).min()
+            }
             Phase::Stopping { kill_at, .. } => Some(*kill_at),
             Phase::Backoff { retry_at, held: false } => Some(*retry_at),
             Phase::Tripped { trial_at } => *trial_at,
-            Phase::Stopped
-            | Phase::Running { .. }
-            | Phase::Backoff { .. }
-            | Phase::Finished { .. } => None,
-        }
+            Phase::Stopped | Phase::Backoff { .. } | Phase::Finished { .. } => None,
+        };
+        own.into_iter().chain(self.successor.map(|successor| successor.give_up_at)).min()
     }
 
     /// Notes a death in the history.

@@ -28,6 +28,9 @@ pub enum Phase {
         pid: i32,
         /// Since when.
         since: Moment,
+        /// It has not said that it is ready; at this moment it is taken as ready.
+        #[serde(default)]
+        ready_by: Option<Moment>,
     },
     /// The process was asked to end.
     Stopping {
@@ -100,11 +103,16 @@ impl Phase {
         }
     }
 
+    /// Whether the process is up and ready.
+    pub fn is_ready(&self) -> bool {
+        matches!(self, Self::Running { ready_by: None, .. })
+    }
+
     /// PM2's word for it.
     pub fn pm2_status(&self) -> &'static str {
         match self {
             Self::Stopped | Self::Finished { .. } => "stopped",
-            Self::Starting { .. } => "launching",
+            Self::Starting { .. } | Self::Running { ready_by: Some(_), .. } => "launching",
             Self::Running { .. } => "online",
             Self::Stopping { .. } => "stopping",
             Self::Backoff { .. } => "waiting restart",

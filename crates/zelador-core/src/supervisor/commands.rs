@@ -31,8 +31,21 @@ pub(super) struct Wait {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
     Up,
+    /// Up by another run than before, and nothing of a reload left to do.
+    Replaced,
     Down,
     Gone,
+}
+
+impl Pending {
+    /// An instance will not become what was wanted.
+    pub(super) fn give_up(&mut self, id: InstanceId, wanted: Wanted, affected: &Affected) {
+        let before = self.waits.len();
+        self.waits.retain(|wait| wait.id != id || wait.wanted != wanted);
+        if self.waits.len() < before {
+            self.done.instances.push(affected.clone());
+        }
+    }
 }
 
 impl Supervisor {
@@ -59,6 +72,9 @@ impl Supervisor {
             Command::Stop { selectors } => self.select(&selectors).map(|ids| self.bring_down(&ids)),
             Command::Restart { selectors } => {
                 self.select(&selectors).map(|ids| self.restart_all(&ids))
+            }
+            Command::Reload { selectors } => {
+                self.select(&selectors).and_then(|ids| self.reload(&ids))
             }
             Command::Delete { selectors } => self.select(&selectors).map(|ids| self.delete(&ids)),
         };
@@ -146,11 +162,12 @@ impl Supervisor {
     }
 
     /// A person acts on an app that the healer is busy with: the healer lets go.
-    fn take_over(&mut self, id: InstanceId, why: &str) {
+    pub(super) fn take_over(&mut self, id: InstanceId, why: &str) {
         let Some(app) = self.instances.get(&id).map(|instance| instance.app.clone()) else {
             return;
         };
         let now = self.now;
+        self.end_reload(id, why);
         for incident in self.incidents.values_mut() {
             if incident.is_open() && incident.app == app && incident.instance == id {
                 incident.close(now, Outcome::TakenOver, why);
@@ -202,17 +219,29 @@ impl Supervisor {
         };
         let Some(instance) = self.instances.get(&wait.id) else {
             let gone = wait.wanted == Wanted::Gone;
+            if gone && self.has_company(wait.id) {
+                return None;
+            }
             let what = if gone { "removed" } else { "was removed meanwhile" };
             return says(what.to_owned(), wait.wanted != Wanted::Up, None);
         };
+        if wait.wanted == Wanted::Replaced && self.is_reloading(wait.id) {
+            return None;
+        }
         let old = wait.before.is_some() && instance.phase.run() == wait.before;
         match (wait.wanted, &instance.phase) {
-            (Wanted::Up, Phase::Running { pid, .. }) if !old => {
+            (Wanted::Replaced, phase)
+                if !old && phase.is_ready() && instance.successor.is_none() =>
+            {
+                let pid = phase.pid().unwrap_or_default();
+                says(format!("reloaded (pid {pid})"), true, None)
+            }
+            (Wanted::Up, Phase::Running { pid, ready_by: None, .. }) if !old => {
                 let verb = if wait.before.is_some() { "restarted" } else { "started" };
                 says(format!("{verb} (pid {pid})"), true, None)
             }
             (
-                Wanted::Up,
+                Wanted::Up | Wanted::Replaced,
                 Phase::Backoff { .. } | Phase::Tripped { .. } | Phase::Finished { .. },
             ) => {
                 let death = &instance.deaths.front()?.death;
@@ -223,8 +252,14 @@ impl Supervisor {
                 let finished = matches!(instance.phase, Phase::Finished { .. }) && death.is_clean();
                 says(format!("the process {death}"), finished, help)
             }
-            (Wanted::Up, Phase::Stopped) => says("was stopped meanwhile".to_owned(), false, None),
-            (Wanted::Down, phase) if !old && !matches!(phase, Phase::Stopping { .. }) => {
+            (Wanted::Up | Wanted::Replaced, Phase::Stopped) => {
+                says("was stopped meanwhile".to_owned(), false, None)
+            }
+            (Wanted::Down, phase)
+                if !old
+                    && !matches!(phase, Phase::Stopping { .. })
+                    && !self.has_company(wait.id) =>
+            {
                 says("stopped".to_owned(), true, None)
             }
             _ => None,

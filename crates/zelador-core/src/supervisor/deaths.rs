@@ -17,6 +17,9 @@ impl Supervisor {
         let now = self.now;
         self.end_check(id);
         let uptime = self.remember_death(id, death.clone());
+        if self.promote_early(id) {
+            return;
+        }
         let name = self.spoken_name(id);
         let Some(instance) = self.instances.get_mut(&id) else { return };
         let Some(app) = self.apps.get(&instance.app) else { return };

@@ -28,12 +28,7 @@ impl Supervisor {
         (waits, done)
     }
 
-    fn declare_one(
-        &mut self,
-        declared: Declaration,
-        waits: &mut Vec<Wait>,
-        done: &mut Done,
-    ) {
+    fn declare_one(&mut self, declared: Declaration, waits: &mut Vec<Wait>, done: &mut Done) {
         let Declaration { mut spec, goal, replace } = declared;
         self.share_environment(&mut spec);
         let name = spec.name.clone();

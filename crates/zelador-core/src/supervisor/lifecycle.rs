@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use crate::death::{Death, SpawnFailure};
-use crate::effect::{Effect, Severity};
+use crate::effect::{Effect, Say, Severity};
 use crate::id::{AppName, InstanceId, RunId};
 use crate::instance::{Phase, Then};
 use crate::launch::{launch, log_paths};
+use crate::spec::StopPolicy;
 
 use super::Supervisor;
 
 /// A spawn that the guardian has not answered after this time is lost.
-const SPAWN_WITHIN: Duration = Duration::from_secs(30);
+pub(super) const SPAWN_WITHIN: Duration = Duration::from_secs(30);
 
 /// `SIGKILL` is sent again after this time while something of a run is left: a process in
 /// uninterruptible sleep dies only when it wakes.
@@ -54,17 +55,23 @@ impl Supervisor {
             Phase::Running { run, pid, .. } => {
                 let (run, pid, kill_at) = (*run, Some(*pid), self.now + app.spec.stop.grace);
                 instance.phase = Phase::Stopping { run, pid, kill_at, then, death: None };
-                let (signal, tree) = (app.spec.stop.signal, app.spec.stop.tree);
-                self.effects.push(Effect::Terminate { run, signal, tree });
+                self.effects.push(ask_to_end(run, &app.spec.stop));
             }
             _ => return false,
         }
+        self.drop_successor(id);
         self.end_check(id);
         self.touch(id);
         true
     }
 
     pub(super) fn spawned(&mut self, run: RunId, pid: i32) {
+        if self.retiring.contains_key(&run) {
+            return self.retiring_spawned(run, pid);
+        }
+        if let Some(id) = self.succeeds(run) {
+            return self.successor_spawned(id, pid);
+        }
         let Some((id, instance)) = self.current(run) else { return };
         let now = self.instances[&id].phase.clone();
         match now {
@@ -75,6 +82,7 @@ impl Supervisor {
             Phase::Stopping { pid: None, then, .. } => {
                 let Some(app) = self.apps.get(&instance) else { return };
                 let (stop, kill_at) = (&app.spec.stop, self.now + app.spec.stop.grace);
+                // It cannot have heard of a channel yet.
                 let (signal, tree) = (stop.signal, stop.tree);
                 let Some(instance) = self.instances.get_mut(&id) else { return };
                 instance.phase =
@@ -89,13 +97,43 @@ impl Supervisor {
     fn comes_up(&mut self, id: InstanceId, run: RunId, pid: i32) {
         let now = self.now;
         let Some(instance) = self.instances.get_mut(&id) else { return };
-        instance.phase = Phase::Running { run, pid, since: now };
+        let Some(app) = self.apps.get(&instance.app) else { return };
+        let ready_by = app.spec.says_ready().then(|| now + app.spec.readiness.within);
+        instance.phase = Phase::Running { run, pid, since: now, ready_by };
         instance.started_at = Some(now);
-        self.begin_check(id, now);
+        instance.said_ready = false;
+        if ready_by.is_none() {
+            self.begin_check(id, now);
+        }
+        self.touch(id);
+    }
+
+    /// A run said that it is ready.
+    pub(super) fn said_ready(&mut self, run: RunId) {
+        if let Some(id) = self.succeeds(run) {
+            return self.promote(id, true);
+        }
+        let Some((id, _)) = self.current(run) else { return };
+        let Some(instance) = self.instances.get_mut(&id) else { return };
+        let Phase::Running { since, ready_by, .. } = &mut instance.phase else {
+            self.ignored += 1;
+            return;
+        };
+        let (since, waited) = (*since, ready_by.take().is_some());
+        instance.said_ready = true;
+        if waited {
+            self.begin_check(id, since);
+        }
         self.touch(id);
     }
 
     pub(super) fn spawn_failed(&mut self, run: RunId, failure: SpawnFailure) {
+        if self.retiring.contains_key(&run) {
+            return self.retired(run);
+        }
+        if let Some(id) = self.succeeds(run) {
+            return self.successor_died(id, run, Death::NeverStarted(failure));
+        }
         let Some((id, _)) = self.current(run) else { return };
         match self.instances[&id].phase {
             Phase::Starting { .. } => self.died(id, run, Death::NeverStarted(failure)),
@@ -108,6 +146,12 @@ impl Supervisor {
     }
 
     pub(super) fn exited(&mut self, run: RunId, death: Death) {
+        if self.retiring.contains_key(&run) {
+            return self.retiring_exited(run, death);
+        }
+        if let Some(id) = self.succeeds(run) {
+            return self.successor_died(id, run, death);
+        }
         let Some((id, _)) = self.current(run) else { return };
         let now = self.now;
         let Some(instance) = self.instances.get_mut(&id) else { return };
@@ -128,6 +172,9 @@ impl Supervisor {
     }
 
     pub(super) fn swept(&mut self, run: RunId) {
+        if self.retiring.get(&run).is_some_and(|retiring| retiring.death.is_some()) {
+            return self.retired(run);
+        }
         let Some(id) = self.runs.get(&run).copied() else { return };
         let Some(instance) = self.instances.get(&id) else {
             self.runs.remove(&run);
@@ -139,7 +186,7 @@ impl Supervisor {
                 self.runs.remove(&run);
                 self.gone(id);
             }
-            _ if !instance.is_current(run) => {
+            _ if !instance.has(run) && !self.retiring.contains_key(&run) => {
                 self.runs.remove(&run);
             }
             _ => {}
@@ -165,8 +212,10 @@ impl Supervisor {
         }
     }
 
+    /// Handles the deadline of an instance.
     pub(super) fn instance_due(&mut self, id: InstanceId) {
         let now = self.now;
+        self.successor_due(id);
         let Some(instance) = self.instances.get_mut(&id) else { return };
         self.changed.instances.insert(id);
         self.changed.world = true;
@@ -182,7 +231,20 @@ impl Supervisor {
                 let text = format!("{name}: {}", Death::StartTimedOut);
                 self.notify(Severity::Warning, name, text);
             }
-            Phase::Running { .. } => instance.breaker.close(),
+            Phase::Running { since, ready_by, .. } => {
+                let since = *since;
+                let waited_enough = ready_by.is_some_and(|at| now >= at);
+                if waited_enough {
+                    *ready_by = None;
+                }
+                let settled = self.apps.get(&instance.app).map(|app| app.spec.restart.min_uptime);
+                if settled.is_some_and(|span| now >= since + span) {
+                    instance.breaker.close();
+                }
+                if waited_enough {
+                    self.begin_check(id, since);
+                }
+            }
             Phase::Stopping { run, kill_at, .. } if now >= *kill_at => {
                 *kill_at = now + KILL_AGAIN_EVERY;
                 let run = *run;
@@ -207,7 +269,7 @@ impl Supervisor {
             self.apps.remove(&instance.app);
             self.changed.apps.insert(instance.app);
         }
-        if self.instances.is_empty() {
+        if self.instances.is_empty() && self.retiring.is_empty() {
             self.counters.instance = 0;
             self.changed.counters = true;
         }
@@ -233,4 +295,12 @@ impl Supervisor {
             }
         }
     }
+}
+
+/// How a run is asked to end.
+fn ask_to_end(run: RunId, stop: &StopPolicy) -> Effect {
+    if stop.message {
+        return Effect::Say { run, say: Say::Shutdown };
+    }
+    Effect::Terminate { run, signal: stop.signal, tree: stop.tree }
 }

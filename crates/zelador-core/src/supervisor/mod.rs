@@ -15,6 +15,7 @@ mod lifecycle;
 mod order;
 mod planned;
 mod recover;
+mod reload;
 mod remedy;
 mod select;
 mod view;
@@ -31,7 +32,7 @@ use crate::effect::{Effect, Notice, Severity};
 use crate::id::{AppName, CheckId, IncidentId, InstanceId, ProbeId, RunId};
 use crate::incident::Incident;
 use crate::input::{Fact, Input};
-use crate::instance::Instance;
+use crate::instance::{Instance, Retiring};
 use crate::record::{Counters, Record};
 use crate::spec::{AppSpec, Settings};
 use crate::unit::Moment;
@@ -43,6 +44,7 @@ pub use view::{
 
 use commands::Pending;
 use order::Deadlines;
+use reload::Reload;
 
 /// What the supervisor is given once, because it may not ask the host for it.
 #[derive(Clone, Debug)]
@@ -78,6 +80,8 @@ pub struct Supervisor {
     counters: Counters,
     apps: BTreeMap<AppName, App>,
     instances: BTreeMap<InstanceId, Instance>,
+    retiring: BTreeMap<RunId, Retiring>,
+    reloads: BTreeMap<AppName, Reload>,
     incidents: BTreeMap<IncidentId, Incident>,
     checks: BTreeMap<CheckId, Check>,
     probes: BTreeMap<ProbeId, CheckId>,
@@ -98,6 +102,7 @@ pub struct Supervisor {
 struct Changed {
     apps: BTreeSet<AppName>,
     instances: BTreeSet<InstanceId>,
+    retiring: BTreeSet<RunId>,
     incidents: BTreeSet<IncidentId>,
     checks: BTreeSet<CheckId>,
     counters: bool,
@@ -121,6 +126,8 @@ impl Supervisor {
             counters: Counters::default(),
             apps: BTreeMap::new(),
             instances: BTreeMap::new(),
+            retiring: BTreeMap::new(),
+            reloads: BTreeMap::new(),
             incidents: BTreeMap::new(),
             checks: BTreeMap::new(),
             probes: BTreeMap::new(),
@@ -168,6 +175,7 @@ impl Supervisor {
             Fact::Inventory { runs } => self.take_inventory(&runs),
             Fact::Spawned { run, pid } => self.spawned(run, pid),
             Fact::SpawnFailed { run, failure } => self.spawn_failed(run, failure),
+            Fact::Ready { run } => self.said_ready(run),
             Fact::Exited { run, death } => self.exited(run, death),
             Fact::Swept { run } => self.swept(run),
             Fact::Looked { probe, outcome } => self.looked(probe, &outcome),
@@ -190,6 +198,7 @@ impl Supervisor {
         for deadline in self.deadlines.due(self.now) {
             match deadline {
                 Deadline::Instance(id) => self.instance_due(id),
+                Deadline::Retiring(run) => self.retiring_due(run),
                 Deadline::Check(id) => self.check_due(&id),
                 Deadline::Cron(app) => self.cron_due(&app),
                 Deadline::Incident(id) => {
@@ -209,6 +218,7 @@ impl Supervisor {
                 break;
             }
             self.release_held();
+            self.drive_reloads();
             self.drive_incidents();
         }
         self.hurry_dependencies();
@@ -225,6 +235,10 @@ impl Supervisor {
                 instance.deadline(app.spec.restart.min_uptime)
             });
             self.deadlines.set(Deadline::Instance(*id), deadline);
+        }
+        for run in &self.changed.retiring {
+            let deadline = self.retiring.get(run).map(Retiring::deadline);
+            self.deadlines.set(Deadline::Retiring(*run), deadline);
         }
         for id in &self.changed.incidents {
             let deadline = self.incidents.get(id).and_then(Incident::deadline);
@@ -255,6 +269,12 @@ impl Supervisor {
             self.records.push(match self.instances.get(&id) {
                 Some(instance) => Record::Instance(Box::new(instance.clone())),
                 None => Record::InstanceGone(id),
+            });
+        }
+        for run in std::mem::take(&mut self.changed.retiring) {
+            self.records.push(match self.retiring.get(&run) {
+                Some(retiring) => Record::Retiring(Box::new(retiring.clone())),
+                None => Record::Retired(run),
             });
         }
         for id in std::mem::take(&mut self.changed.incidents) {

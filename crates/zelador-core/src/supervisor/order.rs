@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{AppName, CheckId, IncidentId, InstanceId};
+use crate::id::{AppName, CheckId, IncidentId, InstanceId, RunId};
 use crate::unit::Moment;
 
 /// Whose deadline it is.
@@ -10,6 +10,8 @@ use crate::unit::Moment;
 pub enum Deadline {
     /// An instance's: a start, a kill, a retry, a trial.
     Instance(InstanceId),
+    /// A run's whose place was taken: the signal, the kill.
+    Retiring(RunId),
     /// A check's: the next look, or a look that was lost.
     Check(CheckId),
     /// An app's restart by the clock.

@@ -6,6 +6,7 @@ use crate::effect::Severity;
 use crate::id::{AppName, RunId};
 use crate::instance::{Goal, Phase, Ruling, Then};
 use crate::probe::Usage;
+use crate::spec::ExecMode;
 use crate::unit::{Moment, SECOND};
 use std::time::Duration;
 
@@ -24,6 +25,10 @@ impl Supervisor {
             let Some(limit) = app.spec.max_memory.filter(|limit| usage.memory > *limit) else {
                 continue;
             };
+            if instance.successor.is_some() {
+                continue;
+            }
+            let mode = app.spec.mode;
             // Every cause counts: a leak that fills the memory at once is a crash loop too.
             let uptime = self.now.since(since);
             let ruling = instance.breaker.after_death(&app.spec.restart, uptime, false);
@@ -34,6 +39,11 @@ impl Supervisor {
             );
             self.notify(Severity::Warning, name.clone(), text);
             match ruling {
+                // A worker's successor is up before it goes.
+                Ruling::Closed if mode == ExecMode::Cluster => {
+                    self.start_successor(id);
+                    true
+                }
                 Ruling::Closed => self.terminate(id, Then::Start),
                 Ruling::Open(open) => {
                     let text = format!("{name} reaches its memory limit soon after every start");

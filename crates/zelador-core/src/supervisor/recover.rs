@@ -7,7 +7,7 @@ use crate::death::Death;
 use crate::effect::Effect;
 use crate::id::{InstanceId, RunId};
 use crate::input::KnownRun;
-use crate::instance::Phase;
+use crate::instance::{Phase, Retiring};
 use crate::record::Record;
 use crate::unit::Moment;
 
@@ -31,7 +31,8 @@ impl Supervisor {
             supervisor.instances.remove(id);
         }
         for instance in supervisor.instances.values() {
-            if let Some(run) = instance.phase.run() {
+            let successor = instance.successor.map(|successor| successor.run);
+            for run in instance.phase.run().into_iter().chain(successor) {
                 supervisor.runs.insert(run, instance.id);
             }
             supervisor.changed.instances.insert(instance.id);
@@ -40,6 +41,9 @@ impl Supervisor {
         names.iter().for_each(|name| supervisor.plan_cron(name));
         let ids: Vec<InstanceId> = supervisor.instances.keys().copied().collect();
         ids.into_iter().for_each(|id| supervisor.add_check(id));
+        let retiring = supervisor.retiring.values().map(|it| (it.run, it.instance));
+        supervisor.runs.extend(retiring);
+        supervisor.changed.retiring.extend(supervisor.retiring.keys().copied());
         supervisor.changed.incidents.extend(supervisor.incidents.keys().copied());
         supervisor.settings_changed();
         supervisor.refresh_deadlines();
@@ -67,6 +71,12 @@ impl Supervisor {
             Record::InstanceGone(id) => {
                 self.instances.remove(&id);
             }
+            Record::Retiring(retiring) => {
+                self.retiring.insert(retiring.run, *retiring);
+            }
+            Record::Retired(run) => {
+                self.retiring.remove(&run);
+            }
             Record::Incident(incident) => {
                 self.incidents.insert(incident.id, *incident);
             }
@@ -87,11 +97,13 @@ impl Supervisor {
                 ..instance.clone()
             }))
         });
+        let retiring =
+            self.retiring.values().map(|retiring| Record::Retiring(Box::new(retiring.clone())));
         let incidents =
             self.incidents.values().map(|incident| Record::Incident(Box::new(incident.clone())));
         let settings = Record::Settings(Box::new(self.overlay.clone()));
         let counters = Record::Counters(self.counters);
-        apps.chain(instances).chain(incidents).chain([settings, counters]).collect()
+        apps.chain(instances).chain(retiring).chain(incidents).chain([settings, counters]).collect()
     }
 
     /// Compares what the records say with what the guardian knows, and lets the difference happen.
@@ -115,10 +127,11 @@ impl Supervisor {
                 (Some(known), phase) => self.compare(known, &phase),
             }
         }
+        self.compare_company(&known);
         for known in runs {
             let wanted = self.runs.get(&known.run).and_then(|id| self.instances.get(id));
-            let current = wanted.is_some_and(|instance| instance.is_current(known.run));
-            if current {
+            let ours = wanted.is_some_and(|instance| instance.has(known.run));
+            if ours || self.retiring.contains_key(&known.run) {
                 continue;
             }
             self.effects.push(match known.death {
@@ -128,6 +141,53 @@ impl Supervisor {
             });
         }
         self.changed.world = true;
+    }
+
+    /// The same for successors, and for runs whose place was taken. A reload ends with its engine;
+    /// a successor that is on its way still takes its place.
+    fn compare_company(&mut self, known: &BTreeMap<RunId, &KnownRun>) {
+        let successors: Vec<(InstanceId, RunId, Option<i32>)> = self
+            .instances
+            .values()
+            .filter_map(|it| it.successor.map(|successor| (it.id, successor.run, successor.pid)))
+            .collect();
+        for (id, run, pid) in successors {
+            match known.get(&run) {
+                // The spawn was recorded and never reached the guardian.
+                None if pid.is_none() => {
+                    self.runs.remove(&run);
+                    if let Some(instance) = self.instances.get_mut(&id) {
+                        instance.successor = None;
+                        self.touch(id);
+                    }
+                }
+                None => self.exited(run, Death::Unknown),
+                Some(known) => {
+                    if pid.is_none() {
+                        self.spawned(run, known.pid);
+                    }
+                    if let Some(death) = &known.death {
+                        self.exited(run, death.clone());
+                    }
+                }
+            }
+        }
+        let retiring: Vec<Retiring> = self.retiring.values().cloned().collect();
+        for Retiring { run, pid, death, kill_at, .. } in retiring {
+            match known.get(&run) {
+                None => self.retired(run),
+                Some(known) => {
+                    if pid.is_none() {
+                        self.spawned(run, known.pid);
+                    }
+                    match (&known.death, death) {
+                        (Some(_), Some(_)) => self.effects.push(Effect::Sweep { run, kill_at }),
+                        (Some(death), None) => self.exited(run, death.clone()),
+                        (None, _) => {}
+                    }
+                }
+            }
+        }
     }
 
     fn compare(&mut self, known: &KnownRun, phase: &Phase) {

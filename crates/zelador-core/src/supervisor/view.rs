@@ -12,7 +12,7 @@ use crate::evidence::PastDeath;
 use crate::id::{CheckId, IncidentId, InstanceId};
 use crate::incident::Incident;
 use crate::input::Declaration;
-use crate::instance::{Goal, Phase};
+use crate::instance::{Goal, Phase, Retiring, Successor};
 use crate::launch::log_paths;
 use crate::probe::Usage;
 use crate::redact;
@@ -30,6 +30,9 @@ pub struct View {
     pub started_at: Moment,
     /// All instances, by number.
     pub instances: Vec<InstanceView>,
+    /// Runs whose place was taken, and that have not ended yet.
+    #[serde(default)]
+    pub retiring: Vec<Retiring>,
     /// How everything is.
     pub health: HealthView,
     /// How many facts came late, twice or about something that is over.
@@ -51,6 +54,9 @@ pub struct InstanceView {
     pub goal: Goal,
     /// Where it is.
     pub phase: Phase,
+    /// The run that takes its place, during a reload.
+    #[serde(default)]
+    pub successor: Option<Successor>,
     /// PM2's word for that.
     pub status: String,
     /// Its main process.
@@ -146,6 +152,7 @@ impl Supervisor {
             at: self.now,
             started_at: self.started_at,
             instances: self.instances.keys().filter_map(|id| self.instance_view(*id)).collect(),
+            retiring: self.retiring.values().cloned().collect(),
             health: self.health(),
             ignored_facts: self.ignored,
         }
@@ -177,6 +184,7 @@ impl Supervisor {
             name: self.spoken_name(id),
             goal: instance.goal,
             phase: instance.phase.clone(),
+            successor: instance.successor,
             status: instance.phase.pm2_status().to_owned(),
             pid: instance.phase.pid(),
             restarts: instance.restarts,

@@ -98,11 +98,10 @@ impl Guardian {
         pid
     }
 
-    /// The run of this instance whose main process lives.
-    pub fn living(&self, instance: InstanceId) -> Option<RunId> {
-        let mut runs = self.runs.iter();
-        runs.find(|(_, process)| process.instance == instance && process.is_alive())
-            .map(|(run, _)| *run)
+    /// The runs of this instance whose main process lives.
+    pub fn living(&self, instance: InstanceId) -> impl Iterator<Item = RunId> {
+        let mine = move |process: &Process| process.instance == instance && process.is_alive();
+        self.runs.iter().filter(move |(_, process)| mine(process)).map(|(run, _)| *run)
     }
 
     /// What it tells a new engine. A run is forgotten when its end was recorded and nothing of it

@@ -58,7 +58,8 @@ pub struct Invariants {
     starts: Starts,
     attempts: BTreeMap<IncidentId, u32>,
     remedies: BTreeMap<InstanceId, Vec<Moment>>,
-    tickets: BTreeSet<Ticket>,
+    /// Commands without an answer.
+    tickets: BTreeMap<Ticket, Command>,
     ticks_in_a_row: usize,
     lenience: Duration,
 }
@@ -73,7 +74,7 @@ impl Invariants {
             starts: Starts::default(),
             attempts: BTreeMap::new(),
             remedies: BTreeMap::new(),
-            tickets: BTreeSet::new(),
+            tickets: BTreeMap::new(),
             ticks_in_a_row: 0,
             lenience: DELAYS,
         }
@@ -90,7 +91,11 @@ impl Invariants {
     }
 
     pub fn is_current(&self, run: RunId) -> bool {
-        self.view.instances.iter().any(|instance| instance.phase.run() == Some(run))
+        let successor = |it: &InstanceView| it.successor.map(|successor| successor.run);
+        self.view.retiring.iter().any(|retiring| retiring.run == run)
+            || self.view.instances.iter().any(|instance| {
+                instance.phase.run() == Some(run) || successor(instance) == Some(run)
+            })
     }
 
     pub fn unanswered(&self) -> usize {
@@ -98,8 +103,8 @@ impl Invariants {
     }
 
     pub fn before(&mut self, now: Moment, supervisor: &Supervisor, input: &Input) -> Before {
-        if let Input::Command(ticket, _) = input {
-            self.tickets.insert(*ticket);
+        if let Input::Command(ticket, command) = input {
+            self.tickets.insert(*ticket, command.clone());
         }
         let old_run = run_of(input).is_some_and(|run| !self.is_current(run));
         Before {
@@ -132,6 +137,7 @@ impl Invariants {
         }
         spawns_are_recorded(effects)?;
         stops_are_no_deaths(&self.view, &view, input)?;
+        reloads_leave_nobody_alone(&self.view, &view)?;
         self.starts.note(before.now, &self.view, input, effects);
         self.starts.within_budget(before.now, &self.specs)?;
         self.remedies_within_budget(before.now, supervisor)?;
@@ -179,7 +185,13 @@ impl Invariants {
         if guardian.runs.contains_key(&run) {
             return broken(1, format!("{now}: run {run} is used twice"));
         }
-        match guardian.living(instance) {
+        let known = self.view.instances.iter().find(|known| known.id == instance);
+        let retires = |other| self.view.retiring.iter().any(|retiring| retiring.run == other);
+        // A successor stands beside the run whose place it takes, and beside no other.
+        let succeeds = known
+            .filter(|it| it.successor.is_some_and(|successor| successor.run == run))
+            .and_then(|it| it.phase.run());
+        match guardian.living(instance).find(|other| Some(*other) != succeeds && !retires(*other)) {
             Some(other) => {
                 broken(1, format!("{now}: run {run} of instance {instance} begins beside {other}"))
             }
@@ -242,12 +254,18 @@ impl Invariants {
         if matches!(input, Input::Command(..)) {
             return Ok(());
         }
+        // Somebody wants it replaced, and it is its turn now.
+        let is_wished = |instance: &InstanceView| {
+            let wish = |it: &Command| matches!(it, Command::Reload { .. }) && names(it, instance);
+            self.tickets.values().any(wish)
+        };
         let waits = |instance: &InstanceView| {
             let spec = self.specs.get(&instance.app);
-            spec.is_some_and(|spec| {
-                spec.on_dependency_down == OnDependencyDown::Wait
-                    && spec.depends_on.iter().any(|name| name == DATABASE)
-            })
+            !is_wished(instance)
+                && spec.is_some_and(|spec| {
+                    spec.on_dependency_down == OnDependencyDown::Wait
+                        && spec.depends_on.iter().any(|name| name == DATABASE)
+                })
         };
         let known = |id| self.view.instances.iter().find(|it| it.id == id).filter(|it| waits(it));
         for effect in effects {
@@ -255,9 +273,12 @@ impl Invariants {
                 Effect::Spawn { launch, .. } => known(launch.instance).is_some_and(|it| {
                     !matches!(it.phase, Phase::Stopping { .. } | Phase::Starting { .. })
                 }),
-                Effect::Terminate { run, .. } => self.view.instances.iter().any(|it| {
-                    waits(it) && matches!(it.phase, Phase::Running { run: its, .. } if its == *run)
-                }),
+                Effect::Terminate { run, .. } | Effect::Say { run, .. } => {
+                    self.view.instances.iter().any(|it| {
+                        waits(it)
+                            && matches!(it.phase, Phase::Running { run: its, .. } if its == *run)
+                    })
+                }
                 _ => false,
             };
             if costs {
@@ -270,7 +291,7 @@ impl Invariants {
     fn answered_once(&mut self, effects: &[Effect]) -> Result<(), Violation> {
         for effect in effects {
             if let Effect::Reply(ticket, _) = effect
-                && !self.tickets.remove(ticket)
+                && self.tickets.remove(ticket).is_none()
             {
                 return broken(ANSWERED_ONCE, format!("ticket {ticket} is answered again"));
             }
@@ -352,9 +373,9 @@ fn spawns_are_recorded(effects: &[Effect]) -> Result<(), Violation> {
     for (index, effect) in effects.iter().enumerate() {
         let Effect::Spawn { run, .. } = effect else { continue };
         let before = &effects[..index];
-        let recorded = before.iter().any(
-            |effect| matches!(effect, Effect::Record(Record::Instance(it)) if it.is_current(*run)),
-        );
+        let recorded = before
+            .iter()
+            .any(|effect| matches!(effect, Effect::Record(Record::Instance(it)) if it.has(*run)));
         let counted = before.iter().any(|effect| {
             matches!(effect, Effect::Record(Record::Counters(it)) if it.run > run.number())
         });
@@ -377,6 +398,18 @@ fn stops_are_no_deaths(before: &View, after: &View, input: &Input) -> Result<(),
     Ok(())
 }
 
+/// Rule 12: a run that was ready retires only when another one of its instance is ready.
+pub fn reloads_leave_nobody_alone(before: &View, after: &View) -> Result<(), Violation> {
+    for old in before.instances.iter().filter(|it| it.phase.is_ready()) {
+        let retires = after.retiring.iter().any(|it| Some(it.run) == old.phase.run());
+        let new = after.instances.iter().find(|it| it.id == old.id);
+        if retires && !new.is_some_and(|new| new.phase.is_ready()) {
+            return broken(12, format!("{} retires, and nobody is ready in its place", old.name));
+        }
+    }
+    Ok(())
+}
+
 /// Rule 13.
 fn one_open_incident(supervisor: &Supervisor) -> Result<(), Violation> {
     let mut seen = BTreeSet::new();
@@ -395,6 +428,7 @@ fn run_of(input: &Input) -> Option<RunId> {
         Input::Fact(
             Fact::Spawned { run, .. }
             | Fact::SpawnFailed { run, .. }
+            | Fact::Ready { run }
             | Fact::Exited { run, .. }
             | Fact::Swept { run },
         ) => Some(*run),
@@ -417,6 +451,7 @@ pub fn names(command: &Command, instance: &InstanceView) -> bool {
         Command::Start { selectors }
         | Command::Stop { selectors }
         | Command::Restart { selectors }
+        | Command::Reload { selectors }
         | Command::Delete { selectors } => selectors.iter().any(|selector| {
             *selector == "all" || *selector == instance.app || *selector == instance.id.to_string()
         }),

@@ -54,13 +54,16 @@ fn restless(world: &World) -> Option<String> {
     }
     let view = world.supervisor.view();
     let moving = view.instances.iter().find(|instance| match (&instance.goal, &instance.phase) {
-        (Goal::Up, Phase::Running { .. } | Phase::Finished { .. }) => false,
+        _ if instance.successor.is_some() => true,
+        (Goal::Up, phase) if phase.is_ready() => false,
+        (Goal::Up, Phase::Finished { .. }) => false,
         // It stays down until somebody starts it: so it was declared.
         (Goal::Up, Phase::Tripped { trial_at: None }) => false,
         (Goal::Up, _) => true,
         (Goal::Down, phase) => phase.run().is_some(),
     });
-    moving.map(|instance| format!("{} is {:?}", instance.name, instance.phase))
+    let retiring = view.retiring.first().map(|it| format!("run {} retires", it.run));
+    moving.map(|instance| format!("{} is {:?}", instance.name, instance.phase)).or(retiring)
 }
 
 fn play_seed(seed: u64) -> (World, Result<(), Violation>) {

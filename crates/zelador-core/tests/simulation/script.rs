@@ -12,10 +12,15 @@ use zelador_core::input::{Command, Declaration};
 use zelador_core::instance::Goal;
 use zelador_core::signal::Signal;
 use zelador_core::spec::{
-    AppSpec, Cadence, CronPattern, Environment, HealthSpec, LaunchSpec, LogSpec, LogTarget,
-    OnDependencyDown, ProbeTarget, RestartDelay, RestartPolicy, StopPolicy,
+    AppSpec, Cadence, CronPattern, Environment, ExecMode, HealthSpec, LaunchSpec, LogSpec,
+    LogTarget, OnDependencyDown, ProbeTarget, Readiness, RestartDelay, RestartPolicy, StopPolicy,
 };
 use zelador_core::unit::{ByteSize, SECOND};
+
+/// Whether a process of this kind ever says that it is ready.
+pub fn says_ready(behaviour: Behaviour) -> bool {
+    !matches!(behaviour, Behaviour::Sick | Behaviour::Stillborn)
+}
 
 /// How the processes of an app behave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +102,8 @@ pub fn app(name: &str) -> AppSpec {
             gid: None,
         },
         instances: 1,
+        mode: ExecMode::Fork,
+        readiness: Readiness::default(),
         autostart: true,
         restart: RestartPolicy {
             autorestart: true,
@@ -106,7 +113,12 @@ pub fn app(name: &str) -> AppSpec {
             stop_exit_codes: Vec::new(),
             half_open_after: Some(20 * SECOND),
         },
-        stop: StopPolicy { signal: Signal::INT, grace: 1_600 * SECOND / 1000, tree: true },
+        stop: StopPolicy {
+            signal: Signal::INT,
+            grace: 1_600 * SECOND / 1000,
+            tree: true,
+            message: false,
+        },
         max_memory: None,
         cron: None,
         logs: LogSpec {
@@ -165,6 +177,10 @@ pub fn stop(selectors: Vec<String>) -> Command {
 
 pub fn restart(selectors: Vec<String>) -> Command {
     Command::Restart { selectors }
+}
+
+pub fn reload(selectors: Vec<String>) -> Command {
+    Command::Reload { selectors }
 }
 
 pub fn delete(selectors: Vec<String>) -> Command {
@@ -226,6 +242,12 @@ fn random_app(rng: &mut fastrand::Rng, name: &str) -> (AppSpec, Behaviour) {
         1 => RestartDelay::Fixed(Duration::from_millis(rng.u64(0..3_000))),
         _ => RestartDelay::Exponential(Duration::from_millis(rng.u64(1..500))),
     };
+    if rng.bool() {
+        spec.mode = ExecMode::Cluster;
+    }
+    spec.readiness.wait = rng.u8(0..4) == 0;
+    spec.readiness.within = Duration::from_millis(rng.u64(100..3_000));
+    spec.stop.message = rng.u8(0..4) == 0;
     spec.restart.autorestart = rng.u8(0..8) > 0;
     if rng.u8(0..8) == 0 {
         spec.restart.half_open_after = None;
@@ -276,13 +298,14 @@ fn random_command(rng: &mut fastrand::Rng, apps: &[(AppSpec, Behaviour)]) -> Com
         1 => rng.u32(0..3).to_string(),
         _ => spec.name.to_string(),
     };
-    match rng.u8(0..10) {
+    match rng.u8(0..12) {
         0 | 1 => start(vec![selector]),
         2 | 3 => stop(vec![selector]),
         4 | 5 => restart(vec![selector]),
         6 => delete(vec![selector]),
-        7 => declare(&[spec]),
-        8 => {
+        7 | 8 => reload(vec![selector]),
+        9 => declare(&[spec]),
+        10 => {
             let mut other = spec.clone();
             other.launch.args.push("--other".to_owned());
             other.instances = rng.u32(1..=3);

@@ -16,7 +16,7 @@ use zelador_core::unit::{Moment, SECOND};
 
 use crate::guardian::{Guardian, lifetime};
 use crate::invariants::{Invariants, Violation};
-use crate::script::{Behaviour, Event, Script};
+use crate::script::{Behaviour, Event, Script, says_ready};
 
 /// What is going to happen.
 #[derive(Clone, Debug)]
@@ -31,6 +31,10 @@ pub enum Happening {
     Fork {
         run: RunId,
         instance: InstanceId,
+    },
+    /// A process says that it is ready.
+    Says {
+        run: RunId,
     },
     /// The guardian sends the stop signal.
     Signal {
@@ -189,6 +193,13 @@ impl World {
                 }
             }
             Happening::Fork { run, instance } => self.fork(run, instance)?,
+            Happening::Says { run } => {
+                let lives =
+                    self.guardian.runs.get(&run).is_some_and(crate::guardian::Process::is_alive);
+                if lives {
+                    self.tell(run, Fact::Ready { run });
+                }
+            }
             Happening::Signal { run } => {
                 let listens = self.guardian.runs.get(&run).is_some_and(|it| it.listens(self.now));
                 if listens {
@@ -253,7 +264,7 @@ impl World {
                 let at = self.request();
                 self.at(at, Happening::Fork { run, instance: launch.instance });
             }
-            Effect::Terminate { run, .. } => {
+            Effect::Terminate { run, .. } | Effect::Say { run, .. } => {
                 self.done.push((self.now, "terminate".to_owned()));
                 let at = self.request();
                 self.at(at, Happening::Signal { run });
@@ -304,6 +315,11 @@ impl World {
         }
         let pid = self.guardian.fork(run, instance, app, behaviour, self.now);
         self.tell(run, Fact::Spawned { run, pid });
+        if says_ready(behaviour) {
+            // A process that is never asked says it as well: Node tells of every port.
+            let at = self.now + self.span(20..1_500);
+            self.at(at, Happening::Says { run });
+        }
         if let Some(span) = lifetime(behaviour, &mut self.rng) {
             let code = self.rng.i32(0..3);
             self.at(self.now + span, Happening::Die { run, death: Death::Exited { code } });
@@ -369,8 +385,9 @@ impl World {
         if !self.engine_is_there || self.watch.is_current(run) {
             return Ok(());
         }
-        let fact = match self.rng.u8(0..4) {
+        let fact = match self.rng.u8(0..5) {
             0 => Fact::Spawned { run, pid: 7 },
+            4 => Fact::Ready { run },
             1 => Fact::Exited { run, death: Death::Exited { code: 7 } },
             2 => Fact::SpawnFailed { run, failure: SpawnFailure::Other("rumour".to_owned()) },
             _ => {

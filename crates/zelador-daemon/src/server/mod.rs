@@ -81,6 +81,7 @@ impl Failure {
     fn refused(refusal: &Refusal) -> Self {
         let status = match refusal {
             Refusal::Unknown { .. } | Refusal::Nothing => StatusCode::NOT_FOUND,
+            Refusal::Reloading { .. } => StatusCode::CONFLICT,
             Refusal::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         };
         let help = matches!(refusal, Refusal::Unknown { .. })

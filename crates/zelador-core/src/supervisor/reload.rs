@@ -1,0 +1,366 @@
+//! Rolling reloads: the instances of an app are replaced one after another.
+//!
+//! A worker's successor is started beside it, and takes its place when it is ready; only then is the
+//! old one asked to end. Instances that cannot share their port are restarted, the next one not
+//! before the last one is ready. Always holds: a run that is ready is not asked to end by a reload
+//! before its successor is ready; a successor that fails leaves the old run alone.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::death::Death;
+use crate::effect::{Affected, Done, Effect, Refusal, Say};
+use crate::evidence::PastDeath;
+use crate::id::{AppName, InstanceId, RunId};
+use crate::instance::{Phase, Retiring, Successor};
+use crate::launch::launch;
+use crate::spec::ExecMode;
+
+use super::Supervisor;
+use super::commands::{Wait, Wanted};
+use super::lifecycle::{KILL_AGAIN_EVERY, SPAWN_WITHIN};
+
+/// A reload under way.
+#[derive(Debug, Default)]
+pub(super) struct Reload {
+    /// What is still to be replaced; the first one is under way when `begun`.
+    queue: VecDeque<InstanceId>,
+    begun: bool,
+}
+
+impl Supervisor {
+    /// A person wants these replaced.
+    pub(super) fn reload(&mut self, ids: &[InstanceId]) -> Result<(Vec<Wait>, Done), Refusal> {
+        let app_of = |id: &InstanceId| self.instances[id].app.clone();
+        let busy = ids.iter().map(app_of).find(|app| self.reloads.contains_key(app));
+        if let Some(app) = busy {
+            return Err(Refusal::Reloading { app: app.to_string() });
+        }
+        let waits = ids.iter().map(|id| self.wait(*id, Wanted::Replaced)).collect();
+        for id in ids {
+            let app = self.instances[id].app.clone();
+            self.take_over(*id, "somebody reloaded it");
+            self.reloads.entry(app).or_default().queue.push_back(*id);
+        }
+        Ok((waits, Done::default()))
+    }
+
+    /// Lets every reload take its next step.
+    pub(super) fn drive_reloads(&mut self) {
+        let apps: Vec<AppName> = self.reloads.keys().cloned().collect();
+        for app in apps {
+            while self.reload_one(&app) {}
+        }
+    }
+
+    /// Takes a step with the first instance of a reload; false when it must wait, or is over.
+    fn reload_one(&mut self, app: &AppName) -> bool {
+        let Some(reload) = self.reloads.get_mut(app) else { return false };
+        let Some(id) = reload.queue.front().copied() else {
+            self.reloads.remove(app);
+            return false;
+        };
+        if !std::mem::replace(&mut reload.begun, true) {
+            self.begin_reload(id);
+            return true;
+        }
+        let instance = self.instances.get(&id);
+        let waits = instance.is_some_and(|instance| {
+            let coming = matches!(
+                instance.phase,
+                Phase::Starting { .. }
+                    | Phase::Stopping { .. }
+                    | Phase::Running { ready_by: Some(_), .. }
+            );
+            instance.successor.is_some() || coming
+        });
+        if waits {
+            return false;
+        }
+        if let Some(reload) = self.reloads.get_mut(app) {
+            reload.queue.pop_front();
+            reload.begun = false;
+        }
+        true
+    }
+
+    fn begin_reload(&mut self, id: InstanceId) {
+        let Some(instance) = self.instances.get(&id) else { return };
+        let mode = self.apps.get(&instance.app).map(|app| app.spec.mode);
+        let running = matches!(instance.phase, Phase::Running { .. });
+        if running && mode == Some(ExecMode::Cluster) {
+            self.start_successor(id);
+        } else {
+            self.restart_one(id);
+        }
+    }
+
+    /// Starts a new run beside the current one, unless that is under way.
+    pub(super) fn start_successor(&mut self, id: InstanceId) {
+        let run = RunId::new(self.counters.run);
+        let (now, give_up_at) = (self.now, self.now + SPAWN_WITHIN);
+        let Some(instance) = self.instances.get_mut(&id) else { return };
+        let Some(app) = self.apps.get(&instance.app) else { return };
+        if instance.successor.is_some() {
+            return;
+        }
+        self.counters.run += 1;
+        self.changed.counters = true;
+        instance.forgive();
+        instance.successor = Some(Successor { run, pid: None, since: now, give_up_at });
+        let launch = Box::new(launch(&app.spec, instance, run, &self.home));
+        self.runs.insert(run, id);
+        self.effects.push(Effect::Spawn { run, launch });
+        self.touch(id);
+    }
+
+    /// The instance whose successor this run is.
+    pub(super) fn succeeds(&self, run: RunId) -> Option<InstanceId> {
+        let instance = self.instances.get(self.runs.get(&run)?)?;
+        instance.successor.filter(|it| it.run == run).map(|_| instance.id)
+    }
+
+    /// A successor's process is up: it may now say that it is ready.
+    pub(super) fn successor_spawned(&mut self, id: InstanceId, pid: i32) {
+        let now = self.now;
+        let Some(instance) = self.instances.get_mut(&id) else { return };
+        let Some(app) = self.apps.get(&instance.app) else { return };
+        let Some(successor) = &mut instance.successor else { return };
+        if successor.pid.is_some() {
+            self.ignored += 1;
+            return;
+        }
+        successor.pid = Some(pid);
+        successor.since = now;
+        successor.give_up_at = now + app.spec.readiness.within;
+        self.touch(id);
+    }
+
+    /// A successor is ready, or nobody waits for that any more: it takes its place.
+    pub(super) fn promote(&mut self, id: InstanceId, said_ready: bool) {
+        let Some(instance) = self.instances.get_mut(&id) else { return };
+        let Some(Successor { run, pid: Some(pid), since, .. }) = instance.successor.take() else {
+            return;
+        };
+        let old = std::mem::replace(
+            &mut instance.phase,
+            Phase::Running { run, pid, since, ready_by: None },
+        );
+        instance.started_at = Some(since);
+        instance.said_ready = said_ready;
+        instance.restarts = instance.restarts.saturating_add(1);
+        instance.usage = None;
+        self.touch(id);
+        self.begin_check(id, since);
+        if let Phase::Running { run, pid, .. } = old {
+            self.retire(id, run, Some(pid), true);
+        }
+    }
+
+    /// The current run ended while its successor is on the way: that takes its place at once.
+    pub(super) fn promote_early(&mut self, id: InstanceId) -> bool {
+        let Some(instance) = self.instances.get_mut(&id) else { return false };
+        let Some(successor) = instance.successor.take() else { return false };
+        let Successor { run, pid, since, give_up_at } = successor;
+        instance.phase = match pid {
+            Some(pid) => Phase::Running { run, pid, since, ready_by: Some(give_up_at) },
+            None => Phase::Starting { run, give_up_at },
+        };
+        instance.started_at = pid.map(|_| since).or(instance.started_at);
+        instance.said_ready = false;
+        instance.restarts = instance.restarts.saturating_add(1);
+        self.touch(id);
+        true
+    }
+
+    /// A successor ended before it was ready: the old run stays.
+    pub(super) fn successor_died(&mut self, id: InstanceId, run: RunId, death: Death) {
+        let now = self.now;
+        let Some(instance) = self.instances.get_mut(&id) else { return };
+        let Some(successor) = instance.successor.take() else { return };
+        let uptime = successor.pid.map_or(Duration::ZERO, |_| now.since(successor.since));
+        let uptime_millis = u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX);
+        let usage = instance.usage;
+        instance.remember(PastDeath { at: now, death: death.clone(), uptime_millis });
+        instance.usage = usage;
+        self.touch(id);
+        if let Death::NeverStarted(_) = death {
+            self.runs.remove(&run);
+        } else {
+            self.effects.push(Effect::Sweep { run, kill_at: now });
+        }
+        self.fail_reload(id, &format!("the new process {death}; the old one goes on"));
+    }
+
+    /// The deadline of an instance whose successor is not ready yet.
+    pub(super) fn successor_due(&mut self, id: InstanceId) {
+        let Some(instance) = self.instances.get(&id) else { return };
+        let Some(successor) = instance.successor else { return };
+        if self.now < successor.give_up_at {
+            return;
+        }
+        // One that never says it, like a worker that does not listen, is taken as ready.
+        if successor.pid.is_some() && !instance.said_ready {
+            return self.promote(id, false);
+        }
+        let within = self.apps.get(&instance.app).map(|app| app.spec.readiness.within);
+        self.drop_successor(id);
+        let within = crate::unit::spoken(within.unwrap_or_default());
+        self.fail_reload(
+            id,
+            &format!("the new process was not ready within {within}; the old one goes on"),
+        );
+    }
+
+    /// A successor is not wanted any more.
+    pub(super) fn drop_successor(&mut self, id: InstanceId) {
+        let Some(instance) = self.instances.get_mut(&id) else { return };
+        if let Some(successor) = instance.successor.take() {
+            self.retire(id, successor.run, successor.pid, false);
+        }
+    }
+
+    /// A person does something else with an instance: its reload is over.
+    pub(super) fn end_reload(&mut self, id: InstanceId, why: &str) {
+        self.drop_successor(id);
+        let Some(app) = self.instances.get(&id).map(|instance| instance.app.clone()) else {
+            return;
+        };
+        let Some(reload) = self.reloads.get_mut(&app) else { return };
+        if reload.queue.front() == Some(&id) {
+            reload.begun = false;
+        }
+        reload.queue.retain(|other| *other != id);
+        self.changed.world = true;
+        self.not_reloaded(id, &app, why, None);
+    }
+
+    /// Nothing more of the app is replaced; whoever waits for that hears why.
+    fn fail_reload(&mut self, id: InstanceId, what: &str) {
+        let name = self.spoken_name(id);
+        self.notify(crate::effect::Severity::Warning, name.clone(), format!("{name}: {what}"));
+        let Some(app) = self.instances.get(&id).map(|instance| instance.app.clone()) else {
+            return;
+        };
+        let left = self.reloads.remove(&app).map(|reload| reload.queue).unwrap_or_default();
+        self.not_reloaded(id, &app, what, Some("`zelador logs` shows what it said"));
+        for other in left.into_iter().filter(|other| *other != id) {
+            self.not_reloaded(other, &app, "was not reloaded", None);
+        }
+    }
+
+    /// Tells whoever waits for a reload of this instance that it will not come.
+    fn not_reloaded(&mut self, id: InstanceId, app: &AppName, what: &str, help: Option<&str>) {
+        let affected = Affected {
+            id,
+            app: app.to_string(),
+            what: what.to_owned(),
+            ok: false,
+            help: help.map(str::to_owned),
+        };
+        for pending in &mut self.pending {
+            pending.give_up(id, Wanted::Replaced, &affected);
+        }
+    }
+
+    /// Asks a run to end whose place was taken, or that is not wanted any more. `serving`: it may be
+    /// at work for somebody.
+    fn retire(&mut self, id: InstanceId, run: RunId, pid: Option<i32>, serving: bool) {
+        let Some(app) = self.instances.get(&id).and_then(|it| self.apps.get(&it.app)) else {
+            return;
+        };
+        let (stop, now) = (&app.spec.stop, self.now);
+        let mut retiring = Retiring {
+            run,
+            instance: id,
+            app: app.spec.name.clone(),
+            pid,
+            signal_at: None,
+            kill_at: now + stop.grace,
+            death: None,
+        };
+        if pid.is_none() {
+            // There is nothing to signal yet; see `retiring_spawned`.
+            retiring.kill_at = now + SPAWN_WITHIN;
+        } else if stop.message {
+            self.effects.push(Effect::Say { run, say: Say::Shutdown });
+        } else if serving && app.spec.mode == ExecMode::Cluster {
+            // It closes its ports, finishes what it is at, and exits by itself. One that does not
+            // (a timer keeps it alive) gets the signal after the grace, and that long once more.
+            self.effects.push(Effect::Say { run, say: Say::Disconnect });
+            retiring.signal_at = Some(now + stop.grace);
+            retiring.kill_at = now + stop.grace * 2;
+        } else {
+            self.effects.push(Effect::Terminate { run, signal: stop.signal, tree: stop.tree });
+        }
+        self.retiring.insert(run, retiring);
+        self.changed.retiring.insert(run);
+        self.changed.world = true;
+    }
+
+    /// The process of a run came up that is not wanted any more.
+    pub(super) fn retiring_spawned(&mut self, run: RunId, pid: i32) {
+        let now = self.now;
+        let Some(retiring) = self.retiring.get_mut(&run) else { return };
+        if retiring.pid.is_some() {
+            self.ignored += 1;
+            return;
+        }
+        retiring.pid = Some(pid);
+        retiring.kill_at = now + KILL_AGAIN_EVERY;
+        self.changed.retiring.insert(run);
+        self.effects.push(Effect::Kill { run });
+    }
+
+    pub(super) fn retiring_exited(&mut self, run: RunId, death: Death) {
+        let Some(retiring) = self.retiring.get_mut(&run) else { return };
+        if retiring.death.is_some() {
+            self.ignored += 1;
+            return;
+        }
+        retiring.death = Some(death);
+        retiring.signal_at = None;
+        let kill_at = retiring.kill_at;
+        self.changed.retiring.insert(run);
+        self.effects.push(Effect::Sweep { run, kill_at });
+    }
+
+    /// Nothing is left of it.
+    pub(super) fn retired(&mut self, run: RunId) {
+        if self.retiring.remove(&run).is_some() {
+            self.runs.remove(&run);
+            self.changed.retiring.insert(run);
+            self.changed.world = true;
+        }
+    }
+
+    /// The deadline of a run that is to end.
+    pub(super) fn retiring_due(&mut self, run: RunId) {
+        let now = self.now;
+        let Some(retiring) = self.retiring.get_mut(&run) else { return };
+        self.changed.retiring.insert(run);
+        if retiring.signal_at.is_some_and(|at| now >= at) {
+            retiring.signal_at = None;
+            let stop = self.apps.get(&retiring.app).map(|app| app.spec.stop.clone());
+            if let Some(stop) = stop {
+                let (signal, tree) = (stop.signal, stop.tree);
+                self.effects.push(Effect::Terminate { run, signal, tree });
+            }
+        }
+        if now >= retiring.kill_at {
+            retiring.kill_at = now + KILL_AGAIN_EVERY;
+            self.effects.push(Effect::Kill { run });
+        }
+    }
+
+    /// Whether an instance is still to be replaced.
+    pub(super) fn is_reloading(&self, id: InstanceId) -> bool {
+        self.reloads.values().any(|reload| reload.queue.contains(&id))
+    }
+
+    /// Whether anything of an instance is left beside its current run.
+    pub(super) fn has_company(&self, id: InstanceId) -> bool {
+        self.instances.get(&id).is_some_and(|instance| instance.successor.is_some())
+            || self.retiring.values().any(|retiring| retiring.instance == id)
+    }
+}
