@@ -283,7 +283,8 @@ fn a_command_line_goes_through_the_same_checks() {
         script_app("server.js", &["--port".into(), "1 2".into()], fields, &context).unwrap();
     assert_eq!((app.name.as_str(), app.instances, app.source), ("api", 4, None));
     assert_eq!(app.launch.args, ["--port", "1 2"]);
-    assert_eq!(notes.len(), 1);
+    assert_eq!(app.mode, crate::spec::ExecMode::Cluster, "as PM2: the number was given");
+    assert_eq!(notes, []);
     let wrong = vec![("max_restarts", Value::from("x")), ("cron_restart", Value::from("y"))];
     let report = script_app("server.js", &[], wrong, &context).unwrap_err();
     assert_eq!(report.all().len(), 2, "{report}");

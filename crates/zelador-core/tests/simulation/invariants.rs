@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use zelador_core::effect::Effect;
 use zelador_core::id::{IncidentId, InstanceId, RunId, Ticket};
-use zelador_core::input::{Command, Fact, Input};
+use zelador_core::input::{Command, Input};
 use zelador_core::instance::{BUDGET_WINDOW, Goal, HEALING_BUDGET, Phase};
 use zelador_core::record::Record;
 use zelador_core::spec::{AppSpec, OnDependencyDown};
@@ -14,6 +14,10 @@ use zelador_core::supervisor::{Deadline, InstanceView, Supervisor, View};
 use zelador_core::unit::Moment;
 
 use crate::guardian::Guardian;
+use crate::rules::{
+    database_known_down, deadlines_move_on, names, old_facts_change_nothing, one_open_incident,
+    records_agree, reloads_leave_nobody_alone, run_of, spawns_are_recorded, stops_are_no_deaths,
+};
 use crate::script::DATABASE;
 use crate::starts::Starts;
 
@@ -42,11 +46,18 @@ const DELAYS: Duration = Duration::from_secs(15);
 
 /// What was true before a step.
 pub struct Before {
-    now: Moment,
-    deadline: Option<(Moment, Deadline)>,
+    pub now: Moment,
+    pub deadline: Option<(Moment, Deadline)>,
     /// The whole durable state, where the input concerns something that is over.
     frozen: Option<Vec<Record>>,
     database_known_down: bool,
+}
+
+impl Before {
+    /// A step at this moment, when this was the next deadline.
+    pub fn at(now: Moment, deadline: Option<(Moment, Deadline)>) -> Self {
+        Self { now, deadline, frozen: None, database_known_down: false }
+    }
 }
 
 /// Watches the supervisor.
@@ -57,6 +68,8 @@ pub struct Invariants {
     down_since: BTreeMap<InstanceId, Moment>,
     starts: Starts,
     attempts: BTreeMap<IncidentId, u32>,
+    /// How many remedies an instance may get within [`BUDGET_WINDOW`].
+    pub remedies_allowed: usize,
     remedies: BTreeMap<InstanceId, Vec<Moment>>,
     /// Commands without an answer.
     tickets: BTreeMap<Ticket, Command>,
@@ -73,6 +86,7 @@ impl Invariants {
             down_since: BTreeMap::new(),
             starts: Starts::default(),
             attempts: BTreeMap::new(),
+            remedies_allowed: HEALING_BUDGET,
             remedies: BTreeMap::new(),
             tickets: BTreeMap::new(),
             ticks_in_a_row: 0,
@@ -141,7 +155,7 @@ impl Invariants {
         self.starts.note(before.now, &self.view, input, effects);
         self.starts.within_budget(before.now, &self.specs)?;
         self.remedies_within_budget(before.now, supervisor)?;
-        one_open_incident(supervisor)?;
+        one_open_incident(&supervisor.incidents())?;
         if before.database_known_down && database_known_down(&view) {
             self.dependants_are_left_alone(input, effects)?;
         }
@@ -238,7 +252,7 @@ impl Invariants {
         }
         for (instance, remedies) in &mut self.remedies {
             remedies.retain(|at| now.since(*at) < BUDGET_WINDOW);
-            if remedies.len() > HEALING_BUDGET {
+            if remedies.len() > self.remedies_allowed {
                 return broken(11, format!("{now}: {} remedies of {instance}", remedies.len()));
             }
         }
@@ -306,155 +320,5 @@ impl Invariants {
         supervisor: &Supervisor,
     ) -> Result<(), Violation> {
         records_agree(kept, &supervisor.durable())
-    }
-}
-
-/// Rule 10. Records that were never written stand for what a new supervisor has.
-pub fn records_agree(kept: &BTreeMap<String, Record>, durable: &[Record]) -> Result<(), Violation> {
-    let mut missing: BTreeSet<&String> = kept.keys().collect();
-    for record in durable {
-        let key = record.key();
-        missing.remove(&key);
-        let same = match (kept.get(&key), record) {
-            (Some(Record::Instance(kept)), Record::Instance(now)) => {
-                let mut kept = kept.clone();
-                kept.usage = None;
-                kept == *now
-            }
-            (Some(kept), record) => kept == record,
-            (None, Record::Counters(_) | Record::Settings(_)) => true,
-            (None, _) => false,
-        };
-        if !same {
-            return broken(10, format!("{:?} was kept, {record:?} is true", kept.get(&key)));
-        }
-    }
-    match missing.first() {
-        Some(key) => broken(10, format!("{key} was kept and is no more")),
-        None => Ok(()),
-    }
-}
-
-/// Rule 4: a tick at a deadline leaves a later one, or fewer of them.
-fn deadlines_move_on(
-    before: &Before,
-    after: Option<(Moment, Deadline)>,
-    input: &Input,
-    ticks_in_a_row: &mut usize,
-) -> Result<(), Violation> {
-    let due = |deadline: &Option<(Moment, Deadline)>| {
-        deadline.as_ref().is_some_and(|(at, _)| *at <= before.now)
-    };
-    if *input != Input::Tick || !due(&before.deadline) || !due(&after) {
-        *ticks_in_a_row = 0;
-        return Ok(());
-    }
-    *ticks_in_a_row += 1;
-    if before.deadline == after || *ticks_in_a_row > 8 {
-        return broken(4, format!("{}: {after:?} is due again", before.now));
-    }
-    Ok(())
-}
-
-/// Rule 5.
-pub fn old_facts_change_nothing(
-    before: &[Record],
-    after: &[Record],
-    effects: &[Effect],
-) -> Result<(), Violation> {
-    if before != after || !effects.is_empty() {
-        return broken(5, format!("a fact about an old run had consequences: {effects:?}"));
-    }
-    Ok(())
-}
-
-/// Rule 8: the record of the run, and of the next run's number, comes before the process.
-fn spawns_are_recorded(effects: &[Effect]) -> Result<(), Violation> {
-    for (index, effect) in effects.iter().enumerate() {
-        let Effect::Spawn { run, .. } = effect else { continue };
-        let before = &effects[..index];
-        let recorded = before
-            .iter()
-            .any(|effect| matches!(effect, Effect::Record(Record::Instance(it)) if it.has(*run)));
-        let counted = before.iter().any(|effect| {
-            matches!(effect, Effect::Record(Record::Counters(it)) if it.run > run.number())
-        });
-        if !recorded || !counted {
-            return broken(8, format!("run {run} is started without a record"));
-        }
-    }
-    Ok(())
-}
-
-/// Rule 7: the end of a run that was asked to end is no death.
-fn stops_are_no_deaths(before: &View, after: &View, input: &Input) -> Result<(), Violation> {
-    let Some(run) = run_of(input) else { return Ok(()) };
-    let asked = |it: &&InstanceView| matches!(it.phase, Phase::Stopping { run: stopping, .. } if stopping == run);
-    let Some(before) = before.instances.iter().find(asked) else { return Ok(()) };
-    let Some(after) = after.instances.iter().find(|it| it.id == before.id) else { return Ok(()) };
-    if after.unstable_restarts != before.unstable_restarts || after.deaths != before.deaths {
-        return broken(7, format!("the end of run {run} was asked for, and counted: {input:?}"));
-    }
-    Ok(())
-}
-
-/// Rule 12: a run that was ready retires only when another one of its instance is ready.
-pub fn reloads_leave_nobody_alone(before: &View, after: &View) -> Result<(), Violation> {
-    for old in before.instances.iter().filter(|it| it.phase.is_ready()) {
-        let retires = after.retiring.iter().any(|it| Some(it.run) == old.phase.run());
-        let new = after.instances.iter().find(|it| it.id == old.id);
-        if retires && !new.is_some_and(|new| new.phase.is_ready()) {
-            return broken(12, format!("{} retires, and nobody is ready in its place", old.name));
-        }
-    }
-    Ok(())
-}
-
-/// Rule 13.
-fn one_open_incident(supervisor: &Supervisor) -> Result<(), Violation> {
-    let mut seen = BTreeSet::new();
-    for incident in supervisor.incidents().into_iter().filter(|it| it.is_open()) {
-        if !seen.insert((incident.app.clone(), incident.trouble)) {
-            let what = format!("{} has two open incidents: {}", incident.app, incident.trouble);
-            return broken(13, what);
-        }
-    }
-    Ok(())
-}
-
-/// The run that a fact is about.
-fn run_of(input: &Input) -> Option<RunId> {
-    match input {
-        Input::Fact(
-            Fact::Spawned { run, .. }
-            | Fact::SpawnFailed { run, .. }
-            | Fact::Ready { run }
-            | Fact::Exited { run, .. }
-            | Fact::Swept { run },
-        ) => Some(*run),
-        _ => None,
-    }
-}
-
-fn database_known_down(view: &View) -> bool {
-    let name = format!("database:{DATABASE}");
-    let check = view.health.checks.iter().find(|check| check.component == name);
-    check.is_some_and(|check| check.message == crate::world::REFUSED)
-}
-
-/// Whether a command names this instance.
-pub fn names(command: &Command, instance: &InstanceView) -> bool {
-    match command {
-        Command::Declare { apps, .. } => {
-            apps.iter().any(|it| it.spec.name.as_str() == instance.app)
-        }
-        Command::Start { selectors }
-        | Command::Stop { selectors }
-        | Command::Restart { selectors }
-        | Command::Reload { selectors }
-        | Command::Delete { selectors } => selectors.iter().any(|selector| {
-            *selector == "all" || *selector == instance.app || *selector == instance.id.to_string()
-        }),
-        Command::CheckNow | Command::Shutdown => false,
     }
 }

@@ -9,10 +9,15 @@
     reason = "a test ends at the first thing that fails, and may read its environment"
 )]
 
+mod engine;
+mod events;
 mod guardian;
 mod invariants;
+mod rules;
 mod script;
 mod starts;
+mod stories;
+mod watcher;
 mod world;
 
 use std::time::Duration;

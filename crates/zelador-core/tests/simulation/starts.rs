@@ -11,7 +11,8 @@ use zelador_core::spec::AppSpec;
 use zelador_core::supervisor::View;
 use zelador_core::unit::{Moment, SECOND};
 
-use crate::invariants::{Violation, broken, names};
+use crate::invariants::{Violation, broken};
+use crate::rules::names;
 
 /// What bears on the starts of one instance.
 #[derive(Default)]

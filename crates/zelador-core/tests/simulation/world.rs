@@ -4,10 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use zelador_core::check::CheckTarget;
 use zelador_core::death::{Death, SpawnFailure};
 use zelador_core::effect::Effect;
-use zelador_core::id::{CheckId, InstanceId, RunId, Ticket};
+use zelador_core::id::{CheckId, InstanceId, RunId};
 use zelador_core::input::{Fact, Input};
 use zelador_core::record::Record;
 use zelador_core::signal::Signal;
@@ -80,17 +79,17 @@ pub struct World {
     pub digest: u64,
     /// What was done, for stories: spawns, stop signals, kills.
     pub done: Vec<(Moment, String)>,
-    rng: fastrand::Rng,
+    pub rng: fastrand::Rng,
     queue: BTreeMap<(Moment, u64), Happening>,
     next_number: u64,
-    next_ticket: u64,
-    engine: u32,
-    engine_is_there: bool,
+    pub next_ticket: u64,
+    pub engine: u32,
+    pub engine_is_there: bool,
     /// The next step is the engine's last, and it is back after this time.
-    doomed: Option<Duration>,
+    pub doomed: Option<Duration>,
     last_told: BTreeMap<RunId, Moment>,
     /// The instance whose check is due in this step.
-    looking_at: Option<InstanceId>,
+    pub looking_at: Option<InstanceId>,
 }
 
 /// When every story begins.
@@ -331,157 +330,12 @@ impl World {
         Ok(())
     }
 
-    fn die(&mut self, run: RunId, death: Death) {
+    pub fn die(&mut self, run: RunId, death: Death) {
         let Some(process) = self.guardian.runs.get_mut(&run).filter(|it| it.is_alive()) else {
             return;
         };
         process.death = Some(death.clone());
         self.tell(run, Fact::Exited { run, death });
-    }
-
-    fn sweep(&mut self, run: RunId, kill_at: Moment, engine: u32) {
-        if engine != self.engine || !self.engine_is_there {
-            return;
-        }
-        let left = self.guardian.runs.get(&run).is_some_and(|it| it.is_alive() || it.children);
-        if left && self.now < kill_at {
-            let at = kill_at.min(self.now + SECOND);
-            self.at(at, Happening::Sweep { run, kill_at, engine });
-            return;
-        }
-        if left {
-            self.die(run, Death::Signaled { signal: Signal::KILL, core_dumped: false });
-            if let Some(process) = self.guardian.runs.get_mut(&run) {
-                process.children = false;
-            }
-        }
-        self.say(self.now, Fact::Swept { run }, false);
-    }
-
-    fn sample(&mut self, engine: u32) -> Result<(), Violation> {
-        if engine != self.engine || !self.engine_is_there {
-            return Ok(());
-        }
-        self.at(self.now + 10 * SECOND, Happening::Sample { engine });
-        let usage = |run: &RunId| {
-            let memory = self.guardian.runs.get(run)?.memory(self.now);
-            Some((*run, zelador_core::probe::Usage { memory, cpu: 1.0, processes: 1 }))
-        };
-        let runs = self.supervisor.live_runs();
-        let mut usages: Vec<_> = runs.iter().filter_map(|(run, _)| usage(run)).collect();
-        if self.rudeness == 2
-            && let Some((run, usage)) = self.guardian.runs.iter().next().and_then(|it| usage(it.0))
-        {
-            usages.push((run, usage));
-        }
-        if usages.is_empty() { Ok(()) } else { self.step(Input::Fact(Fact::Sampled { usages })) }
-    }
-
-    /// Somebody talks about a run that is over, or never was.
-    fn rumour(&mut self) -> Result<(), Violation> {
-        let at = self.now + self.span(500..10_000);
-        self.at(at, Happening::Rumour);
-        let run = RunId::new(self.rng.u64(0..40));
-        if !self.engine_is_there || self.watch.is_current(run) {
-            return Ok(());
-        }
-        let fact = match self.rng.u8(0..5) {
-            0 => Fact::Spawned { run, pid: 7 },
-            4 => Fact::Ready { run },
-            1 => Fact::Exited { run, death: Death::Exited { code: 7 } },
-            2 => Fact::SpawnFailed { run, failure: SpawnFailure::Other("rumour".to_owned()) },
-            _ => {
-                let probe = zelador_core::id::ProbeId::new(u64::MAX);
-                let finding = self.find(&CheckTarget::Memory);
-                let outcome = zelador_core::probe::ProbeOutcome { finding, took: Duration::ZERO };
-                Fact::Looked { probe, outcome }
-            }
-        };
-        self.step(Input::Fact(fact))
-    }
-
-    pub fn play(&mut self, event: Event) -> Result<(), Violation> {
-        match event {
-            Event::User(command) if self.engine_is_there => {
-                let ticket = Ticket::new(self.next_ticket);
-                self.next_ticket += 1;
-                self.step(Input::Command(ticket, command))?;
-            }
-            Event::User(_) => {}
-            Event::Database(up) => self.set_database(up),
-            Event::EngineLost { .. } if !self.engine_is_there => {}
-            Event::EngineLost { in_step: true, away } => self.doomed = Some(away),
-            Event::EngineLost { in_step: false, away } => {
-                self.watch.compare_records(&self.kept, &self.supervisor)?;
-                self.lose_engine(away);
-            }
-            Event::Becomes(app, behaviour) => {
-                self.behaviours.insert(app, behaviour);
-            }
-            Event::Stall(span) => {
-                self.guardian.busy_until = self.guardian.busy_until.max(self.now + span);
-                self.watch.forgive(span);
-            }
-        }
-        Ok(())
-    }
-
-    fn set_database(&mut self, up: bool) {
-        self.database_up = up;
-        if up {
-            return;
-        }
-        let mut dying = Vec::new();
-        for (run, process) in &mut self.guardian.runs {
-            process.poisoned = true;
-            if process.behaviour == Behaviour::DiesWithDatabase {
-                dying.push(*run);
-            }
-        }
-        for run in dying {
-            let at = self.now + self.span(0..2_000);
-            self.at(at, Happening::Die { run, death: Death::Exited { code: 1 } });
-        }
-    }
-
-    fn lose_engine(&mut self, away: Duration) {
-        self.engine_is_there = false;
-        self.engine += 1;
-        self.at(self.now + away, Happening::EngineBack);
-        if let Some(trace) = &mut self.trace {
-            trace.push("=== engine lost".to_owned());
-        }
-    }
-
-    fn engine_back(&mut self) -> Result<(), Violation> {
-        // The guardian says welcome when it has carried out what was asked before.
-        if self.guardian.busy_until > self.now {
-            self.at(self.guardian.busy_until, Happening::EngineBack);
-            return Ok(());
-        }
-        let through_json = |record: &Record| {
-            let text = serde_json::to_string(record).unwrap();
-            serde_json::from_str(&text).unwrap()
-        };
-        let records: Vec<Record> = self.kept.values().map(through_json).collect();
-        let seed = self.rng.u64(..);
-        self.supervisor = Supervisor::recover(surroundings(seed), self.now, records);
-        self.engine_is_there = true;
-        self.watch.engine_is_new(self.now, &self.supervisor);
-        let base = Fact::BaseSettings(Box::new(crate::script::settings()));
-        self.step(Input::Fact(base))?;
-        let runs = self.guardian.inventory();
-        let ended: Vec<RunId> =
-            runs.iter().filter(|run| run.death.is_some()).map(|run| run.run).collect();
-        self.step(Input::Fact(Fact::Inventory { runs }))?;
-        for run in ended {
-            if let Some(process) = self.guardian.runs.get_mut(&run) {
-                process.recorded = true;
-            }
-        }
-        let engine = self.engine;
-        self.at(self.now + SECOND, Happening::Sample { engine });
-        Ok(())
     }
 
     /// From here on everything is kind, and everything new behaves.
@@ -496,31 +350,8 @@ impl World {
         self.engine_is_there
     }
 
-    fn find(&mut self, target: &CheckTarget) -> zelador_core::probe::Finding {
-        use zelador_core::probe::Finding::{Answered, Refused, Unavailable};
-        match target {
-            CheckTarget::Database { .. } if self.database_up => {
-                Answered { detail: "SELECT 1".to_owned() }
-            }
-            CheckTarget::Database { .. } => Refused { detail: REFUSED.to_owned() },
-            CheckTarget::App(zelador_core::spec::ProbeTarget::Http { url, .. }) => {
-                let name = url.trim_start_matches("http://").trim_end_matches("/health");
-                let instance = self.looking_at.take();
-                let mut asked = self.guardian.runs.values_mut().filter(|it| {
-                    it.is_alive() && it.app == name && instance.is_none_or(|id| it.instance == id)
-                });
-                let up = self.database_up;
-                match asked.next() {
-                    Some(process) => process.answer(self.now, up),
-                    None => Refused { detail: "connection refused".to_owned() },
-                }
-            }
-            _ => Unavailable { detail: "not in this world".to_owned() },
-        }
-    }
-
     /// The guardian tells something about a run: in order for each run, late and twice.
-    fn tell(&mut self, run: RunId, fact: Fact) {
+    pub fn tell(&mut self, run: RunId, fact: Fact) {
         let mut at = self.now + self.span(0..20);
         if self.rudeness > 0 && self.rng.u8(0..10) == 0 {
             at = at + self.span(0..3_000);
@@ -531,7 +362,7 @@ impl World {
         self.say(at, fact, false);
     }
 
-    fn say(&mut self, at: Moment, fact: Fact, may_be_lost: bool) {
+    pub fn say(&mut self, at: Moment, fact: Fact, may_be_lost: bool) {
         let engine = self.engine;
         if may_be_lost && self.rudeness == 2 && self.rng.u8(0..30) == 0 {
             return;
@@ -543,7 +374,7 @@ impl World {
         self.at(at, Happening::Tell { fact, engine });
     }
 
-    fn span(&mut self, millis: std::ops::Range<u64>) -> Duration {
+    pub fn span(&mut self, millis: std::ops::Range<u64>) -> Duration {
         Duration::from_micros(self.rng.u64(millis.start * 1000..millis.end * 1000))
     }
 }
@@ -551,7 +382,7 @@ impl World {
 /// What the check of a database that is down says.
 pub const REFUSED: &str = "the database refuses";
 
-fn surroundings(seed: u64) -> Surroundings {
+pub fn surroundings(seed: u64) -> Surroundings {
     Surroundings { home: "/var/zelador".into(), zone: jiff::tz::TimeZone::UTC, seed }
 }
 

@@ -40,6 +40,7 @@ fn every_mistake_is_reported_at_once() {
     ecosystem.config.js: apps[0].env: found a list of 1, allowed: an object with variables
     ecosystem.config.js: apps[0].port: found 0, allowed: a whole number from 1 to 65535
     ecosystem.config.js: apps[0].instances: found 1.5, allowed: a whole number up to 1024, `max` (as many as processors), or a negative number (that many fewer)
+    ecosystem.config.js: apps[0].exec_mode: found "forks", allowed: `fork` or `cluster`
     ecosystem.config.js: apps[0].restart_delay: found -1, allowed: milliseconds, or text like `10s`, `5m`, `1h`
     ecosystem.config.js: apps[0].min_uptime: found 10, allowed: milliseconds, or text like `10s`, `5m`, `1h`, at least 100 ms
     ecosystem.config.js: apps[0].autorestart: found "yes", allowed: true or false
@@ -54,7 +55,6 @@ fn every_mistake_is_reported_at_once() {
     ecosystem.config.js: apps[0].health.http: found "https://x/", allowed: a URL that begins with `http://`; https is not supported yet: ask the app itself on its plain port
     ecosystem.config.js: apps[0].depends_on: found the app itself, allowed: names of databases and of other apps
     ecosystem.config.js: apps[0].on_dependency_down: found "panic", allowed: `wait` or `restart`
-    ecosystem.config.js: apps[0].exec_mode: found "forks", allowed: `fork` or `cluster`
     ecosystem.config.js: apps[1].interpreter: found "node@18", allowed: the name of a program in PATH, its path, or `none`; give the path of that version of node, as `~/.nvm/versions/node/…/bin/node` in full
     ecosystem.config.js: apps[1].out_file: found 7, allowed: the path of a file, or `/dev/null`
     ecosystem.config.js: apps[1].health: found neither `http` nor `tcp`, allowed: one of them
@@ -102,12 +102,8 @@ fn real_fields_without_effect_are_accepted_and_named() {
     ecosystem.config.js: deploy: field `deploy` is accepted but has no effect yet
     ecosystem.config.js: apps[0].error_file: is given as `err_log` too, which has no effect
     ecosystem.config.js: apps[0].watch: field `watch` is accepted but has no effect yet
-    ecosystem.config.js: apps[0].wait_ready: field `wait_ready` is accepted but has no effect yet
     ecosystem.config.js: apps[0].log_type: field `log_type` is accepted but has no effect yet
-    ecosystem.config.js: apps[0].listen_timeout: field `listen_timeout` is accepted but has no effect yet
-    ecosystem.config.js: apps[0].exec_mode: field `exec_mode` is accepted but has no effect yet
     ecosystem.config.js: apps[1].script: is run by `node`; set `interpreter` to `bun` or `tsx` if node is not 22.18 or newer
-    ecosystem.config.js: apps[1].instances: PM2 starts these in cluster mode, where they share a port; that has no effect yet: they are separate processes
     "#);
 }
 

@@ -1,0 +1,116 @@
+//! The engine's part of the world: what it sweeps, samples and finds, its loss and its return.
+
+use crate::invariants::Violation;
+use crate::world::{Happening, REFUSED, World, surroundings};
+use std::time::Duration;
+use zelador_core::check::CheckTarget;
+use zelador_core::death::Death;
+use zelador_core::id::RunId;
+use zelador_core::input::{Fact, Input};
+use zelador_core::record::Record;
+use zelador_core::signal::Signal;
+use zelador_core::supervisor::Supervisor;
+use zelador_core::unit::{Moment, SECOND};
+
+impl World {
+    pub fn sweep(&mut self, run: RunId, kill_at: Moment, engine: u32) {
+        if engine != self.engine || !self.engine_is_there {
+            return;
+        }
+        let left = self.guardian.runs.get(&run).is_some_and(|it| it.is_alive() || it.children);
+        if left && self.now < kill_at {
+            let at = kill_at.min(self.now + SECOND);
+            self.at(at, Happening::Sweep { run, kill_at, engine });
+            return;
+        }
+        if left {
+            self.die(run, Death::Signaled { signal: Signal::KILL, core_dumped: false });
+            if let Some(process) = self.guardian.runs.get_mut(&run) {
+                process.children = false;
+            }
+        }
+        self.say(self.now, Fact::Swept { run }, false);
+    }
+
+    pub fn sample(&mut self, engine: u32) -> Result<(), Violation> {
+        if engine != self.engine || !self.engine_is_there {
+            return Ok(());
+        }
+        self.at(self.now + 10 * SECOND, Happening::Sample { engine });
+        let usage = |run: &RunId| {
+            let memory = self.guardian.runs.get(run)?.memory(self.now);
+            Some((*run, zelador_core::probe::Usage { memory, cpu: 1.0, processes: 1 }))
+        };
+        let runs = self.supervisor.live_runs();
+        let mut usages: Vec<_> = runs.iter().filter_map(|(run, _)| usage(run)).collect();
+        if self.rudeness == 2
+            && let Some((run, usage)) = self.guardian.runs.iter().next().and_then(|it| usage(it.0))
+        {
+            usages.push((run, usage));
+        }
+        if usages.is_empty() { Ok(()) } else { self.step(Input::Fact(Fact::Sampled { usages })) }
+    }
+
+    pub fn lose_engine(&mut self, away: Duration) {
+        self.engine_is_there = false;
+        self.engine += 1;
+        self.at(self.now + away, Happening::EngineBack);
+        if let Some(trace) = &mut self.trace {
+            trace.push("=== engine lost".to_owned());
+        }
+    }
+
+    pub fn engine_back(&mut self) -> Result<(), Violation> {
+        // The guardian says welcome when it has carried out what was asked before.
+        if self.guardian.busy_until > self.now {
+            self.at(self.guardian.busy_until, Happening::EngineBack);
+            return Ok(());
+        }
+        let through_json = |record: &Record| {
+            let text = serde_json::to_string(record).unwrap();
+            serde_json::from_str(&text).unwrap()
+        };
+        let records: Vec<Record> = self.kept.values().map(through_json).collect();
+        let seed = self.rng.u64(..);
+        self.supervisor = Supervisor::recover(surroundings(seed), self.now, records);
+        self.engine_is_there = true;
+        self.watch.engine_is_new(self.now, &self.supervisor);
+        let base = Fact::BaseSettings(Box::new(crate::script::settings()));
+        self.step(Input::Fact(base))?;
+        let runs = self.guardian.inventory();
+        let ended: Vec<RunId> =
+            runs.iter().filter(|run| run.death.is_some()).map(|run| run.run).collect();
+        self.step(Input::Fact(Fact::Inventory { runs }))?;
+        for run in ended {
+            if let Some(process) = self.guardian.runs.get_mut(&run) {
+                process.recorded = true;
+            }
+        }
+        let engine = self.engine;
+        self.at(self.now + SECOND, Happening::Sample { engine });
+        Ok(())
+    }
+
+    pub fn find(&mut self, target: &CheckTarget) -> zelador_core::probe::Finding {
+        use zelador_core::probe::Finding::{Answered, Refused, Unavailable};
+        match target {
+            CheckTarget::Database { .. } if self.database_up => {
+                Answered { detail: "SELECT 1".to_owned() }
+            }
+            CheckTarget::Database { .. } => Refused { detail: REFUSED.to_owned() },
+            CheckTarget::App(zelador_core::spec::ProbeTarget::Http { url, .. }) => {
+                let name = url.trim_start_matches("http://").trim_end_matches("/health");
+                let instance = self.looking_at.take();
+                let mut asked = self.guardian.runs.values_mut().filter(|it| {
+                    it.is_alive() && it.app == name && instance.is_none_or(|id| it.instance == id)
+                });
+                let up = self.database_up;
+                match asked.next() {
+                    Some(process) => process.answer(self.now, up),
+                    None => Refused { detail: "connection refused".to_owned() },
+                }
+            }
+            _ => Unavailable { detail: "not in this world".to_owned() },
+        }
+    }
+}

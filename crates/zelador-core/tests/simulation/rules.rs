@@ -1,0 +1,163 @@
+//! The rules that compare what was with what is, one function each.
+
+use crate::invariants::{Before, Violation, broken};
+use crate::script::DATABASE;
+use std::collections::{BTreeMap, BTreeSet};
+use zelador_core::effect::Effect;
+use zelador_core::id::RunId;
+use zelador_core::incident::Incident;
+use zelador_core::input::{Command, Fact, Input};
+use zelador_core::instance::Phase;
+use zelador_core::record::Record;
+use zelador_core::supervisor::{Deadline, InstanceView, View};
+use zelador_core::unit::Moment;
+
+/// Rule 10. Records that were never written stand for what a new supervisor has.
+pub fn records_agree(kept: &BTreeMap<String, Record>, durable: &[Record]) -> Result<(), Violation> {
+    let mut missing: BTreeSet<&String> = kept.keys().collect();
+    for record in durable {
+        let key = record.key();
+        missing.remove(&key);
+        let same = match (kept.get(&key), record) {
+            (Some(Record::Instance(kept)), Record::Instance(now)) => {
+                let mut kept = kept.clone();
+                kept.usage = None;
+                kept == *now
+            }
+            (Some(kept), record) => kept == record,
+            (None, Record::Counters(_) | Record::Settings(_)) => true,
+            (None, _) => false,
+        };
+        if !same {
+            return broken(10, format!("{:?} was kept, {record:?} is true", kept.get(&key)));
+        }
+    }
+    match missing.first() {
+        Some(key) => broken(10, format!("{key} was kept and is no more")),
+        None => Ok(()),
+    }
+}
+
+/// Rule 4: a tick at a deadline leaves a later one, or fewer of them.
+pub fn deadlines_move_on(
+    before: &Before,
+    after: Option<(Moment, Deadline)>,
+    input: &Input,
+    ticks_in_a_row: &mut usize,
+) -> Result<(), Violation> {
+    let due = |deadline: &Option<(Moment, Deadline)>| {
+        deadline.as_ref().is_some_and(|(at, _)| *at <= before.now)
+    };
+    if *input != Input::Tick || !due(&before.deadline) || !due(&after) {
+        *ticks_in_a_row = 0;
+        return Ok(());
+    }
+    *ticks_in_a_row += 1;
+    if before.deadline == after || *ticks_in_a_row > 8 {
+        return broken(4, format!("{}: {after:?} is due again", before.now));
+    }
+    Ok(())
+}
+
+/// Rule 5.
+pub fn old_facts_change_nothing(
+    before: &[Record],
+    after: &[Record],
+    effects: &[Effect],
+) -> Result<(), Violation> {
+    if before != after || !effects.is_empty() {
+        return broken(5, format!("a fact about an old run had consequences: {effects:?}"));
+    }
+    Ok(())
+}
+
+/// Rule 8: the record of the run, and of the next run's number, comes before the process.
+pub fn spawns_are_recorded(effects: &[Effect]) -> Result<(), Violation> {
+    for (index, effect) in effects.iter().enumerate() {
+        let Effect::Spawn { run, .. } = effect else { continue };
+        let before = &effects[..index];
+        let recorded = before
+            .iter()
+            .any(|effect| matches!(effect, Effect::Record(Record::Instance(it)) if it.has(*run)));
+        let counted = before.iter().any(|effect| {
+            matches!(effect, Effect::Record(Record::Counters(it)) if it.run > run.number())
+        });
+        if !recorded || !counted {
+            return broken(8, format!("run {run} is started without a record"));
+        }
+    }
+    Ok(())
+}
+
+/// Rule 7: the end of a run that was asked to end is no death.
+pub fn stops_are_no_deaths(before: &View, after: &View, input: &Input) -> Result<(), Violation> {
+    let Some(run) = run_of(input) else { return Ok(()) };
+    let asked = |it: &&InstanceView| matches!(it.phase, Phase::Stopping { run: stopping, .. } if stopping == run);
+    let Some(before) = before.instances.iter().find(asked) else { return Ok(()) };
+    let Some(after) = after.instances.iter().find(|it| it.id == before.id) else { return Ok(()) };
+    if after.unstable_restarts != before.unstable_restarts || after.deaths != before.deaths {
+        return broken(7, format!("the end of run {run} was asked for, and counted: {input:?}"));
+    }
+    Ok(())
+}
+
+/// Rule 12: a run that was ready retires only when another one of its instance is ready.
+pub fn reloads_leave_nobody_alone(before: &View, after: &View) -> Result<(), Violation> {
+    for old in before.instances.iter().filter(|it| it.phase.is_ready()) {
+        let retires = after.retiring.iter().any(|it| Some(it.run) == old.phase.run());
+        let new = after.instances.iter().find(|it| it.id == old.id);
+        if retires && !new.is_some_and(|new| new.phase.is_ready()) {
+            return broken(12, format!("{} retires, and nobody is ready in its place", old.name));
+        }
+    }
+    Ok(())
+}
+
+/// Rule 13.
+pub fn one_open_incident(incidents: &[&Incident]) -> Result<(), Violation> {
+    let mut seen = BTreeSet::new();
+    for incident in incidents.iter().filter(|it| it.is_open()) {
+        if !seen.insert((incident.app.clone(), incident.trouble)) {
+            let what = format!("{} has two open incidents: {}", incident.app, incident.trouble);
+            return broken(13, what);
+        }
+    }
+    Ok(())
+}
+
+/// The run that a fact is about.
+pub fn run_of(input: &Input) -> Option<RunId> {
+    match input {
+        Input::Fact(
+            Fact::Spawned { run, .. }
+            | Fact::SpawnFailed { run, .. }
+            | Fact::Ready { run }
+            | Fact::Exited { run, .. }
+            | Fact::Swept { run },
+        ) => Some(*run),
+        _ => None,
+    }
+}
+
+pub fn database_known_down(view: &View) -> bool {
+    let name = format!("database:{DATABASE}");
+    let check = view.health.checks.iter().find(|check| check.component == name);
+    check.is_some_and(|check| check.message == crate::world::REFUSED)
+}
+
+/// Whether a command names this instance.
+pub fn names(command: &Command, instance: &InstanceView) -> bool {
+    match command {
+        Command::Declare { apps, .. } => {
+            apps.iter().any(|it| it.spec.name.as_str() == instance.app)
+        }
+        Command::Start { selectors }
+        | Command::Stop { selectors }
+        | Command::Restart { selectors }
+        | Command::Reload { selectors }
+        | Command::Delete { selectors } => selectors.iter().any(|selector| {
+            *selector == "all" || *selector == instance.app || *selector == instance.id.to_string()
+        }),
+        Command::CheckNow | Command::Shutdown => false,
+    }
+}

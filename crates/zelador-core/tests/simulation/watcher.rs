@@ -1,0 +1,266 @@
+//! The watcher itself is watched: every rule is seen to fail when the supervisor, or what is known of
+//! it, is sabotaged in the way that the rule forbids.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use zelador_core::death::Death;
+use zelador_core::effect::Effect;
+use zelador_core::id::RunId;
+use zelador_core::input::{Fact, Input};
+use zelador_core::instance::Phase;
+use zelador_core::record::Record;
+use zelador_core::spec::{AppSpec, ExecMode, OnDependencyDown};
+use zelador_core::supervisor::Deadline;
+use zelador_core::unit::SECOND;
+
+use crate::invariants::{ANSWERED_ONCE, Before};
+use crate::play;
+use crate::rules;
+use crate::script::{self, Behaviour, DATABASE, Event, Script, app, health};
+use crate::world::{DAWN, Sabotage, World};
+
+/// One app of this kind, and what happens to it; kind from the second minute on.
+pub fn story(spec: AppSpec, behaviour: Behaviour, events: Vec<(Duration, Event)>) -> Script {
+    let declared = (Duration::ZERO, Event::User(script::declare(&[&spec])));
+    let events = [declared].into_iter().chain(events).collect();
+    let apps = vec![(spec, behaviour)];
+    Script { seed: 7, rudeness: 0, apps, events, calm_at: 120 * SECOND }
+}
+
+pub fn user(after: Duration, command: zelador_core::input::Command) -> (Duration, Event) {
+    (after, Event::User(command))
+}
+
+pub fn one() -> Vec<String> {
+    vec!["api".to_owned()]
+}
+
+/// The rule that a story breaks when it is sabotaged; without, it must break none.
+fn rule_broken_by(script: &Script, sabotage: Sabotage) -> Option<u8> {
+    let mut world = World::new(script);
+    assert_eq!(play(script, &mut world), Ok(()), "without sabotage");
+    let mut world = World::new(script);
+    world.sabotage = Some(sabotage);
+    play(script, &mut world).err().map(|violation| violation.rule)
+}
+
+/// Changes every effect by itself.
+fn each(mut change: impl FnMut(&mut Effect) + 'static) -> Sabotage {
+    Box::new(move |_, effects| effects.iter_mut().for_each(&mut change))
+}
+
+/// Drops the effects of a kind.
+fn without(mut unwanted: impl FnMut(&Effect) -> bool + 'static) -> Sabotage {
+    Box::new(move |_, effects| effects.retain(|effect| !unwanted(effect)))
+}
+
+#[test]
+fn a_second_process_of_an_instance_is_noticed() {
+    let script = story(app("api"), Behaviour::Good, Vec::new());
+    let twice: Sabotage = Box::new(|_, effects| {
+        let again = effects.iter().find_map(|effect| match effect {
+            Effect::Spawn { run, launch } => Some((*run, launch.clone())),
+            _ => None,
+        });
+        let Some((run, launch)) = again else { return };
+        let run = RunId::new(run.number() + 1_000);
+        let instance = effects.iter().find_map(|effect| match effect {
+            Effect::Record(Record::Instance(it)) => Some((**it).clone()),
+            _ => None,
+        });
+        let mut instance = instance.expect("recorded before it is started");
+        instance.phase = Phase::Starting { run, give_up_at: DAWN };
+        effects.push(Effect::Record(Record::Instance(Box::new(instance))));
+        let counters = zelador_core::record::Counters {
+            run: u64::MAX,
+            ..zelador_core::record::Counters::default()
+        };
+        effects.push(Effect::Record(Record::Counters(counters)));
+        effects.push(Effect::Spawn { run, launch });
+    });
+    assert_eq!(rule_broken_by(&script, twice), Some(1));
+}
+
+#[test]
+fn a_process_that_outlives_its_goal_is_noticed() {
+    let script = story(app("api"), Behaviour::Good, vec![user(10 * SECOND, script::stop(one()))]);
+    let spared = without(|effect| matches!(effect, Effect::Terminate { .. } | Effect::Kill { .. }));
+    assert_eq!(rule_broken_by(&script, spared), Some(2));
+}
+
+#[test]
+fn starts_above_the_budget_are_noticed() {
+    let script = story(app("api"), Behaviour::Stillborn, Vec::new());
+    let fewer_allowed = each(|effect| {
+        if let Effect::Record(Record::App(spec)) = effect {
+            spec.restart.max_restarts = 1;
+        }
+    });
+    assert_eq!(rule_broken_by(&script, fewer_allowed), Some(3));
+}
+
+#[test]
+fn a_deadline_that_does_not_move_on_is_noticed() {
+    let deadline = Some((DAWN, Deadline::Cron(app("api").name)));
+    let before = Before::at(DAWN + SECOND, deadline.clone());
+    let later = Some((DAWN + 2 * SECOND, Deadline::Cron(app("api").name)));
+    let check = |after| rules::deadlines_move_on(&before, after, &Input::Tick, &mut 0);
+    assert_eq!(check(later), Ok(()));
+    assert_eq!(check(deadline).map_err(|it| it.rule), Err(4));
+}
+
+#[test]
+fn consequences_of_an_old_fact_are_noticed() {
+    let check = rules::old_facts_change_nothing;
+    assert_eq!(check(&[], &[], &[]), Ok(()));
+    let kill = [Effect::Kill { run: RunId::new(1) }];
+    assert_eq!(check(&[], &[], &kill).map_err(|it| it.rule), Err(5));
+    let record = Record::Retired(RunId::new(1));
+    assert_eq!(check(&[], &[record], &[]).map_err(|it| it.rule), Err(5));
+}
+
+#[test]
+fn an_app_that_never_comes_back_is_noticed() {
+    let script = story(app("api"), Behaviour::Mortal(20 * SECOND), Vec::new());
+    let never: Sabotage = Box::new(|now, effects| {
+        effects.retain(|it| now < DAWN + SECOND || !matches!(it, Effect::Spawn { .. }));
+    });
+    assert_eq!(rule_broken_by(&script, never), Some(6));
+}
+
+#[test]
+fn a_stop_that_counts_as_death_is_noticed() {
+    let script =
+        story(app("api"), Behaviour::Stubborn, vec![user(10 * SECOND, script::stop(one()))]);
+    let mut world = World::new(&script);
+    assert_eq!(world.run_until(DAWN + 10_500 * SECOND / 1_000), Ok(()));
+    let before = world.supervisor.view();
+    let Phase::Stopping { run, .. } = before.instances[0].phase else { panic!("it is stopping") };
+    let exited = Input::Fact(Fact::Exited { run, death: Death::Exited { code: 0 } });
+    assert_eq!(rules::stops_are_no_deaths(&before, &before, &exited), Ok(()));
+    let mut after = before.clone();
+    after.instances[0].unstable_restarts += 1;
+    let broken = rules::stops_are_no_deaths(&before, &after, &exited);
+    assert_eq!(broken.map_err(|it| it.rule), Err(7));
+}
+
+#[test]
+fn a_start_without_a_record_is_noticed() {
+    let script = story(app("api"), Behaviour::Good, Vec::new());
+    let unrecorded = without(|effect| matches!(effect, Effect::Record(Record::Instance(_))));
+    assert_eq!(rule_broken_by(&script, unrecorded), Some(8));
+}
+
+#[test]
+fn another_choice_of_the_same_story_changes_its_digest() {
+    let script = story(app("api"), Behaviour::Good, Vec::new());
+    let digest = |sabotage: Option<Sabotage>| {
+        let mut world = World::new(&script);
+        world.sabotage = sabotage;
+        let _ = play(&script, &mut world);
+        world.digest
+    };
+    assert_eq!(digest(None), digest(None));
+    let other = without(|effect| matches!(effect, Effect::Look { .. }));
+    assert_ne!(digest(None), digest(Some(other)), "rule 9");
+}
+
+#[test]
+fn a_lost_record_is_noticed() {
+    let script =
+        story(app("api"), Behaviour::Good, vec![user(10 * SECOND, script::restart(one()))]);
+    let mut left = 3;
+    let lost: Sabotage = Box::new(move |_, effects| {
+        effects.retain(|effect| {
+            let instance = matches!(effect, Effect::Record(Record::Instance(_)));
+            left -= i32::from(instance);
+            // The last one of the story that is not followed by a start.
+            !(instance && left < 0)
+        });
+    });
+    let rule = rule_broken_by(&script, lost);
+    assert!(matches!(rule, Some(8 | 10)), "{rule:?}");
+    let mut kept = BTreeMap::new();
+    let record = Record::Retired(RunId::new(1));
+    kept.insert(record.key(), record);
+    assert_eq!(rules::records_agree(&kept, &[]).map_err(|it| it.rule), Err(10));
+}
+
+#[test]
+fn remedies_above_the_budget_are_noticed() {
+    let spec = AppSpec { health: Some(health("api")), ..app("api") };
+    let script = story(spec, Behaviour::HangsAfter(5 * SECOND), Vec::new());
+    let mut world = World::new(&script);
+    assert_eq!(play(&script, &mut world), Ok(()));
+    let mut world = World::new(&script);
+    world.watch.remedies_allowed = 1;
+    assert_eq!(play(&script, &mut world).map_err(|it| it.rule), Err(11));
+}
+
+#[test]
+fn a_reload_that_leaves_nobody_is_noticed() {
+    let mut spec = app("api");
+    spec.mode = ExecMode::Cluster;
+    let script = story(spec, Behaviour::Good, vec![user(10 * SECOND, script::reload(one()))]);
+    let mut world = World::new(&script);
+    let mut reloaded = None;
+    while reloaded.is_none() {
+        let before = world.supervisor.view();
+        assert_eq!(world.turn(DAWN + 60 * SECOND), Ok(true), "a reload comes");
+        let after = world.supervisor.view();
+        if before.retiring.is_empty() && !after.retiring.is_empty() {
+            reloaded = Some((before, after));
+        }
+    }
+    let (before, mut after) = reloaded.expect("set above");
+    assert_eq!(rules::reloads_leave_nobody_alone(&before, &after), Ok(()));
+    after.instances[0].phase = Phase::Stopped;
+    let broken = rules::reloads_leave_nobody_alone(&before, &after);
+    assert_eq!(broken.map_err(|it| it.rule), Err(12));
+    // A successor may stand beside the one whose place it takes only.
+    assert!(after.instances[0].successor.is_none());
+}
+
+#[test]
+fn two_open_incidents_of_one_trouble_are_noticed() {
+    let spec = AppSpec { health: Some(health("api")), ..app("api") };
+    let script = story(spec, Behaviour::Sick, Vec::new());
+    let mut world = World::new(&script);
+    while world.supervisor.incidents().is_empty() {
+        assert_eq!(world.turn(DAWN + 120 * SECOND), Ok(true), "an incident comes");
+    }
+    let incident = world.supervisor.incidents()[0];
+    assert_eq!(rules::one_open_incident(&[incident]), Ok(()));
+    let broken = rules::one_open_incident(&[incident, incident]);
+    assert_eq!(broken.map_err(|it| it.rule), Err(13));
+}
+
+#[test]
+fn a_restart_while_the_database_is_down_is_noticed() {
+    let mut spec = app("api");
+    spec.depends_on = vec![DATABASE.to_owned()];
+    spec.on_dependency_down = OnDependencyDown::Restart;
+    let events = vec![(20 * SECOND, Event::Database(false)), (100 * SECOND, Event::Database(true))];
+    let script = story(spec, Behaviour::Mortal(15 * SECOND), events);
+    let ought_to_wait = each(|effect| {
+        if let Effect::Record(Record::App(spec)) = effect {
+            spec.on_dependency_down = OnDependencyDown::Wait;
+        }
+    });
+    assert_eq!(rule_broken_by(&script, ought_to_wait), Some(14));
+}
+
+#[test]
+fn a_second_answer_and_a_missing_one_are_noticed() {
+    let script =
+        story(app("api"), Behaviour::Good, vec![user(10 * SECOND, script::restart(one()))]);
+    let twice: Sabotage = Box::new(|_, effects| {
+        let replies: Vec<Effect> =
+            effects.iter().filter(|it| matches!(it, Effect::Reply(..))).cloned().collect();
+        effects.extend(replies);
+    });
+    assert_eq!(rule_broken_by(&script, twice), Some(ANSWERED_ONCE));
+    let never = without(|effect| matches!(effect, Effect::Reply(..)));
+    assert_eq!(rule_broken_by(&script, never), Some(ANSWERED_ONCE));
+}
