@@ -38,6 +38,8 @@ pub enum Verb {
     Stop(Selectors),
     /// Stop and start apps
     Restart(Selectors),
+    /// Replace apps one instance after another: workers of a cluster without a gap
+    Reload(Selectors),
     /// Stop apps and forget them
     #[command(visible_alias = "del")]
     Delete(Selectors),

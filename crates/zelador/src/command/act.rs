@@ -29,6 +29,12 @@ pub fn restart(context: &Context, selectors: Selectors) -> Result<ExitCode, Fail
     Ok(code)
 }
 
+/// Replaces apps one instance after another.
+pub fn reload(context: &Context, selectors: Selectors) -> Result<ExitCode, Failure> {
+    let selectors = names(selectors)?;
+    act(context, &Command::Reload { selectors })
+}
+
 /// Stops and forgets apps.
 pub fn delete(context: &Context, selectors: Selectors) -> Result<ExitCode, Failure> {
     let selectors = names(selectors)?;

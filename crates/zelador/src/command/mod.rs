@@ -50,6 +50,7 @@ fn perform(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Start(start) => start::start(&context, &start),
         Verb::Stop(selectors) => act::stop(&context, selectors),
         Verb::Restart(selectors) => act::restart(&context, selectors),
+        Verb::Reload(selectors) => act::reload(&context, selectors),
         Verb::Delete(selectors) => act::delete(&context, selectors),
         Verb::List => look::list(&context),
         Verb::Jlist => look::jlist(&context),
