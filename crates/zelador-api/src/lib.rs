@@ -14,10 +14,10 @@ pub use zelador_core::death::{Death, SpawnFailure};
 pub use zelador_core::effect::{Affected, Done, Refusal};
 pub use zelador_core::evidence;
 pub use zelador_core::incident::{Incident, Outcome, Stage, Trouble};
-pub use zelador_core::input::{Command, Declaration};
-pub use zelador_core::instance::{Goal, Phase};
+pub use zelador_core::input::{Command, Declaration, Replicas, Surplus, Unchanged};
+pub use zelador_core::instance::{Cause, Goal, Phase, Start};
 pub use zelador_core::supervisor::{AppView, CheckView, HealthView, InstanceView, Saved, View};
-pub use zelador_core::{config, id, probe, redact, signal, spec, unit};
+pub use zelador_core::{config, id, probe, redact, select, signal, spec, unit};
 
 use serde::{Deserialize, Serialize};
 

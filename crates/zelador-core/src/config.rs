@@ -7,6 +7,7 @@
 
 mod amount;
 mod app;
+mod change;
 mod ecosystem;
 mod environment;
 mod fields;
@@ -20,6 +21,7 @@ mod place;
 mod settings;
 mod shell;
 
+pub use change::{Change, EnvDifference, change, differing_fields};
 pub use ecosystem::{Context, Declared, check, check_settings, script_app};
 pub use mistake::{Mistake, Mistakes, Note};
 pub use node::{Key, Node, Position, Value};

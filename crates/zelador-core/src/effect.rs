@@ -41,6 +41,25 @@ pub enum Effect {
         /// What.
         say: Say,
     },
+    /// Send a signal to the main process of a run, and nothing more.
+    Signal {
+        /// Which run.
+        run: RunId,
+        /// Which signal.
+        signal: Signal,
+    },
+    /// Write the file that tells the main process of an instance.
+    WritePid {
+        /// The file; its folder is made where it is missing.
+        path: PathBuf,
+        /// The process.
+        pid: i32,
+    },
+    /// Remove that file: there is no such process any more.
+    RemovePid {
+        /// The file.
+        path: PathBuf,
+    },
     /// The main process is gone: wait until nothing of its tree is left, kill the rest at
     /// `kill_at`; answered by `Swept`.
     Sweep {
@@ -158,6 +177,22 @@ pub enum Refusal {
     Reloading {
         /// Which app.
         app: String,
+    },
+    /// What stands between the slashes is no regular expression.
+    #[error("`{selector}` is no regular expression: {reason}")]
+    Pattern {
+        /// What was asked for.
+        selector: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It cannot be done to these apps.
+    #[error("{reason}")]
+    NotPossible {
+        /// Why not.
+        reason: String,
+        /// The next thing to try.
+        help: Option<String>,
     },
     /// Zelador is about to end.
     #[error("zelador is stopping")]

@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::Overlay;
+use crate::config::{Change, Overlay};
 use crate::death::{Death, SpawnFailure};
 use crate::evidence::Evidence;
 use crate::id::{IncidentId, ProbeId, RunId, Ticket};
 use crate::instance::Goal;
 use crate::probe::{ProbeOutcome, Usage};
+use crate::signal::Signal;
 use crate::spec::AppSpec;
 
 /// One thing that the supervisor is told.
@@ -32,6 +33,9 @@ pub enum Command {
         apps: Vec<Declaration>,
         /// Settings that stood beside them.
         settings: Option<Box<Overlay>>,
+        /// What becomes of an app that is up and whose declaration did not change.
+        #[serde(default)]
+        unchanged: Unchanged,
     },
     /// Bring up what is down.
     Start {
@@ -47,6 +51,9 @@ pub enum Command {
     Restart {
         /// Names, numbers or `all`.
         selectors: Vec<String>,
+        /// What to change of their apps before.
+        #[serde(default)]
+        change: Option<Box<Change>>,
     },
     /// Replace one after another, without a moment in which nobody answers where the app allows
     /// that.
@@ -59,10 +66,65 @@ pub enum Command {
         /// Names, numbers or `all`.
         selectors: Vec<String>,
     },
+    /// Have more or fewer replicas.
+    Scale {
+        /// Names, numbers or `all`: the apps.
+        selectors: Vec<String>,
+        /// How many.
+        to: Replicas,
+        /// Which go when there are to be fewer.
+        surplus: Surplus,
+    },
+    /// Count restarts and short runs from 0 on.
+    Reset {
+        /// Names, numbers or `all`.
+        selectors: Vec<String>,
+    },
+    /// Send a signal to main processes, and nothing more.
+    Signal {
+        /// Names, numbers or `all`.
+        selectors: Vec<String>,
+        /// Which signal.
+        signal: Signal,
+    },
     /// Look at everything now; answered when every look is done.
     CheckNow,
     /// Stop and forget everything, for the end of zelador.
     Shutdown,
+}
+
+/// What becomes of an app that is up when it is declared again without a change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unchanged {
+    /// It is left alone.
+    #[default]
+    LeaveAlone,
+    /// It is restarted all the same: the file is the truth, whatever the app has run with.
+    Restart,
+}
+
+/// How many replicas there are to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Replicas {
+    /// So many.
+    Exactly(u32),
+    /// So many more.
+    More(u32),
+    /// So many fewer.
+    Fewer(u32),
+}
+
+/// Which replicas go when there are to be fewer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Surplus {
+    /// Those that came last: the highest index.
+    #[default]
+    Newest,
+    /// Those with the lowest number, as PM2 does.
+    LowestId,
 }
 
 /// An app to declare, and what is wanted of it.

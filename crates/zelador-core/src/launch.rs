@@ -103,11 +103,24 @@ fn channel(spec: &AppSpec, instance: &Instance) -> Channel {
 fn environment(spec: &AppSpec, instance: &Instance, run: RunId, home: &Path) -> Environment {
     let mut env = (*spec.launch.inherited_env).clone();
     env.extend(spec.launch.env.iter().map(|(name, value)| (name.clone(), value.clone())));
+    if let Some(name) = &spec.launch.increment_var
+        && let Some(first) = env.get(name).and_then(|value| value.trim().parse::<i64>().ok())
+    {
+        env.insert(name.clone(), first.saturating_add(instance.index.into()).to_string());
+    }
     env.insert("pm_id".to_owned(), instance.id.to_string());
     env.insert("name".to_owned(), spec.name.to_string());
     env.insert(spec.launch.instance_var.clone(), instance.index.to_string());
     env.insert(RUN_VARIABLE.to_owned(), run_mark(home, run));
     env
+}
+
+/// The file that tells the main process of an instance.
+pub fn pid_path(spec: &AppSpec, instance: InstanceId, home: &Path) -> PathBuf {
+    match &spec.pid_file {
+        Some(path) => numbered(path, instance),
+        None => home.join("pids").join(format!("{}-{instance}.pid", spec.name.file_stem())),
+    }
 }
 
 /// Where standard output and standard error of an instance go; `None`: nowhere.
@@ -131,9 +144,11 @@ pub fn log_paths(
 
 /// The file of one instance: its number stands before the extension unless the logs are merged.
 fn for_instance(spec: &AppSpec, path: &Path, instance: InstanceId) -> PathBuf {
-    if spec.logs.merge {
-        return path.to_owned();
-    }
+    if spec.logs.merge { path.to_owned() } else { numbered(path, instance) }
+}
+
+/// The path with the instance's number before its extension.
+fn numbered(path: &Path, instance: InstanceId) -> PathBuf {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let name = match path.extension() {
         Some(extension) => format!("{stem}-{instance}.{}", extension.to_string_lossy()),

@@ -19,6 +19,7 @@ pub mod launch;
 pub mod probe;
 pub mod record;
 pub mod redact;
+pub mod select;
 pub mod signal;
 pub mod spec;
 pub mod supervisor;

@@ -53,6 +53,10 @@ pub struct AppSpec {
     pub on_dependency_down: OnDependencyDown,
     /// The file that declared it.
     pub source: Option<PathBuf>,
+    /// The file that tells the main process; the instance's number is put before its extension.
+    /// `None`: `$ZELADOR_HOME/pids/NAME-ID.pid`.
+    #[serde(default)]
+    pub pid_file: Option<PathBuf>,
 }
 
 impl AppSpec {
@@ -110,10 +114,49 @@ pub struct LaunchSpec {
     pub inherited_env: Arc<Environment>,
     /// Name of the variable that carries the replica's index (PM2: `NODE_APP_INSTANCE`).
     pub instance_var: String,
+    /// A declared variable that counts the replicas: the first one has its value, each following
+    /// one 1 more.
+    #[serde(default)]
+    pub increment_var: Option<String>,
+    /// Which variables of whoever gives the command the app does not get.
+    #[serde(default)]
+    pub filter_env: EnvFilter,
     /// User to run as, by name or number; `None`: zelador's own.
     pub uid: Option<String>,
     /// Group to run as, by name or number; `None`: that of the user.
     pub gid: Option<String>,
+}
+
+/// Which variables of whoever gives a command an app does not get.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EnvFilter {
+    /// It gets all of them.
+    #[default]
+    None,
+    /// It gets none.
+    All,
+    /// Not this one.
+    Exactly(String),
+    /// Not those whose name contains one of these.
+    Containing(Vec<String>),
+}
+
+impl EnvFilter {
+    /// Returns the variables that the app gets.
+    pub fn apply(&self, env: &Arc<Environment>) -> Arc<Environment> {
+        let keeps = |name: &str| match self {
+            Self::None => true,
+            Self::All => false,
+            Self::Exactly(exact) => name != exact,
+            Self::Containing(parts) => !parts.iter().any(|part| name.contains(part.as_str())),
+        };
+        if *self == Self::None {
+            return Arc::clone(env);
+        }
+        let kept = env.iter().filter(|(name, _)| keeps(name));
+        Arc::new(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
 }
 
 /// What follows a death.
@@ -132,6 +175,10 @@ pub struct RestartPolicy {
     /// How long the breaker stays open before one trial start, doubled after each failed trial
     /// up to [`MAX_OPEN`]. `None`: it stays open until somebody starts the app.
     pub half_open_after: Option<Duration>,
+    /// More than `max_restarts` restarts within this time open the breaker too, however long the
+    /// runs were. Ours; `None`: only short runs count, as in PM2.
+    #[serde(default)]
+    pub restart_window: Option<Duration>,
 }
 
 /// The longest time a breaker stays open before its next trial: half an hour, so that a service

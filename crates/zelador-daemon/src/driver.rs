@@ -25,6 +25,7 @@ use crate::checks::CpuMeter;
 use crate::clock::Clock;
 use crate::history::{self, History};
 use crate::logs::{LogEvent, Logs};
+use crate::pids::PidFiles;
 use crate::processes::Sampler;
 
 pub(crate) use begin::in_force;
@@ -89,6 +90,7 @@ pub struct Driver {
     pub(crate) native: Native,
     pub(crate) logs: Logs,
     pub(crate) history: History,
+    pub(crate) pids: PidFiles,
     pub(crate) sender: mpsc::Sender<Message>,
     pub(crate) answers: BTreeMap<Ticket, oneshot::Sender<Result<Done, Refusal>>>,
     pub(crate) settings: watch::Sender<Settings>,
@@ -300,6 +302,7 @@ impl Driver {
         drop(self.inbox);
         self.logs.stop();
         if told {
+            self.pids.finish(LAST_ANSWERS);
             self.native.shut_down();
             tracing::info!("the engine ends");
             return Ended::Told;

@@ -12,6 +12,7 @@ mod evidence;
 mod history;
 mod logs;
 mod perform;
+mod pids;
 mod processes;
 mod saved;
 mod server;

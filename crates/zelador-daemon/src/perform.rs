@@ -54,6 +54,9 @@ impl Driver {
             }
             Effect::Terminate { run, signal, tree } => self.terminate_run(run, signal, tree),
             Effect::Say { run, .. } => self.terminate_run(run, Signal::INT, false),
+            Effect::Signal { run, signal } => self.native.signal(run, signal, false),
+            Effect::WritePid { path, pid } => self.pids.write(path, pid),
+            Effect::RemovePid { path } => self.pids.remove(path),
             Effect::Kill { run } => {
                 self.native.note_kill(run);
                 self.native.linger(run);

@@ -1,5 +1,6 @@
 //! One app: the block in the file becomes an [`AppSpec`].
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::ecosystem::Context;
@@ -71,6 +72,7 @@ pub(super) fn check<'a>(
             .and_then(on_dependency_down)
             .unwrap_or_default(),
         source: None,
+        pid_file: app.get("pid_file").and_then(|place| pid_file(place, &launch.spec.cwd)),
         launch: launch.spec,
         name,
     };
@@ -178,7 +180,15 @@ fn restart(app: &Block<'_>) -> RestartPolicy {
             Some(place) if place.is_false() => None,
             Some(place) => half_open_after(place),
         },
+        restart_window: app
+            .get("restart_window")
+            .filter(|place| !place.is_false())
+            .and_then(|place| place.span(SECOND)),
     }
+}
+
+fn pid_file(place: &Place<'_>, cwd: &Path) -> Option<PathBuf> {
+    Some(launch::absolute(cwd, &place.text()?))
 }
 
 fn half_open_after(place: &Place<'_>) -> Option<Duration> {
@@ -245,13 +255,12 @@ fn on_dependency_down(place: &Place<'_>) -> Option<OnDependencyDown> {
     }
 }
 
-/// Fields of PM2 that do not act here yet, or never will. `vizion`, `pmx`, `automation`,
+/// Fields of PM2 that do not act here yet, or never will. `kill_retry_time` (a stop is waited for,
+/// not polled), `vizion`, `pmx`, `automation`,
 /// `windowsHide`, `source_map_support` and `force` are not among them: what they ask for is so
 /// anyway, or is nothing that one can miss.
-const WITHOUT_EFFECT: [&str; 15] = [
+const WITHOUT_EFFECT: [&str; 12] = [
     "watch",
-    "increment_var",
-    "pid_file",
     "trace",
     "v8",
     "event_loop_inspector",
@@ -263,7 +272,6 @@ const WITHOUT_EFFECT: [&str; 15] = [
     "write",
     "username",
     "log_type",
-    "kill_retry_time",
 ];
 
 fn note_what_has_no_effect(app: &Block<'_>) {
@@ -271,7 +279,6 @@ fn note_what_has_no_effect(app: &Block<'_>) {
         let Some(place) = app.get(name) else { continue };
         let default = match (name, &place.node.value) {
             ("log_type", value) => *value == Value::Text("raw".to_owned()),
-            ("kill_retry_time", Value::Number(millis)) => millis.to_bits() == 100.0_f64.to_bits(),
             (_, Value::Bool(flag)) => !flag,
             (_, Value::List(items)) => items.is_empty(),
             (_, Value::Text(text)) => text.is_empty() || text == "false",

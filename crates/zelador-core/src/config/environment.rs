@@ -1,11 +1,9 @@
 //! The variables of an app: declared ones, and those of whoever gives the command.
 
-use std::sync::Arc;
-
 use super::ecosystem::Context;
 use super::node::{Key, Value};
 use super::place::{Block, Place};
-use crate::spec::Environment;
+use crate::spec::{EnvFilter, Environment};
 
 /// Returns `env`, then `env_NAME` when that name was asked for, then `port`.
 pub(super) fn declared<'a>(
@@ -79,27 +77,36 @@ fn variables(place: &Place<'_>) -> Environment {
     env
 }
 
-/// Returns the variables of whoever gives the command, less those that `filter_env` takes away:
-/// all with `true`, those whose name contains an entry of a list, the one that a text names.
-pub(super) fn inherited(app: &Block<'_>, context: &Context) -> Arc<Environment> {
-    let all = &context.inherited_env;
-    let Some(place) = app.get("filter_env") else { return Arc::clone(all) };
-    let keep = |keep: &dyn Fn(&str) -> bool| {
-        let kept = all.iter().filter(|(name, _)| keep(name));
-        Arc::new(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
-    };
+/// Returns which variables of whoever gives the command are taken away: all with `true`, those
+/// whose name contains an entry of a list, the one that a text names.
+pub(super) fn filter(app: &Block<'_>) -> EnvFilter {
+    let Some(place) = app.get("filter_env") else { return EnvFilter::None };
     match &place.node.value {
-        Value::Bool(false) => Arc::clone(all),
-        Value::Bool(true) => keep(&|_| false),
-        Value::Text(exact) => keep(&|name| name != exact),
-        Value::List(_) => {
-            let parts = place.words().unwrap_or_default();
-            keep(&|name| !parts.iter().any(|part| name.contains(part.as_str())))
-        }
+        Value::Bool(false) => EnvFilter::None,
+        Value::Bool(true) => EnvFilter::All,
+        Value::Text(exact) => EnvFilter::Exactly(exact.clone()),
+        Value::List(_) => EnvFilter::Containing(place.words().unwrap_or_default()),
         _ => {
             place.refuse::<()>("true, false, the name of a variable, or a list of parts of names");
-            Arc::clone(all)
+            EnvFilter::None
         }
+    }
+}
+
+/// Returns the variable that counts the replicas.
+pub(super) fn counted(app: &Block<'_>, env: &Environment) -> Option<String> {
+    let place = app.get("increment_var")?;
+    let name = variable_name(place)?;
+    match env.get(&name).map(|value| value.trim().parse::<i64>()) {
+        Some(Ok(_)) => Some(name),
+        Some(Err(_)) => place.refuse_found(
+            format!("`{name}`, whose value is no whole number"),
+            "the name of a variable of `env` with a whole number",
+        ),
+        None => place.refuse_found(
+            format!("`{name}`, which `env` does not have"),
+            "the name of a variable of `env` with a whole number",
+        ),
     }
 }
 

@@ -30,6 +30,7 @@ pub(super) const APP: &[Names] = &[
     ("restart_delay", &[]),
     ("exp_backoff_restart_delay", &[]),
     ("half_open_after", &[]),
+    ("restart_window", &[]),
     ("max_memory_restart", &[]),
     ("cron_restart", &["cron"]),
     ("kill_timeout", &[]),

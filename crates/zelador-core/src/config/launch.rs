@@ -15,7 +15,7 @@ use super::ecosystem::Context;
 use super::environment;
 use super::node::{Key, Value};
 use super::place::{Block, Place};
-use crate::spec::LaunchSpec;
+use crate::spec::{EnvFilter, LaunchSpec};
 
 /// Who runs a script, by its extension: PM2's table, without what needs a program to be probed
 /// (PM2 takes `bun` for TypeScript if it is there, and `python` before `python3`).
@@ -54,6 +54,8 @@ pub(super) fn check<'a>(
     let interpreter_args = app.get("node_args").and_then(Place::words).unwrap_or_default();
     let interpreter = app.get("exec_interpreter").and_then(|place| interpreter(place, &cwd));
     let instance_var = app.get("instance_var").and_then(environment::variable_name);
+    let env = environment::declared(app, env_blocks, context);
+    let filter_env = environment::filter(app);
     let (uid, gid) = (app.get("uid").and_then(who), app.get("gid").and_then(who));
     let mut spec = LaunchSpec {
         script: String::new(),
@@ -61,8 +63,10 @@ pub(super) fn check<'a>(
         interpreter_args,
         args,
         cwd,
-        env: environment::declared(app, env_blocks, context),
-        inherited_env: environment::inherited(app, context),
+        increment_var: environment::counted(app, &env),
+        env,
+        inherited_env: filter_env.apply(&context.inherited_env),
+        filter_env,
         instance_var: instance_var.unwrap_or_else(|| "NODE_APP_INSTANCE".to_owned()),
         uid,
         gid,
@@ -195,6 +199,8 @@ pub(super) fn placeholder(context: &Context) -> Launch {
         env: crate::spec::Environment::new(),
         inherited_env: Arc::clone(&context.inherited_env),
         instance_var: String::new(),
+        increment_var: None,
+        filter_env: EnvFilter::None,
         uid: None,
         gid: None,
     };

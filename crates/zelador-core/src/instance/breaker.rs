@@ -1,22 +1,29 @@
-//! The breaker of an instance: closed while it starts well, open when it keeps dying young,
-//! half-open for one trial after a while.
+//! The breaker of an instance: closed while it starts well, open when it keeps dying young or too
+//! often, half-open for one trial after a while.
 //!
-//! Always holds: between two starts by a person there are at most `max_restarts` short runs in a
-//! row and then one trial per open time.
+//! Two rules open it. PM2's: `max_restarts` runs in a row that were shorter than `min_uptime`. And
+//! a rate, where `restart_window` is set: `max_restarts` restarts within that window, however long
+//! the runs were. Always holds: between two starts by a person there are at most `max_restarts`
+//! short runs in a row and then one trial per open time; and within any `restart_window` the breaker
+//! allows at most `max_restarts` restarts, trials apart.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::spec::{MAX_OPEN, RestartPolicy};
+use crate::unit::Moment;
 
 /// What the breaker remembers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Breaker {
     /// Runs in a row that were shorter than `min_uptime`. PM2: `unstable_restarts`.
     pub short_runs: u32,
     /// How often it opened since it was last closed.
     pub trips: u32,
+    /// The restarts that it allowed within `restart_window`, oldest first; empty without one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restarted_at: Vec<Moment>,
 }
 
 /// What a death means to the breaker.
@@ -29,35 +36,55 @@ pub enum Ruling {
 }
 
 impl Breaker {
-    /// Takes in the end of a run that lived for `uptime`. `hopeless`: starting again at once
-    /// fails in the same way (the program is not there), so the breaker opens at once.
+    /// Takes in the end, at `now`, of a run that lived for `uptime`. `hopeless`: starting again at
+    /// once fails in the same way (the program is not there), so the breaker opens at once.
     pub fn after_death(
         &mut self,
         policy: &RestartPolicy,
+        now: Moment,
         uptime: Duration,
         hopeless: bool,
     ) -> Ruling {
-        if uptime >= policy.min_uptime && !hopeless && policy.max_restarts > 0 {
-            *self = Self::default();
-            return Ruling::Closed;
+        let good = uptime >= policy.min_uptime && !hopeless && policy.max_restarts > 0;
+        if good {
+            self.close();
+        } else {
+            self.short_runs = self.short_runs.saturating_add(1);
+            if self.trips > 0 || self.short_runs >= policy.max_restarts || hopeless {
+                return self.open(policy);
+            }
         }
-        self.short_runs = self.short_runs.saturating_add(1);
-        if self.trips == 0 && self.short_runs < policy.max_restarts && !hopeless {
-            return Ruling::Closed;
+        if self.is_too_often(policy, now) {
+            return self.open(policy);
         }
+        if policy.restart_window.is_some() {
+            self.restarted_at.push(now);
+        }
+        Ruling::Closed
+    }
+
+    /// Whether one restart more would be more than `max_restarts` within `restart_window`.
+    fn is_too_often(&mut self, policy: &RestartPolicy, now: Moment) -> bool {
+        let Some(window) = policy.restart_window else { return false };
+        self.restarted_at.retain(|at| now.since(*at) < window);
+        self.restarted_at.len() >= policy.max_restarts as usize
+    }
+
+    fn open(&mut self, policy: &RestartPolicy) -> Ruling {
         self.trips = self.trips.saturating_add(1);
         let doubled = 1_u32 << (self.trips - 1).min(16);
         Ruling::Open(policy.half_open_after.map(|open| (open * doubled).min(open.max(MAX_OPEN))))
     }
 
-    /// Closes the breaker: a run was long enough, or a person started the instance.
+    /// Closes the breaker: a run was long enough. What counts towards the rate stays.
     pub fn close(&mut self) {
-        *self = Self::default();
+        self.short_runs = 0;
+        self.trips = 0;
     }
 
     /// Returns whether there is anything to close.
-    pub fn remembers(self) -> bool {
-        self != Self::default()
+    pub fn can_close(&self) -> bool {
+        self.short_runs > 0 || self.trips > 0
     }
 }
 
@@ -65,6 +92,7 @@ impl Breaker {
 mod tests {
     use super::*;
     use crate::spec::RestartDelay;
+    use proptest::prelude::*;
 
     fn policy() -> RestartPolicy {
         RestartPolicy {
@@ -74,14 +102,17 @@ mod tests {
             delay: RestartDelay::None,
             stop_exit_codes: Vec::new(),
             half_open_after: Some(Duration::from_mins(1)),
+            restart_window: None,
         }
     }
+
+    const NOW: Moment = Moment::from_micros(1_700_000_000_000_000);
 
     #[test]
     fn the_third_short_run_opens_it_and_every_failed_trial_doubles_the_wait() {
         let (mut breaker, policy) = (Breaker::default(), policy());
         let rulings: Vec<Ruling> =
-            (0..9).map(|_| breaker.after_death(&policy, Duration::ZERO, false)).collect();
+            (0..9).map(|_| breaker.after_death(&policy, NOW, Duration::ZERO, false)).collect();
         let open = |seconds| Ruling::Open(Some(Duration::from_secs(seconds)));
         let expected = [60, 120, 240, 480, 960, 1800, 1800].map(open);
         assert_eq!(rulings[..2], [Ruling::Closed; 2]);
@@ -92,16 +123,59 @@ mod tests {
     fn a_long_run_closes_it() {
         let (mut breaker, policy) = (Breaker::default(), policy());
         for _ in 0..5 {
-            breaker.after_death(&policy, Duration::ZERO, false);
+            breaker.after_death(&policy, NOW, Duration::ZERO, false);
         }
-        assert_eq!(breaker.after_death(&policy, Duration::from_secs(1), false), Ruling::Closed);
-        assert!(!breaker.remembers());
+        assert_eq!(
+            breaker.after_death(&policy, NOW, Duration::from_secs(1), false),
+            Ruling::Closed
+        );
+        assert!(!breaker.can_close());
     }
 
     #[test]
     fn a_file_that_says_so_keeps_it_open_for_good() {
         let policy = RestartPolicy { half_open_after: None, ..policy() };
         let mut breaker = Breaker::default();
-        assert_eq!(breaker.after_death(&policy, Duration::ZERO, true), Ruling::Open(None));
+        assert_eq!(breaker.after_death(&policy, NOW, Duration::ZERO, true), Ruling::Open(None));
+    }
+
+    #[test]
+    fn a_slow_crash_loop_is_found_by_its_rate() {
+        let window = Some(Duration::from_mins(1));
+        let policy = RestartPolicy { restart_window: window, ..policy() };
+        let mut breaker = Breaker::default();
+        let long = Duration::from_secs(10);
+        let rulings: Vec<Ruling> = (1..=4)
+            .map(|run| breaker.after_death(&policy, NOW + long * run, long, false))
+            .collect();
+        assert_eq!(rulings[..3], [Ruling::Closed; 3]);
+        assert_eq!(rulings[3], Ruling::Open(Some(Duration::from_mins(1))));
+        let later = NOW + Duration::from_mins(3);
+        assert_eq!(breaker.after_death(&policy, later, long, false), Ruling::Closed);
+    }
+
+    proptest! {
+        #[test]
+        fn within_any_window_no_more_restarts_are_allowed_than_max_restarts(
+            deaths in prop::collection::vec((0_u64..40, 0_u64..5), 1..200),
+            max_restarts in 0_u32..6,
+            seconds in 1_u64..120,
+        ) {
+            let window = Duration::from_secs(seconds);
+            let policy =
+                RestartPolicy { max_restarts, restart_window: Some(window), ..policy() };
+            let (mut breaker, mut now) = (Breaker::default(), NOW);
+            let mut restarts: Vec<Moment> = Vec::new();
+            for (pause, uptime) in deaths {
+                now = now + Duration::from_secs(pause);
+                let uptime = Duration::from_secs(uptime);
+                if breaker.after_death(&policy, now, uptime, false) == Ruling::Closed {
+                    restarts.push(now);
+                }
+                let recent = restarts.iter().filter(|at| now.since(**at) < window).count();
+                prop_assert!(recent <= max_restarts as usize, "{recent} within {seconds} s");
+                prop_assert!(breaker.restarted_at.len() <= max_restarts as usize);
+            }
+        }
     }
 }

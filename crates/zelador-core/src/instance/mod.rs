@@ -1,6 +1,7 @@
 //! One replica of an app: its goal, its phase and its history.
 
 pub mod breaker;
+pub mod cause;
 pub mod phase;
 pub mod reload;
 pub mod restart;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use breaker::{Breaker, Ruling};
+pub use cause::{Cause, Start};
 pub use phase::{Phase, Then};
 pub use reload::{Retiring, Successor};
 
@@ -68,6 +70,9 @@ pub struct Instance {
     pub created_at: Moment,
     /// When the last run came up.
     pub started_at: Option<Moment>,
+    /// Why it was started last, or is about to be.
+    #[serde(default)]
+    pub last_start: Option<Start>,
     /// The last deaths, the latest first.
     pub deaths: VecDeque<PastDeath>,
     /// When the healer restarted it, oldest first, within [`BUDGET_WINDOW`].
@@ -93,6 +98,7 @@ impl Instance {
             restarts: 0,
             created_at: now,
             started_at: None,
+            last_start: None,
             deaths: VecDeque::new(),
             healed_at: Vec::new(),
             usage: None,
@@ -109,13 +115,18 @@ impl Instance {
         self.is_current(run) || self.successor.is_some_and(|successor| successor.run == run)
     }
 
+    /// Returns whether it is about to be removed: it counts no more as a replica.
+    pub fn is_leaving(&self) -> bool {
+        matches!(self.phase, Phase::Stopping { then: Then::Remove, .. })
+    }
+
     /// When this instance wants to be called, whatever else happens.
     pub fn deadline(&self, min_uptime: Duration) -> Option<Moment> {
         let own = match &self.phase {
             Phase::Starting { give_up_at, .. } => Some(*give_up_at),
             // A run that has lived long enough closes the breaker.
             Phase::Running { since, ready_by, .. } => {
-                let settled = self.breaker.remembers().then(|| *since + min_uptime);
+                let settled = self.breaker.can_close().then(|| *since + min_uptime);
                 settled.into_iter().chain(*ready_by).min()
             }
             Phase::Stopping { kill_at, .. } => Some(*kill_at),
@@ -135,8 +146,15 @@ impl Instance {
 
     /// A person asked for a start: what went wrong before does not count any more.
     pub fn forgive(&mut self) {
-        self.breaker.close();
+        self.breaker = Breaker::default();
         self.backoff = None;
+    }
+
+    /// Counts restarts and short runs from 0 on, as if it were declared now.
+    pub fn reset(&mut self, now: Moment) {
+        self.forgive();
+        self.restarts = 0;
+        self.created_at = now;
     }
 
     /// Returns whether the healer may restart it once more, and notes that it does.

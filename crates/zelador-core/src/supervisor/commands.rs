@@ -6,14 +6,14 @@ use crate::effect::{Affected, Done, Effect, Refusal};
 use crate::id::{AppName, CheckId, InstanceId, RunId, Ticket};
 use crate::incident::Outcome;
 use crate::input::Command;
-use crate::instance::{Goal, Phase, Then};
+use crate::instance::{Cause, Goal, Phase, Then};
 
 use super::Supervisor;
 
 /// A command that waits for its answer.
 pub(super) struct Pending {
     ticket: Ticket,
-    waits: Vec<Wait>,
+    pub(super) waits: Vec<Wait>,
     /// Checks that are still being looked at.
     looks: BTreeSet<CheckId>,
     done: Done,
@@ -22,7 +22,7 @@ pub(super) struct Pending {
 /// One instance that a command waits for.
 pub(super) struct Wait {
     pub(super) id: InstanceId,
-    app: AppName,
+    pub(super) app: AppName,
     /// The run that was current when the command came.
     before: Option<RunId>,
     wanted: Wanted,
@@ -67,16 +67,24 @@ impl Supervisor {
                 Ok(self.delete(&all))
             }
             _ if self.stopping => Err(Refusal::Stopping),
-            Command::Declare { apps, settings } => Ok(self.declare(apps, settings)),
+            Command::Declare { apps, settings, unchanged } => {
+                Ok(self.declare(apps, settings, unchanged))
+            }
             Command::Start { selectors } => self.select(&selectors).map(|ids| self.bring_up(&ids)),
             Command::Stop { selectors } => self.select(&selectors).map(|ids| self.bring_down(&ids)),
-            Command::Restart { selectors } => {
-                self.select(&selectors).map(|ids| self.restart_all(&ids))
-            }
+            Command::Restart { selectors, change } => match change.filter(|it| !it.is_empty()) {
+                Some(change) => self.restart_changed(&selectors, &change),
+                None => self.select(&selectors).map(|ids| self.restart_all(&ids)),
+            },
             Command::Reload { selectors } => {
                 self.select(&selectors).and_then(|ids| self.reload(&ids))
             }
             Command::Delete { selectors } => self.select(&selectors).map(|ids| self.delete(&ids)),
+            Command::Scale { selectors, to, surplus } => self.scale_apps(&selectors, to, surplus),
+            Command::Reset { selectors } => self.select(&selectors).map(|ids| self.reset(&ids)),
+            Command::Signal { selectors, signal } => {
+                self.select(&selectors).map(|ids| self.signal(&ids, signal))
+            }
         };
         match answer {
             Ok((waits, done)) => {
@@ -96,16 +104,16 @@ impl Supervisor {
                 continue;
             }
             waits.push(self.wait(*id, Wanted::Up));
-            self.restart_one(*id);
+            self.restart_one(*id, asked("start"));
         }
         (waits, done)
     }
 
-    fn restart_all(&mut self, ids: &[InstanceId]) -> (Vec<Wait>, Done) {
+    pub(super) fn restart_all(&mut self, ids: &[InstanceId]) -> (Vec<Wait>, Done) {
         let waits = ids.iter().map(|id| self.wait(*id, Wanted::Up)).collect();
         for id in ids {
             self.take_over(*id, "somebody restarted it");
-            self.restart_one(*id);
+            self.restart_one(*id, asked("restart"));
         }
         (waits, Done::default())
     }
@@ -142,14 +150,14 @@ impl Supervisor {
     }
 
     /// Brings an instance up anew, by a person's wish: what was before does not count.
-    pub(super) fn restart_one(&mut self, id: InstanceId) {
+    pub(super) fn restart_one(&mut self, id: InstanceId, cause: Cause) {
         let Some(instance) = self.instances.get_mut(&id) else { return };
         instance.goal = Goal::Up;
         instance.forgive();
         let was_up = instance.phase.run().is_some();
-        if !was_up || !self.terminate(id, Then::Start) {
+        if !was_up || !self.restart_because(id, cause.clone()) {
             // PM2 counts a restart of what was running, not a start of what was stopped.
-            self.start(id, false);
+            self.start(id, cause);
         }
     }
 
@@ -265,4 +273,9 @@ impl Supervisor {
             _ => None,
         }
     }
+}
+
+/// Somebody asked for it, with this verb.
+pub(super) fn asked(verb: &str) -> Cause {
+    Cause::Asked { verb: verb.to_owned() }
 }

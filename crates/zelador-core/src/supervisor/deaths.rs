@@ -6,8 +6,8 @@ use crate::death::{Death, SpawnFailure};
 use crate::effect::Severity;
 use crate::evidence::PastDeath;
 use crate::id::{InstanceId, RunId};
-use crate::instance::{Goal, Phase, Ruling};
-use crate::spec::OnDependencyDown;
+use crate::instance::{Breaker, Cause, Goal, Phase, Ruling};
+use crate::spec::{OnDependencyDown, RestartPolicy};
 use crate::unit::spoken;
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ impl Supervisor {
         if self.promote_early(id) {
             return;
         }
+        let before = self.instances.get(&id).and_then(|it| it.last_start.clone());
+        self.note_cause(id, Cause::Died { death: death.clone() });
         let name = self.spoken_name(id);
         let Some(instance) = self.instances.get_mut(&id) else { return };
         let Some(app) = self.apps.get(&instance.app) else { return };
@@ -32,6 +34,7 @@ impl Supervisor {
         self.changed.world = true;
         if !policy.autorestart || finished || instance.goal == Goal::Down {
             instance.phase = Phase::Finished { death };
+            instance.last_start = before; // no start follows
             return;
         }
         if uptime >= crate::instance::restart::RESET_AFTER {
@@ -47,11 +50,11 @@ impl Supervisor {
                     | SpawnFailure::User { .. }
             )
         );
-        match instance.breaker.after_death(policy, uptime, hopeless) {
+        match instance.breaker.after_death(policy, now, uptime, hopeless) {
             Ruling::Open(open) => {
                 instance.phase = Phase::Tripped { trial_at: open.map(|open| now + open) };
-                let short_runs = instance.breaker.short_runs;
-                self.tripped(id, &name, short_runs, &death, open);
+                let why = why_open(&instance.breaker, policy, &death);
+                self.tripped(id, &format!("{name} {why}"), &name, open);
             }
             Ruling::Closed => {
                 let delay = policy.delay.next(instance.backoff);
@@ -62,7 +65,7 @@ impl Supervisor {
                 let held = waits == OnDependencyDown::Wait && self.has_database(&name);
                 let Some(instance) = self.instances.get_mut(&id) else { return };
                 if delay.is_zero() && !held {
-                    self.start(id, true);
+                    self.start_as_noted(id, true);
                 } else {
                     instance.phase = Phase::Backoff { retry_at: now + delay, held };
                 }
@@ -71,24 +74,12 @@ impl Supervisor {
     }
 
     /// The breaker opened.
-    fn tripped(
-        &mut self,
-        id: InstanceId,
-        name: &str,
-        short_runs: u32,
-        death: &Death,
-        open: Option<Duration>,
-    ) {
+    fn tripped(&mut self, id: InstanceId, why: &str, name: &str, open: Option<Duration>) {
         let next = match open {
             Some(open) => format!("one trial start in {}", spoken(open)),
             None => "it stays down until somebody starts it".to_owned(),
         };
-        let text = match death {
-            Death::NeverStarted(_) => format!("{name} {death}; {next}"),
-            _ => format!(
-                "{name} ended {short_runs} times in a row soon after its start, at last it {death}; {next}"
-            ),
-        };
+        let text = format!("{why}; {next}");
         self.notify(Severity::Warning, name.to_owned(), text.clone());
         self.open_crash_loop(id, &text);
     }
@@ -105,5 +96,20 @@ impl Supervisor {
         let uptime_millis = u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX);
         instance.remember(PastDeath { at: now, death, uptime_millis });
         uptime
+    }
+}
+
+/// Why the breaker is open, to stand after the name of an instance.
+fn why_open(breaker: &Breaker, policy: &RestartPolicy, death: &Death) -> String {
+    let often = breaker.restarted_at.len();
+    match (death, policy.restart_window) {
+        (Death::NeverStarted(_), _) => death.to_string(),
+        (_, Some(window)) if breaker.short_runs < policy.max_restarts => {
+            format!("was restarted {often} times within {}, at last it {death}", spoken(window))
+        }
+        _ => {
+            let short_runs = breaker.short_runs;
+            format!("ended {short_runs} times in a row soon after its start, at last it {death}")
+        }
     }
 }

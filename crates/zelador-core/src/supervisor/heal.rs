@@ -164,7 +164,7 @@ impl Supervisor {
         }
         if trouble == Trouble::CrashLoop {
             let stable = matches!(instance.phase, Phase::Running { .. });
-            if stable && !instance.breaker.remembers() {
+            if stable && !instance.breaker.can_close() {
                 self.close(id, Outcome::Healed, "a start held");
             } else if matches!(instance.phase, Phase::Finished { .. }) {
                 self.close(id, Outcome::Recovered, "it finished");
@@ -294,12 +294,16 @@ impl Supervisor {
         let instance = self.incidents[&id].instance;
         let check_id = CheckId::Instance(instance);
         let (now, mut patience) = (self.now, Duration::ZERO);
+        let is_up = matches!(self.instances[&instance].phase, Phase::Running { .. });
         if let Some(check) = self.checks.get_mut(&check_id) {
             let cadence = check.plan.cadence;
             patience = (cadence.timeout + VERIFY_EVERY)
                 * cadence.failure_threshold.max(cadence.success_threshold);
-            // Its own look is due at once: it may be well already.
-            check.next_at = check.next_at.min(now);
+            // Its own look is due at once: it may be well already. The check of what has no process
+            // rests.
+            if is_up {
+                check.next_at = check.next_at.min(now);
+            }
             self.changed.checks.insert(check_id);
         }
         self.tell(id, &format!("{dependency} is back: does the app recover by itself?"));

@@ -21,7 +21,7 @@ impl Supervisor {
         let state = self.database_state(&name, Moment::default());
         let down = matches!(state, Dependency::Down { .. });
         if !down || waits == OnDependencyDown::Restart {
-            return self.start(id, true);
+            return self.start_as_noted(id, true);
         }
         if let Some(instance) = self.instances.get_mut(&id) {
             instance.phase = Phase::Backoff { retry_at: now, held: true };
@@ -46,7 +46,7 @@ impl Supervisor {
                 continue;
             }
             if self.now >= retry_at {
-                self.start(id, true);
+                self.start_as_noted(id, true);
             } else if let Some(instance) = self.instances.get_mut(&id) {
                 instance.phase = Phase::Backoff { retry_at, held: false };
                 self.touch(id);

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::death::{Death, SpawnFailure};
 use crate::effect::{Effect, Say, Severity};
 use crate::id::{AppName, InstanceId, RunId};
-use crate::instance::{Phase, Then};
-use crate::launch::{launch, log_paths};
+use crate::instance::{Cause, Phase, Start, Then};
+use crate::launch::{launch, log_paths, pid_path};
 use crate::spec::StopPolicy;
 
 use super::Supervisor;
@@ -20,7 +20,13 @@ pub(super) const KILL_AGAIN_EVERY: Duration = Duration::from_secs(2);
 
 impl Supervisor {
     /// Asks for a new run. The instance must have no process.
-    pub(super) fn start(&mut self, id: InstanceId, counted: bool) {
+    pub(super) fn start(&mut self, id: InstanceId, cause: Cause) {
+        self.note_cause(id, cause);
+        self.start_as_noted(id, false);
+    }
+
+    /// The same for a cause that was noted before; `counted`: it is a restart.
+    pub(super) fn start_as_noted(&mut self, id: InstanceId, counted: bool) {
         let run = RunId::new(self.counters.run);
         let give_up_at = self.now + SPAWN_WITHIN;
         let Some(instance) = self.instances.get_mut(&id) else { return };
@@ -35,6 +41,24 @@ impl Supervisor {
         self.runs.insert(run, id);
         self.effects.push(Effect::Spawn { run, launch });
         self.touch(id);
+    }
+
+    /// Notes why the next start is made.
+    pub(super) fn note_cause(&mut self, id: InstanceId, cause: Cause) {
+        let at = self.now;
+        if let Some(instance) = self.instances.get_mut(&id) {
+            instance.last_start = Some(Start { at, cause });
+        }
+    }
+
+    /// Asks the process of an instance to end, and for a new one after it. Returns false when
+    /// there is no process.
+    pub(super) fn restart_because(&mut self, id: InstanceId, cause: Cause) -> bool {
+        let asked = self.terminate(id, Then::Start);
+        if asked {
+            self.note_cause(id, cause);
+        }
+        asked
     }
 
     /// Asks the process of an instance to end; `then` says what follows. Returns false when there
@@ -105,7 +129,17 @@ impl Supervisor {
         if ready_by.is_none() {
             self.begin_check(id, now);
         }
+        self.tell_pid(id, pid);
         self.touch(id);
+    }
+
+    /// Has the file written that tells the main process of an instance.
+    pub(super) fn tell_pid(&mut self, id: InstanceId, pid: i32) {
+        let Some(instance) = self.instances.get(&id) else { return };
+        if let Some(app) = self.apps.get(&instance.app) {
+            let path = pid_path(&app.spec, id, &self.home);
+            self.effects.push(Effect::WritePid { path, pid });
+        }
     }
 
     /// A run said that it is ready.
@@ -155,6 +189,9 @@ impl Supervisor {
         let Some((id, _)) = self.current(run) else { return };
         let now = self.now;
         let Some(instance) = self.instances.get_mut(&id) else { return };
+        if let Some(app) = self.apps.get(&instance.app).filter(|_| instance.phase.pid().is_some()) {
+            self.effects.push(Effect::RemovePid { path: pid_path(&app.spec, id, &self.home) });
+        }
         match &mut instance.phase {
             Phase::Starting { .. } | Phase::Running { .. } => {
                 // What escaped from the process group is looked for while the next run starts.
@@ -202,7 +239,7 @@ impl Supervisor {
         self.touch(id);
         match then {
             Then::Stay => {}
-            Then::Start => self.start(id, true),
+            Then::Start => self.start_as_noted(id, true),
             Then::Trip { trial_at } => {
                 if let Some(instance) = self.instances.get_mut(&id) {
                     instance.phase = Phase::Tripped { trial_at };
@@ -227,6 +264,7 @@ impl Supervisor {
                 let kill_at = now + KILL_AGAIN_EVERY;
                 instance.phase = Phase::Stopping { run, pid: None, kill_at, then, death: None };
                 self.effects.push(Effect::Kill { run });
+                self.note_cause(id, Cause::StartLost);
                 let name = self.spoken_name(id);
                 let text = format!("{name}: {}", Death::StartTimedOut);
                 self.notify(Severity::Warning, name, text);

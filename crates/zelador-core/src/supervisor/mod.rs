@@ -4,6 +4,7 @@
 //! rest on them; a fact about an old run changes nothing but a counter; handling a deadline moves
 //! it on.
 
+mod change;
 mod checks;
 mod commands;
 mod deaths;
@@ -17,6 +18,7 @@ mod planned;
 mod recover;
 mod reload;
 mod remedy;
+mod scale;
 mod select;
 mod view;
 

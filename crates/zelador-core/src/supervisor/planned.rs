@@ -4,7 +4,7 @@ use super::Supervisor;
 use crate::cron;
 use crate::effect::Severity;
 use crate::id::{AppName, RunId};
-use crate::instance::{Goal, Phase, Ruling, Then};
+use crate::instance::{Cause, Goal, Phase, Ruling, Then};
 use crate::probe::Usage;
 use crate::spec::ExecMode;
 use crate::unit::{Moment, SECOND};
@@ -31,7 +31,9 @@ impl Supervisor {
             let mode = app.spec.mode;
             // Every cause counts: a leak that fills the memory at once is a crash loop too.
             let uptime = self.now.since(since);
-            let ruling = instance.breaker.after_death(&app.spec.restart, uptime, false);
+            let ruling = instance.breaker.after_death(&app.spec.restart, self.now, uptime, false);
+            let cause = Cause::Memory { used: usage.memory, limit };
+            self.note_cause(id, cause);
             let name = self.spoken_name(id);
             let text = format!(
                 "{name} uses {} of memory, its limit is {limit}: it is restarted",
@@ -60,7 +62,7 @@ impl Supervisor {
         for id in self.instances_of(name) {
             let Some(instance) = self.instances.get(&id) else { continue };
             if instance.goal == Goal::Up && matches!(instance.phase, Phase::Running { .. }) {
-                self.terminate(id, Then::Start);
+                self.restart_because(id, Cause::Cron);
             }
         }
     }

@@ -121,7 +121,7 @@ impl Supervisor {
                 // The spawn was recorded and never reached the guardian.
                 (None, Phase::Starting { .. }) => {
                     self.runs.remove(&run);
-                    self.start(id, false);
+                    self.start_as_noted(id, false);
                 }
                 (None, _) => self.ended_unseen(run, Death::Unknown),
                 (Some(known), phase) => self.compare(known, &phase),

@@ -17,7 +17,7 @@ use crate::launch::launch;
 use crate::spec::ExecMode;
 
 use super::Supervisor;
-use super::commands::{Wait, Wanted};
+use super::commands::{Wait, Wanted, asked};
 use super::lifecycle::{KILL_AGAIN_EVERY, SPAWN_WITHIN};
 
 /// A reload under way.
@@ -89,9 +89,12 @@ impl Supervisor {
         let mode = self.apps.get(&instance.app).map(|app| app.spec.mode);
         let running = matches!(instance.phase, Phase::Running { .. });
         if running && mode == Some(ExecMode::Cluster) {
+            if let Some(instance) = self.instances.get_mut(&id) {
+                instance.forgive();
+            }
             self.start_successor(id);
         } else {
-            self.restart_one(id);
+            self.restart_one(id, asked("reload"));
         }
     }
 
@@ -106,7 +109,6 @@ impl Supervisor {
         }
         self.counters.run += 1;
         self.changed.counters = true;
-        instance.forgive();
         instance.successor = Some(Successor { run, pid: None, since: now, give_up_at });
         let launch = Box::new(launch(&app.spec, instance, run, &self.home));
         self.runs.insert(run, id);
@@ -150,7 +152,7 @@ impl Supervisor {
         instance.said_ready = said_ready;
         instance.restarts = instance.restarts.saturating_add(1);
         instance.usage = None;
-        self.touch(id);
+        self.note_successor(id, Some(pid));
         self.begin_check(id, since);
         if let Phase::Running { run, pid, .. } = old {
             self.retire(id, run, Some(pid), true);
@@ -169,8 +171,30 @@ impl Supervisor {
         instance.started_at = pid.map(|_| since).or(instance.started_at);
         instance.said_ready = false;
         instance.restarts = instance.restarts.saturating_add(1);
-        self.touch(id);
+        self.note_successor(id, pid);
         true
+    }
+
+    /// A successor has taken its place.
+    fn note_successor(&mut self, id: InstanceId, pid: Option<i32>) {
+        if self.is_reloading(id) {
+            self.note_cause(id, asked("reload"));
+        }
+        if let Some(pid) = pid {
+            self.tell_pid(id, pid);
+        }
+        self.touch(id);
+    }
+
+    /// An app has another name: what is under way goes on under that.
+    pub(super) fn rename_reload(&mut self, from: &AppName, to: &AppName) {
+        if let Some(reload) = self.reloads.remove(from) {
+            self.reloads.insert(to.clone(), reload);
+        }
+        for retiring in self.retiring.values_mut().filter(|it| it.app == *from) {
+            retiring.app = to.clone();
+            self.changed.retiring.insert(retiring.run);
+        }
     }
 
     /// A successor ended before it was ready: the old run stays.

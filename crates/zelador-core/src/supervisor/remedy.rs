@@ -6,7 +6,7 @@ use crate::effect::Severity;
 use crate::healing::{self, APPLY_WITHIN, Next};
 use crate::id::{CheckId, IncidentId, InstanceId};
 use crate::incident::{Outcome, Stage};
-use crate::instance::{HEALING_BUDGET, Phase, Then};
+use crate::instance::{Cause, HEALING_BUDGET, Phase};
 use crate::spec::{HealthSpec, OnDependencyDown};
 use crate::unit::{Moment, spoken};
 use std::time::Duration;
@@ -46,7 +46,7 @@ impl Supervisor {
         let attempt = incident.attempts;
         self.tell(id, &format!("try {attempt}: restart"));
         self.set_stage(id, Stage::Applying { run: Some(run), give_up_at });
-        self.terminate(instance_id, Then::Start);
+        self.restart_because(instance_id, Cause::Healed { incident: id });
     }
 
     /// A try did not help.

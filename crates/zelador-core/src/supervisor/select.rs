@@ -1,49 +1,55 @@
-//! Which instances a person means by a word.
+//! Which instances a person means by some words.
+
+use std::collections::BTreeSet;
 
 use super::Supervisor;
 use crate::effect::Refusal;
 use crate::id::{AppName, InstanceId};
+use crate::select::{Candidate, Unselected, select};
 
 impl Supervisor {
     /// The instances that the selectors name, each once.
     pub(super) fn select(&self, selectors: &[String]) -> Result<Vec<InstanceId>, Refusal> {
-        let mut found = Vec::new();
+        let candidates: Vec<Candidate<'_>> =
+            self.instances.keys().filter_map(|id| self.candidate(*id)).collect();
+        let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
         for selector in selectors {
-            let some = self.select_one(selector)?;
-            found.extend(some.into_iter().filter(|id| !found.contains(id)).collect::<Vec<_>>());
+            let some = select(selector, &candidates).map_err(|why| refusal(selector, why))?;
+            found.extend(some.into_iter().filter(|id| seen.insert(*id)));
         }
         Ok(found)
     }
 
-    fn select_one(&self, selector: &str) -> Result<Vec<InstanceId>, Refusal> {
-        if selector == "all" {
-            let all: Vec<InstanceId> = self.instances.keys().copied().collect();
-            return if all.is_empty() { Err(Refusal::Nothing) } else { Ok(all) };
-        }
-        // PM2: a name that looks like a number beats the number.
-        if let Some(name) = AppName::new(selector).filter(|name| self.apps.contains_key(name)) {
-            return Ok(self.instances_of(&name));
-        }
-        if let Some((name, index)) = selector.rsplit_once('/')
-            && let (Some(name), Ok(index)) = (AppName::new(name), index.parse::<u32>())
-        {
-            let mut of_app = self.instances.values().filter(|instance| instance.app == name);
-            if let Some(instance) = of_app.find(|instance| instance.index == index) {
-                return Ok(vec![instance.id]);
+    /// The apps of the instances that the selectors name, each once, in the order of the list.
+    pub(super) fn select_apps(&self, selectors: &[String]) -> Result<Vec<AppName>, Refusal> {
+        let mut names: Vec<AppName> = Vec::new();
+        for id in self.select(selectors)? {
+            let name = &self.instances[&id].app;
+            if !names.contains(name) {
+                names.push(name.clone());
             }
         }
-        if let Some(id) = selector.parse().ok().map(InstanceId::new)
-            && self.instances.contains_key(&id)
-        {
-            return Ok(vec![id]);
-        }
-        let nearest = self
-            .apps
-            .keys()
-            .map(|name| (strsim::jaro_winkler(name.as_str(), selector), name))
-            .filter(|(likeness, _)| *likeness > 0.8)
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, name)| name.to_string());
-        Err(Refusal::Unknown { selector: selector.to_owned(), nearest })
+        Ok(names)
+    }
+
+    fn candidate(&self, id: InstanceId) -> Option<Candidate<'_>> {
+        let instance = self.instances.get(&id)?;
+        let spec = &self.apps.get(&instance.app)?.spec;
+        Some(Candidate {
+            id,
+            app: instance.app.as_str(),
+            index: instance.index,
+            namespace: &spec.namespace,
+            script: &spec.launch.script,
+        })
+    }
+}
+
+fn refusal(selector: &str, why: Unselected) -> Refusal {
+    let selector = selector.to_owned();
+    match why {
+        Unselected::Nothing => Refusal::Nothing,
+        Unselected::Unknown { nearest } => Refusal::Unknown { selector, nearest },
+        Unselected::Pattern(reason) => Refusal::Pattern { selector, reason },
     }
 }

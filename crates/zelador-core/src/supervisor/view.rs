@@ -12,8 +12,8 @@ use crate::evidence::PastDeath;
 use crate::id::{CheckId, IncidentId, InstanceId};
 use crate::incident::Incident;
 use crate::input::Declaration;
-use crate::instance::{Goal, Phase, Retiring, Successor};
-use crate::launch::log_paths;
+use crate::instance::{Goal, Phase, Retiring, Start, Successor};
+use crate::launch::{log_paths, pid_path};
 use crate::probe::Usage;
 use crate::redact;
 use crate::spec::{AppSpec, Environment, Settings};
@@ -46,6 +46,9 @@ pub struct InstanceView {
     pub id: InstanceId,
     /// Its app.
     pub app: String,
+    /// Its app's namespace.
+    #[serde(default)]
+    pub namespace: String,
     /// Which replica.
     pub index: u32,
     /// The app's name, with the index where there are several.
@@ -69,6 +72,9 @@ pub struct InstanceView {
     pub created_at: Moment,
     /// When the last run came up.
     pub started_at: Option<Moment>,
+    /// Why it was started last, or is about to be.
+    #[serde(default)]
+    pub last_start: Option<Start>,
     /// What it uses.
     pub usage: Option<Usage>,
     /// How it is; `None` while nothing is wanted of it.
@@ -90,6 +96,9 @@ pub struct AppView {
     pub out_log: Option<PathBuf>,
     /// Where standard error goes.
     pub err_log: Option<PathBuf>,
+    /// The file that tells its main process.
+    #[serde(default)]
+    pub pid_file: PathBuf,
 }
 
 /// How everything is.
@@ -170,7 +179,8 @@ impl Supervisor {
                 done.entry(Arc::as_ptr(inherited)).or_insert_with(|| mask(inherited).into());
             let spec = masked(spec, Arc::clone(masked_env));
             let (out_log, err_log) = log_paths(&spec, *id, &self.home);
-            Some(AppView { instance, spec, out_log, err_log })
+            let pid_file = pid_path(&spec, *id, &self.home);
+            Some(AppView { instance, spec, out_log, err_log, pid_file })
         };
         self.instances.keys().filter_map(view).collect()
     }
@@ -180,6 +190,7 @@ impl Supervisor {
         Some(InstanceView {
             id,
             app: instance.app.to_string(),
+            namespace: self.apps.get(&instance.app)?.spec.namespace.clone(),
             index: instance.index,
             name: self.spoken_name(id),
             goal: instance.goal,
@@ -191,6 +202,7 @@ impl Supervisor {
             unstable_restarts: instance.breaker.short_runs,
             created_at: instance.created_at,
             started_at: instance.started_at,
+            last_start: instance.last_start.clone(),
             usage: instance.usage,
             health: self.health_of(id),
             deaths: instance.deaths.iter().cloned().collect(),

@@ -152,7 +152,8 @@ impl Invariants {
         spawns_are_recorded(effects)?;
         stops_are_no_deaths(&self.view, &view, input)?;
         reloads_leave_nobody_alone(&self.view, &view)?;
-        self.starts.note(before.now, &self.view, input, effects);
+        self.starts.note(before.now, (&self.view, &view), input, effects);
+        self.starts.within_rate(before.now, &self.specs)?;
         self.starts.within_budget(before.now, &self.specs)?;
         self.remedies_within_budget(before.now, supervisor)?;
         one_open_incident(&supervisor.incidents())?;

@@ -153,11 +153,13 @@ pub fn names(command: &Command, instance: &InstanceView) -> bool {
         }
         Command::Start { selectors }
         | Command::Stop { selectors }
-        | Command::Restart { selectors }
+        | Command::Restart { selectors, .. }
+        | Command::Scale { selectors, .. }
+        | Command::Reset { selectors }
         | Command::Reload { selectors }
         | Command::Delete { selectors } => selectors.iter().any(|selector| {
             *selector == "all" || *selector == instance.app || *selector == instance.id.to_string()
         }),
-        Command::CheckNow | Command::Shutdown => false,
+        Command::Signal { .. } | Command::CheckNow | Command::Shutdown => false,
     }
 }

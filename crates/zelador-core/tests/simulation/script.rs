@@ -6,14 +6,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zelador_core::config::Overlay;
+use zelador_core::config::{Change, Overlay};
 use zelador_core::id::AppName;
-use zelador_core::input::{Command, Declaration};
+use zelador_core::input::{Command, Declaration, Replicas, Surplus, Unchanged};
 use zelador_core::instance::Goal;
 use zelador_core::signal::Signal;
 use zelador_core::spec::{
-    AppSpec, Cadence, CronPattern, Environment, ExecMode, HealthSpec, LaunchSpec, LogSpec,
-    LogTarget, OnDependencyDown, ProbeTarget, Readiness, RestartDelay, RestartPolicy, StopPolicy,
+    AppSpec, Cadence, CronPattern, EnvFilter, Environment, ExecMode, HealthSpec, LaunchSpec,
+    LogSpec, LogTarget, OnDependencyDown, ProbeTarget, Readiness, RestartDelay, RestartPolicy,
+    StopPolicy,
 };
 use zelador_core::unit::{ByteSize, SECOND};
 
@@ -100,6 +101,8 @@ pub fn app(name: &str) -> AppSpec {
             instance_var: "NODE_APP_INSTANCE".to_owned(),
             uid: None,
             gid: None,
+            increment_var: None,
+            filter_env: EnvFilter::None,
         },
         instances: 1,
         mode: ExecMode::Fork,
@@ -112,6 +115,7 @@ pub fn app(name: &str) -> AppSpec {
             delay: RestartDelay::None,
             stop_exit_codes: Vec::new(),
             half_open_after: Some(20 * SECOND),
+            restart_window: None,
         },
         stop: StopPolicy {
             signal: Signal::INT,
@@ -132,6 +136,7 @@ pub fn app(name: &str) -> AppSpec {
         depends_on: Vec::new(),
         on_dependency_down: OnDependencyDown::Wait,
         source: None,
+        pid_file: None,
     }
 }
 
@@ -151,7 +156,8 @@ pub fn health(name: &str) -> HealthSpec {
 pub fn declare(specs: &[&AppSpec]) -> Command {
     let declared =
         |spec: &&AppSpec| Declaration { spec: (*spec).clone(), goal: Goal::Up, replace: true };
-    Command::Declare { apps: specs.iter().map(declared).collect(), settings: None }
+    let apps = specs.iter().map(declared).collect();
+    Command::Declare { apps, settings: None, unchanged: Unchanged::LeaveAlone }
 }
 
 /// The settings of the virtual host: no host checks, one database that is looked at every 10 s.
@@ -176,7 +182,7 @@ pub fn stop(selectors: Vec<String>) -> Command {
 }
 
 pub fn restart(selectors: Vec<String>) -> Command {
-    Command::Restart { selectors }
+    Command::Restart { selectors, change: None }
 }
 
 pub fn reload(selectors: Vec<String>) -> Command {
@@ -229,7 +235,8 @@ pub fn generate(seed: u64) -> Script {
 fn declare_all(apps: &[(AppSpec, Behaviour)]) -> Command {
     let specs: Vec<&AppSpec> = apps.iter().map(|(spec, _)| spec).collect();
     let Command::Declare { apps, .. } = declare(&specs) else { unreachable!() };
-    Command::Declare { apps, settings: Some(Box::new(settings())) }
+    let unchanged = Unchanged::LeaveAlone;
+    Command::Declare { apps, settings: Some(Box::new(settings())), unchanged }
 }
 
 fn random_app(rng: &mut fastrand::Rng, name: &str) -> (AppSpec, Behaviour) {
@@ -249,6 +256,9 @@ fn random_app(rng: &mut fastrand::Rng, name: &str) -> (AppSpec, Behaviour) {
     spec.readiness.within = Duration::from_millis(rng.u64(100..3_000));
     spec.stop.message = rng.u8(0..4) == 0;
     spec.restart.autorestart = rng.u8(0..8) > 0;
+    if rng.u8(0..3) == 0 {
+        spec.restart.restart_window = Some(rng.u32(5..120) * SECOND);
+    }
     if rng.u8(0..8) == 0 {
         spec.restart.half_open_after = None;
     }
@@ -298,7 +308,22 @@ fn random_command(rng: &mut fastrand::Rng, apps: &[(AppSpec, Behaviour)]) -> Com
         1 => rng.u32(0..3).to_string(),
         _ => spec.name.to_string(),
     };
-    match rng.u8(0..12) {
+    match rng.u8(0..17) {
+        15 | 16 => {
+            let to = match rng.u8(0..3) {
+                0 => Replicas::Exactly(rng.u32(0..4)),
+                1 => Replicas::More(rng.u32(0..3)),
+                _ => Replicas::Fewer(rng.u32(0..3)),
+            };
+            let surplus = if rng.bool() { Surplus::Newest } else { Surplus::LowestId };
+            Command::Scale { selectors: vec![selector], to, surplus }
+        }
+        12 => Command::Reset { selectors: vec![selector] },
+        13 => Command::Signal { selectors: vec![selector], signal: Signal::TERM },
+        14 => Command::Restart {
+            selectors: vec![selector],
+            change: Some(Box::new(change(rng, spec))),
+        },
         0 | 1 => start(vec![selector]),
         2 | 3 => stop(vec![selector]),
         4 | 5 => restart(vec![selector]),
@@ -313,4 +338,15 @@ fn random_command(rng: &mut fastrand::Rng, apps: &[(AppSpec, Behaviour)]) -> Com
         }
         _ => Command::CheckNow,
     }
+}
+
+/// Another name, policy and number of replicas.
+fn change(rng: &mut fastrand::Rng, spec: &AppSpec) -> Change {
+    let mut app = spec.clone();
+    app.name = AppName::new(["api", "web", "job", "other"][rng.usize(0..4)]).unwrap();
+    app.restart.max_restarts = rng.u32(1..6);
+    app.instances = rng.u32(1..=3);
+    let mut fields = ["name", "max_restarts", "instances", "namespace"].map(str::to_owned).to_vec();
+    fields.retain(|_| rng.bool());
+    Change { fields: fields.into_iter().collect(), app: Some(Box::new(app)), inherited_env: None }
 }

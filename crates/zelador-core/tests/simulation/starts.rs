@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use zelador_core::effect::Effect;
 use zelador_core::id::InstanceId;
-use zelador_core::input::{Fact, Input};
+use zelador_core::input::{Command, Fact, Input};
 use zelador_core::instance::Phase;
 use zelador_core::spec::AppSpec;
 use zelador_core::supervisor::View;
@@ -23,6 +23,10 @@ struct Account {
     renewals: Vec<Moment>,
     /// Each of these allows one start more: a remedy, the clock, a new engine.
     extras: Vec<Moment>,
+    /// Deaths, since the last wish of a person, after which the breaker allowed another start.
+    restarts: Vec<Moment>,
+    /// The last wish was a reload: when its turn comes, the rate begins anew once more.
+    reloaded: bool,
 }
 
 /// The starts of all instances.
@@ -38,7 +42,13 @@ const LONG_ENOUGH: Duration = SECOND;
 const WINDOW: Duration = Duration::from_mins(2);
 
 impl Starts {
-    pub fn note(&mut self, now: Moment, before: &View, input: &Input, effects: &[Effect]) {
+    pub fn note(
+        &mut self,
+        now: Moment,
+        (before, after): (&View, &View),
+        input: &Input,
+        effects: &[Effect],
+    ) {
         for instance in &before.instances {
             let account = self.accounts.entry(instance.id).or_default();
             if account.app != instance.app {
@@ -63,6 +73,22 @@ impl Starts {
             if renewed {
                 account.renewals.push(now);
             }
+            // A rate begins anew with a person's wish; a reload comes true later, one by one.
+            if let Input::Command(_, command) = input
+                && renewed
+            {
+                account.restarts.clear();
+                account.reloaded = matches!(command, Command::Reload { .. });
+            }
+            // The budget may be another one from here on, for every replica.
+            if matches!(input, Input::Command(_, Command::Restart { change: Some(_), .. })) {
+                account.restarts.clear();
+                account.starts.clear();
+            }
+            if !account.reloaded && ends(input, &instance.phase) && is_to_start(after, instance.id)
+            {
+                account.restarts.push(now);
+            }
             let stopped = |effect: &Effect| match effect {
                 Effect::Terminate { run, .. } => instance.phase.run() == Some(*run),
                 _ => false,
@@ -84,6 +110,28 @@ impl Starts {
 
     pub fn engine_is_new(&mut self, now: Moment) {
         self.accounts.values_mut().for_each(|account| account.extras.push(now));
+    }
+
+    /// Rule 15: within `restart_window` an instance that ends is started again `max_restarts` times,
+    /// if nobody asks for more.
+    pub fn within_rate(
+        &mut self,
+        now: Moment,
+        specs: &BTreeMap<String, AppSpec>,
+    ) -> Result<(), Violation> {
+        for (instance, account) in &mut self.accounts {
+            let Some(spec) = specs.get(&account.app) else { continue };
+            let Some(window) = spec.restart.restart_window else { continue };
+            let recent = account.restarts.iter().filter(|at| now.since(**at) < window);
+            let (count, allowed) = (recent.count(), spec.restart.max_restarts as usize);
+            if count > allowed {
+                let what = format!(
+                    "{now}: instance {instance} is restarted {count} times within {window:?}, {allowed} are allowed"
+                );
+                return broken(15, what);
+            }
+        }
+        Ok(())
     }
 
     pub fn within_budget(
@@ -109,4 +157,17 @@ impl Starts {
         }
         Ok(())
     }
+}
+
+/// Whether the fact is the unwanted end of the run that an instance in this phase has.
+fn ends(input: &Input, phase: &Phase) -> bool {
+    let Input::Fact(Fact::Exited { run, .. } | Fact::SpawnFailed { run, .. }) = input else {
+        return false;
+    };
+    matches!(phase, Phase::Running { run: its, .. } | Phase::Starting { run: its, .. } if its == run)
+}
+
+fn is_to_start(view: &View, id: InstanceId) -> bool {
+    let instance = view.instances.iter().find(|instance| instance.id == id);
+    instance.is_some_and(|it| matches!(it.phase, Phase::Starting { .. } | Phase::Backoff { .. }))
 }

@@ -101,6 +101,19 @@ fn starts_above_the_budget_are_noticed() {
 }
 
 #[test]
+fn restarts_above_the_rate_are_noticed() {
+    let mut spec = app("api");
+    spec.restart.restart_window = Some(60 * SECOND);
+    let script = story(spec, Behaviour::Mortal(4 * SECOND), Vec::new());
+    let fewer_allowed = each(|effect| {
+        if let Effect::Record(Record::App(spec)) = effect {
+            spec.restart.max_restarts = 1;
+        }
+    });
+    assert_eq!(rule_broken_by(&script, fewer_allowed), Some(15));
+}
+
+#[test]
 fn a_deadline_that_does_not_move_on_is_noticed() {
     let deadline = Some((DAWN, Deadline::Cron(app("api").name)));
     let before = Before::at(DAWN + SECOND, deadline.clone());

@@ -268,6 +268,10 @@ impl World {
                 let at = self.request();
                 self.at(at, Happening::Signal { run });
             }
+            Effect::Signal { run, .. } => {
+                let at = self.request();
+                self.at(at, Happening::Signal { run });
+            }
             Effect::Sweep { run, kill_at } => {
                 self.at(self.now, Happening::Sweep { run, kill_at, engine: self.engine });
             }
@@ -288,7 +292,11 @@ impl World {
                 let at = self.now + self.span(50..400);
                 self.say(at, Fact::Gathered { incident, evidence }, true);
             }
-            Effect::Configure(_) | Effect::Notify(_) | Effect::Reply(..) => {}
+            Effect::Configure(_)
+            | Effect::Notify(_)
+            | Effect::Reply(..)
+            | Effect::WritePid { .. }
+            | Effect::RemovePid { .. } => {}
         }
     }
 

@@ -5,6 +5,7 @@ use crate::checks::CpuMeter;
 use crate::clock::Clock;
 use crate::history::History;
 use crate::logs::Logs;
+use crate::pids::PidFiles;
 use crate::processes::Sampler;
 use crate::{Error, Options, server};
 use jiff::tz::TimeZone;
@@ -58,6 +59,7 @@ impl Driver {
             native,
             logs,
             history,
+            pids: PidFiles::start(),
             sender,
             answers: BTreeMap::new(),
             settings,

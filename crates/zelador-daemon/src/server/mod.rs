@@ -81,11 +81,15 @@ impl Failure {
     fn refused(refusal: &Refusal) -> Self {
         let status = match refusal {
             Refusal::Unknown { .. } | Refusal::Nothing => StatusCode::NOT_FOUND,
-            Refusal::Reloading { .. } => StatusCode::CONFLICT,
+            Refusal::Pattern { .. } => StatusCode::BAD_REQUEST,
+            Refusal::Reloading { .. } | Refusal::NotPossible { .. } => StatusCode::CONFLICT,
             Refusal::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         };
-        let help = matches!(refusal, Refusal::Unknown { .. })
-            .then(|| "`zelador list` shows what there is".to_owned());
+        let help = match refusal {
+            Refusal::Unknown { .. } => Some("`zelador list` shows what there is".to_owned()),
+            Refusal::NotPossible { help, .. } => help.clone(),
+            _ => None,
+        };
         Self { status, problem: Problem { error: refusal.to_string(), help } }
     }
 }

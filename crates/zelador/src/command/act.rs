@@ -22,7 +22,7 @@ pub fn stop(context: &Context, selectors: Selectors) -> Result<ExitCode, Failure
 pub fn restart(context: &Context, selectors: Selectors) -> Result<ExitCode, Failure> {
     let has_file = selectors.selectors.iter().any(|selector| declare::is_ecosystem(selector));
     let selectors = names(selectors)?;
-    let code = act(context, &Command::Restart { selectors })?;
+    let code = act(context, &Command::Restart { selectors, change: None })?;
     if has_file {
         output::note("restarted as declared before: `zelador start FILE` applies a changed file");
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use zelador_api::{Command, Declaration, SaveDone, Saved, View, route};
+use zelador_api::{Command, Declaration, SaveDone, Saved, Unchanged, View, route};
 
 use super::{Context, act, look, start};
 use crate::failure::Failure;
@@ -40,7 +40,11 @@ pub fn resurrect(context: &Context) -> Result<ExitCode, Failure> {
     let keep = |app| Declaration { replace: false, ..app };
     let apps = saved.apps.into_iter().map(keep).collect();
     start::up(context)?;
-    let done = context.engine.command(&Command::Declare { apps, settings: None })?;
+    let done = context.engine.command(&Command::Declare {
+        apps,
+        settings: None,
+        unchanged: Unchanged::LeaveAlone,
+    })?;
     act::tell(&done)?;
     look::print_list(&context.engine)?;
     Ok(act::code(&done))

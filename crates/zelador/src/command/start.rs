@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use zelador_api::client::ClientError;
 use zelador_api::config::Overlay;
-use zelador_api::{AppView, Command, Declaration, Done, Goal, View, route};
+use zelador_api::{AppView, Command, Declaration, Done, Goal, Unchanged, View, route};
 
 use super::{Context, act, look, nearest, selects};
 use crate::bring_up::bring_up;
@@ -90,7 +90,8 @@ fn declare_all(
     settings: Option<Box<Overlay>>,
 ) -> Result<Done, Failure> {
     up(context)?;
-    Ok(context.engine.command(&Command::Declare { apps, settings })?)
+    let unchanged = Unchanged::LeaveAlone;
+    Ok(context.engine.command(&Command::Declare { apps, settings, unchanged })?)
 }
 
 /// Brings zelador up if it is down.
