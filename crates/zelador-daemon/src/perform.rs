@@ -96,8 +96,13 @@ impl Driver {
             self.facts.push(Fact::Swept { run });
             return;
         };
-        // The usual case costs two system calls instead of a pass over all processes.
-        if processes::group_is_empty(key.pid) && !self.native.has_orphans() {
+        // The usual case costs a system call or two instead of a pass over all processes.
+        let gone = match &key.group {
+            Some(group) => processes::cgroup::is_empty(group),
+            None => processes::group_is_empty(key.pid) && !self.native.has_orphans(),
+        };
+        if gone {
+            self.native.swept(run);
             self.facts.push(Fact::Swept { run });
             return;
         }
@@ -124,6 +129,9 @@ impl Driver {
                 return;
             }
             _ = sender.send(Message::Input(Input::Fact(Fact::Swept { run }))).await;
+            if let Some(group) = &key.group {
+                processes::cgroup::remove_when_dead(group).await;
+            }
         });
     }
 

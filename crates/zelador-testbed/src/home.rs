@@ -218,7 +218,7 @@ pub fn http_get(port: u16, path: &str) -> Option<(u16, String)> {
 }
 
 /// The text of a file; empty while it is not there.
-pub fn text(path: &Path) -> String {
+pub fn text(path: impl AsRef<Path>) -> String {
     String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
 }
 

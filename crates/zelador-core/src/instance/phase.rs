@@ -29,7 +29,7 @@ pub enum Phase {
         /// Since when.
         since: Moment,
         /// It has not said that it is ready; at this moment it is taken as ready.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         ready_by: Option<Moment>,
     },
     /// The process was asked to end.

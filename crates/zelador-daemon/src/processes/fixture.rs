@@ -32,7 +32,14 @@ impl Program {
         let stat = StatReader::new().unwrap().read(pid).expect("it was just started");
         // Whoever inherits orphans here is the test runner's own subreaper, or pid 1.
         let guardian = std::process::id().cast_signed();
-        let key = RunKey { pid, start_time: stat.start_time, pgid: Some(pid), mark, guardian };
+        let key = RunKey {
+            pid,
+            start_time: stat.start_time,
+            pgid: Some(pid),
+            mark,
+            guardian,
+            group: None,
+        };
         Self { child, key }
     }
 

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -14,6 +15,7 @@ use tokio::task;
 use tokio::time::{self, Instant};
 use zelador_core::signal::Signal;
 
+use super::cgroup;
 use super::snapshot::{Processes, snapshot};
 use super::stat::StatReader;
 use super::tree::{Owners, RunKey, mark_of};
@@ -58,7 +60,18 @@ pub struct Swept {
 /// # Errors
 /// `/proc` cannot be listed.
 pub fn tree(run: &RunKey) -> io::Result<Vec<Member>> {
-    Ok(members(&snapshot()?, run))
+    match &run.group {
+        Some(group) => grouped(group),
+        None => Ok(members(&snapshot()?, run)),
+    }
+}
+
+/// The processes of a control group: no other can belong to the run.
+fn grouped(group: &Path) -> io::Result<Vec<Member>> {
+    let reader = StatReader::new()?;
+    let stats = cgroup::members(group).into_iter().filter_map(|pid| reader.read(pid));
+    let live = stats.filter(|stat| !stat.is_dead());
+    Ok(live.map(|stat| Member { pid: stat.pid, start_time: stat.start_time }).collect())
 }
 
 fn members(processes: &Processes, run: &RunKey) -> Vec<Member> {
@@ -152,7 +165,8 @@ async fn kill_all(run: &RunKey, reader: &StatReader, known: Vec<Member>) -> Swep
     let mut left = known;
     let mut passes = 0;
     loop {
-        for member in &left {
+        let at_once = run.group.as_deref().is_some_and(cgroup::kill);
+        for member in left.iter().filter(|_| !at_once) {
             // One that may not be signalled is among the survivors in the end.
             let _ = send(reader, *member, Signal::KILL.number());
         }
@@ -301,7 +315,14 @@ mod tests {
     fn neither_this_process_nor_the_guardian_is_part_of_a_run() {
         let own = std::process::id().cast_signed();
         let start_time = StatReader::new().unwrap().read(own).unwrap().start_time;
-        let key = RunKey { pid: own, start_time, pgid: None, mark: String::new(), guardian: own };
+        let key = RunKey {
+            pid: own,
+            start_time,
+            pgid: None,
+            mark: String::new(),
+            guardian: own,
+            group: None,
+        };
         assert!(tree(&key).unwrap().iter().all(|member| member.pid != own));
     }
 }

@@ -3,6 +3,7 @@
 //! `/proc` goes in; facts and signals come out. Everything here but [`sweep`] blocks for as long as
 //! a pass over `/proc` takes (5 to 15 µs a process) and belongs on the blocking pool.
 
+pub mod cgroup;
 mod group;
 pub(crate) mod kill;
 mod sampler;

@@ -212,8 +212,14 @@ mod tests {
             start_time: 50,
             pages: 10,
         };
-        let key =
-            RunKey { pid: 20, start_time: 50, pgid: Some(20), mark: String::new(), guardian: 10 };
+        let key = RunKey {
+            pid: 20,
+            start_time: 50,
+            pgid: Some(20),
+            mark: String::new(),
+            guardian: 10,
+            group: None,
+        };
         let runs = [(RUN, key.clone()), (RunId::new(2), RunKey { pid: 30, pgid: None, ..key })];
         let mut sampler = Sampler::new();
         let begin = Instant::now();

@@ -9,6 +9,7 @@
 
 use std::collections::HashMap;
 use std::io::Read;
+use std::path::PathBuf;
 
 use zelador_core::launch::RUN_VARIABLE;
 
@@ -33,6 +34,8 @@ pub struct RunKey {
     pub mark: String,
     /// The guardian, to which orphans are handed by the kernel.
     pub guardian: i32,
+    /// Its control group: then nothing outside belongs to it.
+    pub group: Option<PathBuf>,
 }
 
 /// Whose each process is.
@@ -189,7 +192,14 @@ mod tests {
     }
 
     fn key(pid: i32, start_time: u64) -> RunKey {
-        RunKey { pid, start_time, pgid: Some(pid), mark: format!("{pid}@/home"), guardian: 10 }
+        RunKey {
+            pid,
+            start_time,
+            pgid: Some(pid),
+            mark: format!("{pid}@/home"),
+            guardian: 10,
+            group: None,
+        }
     }
 
     fn members(processes: &[Stat], keys: &[RunKey], marks: &[(i32, &str)]) -> Vec<(i32, i32)> {

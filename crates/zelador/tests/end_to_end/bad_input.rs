@@ -66,7 +66,7 @@ fn a_port_that_is_taken_is_told_and_costs_no_service() {
     let taken = std::net::TcpListener::bind(("127.0.0.1", zelador.port())).unwrap();
     zelador.start("{ name: 'a', script: 'sleep', args: '1000' }");
     until("it to be told", || {
-        text(&zelador.home().join("zelador.log")).contains("the health endpoints cannot listen")
+        text(zelador.home().join("zelador.log")).contains("the health endpoints cannot listen")
     });
     assert_eq!(zelador.status("a"), "online");
     drop(taken);

@@ -20,7 +20,7 @@ fn a_flood_without_line_ends_costs_no_memory_and_no_byte() {
     };
     until("all of it to be written", || total() >= 50_000_001);
     assert_eq!(total(), 50_000_001, "{} and its rotated ones", log.display());
-    let status = text(format!("/proc/{}/status", zelador.roles().0).as_ref());
+    let status = text(format!("/proc/{}/status", zelador.roles().0));
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let kib: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
     assert!(kib < 64 * 1024, "the engine needed {kib} KiB at the most");
@@ -45,16 +45,16 @@ fn a_full_disk_stops_no_service_and_what_it_says_is_written_when_there_is_room()
     zelador.start("{ name: 'talk', script: 'talk.js', out_file: './disk/out.log' }");
     let pid = zelador.pid("talk");
     until("the disk to be full", || {
-        text(&zelador.home().join("zelador.log")).contains("cannot be written")
+        text(zelador.home().join("zelador.log")).contains("cannot be written")
     });
     assert!(alive(pid));
     fs::remove_file(disk.join("ballast")).unwrap();
     until("the log to be written again", || {
-        text(&zelador.home().join("zelador.log")).contains("is written again")
+        text(zelador.home().join("zelador.log")).contains("is written again")
     });
     assert_eq!(zelador.pid("talk"), pid);
     zelador.ok(&["delete", "talk"]);
-    let lines = text(&disk.join("out.log"));
+    let lines = text(disk.join("out.log"));
     let whole =
         lines.lines().filter(|line| line.starts_with("line ")).all(|line| line.ends_with('x'));
     assert!(whole, "no line is torn");

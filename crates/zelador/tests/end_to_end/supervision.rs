@@ -130,6 +130,37 @@ fn what_forks_away_is_swept_and_named() {
 }
 
 #[test]
+fn a_run_has_a_control_group_that_nothing_leaves_and_that_goes_with_it() {
+    let zelador = zelador();
+    let pids = zelador.app().join("pids");
+    // Nothing tells whose child this is but the group: no mark, no parent, no session.
+    let orphan =
+        format!("env -i setsid sh -c 'echo $$ >> {}; sleep 1000' & sleep 0.3", pids.display());
+    zelador.write("away.sh", &orphan);
+    zelador.start("{ name: 'stays', script: 'sleep', args: '1000' }, { name: 'away', script: 'away.sh', max_restarts: 2 }");
+    let own = text(format!("/proc/{}/cgroup", zelador.pid("stays")));
+    let group =
+        own.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default().to_owned();
+    if !group.contains("zelador-") {
+        // This host allows none, and zelador has said so.
+        let said = text(zelador.home().join("zelador.log"));
+        let none = !text("/proc/self/mountinfo").contains(" - cgroup2 ");
+        assert!(none || said.contains("no control groups here"), "{own}{said}");
+        return;
+    }
+    until("it to be given up", || zelador.status("away") == "errored");
+    let all: Vec<i32> = text(&pids).lines().filter_map(|line| line.parse().ok()).collect();
+    assert_eq!(all.len(), 2);
+    until("what forked away to be gone", || !all.iter().any(|pid| alive(*pid)));
+    let mounts = text("/proc/self/mountinfo");
+    let mount = mounts.lines().find(|line| line.contains(" - cgroup2 ")).unwrap();
+    let folder = format!("{}{group}", mount.split(' ').nth(4).unwrap());
+    assert!(std::path::Path::new(&folder).is_dir(), "{folder}");
+    zelador.ok(&["kill"]);
+    until("its group to be gone", || !std::path::Path::new(&folder).parent().unwrap().exists());
+}
+
+#[test]
 fn cron_restarts_what_is_up_and_nothing_that_a_person_stopped() {
     let zelador = zelador();
     zelador.start(

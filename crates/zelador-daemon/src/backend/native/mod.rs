@@ -3,29 +3,33 @@
 //! Keeps what the guardian handed over of each run. A run is released (forgotten by the guardian)
 //! when its end is recorded and its last line is in its log file, whichever comes last.
 
+mod groups;
 mod identity;
 mod launch;
 mod link;
+mod sources;
 mod status;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
 use zelador_core::death::{Death, SpawnFailure};
 use zelador_core::id::RunId;
 use zelador_core::input::{Fact, KnownRun};
 use zelador_core::launch::{Launch, run_mark};
 use zelador_core::signal::Signal;
-use zelador_guardian::message::{FromGuardian, ToGuardian};
-use zelador_guardian::{Capture, Descriptors, Handover, Kept};
+use zelador_guardian::message::{self, FromGuardian, Stage, ToGuardian};
+use zelador_guardian::{Descriptors, Handover, Kept};
 
 pub use link::Link;
 
-use crate::logs::{DateFormat, Logs, Source, Stream};
+use crate::logs::{Logs, Source};
+
 use crate::processes::RunKey;
+use crate::processes::cgroup::{self, Groups};
+use sources::{Label, sources_of};
 
 /// All runs that the guardian knows, and the connection to it.
 pub struct Native {
@@ -34,6 +38,8 @@ pub struct Native {
     guardian_pid: i32,
     listener: OwnedFd,
     nofile: (u64, u64),
+    /// Where the control groups of runs stand; `None`: this host allows none.
+    groups: Option<Groups>,
     runs: BTreeMap<RunId, Run>,
     /// The host's out-of-memory kills when it was last looked.
     oom_kills: Option<u64>,
@@ -41,6 +47,10 @@ pub struct Native {
 
 struct Run {
     kept: Kept,
+    /// Its control group.
+    group: Option<PathBuf>,
+    /// The request, as long as it may have to be made again without a group.
+    request: Option<Box<message::Launch>>,
     /// What a failure to start it would name.
     intent: launch::Refused,
     /// `SIGKILL` was sent by us.
@@ -48,14 +58,6 @@ struct Run {
     death: Option<Death>,
     recorded: bool,
     drained: bool,
-}
-
-/// What the guardian keeps for us: where the lines of a run go.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Label {
-    out: Vec<PathBuf>,
-    err: Vec<PathBuf>,
-    date: Option<String>,
 }
 
 /// What the guardian had to say.
@@ -79,11 +81,12 @@ impl Native {
     pub fn connect(socket: OwnedFd, home: PathBuf) -> io::Result<(Self, Vec<Source>, Fact)> {
         let (link, welcome) = Link::open(socket)?;
         let mut native = Self {
-            home,
             link,
             guardian_pid: welcome.guardian_pid,
             listener: welcome.listener,
             nofile: welcome.nofile,
+            groups: Groups::below(welcome.guardian_pid, &home),
+            home,
             runs: BTreeMap::new(),
             oom_kills: status::oom_kills(),
         };
@@ -93,9 +96,21 @@ impl Native {
             sources.extend(sources_of(run, &kept.descriptors, &kept.label)?);
             let death = kept.ended.map(|ended| native.death(&ended, false));
             let intent = launch::Refused::default();
-            let run_state =
-                Run { kept, intent, killed: false, death, recorded: false, drained: false };
+            let group = native.groups.as_ref().map(|groups| groups.path(run));
+            let run_state = Run {
+                kept,
+                group: group.filter(|group| group.is_dir()),
+                request: None,
+                intent,
+                killed: false,
+                death,
+                recorded: false,
+                drained: false,
+            };
             native.runs.insert(run, run_state);
+        }
+        if let Some(groups) = &native.groups {
+            groups.tidy(|run| native.runs.contains_key(&run));
         }
         let runs = native.runs.iter().map(|(run, state)| KnownRun {
             run: *run,
@@ -151,6 +166,12 @@ impl Native {
             }
             FromGuardian::SpawnFailed { run, stage, errno } => {
                 let run = RunId::new(run);
+                if stage == Stage::Cgroup && self.spawn_without_group(run, errno) {
+                    return self.hear(logs);
+                }
+                if let Some(group) = self.runs.get(&run).and_then(|state| state.group.as_ref()) {
+                    cgroup::remove(group);
+                }
                 let intent = self.runs.remove(&run).map(|state| state.intent).unwrap_or_default();
                 let failure = launch::failure(stage, errno, &intent);
                 Heard::Fact(Fact::SpawnFailed { run, failure })
@@ -182,6 +203,7 @@ impl Native {
         logs: &Logs,
     ) -> Heard {
         let Some(state) = self.runs.get_mut(&run) else { return Heard::Nothing };
+        state.request = None;
         state.kept.pid = pid;
         state.kept.start_time = start_time;
         state.kept.leads_group = true;
@@ -205,7 +227,10 @@ impl Native {
             date: launch.date_format.clone(),
         };
         let label = serde_json::to_vec(&label).unwrap_or_default();
-        let request = launch::request(launch, label.clone())?;
+        let mut request = launch::request(launch, label.clone())?;
+        let procs = self.make_group(run);
+        request.cgroup = procs.is_some();
+        let group = self.groups.as_ref().filter(|_| procs.is_some()).map(|it| it.path(run));
         let kept = Kept {
             run: run.number(),
             pid: 0,
@@ -218,10 +243,18 @@ impl Native {
             descriptors: Descriptors::default(),
         };
         let intent = launch::Refused::of(launch);
-        let state =
-            Run { kept, intent, killed: false, death: None, recorded: false, drained: false };
+        let state = Run {
+            kept,
+            group,
+            request: procs.is_some().then(|| Box::new(request.clone())),
+            intent,
+            killed: false,
+            death: None,
+            recorded: false,
+            drained: false,
+        };
         self.runs.insert(run, state);
-        self.link.send(ToGuardian::Spawn { run: run.number(), launch: request });
+        self.link.send_with(ToGuardian::Spawn { run: run.number(), launch: request }, procs);
         Ok(())
     }
 
@@ -287,7 +320,7 @@ impl Native {
 
     /// How a run's processes are recognised.
     pub fn key(&self, run: RunId) -> Option<RunKey> {
-        let kept = &self.runs.get(&run)?.kept;
+        let Run { kept, group, .. } = self.runs.get(&run)?;
         let pid = pid_of(kept);
         (pid > 0).then(|| RunKey {
             pid,
@@ -295,6 +328,7 @@ impl Native {
             pgid: kept.leads_group.then_some(pid),
             mark: run_mark(&self.home, run),
             guardian: self.guardian_pid,
+            group: group.clone(),
         })
     }
 
@@ -309,6 +343,9 @@ impl Native {
 
     /// Tells the guardian to end when this engine has.
     pub fn shut_down(&mut self) {
+        if let Some(groups) = &self.groups {
+            groups.end();
+        }
         self.link.send(ToGuardian::Shutdown);
         self.link.flush_blocking();
     }
@@ -334,7 +371,7 @@ impl Native {
     }
 
     /// How a run ended, in the core's words.
-    fn death(&mut self, ended: &zelador_guardian::message::Ended, killed_by_us: bool) -> Death {
+    fn death(&mut self, ended: &message::Ended, killed_by_us: bool) -> Death {
         let death = status::death(ended);
         if killed_by_us || death != (Death::Signaled { signal: Signal::KILL, core_dumped: false }) {
             return death;
@@ -347,29 +384,6 @@ impl Native {
             _ => death,
         }
     }
-}
-
-/// The streams of a run for the log thread, with duplicates of its descriptors.
-fn sources_of(run: RunId, descriptors: &Descriptors, label: &[u8]) -> io::Result<Vec<Source>> {
-    let label: Label = serde_json::from_slice(label).unwrap_or_default();
-    let Some(state) = &descriptors.state else { return Ok(Vec::new()) };
-    let mut sources = Vec::new();
-    let streams =
-        [(Stream::Out, &descriptors.out, label.out), (Stream::Err, &descriptors.err, label.err)];
-    for (stream, capture, sinks) in streams {
-        let Some(Capture { pipe, hold_read, hold_write }) = capture else { continue };
-        sources.push(Source {
-            run,
-            stream,
-            pipe: pipe.try_clone()?,
-            hold_read: hold_read.try_clone()?,
-            hold_write: hold_write.try_clone()?,
-            state: state.as_fd().try_clone_to_owned()?,
-            sinks,
-            date_format: label.date.as_deref().map(DateFormat::parse),
-        });
-    }
-    Ok(sources)
 }
 
 fn pid_of(kept: &Kept) -> i32 {

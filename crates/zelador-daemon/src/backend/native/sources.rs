@@ -1,0 +1,46 @@
+//! The streams of a run: where their lines go, which the guardian keeps for the next engine.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use zelador_core::id::RunId;
+use zelador_guardian::{Capture, Descriptors};
+
+use crate::logs::{DateFormat, Source, Stream};
+
+/// What the guardian keeps for us: where the lines of a run go.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Label {
+    pub(super) out: Vec<PathBuf>,
+    pub(super) err: Vec<PathBuf>,
+    pub(super) date: Option<String>,
+}
+
+/// The streams of a run for the log thread, with duplicates of its descriptors.
+pub(super) fn sources_of(
+    run: RunId,
+    descriptors: &Descriptors,
+    label: &[u8],
+) -> io::Result<Vec<Source>> {
+    let label: Label = serde_json::from_slice(label).unwrap_or_default();
+    let Some(state) = &descriptors.state else { return Ok(Vec::new()) };
+    let mut sources = Vec::new();
+    let streams =
+        [(Stream::Out, &descriptors.out, label.out), (Stream::Err, &descriptors.err, label.err)];
+    for (stream, capture, sinks) in streams {
+        let Some(Capture { pipe, hold_read, hold_write }) = capture else { continue };
+        sources.push(Source {
+            run,
+            stream,
+            pipe: pipe.try_clone()?,
+            hold_read: hold_read.try_clone()?,
+            hold_write: hold_write.try_clone()?,
+            state: state.as_fd().try_clone_to_owned()?,
+            sinks,
+            date_format: label.date.as_deref().map(DateFormat::parse),
+        });
+    }
+    Ok(sources)
+}

@@ -1,0 +1,178 @@
+//! A control group (cgroup v2) for every run, where the host lets us have one.
+//!
+//! What is in a group cannot leave it by forking twice or beginning a session, so ending a run is
+//! exact and takes one write. No controller is needed. The groups stand below the guardian's own:
+//! `…/zelador-HOME/RUN`, HOME a number made of the home's path. Always holds: a group that cannot be
+//! made costs the run nothing but this; one is removed only when it is empty.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use tokio::time;
+use zelador_core::id::RunId;
+
+/// How long a process that was killed may take to free its memory: 64 GiB take about 10 s.
+const DYING: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether it is gone.
+const LOOK_AGAIN_EVERY: Duration = Duration::from_millis(10);
+
+/// The place of all groups of this home.
+#[derive(Debug)]
+pub struct Groups {
+    folder: PathBuf,
+}
+
+impl Groups {
+    /// Returns the place below the guardian's own group; `None` without cgroup v2.
+    pub fn below(guardian: i32, home: &Path) -> Option<Self> {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+        let own = fs::read_to_string(format!("/proc/{guardian}/cgroup")).ok()?;
+        Some(Self { folder: folder(&mounts, &own, home)? })
+    }
+
+    /// Makes the group of a run; returns its `cgroup.procs`, open for writing.
+    ///
+    /// # Errors
+    /// The host does not allow it.
+    pub fn make(&self, run: RunId) -> io::Result<OwnedFd> {
+        let path = self.path(run);
+        match fs::create_dir(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir_all(&path)?,
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        Ok(OpenOptions::new().write(true).open(path.join("cgroup.procs"))?.into())
+    }
+
+    /// The folder of a run's group, whether it exists or not.
+    pub fn path(&self, run: RunId) -> PathBuf {
+        self.folder.join(run.to_string())
+    }
+
+    /// Removes what former engines left: the groups of runs that nobody knows, as far as they are
+    /// empty.
+    pub fn tidy(&self, known: impl Fn(RunId) -> bool) {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        for entry in entries.flatten() {
+            let run = entry.file_name().to_str().and_then(|name| name.parse().ok());
+            if run.is_some_and(|run| !known(RunId::new(run))) {
+                remove(&entry.path());
+            }
+        }
+    }
+
+    /// Removes the place of all groups, for the very end; waits for processes that are dying.
+    pub fn end(&self) {
+        let until = Instant::now() + DYING;
+        while self.folder.exists() && Instant::now() < until {
+            remove(&self.folder);
+            if self.folder.exists() {
+                std::thread::sleep(LOOK_AGAIN_EVERY);
+            }
+        }
+    }
+}
+
+/// The folder of this home below the group that `own` (`/proc/PID/cgroup`) names.
+fn folder(mounts: &str, own: &str, home: &Path) -> Option<PathBuf> {
+    // Fields: id, parent, device, root, mount point, options, optional fields, `-`, type, …
+    let mount = mounts.lines().find_map(|line| {
+        let (place, kind) = line.split_once(" - ")?;
+        let mut fields = place.split(' ').skip(3);
+        let (root, point) = (fields.next()?, fields.next()?);
+        kind.starts_with("cgroup2 ").then_some((root, point))
+    });
+    let (root, point) = mount?;
+    let own = own.lines().find_map(|line| line.strip_prefix("0::"))?;
+    // In a container the mount may show a part of the hierarchy only.
+    let own = own.strip_prefix(root.trim_end_matches('/')).unwrap_or(own);
+    // FNV-1a: the next engine, of whatever version, must find the same name.
+    let number =
+        home.as_os_str().as_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
+        });
+    let name = format!("zelador-{number:016x}");
+    Some(Path::new(point).join(own.trim_start_matches('/')).join(name))
+}
+
+/// Whether no process lives in a group or below it; also when the group is gone.
+pub fn is_empty(group: &Path) -> bool {
+    let events = fs::read_to_string(group.join("cgroup.events"));
+    events.map_or(true, |events| events.lines().any(|line| line == "populated 0"))
+}
+
+/// The processes in a group and below it.
+pub fn members(group: &Path) -> Vec<i32> {
+    let listed = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    let mut pids: Vec<i32> = listed.lines().filter_map(|line| line.parse().ok()).collect();
+    for below in folders(group) {
+        pids.extend(members(&below));
+    }
+    pids
+}
+
+/// Kills everything in a group and below it, also what is being forked just now. Returns false where
+/// the kernel cannot (before Linux 5.14).
+pub fn kill(group: &Path) -> bool {
+    let file = File::options().write(true).open(group.join("cgroup.kill"));
+    file.and_then(|mut file| io::Write::write_all(&mut file, b"1")).is_ok()
+}
+
+/// Removes the group of a run that was killed, as soon as its processes are done dying: freeing much
+/// memory takes its time.
+pub async fn remove_when_dead(group: &Path) {
+    let until = time::Instant::now() + DYING;
+    remove(group);
+    while group.exists() && time::Instant::now() < until {
+        time::sleep(LOOK_AGAIN_EVERY).await;
+        remove(group);
+    }
+}
+
+/// Removes a group and what is below it, as far as they are empty.
+pub fn remove(group: &Path) {
+    if fs::remove_dir(group).is_ok() {
+        return;
+    }
+    for below in folders(group) {
+        remove(&below);
+    }
+    _ = fs::remove_dir(group);
+}
+
+fn folders(group: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(group).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| entry.path())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_is_below_the_guardians_own_group() {
+        let mounts = "24 1 0:22 / /proc rw - proc proc rw\n\
+                      31 24 0:27 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw\n";
+        let place = |own| folder(mounts, own, Path::new("/h")).map(|it| it.display().to_string());
+        let hybrid = place("4:memory:/x\n0::/user.slice/a.scope\n").unwrap();
+        assert!(
+            hybrid.starts_with("/sys/fs/cgroup/unified/user.slice/a.scope/zelador-"),
+            "{hybrid}"
+        );
+        let root = place("0::/\n").unwrap();
+        assert!(root.starts_with("/sys/fs/cgroup/unified/zelador-"), "{root}");
+        assert_eq!(place("4:memory:/x\n"), None);
+        assert_eq!(folder("24 1 0:22 / /proc rw - proc proc rw\n", "0::/", Path::new("/h")), None);
+        let part = "31 24 0:27 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup rw\n";
+        let inside = folder(part, "0::/docker/abc/init\n", Path::new("/h")).unwrap();
+        assert!(inside.starts_with("/sys/fs/cgroup/init"), "{}", inside.display());
+    }
+}
