@@ -16,6 +16,7 @@ pub use zelador_core::evidence;
 pub use zelador_core::incident::{Incident, Outcome, Stage, Trouble};
 pub use zelador_core::input::{Command, Declaration, Replicas, Surplus, Unchanged};
 pub use zelador_core::instance::{Cause, Goal, Phase, Start};
+pub use zelador_core::launch::RUN_VARIABLE;
 pub use zelador_core::supervisor::{AppView, CheckView, HealthView, InstanceView, Saved, View};
 pub use zelador_core::{config, id, probe, redact, select, signal, spec, unit};
 
@@ -41,4 +42,23 @@ pub struct SaveDone {
     pub path: std::path::PathBuf,
     /// How many apps it holds.
     pub apps: usize,
+}
+
+/// Which log files are meant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFiles {
+    /// Those of every app, and zelador's own.
+    All,
+    /// Those of these instances.
+    Of(Vec<id::InstanceId>),
+}
+
+/// What became of log files that were to be emptied.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlushDone {
+    /// They are empty.
+    pub emptied: Vec<std::path::PathBuf>,
+    /// They are not, and why.
+    pub failed: Vec<(std::path::PathBuf, String)>,
 }

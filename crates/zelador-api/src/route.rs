@@ -14,6 +14,13 @@ pub const HEALTH: &str = "/v1/health";
 pub const HEALTH_CHECK: &str = "/v1/health/check";
 /// `GET`: a list of [`crate::Incident`], the latest first; `…/ID`: one.
 pub const INCIDENTS: &str = "/v1/incidents";
+/// `…/ID`, `GET`: the [`crate::spec::Environment`] of an instance, secrets masked unless
+/// `?secrets=true`.
+pub const ENVIRONMENT: &str = "/v1/environment";
+/// `POST` of [`crate::LogFiles`]: [`crate::FlushDone`].
+pub const LOGS_FLUSH: &str = "/v1/logs/flush";
+/// `POST`: closes every log file, and opens it anew.
+pub const LOGS_REOPEN: &str = "/v1/logs/reopen";
 /// `POST`: [`crate::SaveDone`].
 pub const SAVE: &str = "/v1/save";
 /// `POST`: stops and forgets everything, then ends zelador; [`crate::Done`].

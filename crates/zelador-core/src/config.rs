@@ -8,6 +8,7 @@
 mod amount;
 mod app;
 mod change;
+mod dependencies;
 mod ecosystem;
 mod environment;
 mod fields;
@@ -23,6 +24,7 @@ mod shell;
 
 pub use change::{Change, EnvDifference, change, differing_fields};
 pub use ecosystem::{Context, Declared, check, check_settings, script_app};
+pub use launch::absolute;
 pub use mistake::{Mistake, Mistakes, Note};
 pub use node::{Key, Node, Position, Value};
 pub use overlay::{CadenceOverlay, DatabaseOverlay, Overlay, Switch};

@@ -102,6 +102,8 @@ pub enum Unchanged {
     LeaveAlone,
     /// It is restarted all the same: the file is the truth, whatever the app has run with.
     Restart,
+    /// It is reloaded, and so is one whose declaration changed.
+    Reload,
 }
 
 /// How many replicas there are to be.

@@ -71,7 +71,7 @@ pub fn launch(spec: &AppSpec, instance: &Instance, run: RunId, home: &Path) -> L
         None => (settings.script.clone(), settings.args.clone()),
     };
     let (out, err) = log_paths(spec, instance.id, home);
-    let combined = spec.logs.combined.as_ref().map(|path| for_instance(spec, path, instance.id));
+    let combined = combined_path(spec, instance.id);
     let sinks = |path: Option<PathBuf>| path.into_iter().chain(combined.clone()).collect();
     Launch {
         instance: instance.id,
@@ -100,7 +100,7 @@ fn channel(spec: &AppSpec, instance: &Instance) -> Channel {
 }
 
 /// The inherited variables, the declared ones over them, and those that tell the process who it is.
-fn environment(spec: &AppSpec, instance: &Instance, run: RunId, home: &Path) -> Environment {
+pub fn environment(spec: &AppSpec, instance: &Instance, run: RunId, home: &Path) -> Environment {
     let mut env = (*spec.launch.inherited_env).clone();
     env.extend(spec.launch.env.iter().map(|(name, value)| (name.clone(), value.clone())));
     if let Some(name) = &spec.launch.increment_var
@@ -140,6 +140,11 @@ pub fn log_paths(
         Some(for_instance(spec, &path, instance))
     };
     (path(&spec.logs.out, "out"), path(&spec.logs.err, "error"))
+}
+
+/// The file that gets both streams of an instance besides.
+pub fn combined_path(spec: &AppSpec, instance: InstanceId) -> Option<PathBuf> {
+    spec.logs.combined.as_ref().map(|path| for_instance(spec, path, instance))
 }
 
 /// The file of one instance: its number stands before the extension unless the logs are merged.

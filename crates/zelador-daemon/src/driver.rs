@@ -24,7 +24,7 @@ use crate::backend::native::{Heard, Native};
 use crate::checks::CpuMeter;
 use crate::clock::Clock;
 use crate::history::{self, History};
-use crate::logs::{LogEvent, Logs};
+use crate::logs::{Failed, LogEvent, Logs};
 use crate::pids::PidFiles;
 use crate::processes::Sampler;
 
@@ -55,6 +55,10 @@ pub enum Message {
     Input(Input),
     /// A command, and where its answer goes.
     Command(Command, oneshot::Sender<Result<Done, Refusal>>),
+    /// Empty these log files; where those go that could not be emptied.
+    EmptyLogs(Vec<PathBuf>, oneshot::Sender<Failed>),
+    /// Close the log files, and open them anew.
+    ReopenLogs,
     /// A look inside.
     Ask(Box<dyn FnOnce(&Supervisor) + Send>),
     /// The logs have something to say.
@@ -222,6 +226,11 @@ impl Driver {
                 self.supervisor.tell_time(self.clock.now());
                 look(&self.supervisor);
             }
+            Message::EmptyLogs(paths, answer) => {
+                // Nobody listens any more: the client has gone.
+                self.logs.empty(paths, move |failed| _ = answer.send(failed));
+            }
+            Message::ReopenLogs => self.logs.reopen(),
             Message::Log(LogEvent::Drained { run }) => self.native.drained(run),
             Message::Log(LogEvent::Trouble { path, error }) => {
                 tracing::warn!(path = %path.display(), %error, "a log cannot be written; its lines wait");

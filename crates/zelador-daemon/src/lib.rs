@@ -97,6 +97,14 @@ pub fn run(options: Options) -> Result<(), Error> {
     }
 }
 
+/// Writes an empty saved list to `path`; the lists before it are kept as by `save`.
+///
+/// # Errors
+/// The disk is full, or the folder cannot be written.
+pub fn clear_saved(path: &std::path::Path, now: zelador_api::unit::Moment) -> io::Result<()> {
+    saved::write(path, &zelador_api::Saved { version: 1, at: now, apps: Vec::new() })
+}
+
 /// The command line of a guardian.
 fn guardian_command(options: &Options) -> Vec<CString> {
     use std::os::unix::ffi::OsStrExt;

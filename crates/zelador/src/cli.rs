@@ -1,27 +1,40 @@
 //! The words of the command line.
 
+pub mod more;
+pub mod options;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
+pub use more::More;
+pub use options::Options;
+
 /// Keeps other people's services alive: supervises, checks, diagnoses, heals, and leaves a record.
 #[derive(Debug, Parser)]
 #[command(name = "zelador", version, after_help = AFTER_HELP)]
 #[command(arg_required_else_help = true, infer_long_args = false)]
 pub struct Cli {
+    /// Say nothing but errors and what was asked for as data (JSON, logs, pids)
+    #[arg(short, long, global = true)]
+    pub silent: bool,
+    /// No colours
+    #[arg(long, global = true)]
+    pub no_color: bool,
     /// What to do.
     #[command(subcommand)]
     pub verb: Verb,
 }
 
 const AFTER_HELP: &str = "\
-Selectors: an app's name, a number from the list, `name/index` for one replica, `all`, or an
-ecosystem file, which stands for the names of its apps.
+Selectors: an app's name, the path of its script, a namespace, a number from the list, `name/index`
+for one replica, `/regex/` on names, `all`; or an ecosystem file, which stands for its apps (`-`:
+JSON on standard input).
 
-Only `start`, and `resurrect` when there is a saved list, bring zelador up; every other verb says
-so when it is not running.
+Only the verbs that start (`start`, `startOr…`), and `resurrect` when there is a saved list, bring
+zelador up; every other verb says so when it is not running.
 
 Exit codes: 0 done; 1 failed or refused (also when one of several apps did).
 `health`: 0 healthy, 1 degraded, 2 unhealthy or no answer.
@@ -36,8 +49,8 @@ pub enum Verb {
     Start(Box<Start>),
     /// Stop apps and keep them in the list
     Stop(Selectors),
-    /// Stop and start apps
-    Restart(Selectors),
+    /// Stop and start apps; given a file, the file is the truth; options change what is stored
+    Restart(Box<Restart>),
     /// Replace apps one instance after another: workers of a cluster without a gap
     Reload(Selectors),
     /// Stop apps and forget them
@@ -45,7 +58,7 @@ pub enum Verb {
     Delete(Selectors),
     /// Show the list of apps
     #[command(visible_aliases = ["ls", "l", "ps", "status"])]
-    List,
+    List(List),
     /// Print the list as JSON, in PM2's shape (nothing on stdout and exit code 1 when zelador is
     /// not running)
     Jlist,
@@ -92,6 +105,9 @@ pub enum Verb {
     /// Check configuration
     #[command(subcommand)]
     Config(Config),
+    /// The others.
+    #[command(flatten)]
+    More(More),
 }
 
 /// Configuration.
@@ -113,16 +129,56 @@ pub enum Config {
 /// Which apps.
 #[derive(Debug, Args)]
 pub struct Selectors {
-    /// Names, numbers, `name/index`, `all`, or an ecosystem file
+    /// Names, namespaces, numbers, `name/index`, `/regex/`, `all`, or an ecosystem file
     #[arg(required = true, value_name = "SELECTOR")]
     pub selectors: Vec<String>,
+    /// Only these apps of the ecosystem file
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub only: Option<Vec<String>>,
+}
+
+/// Which apps to restart, and what to change of them.
+#[derive(Debug, Default, Args)]
+pub struct Restart {
+    /// Names, namespaces, numbers, `name/index`, `/regex/`, `all`, or an ecosystem file
+    #[arg(required = true, value_name = "SELECTOR")]
+    pub selectors: Vec<String>,
+    /// Arguments of the script, from now on
+    #[arg(last = true, value_name = "ARGS")]
+    pub args: Vec<String>,
+    /// Lay `env_NAME` of the ecosystem file over `env`
+    #[arg(long = "env", value_name = "NAME")]
+    pub env_name: Option<String>,
+    /// Only these apps of the ecosystem file
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub only: Option<Vec<String>>,
+    /// Give them the environment of this shell; a variable that is gone here goes
+    #[arg(short = 'a', long)]
+    pub update_env: bool,
+    /// What to change
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// How to show the list.
+#[derive(Debug, Default, Args)]
+pub struct List {
+    /// Blocks of `key : value` instead of a table
+    #[arg(short, long = "mini-list")]
+    pub mini: bool,
+    /// Order: name, namespace, pid, id, cpu, memory, uptime or status; `:asc` or `:desc` after it
+    #[arg(long, value_name = "FIELD", default_value = "id")]
+    pub sort: String,
+    /// Show it again and again
+    #[arg(long)]
+    pub watch: bool,
 }
 
 /// What to start, and how.
 #[derive(Debug, Default, Args)]
 pub struct Start {
     /// Ecosystem files, scripts, programs, commands in quotes; or names, numbers or `all` of what
-    /// is in the list. Default: `ecosystem.config.js` in this folder
+    /// is in the list; `-`: JSON on standard input. Default: `ecosystem.config.js` in this folder
     #[arg(value_name = "FILE|SCRIPT|NAME|ID|all")]
     pub targets: Vec<String>,
     /// Arguments of the script
@@ -134,73 +190,19 @@ pub struct Start {
     /// Only these apps of the ecosystem file
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub only: Option<Vec<String>>,
+    /// Follow the logs of what was started
+    #[arg(long)]
+    pub attach: bool,
+    /// PM2 starts the same script twice with this; here every app has a name of its own: use `--name`
+    #[arg(short, long)]
+    pub force: bool,
     /// How a script is started
     #[command(flatten)]
     pub options: Options,
 }
 
-/// How a script is started: what an ecosystem file says in fields.
-#[derive(Debug, Default, PartialEq, Eq, Args)]
-#[command(next_help_heading = "Options of a script")]
-pub struct Options {
-    /// Name of the app; default: the file's name without extension
-    #[arg(short, long, value_name = "NAME")]
-    pub name: Option<String>,
-    /// How many replicas: a number, `max`, or a negative number (that many fewer than processors)
-    #[arg(short, long, value_name = "N", allow_hyphen_values = true)]
-    pub instances: Option<String>,
-    /// Program that runs the script; `none`: the script is executed itself
-    #[arg(long, value_name = "PROGRAM")]
-    pub interpreter: Option<String>,
-    /// Arguments of the interpreter
-    #[arg(long, visible_alias = "node-args", value_name = "ARGS", allow_hyphen_values = true)]
-    pub interpreter_args: Option<String>,
-    /// Working directory
-    #[arg(long, value_name = "FOLDER")]
-    pub cwd: Option<String>,
-    /// Word for grouping
-    #[arg(long, value_name = "NAME")]
-    pub namespace: Option<String>,
-    /// Do not start it again when it ends
-    #[arg(long)]
-    pub no_autorestart: bool,
-    /// Restart it above this memory, its child processes included: `200M`
-    #[arg(long, value_name = "SIZE")]
-    pub max_memory_restart: Option<String>,
-    /// Wait this long before each restart: milliseconds, or `2s`
-    #[arg(long, value_name = "TIME")]
-    pub restart_delay: Option<String>,
-    /// Wait this long before the first restart, half as long again before each next one
-    #[arg(long, value_name = "TIME")]
-    pub exp_backoff_restart_delay: Option<String>,
-    /// Give up after so many short runs in a row
-    #[arg(long, value_name = "N")]
-    pub max_restarts: Option<String>,
-    /// Restart it by the clock: `0 3 * * *`
-    #[arg(short, long, visible_alias = "cron", value_name = "PATTERN")]
-    pub cron_restart: Option<String>,
-    /// How long it may take to end before it is killed
-    #[arg(short, long, value_name = "TIME")]
-    pub kill_timeout: Option<String>,
-    /// File for standard output
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<String>,
-    /// File for standard error
-    #[arg(short, long, value_name = "FILE")]
-    pub error: Option<String>,
-    /// Date before each line: `YYYY-MM-DD HH:mm:ss`
-    #[arg(long, value_name = "FORMAT")]
-    pub log_date_format: Option<String>,
-    /// Date before each line, in the usual format
-    #[arg(long)]
-    pub time: bool,
-    /// All replicas write to the same files
-    #[arg(long)]
-    pub merge_logs: bool,
-}
-
 /// Which logs, and how much of them.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct Logs {
     /// Name, number, `name/index`, namespace or `all`; default: all
     pub selector: Option<String>,
@@ -228,9 +230,9 @@ pub struct Logs {
 ///
 /// # Errors
 /// It was answered already: help and version with exit code 0, mistakes with 1, as PM2 does.
-pub fn read() -> Result<Verb, ExitCode> {
+pub fn read() -> Result<Cli, ExitCode> {
     match Cli::try_parse() {
-        Ok(cli) => Ok(cli.verb),
+        Ok(cli) => Ok(cli),
         Err(error) => {
             // A closed pipe is all that can go wrong here.
             let _ = error.print();
@@ -277,7 +279,7 @@ mod tests {
     #[test]
     fn pm2s_aliases_are_known() {
         for verb in ["list", "ls", "l", "ps", "status"] {
-            assert!(matches!(parse(verb), Ok(Verb::List)), "{verb}");
+            assert!(matches!(parse(verb), Ok(Verb::List(_))), "{verb}");
         }
         for verb in ["show", "describe", "desc", "info"] {
             assert!(matches!(parse(&format!("{verb} 0")), Ok(Verb::Show { .. })), "{verb}");

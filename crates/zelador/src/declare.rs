@@ -1,6 +1,7 @@
 //! What `start` and `config check` read becomes apps: the bridge from the command line and the
 //! files to the checker.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use zelador_api::config;
 use zelador_api::spec::{AppSpec, Cadence, Environment};
 
-pub use zelador_api::config::{Context, Declared, Mistakes, Value};
+pub use zelador_api::config::{Context, Declared, Mistakes};
 
 use crate::cli::Options;
 use crate::ecosystem;
@@ -38,28 +39,71 @@ impl DeclareError {
     }
 }
 
-/// Returns whether a word names an ecosystem file, by its extension.
+/// Returns whether a word names an ecosystem file, by its extension; `-` is one on standard input.
 pub fn is_ecosystem(word: &str) -> bool {
-    ecosystem::is_ecosystem(Path::new(word))
+    word == STDIN || ecosystem::is_ecosystem(Path::new(word))
+}
+
+/// The word for an ecosystem file on standard input.
+pub const STDIN: &str = "-";
+
+/// What is asked of an ecosystem file.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// `env_NAME` is laid over `env`.
+    pub env_name: Option<String>,
+    /// Only these apps.
+    pub only: Option<Vec<String>>,
+    /// The names that apps may depend on besides those of the file; `None`: any.
+    pub known: Option<BTreeSet<String>>,
 }
 
 /// Returns what an ecosystem file declares.
 ///
 /// # Errors
 /// It cannot be read, or something in it is wrong.
-pub fn file(
-    path: &Path,
-    env_name: Option<&str>,
-    only: Option<Vec<String>>,
-) -> Result<Declared, DeclareError> {
+pub fn file(path: &Path, asked: Asked) -> Result<Declared, DeclareError> {
     let here = env::current_dir().map_err(DeclareError::NoFolder)?;
     let inherited = Arc::new(inherited_env());
-    let document = ecosystem::read(path, &inherited).map_err(DeclareError::Read)?;
-    let whole = here.join(path);
-    let folder = whole.parent().unwrap_or(&here).to_owned();
-    let context = context(path.to_owned(), folder, inherited, env_name, only);
-    config::check(&document, &context).map_err(DeclareError::Mistakes)
+    let (document, folder, name) = if path == Path::new(STDIN) {
+        let document = ecosystem::read_stdin(&inherited).map_err(DeclareError::Read)?;
+        (document, here, PathBuf::from(ecosystem::STDIN_NAME))
+    } else {
+        let document = ecosystem::read(path, &inherited).map_err(DeclareError::Read)?;
+        let whole = here.join(path);
+        (document, whole.parent().unwrap_or(&here).to_owned(), path.to_owned())
+    };
+    let context = context(name, folder, inherited, asked);
+    let mut declared = config::check(&document, &context).map_err(DeclareError::Mistakes)?;
+    if path == Path::new(STDIN) {
+        declared.apps.iter_mut().for_each(|app| app.source = None);
+    }
+    Ok(declared)
 }
+
+/// Returns a path made whole: absolute, without `.` and `..`; `None` without a current directory.
+pub fn whole_path(path: &Path) -> Option<PathBuf> {
+    Some(config::absolute(&env::current_dir().ok()?, &path.to_string_lossy()))
+}
+
+/// Returns what options, and arguments, at a restart or beside a file change, and what is worth
+/// saying about it.
+///
+/// # Errors
+/// One of the options is wrong.
+pub fn change(
+    options: &Options,
+    args: &[String],
+) -> Result<(config::Change, Vec<String>), DeclareError> {
+    let here = env::current_dir().map_err(DeclareError::NoFolder)?;
+    let context = context(PathBuf::from(COMMAND_LINE), here, Arc::default(), Asked::default());
+    let (change, notes) =
+        config::change(options.fields(), args, &context).map_err(DeclareError::Mistakes)?;
+    Ok((change, notes.iter().map(ToString::to_string).collect()))
+}
+
+/// What mistakes in options begin with.
+const COMMAND_LINE: &str = "command line";
 
 /// Returns the app that a script with options is, and what is worth saying about it.
 ///
@@ -72,8 +116,8 @@ pub fn script(
 ) -> Result<(AppSpec, Vec<String>), DeclareError> {
     let here = env::current_dir().map_err(DeclareError::NoFolder)?;
     let inherited = Arc::new(inherited_env());
-    let context = context(PathBuf::from("command line"), here, inherited, None, None);
-    let (app, notes) = config::script_app(script, args, fields(options), &context)
+    let context = context(PathBuf::from(COMMAND_LINE), here, inherited, Asked::default());
+    let (app, notes) = config::script_app(script, args, options.fields(), &context)
         .map_err(DeclareError::Mistakes)?;
     Ok((app, notes.iter().map(ToString::to_string).collect()))
 }
@@ -82,56 +126,35 @@ fn context(
     file: PathBuf,
     folder: PathBuf,
     inherited_env: Arc<Environment>,
-    env_name: Option<&str>,
-    only: Option<Vec<String>>,
+    asked: Asked,
 ) -> Context {
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
     Context {
         file,
         folder,
         inherited_env,
-        env_name: env_name.map(str::to_owned),
+        env_name: asked.env_name,
         cores,
-        only,
+        only: asked.only,
+        known: asked.known,
         cadence: Cadence::default(),
     }
 }
 
 /// The variables of whoever gives the command. One that is no text cannot be written to a file
-/// and read back, so it is left out.
-fn inherited_env() -> Environment {
-    env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
+/// and read back, so it is left out; so are those that zelador gives its own apps, when one of them
+/// gives the command.
+pub fn inherited_env() -> Environment {
+    let variables = env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let mut env: Environment = variables.collect();
+    if env.remove(zelador_api::RUN_VARIABLE).is_some() {
+        for own in OWN_VARIABLES {
+            env.remove(own);
+        }
+    }
+    env
 }
 
-/// The options as the fields that an ecosystem file has for them.
-fn fields(options: &Options) -> Vec<(&'static str, Value)> {
-    let texts = [
-        ("name", &options.name),
-        ("instances", &options.instances),
-        ("exec_interpreter", &options.interpreter),
-        ("node_args", &options.interpreter_args),
-        ("cwd", &options.cwd),
-        ("namespace", &options.namespace),
-        ("max_memory_restart", &options.max_memory_restart),
-        ("restart_delay", &options.restart_delay),
-        ("exp_backoff_restart_delay", &options.exp_backoff_restart_delay),
-        ("max_restarts", &options.max_restarts),
-        ("cron_restart", &options.cron_restart),
-        ("kill_timeout", &options.kill_timeout),
-        ("out_file", &options.output),
-        ("error_file", &options.error),
-        ("log_date_format", &options.log_date_format),
-    ];
-    let flags = [
-        ("autorestart", options.no_autorestart, false),
-        ("time", options.time, true),
-        ("merge_logs", options.merge_logs, true),
-    ];
-    let texts = texts
-        .into_iter()
-        .filter_map(|(field, text)| text.as_ref().map(|text| (field, Value::from(text.as_str()))));
-    let flags = flags.into_iter().filter(|(_, given, _)| *given);
-    texts.chain(flags.map(|(field, _, value)| (field, Value::from(value)))).collect()
-}
+/// Variables that tell an app who it is.
+const OWN_VARIABLES: [&str; 3] = ["pm_id", "name", "NODE_APP_INSTANCE"];

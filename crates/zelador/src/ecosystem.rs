@@ -55,10 +55,25 @@ pub fn read(path: &Path, env: &Environment) -> Result<Node, ReadError> {
     let text = text(path)?;
     let node = match format {
         Format::JavaScript => javascript::read(path, env),
-        Format::Json => json::read(path, &text),
+        Format::Json => json::read(path, &text, env),
         Format::Yaml => yaml::read(path, &text),
         Format::Toml => toml::read(path, &text),
     }?;
+    if node.value == Value::Null { Err(ReadError::Empty(path.to_owned())) } else { Ok(node) }
+}
+
+/// What a file on standard input is called.
+pub const STDIN_NAME: &str = "standard input";
+
+/// Returns what the JSON on standard input says; paths in it begin in the current folder.
+///
+/// # Errors
+///
+/// One clear reason.
+pub fn read_stdin(env: &Environment) -> Result<Node, ReadError> {
+    let path = Path::new(STDIN_NAME);
+    let text = whole_text(path, io::stdin().lock())?;
+    let node = json::read(path, &text, env)?;
     if node.value == Value::Null { Err(ReadError::Empty(path.to_owned())) } else { Ok(node) }
 }
 
@@ -89,8 +104,14 @@ fn text(path: &Path) -> Result<String, ReadError> {
     if !metadata.is_file() {
         return Err(ReadError::NotAFile(owned()));
     }
-    let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(unreadable)?;
+    whole_text(path, file)
+}
+
+fn whole_text(path: &Path, file: impl Read) -> Result<String, ReadError> {
+    let owned = || PathBuf::from(path);
+    let unreadable = |error: io::Error| ReadError::Unreadable(owned(), error);
+    let mut bytes = Vec::new();
     file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > LARGEST {
         return Err(ReadError::TooLarge(owned()));

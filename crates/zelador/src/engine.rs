@@ -63,24 +63,6 @@ impl Engine {
         })
     }
 
-    /// Looks at two things at once.
-    ///
-    /// # Errors
-    /// Nobody answers, or one of the answers is a problem.
-    pub fn get_both<A: DeserializeOwned, B: DeserializeOwned>(
-        &self,
-        paths: (&str, &str),
-    ) -> Result<(A, B), ClientError> {
-        let client = Client::new(&self.home, LOOK);
-        let both = || async { tokio::try_join!(client.get(paths.0), client.get(paths.1)) };
-        self.runtime.block_on(async {
-            match both().await {
-                Err(ClientError::Broken(_)) => both().await,
-                answer => answer,
-            }
-        })
-    }
-
     /// Asks for something to be done.
     ///
     /// # Errors

@@ -27,7 +27,11 @@ fn main() -> ExitCode {
         return roles::enter(role, words.collect());
     }
     match cli::read() {
-        Ok(verb) => command::run(verb),
+        Ok(cli) => {
+            output::set_silent(cli.silent);
+            render::terminal::set_no_colours(cli.no_color);
+            command::run(cli.verb)
+        }
         Err(answered) => answered,
     }
 }

@@ -4,11 +4,34 @@
 //! file; it is neutralised here. What goes to [`answer`] was neutralised where it was rendered.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use zelador_api::Affected;
 
 use crate::declare::Mistakes;
 use crate::render::text;
+
+/// `--silent` was given.
+static SILENT: AtomicBool = AtomicBool::new(false);
+
+/// From here on only errors are said, and answers that are data.
+pub fn set_silent(silent: bool) {
+    SILENT.store(silent, Ordering::Relaxed);
+}
+
+/// Whether only errors are said, and answers that are data.
+pub fn is_silent() -> bool {
+    SILENT.load(Ordering::Relaxed)
+}
+
+/// Writes what a verb did or shows to a person to stdout, unless it is to be silent.
+///
+/// # Errors
+/// It cannot be written.
+pub fn tell(text: &str) -> io::Result<()> {
+    if is_silent() { Ok(()) } else { answer(text) }
+}
 
 /// Writes a part of the answer to stdout.
 ///
@@ -18,6 +41,16 @@ pub fn answer(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
     stdout.flush()
+}
+
+/// Waits, and returns whether nobody reads stdout any more: `logs | head` must end with `head`, also
+/// when there is nothing to write.
+pub fn is_abandoned(wait: &Timespec) -> bool {
+    let stdout = io::stdout();
+    let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+    let ready = rustix::event::poll(&mut watched, Some(wait));
+    ready.is_ok_and(|count| count > 0)
+        && watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL)
 }
 
 /// Says what went wrong.
@@ -32,12 +65,16 @@ pub fn help(text: &str) {
 
 /// Says what a person should know besides.
 pub fn note(text: &str) {
-    line("note: ", text);
+    if !is_silent() {
+        line("note: ", text);
+    }
 }
 
 /// Says something about zelador itself.
 pub fn remark(text: &str) {
-    line("", text);
+    if !is_silent() {
+        line("", text);
+    }
 }
 
 /// Says that an instance did not become what was asked for, and what to try.

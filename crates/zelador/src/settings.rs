@@ -24,6 +24,7 @@ pub fn read(path: &Path) -> Result<Overlay, String> {
         env_name: None,
         cores: 1,
         only: None,
+        known: None,
         cadence: Cadence::default(),
     };
     let checked = check_settings(&document, &context);

@@ -29,12 +29,19 @@ const HALF_OPEN_AFTER: Duration = Duration::from_mins(1);
 /// More replicas than this are a slip of the finger.
 const MOST_INSTANCES: i64 = 1024;
 
-/// Returns the app and where its name stands; `None` if it is no table at all.
+/// An app, and where things of it stand that are checked over the whole file.
+pub(super) struct Checked<'a> {
+    pub(super) app: AppSpec,
+    pub(super) name: Place<'a>,
+    pub(super) depends_on: Option<Place<'a>>,
+}
+
+/// Returns the app; `None` if it is no table at all.
 pub(super) fn check<'a>(
     place: &Place<'a>,
     context: &Context,
     cadence: Cadence,
-) -> Option<(AppSpec, Place<'a>)> {
+) -> Option<Checked<'a>> {
     let mut env_blocks: Vec<(&'a Key, Place<'a>)> = Vec::new();
     let entries = place.entries().unwrap_or_default();
     for (key, place) in entries {
@@ -77,7 +84,7 @@ pub(super) fn check<'a>(
         name,
     };
     note_what_has_no_effect(&app);
-    Some((spec, name_place))
+    Some(Checked { app: spec, name: name_place, depends_on: app.get("depends_on").cloned() })
 }
 
 fn is_env_block(name: &str) -> bool {

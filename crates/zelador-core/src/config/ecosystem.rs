@@ -1,9 +1,11 @@
 //! A whole file: apps, and beside them the settings of zelador.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::app;
+use super::app::{self, Checked};
+use super::dependencies;
 use super::fields::{APP, TOP, canonical, nearest, nearest_of};
 use super::mistake::{Mistakes, Note, Report};
 use super::node::{Key, Node, Value};
@@ -28,6 +30,9 @@ pub struct Context {
     pub cores: u32,
     /// `--only a,b`: the apps that are wanted; `None`: all. The others are checked all the same.
     pub only: Option<Vec<String>>,
+    /// Names that apps may depend on besides those of the file: apps in the list, databases of
+    /// `zelador.toml`. `None`: they are not known here, so any name may be one of them.
+    pub known: Option<BTreeSet<String>>,
     /// How often apps are checked when neither they nor the file says so.
     pub cadence: Cadence,
 }
@@ -53,7 +58,11 @@ pub fn check(document: &Node, context: &Context) -> Result<Declared, Mistakes> {
     let top = Place { report: &report, field: String::new(), node: document };
     let (places, settings) = parts(&top, context);
     let cadence = settings.cadence.over(context.cadence);
-    let checked = places.iter().filter_map(|place| app::check(place, context, cadence)).collect();
+    let checked: Vec<Checked<'_>> =
+        places.iter().filter_map(|place| app::check(place, context, cadence)).collect();
+    let dependants: Vec<_> = checked.iter().map(|it| (&it.app, it.depends_on.as_ref())).collect();
+    let databases = settings.databases.keys().map(String::as_str).collect();
+    dependencies::check(&dependants, &databases, context.known.as_ref());
     let apps = unique(&report, checked, context);
     Ok(Declared { notes: report.conclude()?, apps, settings })
 }
@@ -94,7 +103,7 @@ pub fn script_app(
     let document = Node::from(Value::Table(entries));
     let report = Report::new(&context.file);
     let top = Place { report: &report, field: String::new(), node: &document };
-    let app = app::check(&top, context, context.cadence).map(|(spec, _)| spec);
+    let app = app::check(&top, context, context.cadence).map(|checked| checked.app);
     let notes = report.conclude()?;
     Ok((app.expect("a table without mistakes is an app"), notes))
 }
@@ -155,20 +164,20 @@ fn parts<'a>(top: &Place<'a>, context: &Context) -> (Vec<Place<'a>>, Overlay) {
 
 /// Returns the apps that are wanted; two of one name are a mistake, and so is a wanted name that
 /// no app has.
-fn unique(report: &Report, checked: Vec<(AppSpec, Place<'_>)>, context: &Context) -> Vec<AppSpec> {
-    for (index, (app, place)) in checked.iter().enumerate() {
+fn unique(report: &Report, checked: Vec<Checked<'_>>, context: &Context) -> Vec<AppSpec> {
+    for (index, Checked { app, name: place, .. }) in checked.iter().enumerate() {
         if app.launch.script.is_empty() {
             continue; // it has no script, so its name may be none of the user's
         }
-        if let Some((_, first)) = checked[..index].iter().find(|(other, _)| other.name == app.name)
-        {
+        let before = checked[..index].iter().find(|other| other.app.name == app.name);
+        if let Some(Checked { name: first, .. }) = before {
             let line = first.node.position.map(|at| format!(", line {}", at.line));
             let first = format!("{}{}", first.field, line.unwrap_or_default());
             let found = format!("the name {:?}, which {first} has too", app.name.as_str());
             place.refuse_found::<()>(found, "a name that no other app of the file has");
         }
     }
-    let mut apps: Vec<AppSpec> = checked.into_iter().map(|(app, _)| app).collect();
+    let mut apps: Vec<AppSpec> = checked.into_iter().map(|checked| checked.app).collect();
     if let Some(only) = &context.only {
         for wanted in only {
             if apps.iter().all(|app| app.name.as_str() != wanted) {

@@ -170,7 +170,7 @@ fn who(place: &Place<'_>) -> Option<String> {
 }
 
 /// Returns `path` made absolute against `base`, without `.` and `..`, as node's `path.resolve`.
-pub(super) fn absolute(base: &Path, path: &str) -> PathBuf {
+pub fn absolute(base: &Path, path: &str) -> PathBuf {
     let mut whole = PathBuf::new();
     for component in base.join(path).components() {
         match component {

@@ -25,6 +25,7 @@ fn context() -> Context {
         env_name: None,
         cores: 4,
         only: None,
+        known: None,
         cadence: Cadence::default(),
     }
 }

@@ -46,7 +46,7 @@ impl Supervisor {
                 return;
             }
             let changed = !same_declaration(&app.spec, &spec);
-            if changed || unchanged == Unchanged::Restart {
+            if changed || unchanged != Unchanged::LeaveAlone {
                 done.notes.extend(spoken_differences(&app.spec, &spec));
             }
             let old = app.spec.clone();
@@ -57,6 +57,7 @@ impl Supervisor {
             self.changed.apps.insert(name.clone());
             self.plan_cron(&name);
             self.scale(&name, goal, waits);
+            let mut to_reload = Vec::new();
             for id in self.staying(&name) {
                 if waits.iter().any(|wait| wait.id == id) {
                     continue;
@@ -70,6 +71,10 @@ impl Supervisor {
                     continue;
                 }
                 self.rearm(id);
+                if running && unchanged == Unchanged::Reload {
+                    to_reload.push(id);
+                    continue;
+                }
                 waits.push(self.wait(id, Wanted::Up));
                 let cause = if changed {
                     Cause::Redeclared
@@ -78,6 +83,10 @@ impl Supervisor {
                 };
                 self.take_over(id, "somebody declared it anew");
                 self.restart_one(id, cause);
+            }
+            match self.reload(&to_reload) {
+                Ok((more, _)) => waits.extend(more),
+                Err(refusal) => done.notes.push(refusal.to_string()),
             }
             return;
         }

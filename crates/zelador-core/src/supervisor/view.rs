@@ -9,11 +9,11 @@ use std::time::Duration;
 use crate::check::{CheckResult, Status};
 use crate::effect::Affected;
 use crate::evidence::PastDeath;
-use crate::id::{CheckId, IncidentId, InstanceId};
+use crate::id::{CheckId, IncidentId, InstanceId, RunId};
 use crate::incident::Incident;
 use crate::input::Declaration;
 use crate::instance::{Goal, Phase, Retiring, Start, Successor};
-use crate::launch::{log_paths, pid_path};
+use crate::launch::{combined_path, environment, log_paths, pid_path};
 use crate::probe::Usage;
 use crate::redact;
 use crate::spec::{AppSpec, Environment, Settings};
@@ -286,8 +286,31 @@ impl Supervisor {
         folders
     }
 
+    /// The log files of some instances, or of all; each once.
+    pub fn log_files(&self, ids: Option<&[InstanceId]>) -> Vec<PathBuf> {
+        let wanted = self.instances.keys().filter(|id| ids.is_none_or(|ids| ids.contains(id)));
+        let files = wanted.filter_map(|id| {
+            let spec = &self.apps.get(&self.instances.get(id)?.app)?.spec;
+            let (out, err) = log_paths(spec, *id, &self.home);
+            Some([out, err, combined_path(spec, *id)])
+        });
+        let mut files: Vec<PathBuf> = files.flatten().flatten().collect();
+        files.sort();
+        files.dedup();
+        files
+    }
+
+    /// The environment that an instance is given; `None`: there is no such instance.
+    pub fn environment_of(&self, id: InstanceId, secrets: bool) -> Option<Environment> {
+        let instance = self.instances.get(&id)?;
+        let spec = &self.apps.get(&instance.app)?.spec;
+        let run = instance.phase.run().unwrap_or(RunId::new(self.counters.run));
+        let env = environment(spec, instance, run, &self.home);
+        Some(if secrets { env } else { mask(&env) })
+    }
+
     /// The runs that have a process, with its pid: what the sampler looks at.
-    pub fn live_runs(&self) -> Vec<(crate::id::RunId, i32)> {
+    pub fn live_runs(&self) -> Vec<(RunId, i32)> {
         let run = |phase: &Phase| match phase {
             Phase::Running { run, pid, .. } => Some((*run, *pid)),
             _ => None,

@@ -8,7 +8,7 @@ use jiff::{Timestamp, Zoned};
 
 use super::exact::{Mark, Move};
 use super::sink::{self, Prepared, Sink, Token};
-use super::{LogEvent, Rotation};
+use super::{Failed, LogEvent, Rotation};
 
 /// All log files in use.
 pub struct Files {
@@ -138,6 +138,26 @@ impl Files {
                 sink.rotate(self.rotation, &Timestamp::now().to_zoned(self.zone.clone()));
             }
         }
+    }
+
+    /// Empties files, open or not; returns those that could not be, and why.
+    pub fn empty(&mut self, paths: &[PathBuf]) -> Failed {
+        let mut failed = Failed::new();
+        for path in paths {
+            let emptied = match self.sinks.get_mut(path) {
+                Some(sink) => sink.empty(),
+                None => sink::empty(path),
+            };
+            if let Err(error) = emptied {
+                failed.push((path.clone(), error.to_string()));
+            }
+        }
+        failed
+    }
+
+    /// Closes every file; it is opened anew when it is needed.
+    pub fn reopen(&mut self) {
+        self.sinks.values_mut().for_each(Sink::close);
     }
 
     /// Whether a file cannot be written at present.

@@ -80,6 +80,9 @@ pub enum Stream {
     Err,
 }
 
+/// Files with which something could not be done, and why.
+pub type Failed = Vec<(PathBuf, String)>;
+
 /// What the logs have to say. Told on their thread, so the listener must not wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogEvent {
@@ -141,6 +144,17 @@ impl Logs {
     /// Changes when logs are rotated.
     pub fn set_rotation(&self, rotation: Rotation) {
         self.send(Command::SetRotation(rotation));
+    }
+
+    /// Empties these files; what is written next stands at their beginning. `told` is called with
+    /// those that could not be emptied, and why.
+    pub fn empty(&self, paths: Vec<PathBuf>, told: impl FnOnce(Failed) + Send + 'static) {
+        self.send(Command::Empty(paths, Box::new(told)));
+    }
+
+    /// Closes every file; the next line opens it by its path.
+    pub fn reopen(&self) {
+        self.send(Command::Reopen);
     }
 
     /// Moves what is in the pipes and waits until the thread has ended. Unfinished lines stay in

@@ -239,10 +239,44 @@ impl Sink {
         }
     }
 
+    /// Empties the file, and what waits in memory for it. A line of which a part was written goes on
+    /// at the beginning.
+    pub fn empty(&mut self) -> io::Result<()> {
+        if let Some(trouble) = &mut self.trouble {
+            trouble.backlog = Backlog::default();
+        }
+        // By its path too: it may have been moved away, and what a person sees is what is there.
+        empty(&self.path)?;
+        if let Some(open) = self.open.as_mut().filter(|open| open.regular) {
+            open.file.set_len(0)?;
+            open.length = 0;
+            open.line = Line::Ended;
+            open.line_before = Line::Ended;
+        }
+        Ok(())
+    }
+
+    /// Closes the file; it is opened by its path when it is needed.
+    pub fn close(&mut self) {
+        self.open = None;
+    }
+
     /// Whether this is the file and this engine has already appended to it.
     pub fn touched(&self, file: Identity) -> bool {
         self.open.as_ref().is_some_and(|open| open.touched && open.identity == file)
     }
+}
+
+/// Empties the file at `path`, if one is there; a device stays as it is.
+pub fn empty(path: &Path) -> io::Result<()> {
+    let file =
+        match File::options().write(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            // A named pipe without a reader.
+            Err(error) if error.raw_os_error() == Some(libc::ENXIO) => return Ok(()),
+            other => other?,
+        };
+    if file.metadata()?.is_file() { file.set_len(0) } else { Ok(()) }
 }
 
 /// Opens for appending; makes the file and its folder where they are missing.

@@ -19,7 +19,7 @@ use rustix::io::Errno;
 use super::bench::Bench;
 use super::capture::{Capture, Pumped};
 use super::sink::Token;
-use super::{LogEvent, Rotation, RunId, Source, rotate};
+use super::{Failed, LogEvent, Rotation, RunId, Source, rotate};
 
 /// How long to sleep after a busy round. Measured: 0.5 to 2 ms cut the reader's processor time by
 /// five.
@@ -42,6 +42,8 @@ pub enum Command {
     Attach(Box<Source>),
     Finish(RunId),
     SetRotation(Rotation),
+    Empty(Vec<PathBuf>, Box<dyn FnOnce(Failed) + Send>),
+    Reopen,
 }
 
 /// The thread's state.
@@ -176,6 +178,8 @@ impl Worker {
                 }
                 Ok(Command::Finish(run)) => self.finish(run),
                 Ok(Command::SetRotation(rotation)) => self.bench.files.set_rotation(rotation),
+                Ok(Command::Empty(paths, told)) => told(self.bench.files.empty(&paths)),
+                Ok(Command::Reopen) => self.bench.files.reopen(),
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
             }

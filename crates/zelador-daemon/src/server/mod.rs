@@ -3,6 +3,7 @@
 mod apps;
 mod health;
 mod listen;
+mod logs;
 mod trpc;
 
 use std::io;
@@ -135,6 +136,9 @@ fn private(handle: Handle) -> Router {
         .route(route::VIEW, get(apps::view))
         .route(route::APPS, get(apps::apps))
         .route(route::COMMANDS, post(apps::command))
+        .route("/v1/environment/{id}", get(logs::environment))
+        .route(route::LOGS_FLUSH, post(logs::flush))
+        .route(route::LOGS_REOPEN, post(logs::reopen))
         .route(route::SAVE, post(apps::save))
         .route(route::SHUTDOWN, post(apps::shut_down))
         .route(route::SETTINGS, post(apps::settings))

@@ -1,12 +1,14 @@
-//! `stop`, `restart`, `delete`: acting on what is in the list.
+//! `stop`, `restart`, `reload`, `delete`: acting on what is in the list.
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use zelador_api::{Command, Done};
+use zelador_api::config::Change;
+use zelador_api::{Command, Done, Unchanged};
 
-use super::{Context, look};
-use crate::cli::Selectors;
+use super::{Context, look, start};
+use crate::cli::{Options, Restart, Selectors};
+use crate::declare::Asked;
 use crate::failure::Failure;
 use crate::render::done;
 use crate::render::terminal::Terminal;
@@ -14,55 +16,94 @@ use crate::{declare, output};
 
 /// Stops apps.
 pub fn stop(context: &Context, selectors: Selectors) -> Result<ExitCode, Failure> {
-    let selectors = names(selectors)?;
+    let selectors = names(context, selectors)?;
     act(context, &Command::Stop { selectors })
 }
 
-/// Restarts apps.
-pub fn restart(context: &Context, selectors: Selectors) -> Result<ExitCode, Failure> {
-    let has_file = selectors.selectors.iter().any(|selector| declare::is_ecosystem(selector));
-    let selectors = names(selectors)?;
-    let code = act(context, &Command::Restart { selectors, change: None })?;
-    if has_file {
-        output::note("restarted as declared before: `zelador start FILE` applies a changed file");
+/// Restarts apps: by name as they are stored, with changes where options are given; by a file as
+/// the file says.
+pub fn restart(context: &Context, asked: Restart) -> Result<ExitCode, Failure> {
+    let Restart { selectors, args, env_name, only, update_env, options } = asked;
+    let (files, words): (Vec<String>, Vec<String>) =
+        selectors.into_iter().partition(|word| declare::is_ecosystem(word));
+    if files.is_empty() && (env_name.is_some() || only.is_some()) {
+        return Err(Failure::with_help(
+            "`--env` and `--only` are for ecosystem files",
+            "give the file: `zelador restart ecosystem.config.js --env NAME`",
+        ));
     }
-    Ok(code)
+    let mut whole = Done::default();
+    if !words.is_empty() {
+        let change = change(&options, &args, update_env)?.map(Box::new);
+        let selectors = context.selectors(words)?;
+        whole = context.engine.command(&Command::Restart { selectors, change })?;
+    }
+    for file in files {
+        let asked = Asked { env_name: env_name.clone(), only: only.clone(), ..Asked::default() };
+        let path = Path::new(&file);
+        let command =
+            start::declaration(context, path, asked, (&options, &args), Unchanged::Restart)?;
+        let done = context.engine.command(&command)?;
+        whole.instances.extend(done.instances);
+        whole.notes.extend(done.notes);
+    }
+    finish(context, &whole)
+}
+
+/// Returns what options at a restart change; `None`: nothing.
+fn change(options: &Options, args: &[String], update: bool) -> Result<Option<Change>, Failure> {
+    let (mut change, notes) = declare::change(options, args)?;
+    if update {
+        change.inherited_env = Some(declare::inherited_env());
+    }
+    notes.iter().for_each(|note| output::note(note));
+    Ok((!change.is_empty()).then_some(change))
 }
 
 /// Replaces apps one instance after another.
 pub fn reload(context: &Context, selectors: Selectors) -> Result<ExitCode, Failure> {
-    let selectors = names(selectors)?;
+    let selectors = names(context, selectors)?;
     act(context, &Command::Reload { selectors })
 }
 
 /// Stops and forgets apps.
 pub fn delete(context: &Context, selectors: Selectors) -> Result<ExitCode, Failure> {
-    let selectors = names(selectors)?;
+    let selectors = names(context, selectors)?;
     act(context, &Command::Delete { selectors })
 }
 
 /// Returns the selectors with the names of its apps in the place of each ecosystem file.
-fn names(given: Selectors) -> Result<Vec<String>, Failure> {
-    let mut names = Vec::new();
-    for selector in given.selectors {
+fn names(context: &Context, given: Selectors) -> Result<Vec<String>, Failure> {
+    let Selectors { selectors, only } = given;
+    let (mut words, mut names) = (Vec::new(), Vec::new());
+    for selector in selectors {
         if !declare::is_ecosystem(&selector) {
-            names.push(selector);
+            words.push(selector);
             continue;
         }
-        let declared = declare::file(Path::new(&selector), None, None)?;
+        let asked = Asked { only: only.clone(), ..Asked::default() };
+        let declared = declare::file(Path::new(&selector), asked)?;
         if declared.apps.is_empty() {
             return Err(Failure::new(format!("{selector} declares no app")));
         }
         names.extend(declared.apps.iter().map(|app| app.name.to_string()));
     }
-    Ok(names)
+    if only.is_some() && names.is_empty() {
+        return Err(Failure::new("`--only` is for ecosystem files"));
+    }
+    Ok([context.selectors(words)?, names].concat())
 }
 
-fn act(context: &Context, command: &Command) -> Result<ExitCode, Failure> {
+/// Gives a command, says what it did, and shows the list.
+pub fn act(context: &Context, command: &Command) -> Result<ExitCode, Failure> {
     let done = context.engine.command(command)?;
-    tell(&done)?;
+    finish(context, &done)
+}
+
+fn finish(context: &Context, done: &Done) -> Result<ExitCode, Failure> {
+    tell(done)?;
     look::print_list(&context.engine)?;
-    Ok(code(&done))
+    Ok(code(done))
 }
 
 /// Says what a command did.
@@ -75,7 +116,7 @@ pub fn tell(done: &Done) -> Result<(), Failure> {
             said.push('\n');
         }
     }
-    output::answer(&said)?;
+    output::tell(&said)?;
     for affected in done.instances.iter().filter(|affected| !affected.ok) {
         output::failed(affected);
     }

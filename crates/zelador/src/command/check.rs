@@ -1,21 +1,28 @@
 //! `config check`: what a file declares, or everything that is wrong with it.
 
+use std::collections::BTreeSet;
+use std::env;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use zelador_api::home::Home;
 use zelador_api::spec::AppSpec;
 
+use super::Context;
+use crate::declare::Asked;
+use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::render::{text, words};
 use crate::{declare, output, settings};
 
 /// Checks an ecosystem file.
-pub fn check(file: &Path, env_name: Option<&str>, json: bool) -> Result<ExitCode, Failure> {
+pub fn check(file: &Path, env_name: Option<String>, json: bool) -> Result<ExitCode, Failure> {
     if file.file_name().is_some_and(|name| name == "zelador.toml") {
         return check_settings(file);
     }
-    let mut declared = declare::file(file, env_name, None)?;
+    let known = Some(known_names());
+    let mut declared = declare::file(file, Asked { env_name, known, only: None })?;
     for note in &declared.notes {
         output::note(&format!("{note}"));
     }
@@ -35,6 +42,16 @@ pub fn check(file: &Path, env_name: Option<&str>, json: bool) -> Result<ExitCode
     }
     output::answer(&said)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What apps may depend on besides: what a zelador that is there knows.
+fn known_names() -> BTreeSet<String> {
+    let home = Home::from_variables(env::var_os("ZELADOR_HOME"), env::var_os("HOME"));
+    let context = home.ok().and_then(|home| {
+        let engine = Engine::new(&home).ok()?;
+        Some(Context { home, engine })
+    });
+    context.map(|context| context.known_names()).unwrap_or_default()
 }
 
 /// Checks zelador's own settings file.

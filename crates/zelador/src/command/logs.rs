@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::event::Timespec;
 use zelador_api::client::ClientError;
 use zelador_api::id::AppName;
 use zelador_api::{AppView, route};
@@ -22,6 +22,7 @@ use crate::output;
 use crate::render::terminal::{Colour, Terminal};
 use crate::render::text;
 use crate::tail::Tail;
+use zelador_api::select::nearest;
 
 /// From one look at the files to the next: 100 ms is at once for a person.
 const LOOK_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
@@ -83,13 +84,9 @@ fn modified(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).ok()?.modified().ok()
 }
 
-/// The files of the apps that a selector, or a namespace, names; each once.
+/// The files of the apps that a selector names; each once.
 fn of_apps(apps: &[AppView], selector: &str) -> Result<Vec<Source>, Failure> {
-    let chosen = select(apps, selector).or_else(|failure| {
-        let in_namespace: Vec<&AppView> =
-            apps.iter().filter(|app| app.spec.namespace == selector).collect();
-        if in_namespace.is_empty() { Err(failure) } else { Ok(in_namespace) }
-    })?;
+    let chosen = select(apps, selector)?;
     let mut sources: Vec<Source> = Vec::new();
     for app in chosen {
         let owner = format!("{}|{}", app.instance.id, app.instance.app);
@@ -129,7 +126,8 @@ fn of_folder(folder: &Path, selector: &str) -> Result<Vec<Source>, Failure> {
     let chosen = found.iter().filter(|(_, app, id)| is_chosen(app, *id));
     let sources: Vec<Source> = chosen.map(|(source, ..)| source.clone()).collect();
     if sources.is_empty() {
-        return Err(unknown(selector, found.iter().map(|(_, app, _)| app.as_str())));
+        let near = nearest(selector, found.iter().map(|(_, app, _)| app.as_str()));
+        return Err(unknown(selector, near));
     }
     output::note(&format!("zelador is not running; these are the files in {}", folder.display()));
     Ok(sources)
@@ -178,7 +176,7 @@ fn show(sources: &[Source], asked: &Logs) -> Result<(), Failure> {
         return Ok(());
     }
     loop {
-        if is_abandoned() {
+        if output::is_abandoned(&LOOK_EVERY) {
             return Err(Failure::NobodyReads);
         }
         tails.retain_mut(|(source, tail)| {
@@ -208,16 +206,6 @@ fn readable(source: &Source, read: io::Result<()>) -> Result<(), Failure> {
         }
         other => Ok(other?),
     }
-}
-
-/// Waits until the next look, and returns whether nobody reads stdout any more: `logs | head` must
-/// end with `head`, also when the app is silent.
-fn is_abandoned() -> bool {
-    let stdout = io::stdout();
-    let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
-    let ready = rustix::event::poll(&mut watched, Some(&LOOK_EVERY));
-    ready.is_ok_and(|count| count > 0)
-        && watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL)
 }
 
 /// Writes lines as they were asked for.

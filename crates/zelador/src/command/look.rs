@@ -1,50 +1,74 @@
 //! `list`, `jlist`, `show`: looking without touching.
 
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use jiff::tz::TimeZone;
-use serde::Deserialize;
-use zelador_api::id::InstanceId;
+use rustix::event::Timespec;
 use zelador_api::{AppView, View, route};
 
 use super::incidents::now;
 use super::{Context, select};
+use crate::cli::List;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::output;
-use crate::render::terminal::Terminal;
-use crate::render::{self, list::Namespaces};
+use crate::render::order::Order;
+use crate::render::{self, terminal::Terminal};
+
+/// From one drawing of `list --watch` to the next: PM2's.
+const REDRAW_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 900_000_000 };
+
+/// To the first line and column, and nothing below.
+const CLEAR: &str = "\x1b[H\x1b[2J\x1b[3J";
 
 /// Shows the list.
-pub fn list(context: &Context) -> Result<ExitCode, Failure> {
-    print_list(&context.engine)?;
-    Ok(ExitCode::SUCCESS)
+pub fn list(context: &Context, asked: &List) -> Result<ExitCode, Failure> {
+    let order = Order::read(&asked.sort).ok_or_else(|| {
+        let found = &asked.sort;
+        let allowed = Order::FIELDS.join(", ");
+        Failure::new(format!(
+            "found `{found}`, allowed: one of {allowed}; `:asc` or `:desc` after it"
+        ))
+    })?;
+    let draw = || -> Result<String, Failure> {
+        let mut view: View = context.engine.get(route::VIEW)?;
+        order.sort(&mut view.instances);
+        let terminal = Terminal::stdout();
+        Ok(if asked.mini {
+            render::list::blocks(&view, terminal)
+        } else {
+            render::list::list(&view, terminal)
+        })
+    };
+    if !asked.watch {
+        output::tell(&draw()?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let clear = if io::stdout().is_terminal() { CLEAR } else { "" };
+    loop {
+        output::answer(&format!("{clear}{}", draw()?))?;
+        if output::is_abandoned(&REDRAW_EVERY) {
+            return Err(Failure::NobodyReads);
+        }
+    }
 }
 
 /// Shows the list, as every verb that changed something does at its end.
 pub fn print_list(engine: &Engine) -> Result<(), Failure> {
-    let terminal = Terminal::stdout();
-    let (view, namespaces) = engine.get_both::<View, Vec<OfApp>>((route::VIEW, route::APPS))?;
-    let namespaces: Namespaces =
-        namespaces.into_iter().map(|app| (app.instance.id, app.spec.namespace)).collect();
-    Ok(output::answer(&render::list::list(&view, &namespaces, terminal))?)
+    if output::is_silent() {
+        return Ok(());
+    }
+    let view: View = engine.get(route::VIEW)?;
+    Ok(output::answer(&render::list::list(&view, Terminal::stdout()))?)
 }
 
-/// What the list needs of an [`AppView`] besides the [`View`]; the rest is skipped unread.
-#[derive(Deserialize)]
-struct OfApp {
-    instance: OfInstance,
-    spec: OfSpec,
-}
-
-#[derive(Deserialize)]
-struct OfInstance {
-    id: InstanceId,
-}
-
-#[derive(Deserialize)]
-struct OfSpec {
-    namespace: String,
+/// Prints the list as JavaScript shows an object.
+pub fn prettylist(context: &Context) -> Result<ExitCode, Failure> {
+    let apps: Vec<AppView> = context.engine.get(route::APPS)?;
+    output::answer(&render::inspect::inspect(&render::jlist::values(&apps)))?;
+    output::answer("\n")?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Prints the list as JSON.

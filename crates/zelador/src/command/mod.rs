@@ -2,23 +2,34 @@
 
 mod act;
 mod check;
+mod ecosystem;
+mod environment;
+mod examples;
 mod health;
+mod host;
 mod incidents;
+mod log_files;
 mod logs;
 mod look;
+mod number;
+mod report;
 mod saving;
 mod start;
 mod whole;
 
+use std::collections::BTreeSet;
 use std::env;
+use std::path::Path;
 use std::process::ExitCode;
 
 use zelador_api::home::Home;
-use zelador_api::{AppView, InstanceView};
+use zelador_api::select::{Candidate, Unselected, nearest};
+use zelador_api::{AppView, InstanceView, Unchanged, View, route};
 
-use crate::cli::{Config, Verb};
+use crate::cli::{Config, More, Verb};
 use crate::engine::Engine;
 use crate::failure::Failure;
+use crate::{declare, settings};
 
 /// What every verb needs.
 struct Context {
@@ -42,17 +53,17 @@ pub fn run(verb: Verb) -> ExitCode {
 
 fn perform(verb: Verb) -> Result<ExitCode, Failure> {
     if let Verb::Config(Config::Check { file, env_name, json }) = verb {
-        return check::check(&file, env_name.as_deref(), json);
+        return check::check(&file, env_name, json);
     }
     let home = Home::from_variables(env::var_os("ZELADOR_HOME"), env::var_os("HOME"))?;
     let context = Context { engine: Engine::new(&home)?, home };
     match verb {
         Verb::Start(start) => start::start(&context, &start),
         Verb::Stop(selectors) => act::stop(&context, selectors),
-        Verb::Restart(selectors) => act::restart(&context, selectors),
+        Verb::Restart(restart) => act::restart(&context, *restart),
         Verb::Reload(selectors) => act::reload(&context, selectors),
         Verb::Delete(selectors) => act::delete(&context, selectors),
-        Verb::List => look::list(&context),
+        Verb::List(list) => look::list(&context, &list),
         Verb::Jlist => look::jlist(&context),
         Verb::Show { selector } => look::show(&context, &selector),
         Verb::Logs(logs) => logs::logs(&context, &logs),
@@ -62,57 +73,136 @@ fn perform(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Ping => whole::ping(&context),
         Verb::Health { json, now } => health::health(&context, json, now),
         Verb::Incidents { id, json } => incidents::incidents(&context, id, json),
+        Verb::More(more) => perform_more(&context, more),
         Verb::Config(_) => unreachable!("answered above: it needs no home"),
     }
 }
 
-/// Returns whether a selector names an instance, as the engine understands it: by its app's name,
-/// else as `name/index`, else by its number, else all of them. `has_name`: an app is called like
-/// the selector, and a name that looks like a number beats the number.
-fn selects(selector: &str, instance: &InstanceView, has_name: bool) -> bool {
-    if selector == "all" {
-        return true;
+fn perform_more(context: &Context, more: More) -> Result<ExitCode, Failure> {
+    match more {
+        More::Scale { selector, to } => number::scale(context, selector, &to),
+        More::Reset { selectors } => number::reset(context, selectors),
+        More::SendSignal { signal, selectors } => number::signal(context, &signal, selectors),
+        More::Pid { selector } => number::pid(context, selector.as_deref()),
+        More::Id { selector } => number::id(context, &selector),
+        More::Env { selector, show_secrets } => environment::env(context, &selector, show_secrets),
+        More::Flush { selectors } => log_files::flush(context, selectors),
+        More::ReloadLogs => log_files::reload(context),
+        More::StartOrRestart(of) => start::start_or(context, &of, Unchanged::Restart),
+        More::StartOrReload(of) => start::start_or(context, &of, Unchanged::Reload),
+        More::Cleardump => saving::clear(context),
+        More::Prettylist => look::prettylist(context),
+        More::Slist { json } => host::slist(context, json),
+        More::Report => report::report(context),
+        More::Ecosystem { kind, force } => ecosystem::write(kind, force),
+        More::Completion { shell } => examples::completion(shell),
+        More::Examples => examples::examples(),
     }
-    if has_name {
-        return instance.app == selector;
-    }
-    let replica = selector
-        .rsplit_once('/')
-        .is_some_and(|(app, index)| instance.app == app && index.parse() == Ok(instance.index));
-    replica || selector.parse() == Ok(instance.id.number())
 }
 
-/// Returns the instances that a selector names.
+/// Returns the instances that a selector names, as the engine understands it; the path of a script
+/// begins in this folder.
 ///
 /// # Errors
 /// There is none; the nearest name is told.
 fn select<'a>(apps: &'a [AppView], selector: &str) -> Result<Vec<&'a AppView>, Failure> {
-    let has_name = apps.iter().any(|app| app.instance.app == selector);
-    let chosen = apps.iter().filter(|app| selects(selector, &app.instance, has_name));
-    let chosen: Vec<&AppView> = chosen.collect();
-    if !chosen.is_empty() {
-        return Ok(chosen);
+    let candidates: Vec<Candidate<'_>> = apps.iter().map(candidate).collect();
+    let whole = script_path(selector, |word| is_listed(word, &candidates));
+    let selector = whole.as_deref().unwrap_or(selector);
+    match zelador_api::select::select(selector, &candidates) {
+        Ok(ids) => Ok(apps.iter().filter(|app| ids.contains(&app.instance.id)).collect()),
+        Err(why) => Err(unselected(selector, &why)),
     }
-    Err(unknown(selector, apps.iter().map(|app| app.instance.app.as_str())))
+}
+
+/// What a selector is held against.
+fn candidate(app: &AppView) -> Candidate<'_> {
+    let script = app.spec.launch.script.as_str();
+    Candidate { script, ..of_instance(&app.instance) }
+}
+
+/// The same of an instance whose script is not known.
+fn of_instance(instance: &InstanceView) -> Candidate<'_> {
+    Candidate {
+        id: instance.id,
+        app: &instance.app,
+        index: instance.index,
+        namespace: &instance.namespace,
+        script: "",
+    }
+}
+
+/// Whether a word names something in the list.
+fn is_listed(word: &str, candidates: &[Candidate<'_>]) -> bool {
+    zelador_api::select::select(word, candidates).is_ok()
+}
+
+/// Returns the absolute path where a word is that of a file in this folder, and names nothing in
+/// the list.
+fn script_path(word: &str, is_listed: impl FnOnce(&str) -> bool) -> Option<String> {
+    let path = Path::new(word);
+    let may_be_path = word.contains('/') || path.extension().is_some();
+    if !may_be_path || path.is_absolute() || !path.is_file() || is_listed(word) {
+        return None;
+    }
+    declare::whole_path(path).map(|whole| whole.to_string_lossy().into_owned())
+}
+
+impl Context {
+    /// Returns the selectors as the engine understands them: the path of a script is made whole.
+    ///
+    /// # Errors
+    /// Nobody answers.
+    fn selectors(&self, words: Vec<String>) -> Result<Vec<String>, Failure> {
+        let mut view: Option<View> = None;
+        let mut selectors = Vec::with_capacity(words.len());
+        for word in words {
+            // Only a word that is a file here costs a look at the list.
+            if script_path(&word, |_| false).is_none() {
+                selectors.push(word);
+                continue;
+            }
+            if view.is_none() {
+                view = Some(self.engine.get(route::VIEW)?);
+            }
+            let instances = view.as_ref().map(|view| view.instances.as_slice()).unwrap_or_default();
+            let candidates: Vec<Candidate<'_>> = instances.iter().map(of_instance).collect();
+            let whole = script_path(&word, |word| is_listed(word, &candidates));
+            selectors.push(whole.unwrap_or(word));
+        }
+        Ok(selectors)
+    }
+
+    /// The names that an ecosystem file may depend on besides its own: what is in the list, and the
+    /// databases of `zelador.toml`.
+    fn known_names(&self) -> BTreeSet<String> {
+        let view = self.engine.get::<View>(route::VIEW).ok();
+        let apps = view.into_iter().flat_map(|view| view.instances).map(|instance| instance.app);
+        // A settings file that is broken is complained about elsewhere.
+        let base = settings::read(&self.home.settings()).unwrap_or_default();
+        apps.chain(base.databases.into_keys()).collect()
+    }
+}
+
+/// Returns how to say that a selector names nothing.
+fn unselected(selector: &str, why: &Unselected) -> Failure {
+    match why {
+        Unselected::Nothing => Failure::new(why.to_string()),
+        Unselected::Pattern(reason) => {
+            Failure::new(format!("`{selector}` is no regular expression: {reason}"))
+        }
+        Unselected::Unknown { nearest } => unknown(selector, nearest.as_deref()),
+    }
 }
 
 /// Returns how to say that nothing is called that.
-fn unknown<'a>(selector: &str, names: impl Iterator<Item = &'a str>) -> Failure {
+fn unknown(selector: &str, nearest: Option<&str>) -> Failure {
     let error = format!("no app, and no id, is called `{selector}`");
-    let help = match nearest(selector, names) {
+    let help = match nearest {
         Some(name) => format!("did you mean `{name}`?"),
         None => "`zelador list` shows what there is".to_owned(),
     };
     Failure::with_help(error, help)
-}
-
-/// How alike two names must be to be named as meant; 1 is equal. The engine uses the same.
-const ALIKE: f64 = 0.8;
-
-fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let alike = names.map(|name| (strsim::jaro_winkler(name, word), name));
-    let best = alike.filter(|(likeness, _)| *likeness > ALIKE);
-    best.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
 }
 
 #[cfg(test)]
@@ -120,24 +210,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_selector_is_understood_as_the_engine_does() {
-        let mut view: serde_json::Value = serde_json::json!({
-            "id": 4, "app": "api", "index": 1, "name": "api/1", "goal": "up",
-            "phase": { "phase": "stopped" }, "status": "stopped", "pid": null, "restarts": 0,
-            "unstable_restarts": 0, "created_at": 0, "started_at": null, "usage": null,
-            "health": null, "deaths": [], "backoff": null });
-        let api: InstanceView = serde_json::from_value(view.clone()).unwrap();
-        for selector in ["all", "4", "api/1"] {
-            assert!(selects(selector, &api, false), "{selector}");
-        }
-        assert!(selects("api", &api, true));
-        for selector in ["5", "api/0", "ap", "api/x", ""] {
-            assert!(!selects(selector, &api, false), "{selector}");
-        }
-        view["app"] = "4".into();
-        view["id"] = 0.into();
-        let four: InstanceView = serde_json::from_value(view).unwrap();
-        assert!(selects("4", &four, true), "by its name");
-        assert!(!selects("4", &api, true), "the name beats the number");
+    fn only_a_file_that_is_no_app_is_taken_for_a_path() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/main.rs");
+        let here = "./src/main.rs";
+        assert_eq!(script_path(here, |_| false).as_deref(), path.to_str());
+        assert_eq!(script_path(here, |_| true), None, "an app of that name comes first");
+        assert_eq!(script_path("src", |_| false), None);
+        assert_eq!(script_path("nope.js", |_| false), None);
     }
 }

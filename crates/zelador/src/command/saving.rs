@@ -50,6 +50,29 @@ pub fn resurrect(context: &Context) -> Result<ExitCode, Failure> {
     Ok(act::code(&done))
 }
 
+/// Empties the saved list; the lists saved before are kept.
+pub fn clear(context: &Context) -> Result<ExitCode, Failure> {
+    let path = context.home.dump();
+    match fs::metadata(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            output::tell(
+                "no list is saved
+",
+            )?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        _ => {}
+    }
+    let failed =
+        |error: io::Error| Failure::new(format!("{} cannot be written: {error}", path.display()));
+    zelador_daemon::clear_saved(&path, super::incidents::now()).map_err(failed)?;
+    output::tell(
+        "the saved list is empty now; the one before is kept beside it
+",
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Reads what was saved; where that is broken, what was saved before it.
 fn read(path: &Path) -> Result<Saved, Failure> {
     let older = PathBuf::from(format!("{}.bak", path.display()));

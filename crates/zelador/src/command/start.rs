@@ -5,6 +5,7 @@
 //! has a blank; a file here; a program in PATH. PM2 has the same order; other than there, starting
 //! an app that is up does not restart it.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,9 +14,11 @@ use zelador_api::client::ClientError;
 use zelador_api::config::Overlay;
 use zelador_api::{AppView, Command, Declaration, Done, Goal, Unchanged, View, route};
 
-use super::{Context, act, look, nearest, selects};
+use super::{Context, act, logs, look, nearest, of_instance};
 use crate::bring_up::bring_up;
-use crate::cli::{Options, Start};
+use crate::cli::more::OfFile;
+use crate::cli::{Logs, Options, Start};
+use crate::declare::Asked;
 use crate::failure::Failure;
 use crate::{declare, output};
 
@@ -32,6 +35,12 @@ pub fn start(context: &Context, start: &Start) -> Result<ExitCode, Failure> {
     } else {
         start.targets.as_slice()
     };
+    if start.force {
+        output::note(
+            "`--force` has no effect: an app has one declaration; for a second app of the same script \
+             give `--name`",
+        );
+    }
     let mut whole = Done::default();
     for target in targets {
         let done = one(context, target, start)?;
@@ -39,7 +48,23 @@ pub fn start(context: &Context, start: &Start) -> Result<ExitCode, Failure> {
         whole.instances.extend(done.instances);
     }
     look::print_list(&context.engine)?;
+    if start.attach {
+        let names: BTreeSet<&str> = whole.instances.iter().map(|it| it.app.as_str()).collect();
+        return attach(context, &names);
+    }
     Ok(act::code(&whole))
+}
+
+/// How many of the last lines `--attach` shows: as many as `logs`.
+const ATTACHED_LINES: usize = 15;
+
+/// Follows the logs of these apps.
+fn attach(context: &Context, names: &BTreeSet<&str>) -> Result<ExitCode, Failure> {
+    let selector = match names.len() {
+        1 => names.first().map(|name| (*name).to_owned()),
+        _ => None,
+    };
+    logs::logs(context, &Logs { selector, lines: ATTACHED_LINES, ..Logs::default() })
 }
 
 fn one(context: &Context, target: &str, start: &Start) -> Result<Done, Failure> {
@@ -67,31 +92,62 @@ fn one(context: &Context, target: &str, start: &Start) -> Result<Done, Failure> 
 
 /// Starts what an ecosystem file declares.
 fn file(context: &Context, path: &Path, start: &Start) -> Result<Done, Failure> {
-    if start.options != Options::default() || !start.args.is_empty() {
+    let asked = Asked {
+        env_name: start.env_name.clone(),
+        only: start.only.clone(),
+        known: Some(context.known_names()),
+    };
+    let options = (&start.options, start.args.as_slice());
+    let command = declaration(context, path, asked, options, Unchanged::LeaveAlone)?;
+    up(context)?;
+    Ok(context.engine.command(&command)?)
+}
+
+/// `startOrRestart` and the like.
+pub fn start_or(context: &Context, of: &OfFile, known: Unchanged) -> Result<ExitCode, Failure> {
+    let asked = Asked {
+        env_name: of.env_name.clone(),
+        only: of.only.clone(),
+        known: Some(context.known_names()),
+    };
+    let command = declaration(context, &of.file, asked, (&Options::default(), &[]), known)?;
+    up(context)?;
+    act::act(context, &command)
+}
+
+/// Returns the command that declares what an ecosystem file says, with options laid over it.
+pub fn declaration(
+    context: &Context,
+    path: &Path,
+    mut asked: Asked,
+    (options, args): (&Options, &[String]),
+    unchanged: Unchanged,
+) -> Result<Command, Failure> {
+    if asked.known.is_none() {
+        asked.known = Some(context.known_names());
+    }
+    let declared = declare::file(path, asked)?;
+    let (change, notes) = declare::change(options, args)?;
+    if change.renames() && declared.apps.len() > 1 {
         return Err(Failure::with_help(
-            format!("options of a script cannot be used with {}", path.display()),
-            "write them into the file; `--only` and `--env` can be used with it",
+            format!("{} declares several apps, and `--name` is for one", path.display()),
+            "`--only` names one of them",
         ));
     }
-    let declared = declare::file(path, start.env_name.as_deref(), start.only.clone())?;
-    for note in &declared.notes {
-        output::note(&format!("{note}"));
+    for note in declared.notes.iter().map(ToString::to_string).chain(notes) {
+        output::note(&note);
     }
-    let up = |spec| Declaration { spec, goal: Goal::Up, replace: true };
+    let up = |spec| Declaration { spec: change.of(&spec), goal: Goal::Up, replace: true };
     let apps = declared.apps.into_iter().map(up).collect();
     // A file that says nothing about zelador leaves the settings of another one alone.
     let settings = Some(declared.settings).filter(|settings| *settings != Overlay::default());
-    declare_all(context, apps, settings.map(Box::new))
+    Ok(Command::Declare { apps, settings: settings.map(Box::new), unchanged })
 }
 
-fn declare_all(
-    context: &Context,
-    apps: Vec<Declaration>,
-    settings: Option<Box<Overlay>>,
-) -> Result<Done, Failure> {
+fn declare_all(context: &Context, apps: Vec<Declaration>) -> Result<Done, Failure> {
     up(context)?;
     let unchanged = Unchanged::LeaveAlone;
-    Ok(context.engine.command(&Command::Declare { apps, settings, unchanged })?)
+    Ok(context.engine.command(&Command::Declare { apps, settings: None, unchanged })?)
 }
 
 /// Brings zelador up if it is down.
@@ -107,7 +163,9 @@ fn listed(context: &Context, target: &str, start: &Start) -> Result<Done, Failur
     if start.options != Options::default() || !start.args.is_empty() {
         return Err(Failure::with_help(
             format!("`{target}` is in the list, and options are for what is not"),
-            format!("`zelador delete {target}` first, or give the script with a slash"),
+            format!(
+                "`zelador restart {target} --…` changes it; for another app, give the script with a slash"
+            ),
         ));
     }
     Ok(context.engine.command(&Command::Start { selectors: vec![target.to_owned()] })?)
@@ -139,7 +197,7 @@ fn script(
     for note in &notes {
         output::note(note);
     }
-    declare_all(context, vec![Declaration { spec, goal: Goal::Up, replace: true }], None)
+    declare_all(context, vec![Declaration { spec, goal: Goal::Up, replace: true }])
 }
 
 fn default_file() -> Result<String, Failure> {
@@ -153,8 +211,8 @@ fn default_file() -> Result<String, Failure> {
 }
 
 fn is_listed(view: &View, target: &str) -> bool {
-    let has_name = view.instances.iter().any(|instance| instance.app == target);
-    view.instances.iter().any(|instance| selects(target, instance, has_name))
+    let candidates: Vec<_> = view.instances.iter().map(of_instance).collect();
+    super::is_listed(target, &candidates)
 }
 
 /// PM2 takes a word with a slash or an extension for a path, any other first for a name.

@@ -344,13 +344,14 @@
     }
   }
 
-  function load(file) {
+  // `text` stands for what the file holds, and is CommonJS whatever the file is called.
+  function load(file, text) {
     if (loaded[file] !== undefined) return loaded[file].exports;
     const module = { exports: {}, id: file, filename: file, loaded: false, children: [], paths: [] };
     loaded[file] = module;
     try {
-      const source = native.read(file);
-      if (file.endsWith('.json')) {
+      const source = text ?? native.read(file);
+      if (text === undefined && file.endsWith('.json')) {
         module.exports = json(file, source);
       } else {
         const run = file.endsWith('.mjs') ? undefined : compile(file, source);
@@ -424,8 +425,8 @@
     return { ...exports, default: undefined };
   }
 
-  function start(file) {
-    const exports = exported(load(file));
+  function start(file, text) {
+    const exports = exported(load(file, text));
     const untouched = loaded[file].untouched;
     if (exports === undefined || (exports === untouched && Object.keys(exports).length === 0)) {
       return JSON.stringify('nothing');

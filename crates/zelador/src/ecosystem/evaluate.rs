@@ -39,6 +39,9 @@ const ANSWERS: &str = "zelador-answers";
 pub(super) struct Request {
     /// Absolute.
     pub(super) file: PathBuf,
+    /// What it holds; `None`: it is read.
+    #[serde(default)]
+    pub(super) source: Option<String>,
     /// The command line of whoever asks.
     pub(super) argv: Vec<String>,
 }
@@ -103,7 +106,7 @@ fn answer(ctx: &Ctx<'_>, request: &Request) -> Answer {
     let file = request.file.to_string_lossy().into_owned();
     let outcome = answers
         .get("start")
-        .and_then(|start: Function<'_>| start.call::<_, String>((file,)))
+        .and_then(|start: Function<'_>| start.call::<_, String>((file, request.source.as_deref())))
         .catch(ctx);
     let mut outcome = match outcome {
         Ok(json) => serde_json::from_str(&json).unwrap_or(Outcome::Nothing),

@@ -22,7 +22,7 @@ pub(super) fn read(file: &Path, env: &Environment) -> Result<Node, ReadError> {
     let failed = |reason: String| ReadError::Evaluator { file: file.to_owned(), reason };
     let path =
         file.canonicalize().map_err(|error| ReadError::Unreadable(file.to_owned(), error))?;
-    let Answer { outcome, unmet } = evaluate(&path, env).map_err(&failed)?;
+    let Answer { outcome, unmet } = evaluate(&path, None, env).map_err(&failed)?;
     let needs_node = !unmet.is_empty() && !matches!(outcome, Outcome::TooSlow);
     if !needs_node {
         return outcome.read(file, LIMIT);
@@ -39,9 +39,25 @@ pub(super) fn read(file: &Path, env: &Environment) -> Result<Node, ReadError> {
     }
 }
 
-fn evaluate(path: &Path, env: &Environment) -> Result<Answer, String> {
+/// Returns what a JavaScript expression is; `file` is where it stands.
+pub(super) fn read_expression(
+    file: &Path,
+    text: &str,
+    env: &Environment,
+) -> Result<Node, ReadError> {
+    let failed = |reason: String| ReadError::Evaluator { file: file.to_owned(), reason };
+    let here = std::env::current_dir().map_err(|error| failed(error.to_string()))?;
+    let path = here.join(file);
+    // On the first line, so that mistakes keep their line.
+    let source = format!("module.exports = ({text}\n)");
+    let Answer { outcome, .. } = evaluate(&path, Some(source), env).map_err(&failed)?;
+    outcome.read(file, LIMIT)
+}
+
+/// `source` stands for what the file at `path` holds.
+fn evaluate(path: &Path, source: Option<String>, env: &Environment) -> Result<Answer, String> {
     let folder = path.parent().unwrap_or(Path::new("/"));
-    let request = Request { file: path.to_owned(), argv: std::env::args().collect() };
+    let request = Request { file: path.to_owned(), source, argv: std::env::args().collect() };
     let input = serde_json::to_vec(&request).map_err(|error| error.to_string())?;
     // Also right when the executable was replaced while it runs.
     let mut command = Command::new("/proc/self/exe");

@@ -6,11 +6,32 @@ use jsonc_parser::ast::{ObjectPropName, Value as Ast};
 use jsonc_parser::common::Ranged;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use zelador_api::config::{Key, Node, Value};
+use zelador_api::spec::Environment;
 
 use super::error::ReadError;
+use super::javascript;
 use super::lines::Lines;
 
-pub(super) fn read(path: &Path, text: &str) -> Result<Node, ReadError> {
+/// Returns what the text says. What is no JSON may be a JavaScript expression, as PM2 takes it:
+/// `{ name: process.env.NAME || 'api' }`. Where it is neither, the mistake is told as one in JSON.
+pub(super) fn read(path: &Path, text: &str, env: &Environment) -> Result<Node, ReadError> {
+    match read_json(path, text) {
+        Err(ReadError::Empty(path)) => Err(ReadError::Empty(path)),
+        Err(in_json) => match javascript::read_expression(path, text, env) {
+            Ok(node) => Ok(node),
+            // It is JavaScript, and something in it went wrong; a bare word is just wrong JSON.
+            Err(thrown) if is_thrown(&thrown) => Err(thrown),
+            Err(_) => Err(in_json),
+        },
+        json => json,
+    }
+}
+
+fn is_thrown(error: &ReadError) -> bool {
+    matches!(error, ReadError::Threw { message, .. } if !message.starts_with("ReferenceError"))
+}
+
+fn read_json(path: &Path, text: &str) -> Result<Node, ReadError> {
     let lines = Lines::of(text);
     let options = ParseOptions { allow_missing_commas: false, ..ParseOptions::default() };
     match parse_to_ast(text, &CollectOptions::default(), &options) {

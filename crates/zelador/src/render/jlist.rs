@@ -13,9 +13,13 @@ use zelador_api::{AppView, Death, Phase};
 
 /// Returns the list as one JSON array, without a line end.
 pub fn jlist(apps: &[AppView]) -> String {
+    values(apps).to_string()
+}
+
+/// Returns the list as one array.
+pub fn values(apps: &[AppView]) -> Value {
     let mut versions = Versions::default();
-    let list: Vec<Value> = apps.iter().map(|app| element(app, &mut versions)).collect();
-    Value::Array(list).to_string()
+    Value::Array(apps.iter().map(|app| element(app, &mut versions)).collect())
 }
 
 fn element(app: &AppView, versions: &mut Versions) -> Value {

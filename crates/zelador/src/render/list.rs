@@ -1,9 +1,6 @@
 //! The list of instances, as `pm2 list` shows it, and one line that says how everything is.
 
-use std::collections::BTreeMap;
-
 use comfy_table::{Cell, CellAlignment};
-use zelador_api::id::InstanceId;
 use zelador_api::unit::{ByteSize, Moment, spoken};
 use zelador_api::{Goal, HealthView, InstanceView, Phase, Status, View};
 
@@ -37,11 +34,8 @@ const FULL: &[Column] =
 const MEDIUM: &[Column] = &[Id, Name, Uptime, Restarts, Column::Status, Health, Cpu, Memory];
 const MINI: &[Column] = &[Id, Name, Column::Status, Cpu, Memory];
 
-/// Where each instance's namespace is found.
-pub type Namespaces = BTreeMap<InstanceId, String>;
-
 /// Returns the list; it ends with a line end.
-pub fn list(view: &View, namespaces: &Namespaces, terminal: Terminal) -> String {
+pub fn list(view: &View, terminal: Terminal) -> String {
     let columns = match terminal.width {
         FULL_FROM.. => FULL,
         MEDIUM_FROM.. => MEDIUM,
@@ -50,11 +44,37 @@ pub fn list(view: &View, namespaces: &Namespaces, terminal: Terminal) -> String 
     let mut table = terminal.table();
     table.set_header(columns.iter().map(|column| terminal.heading(column.heading())));
     for instance in &view.instances {
-        let namespace = namespaces.get(&instance.id).map_or("default", String::as_str);
-        let row = columns.iter().map(|column| column.cell(instance, namespace, view.at, terminal));
+        let row = columns.iter().map(|column| column.cell(instance, view.at, terminal));
         table.add_row(row);
     }
     format!("{table}\n{}\n", summary(view, terminal))
+}
+
+/// Returns the list as blocks of `key : value`, for narrow terminals and readers of lines; it ends
+/// with a line end.
+pub fn blocks(view: &View, terminal: Terminal) -> String {
+    let mut shown = String::new();
+    for of in &view.instances {
+        let usage = of.usage.filter(|_| of.pid.is_some()).unwrap_or_default();
+        let health = of.health.as_ref().map_or("-".to_owned(), |health| health.status.to_string());
+        let rows = [
+            ("namespace", of.namespace.clone()),
+            ("id", of.id.to_string()),
+            ("pid", of.pid.unwrap_or(0).to_string()),
+            ("status", status(of, view.at)),
+            ("health", health),
+            ("uptime", up_for(of, view.at).unwrap_or_else(|| "0".to_owned())),
+            ("restarted", of.restarts.to_string()),
+            ("cpu", words::cpu(usage.cpu)),
+            ("memory", usage.memory.to_string()),
+        ];
+        shown.push_str(&format!("+--- {}\n", text::plain(&of.name)));
+        for (key, value) in rows {
+            shown.push_str(&format!("{key} : {}\n", text::plain(&value)));
+        }
+        shown.push('\n');
+    }
+    format!("{shown}{}\n", summary(view, terminal))
 }
 
 impl Column {
@@ -74,13 +94,13 @@ impl Column {
         }
     }
 
-    fn cell(self, of: &InstanceView, namespace: &str, now: Moment, terminal: Terminal) -> Cell {
+    fn cell(self, of: &InstanceView, now: Moment, terminal: Terminal) -> Cell {
         let usage = of.usage.filter(|_| of.pid.is_some());
         let number = |text: String| terminal.cell(&text).set_alignment(CellAlignment::Right);
         match self {
             Id => number(of.id.to_string()),
             Name => terminal.cell(&of.name),
-            Namespace => terminal.cell(namespace),
+            Namespace => terminal.cell(&of.namespace),
             Mode => terminal.cell("fork"),
             Pid => number(of.pid.unwrap_or(0).to_string()),
             Uptime => number(up_for(of, now).unwrap_or_else(|| "0".to_owned())),
@@ -192,7 +212,7 @@ mod tests {
 
     fn shown(width: u16) -> String {
         let terminal = Terminal { width, colours: false };
-        list(&sample::view(), &sample::namespaces(), terminal)
+        list(&sample::view(), terminal)
     }
 
     #[test]
@@ -216,16 +236,21 @@ mod tests {
     }
 
     #[test]
+    fn blocks_have_a_line_for_each_thing() {
+        insta::assert_snapshot!(blocks(&sample::view(), Terminal { width: 80, colours: false }));
+    }
+
+    #[test]
     fn an_empty_list_has_a_header_and_a_hint() {
         let view = View { instances: Vec::new(), ..sample::view() };
         let terminal = Terminal { width: 120, colours: false };
-        insta::assert_snapshot!(list(&view, &Namespaces::new(), terminal));
+        insta::assert_snapshot!(list(&view, terminal));
     }
 
     #[test]
     fn colours_are_there_when_asked_for_and_never_those_of_an_app() {
         let terminal = Terminal { width: 140, colours: true };
-        let shown = list(&sample::view(), &sample::namespaces(), terminal);
+        let shown = list(&sample::view(), terminal);
         assert!(shown.contains("\x1b["));
         assert!(!shown.contains("\x1b]0;"), "a title sequence in a message went through");
     }

@@ -4,8 +4,10 @@
 pub mod done;
 pub mod health;
 pub mod incidents;
+pub mod inspect;
 pub mod jlist;
 pub mod list;
+pub mod order;
 pub mod show;
 pub mod terminal;
 pub mod text;

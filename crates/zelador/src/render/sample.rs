@@ -3,8 +3,6 @@
 use serde_json::{Value, json};
 use zelador_api::{AppView, HealthView, Incident, View};
 
-use super::list::Namespaces;
-
 /// 2023-11-14T22:13:20Z, in microseconds.
 pub const NOW: u64 = 1_700_000_000_000_000;
 const SECOND: u64 = 1_000_000;
@@ -21,6 +19,7 @@ fn health(status: &str, message: &str) -> Value {
 fn instance(id: u32, app: &str, change: Value) -> Value {
     let mut instance = json!({
         "id": id, "app": app, "index": 0, "name": app, "goal": "up",
+        "namespace": if app == "api" { "web" } else { "default" },
         "phase": { "phase": "running", "run": id + 10, "pid": 4000 + id, "since": NOW - 3 * HOUR },
         "status": "online", "pid": 4000 + id, "restarts": 0, "unstable_restarts": 0,
         "created_at": NOW - 3 * HOUR, "started_at": NOW - 3 * HOUR,
@@ -41,7 +40,8 @@ fn instances() -> Vec<Value> {
         instance(
             0,
             "api",
-            json!({ "name": "api/0", "restarts": 2, "deaths": [
+            json!({ "name": "api/0", "restarts": 2, "last_start": { "at": NOW - 3 * HOUR,
+                "cause": { "cause": "died", "death": signaled } }, "deaths": [
             { "at": NOW - 3 * HOUR, "death": signaled, "uptime_millis": 86_400_000 },
             { "at": NOW - 30 * HOUR, "death": { "how": "out-of-memory" }, "uptime_millis": 5_000 },
         ] }),
@@ -105,17 +105,12 @@ pub fn health_view() -> HealthView {
     serde_json::from_value(checks("degraded")).expect("the sample is a health")
 }
 
-/// The namespaces of that list.
-pub fn namespaces() -> Namespaces {
-    let names = view().instances.into_iter();
-    names.map(|of| (of.id, if of.app == "api" { "web" } else { "default" }.to_owned())).collect()
-}
-
 /// The first instance with its declaration.
 pub fn app() -> AppView {
     serde_json::from_value(json!({
         "instance": instances()[0],
         "out_log": "/srv/home/logs/api-out-0.log", "err_log": "/srv/home/logs/api-error-0.log",
+        "pid_file": "/srv/home/pids/api-0.pid",
         "spec": {
             "name": "api", "namespace": "web", "instances": 2, "autostart": true,
             "launch": { "script": "/srv/api/server.js", "interpreter": "node",

@@ -70,6 +70,10 @@ fn state(app: &AppView, now: Moment, zone: &TimeZone) -> Vec<Row> {
         );
         rows.push(row("last death", said));
     }
+    if let Some(start) = &instance.last_start {
+        let said = format!("{}, {}", start.cause, words::local(start.at, zone));
+        rows.push(row("started because", said));
+    }
     rows.push(row("pid", instance.pid.map_or("-".to_owned(), |pid| pid.to_string())));
     let up = match instance.phase {
         Phase::Running { since, .. } => {
@@ -113,6 +117,7 @@ fn declared(app: &AppView) -> Vec<Row> {
         rows.push(row("user", user));
     }
     rows.push(row("instances", app.spec.instances));
+    rows.push(row("pid file", app.pid_file.display()));
     rows.push(row("out log", path(app.out_log.as_deref())));
     rows.push(row("error log", path(app.err_log.as_deref())));
     if let Some(combined) = &logs.combined {
@@ -125,11 +130,14 @@ fn declared(app: &AppView) -> Vec<Row> {
             format!("after {}, half as long again each time", spoken(first))
         }
     };
-    let policy = format!(
+    let mut policy = format!(
         "{delay}; given up after {} runs in a row shorter than {}",
         restart.max_restarts,
         spoken(restart.min_uptime)
     );
+    if let Some(window) = restart.restart_window {
+        policy.push_str(&format!(", or so many restarts within {}", spoken(window)));
+    }
     rows.push(row("restart", if restart.autorestart { policy } else { "never".to_owned() }));
     if !restart.stop_exit_codes.is_empty() {
         let codes: Vec<String> = restart.stop_exit_codes.iter().map(i32::to_string).collect();

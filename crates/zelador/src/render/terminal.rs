@@ -2,6 +2,7 @@
 
 use std::env;
 use std::io::{self, IsTerminal};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use comfy_table::{Cell, Color, ContentArrangement, ContentLineStyle, Table, presets};
 
@@ -37,6 +38,14 @@ pub enum Colour {
     Cyan,
 }
 
+/// `--no-color` was given.
+static NO_COLOURS: AtomicBool = AtomicBool::new(false);
+
+/// From here on nothing is coloured, whatever stdout is.
+pub fn set_no_colours(no_colours: bool) {
+    NO_COLOURS.store(no_colours, Ordering::Relaxed);
+}
+
 impl Terminal {
     /// Looks at stdout.
     pub fn stdout() -> Self {
@@ -44,7 +53,8 @@ impl Terminal {
         let asked = is_terminal.then(|| rustix::termios::tcgetwinsize(io::stdout()).ok()).flatten();
         let columns = || env::var("COLUMNS").ok()?.trim().parse().ok();
         let width = asked.map(|size| size.ws_col).filter(|width| *width > 0).or_else(columns);
-        let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let no_color = NO_COLOURS.load(Ordering::Relaxed)
+            || env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
         Self {
             width: width.unwrap_or(DEFAULT_WIDTH).max(LEAST_WIDTH),

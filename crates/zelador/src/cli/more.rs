@@ -1,0 +1,127 @@
+//! The verbs beside starting, stopping and looking.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+/// What to do, besides.
+#[derive(Debug, Subcommand)]
+pub enum More {
+    /// Have more or fewer replicas: `scale api 4`, `scale api +2`, `scale api -1`
+    Scale {
+        /// Name, namespace, number, `/regex/` or `all`
+        selector: String,
+        /// How many there are to be; `+N`: so many more; `-N`: so many fewer
+        #[arg(value_name = "N|+N|-N", allow_hyphen_values = true)]
+        to: String,
+    },
+    /// Count restarts and short runs from 0 on
+    Reset {
+        /// Names, namespaces, numbers, `/regex/` or `all`
+        #[arg(required = true, value_name = "SELECTOR")]
+        selectors: Vec<String>,
+    },
+    /// Send a signal to main processes: `sendSignal SIGUSR2 api`
+    #[command(name = "sendSignal", visible_alias = "signal")]
+    SendSignal {
+        /// `SIGHUP`, `HUP` or `1`
+        signal: String,
+        /// Names, namespaces, numbers, `/regex/` or `all`
+        #[arg(required = true, value_name = "SELECTOR")]
+        selectors: Vec<String>,
+    },
+    /// Print main processes, one a line; 0 for what is not up
+    Pid {
+        /// Name, namespace, number, `/regex/`; default: all
+        selector: Option<String>,
+    },
+    /// Print the numbers of an app: `[ 0, 1 ]`
+    Id {
+        /// Name, namespace or `/regex/`
+        selector: String,
+    },
+    /// Print the environment that an app is given, secrets masked
+    Env {
+        /// Name, number or `name/index`
+        selector: String,
+        /// Secrets too
+        #[arg(long)]
+        show_secrets: bool,
+    },
+    /// Empty the log files of apps, or of all of them; what is written next is kept
+    Flush {
+        /// Names, namespaces, numbers, `/regex/`; default: all, and zelador's own log
+        #[arg(value_name = "SELECTOR")]
+        selectors: Vec<String>,
+    },
+    /// Close every log file and open it anew, after something else has moved it
+    #[command(name = "reloadLogs", alias = "reload-logs")]
+    ReloadLogs,
+    /// Start what an ecosystem file declares, and restart what is listed already
+    #[command(name = "startOrRestart", alias = "start-or-restart")]
+    StartOrRestart(OfFile),
+    /// Start what an ecosystem file declares, and reload what is listed already
+    #[command(name = "startOrReload", alias = "start-or-reload")]
+    #[command(visible_alias = "startOrGracefulReload")]
+    StartOrReload(OfFile),
+    /// Empty the saved list
+    Cleardump,
+    /// Print the list as JavaScript shows an object, in PM2's shape
+    Prettylist,
+    /// Show the host: processors, memory, disks
+    #[command(visible_alias = "sysinfos")]
+    Slist {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print what helps with a bug report; secrets are masked
+    Report,
+    /// Write a commented ecosystem.config.js into this folder
+    #[command(visible_alias = "init")]
+    Ecosystem {
+        /// `simple`: a short one without comments
+        kind: Option<EcosystemKind>,
+        /// Overwrite one that is there
+        #[arg(short, long)]
+        force: bool,
+    },
+    /// Print a script that completes verbs and options in a shell
+    Completion {
+        /// The shell
+        shell: Shell,
+    },
+    /// Show examples of the verbs
+    Examples,
+}
+
+/// An ecosystem file, and what of it.
+#[derive(Debug, Args)]
+pub struct OfFile {
+    /// The file; `-`: JSON on standard input
+    pub file: PathBuf,
+    /// Lay `env_NAME` of the file over `env`
+    #[arg(long = "env", value_name = "NAME")]
+    pub env_name: Option<String>,
+    /// Only these apps of the file
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub only: Option<Vec<String>>,
+}
+
+/// Which ecosystem file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EcosystemKind {
+    /// One app, no comments.
+    Simple,
+}
+
+/// Which shell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
+}

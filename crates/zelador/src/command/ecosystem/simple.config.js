@@ -1,0 +1,6 @@
+module.exports = {
+  apps: [{
+    name: 'app',
+    script: './app.js',
+  }],
+};
