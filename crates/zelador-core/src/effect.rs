@@ -6,12 +6,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::check::CheckTarget;
-use crate::id::{IncidentId, InstanceId, ProbeId, RunId, Ticket};
+use crate::id::{AppName, IncidentId, InstanceId, ProbeId, RunId, Ticket};
 use crate::launch::Launch;
 use crate::record::Record;
 use crate::signal::Signal;
 use crate::spec::Settings;
 use crate::unit::Moment;
+use crate::watch::WatchPlan;
 
 /// One thing that must be done. Those of one step are done in order; records come first.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,6 +93,14 @@ pub enum Effect {
         pid: Option<i32>,
         /// Its log files: standard output, standard error.
         logs: (Option<PathBuf>, Option<PathBuf>),
+    },
+    /// Watch the files of an app, instead of what was watched for it before; `None`: no more.
+    /// Answered by `Watching` or `CannotWatch`; changes are told by `FilesChanged`.
+    Watch {
+        /// Whose.
+        app: AppName,
+        /// What to watch.
+        plan: Option<Box<WatchPlan>>,
     },
     /// The settings are now these.
     Configure(Box<Settings>),

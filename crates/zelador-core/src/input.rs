@@ -1,11 +1,13 @@
 //! What the supervisor is told.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Change, Overlay};
 use crate::death::{Death, SpawnFailure};
 use crate::evidence::Evidence;
-use crate::id::{IncidentId, ProbeId, RunId, Ticket};
+use crate::id::{AppName, IncidentId, ProbeId, RunId, Ticket};
 use crate::instance::Goal;
 use crate::probe::{ProbeOutcome, Usage};
 use crate::signal::Signal;
@@ -197,6 +199,29 @@ pub enum Fact {
         incident: IncidentId,
         /// What was found.
         evidence: Box<Evidence>,
+    },
+    /// The files of an app are watched.
+    Watching {
+        /// Whose.
+        app: AppName,
+        /// In how many folders.
+        folders: u32,
+    },
+    /// The files of an app cannot be watched, or not all of them.
+    CannotWatch {
+        /// Whose.
+        app: AppName,
+        /// Why, and what to do about it.
+        reason: String,
+    },
+    /// Files of an app changed.
+    FilesChanged {
+        /// Whose.
+        app: AppName,
+        /// The first of them.
+        paths: Vec<PathBuf>,
+        /// How many others.
+        more: u32,
     },
     /// The wall clock was set: the difference to what [`crate::unit::Moment`] says changed.
     ClockJumped {

@@ -24,3 +24,4 @@ pub mod signal;
 pub mod spec;
 pub mod supervisor;
 pub mod unit;
+pub mod watch;

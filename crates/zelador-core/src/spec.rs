@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::AppName;
 use crate::signal::Signal;
 use crate::unit::{ByteSize, Percent, SECOND};
+use crate::watch::WatchSpec;
 
 /// Environment variables, by name.
 pub type Environment = BTreeMap<String, String>;
@@ -51,6 +52,9 @@ pub struct AppSpec {
     pub depends_on: Vec<String>,
     /// What to do with a sick app while one of those is down.
     pub on_dependency_down: OnDependencyDown,
+    /// Which changes of files restart it.
+    #[serde(default)]
+    pub watch: WatchSpec,
     /// The file that declared it.
     pub source: Option<PathBuf>,
     /// The file that tells the main process; the instance's number is put before its extension.

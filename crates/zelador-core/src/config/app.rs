@@ -7,7 +7,7 @@ use super::ecosystem::Context;
 use super::fields::{APP, canonical};
 use super::node::{Key, Value};
 use super::place::{Block, Place};
-use super::{health, launch, logs};
+use super::{health, launch, logs, watch};
 use crate::id::AppName;
 use crate::signal::Signal;
 use crate::spec::{
@@ -15,6 +15,7 @@ use crate::spec::{
     RestartDelay, RestartPolicy, StopPolicy,
 };
 use crate::unit::SECOND;
+use crate::watch::absolute;
 
 /// PM2: `max_restarts` in its schema.
 const MAX_RESTARTS: i64 = 16;
@@ -78,6 +79,7 @@ pub(super) fn check<'a>(
             .get("on_dependency_down")
             .and_then(on_dependency_down)
             .unwrap_or_default(),
+        watch: watch::check(&app),
         source: None,
         pid_file: app.get("pid_file").and_then(|place| pid_file(place, &launch.spec.cwd)),
         launch: launch.spec,
@@ -195,7 +197,7 @@ fn restart(app: &Block<'_>) -> RestartPolicy {
 }
 
 fn pid_file(place: &Place<'_>, cwd: &Path) -> Option<PathBuf> {
-    Some(launch::absolute(cwd, &place.text()?))
+    Some(absolute(cwd, &place.text()?))
 }
 
 fn half_open_after(place: &Place<'_>) -> Option<Duration> {
@@ -266,8 +268,7 @@ fn on_dependency_down(place: &Place<'_>) -> Option<OnDependencyDown> {
 /// not polled), `vizion`, `pmx`, `automation`,
 /// `windowsHide`, `source_map_support` and `force` are not among them: what they ask for is so
 /// anyway, or is nothing that one can miss.
-const WITHOUT_EFFECT: [&str; 12] = [
-    "watch",
+const WITHOUT_EFFECT: [&str; 11] = [
     "trace",
     "v8",
     "event_loop_inspector",

@@ -130,6 +130,16 @@ fn take(app: &mut AppSpec, field: &str, from: &AppSpec) -> bool {
         "log_date_format" | "time" => logs.date_format.clone_from(&from.logs.date_format),
         "disable_logs" => logs.clone_from(&from.logs),
         "pid_file" => app.pid_file.clone_from(&from.pid_file),
+        "watch" => {
+            app.watch.on = from.watch.on;
+            app.watch.paths.clone_from(&from.watch.paths);
+        }
+        "ignore_watch" => app.watch.ignore.clone_from(&from.watch.ignore),
+        "watch_delay" => app.watch.delay = from.watch.delay,
+        "watch_options" => {
+            app.watch.follow_symlinks = from.watch.follow_symlinks;
+            app.watch.polling = from.watch.polling;
+        }
         "uid" => launch.uid.clone_from(&from.launch.uid),
         "gid" => launch.gid.clone_from(&from.launch.gid),
         _ => return false,

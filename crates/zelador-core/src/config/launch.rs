@@ -8,7 +8,7 @@
 //! - the interpreter is the one that is named (`none`: the script is executed itself), else that
 //!   of the extension, else `node` if `node_args` or `exec_mode: 'cluster'` say so, else none.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::ecosystem::Context;
@@ -16,6 +16,7 @@ use super::environment;
 use super::node::{Key, Value};
 use super::place::{Block, Place};
 use crate::spec::{EnvFilter, LaunchSpec};
+use crate::watch::absolute;
 
 /// Who runs a script, by its extension: PM2's table, without what needs a program to be probed
 /// (PM2 takes `bun` for TypeScript if it is there, and `python` before `python3`).
@@ -167,21 +168,6 @@ fn who(place: &Place<'_>) -> Option<String> {
         Value::Number(_) => Some(place.whole(0..=i64::from(u32::MAX))?.to_string()),
         _ => place.text(),
     }
-}
-
-/// Returns `path` made absolute against `base`, without `.` and `..`, as node's `path.resolve`.
-pub fn absolute(base: &Path, path: &str) -> PathBuf {
-    let mut whole = PathBuf::new();
-    for component in base.join(path).components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                whole.pop();
-            }
-            other => whole.push(other),
-        }
-    }
-    whole
 }
 
 fn shown(path: &Path) -> String {

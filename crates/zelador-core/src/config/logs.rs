@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::launch::absolute;
 use super::node::Value;
 use super::place::{Block, Place};
 use crate::spec::{LogSpec, LogTarget};
+use crate::watch::absolute;
 
 /// What `time: true` means: PM2.
 const TIME_FORMAT: &str = "YYYY-MM-DDTHH:mm:ss";

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use super::fields::{CHECKS, DATABASE, LOGS, SETTINGS, THRESHOLDS};
 use super::health::is_authority;
-use super::launch::absolute;
 use super::node::Value;
 use super::overlay::{CadenceOverlay, DatabaseOverlay, Overlay, Switch};
 use super::place::Place;
 use crate::redact;
 use crate::spec::Thresholds;
 use crate::unit::Percent;
+use crate::watch::absolute;
 
 /// Returns what is said; relative paths of databases begin at `folder`.
 pub(super) fn check(place: &Place<'_>, folder: &Path) -> Overlay {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::death::Death;
 use crate::id::IncidentId;
 use crate::unit::{ByteSize, Moment};
+use crate::watch::Changed;
 
 /// Why the last start of an instance was decided, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +47,11 @@ pub enum Cause {
     },
     /// The clock asked for it.
     Cron,
+    /// Files that it asks to be watched changed.
+    FilesChanged {
+        /// Which.
+        changed: Changed,
+    },
     /// It was sick, and the healer restarted it.
     Healed {
         /// The incident with the whole story.
@@ -68,6 +74,7 @@ impl fmt::Display for Cause {
                 write!(f, "it used {used} of memory, above its limit of {limit}")
             }
             Self::Cron => f.write_str("the clock asked for it (cron_restart)"),
+            Self::FilesChanged { changed } => write!(f, "{changed} changed (watch)"),
             Self::Healed { incident } => write!(f, "the healer restarted it (incident {incident})"),
             Self::StartLost => f.write_str("the start before was lost"),
         }

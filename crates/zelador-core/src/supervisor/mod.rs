@@ -21,6 +21,7 @@ mod remedy;
 mod scale;
 mod select;
 mod view;
+mod watching;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -89,6 +90,7 @@ pub struct Supervisor {
     probes: BTreeMap<ProbeId, CheckId>,
     next_probe: u64,
     runs: BTreeMap<RunId, InstanceId>,
+    watches: BTreeMap<AppName, watching::Watch>,
     pending: Vec<Pending>,
     deadlines: Deadlines,
     stopping: bool,
@@ -107,6 +109,7 @@ struct Changed {
     retiring: BTreeSet<RunId>,
     incidents: BTreeSet<IncidentId>,
     checks: BTreeSet<CheckId>,
+    watches: BTreeSet<AppName>,
     counters: bool,
     /// Something happened that an incident or a held instance may wait for.
     world: bool,
@@ -135,6 +138,7 @@ impl Supervisor {
             probes: BTreeMap::new(),
             next_probe: 0,
             runs: BTreeMap::new(),
+            watches: BTreeMap::new(),
             pending: Vec::new(),
             deadlines: Deadlines::default(),
             stopping: false,
@@ -183,6 +187,9 @@ impl Supervisor {
             Fact::Looked { probe, outcome } => self.looked(probe, &outcome),
             Fact::Sampled { usages } => self.sampled(&usages),
             Fact::Gathered { incident, evidence } => self.gathered(incident, *evidence),
+            Fact::Watching { app, folders } => self.watches_folders(&app, folders),
+            Fact::CannotWatch { app, reason } => self.cannot_watch(&app, reason),
+            Fact::FilesChanged { app, paths, more } => self.files_changed(&app, &paths, more),
             Fact::ClockJumped { ahead_micros } => {
                 self.clock_ahead = ahead_micros;
                 let apps: Vec<AppName> = self.apps.keys().cloned().collect();
@@ -203,6 +210,7 @@ impl Supervisor {
                 Deadline::Retiring(run) => self.retiring_due(run),
                 Deadline::Check(id) => self.check_due(&id),
                 Deadline::Cron(app) => self.cron_due(&app),
+                Deadline::Watch(app) => self.watch_due(&app),
                 Deadline::Incident(id) => {
                     self.changed.incidents.insert(id);
                     self.changed.world = true;
@@ -223,6 +231,7 @@ impl Supervisor {
             self.drive_reloads();
             self.drive_incidents();
         }
+        self.plan_watches();
         self.hurry_dependencies();
         self.answer_pending();
         self.refresh_deadlines();
@@ -249,6 +258,10 @@ impl Supervisor {
         for id in std::mem::take(&mut self.changed.checks) {
             let deadline = self.checks.get(&id).map(Check::deadline);
             self.deadlines.set(Deadline::Check(id), deadline);
+        }
+        for name in std::mem::take(&mut self.changed.watches) {
+            let deadline = self.watches.get(&name).and_then(watching::Watch::deadline);
+            self.deadlines.set(Deadline::Watch(name), deadline);
         }
         for name in &self.changed.apps {
             let deadline = self.apps.get(name).and_then(|app| app.cron_at);

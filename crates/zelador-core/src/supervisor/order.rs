@@ -16,6 +16,8 @@ pub enum Deadline {
     Check(CheckId),
     /// An app's restart by the clock.
     Cron(AppName),
+    /// An app's whose files changed: the restart.
+    Watch(AppName),
     /// An incident's: a pause, a verification.
     Incident(IncidentId),
 }

@@ -128,6 +128,7 @@ impl Supervisor {
             }
         }
         self.compare_company(&known);
+        self.plan_all_watches();
         for known in runs {
             let wanted = self.runs.get(&known.run).and_then(|id| self.instances.get(id));
             let ours = wanted.is_some_and(|instance| instance.has(known.run));

@@ -18,6 +18,7 @@ use crate::probe::Usage;
 use crate::redact;
 use crate::spec::{AppSpec, Environment, Settings};
 use crate::unit::Moment;
+use crate::watch::Watching;
 
 use super::Supervisor;
 
@@ -99,6 +100,9 @@ pub struct AppView {
     /// The file that tells its main process.
     #[serde(default)]
     pub pid_file: PathBuf,
+    /// How watching its files goes; `None`: they are not watched.
+    #[serde(default)]
+    pub watching: Option<Watching>,
 }
 
 /// How everything is.
@@ -180,7 +184,8 @@ impl Supervisor {
             let spec = masked(spec, Arc::clone(masked_env));
             let (out_log, err_log) = log_paths(&spec, *id, &self.home);
             let pid_file = pid_path(&spec, *id, &self.home);
-            Some(AppView { instance, spec, out_log, err_log, pid_file })
+            let watching = self.watching(&spec.name);
+            Some(AppView { instance, spec, out_log, err_log, pid_file, watching })
         };
         self.instances.keys().filter_map(view).collect()
     }

@@ -17,6 +17,7 @@ use zelador_core::spec::{
     StopPolicy,
 };
 use zelador_core::unit::{ByteSize, SECOND};
+use zelador_core::watch::WatchSpec;
 
 /// Whether a process of this kind ever says that it is ready.
 pub fn says_ready(behaviour: Behaviour) -> bool {
@@ -137,6 +138,7 @@ pub fn app(name: &str) -> AppSpec {
         on_dependency_down: OnDependencyDown::Wait,
         source: None,
         pid_file: None,
+        watch: WatchSpec::default(),
     }
 }
 

@@ -294,6 +294,7 @@ impl World {
             }
             Effect::Configure(_)
             | Effect::Notify(_)
+            | Effect::Watch { .. }
             | Effect::Reply(..)
             | Effect::WritePid { .. }
             | Effect::RemovePid { .. } => {}
