@@ -27,6 +27,7 @@ use crate::history::{self, History};
 use crate::logs::{Failed, LogEvent, Logs};
 use crate::pids::PidFiles;
 use crate::processes::Sampler;
+use crate::watch::Watcher;
 
 pub(crate) use begin::in_force;
 
@@ -104,6 +105,8 @@ pub struct Driver {
     pub(crate) meter: Option<CpuMeter>,
     /// Looks, sweeps, evidence: everything that takes its time.
     pub(crate) tasks: JoinSet<()>,
+    /// Watches the files of apps.
+    pub(crate) watcher: Watcher,
     /// Facts that came of performing, to be taken before anything else.
     pub(crate) facts: Vec<Fact>,
     inbox: mpsc::Receiver<Message>,

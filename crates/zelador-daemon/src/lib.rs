@@ -16,6 +16,7 @@ mod pids;
 mod processes;
 mod saved;
 mod server;
+mod watch;
 
 use std::ffi::CString;
 use std::io;

@@ -68,6 +68,7 @@ impl Driver {
                 let err = logs.1.map(|path| (Stream::Err, path));
                 self.gather(incident, run, out.into_iter().chain(err).collect());
             }
+            Effect::Watch { app, plan } => self.watcher.set(app, plan.map(|plan| *plan)),
             Effect::Configure(settings) => {
                 self.logs.set_rotation(settings.rotation);
                 self.settings.send_replace(in_force(*settings, self.http));

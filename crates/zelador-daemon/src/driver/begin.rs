@@ -7,6 +7,7 @@ use crate::history::History;
 use crate::logs::Logs;
 use crate::pids::PidFiles;
 use crate::processes::Sampler;
+use crate::watch::Watcher;
 use crate::{Error, Options, server};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
@@ -39,6 +40,9 @@ impl Driver {
         }
         let (sender, inbox) = mpsc::channel(INBOX);
         let log_events = sender.clone();
+        let watch_facts = sender.clone();
+        // A thread of the watcher may wait for the driver; the driver never waits for one.
+        let watched = move |fact| _ = watch_facts.blocking_send(Message::Input(Input::Fact(fact)));
         let surroundings =
             Surroundings { home: home.path().to_owned(), zone: TimeZone::system(), seed: seed() };
         let supervisor = Supervisor::recover(surroundings, clock.now(), records);
@@ -66,6 +70,7 @@ impl Driver {
             http,
             meter: Some(CpuMeter::new()),
             tasks: JoinSet::new(),
+            watcher: Watcher::new(watched),
             facts: Vec::new(),
             inbox,
             next_ticket: 0,
