@@ -23,9 +23,9 @@ mod settings;
 mod shell;
 mod watch;
 
+pub use crate::watch::absolute;
 pub use change::{Change, EnvDifference, change, differing_fields};
 pub use ecosystem::{Context, Declared, check, check_settings, script_app};
-pub use crate::watch::absolute;
 pub use mistake::{Mistake, Mistakes, Note};
 pub use node::{Key, Node, Position, Value};
 pub use overlay::{CadenceOverlay, DatabaseOverlay, Overlay, Switch};

@@ -2,6 +2,7 @@
 
 pub mod more;
 pub mod options;
+pub mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -175,7 +176,7 @@ pub struct List {
 }
 
 /// What to start, and how.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct Start {
     /// Ecosystem files, scripts, programs, commands in quotes; or names, numbers or `all` of what
     /// is in the list; `-`: JSON on standard input. Default: `ecosystem.config.js` in this folder

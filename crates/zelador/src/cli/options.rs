@@ -3,8 +3,10 @@
 use clap::Args;
 use zelador_api::config::{Node, Value};
 
+use super::watch::Watch;
+
 /// How a script is started, or what a restart changes.
-#[derive(Debug, Default, PartialEq, Eq, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Options of an app")]
 pub struct Options {
     /// Name of the app; default: the file's name without extension
@@ -118,6 +120,9 @@ pub struct Options {
     /// File that tells the main process
     #[arg(short, long = "pid", value_name = "FILE")]
     pub pid_file: Option<String>,
+    /// Which changes of files restart it.
+    #[command(flatten)]
+    pub watch: Watch,
 }
 
 impl Options {
@@ -170,7 +175,8 @@ impl Options {
         let lists = lists.into_iter().filter(|(_, list)| !list.is_empty());
         let lists = lists.map(|(field, list)| (field, listed(list)));
         let fork = self.execute_command.then(|| ("exec_mode", Value::from("fork")));
-        texts.chain(flags).chain(lists).chain(fork).collect()
+        let watch = self.watch.fields();
+        texts.chain(flags).chain(lists).chain(fork).chain(watch).collect()
     }
 }
 

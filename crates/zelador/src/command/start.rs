@@ -28,6 +28,11 @@ const DEFAULT_FILES: [&str; 3] =
 
 /// Starts something.
 pub fn start(context: &Context, start: &Start) -> Result<ExitCode, Failure> {
+    let mut start = start.clone();
+    if start.targets.is_empty() {
+        start.targets.extend(start.options.watch.take_target());
+    }
+    let start = &start;
     let default;
     let targets = if start.targets.is_empty() {
         default = [default_file()?];

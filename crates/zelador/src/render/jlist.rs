@@ -71,7 +71,7 @@ fn fields(app: &AppView, versions: &mut Versions) -> Value {
         "pm_out_log_path": log(app.out_log.as_deref()),
         "pm_err_log_path": log(app.err_log.as_deref()),
         "version": versions.of(Path::new(&spec.launch.script)),
-        "watch": false,
+        "watch": watch(spec),
         "autorestart": spec.restart.autorestart,
         "autostart": spec.autostart,
         "merge_logs": spec.logs.merge,
@@ -104,6 +104,14 @@ fn fields(app: &AppView, versions: &mut Versions) -> Value {
         all.extend(present.filter_map(|(name, value)| Some((name.to_owned(), value?))));
     }
     fields
+}
+
+/// As it was written: true, or the paths.
+fn watch(spec: &AppSpec) -> Value {
+    match spec.watch.paths.as_slice() {
+        paths if spec.watch.on && !paths.is_empty() => json!(paths),
+        _ => json!(spec.watch.on),
+    }
 }
 
 /// What the process gets: the inherited variables, the declared ones over them, and who it is.

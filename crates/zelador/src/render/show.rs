@@ -150,11 +150,37 @@ fn declared(app: &AppView) -> Vec<Row> {
     if let Some(cron) = &app.spec.cron {
         rows.push(row("cron restart", cron.as_str()));
     }
+    rows.extend(watch(app));
     rows.extend(health_check(&app.spec));
     if let Some(source) = &app.spec.source {
         rows.push(row("declared in", source.display()));
     }
     rows
+}
+
+fn watch(app: &AppView) -> Option<Row> {
+    let (spec, state) = (&app.spec.watch, app.watching.as_ref());
+    if !spec.on {
+        return None;
+    }
+    let what = match spec.paths.as_slice() {
+        [] => "below cwd".to_owned(),
+        paths => paths.join(", "),
+    };
+    let said = match state.map(|state| (&state.trouble, state.folders)) {
+        None => format!("{what}, when it is started"),
+        Some((_, Some(folders))) => format!("{what}; folders: {folders}"),
+        Some((None, None)) => what,
+        Some((Some(_), None)) => format!("{what}: not watched"),
+    };
+    let trouble = state.and_then(|state| state.trouble.as_ref());
+    let changed = state.and_then(|state| state.changed.as_ref());
+    let parts = [
+        Some(said),
+        trouble.cloned(),
+        changed.map(|(_, changed)| format!("last change: {changed}")),
+    ];
+    Some(row("watch", parts.into_iter().flatten().collect::<Vec<_>>().join("; ")))
 }
 
 fn health_check(spec: &AppSpec) -> Vec<Row> {

@@ -9,6 +9,7 @@ mod keeping;
 mod logs;
 mod supervision;
 mod verbs;
+mod watch;
 
 use zelador_testbed::home::Zelador;
 
