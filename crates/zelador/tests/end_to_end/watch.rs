@@ -115,5 +115,6 @@ fn at_the_kernels_limit_the_app_runs_on_unwatched_and_the_limit_is_named() {
 }
 
 fn own_log(zelador: &Zelador) -> String {
-    text(&zelador.home().join("zelador.log"))
+    let log = zelador.home().join("zelador.log");
+    text(&log)
 }

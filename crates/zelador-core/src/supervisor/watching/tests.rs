@@ -43,6 +43,7 @@ impl World {
             env_name: None,
             cores: 1,
             only: None,
+            known: None,
             cadence: crate::spec::Cadence::default(),
         };
         let text = format!(r#"{{"script":"api.js","name":"api",{fields}}}"#);
