@@ -15,6 +15,9 @@ pub struct Launch {
     pub instance: InstanceId,
     /// The program: an absolute path, or a word that is looked up in the environment's PATH.
     pub program: String,
+    /// It is the script itself: where it is a bare word, a file of that name in `cwd` comes before
+    /// those in PATH, as in PM2.
+    pub is_script: bool,
     /// Its arguments, without the program itself.
     pub args: Vec<String>,
     /// Working directory.
@@ -76,6 +79,7 @@ pub fn launch(spec: &AppSpec, instance: &Instance, run: RunId, home: &Path) -> L
     Launch {
         instance: instance.id,
         program,
+        is_script: settings.interpreter.is_none(),
         args,
         cwd: settings.cwd.clone(),
         env: environment(spec, instance, run, home),

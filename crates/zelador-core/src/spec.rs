@@ -2,6 +2,8 @@
 //!
 //! Values of these types come from [`crate::config`] and cannot be wrong in themselves.
 
+mod filter;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +15,8 @@ use crate::id::AppName;
 use crate::signal::Signal;
 use crate::unit::{ByteSize, Percent, SECOND};
 use crate::watch::WatchSpec;
+
+pub use filter::EnvFilter;
 
 /// Environment variables, by name.
 pub type Environment = BTreeMap<String, String>;
@@ -129,38 +133,6 @@ pub struct LaunchSpec {
     pub uid: Option<String>,
     /// Group to run as, by name or number; `None`: that of the user.
     pub gid: Option<String>,
-}
-
-/// Which variables of whoever gives a command an app does not get.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EnvFilter {
-    /// It gets all of them.
-    #[default]
-    None,
-    /// It gets none.
-    All,
-    /// Not this one.
-    Exactly(String),
-    /// Not those whose name contains one of these.
-    Containing(Vec<String>),
-}
-
-impl EnvFilter {
-    /// Returns the variables that the app gets.
-    pub fn apply(&self, env: &Arc<Environment>) -> Arc<Environment> {
-        let keeps = |name: &str| match self {
-            Self::None => true,
-            Self::All => false,
-            Self::Exactly(exact) => name != exact,
-            Self::Containing(parts) => !parts.iter().any(|part| name.contains(part.as_str())),
-        };
-        if *self == Self::None {
-            return Arc::clone(env);
-        }
-        let kept = env.iter().filter(|(name, _)| keeps(name));
-        Arc::new(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
-    }
 }
 
 /// What follows a death.

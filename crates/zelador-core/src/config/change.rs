@@ -95,6 +95,10 @@ fn take(app: &mut AppSpec, field: &str, from: &AppSpec) -> bool {
         "exec_interpreter" => launch.interpreter.clone_from(&from.launch.interpreter),
         "node_args" => launch.interpreter_args.clone_from(&from.launch.interpreter_args),
         "instances" => app.instances = from.instances,
+        "exec_mode" => app.mode = from.mode,
+        "wait_ready" => app.readiness.wait = from.readiness.wait,
+        "listen_timeout" => app.readiness.within = from.readiness.within,
+        "shutdown_with_message" => stop.message = from.stop.message,
         "instance_var" => launch.instance_var.clone_from(&from.launch.instance_var),
         "increment_var" => launch.increment_var.clone_from(&from.launch.increment_var),
         "env" | "port" => {

@@ -20,7 +20,7 @@ pub(super) fn request(launch: &Launch, label: Vec<u8>) -> Result<message::Launch
     if label.len() > message::LONGEST_LABEL {
         return Err(SpawnFailure::Other("the paths of its log files are too long".to_owned()));
     }
-    let program = find(&launch.program, &launch.env, &launch.cwd)?;
+    let program = find(&launch.program, launch.is_script, &launch.env, &launch.cwd)?;
     let mut env = launch.env.clone();
     let (mut uid, mut gid) = (None, None);
     if let Some(name) = &launch.uid {
@@ -58,8 +58,14 @@ fn unknown(name: &str, reason: &str) -> SpawnFailure {
 }
 
 /// Returns the absolute path of a program: looked up in the environment's PATH when it is a bare
-/// word, and in the working directory when it is relative.
-fn find(program: &str, env: &Environment, cwd: &Path) -> Result<PathBuf, SpawnFailure> {
+/// word, and in the working directory when it is relative. `is_script`: a bare word too is looked up
+/// there first.
+fn find(
+    program: &str,
+    is_script: bool,
+    env: &Environment,
+    cwd: &Path,
+) -> Result<PathBuf, SpawnFailure> {
     let not_found = || SpawnFailure::ProgramNotFound(program.to_owned());
     if program.contains('/') {
         let path = cwd.join(program);
@@ -69,12 +75,19 @@ fn find(program: &str, env: &Environment, cwd: &Path) -> Result<PathBuf, SpawnFa
             Err(error) => Err(not_executable(&path, &error.to_string())),
         };
     }
+    let here = Some(cwd.join(program)).filter(|path| is_script && path.is_file());
+    if let Some(path) = here.as_ref().filter(|path| is_executable(path)) {
+        return Ok(path.clone());
+    }
     let path = env.get("PATH").map_or(DEFAULT_PATH, String::as_str);
     let candidates = path.split(':').filter(|folder| !folder.is_empty());
     candidates
         .map(|folder| cwd.join(folder).join(program))
         .find(|candidate| is_executable(candidate))
-        .ok_or_else(not_found)
+        .ok_or_else(|| match here {
+            Some(path) => not_executable(&path, "permission denied"),
+            None => not_found(),
+        })
 }
 
 fn is_executable(path: &Path) -> bool {
@@ -132,4 +145,28 @@ fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     let words = text.split(" (os error").next().unwrap_or(&text);
     words.to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_script_is_looked_for_here_before_path_and_an_interpreter_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (cwd, bin) = (folder.path().join("app"), folder.path().join("bin"));
+        for (path, mode) in
+            [(cwd.join("run"), 0o755), (bin.join("run"), 0o755), (cwd.join("text"), 0o644)]
+        {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, "#!/bin/sh\n").unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let env = Environment::from([("PATH".to_owned(), bin.display().to_string())]);
+        let find = |program: &str, is_script| find(program, is_script, &env, &cwd);
+        assert_eq!(find("run", true).unwrap(), cwd.join("run"));
+        assert_eq!(find("run", false).unwrap(), bin.join("run"));
+        assert!(matches!(find("text", true), Err(SpawnFailure::NotExecutable { .. })));
+        assert!(matches!(find("none", true), Err(SpawnFailure::ProgramNotFound(_))));
+    }
 }

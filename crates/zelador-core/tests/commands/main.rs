@@ -1,0 +1,7 @@
+//! What commands do to the list, in a world where every process starts and ends at once.
+
+#![allow(clippy::unwrap_used, reason = "a test ends at the first thing that fails")]
+
+mod change;
+mod scale;
+mod world;

@@ -1,0 +1,3 @@
+export const apps = [
+  { name: 'front', script: 'server/index.js', env: { PORT: 3000 } },
+];

@@ -1,0 +1,2 @@
+const pkg = require('./package.json');
+module.exports = { apps: [{ name: pkg.name, script: 'index.js' }] };

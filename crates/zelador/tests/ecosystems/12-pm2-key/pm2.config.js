@@ -1,0 +1,1 @@
+module.exports = { pm2: [{ name: 'legacy', script: 'legacy.js', error: 'err.log', out: 'out.log' }] };

@@ -1,0 +1,1 @@
+module.exports = { name: 'alone', script: './alone.js', args: '--once' };

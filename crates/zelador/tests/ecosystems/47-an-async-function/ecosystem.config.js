@@ -1,0 +1,1 @@
+module.exports = async () => ({ apps: [{ name: 'late', script: 'late.js' }] });
