@@ -111,12 +111,19 @@ pub enum Effect {
 }
 
 /// What zelador says to a run over Node's channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Say {
     /// The message `shutdown`: finish, then exit.
     Shutdown,
     /// To a worker: close what you listen on, finish, then exit.
     Disconnect,
+    /// Do what you offered.
+    Act {
+        /// Which action.
+        action: String,
+        /// What it is given.
+        param: Option<String>,
+    },
 }
 
 /// Something that people should know.
@@ -181,6 +188,16 @@ pub enum Refusal {
     /// `all` of nothing.
     #[error("there is no app")]
     Nothing,
+    /// None of the apps offers this action.
+    #[error("{apps} offers no action `{action}`{}", offered(.known))]
+    NoAction {
+        /// Which apps were asked.
+        apps: String,
+        /// Which action.
+        action: String,
+        /// What they offer.
+        known: Vec<String>,
+    },
     /// It is being reloaded already.
     #[error("{app} is being reloaded already: wait until that is done")]
     Reloading {
@@ -206,6 +223,10 @@ pub enum Refusal {
     /// Zelador is about to end.
     #[error("zelador is stopping")]
     Stopping,
+}
+
+fn offered(known: &[String]) -> String {
+    if known.is_empty() { String::new() } else { format!(", only: {}", known.join(", ")) }
 }
 
 fn suggestion(nearest: Option<&str>) -> String {

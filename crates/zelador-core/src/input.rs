@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Change, Overlay};
+use crate::custom::Told;
 use crate::death::{Death, SpawnFailure};
 use crate::evidence::Evidence;
 use crate::id::{AppName, IncidentId, ProbeId, RunId, Ticket};
@@ -62,6 +63,15 @@ pub enum Command {
     Reload {
         /// Names, numbers or `all`.
         selectors: Vec<String>,
+    },
+    /// Call actions that apps offer over their channel; answered when all have.
+    Trigger {
+        /// Names, numbers or `all`.
+        selectors: Vec<String>,
+        /// Which action.
+        action: String,
+        /// What it is given.
+        param: Option<String>,
     },
     /// Stop and forget.
     Delete {
@@ -168,6 +178,15 @@ pub enum Fact {
     Ready {
         /// Which run.
         run: RunId,
+        /// How.
+        by: ReadyBy,
+    },
+    /// A run said something about itself.
+    Told {
+        /// Which run.
+        run: RunId,
+        /// What.
+        told: Told,
     },
     /// A main process ended.
     Exited {
@@ -230,6 +249,15 @@ pub enum Fact {
     },
     /// The layer of settings below the ecosystem file's: `zelador.toml`.
     BaseSettings(Box<Overlay>),
+}
+
+/// How a run says that it is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadyBy {
+    /// By the message `ready`.
+    Message,
+    /// By listening, as a worker.
+    Listening,
 }
 
 /// A run as the guardian knows it.

@@ -6,6 +6,7 @@
 pub mod check;
 pub mod config;
 pub mod cron;
+pub mod custom;
 pub mod death;
 pub mod diagnosis;
 pub mod effect;

@@ -2,8 +2,9 @@
 //! effects performed.
 
 mod begin;
+mod channels;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use tokio::time::{self, Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use zelador_core::config::Switch;
 use zelador_core::effect::{Done, Refusal};
-use zelador_core::id::Ticket;
+use zelador_core::id::{RunId, Ticket};
 use zelador_core::input::{Command, Fact, Input};
 use zelador_core::spec::Settings;
 use zelador_core::supervisor::Supervisor;
@@ -24,6 +25,7 @@ use crate::backend::native::{Heard, Native};
 use crate::checks::CpuMeter;
 use crate::clock::Clock;
 use crate::history::{self, History};
+use crate::ipc;
 use crate::logs::{Failed, LogEvent, Logs};
 use crate::pids::PidFiles;
 use crate::processes::Sampler;
@@ -62,12 +64,21 @@ pub enum Message {
     ReopenLogs,
     /// A look inside.
     Ask(Box<dyn FnOnce(&Supervisor) + Send>),
+    /// A run said something over its channel; dealt with when answered.
+    Heard {
+        /// Which run.
+        run: RunId,
+        /// What.
+        heard: ipc::Heard,
+        /// Told when it was dealt with.
+        done: oneshot::Sender<()>,
+    },
     /// The logs have something to say.
     Log(LogEvent),
     /// The processors were measured; the meter comes back.
     Measured(CpuMeter),
     /// A sample is taken; the sampler comes back.
-    Sampled(Sampler, Vec<(zelador_core::id::RunId, zelador_core::probe::Usage)>),
+    Sampled(Sampler, Vec<(RunId, zelador_core::probe::Usage)>),
 }
 
 /// What makes the driver stop.
@@ -107,6 +118,10 @@ pub struct Driver {
     pub(crate) tasks: JoinSet<()>,
     /// Watches the files of apps.
     pub(crate) watcher: Watcher,
+    /// How to speak to runs that have a channel.
+    pub(crate) speakers: BTreeMap<RunId, ipc::Speaker>,
+    /// Which runs have which shared port, as far as this engine knows.
+    port_users: BTreeMap<Vec<u8>, BTreeSet<RunId>>,
     /// Facts that came of performing, to be taken before anything else.
     pub(crate) facts: Vec<Fact>,
     inbox: mpsc::Receiver<Message>,
@@ -173,13 +188,19 @@ impl Driver {
         loop {
             match self.native.hear(&self.logs) {
                 Heard::Fact(fact) => {
-                    let ended = match &fact {
-                        Fact::Exited { run, .. } => Some(*run),
-                        _ => None,
-                    };
+                    let (mut ended, mut begun) = (None, None);
+                    match &fact {
+                        Fact::Exited { run, .. } => ended = Some(*run),
+                        Fact::Spawned { run, .. } => begun = Some(*run),
+                        _ => {}
+                    }
                     self.step(Input::Fact(fact));
+                    if let Some(run) = begun {
+                        self.open_channel(run);
+                    }
                     // Only now that it is recorded may the guardian forget it.
                     if let Some(run) = ended {
+                        self.close_channel(run);
                         self.native.recorded(run);
                     }
                 }
@@ -234,6 +255,7 @@ impl Driver {
                 self.logs.empty(paths, move |failed| _ = answer.send(failed));
             }
             Message::ReopenLogs => self.logs.reopen(),
+            Message::Heard { run, heard, done } => self.heard(run, heard, done),
             Message::Log(LogEvent::Drained { run }) => self.native.drained(run),
             Message::Log(LogEvent::Trouble { path, error }) => {
                 tracing::warn!(path = %path.display(), %error, "a log cannot be written; its lines wait");
@@ -258,6 +280,9 @@ impl Driver {
                 let effects = self.supervisor.step(self.clock.now(), Input::Fact(fact));
                 self.perform(effects);
             }
+        }
+        if self.native.has_stowed() {
+            self.close_unwanted_ports();
         }
     }
 

@@ -10,6 +10,7 @@ mod clock;
 mod driver;
 mod evidence;
 mod history;
+mod ipc;
 mod logs;
 mod perform;
 mod pids;

@@ -53,7 +53,7 @@ impl Driver {
                 }
             }
             Effect::Terminate { run, signal, tree } => self.terminate_run(run, signal, tree),
-            Effect::Say { run, .. } => self.terminate_run(run, Signal::INT, false),
+            Effect::Say { run, say } => self.say(run, &say),
             Effect::Signal { run, signal } => self.native.signal(run, signal, false),
             Effect::WritePid { path, pid } => self.pids.write(path, pid),
             Effect::RemovePid { path } => self.pids.remove(path),
@@ -84,7 +84,7 @@ impl Driver {
     }
 
     /// Asks a run to end: the whole process group at once, and what left the group one by one.
-    fn terminate_run(&mut self, run: RunId, signal: Signal, tree: bool) {
+    pub(crate) fn terminate_run(&mut self, run: RunId, signal: Signal, tree: bool) {
         self.native.linger(run);
         self.native.signal(run, signal, tree);
         let Some(key) = self.native.key(run).filter(|_| tree) else { return };

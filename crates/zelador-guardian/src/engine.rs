@@ -28,8 +28,9 @@ const START_FACTOR: u32 = 10;
 /// Something an engine must be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Note {
-    Welcome { soft: u64, hard: u64, runs: u32 },
+    Welcome { soft: u64, hard: u64, runs: u32, stowed: u32 },
     Kept(u64),
+    Stowed(Vec<u8>),
     Spawned(u64),
     Ended(u64),
     Message(FromGuardian),
@@ -164,12 +165,13 @@ impl Engine {
         &mut self,
         now: Instant,
         runs: &BTreeMap<u64, Entry>,
+        stowed: &BTreeMap<Vec<u8>, OwnedFd>,
         listener: &OwnedFd,
     ) -> io::Result<()> {
         self.full = false;
         self.retry_at = None;
         while let Some(note) = self.notes.front() {
-            match self.send(note, runs, listener) {
+            match self.send(note, runs, stowed, listener) {
                 Ok(()) => _ = self.notes.pop_front(),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.full = true;
@@ -185,14 +187,29 @@ impl Engine {
         Ok(())
     }
 
-    fn send(&self, note: &Note, runs: &BTreeMap<u64, Entry>, listener: &OwnedFd) -> io::Result<()> {
+    fn send(
+        &self,
+        note: &Note,
+        runs: &BTreeMap<u64, Entry>,
+        stowed: &BTreeMap<Vec<u8>, OwnedFd>,
+        listener: &OwnedFd,
+    ) -> io::Result<()> {
         let socket = self.socket.as_fd();
         match note {
-            Note::Welcome { soft, hard, runs } => {
+            Note::Stowed(name) => match stowed.get(name) {
+                Some(descriptor) => {
+                    let message = FromGuardian::Stowed { name: name.clone() };
+                    link::send(socket, &message, &[descriptor.as_fd()])
+                }
+                // It cannot be gone before it was told: only an engine discards.
+                None => Ok(()),
+            },
+            Note::Welcome { soft, hard, runs, stowed } => {
                 let welcome = FromGuardian::Welcome {
                     version: crate::message::VERSION,
                     guardian_pid: std::process::id(),
                     runs: *runs,
+                    stowed: *stowed,
                     nofile_soft: *soft,
                     nofile_hard: *hard,
                 };

@@ -56,6 +56,8 @@ pub(crate) struct Guardian {
     pub signals: Signals,
     pub ground: Ground,
     pub runs: BTreeMap<u64, Entry>,
+    /// Descriptors that engines keep here beyond their own life, by name.
+    pub stowed: BTreeMap<Vec<u8>, OwnedFd>,
     pub engine: Option<Engine>,
     pub restarts: Restarts,
     /// Asked to end: when everything is killed if the engine has not managed by then.
@@ -164,8 +166,10 @@ impl Guardian {
         };
         let (soft, hard) = (self.ground.nofile.soft, self.ground.nofile.hard);
         let runs = self.runs.len() as u32;
-        let mut introduction = vec![Note::Welcome { soft, hard, runs }];
+        let stowed = self.stowed.len() as u32;
+        let mut introduction = vec![Note::Welcome { soft, hard, runs, stowed }];
         introduction.extend(self.runs.keys().map(|run| Note::Kept(*run)));
+        introduction.extend(self.stowed.keys().map(|name| Note::Stowed(name.clone())));
         if self.terminating.is_some() {
             introduction.push(Note::Message(FromGuardian::Terminate));
         }
@@ -216,7 +220,7 @@ impl Guardian {
     }
 
     pub(crate) fn tell(&mut self, note: Note) {
-        let runs = self.runs.len();
+        let runs = self.runs.len() + self.stowed.len();
         if let Some(engine) = &mut self.engine
             && !engine.tell(note, runs)
         {
@@ -227,7 +231,7 @@ impl Guardian {
     fn flush(&mut self, now: Instant) {
         let Some(engine) = self.engine.as_mut().filter(|engine| !engine.lost) else { return };
         let was_full = engine.full;
-        if let Err(error) = engine.flush(now, &self.runs, &self.listener) {
+        if let Err(error) = engine.flush(now, &self.runs, &self.stowed, &self.listener) {
             // A closed socket is seen, and said, when it is read.
             if error.kind() == io::ErrorKind::BrokenPipe {
                 engine.retry_at = Some(now + LOOK_AGAIN);
@@ -248,7 +252,7 @@ impl Guardian {
             match link::receive::<ToGuardian>(engine.socket.as_fd()) {
                 Ok(Some((message, passed))) => {
                     engine.heard(Instant::now());
-                    self.on_message(message, &passed);
+                    self.on_message(message, passed);
                 }
                 Ok(None) => {
                     self.poll.remove(engine.socket.as_fd());
@@ -268,7 +272,7 @@ impl Guardian {
         for _ in 0..MOST_LAST_MESSAGES {
             let Some(engine) = &self.engine else { return };
             match link::receive::<ToGuardian>(engine.socket.as_fd()) {
-                Ok(Some((message, passed))) => self.on_message(message, &passed),
+                Ok(Some((message, passed))) => self.on_message(message, passed),
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
                 Ok(None) | Err(_) => break,
             }
@@ -297,7 +301,8 @@ impl Guardian {
         let own = Own { lock, oom: self.ground.oom };
         let runs: Vec<_> = self.runs.values().map(|entry| &entry.kept).collect();
         let nofile = Some(self.ground.nofile);
-        let error = table::execute(argv, flag, &own, Some(&self.listener), nofile, &runs);
+        let stowed: Vec<_> = self.stowed.iter().collect();
+        let error = table::execute(argv, flag, &own, Some(&self.listener), nofile, &runs, &stowed);
         self.home.log(&format!("the new guardian cannot be executed: {error}"));
     }
 

@@ -7,9 +7,10 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{MemfdFlags, OFlags};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::pipe::PipeFlags;
 
-use crate::message::{Ended, FromGuardian, Stream, Which};
+use crate::message::{Ended, FromGuardian, Launch, Stream, Which};
 
 /// Size of the state memfd: one page, the unit it takes anyway.
 pub const STATE_SIZE: u64 = 4096;
@@ -62,19 +63,24 @@ pub struct Descriptors {
     pub out: Option<Capture>,
     /// Standard error, when it is a pipe of its own.
     pub err: Option<Capture>,
+    /// Write end of standard input, when that is a pipe; non-blocking.
+    pub input: Option<OwnedFd>,
+    /// Our end of the channel, when there is one; non-blocking.
+    pub channel: Option<OwnedFd>,
 }
 
 /// The ends that only the service gets.
 #[derive(Debug)]
-pub(crate) struct WriteEnds {
+pub(crate) struct ServiceEnds {
     pub out: Option<OwnedFd>,
     pub err: Option<OwnedFd>,
+    pub input: Option<OwnedFd>,
+    pub channel: Option<OwnedFd>,
 }
 
 impl Descriptors {
-    /// Returns new ones for a service whose outputs go to `out` and `err`, all but the pidfd;
-    /// `others` runs have theirs already.
-    pub(crate) fn open(out: Stream, err: Stream, others: usize) -> io::Result<(Self, WriteEnds)> {
+    /// Returns new ones for a service, all but the pidfd; `others` runs have theirs already.
+    pub(crate) fn open(launch: &Launch, others: usize) -> io::Result<(Self, ServiceEnds)> {
         let ample = rustix::process::geteuid().is_root() || others < RUNS_WITH_LARGE_PIPES;
         let size = if ample { LARGE_PIPE } else { SMALLER_PIPE };
         let capture = |stream| match stream {
@@ -83,10 +89,14 @@ impl Descriptors {
         };
         let state = rustix::fs::memfd_create(c"zelador-run", MemfdFlags::CLOEXEC)?;
         rustix::fs::ftruncate(&state, STATE_SIZE)?;
-        let (out, out_end) = capture(out)?.unzip();
-        let (err, err_end) = capture(err)?.unzip();
-        let ours = Self { pidfd: None, state: Some(state), out, err };
-        Ok((ours, WriteEnds { out: out_end, err: err_end }))
+        let (out, out_end) = capture(launch.out)?.unzip();
+        let (err, err_end) = capture(launch.err)?.unzip();
+        let (input, input_end) = launch.input.then(input).transpose()?.unzip();
+        let (channel, channel_end) = launch.channel.then(channel).transpose()?.unzip();
+        let ours = Self { pidfd: None, state: Some(state), out, err, input, channel };
+        let theirs =
+            ServiceEnds { out: out_end, err: err_end, input: input_end, channel: channel_end };
+        Ok((ours, theirs))
     }
 
     /// Returns which exist.
@@ -96,7 +106,9 @@ impl Descriptors {
             bit(self.pidfd.is_some(), Which::PIDFD)
                 | bit(self.state.is_some(), Which::STATE)
                 | bit(self.out.is_some(), Which::OUT)
-                | bit(self.err.is_some(), Which::ERR),
+                | bit(self.err.is_some(), Which::ERR)
+                | bit(self.input.is_some(), Which::INPUT)
+                | bit(self.channel.is_some(), Which::CHANNEL),
         )
     }
 
@@ -104,7 +116,8 @@ impl Descriptors {
     pub fn list(&self) -> Vec<BorrowedFd<'_>> {
         let captures = self.out.iter().chain(&self.err);
         let ends = captures.flat_map(|one| [&one.pipe, &one.hold_read, &one.hold_write]);
-        self.pidfd.iter().chain(&self.state).chain(ends).map(AsFd::as_fd).collect()
+        let first = self.pidfd.iter().chain(&self.state).chain(ends);
+        first.chain(&self.input).chain(&self.channel).map(AsFd::as_fd).collect()
     }
 
     /// Returns them from a received list; `None` when their number does not fit `which`.
@@ -123,8 +136,28 @@ impl Descriptors {
             Some(Capture { pipe, hold_read, hold_write })
         };
         let (out, err) = (capture(Which::OUT), capture(Which::ERR));
-        Some(Self { pidfd, state, out, err })
+        let mut one = |bit| if which.has(bit) { list.next() } else { None };
+        let (input, channel) = (one(Which::INPUT), one(Which::CHANNEL));
+        Some(Self { pidfd, state, out, err, input, channel })
     }
+}
+
+/// A pipe: our write end, the service's read end. It stays open as long as the run is kept, so that a
+/// service which reads its input waits, as it does under PM2, and sees no end.
+fn input() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+    rustix::fs::fcntl_setfl(&write, OFlags::NONBLOCK)?;
+    // A page takes the lines that a person sends, and leaves the user's allowance to the outputs.
+    let _ = rustix::pipe::fcntl_setpipe_size(&write, 4096);
+    Ok((write, read))
+}
+
+/// A socket pair: our end, the service's.
+fn channel() -> io::Result<(OwnedFd, OwnedFd)> {
+    let kind = (AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC);
+    let (ours, theirs) = rustix::net::socketpair(kind.0, kind.1, kind.2, None)?;
+    rustix::io::ioctl_fionbio(&ours, true)?;
+    Ok((ours, theirs))
 }
 
 /// A run as guardian and engine know it.

@@ -139,8 +139,10 @@ pub fn run(options: Options) -> Result<Outcome, Error> {
         .map_err(|errno| Error::Kernel("PR_SET_CHILD_SUBREAPER", errno.into()))?;
 
     let (mut listener, mut runs, mut nofile, mut oom) = (None, Vec::new(), None, None);
+    let mut stowed = Vec::new();
     if let Some(table) = table {
         (listener, runs, nofile, oom) = (table.listener, table.runs, table.nofile, table.oom);
+        stowed = table.stowed;
     }
     let oom = oom.or_else(limits::lower_oom_score);
     // The file may have been replaced between the two guardians; then the old socket leads nowhere.
@@ -157,6 +159,7 @@ pub fn run(options: Options) -> Result<Outcome, Error> {
         signals,
         ground: Ground { stack, null, nofile: nofile.unwrap_or(raised), oom },
         runs: runs.into_iter().map(|kept| (kept.run, Entry::from_table(kept))).collect(),
+        stowed: stowed.into_iter().collect(),
         engine: None,
         restarts: Restarts::new(Instant::now()),
         terminating: None,

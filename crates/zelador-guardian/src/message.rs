@@ -13,6 +13,9 @@ pub const VERSION: u8 = 1;
 /// The longest label, in bytes: a label is repeated in every `Kept`, so it stays small.
 pub const LONGEST_LABEL: usize = 4096;
 
+/// The longest name of a stowed descriptor, in bytes.
+pub const LONGEST_NAME: usize = 1024;
+
 /// A message that can cross the link.
 pub trait Message: Sized {
     /// Returns its bytes.
@@ -79,6 +82,10 @@ pub struct Launch {
     pub out: Stream,
     /// Standard error.
     pub err: Stream,
+    /// Whether standard input is a pipe, whose write end is kept; otherwise it is `/dev/null`.
+    pub input: bool,
+    /// Whether descriptor 3 is one end of a stream socket pair, whose other end is kept.
+    pub channel: bool,
     /// Kept and returned as it is; at most [`LONGEST_LABEL`] bytes.
     pub label: Vec<u8>,
     /// Whether a descriptor of a `cgroup.procs` file, open for writing, rides along.
@@ -119,6 +126,17 @@ pub enum ToGuardian {
     Release {
         /// Which.
         run: u64,
+    },
+    /// Keep the descriptor that rides along, for this and every later engine, until `Discard`. One of
+    /// the same name is closed.
+    Stow {
+        /// Its name; at most [`LONGEST_NAME`] bytes.
+        name: Vec<u8>,
+    },
+    /// Close a stowed descriptor.
+    Discard {
+        /// Its name.
+        name: Vec<u8>,
     },
     /// Watch a process that somebody else started; answered by `Kept` or `Refused`.
     Adopt {
@@ -214,21 +232,25 @@ pub enum Why {
 
 /// Which descriptors of a run exist. They travel in the order of the bits, lowest first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Which(pub u8);
+pub struct Which(pub u16);
 
 impl Which {
     /// The pidfd of the main process.
-    pub const PIDFD: u8 = 1;
+    pub const PIDFD: u16 = 1;
     /// The state memfd, 4096 bytes.
-    pub const STATE: u8 = 1 << 1;
+    pub const STATE: u16 = 1 << 1;
     /// Read end of the pipe of standard output, then of its hold pipe, then the hold pipe's write
     /// end: always the three together.
-    pub const OUT: u8 = 0b111 << 2;
+    pub const OUT: u16 = 0b111 << 2;
     /// The same for standard error.
-    pub const ERR: u8 = 0b111 << 5;
+    pub const ERR: u16 = 0b111 << 5;
+    /// The write end of the pipe of standard input.
+    pub const INPUT: u16 = 1 << 8;
+    /// The kept end of the channel.
+    pub const CHANNEL: u16 = 1 << 9;
 
     /// Returns whether all of `bits` exist.
-    pub const fn has(self, bits: u8) -> bool {
+    pub const fn has(self, bits: u16) -> bool {
         self.0 & bits == bits
     }
 
@@ -249,6 +271,8 @@ pub enum FromGuardian {
         guardian_pid: u32,
         /// How many `Kept` follow.
         runs: u32,
+        /// How many `Stowed` follow them.
+        stowed: u32,
         /// Soft limit of open files that services get back.
         nofile_soft: u64,
         /// The hard one.
@@ -276,6 +300,11 @@ pub enum FromGuardian {
         leads_group: bool,
         /// Which descriptors ride along.
         which: Which,
+    },
+    /// A descriptor that an engine has stowed; it rides along.
+    Stowed {
+        /// Its name.
+        name: Vec<u8>,
     },
     /// A service runs; its descriptors ride along.
     Spawned {

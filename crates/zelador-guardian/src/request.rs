@@ -12,12 +12,15 @@ use crate::guardian::{FIRST_RESERVED_RUN, Guardian};
 use crate::message::{FromGuardian, Launch, ToGuardian, Why};
 use crate::runs::Entry;
 
+/// Stowed descriptors at most: a thousand apps with a port each stay far below.
+const MOST_STOWED: usize = 16 * 1024;
+
 impl Guardian {
     /// Carries out one request of the engine.
-    pub(crate) fn on_message(&mut self, message: ToGuardian, passed: &[OwnedFd]) {
+    pub(crate) fn on_message(&mut self, message: ToGuardian, passed: Vec<OwnedFd>) {
         let (run, done) = match message {
             ToGuardian::Hello | ToGuardian::Alive => return,
-            ToGuardian::Spawn { run, launch } => (run, self.spawn(run, launch, passed)),
+            ToGuardian::Spawn { run, launch } => (run, self.spawn(run, launch, &passed)),
             ToGuardian::Signal { run, signal, group } => {
                 let entry = self.runs.get(&run).ok_or(Why::Unknown);
                 (run, entry.and_then(|entry| entry.signal(signal, group)))
@@ -29,6 +32,19 @@ impl Guardian {
             ToGuardian::Release { run } => (run, self.release(run)),
             ToGuardian::Adopt { run, pid, start_time, label } => {
                 (run, self.adopt(run, pid, start_time, label))
+            }
+            ToGuardian::Stow { name } => {
+                // Without a descriptor, or with more than a host has room for: not kept.
+                if let Some(descriptor) = passed.into_iter().next()
+                    && (self.stowed.len() < MOST_STOWED || self.stowed.contains_key(&name))
+                {
+                    self.stowed.insert(name, descriptor);
+                }
+                return;
+            }
+            ToGuardian::Discard { name } => {
+                self.stowed.remove(&name);
+                return;
             }
             ToGuardian::Upgrade { argv, table_flag } => {
                 let argv = argv.into_iter().map(CString::new).collect::<Result<Vec<_>, _>>();

@@ -47,6 +47,8 @@ impl Ground {
         if launch.out == Stream::SameAsOut {
             return Err(invalid(Stage::Pipes));
         }
+        let (mut descriptors, ends) = Descriptors::open(&launch, others)
+            .map_err(|error| Failure::new(Stage::Pipes, &error))?;
         let text = |bytes| CString::new(bytes).map_err(|_| invalid(Stage::Exec));
         let texts = |list: Vec<_>| list.into_iter().map(text).collect::<Result<Vec<_>, _>>();
         let program = text(launch.program)?;
@@ -62,14 +64,15 @@ impl Ground {
         let drops = launch.uid.is_some_and(|uid| uid != 0) && rustix::process::geteuid().is_root();
         let groups = launch.groups.as_deref().or_else(|| drops.then_some(&[]));
 
-        let (mut descriptors, ends) = Descriptors::open(launch.out, launch.err, others)
-            .map_err(|error| Failure::new(Stage::Pipes, &error))?;
         let null = self.null.as_raw_fd();
         let out = ends.out.as_ref().map_or(null, AsRawFd::as_raw_fd);
         let err = match launch.err {
             Stream::SameAsOut => out,
             Stream::Pipe | Stream::Null => ends.err.as_ref().map_or(null, AsRawFd::as_raw_fd),
         };
+        let input = ends.input.as_ref().map_or(null, AsRawFd::as_raw_fd);
+        let channel = ends.channel.as_ref().map(AsRawFd::as_raw_fd);
+        let all: Vec<_> = [input, out, err].into_iter().chain(channel).collect();
         let started = self.stack.start(&Plan {
             program: &program,
             argv: &argv,
@@ -81,7 +84,7 @@ impl Ground {
             nofile: Some(self.nofile.with(launch.nofile)),
             oom: self.oom,
             cgroup,
-            descriptors: &[null, out, err],
+            descriptors: &all,
         })?;
         let start_time = wait::stat(started.pid).map_or(0, |stat| stat.start_time);
         descriptors.pidfd = Some(started.pidfd);

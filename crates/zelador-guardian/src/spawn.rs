@@ -34,7 +34,7 @@ pub(crate) struct Plan<'a> {
     pub oom: Option<i32>,
     /// A `cgroup.procs`, open for writing.
     pub cgroup: Option<RawFd>,
-    /// The child's descriptors 0, 1, 2, ...: each above the last index, or equal to its index.
+    /// The child's descriptors 0, 1, 2, ...: none below its index, which would be overwritten before.
     pub descriptors: &'a [RawFd],
 }
 

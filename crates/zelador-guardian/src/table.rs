@@ -29,6 +29,8 @@ pub struct Handover {
     pub nofile: Option<(u64, u64)>,
     /// All runs that are not released.
     pub runs: Vec<Kept>,
+    /// All stowed descriptors, by name.
+    pub stowed: Vec<(Vec<u8>, OwnedFd)>,
 }
 
 /// What only a guardian that replaces itself can hand over.
@@ -46,6 +48,7 @@ pub(crate) struct Table {
     pub listener: Option<OwnedFd>,
     pub nofile: Option<Nofile>,
     pub runs: Vec<Kept>,
+    pub stowed: Vec<(Vec<u8>, OwnedFd)>,
 }
 
 /// Turns the calling process into a guardian: `execve` of `argv[0]` with `argv`, `table_flag` and
@@ -56,7 +59,8 @@ pub(crate) struct Table {
 pub fn become_guardian(argv: &[CString], table_flag: &CStr, handover: &Handover) -> io::Error {
     let nofile = handover.nofile.map(|(soft, hard)| Nofile { soft, hard });
     let runs: Vec<_> = handover.runs.iter().collect();
-    execute(argv, table_flag, &Own::default(), handover.listener.as_ref(), nofile, &runs)
+    let stowed: Vec<_> = handover.stowed.iter().map(|(name, one)| (name, one)).collect();
+    execute(argv, table_flag, &Own::default(), handover.listener.as_ref(), nofile, &runs, &stowed)
 }
 
 pub(crate) fn execute(
@@ -66,8 +70,9 @@ pub(crate) fn execute(
     listener: Option<&OwnedFd>,
     nofile: Option<Nofile>,
     runs: &[&Kept],
+    stowed: &[(&Vec<u8>, &OwnedFd)],
 ) -> io::Error {
-    let (bytes, mut passed) = encode(own, listener, nofile, runs);
+    let (bytes, mut passed) = encode(own, listener, nofile, runs, stowed);
     let table = match link::sealed(&bytes) {
         Ok(table) => table,
         Err(error) => return error,
@@ -126,6 +131,7 @@ fn encode<'a>(
     listener: Option<&'a OwnedFd>,
     nofile: Option<Nofile>,
     runs: &[&'a Kept],
+    stowed: &[(&'a Vec<u8>, &'a OwnedFd)],
 ) -> (Vec<u8>, Vec<BorrowedFd<'a>>) {
     let mut to = Writer::new();
     let mut passed = Vec::new();
@@ -147,10 +153,15 @@ fn encode<'a>(
         to.bool(kept.linger);
         to.bool(kept.foreign);
         to.bool(kept.leads_group);
-        to.u8(kept.descriptors.which().0);
+        to.u32(kept.descriptors.which().0.into());
         for one in kept.descriptors.list() {
             put(to, &mut passed, one);
         }
+    });
+    to.list(stowed, |to, one| {
+        let (name, descriptor): (&'a Vec<u8>, &'a OwnedFd) = *one;
+        to.bytes(name);
+        put(to, &mut passed, descriptor.as_fd());
     });
     (to.finish(), passed)
 }
@@ -183,6 +194,7 @@ fn decode(from: &mut Reader) -> Option<Table> {
         listener: from.option(descriptor)?,
         nofile: from.option(|from| Some(Nofile { soft: from.u64()?, hard: from.u64()? }))?,
         runs: from.list(kept)?,
+        stowed: from.list(|from| Some((wire::name(from)?, descriptor(from)?)))?,
     })
 }
 

@@ -5,8 +5,8 @@
 
 use crate::codec::{Reader, Writer};
 use crate::message::{
-    Ended, FromGuardian, LONGEST_LABEL, Launch, Malformed, Message, Stage, Stream, ToGuardian,
-    VERSION, Which, Why,
+    Ended, FromGuardian, LONGEST_LABEL, LONGEST_NAME, Launch, Malformed, Message, Stage, Stream,
+    ToGuardian, VERSION, Which, Why,
 };
 
 impl Message for ToGuardian {
@@ -49,6 +49,14 @@ impl Message for ToGuardian {
                 to.bytes(table_flag);
             }
             Self::Shutdown => to.u8(8),
+            Self::Stow { name } => {
+                to.u8(9);
+                to.bytes(name);
+            }
+            Self::Discard { name } => {
+                to.u8(10);
+                to.bytes(name);
+            }
         }
         to.finish()
     }
@@ -70,6 +78,8 @@ impl Message for ToGuardian {
                 },
                 7 => Self::Upgrade { argv: from.list(Reader::bytes)?, table_flag: from.bytes()? },
                 8 => Self::Shutdown,
+                9 => Self::Stow { name: name(from)? },
+                10 => Self::Discard { name: name(from)? },
                 _ => return None,
             })
         })
@@ -81,11 +91,12 @@ impl Message for FromGuardian {
         let mut to = Writer::new();
         to.u8(VERSION);
         match self {
-            Self::Welcome { version, guardian_pid, runs, nofile_soft, nofile_hard } => {
+            Self::Welcome { version, guardian_pid, runs, stowed, nofile_soft, nofile_hard } => {
                 to.u8(0);
                 to.u8(*version);
                 to.u32(*guardian_pid);
                 to.u32(*runs);
+                to.u32(*stowed);
                 to.u64(*nofile_soft);
                 to.u64(*nofile_hard);
             }
@@ -111,14 +122,14 @@ impl Message for FromGuardian {
                 to.bool(*linger);
                 to.bool(*foreign);
                 to.bool(*leads_group);
-                to.u8(which.0);
+                to.u32(which.0.into());
             }
             Self::Spawned { run, pid, start_time, which } => {
                 to.u8(2);
                 to.u64(*run);
                 to.u32(*pid);
                 to.u64(*start_time);
-                to.u8(which.0);
+                to.u32(which.0.into());
             }
             Self::SpawnFailed { run, stage, errno } => {
                 to.u8(3);
@@ -137,6 +148,10 @@ impl Message for FromGuardian {
                 to.u64(*run);
                 why.write(&mut to);
             }
+            Self::Stowed { name } => {
+                to.u8(7);
+                to.bytes(name);
+            }
         }
         to.finish()
     }
@@ -148,6 +163,7 @@ impl Message for FromGuardian {
                     version: from.u8()?,
                     guardian_pid: from.u32()?,
                     runs: from.u32()?,
+                    stowed: from.u32()?,
                     nofile_soft: from.u64()?,
                     nofile_hard: from.u64()?,
                 },
@@ -177,6 +193,7 @@ impl Message for FromGuardian {
                 4 => Self::Ended { run: from.u64()?, ended: Ended::read(from)? },
                 5 => Self::Terminate,
                 6 => Self::Refused { run: from.u64()?, why: Why::read(from)? },
+                7 => Self::Stowed { name: name(from)? },
                 _ => return None,
             })
         })
@@ -198,10 +215,16 @@ fn label(from: &mut Reader) -> Option<Vec<u8>> {
     from.bytes().filter(|label| label.len() <= LONGEST_LABEL)
 }
 
+pub(crate) fn name(from: &mut Reader) -> Option<Vec<u8>> {
+    from.bytes().filter(|name| name.len() <= LONGEST_NAME)
+}
+
 pub(crate) fn which(from: &mut Reader) -> Option<Which> {
-    let which = Which(from.u8()?);
+    let which = Which(u16::try_from(from.u32()?).ok()?);
+    let known =
+        Which::PIDFD | Which::STATE | Which::OUT | Which::ERR | Which::INPUT | Which::CHANNEL;
     let together = |bits| which.0 & bits == 0 || which.has(bits);
-    (together(Which::OUT) && together(Which::ERR)).then_some(which)
+    (which.0 & !known == 0 && together(Which::OUT) && together(Which::ERR)).then_some(which)
 }
 
 impl Launch {
@@ -216,6 +239,8 @@ impl Launch {
         to.option(self.nofile.as_ref(), |to, limit| to.u64(*limit));
         to.u8(self.out as u8);
         to.u8(self.err as u8);
+        to.bool(self.input);
+        to.bool(self.channel);
         to.bytes(&self.label);
         to.bool(self.cgroup);
     }
@@ -232,6 +257,8 @@ impl Launch {
             nofile: from.option(Reader::u64)?,
             out: Stream::read(from)?,
             err: Stream::read(from)?,
+            input: from.bool()?,
+            channel: from.bool()?,
             label: label(from)?,
             cgroup: from.bool()?,
         })

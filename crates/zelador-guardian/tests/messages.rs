@@ -40,7 +40,8 @@ impl Random {
     }
 
     fn which(&mut self) -> Which {
-        let bits = [Which::PIDFD, Which::STATE, Which::OUT, Which::ERR];
+        let bits =
+            [Which::PIDFD, Which::STATE, Which::OUT, Which::ERR, Which::INPUT, Which::CHANNEL];
         Which(bits.into_iter().filter(|_| self.yes()).fold(0, |all, one| all | one))
     }
 
@@ -60,6 +61,8 @@ impl Random {
             nofile: self.maybe(Self::next),
             out: self.stream(),
             err: self.stream(),
+            input: self.yes(),
+            channel: self.yes(),
             label: self.bytes(4096),
             cgroup: self.yes(),
         }
@@ -67,7 +70,9 @@ impl Random {
 
     fn request(&mut self) -> ToGuardian {
         let run = self.next();
-        match self.below(9) {
+        match self.below(11) {
+            9 => ToGuardian::Stow { name: self.bytes(1024) },
+            10 => ToGuardian::Discard { name: self.bytes(9) },
             0 => ToGuardian::Hello,
             1 => ToGuardian::Alive,
             2 => ToGuardian::Spawn { run, launch: self.launch() },
@@ -90,11 +95,13 @@ impl Random {
 
     fn answer(&mut self) -> FromGuardian {
         let run = self.next();
-        match self.below(7) {
+        match self.below(8) {
+            7 => FromGuardian::Stowed { name: self.bytes(1024) },
             0 => FromGuardian::Welcome {
                 version: self.next() as u8,
                 guardian_pid: self.next() as u32,
                 runs: self.next() as u32,
+                stowed: self.next() as u32,
                 nofile_soft: self.next(),
                 nofile_hard: self.next(),
             },

@@ -54,6 +54,15 @@ pub enum Verb {
     Restart(Box<Restart>),
     /// Replace apps one instance after another: workers of a cluster without a gap
     Reload(Selectors),
+    /// Call an action that an app offers over its channel (`@pm2/io`)
+    Trigger {
+        /// Names, numbers, `name/index` or `all`
+        selector: String,
+        /// Which action
+        action: String,
+        /// What it is given
+        param: Option<String>,
+    },
     /// Stop apps and forget them
     #[command(visible_alias = "del")]
     Delete(Selectors),

@@ -16,6 +16,7 @@ pub use cause::{Cause, Start};
 pub use phase::{Phase, Then};
 pub use reload::{Retiring, Successor};
 
+use crate::custom::{Action, Metrics};
 use crate::evidence::PastDeath;
 use crate::id::{AppName, InstanceId, RunId};
 use crate::probe::Usage;
@@ -60,6 +61,12 @@ pub struct Instance {
     /// Whether the current run has said that it is ready.
     #[serde(default)]
     pub said_ready: bool,
+    /// What the current run offers to do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<Action>,
+    /// What the current run tells about itself; not kept over a restart of zelador, it tells again.
+    #[serde(skip)]
+    pub metrics: Metrics,
     /// Whether it may be started again.
     pub breaker: Breaker,
     /// The delay before the last start, while an exponential backoff is under way.
@@ -93,6 +100,8 @@ impl Instance {
             phase: Phase::Stopped,
             successor: None,
             said_ready: false,
+            actions: Vec::new(),
+            metrics: Metrics::new(),
             breaker: Breaker::default(),
             backoff: None,
             restarts: 0,
@@ -112,7 +121,8 @@ impl Instance {
 
     /// Returns whether `run` is the current one or its successor.
     pub fn has(&self, run: RunId) -> bool {
-        self.is_current(run) || self.successor.is_some_and(|successor| successor.run == run)
+        self.is_current(run)
+            || self.successor.as_ref().is_some_and(|successor| successor.run == run)
     }
 
     /// Returns whether it is about to be removed: it counts no more as a replica.
@@ -134,7 +144,7 @@ impl Instance {
             Phase::Tripped { trial_at } => *trial_at,
             Phase::Stopped | Phase::Backoff { .. } | Phase::Finished { .. } => None,
         };
-        own.into_iter().chain(self.successor.map(|successor| successor.give_up_at)).min()
+        own.into_iter().chain(self.successor.as_ref().map(|successor| successor.give_up_at)).min()
     }
 
     /// Notes a death in the history.
@@ -142,6 +152,8 @@ impl Instance {
         self.deaths.push_front(death);
         self.deaths.truncate(DEATHS_KEPT);
         self.usage = None;
+        self.actions.clear();
+        self.metrics.clear();
     }
 
     /// A person asked for a start: what went wrong before does not count any more.

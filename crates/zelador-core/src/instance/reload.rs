@@ -3,12 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::custom::Action;
 use crate::death::Death;
 use crate::id::{AppName, InstanceId, RunId};
 use crate::unit::Moment;
 
 /// A run that takes the current one's place as soon as it is ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Successor {
     /// Which run.
     pub run: RunId,
@@ -18,6 +19,9 @@ pub struct Successor {
     pub since: Moment,
     /// When it is not waited for any more.
     pub give_up_at: Moment,
+    /// What it offers to do already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<Action>,
 }
 
 /// A run whose place was taken: it finishes what it is at, and ends.

@@ -9,14 +9,18 @@ use crate::input::Command;
 use crate::instance::{Cause, Goal, Phase, Then};
 
 use super::Supervisor;
+use super::actions::Calls;
+use super::order::Deadline;
 
 /// A command that waits for its answer.
 pub(super) struct Pending {
-    ticket: Ticket,
+    pub(super) ticket: Ticket,
     pub(super) waits: Vec<Wait>,
     /// Checks that are still being looked at.
-    looks: BTreeSet<CheckId>,
-    done: Done,
+    pub(super) looks: BTreeSet<CheckId>,
+    /// Answers of apps that are still to come, and when they are not waited for any more.
+    pub(super) calls: Option<Calls>,
+    pub(super) done: Done,
 }
 
 /// One instance that a command waits for.
@@ -57,6 +61,7 @@ impl Supervisor {
                     ticket,
                     waits: Vec::new(),
                     looks,
+                    calls: None,
                     done: Done::default(),
                 });
                 return;
@@ -76,6 +81,12 @@ impl Supervisor {
                 Some(change) => self.restart_changed(&selectors, &change),
                 None => self.select(&selectors).map(|ids| self.restart_all(&ids)),
             },
+            Command::Trigger { selectors, action, param } => {
+                if let Err(refusal) = self.trigger(ticket, &selectors, &action, param.as_deref()) {
+                    self.effects.push(Effect::Reply(ticket, Err(refusal)));
+                }
+                return;
+            }
             Command::Reload { selectors } => {
                 self.select(&selectors).and_then(|ids| self.reload(&ids))
             }
@@ -89,7 +100,8 @@ impl Supervisor {
         match answer {
             Ok((waits, done)) => {
                 self.changed.world = true;
-                self.pending.push(Pending { ticket, waits, looks: BTreeSet::new(), done });
+                let looks = BTreeSet::new();
+                self.pending.push(Pending { ticket, waits, looks, calls: None, done });
             }
             Err(refusal) => self.effects.push(Effect::Reply(ticket, Err(refusal))),
         }
@@ -209,9 +221,11 @@ impl Supervisor {
                 None => true,
             });
             pending.waits = waits;
-            if !pending.waits.is_empty() || !pending.looks.is_empty() {
+            let calls = pending.calls.as_ref().is_some_and(|calls| !calls.open.is_empty());
+            if !pending.waits.is_empty() || !pending.looks.is_empty() || calls {
                 return true;
             }
+            self.deadlines.set(Deadline::Command(pending.ticket), None);
             let mut done = std::mem::take(&mut pending.done);
             done.instances.sort_by_key(|affected| affected.id);
             self.effects.push(Effect::Reply(pending.ticket, Ok(done)));

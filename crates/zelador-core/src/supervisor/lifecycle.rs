@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::death::{Death, SpawnFailure};
 use crate::effect::{Effect, Say, Severity};
 use crate::id::{AppName, InstanceId, RunId};
+use crate::input::ReadyBy;
 use crate::instance::{Cause, Phase, Start, Then};
 use crate::launch::{launch, log_paths, pid_path};
 use crate::spec::StopPolicy;
@@ -143,8 +144,15 @@ impl Supervisor {
     }
 
     /// A run said that it is ready.
-    pub(super) fn said_ready(&mut self, run: RunId) {
-        if let Some(id) = self.succeeds(run) {
+    pub(super) fn said_ready(&mut self, run: RunId, by: ReadyBy) {
+        let successor = self.succeeds(run);
+        let app = successor.or(self.runs.get(&run).copied()).and_then(|id| self.instances.get(&id));
+        let app = app.and_then(|instance| self.apps.get(&instance.app));
+        // A worker that listens may have more to do before it says the word that it was asked for.
+        if by == ReadyBy::Listening && app.is_some_and(|app| app.spec.readiness.wait) {
+            return;
+        }
+        if let Some(id) = successor {
             return self.promote(id, true);
         }
         let Some((id, _)) = self.current(run) else { return };

@@ -4,6 +4,7 @@
 //! rest on them; a fact about an old run changes nothing but a counter; handling a deadline moves
 //! it on.
 
+mod actions;
 mod change;
 mod checks;
 mod commands;
@@ -181,7 +182,8 @@ impl Supervisor {
             Fact::Inventory { runs } => self.take_inventory(&runs),
             Fact::Spawned { run, pid } => self.spawned(run, pid),
             Fact::SpawnFailed { run, failure } => self.spawn_failed(run, failure),
-            Fact::Ready { run } => self.said_ready(run),
+            Fact::Ready { run, by } => self.said_ready(run, by),
+            Fact::Told { run, told } => self.told(run, told),
             Fact::Exited { run, death } => self.exited(run, death),
             Fact::Swept { run } => self.swept(run),
             Fact::Looked { probe, outcome } => self.looked(probe, &outcome),
@@ -209,6 +211,7 @@ impl Supervisor {
                 Deadline::Instance(id) => self.instance_due(id),
                 Deadline::Retiring(run) => self.retiring_due(run),
                 Deadline::Check(id) => self.check_due(&id),
+                Deadline::Command(ticket) => self.command_due(ticket),
                 Deadline::Cron(app) => self.cron_due(&app),
                 Deadline::Watch(app) => self.watch_due(&app),
                 Deadline::Incident(id) => {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{AppName, CheckId, IncidentId, InstanceId, RunId};
+use crate::id::{AppName, CheckId, IncidentId, InstanceId, RunId, Ticket};
 use crate::unit::Moment;
 
 /// Whose deadline it is.
@@ -14,6 +14,8 @@ pub enum Deadline {
     Retiring(RunId),
     /// A check's: the next look, or a look that was lost.
     Check(CheckId),
+    /// A command's: an answer that does not come.
+    Command(Ticket),
     /// An app's restart by the clock.
     Cron(AppName),
     /// An app's whose files changed: the restart.

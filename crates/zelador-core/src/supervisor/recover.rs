@@ -31,7 +31,7 @@ impl Supervisor {
             supervisor.instances.remove(id);
         }
         for instance in supervisor.instances.values() {
-            let successor = instance.successor.map(|successor| successor.run);
+            let successor = instance.successor.as_ref().map(|successor| successor.run);
             for run in instance.phase.run().into_iter().chain(successor) {
                 supervisor.runs.insert(run, instance.id);
             }
@@ -150,7 +150,9 @@ impl Supervisor {
         let successors: Vec<(InstanceId, RunId, Option<i32>)> = self
             .instances
             .values()
-            .filter_map(|it| it.successor.map(|successor| (it.id, successor.run, successor.pid)))
+            .filter_map(|it| {
+                it.successor.as_ref().map(|successor| (it.id, successor.run, successor.pid))
+            })
             .collect();
         for (id, run, pid) in successors {
             match known.get(&run) {

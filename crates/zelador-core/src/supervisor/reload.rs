@@ -109,7 +109,8 @@ impl Supervisor {
         }
         self.counters.run += 1;
         self.changed.counters = true;
-        instance.successor = Some(Successor { run, pid: None, since: now, give_up_at });
+        instance.successor =
+            Some(Successor { run, pid: None, since: now, give_up_at, actions: Vec::new() });
         let launch = Box::new(launch(&app.spec, instance, run, &self.home));
         self.runs.insert(run, id);
         self.effects.push(Effect::Spawn { run, launch });
@@ -119,7 +120,7 @@ impl Supervisor {
     /// The instance whose successor this run is.
     pub(super) fn succeeds(&self, run: RunId) -> Option<InstanceId> {
         let instance = self.instances.get(self.runs.get(&run)?)?;
-        instance.successor.filter(|it| it.run == run).map(|_| instance.id)
+        instance.successor.as_ref().filter(|it| it.run == run).map(|_| instance.id)
     }
 
     /// A successor's process is up: it may now say that it is ready.
@@ -141,9 +142,8 @@ impl Supervisor {
     /// A successor is ready, or nobody waits for that any more: it takes its place.
     pub(super) fn promote(&mut self, id: InstanceId, said_ready: bool) {
         let Some(instance) = self.instances.get_mut(&id) else { return };
-        let Some(Successor { run, pid: Some(pid), since, .. }) = instance.successor.take() else {
-            return;
-        };
+        let up = instance.successor.take_if(|successor| successor.pid.is_some());
+        let Some(Successor { run, pid: Some(pid), since, actions, .. }) = up else { return };
         let old = std::mem::replace(
             &mut instance.phase,
             Phase::Running { run, pid, since, ready_by: None },
@@ -152,6 +152,8 @@ impl Supervisor {
         instance.said_ready = said_ready;
         instance.restarts = instance.restarts.saturating_add(1);
         instance.usage = None;
+        instance.actions = actions;
+        instance.metrics.clear();
         self.note_successor(id, Some(pid));
         self.begin_check(id, since);
         if let Phase::Running { run, pid, .. } = old {
@@ -163,7 +165,8 @@ impl Supervisor {
     pub(super) fn promote_early(&mut self, id: InstanceId) -> bool {
         let Some(instance) = self.instances.get_mut(&id) else { return false };
         let Some(successor) = instance.successor.take() else { return false };
-        let Successor { run, pid, since, give_up_at } = successor;
+        let Successor { run, pid, since, give_up_at, actions } = successor;
+        instance.actions = actions;
         instance.phase = match pid {
             Some(pid) => Phase::Running { run, pid, since, ready_by: Some(give_up_at) },
             None => Phase::Starting { run, give_up_at },
@@ -219,7 +222,7 @@ impl Supervisor {
     /// The deadline of an instance whose successor is not ready yet.
     pub(super) fn successor_due(&mut self, id: InstanceId) {
         let Some(instance) = self.instances.get(&id) else { return };
-        let Some(successor) = instance.successor else { return };
+        let Some(successor) = &instance.successor else { return };
         if self.now < successor.give_up_at {
             return;
         }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::check::{CheckResult, Status};
+use crate::custom::{Action, Metrics};
 use crate::effect::Affected;
 use crate::evidence::PastDeath;
-use crate::id::{CheckId, IncidentId, InstanceId, RunId};
+use crate::id::{AppName, CheckId, IncidentId, InstanceId, RunId};
 use crate::incident::Incident;
 use crate::input::Declaration;
 use crate::instance::{Goal, Phase, Retiring, Start, Successor};
@@ -80,6 +81,12 @@ pub struct InstanceView {
     pub usage: Option<Usage>,
     /// How it is; `None` while nothing is wanted of it.
     pub health: Option<CheckResult>,
+    /// What it offers to do.
+    #[serde(default)]
+    pub actions: Vec<Action>,
+    /// What it tells about itself.
+    #[serde(default)]
+    pub metrics: Metrics,
     /// The last deaths, the latest first.
     pub deaths: Vec<PastDeath>,
     /// The delay before the last start, while an exponential backoff is under way.
@@ -200,7 +207,7 @@ impl Supervisor {
             name: self.spoken_name(id),
             goal: instance.goal,
             phase: instance.phase.clone(),
-            successor: instance.successor,
+            successor: instance.successor.clone(),
             status: instance.phase.pm2_status().to_owned(),
             pid: instance.phase.pid(),
             restarts: instance.restarts,
@@ -210,6 +217,8 @@ impl Supervisor {
             last_start: instance.last_start.clone(),
             usage: instance.usage,
             health: self.health_of(id),
+            actions: instance.actions.clone(),
+            metrics: instance.metrics.clone(),
             deaths: instance.deaths.iter().cloned().collect(),
             backoff: instance.backoff,
         })
@@ -312,6 +321,26 @@ impl Supervisor {
         let run = instance.phase.run().unwrap_or(RunId::new(self.counters.run));
         let env = environment(spec, instance, run, &self.home);
         Some(if secrets { env } else { mask(&env) })
+    }
+
+    /// Whose run this is.
+    pub fn app_of(&self, run: RunId) -> Option<AppName> {
+        Some(self.instances.get(self.runs.get(&run)?)?.app.clone())
+    }
+
+    /// How many processes of an app are up, those included whose place was taken.
+    pub fn live_runs_of(&self, app: &AppName) -> usize {
+        let mine = self.runs.values().filter_map(|id| self.instances.get(id));
+        mine.filter(|instance| instance.app == *app).count()
+    }
+
+    /// Whether an app has, or is about to have, a process that may want its ports.
+    pub fn wants_ports(&self, app: &AppName) -> bool {
+        self.retiring.values().any(|retiring| retiring.app == *app)
+            || self.instances.values().filter(|instance| instance.app == *app).any(|instance| {
+                let waits = matches!(instance.phase, Phase::Backoff { .. });
+                instance.phase.run().is_some() || waits
+            })
     }
 
     /// The runs that have a process, with its pid: what the sampler looks at.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use zelador_core::check::CheckTarget;
 use zelador_core::death::{Death, SpawnFailure};
 use zelador_core::id::{RunId, Ticket};
-use zelador_core::input::{Fact, Input};
+use zelador_core::input::{Fact, Input, ReadyBy};
 
 impl World {
     /// Somebody talks about a run that is over, or never was.
@@ -20,7 +20,7 @@ impl World {
         }
         let fact = match self.rng.u8(0..5) {
             0 => Fact::Spawned { run, pid: 7 },
-            4 => Fact::Ready { run },
+            4 => Fact::Ready { run, by: ReadyBy::Listening },
             1 => Fact::Exited { run, death: Death::Exited { code: 7 } },
             2 => Fact::SpawnFailed { run, failure: SpawnFailure::Other("rumour".to_owned()) },
             _ => {

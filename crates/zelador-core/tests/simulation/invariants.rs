@@ -105,7 +105,7 @@ impl Invariants {
     }
 
     pub fn is_current(&self, run: RunId) -> bool {
-        let successor = |it: &InstanceView| it.successor.map(|successor| successor.run);
+        let successor = |it: &InstanceView| it.successor.as_ref().map(|successor| successor.run);
         self.view.retiring.iter().any(|retiring| retiring.run == run)
             || self.view.instances.iter().any(|instance| {
                 instance.phase.run() == Some(run) || successor(instance) == Some(run)
@@ -204,7 +204,7 @@ impl Invariants {
         let retires = |other| self.view.retiring.iter().any(|retiring| retiring.run == other);
         // A successor stands beside the run whose place it takes, and beside no other.
         let succeeds = known
-            .filter(|it| it.successor.is_some_and(|successor| successor.run == run))
+            .filter(|it| it.successor.as_ref().is_some_and(|successor| successor.run == run))
             .and_then(|it| it.phase.run());
         match guardian.living(instance).find(|other| Some(*other) != succeeds && !retires(*other)) {
             Some(other) => {

@@ -131,7 +131,7 @@ pub fn run_of(input: &Input) -> Option<RunId> {
         Input::Fact(
             Fact::Spawned { run, .. }
             | Fact::SpawnFailed { run, .. }
-            | Fact::Ready { run }
+            | Fact::Ready { run, .. }
             | Fact::Exited { run, .. }
             | Fact::Swept { run },
         ) => Some(*run),
@@ -157,6 +157,7 @@ pub fn names(command: &Command, instance: &InstanceView) -> bool {
         | Command::Scale { selectors, .. }
         | Command::Reset { selectors }
         | Command::Reload { selectors }
+        | Command::Trigger { selectors, .. }
         | Command::Delete { selectors } => selectors.iter().any(|selector| {
             *selector == "all" || *selector == instance.app || *selector == instance.id.to_string()
         }),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use zelador_core::death::{Death, SpawnFailure};
 use zelador_core::effect::Effect;
 use zelador_core::id::{CheckId, InstanceId, RunId};
-use zelador_core::input::{Fact, Input};
+use zelador_core::input::{Fact, Input, ReadyBy};
 use zelador_core::record::Record;
 use zelador_core::signal::Signal;
 use zelador_core::supervisor::{Deadline, Supervisor, Surroundings};
@@ -196,7 +196,7 @@ impl World {
                 let lives =
                     self.guardian.runs.get(&run).is_some_and(crate::guardian::Process::is_alive);
                 if lives {
-                    self.tell(run, Fact::Ready { run });
+                    self.tell(run, Fact::Ready { run, by: ReadyBy::Listening });
                 }
             }
             Happening::Signal { run } => {

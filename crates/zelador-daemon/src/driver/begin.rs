@@ -71,6 +71,8 @@ impl Driver {
             meter: Some(CpuMeter::new()),
             tasks: JoinSet::new(),
             watcher: Watcher::new(watched),
+            speakers: BTreeMap::new(),
+            port_users: BTreeMap::new(),
             facts: Vec::new(),
             inbox,
             next_ticket: 0,
@@ -89,6 +91,9 @@ impl Driver {
         driver.step(Input::Fact(inventory));
         for run in driver.native.ended_runs() {
             driver.native.recorded(run);
+        }
+        for run in driver.native.live_runs() {
+            driver.open_channel(run);
         }
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),

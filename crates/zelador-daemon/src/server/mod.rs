@@ -81,7 +81,9 @@ impl Failure {
 
     fn refused(refusal: &Refusal) -> Self {
         let status = match refusal {
-            Refusal::Unknown { .. } | Refusal::Nothing => StatusCode::NOT_FOUND,
+            Refusal::Unknown { .. } | Refusal::Nothing | Refusal::NoAction { .. } => {
+                StatusCode::NOT_FOUND
+            }
             Refusal::Pattern { .. } => StatusCode::BAD_REQUEST,
             Refusal::Reloading { .. } | Refusal::NotPossible { .. } => StatusCode::CONFLICT,
             Refusal::Stopping => StatusCode::SERVICE_UNAVAILABLE,

@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 
 use zelador_guardian::SOCKET;
-use zelador_guardian::message::ToGuardian;
+use zelador_guardian::message::{FromGuardian, ToGuardian};
 
 use crate::rig::{
     Rig, connect, exists, kill, lives, reap_all, receive_byte, send_byte, wait_until,
@@ -16,6 +16,11 @@ pub fn an_engine_takes_the_place_of_a_killed_guardian() {
     let pids: Vec<_> = (0..3).map(|run| engine.shell(run, "exec sleep 1000").0).collect();
     engine.shell(3, "exit 5");
     engine.ended(3);
+    let kept = rustix::fs::memfd_create(c"stowed", rustix::fs::MemfdFlags::CLOEXEC).expect("room");
+    rustix::io::write(&kept, b"port").expect("it is empty");
+    engine.pass(&ToGuardian::Stow { name: b"web".to_vec() }, &[kept.as_fd()]);
+    engine.pass(&ToGuardian::Stow { name: b"gone".to_vec() }, &[kept.as_fd()]);
+    engine.say(&ToGuardian::Discard { name: b"gone".to_vec() });
     engine.kill();
     let (case, heir) = rig.next_process();
     send_byte(&case, b'h', &[]);
@@ -36,6 +41,11 @@ pub fn an_engine_takes_the_place_of_a_killed_guardian() {
         assert_eq!(kept.descriptors.list().len(), 5);
     }
     assert_eq!(kept[3].0.ended.expect("it ended before").status, 5 << 8);
+    let (message, passed) = engine.hear();
+    assert_eq!(message, FromGuardian::Stowed { name: b"web".to_vec() }, "through two engines");
+    let mut text = [0; 9];
+    assert_eq!(rustix::io::pread(&passed[0], &mut text, 0), Ok(4));
+    assert_eq!(&text[..4], b"port");
 
     kill(pids[1], libc::SIGUSR1);
     wait_until("it has ended", || !lives(pids[1]));

@@ -331,6 +331,8 @@ pub fn shell(script: &str) -> Launch {
         out: Stream::Pipe,
         err: Stream::SameAsOut,
         label: b"label".to_vec(),
+        input: false,
+        channel: false,
         cgroup: false,
     }
 }

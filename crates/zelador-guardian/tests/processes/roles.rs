@@ -72,18 +72,22 @@ pub fn engine(arguments: &[String]) -> ! {
 
 /// Keeps what the guardian hands out, and takes its place when it is gone.
 fn hold(ours: BorrowedFd, case: &OwnedFd, arguments: &[String]) {
-    let mut handover = Handover { listener: None, nofile: None, runs: Vec::new() };
+    let mut handover =
+        Handover { listener: None, nofile: None, runs: Vec::new(), stowed: Vec::new() };
     let mut expected = None;
     while let Some((message, mut list)) = link::receive(ours).expect("the link works") {
         match message {
-            FromGuardian::Welcome { runs, nofile_soft, nofile_hard, .. } => {
+            FromGuardian::Stowed { name } => {
+                handover.stowed.extend(list.pop().map(|descriptor| (name, descriptor)));
+            }
+            FromGuardian::Welcome { runs, stowed, nofile_soft, nofile_hard, .. } => {
                 handover.listener = list.pop();
                 handover.nofile = Some((nofile_soft, nofile_hard));
-                expected = Some(runs as usize);
+                expected = Some((runs + stowed) as usize);
             }
             message => handover.runs.extend(Kept::from_message(message, list)),
         }
-        if expected == Some(handover.runs.len()) {
+        if expected == Some(handover.runs.len() + handover.stowed.len()) {
             rig::send_byte(case, b'k', &[]);
         }
     }

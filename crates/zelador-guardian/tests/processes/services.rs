@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use rustix::fs::OFlags;
 use zelador_guardian::message::{FromGuardian, Launch, Stage, Stream, ToGuardian, Why};
 
-use crate::rig::{Rig, line, shell};
+use crate::rig::{Rig, line, shell, wait_until};
 
 pub fn failures_name_their_stage() {
     let rig = Rig::new();
@@ -173,4 +173,34 @@ pub fn pipes_block_for_the_service_and_not_for_us() {
     assert_eq!(rustix::io::read(&out, &mut byte), Ok(0), "the end is seen: nobody else writes");
     let state = rustix::fs::fstat(fds.state.expect("a state")).expect("it is open");
     assert_eq!(state.st_size as u64, zelador_guardian::STATE_SIZE);
+}
+
+pub fn a_service_reads_its_input_and_speaks_over_its_channel() {
+    let rig = Rig::new();
+    let engine = rig.engine();
+    engine.greet();
+    let script = "read said; echo \"$said\"; echo from here >&3; read heard <&3; echo \"$heard\"; read end || echo closed";
+    let launch = Launch { input: true, channel: true, ..shell(script) };
+    engine.say(&ToGuardian::Spawn { run: 1, launch });
+    let (_, mut fds) = engine.spawned(1);
+    let (input, channel) = (fds.input.take().expect("asked for"), fds.channel.take().expect("too"));
+    for ours in [&input, &channel] {
+        let flags = rustix::fs::fcntl_getfl(ours).expect("it is open");
+        assert!(flags.contains(OFlags::NONBLOCK));
+    }
+    rustix::io::write(&input, b"a line\n").expect("it is empty");
+    assert_eq!(line(&fds), "a line");
+    let mut bytes = [0; 64];
+    wait_until("it has spoken", || rustix::io::read(&channel, &mut bytes) == Ok(10));
+    assert_eq!(&bytes[..10], b"from here\n");
+    rustix::io::write(&channel, b"an answer\n").expect("it is empty");
+    assert_eq!(line(&fds), "an answer");
+    // The guardian keeps both ends of ours: losing the engine's copies is no end for the service.
+    drop((input, channel));
+    engine.kill();
+    let engine = rig.engine();
+    let (_, _, mut kept) = engine.greet();
+    let (again, _) = kept.pop().expect("it lives");
+    rustix::io::write(again.descriptors.input.expect("kept"), b"end\n").expect("it is read");
+    assert_eq!(engine.ended(1).status, 0);
 }

@@ -66,6 +66,19 @@ pub fn reload(context: &Context, selectors: Selectors) -> Result<ExitCode, Failu
     act(context, &Command::Reload { selectors })
 }
 
+/// Calls an action of apps, and shows what each answered.
+pub fn trigger(
+    context: &Context,
+    selector: String,
+    action: String,
+    param: Option<String>,
+) -> Result<ExitCode, Failure> {
+    let selectors = vec![selector];
+    let done = context.engine.command(&Command::Trigger { selectors, action, param })?;
+    tell(&done)?;
+    Ok(code(&done))
+}
+
 /// Stops and forgets apps.
 pub fn delete(context: &Context, selectors: Selectors) -> Result<ExitCode, Failure> {
     let selectors = names(context, selectors)?;

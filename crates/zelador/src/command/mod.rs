@@ -62,6 +62,9 @@ fn perform(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Stop(selectors) => act::stop(&context, selectors),
         Verb::Restart(restart) => act::restart(&context, *restart),
         Verb::Reload(selectors) => act::reload(&context, selectors),
+        Verb::Trigger { selector, action, param } => {
+            act::trigger(&context, selector, action, param)
+        }
         Verb::Delete(selectors) => act::delete(&context, selectors),
         Verb::List(list) => look::list(&context, &list),
         Verb::Jlist => look::jlist(&context),

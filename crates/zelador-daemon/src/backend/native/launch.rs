@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use zelador_core::death::SpawnFailure;
-use zelador_core::launch::Launch;
+use zelador_core::launch::{Channel, Launch};
 use zelador_core::spec::Environment;
 use zelador_guardian::message::{self, Stage, Stream};
 
@@ -33,6 +33,7 @@ pub(super) fn request(launch: &Launch, label: Vec<u8>) -> Result<message::Launch
     }
     let mut argv = vec![launch.program.clone().into_bytes()];
     argv.extend(launch.args.iter().map(|arg| arg.clone().into_bytes()));
+    ipc_variables(&mut env, launch.channel);
     // A zero byte ends a string for the kernel: such a variable cannot be handed over.
     let variables = env.iter().filter(|(name, value)| {
         !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0')
@@ -48,9 +49,28 @@ pub(super) fn request(launch: &Launch, label: Vec<u8>) -> Result<message::Launch
         nofile: None,
         out: if launch.out.is_empty() { Stream::Null } else { Stream::Pipe },
         err: if launch.err.is_empty() { Stream::Null } else { Stream::Pipe },
+        input: true,
+        channel: launch.channel != Channel::None,
         label,
         cgroup: false,
     })
+}
+
+/// Tells Node of its channel. What zelador itself inherited is not handed on: it names descriptors that
+/// the service has not.
+fn ipc_variables(env: &mut Environment, channel: Channel) {
+    for name in ["NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID"] {
+        env.remove(name);
+    }
+    let mut set = |name: &str, value: &str| env.insert(name.to_owned(), value.to_owned());
+    if channel != Channel::None {
+        set("NODE_CHANNEL_FD", &crate::ipc::DESCRIPTOR.to_string());
+        set("NODE_CHANNEL_SERIALIZATION_MODE", "json");
+    }
+    if let Channel::Cluster { worker } = channel {
+        set("NODE_UNIQUE_ID", &worker.to_string());
+        set("NODE_CLUSTER_SCHED_POLICY", "none");
+    }
 }
 
 fn unknown(name: &str, reason: &str) -> SpawnFailure {

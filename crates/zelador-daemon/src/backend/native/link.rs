@@ -1,6 +1,6 @@
 //! The engine's end of the socket to the guardian: never waits, loses nothing.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -26,6 +26,7 @@ pub(super) struct Welcome {
     pub(super) listener: OwnedFd,
     pub(super) nofile: (u64, u64),
     pub(super) kept: Vec<Kept>,
+    pub(super) stowed: BTreeMap<Vec<u8>, OwnedFd>,
 }
 
 impl Link {
@@ -36,7 +37,14 @@ impl Link {
         rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
         let until = Instant::now() + WELCOME_WITHIN;
         let (message, mut descriptors) = wait_for(&socket, until)?;
-        let FromGuardian::Welcome { guardian_pid, runs, nofile_soft, nofile_hard, .. } = message
+        let FromGuardian::Welcome {
+            guardian_pid,
+            runs,
+            stowed: ports,
+            nofile_soft,
+            nofile_hard,
+            ..
+        } = message
         else {
             return Err(io::Error::other("the guardian did not begin with a welcome"));
         };
@@ -48,8 +56,15 @@ impl Link {
             let (message, descriptors) = wait_for(&socket, until)?;
             kept.extend(Kept::from_message(message, descriptors));
         }
+        let mut stowed = BTreeMap::new();
+        for _ in 0..ports {
+            if let (FromGuardian::Stowed { name }, mut descriptors) = wait_for(&socket, until)? {
+                stowed.extend(descriptors.pop().map(|descriptor| (name, descriptor)));
+            }
+        }
         let guardian_pid = i32::try_from(guardian_pid).unwrap_or_default();
-        let welcome = Welcome { guardian_pid, listener, nofile: (nofile_soft, nofile_hard), kept };
+        let welcome =
+            Welcome { guardian_pid, listener, nofile: (nofile_soft, nofile_hard), kept, stowed };
         // SAFETY: the descriptor is owned by the `AsyncFd` from here on, so it stays open and the
         // same for as long as it is registered.
         let socket = unsafe { AsyncFd::register(socket) }?;

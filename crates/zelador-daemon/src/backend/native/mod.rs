@@ -9,6 +9,7 @@ mod launch;
 mod link;
 mod sources;
 mod status;
+mod stowed;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -41,6 +42,8 @@ pub struct Native {
     /// Where the control groups of runs stand; `None`: this host allows none.
     groups: Option<Groups>,
     runs: BTreeMap<RunId, Run>,
+    /// Descriptors that the guardian keeps for this and later engines.
+    stowed: BTreeMap<Vec<u8>, OwnedFd>,
     /// The host's out-of-memory kills when it was last looked.
     oom_kills: Option<u64>,
 }
@@ -88,6 +91,7 @@ impl Native {
             groups: Groups::below(welcome.guardian_pid, &home),
             home,
             runs: BTreeMap::new(),
+            stowed: welcome.stowed,
             oom_kills: status::oom_kills(),
         };
         let mut sources = Vec::new();
@@ -190,7 +194,9 @@ impl Native {
                 tracing::debug!(run, ?why, "the guardian refused");
                 Heard::Nothing
             }
-            FromGuardian::Welcome { .. } | FromGuardian::Kept { .. } => Heard::Nothing,
+            FromGuardian::Welcome { .. }
+            | FromGuardian::Kept { .. }
+            | FromGuardian::Stowed { .. } => Heard::Nothing,
         }
     }
 
@@ -367,6 +373,7 @@ impl Native {
             listener: Some(self.listener),
             nofile: Some(self.nofile),
             runs: runs.map(|state| state.kept).collect(),
+            stowed: self.stowed.into_iter().collect(),
         }
     }
 

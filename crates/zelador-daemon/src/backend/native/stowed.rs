@@ -1,0 +1,63 @@
+//! Descriptors beside the pipes: channels of runs, and what the guardian keeps for later engines.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use zelador_core::id::RunId;
+use zelador_guardian::message::ToGuardian;
+
+use super::Native;
+
+impl Native {
+    /// A duplicate of our end of a run's channel; `None`: it has none.
+    pub fn channel(&self, run: RunId) -> Option<io::Result<OwnedFd>> {
+        let channel = self.runs.get(&run)?.kept.descriptors.channel.as_ref()?;
+        Some(channel.try_clone())
+    }
+
+    /// The runs whose main process lives.
+    pub fn live_runs(&self) -> Vec<RunId> {
+        let live = self.runs.iter().filter(|(_, state)| state.death.is_none());
+        live.map(|(run, _)| *run).collect()
+    }
+
+    /// Whether anything is stowed.
+    pub fn has_stowed(&self) -> bool {
+        !self.stowed.is_empty()
+    }
+
+    /// The names of what is stowed.
+    pub fn stowed_names(&self) -> impl Iterator<Item = &Vec<u8>> {
+        self.stowed.keys()
+    }
+
+    /// What is stowed under a name.
+    pub fn stowed(&self, name: &[u8]) -> Option<&OwnedFd> {
+        self.stowed.get(name)
+    }
+
+    /// Has the guardian keep a duplicate of a descriptor until it is discarded.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn stow(&mut self, name: &[u8], descriptor: &OwnedFd) -> io::Result<()> {
+        let (ours, theirs) = (descriptor.try_clone()?, descriptor.try_clone()?);
+        self.stowed.insert(name.to_owned(), ours);
+        self.link.send_with(ToGuardian::Stow { name: name.to_owned() }, Some(theirs));
+        Ok(())
+    }
+
+    /// Closes what is stowed under a name, here and at the guardian's.
+    pub fn discard(&mut self, name: &[u8]) {
+        self.stowed.remove(name);
+        self.link.send(ToGuardian::Discard { name: name.to_owned() });
+    }
+
+    /// Whether a run belongs to another user than zelador.
+    pub fn has_another_user(&self, run: RunId) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let Some(state) = self.runs.get(&run) else { return true };
+        let owner = std::fs::metadata(format!("/proc/{}", state.kept.pid)).map(|it| it.uid());
+        owner.map_or(true, |owner| owner != rustix::process::geteuid().as_raw())
+    }
+}
