@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod databases;
+mod every_verb;
 mod health;
 mod keeping;
 mod logs;

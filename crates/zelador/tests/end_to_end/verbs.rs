@@ -21,6 +21,18 @@ fn no_verb_but_start_brings_anything_up() {
         &["kill"],
         &["resurrect"],
         &["logs", "--nostream"],
+        &["scale", "x", "2"],
+        &["reset", "all"],
+        &["sendSignal", "TERM", "x"],
+        &["pid"],
+        &["id", "x"],
+        &["env", "x"],
+        &["flush"],
+        &["reloadLogs"],
+        &["cleardump"],
+        &["prettylist"],
+        &["slist"],
+        &["report"],
     ] {
         let said = zelador.run(verb);
         assert!(!zelador.home().join("zelador.sock").exists(), "{verb:?} started something");
