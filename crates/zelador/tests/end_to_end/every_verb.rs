@@ -118,7 +118,7 @@ fn every_verb_does_and_says_what_it_should() {
         ],
     );
     let pids = zelador.home().join("pids");
-    until("the pid files", || text(&pids.join("api-0.pid")) == zelador.pid("api").to_string());
+    until("the pid files", || text(pids.join("api-0.pid")) == zelador.pid("api").to_string());
     assert!(pids.join("site-2.pid").exists() && !pids.join("web-2.pid").exists());
     assert!(!pids.join("api-1.pid").exists(), "it was removed");
     assert_eq!(zelador.ok(&["pid", "api"]).out, format!("{}\n", zelador.pid("api")));
