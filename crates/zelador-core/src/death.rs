@@ -103,6 +103,14 @@ pub enum SpawnFailure {
         /// What the system said.
         reason: String,
     },
+    /// A file with variables cannot be used.
+    #[error("env_file `{path}` cannot be used: {reason}")]
+    EnvFile {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Anything else.
     #[error("{0}")]
     Other(String),
@@ -124,6 +132,9 @@ impl SpawnFailure {
             }
             Self::User { .. } => {
                 "only root may start an app as another user; check `uid` and `gid`"
+            }
+            Self::EnvFile { .. } => {
+                "correct the file, or change `env_file`; lines are like NAME=value"
             }
             Self::Other(_) => "see the log of zelador itself: `zelador logs --self`",
         }

@@ -12,7 +12,7 @@ use crate::id::{AppName, IncidentId, ProbeId, RunId, Ticket};
 use crate::instance::Goal;
 use crate::probe::{ProbeOutcome, Usage};
 use crate::signal::Signal;
-use crate::spec::AppSpec;
+use crate::spec::{AppSpec, Environment};
 
 /// One thing that the supervisor is told.
 #[derive(Clone, Debug, PartialEq)]
@@ -166,6 +166,13 @@ pub enum Fact {
         run: RunId,
         /// Its main process.
         pid: i32,
+    },
+    /// The files with variables of a run were read.
+    EnvRead {
+        /// Which run.
+        run: RunId,
+        /// What they say, all together.
+        env: Environment,
     },
     /// A process could not be started.
     SpawnFailed {

@@ -2,6 +2,7 @@
 //!
 //! Pure: the declaration and the numbers go in, the launch comes out.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::id::{InstanceId, RunId};
@@ -24,6 +25,10 @@ pub struct Launch {
     pub cwd: PathBuf,
     /// The whole environment.
     pub env: Environment,
+    /// Files with variables that are laid between the inherited and the declared ones.
+    pub env_files: Vec<PathBuf>,
+    /// The names of variables that no file changes.
+    pub declared: BTreeSet<String>,
     /// User to run as.
     pub uid: Option<String>,
     /// Group to run as.
@@ -83,6 +88,8 @@ pub fn launch(spec: &AppSpec, instance: &Instance, run: RunId, home: &Path) -> L
         args,
         cwd: settings.cwd.clone(),
         env: environment(spec, instance, run, home),
+        env_files: settings.env_files.iter().map(|file| file.path.clone()).collect(),
+        declared: settings.env.keys().cloned().chain(own_names(spec)).collect(),
         uid: settings.uid.clone(),
         gid: settings.gid.clone(),
         out: sinks(out),
@@ -117,6 +124,20 @@ pub fn environment(spec: &AppSpec, instance: &Instance, run: RunId, home: &Path)
     env.insert(spec.launch.instance_var.clone(), instance.index.to_string());
     env.insert(RUN_VARIABLE.to_owned(), run_mark(home, run));
     env
+}
+
+/// The names of the variables that tell a process who it is.
+fn own_names(spec: &AppSpec) -> impl Iterator<Item = String> {
+    let own = ["pm_id", "name", RUN_VARIABLE].map(str::to_owned);
+    own.into_iter().chain([spec.launch.instance_var.clone()])
+}
+
+impl Launch {
+    /// Lays variables that were read from a file between the inherited and the declared ones.
+    pub fn lay(&mut self, file: Environment) {
+        let laid = file.into_iter().filter(|(name, _)| !self.declared.contains(name));
+        self.env.extend(laid);
+    }
 }
 
 /// The file that tells the main process of an instance.

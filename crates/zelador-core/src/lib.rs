@@ -9,6 +9,7 @@ pub mod cron;
 pub mod custom;
 pub mod death;
 pub mod diagnosis;
+pub mod dotenv;
 pub mod effect;
 pub mod evidence;
 pub mod healing;

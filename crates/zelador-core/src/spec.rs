@@ -129,10 +129,24 @@ pub struct LaunchSpec {
     /// Which variables of whoever gives the command the app does not get.
     #[serde(default)]
     pub filter_env: EnvFilter,
+    /// Files with variables, read at every start; they win over the inherited variables, the
+    /// declared ones over them, and of two files the last one.
+    #[serde(default)]
+    pub env_files: Vec<EnvFile>,
     /// User to run as, by name or number; `None`: zelador's own.
     pub uid: Option<String>,
     /// Group to run as, by name or number; `None`: that of the user.
     pub gid: Option<String>,
+}
+
+/// A file with variables, in the syntax of [`crate::dotenv`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnvFile {
+    /// Where it is, absolute.
+    pub path: PathBuf,
+    /// When it was written, as seen when the app was declared: another time is a change of the
+    /// declaration. Microseconds since the Unix epoch.
+    pub written_at: Option<u64>,
 }
 
 /// What follows a death.

@@ -8,6 +8,7 @@ mod backend;
 mod checks;
 mod clock;
 mod driver;
+mod env_files;
 mod evidence;
 mod history;
 mod ipc;

@@ -9,6 +9,7 @@ use zelador_core::check::CheckTarget;
 use zelador_core::effect::{Effect, Notice, Severity};
 use zelador_core::id::{IncidentId, ProbeId, RunId};
 use zelador_core::input::{Fact, Input};
+use zelador_core::launch::Launch;
 use zelador_core::signal::Signal;
 use zelador_core::spec::ProbeTarget;
 use zelador_core::unit::Moment;
@@ -16,7 +17,7 @@ use zelador_core::unit::Moment;
 use crate::checks::{self, Target};
 use crate::driver::{Driver, Message, in_force};
 use crate::evidence::{self, Stream, Subject};
-use crate::{logs, processes};
+use crate::{env_files, logs, processes};
 
 impl Driver {
     /// Does all of these, in order; records first, then what rests on them.
@@ -46,12 +47,7 @@ impl Driver {
     fn do_one(&mut self, effect: Effect) {
         match effect {
             Effect::Record(_) | Effect::Sweep { .. } => {}
-            Effect::Spawn { run, launch } => {
-                if let Err(failure) = self.native.spawn(run, &launch) {
-                    tracing::warn!(%run, %failure, "a process could not be started");
-                    self.facts.push(Fact::SpawnFailed { run, failure });
-                }
-            }
+            Effect::Spawn { run, launch } => self.spawn(run, *launch),
             Effect::Terminate { run, signal, tree } => self.terminate_run(run, signal, tree),
             Effect::Say { run, say } => self.say(run, &say),
             Effect::Signal { run, signal } => self.native.signal(run, signal, false),
@@ -80,6 +76,17 @@ impl Driver {
                     _ = waiting.send(answer);
                 }
             }
+        }
+    }
+
+    fn spawn(&mut self, run: RunId, mut launch: Launch) {
+        let spawned = env_files::lay(&mut launch).and_then(|env| {
+            self.facts.extend(env.map(|env| Fact::EnvRead { run, env }));
+            self.native.spawn(run, &launch)
+        });
+        if let Err(failure) = spawned {
+            tracing::warn!(%run, %failure, "a process could not be started");
+            self.facts.push(Fact::SpawnFailed { run, failure });
         }
     }
 

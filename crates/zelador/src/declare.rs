@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use zelador_api::config;
+use zelador_api::env_file::{self, EnvFileError};
 use zelador_api::spec::{AppSpec, Cadence, Environment};
 
 pub use zelador_api::config::{Context, Declared, Mistakes};
@@ -23,6 +24,16 @@ pub enum DeclareError {
     /// What it says is wrong.
     #[error("{0}")]
     Mistakes(Mistakes),
+    /// A file with variables cannot be used.
+    #[error("{app}: env_file `{}` cannot be used: {error}", .path.display())]
+    EnvFile {
+        /// Whose.
+        app: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: EnvFileError,
+    },
     /// There is no current directory.
     #[error("the current directory cannot be told")]
     NoFolder(#[source] std::io::Error),
@@ -34,6 +45,9 @@ impl DeclareError {
         match self {
             Self::Read(error) => Some(error.help().to_owned()),
             Self::Mistakes(_) => None,
+            Self::EnvFile { .. } => Some(
+                "correct the file or its path in `env_file`; lines are like NAME=value".to_owned(),
+            ),
             Self::NoFolder(_) => Some("go to a directory that exists".to_owned()),
         }
     }
@@ -79,6 +93,21 @@ pub fn file(path: &Path, asked: Asked) -> Result<Declared, DeclareError> {
         declared.apps.iter_mut().for_each(|app| app.source = None);
     }
     Ok(declared)
+}
+
+/// Looks whether the files with variables of an app can be used, and notes when they were written.
+///
+/// # Errors
+/// One cannot: better told now than when the app was stopped.
+pub fn look_at_env_files(app: &mut AppSpec) -> Result<(), DeclareError> {
+    for file in &mut app.launch.env_files {
+        let path = file.path.clone();
+        if let Err(error) = env_file::read(&path) {
+            return Err(DeclareError::EnvFile { app: app.name.to_string(), path, error });
+        }
+        file.written_at = env_file::written_at(&path);
+    }
+    Ok(())
 }
 
 /// Returns a path made whole: absolute, without `.` and `..`; `None` without a current directory.

@@ -144,6 +144,7 @@ fn take(app: &mut AppSpec, field: &str, from: &AppSpec) -> bool {
             app.watch.follow_symlinks = from.watch.follow_symlinks;
             app.watch.polling = from.watch.polling;
         }
+        "env_file" => launch.env_files.clone_from(&from.launch.env_files),
         "uid" => launch.uid.clone_from(&from.launch.uid),
         "gid" => launch.gid.clone_from(&from.launch.gid),
         _ => return false,

@@ -20,6 +20,7 @@ pub(super) const APP: &[Names] = &[
     ("instance_var", &[]),
     ("port", &[]),
     ("env", &[]),
+    ("env_file", &["env_files"]),
     ("filter_env", &[]),
     ("append_env_to_name", &[]),
     ("autostart", &[]),

@@ -15,7 +15,7 @@ use super::ecosystem::Context;
 use super::environment;
 use super::node::{Key, Value};
 use super::place::{Block, Place};
-use crate::spec::{EnvFilter, LaunchSpec};
+use crate::spec::{EnvFile, EnvFilter, LaunchSpec};
 use crate::watch::absolute;
 
 /// Who runs a script, by its extension: PM2's table, without what needs a program to be probed
@@ -58,6 +58,7 @@ pub(super) fn check<'a>(
     let env = environment::declared(app, env_blocks, context);
     let filter_env = environment::filter(app);
     let (uid, gid) = (app.get("uid").and_then(who), app.get("gid").and_then(who));
+    let env_files = app.get("env_file").map(|place| env_files(place, &cwd)).unwrap_or_default();
     let mut spec = LaunchSpec {
         script: String::new(),
         interpreter: None,
@@ -68,6 +69,7 @@ pub(super) fn check<'a>(
         env,
         inherited_env: filter_env.apply(&context.inherited_env),
         filter_env,
+        env_files,
         instance_var: instance_var.unwrap_or_else(|| "NODE_APP_INSTANCE".to_owned()),
         uid,
         gid,
@@ -163,6 +165,17 @@ fn unbuffered(spec: &mut LaunchSpec) {
     }
 }
 
+/// One file or a list; a blank belongs to a name.
+fn env_files(place: &Place<'_>, cwd: &Path) -> Vec<EnvFile> {
+    let file = |path: String| EnvFile { path: absolute(cwd, &path), written_at: None };
+    match &place.node.value {
+        Value::Bool(false) => Vec::new(),
+        Value::List(_) => place.items().iter().filter_map(Place::text).map(file).collect(),
+        Value::Text(_) => place.text().map(file).into_iter().collect(),
+        _ => place.refuse("the path of a file, or a list of paths").unwrap_or_default(),
+    }
+}
+
 fn who(place: &Place<'_>) -> Option<String> {
     match &place.node.value {
         Value::Number(_) => Some(place.whole(0..=i64::from(u32::MAX))?.to_string()),
@@ -184,6 +197,7 @@ pub(super) fn placeholder(context: &Context) -> Launch {
         cwd: context.folder.clone(),
         env: crate::spec::Environment::new(),
         inherited_env: Arc::clone(&context.inherited_env),
+        env_files: Vec::new(),
         instance_var: String::new(),
         increment_var: None,
         filter_env: EnvFilter::None,

@@ -20,6 +20,7 @@ use crate::custom::{Action, Metrics};
 use crate::evidence::PastDeath;
 use crate::id::{AppName, InstanceId, RunId};
 use crate::probe::Usage;
+use crate::spec::Environment;
 use crate::unit::Moment;
 
 /// What is wanted of an instance.
@@ -84,6 +85,9 @@ pub struct Instance {
     pub deaths: VecDeque<PastDeath>,
     /// When the healer restarted it, oldest first, within [`BUDGET_WINDOW`].
     pub healed_at: Vec<Moment>,
+    /// What the files of `env_file` said at the last start; not kept, so that no secret is.
+    #[serde(skip)]
+    pub file_env: Option<Environment>,
     /// The last sample of what it uses; not kept over a restart of zelador.
     #[serde(skip)]
     pub usage: Option<Usage>,
@@ -110,6 +114,7 @@ impl Instance {
             last_start: None,
             deaths: VecDeque::new(),
             healed_at: Vec::new(),
+            file_env: None,
             usage: None,
         }
     }

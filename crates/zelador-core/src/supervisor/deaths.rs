@@ -48,6 +48,7 @@ impl Supervisor {
                     | SpawnFailure::NotExecutable { .. }
                     | SpawnFailure::Directory { .. }
                     | SpawnFailure::User { .. }
+                    | SpawnFailure::EnvFile { .. }
             )
         );
         match instance.breaker.after_death(policy, now, uptime, hopeless) {

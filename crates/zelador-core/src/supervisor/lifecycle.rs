@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use crate::config::EnvDifference;
 use crate::death::{Death, SpawnFailure};
 use crate::effect::{Effect, Say, Severity};
 use crate::id::{AppName, InstanceId, RunId};
 use crate::input::ReadyBy;
 use crate::instance::{Cause, Phase, Start, Then};
 use crate::launch::{launch, log_paths, pid_path};
-use crate::spec::StopPolicy;
+use crate::spec::{Environment, StopPolicy};
 
 use super::Supervisor;
 
@@ -42,6 +43,24 @@ impl Supervisor {
         self.runs.insert(run, id);
         self.effects.push(Effect::Spawn { run, launch });
         self.touch(id);
+    }
+
+    /// The files of `env_file` were read for a run: says in which variables they changed.
+    pub(super) fn env_read(&mut self, run: RunId, env: Environment) {
+        let Some(id) = self.runs.get(&run).copied() else {
+            self.ignored += 1;
+            return;
+        };
+        let name = self.spoken_name(id);
+        let Some(instance) = self.instances.get_mut(&id) else { return };
+        let before = instance.file_env.replace(env);
+        if let (Some(before), Some(now)) = (before, &instance.file_env) {
+            let difference = EnvDifference::between(&before, now);
+            if !difference.is_empty() {
+                let text = format!("{name}: variables of env_file: {difference}");
+                self.notify(Severity::Info, name, text);
+            }
+        }
     }
 
     /// Notes why the next start is made.

@@ -181,6 +181,7 @@ impl Supervisor {
         match fact {
             Fact::Inventory { runs } => self.take_inventory(&runs),
             Fact::Spawned { run, pid } => self.spawned(run, pid),
+            Fact::EnvRead { run, env } => self.env_read(run, env),
             Fact::SpawnFailed { run, failure } => self.spawn_failed(run, failure),
             Fact::Ready { run, by } => self.said_ready(run, by),
             Fact::Told { run, told } => self.told(run, told),

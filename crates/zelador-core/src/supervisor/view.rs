@@ -110,6 +110,9 @@ pub struct AppView {
     /// How watching its files goes; `None`: they are not watched.
     #[serde(default)]
     pub watching: Option<Watching>,
+    /// What the files of `env_file` said at the last start; secrets are masked.
+    #[serde(default)]
+    pub file_env: Option<Environment>,
 }
 
 /// How everything is.
@@ -192,7 +195,8 @@ impl Supervisor {
             let (out_log, err_log) = log_paths(&spec, *id, &self.home);
             let pid_file = pid_path(&spec, *id, &self.home);
             let watching = self.watching(&spec.name);
-            Some(AppView { instance, spec, out_log, err_log, pid_file, watching })
+            let file_env = self.instances[id].file_env.as_ref().map(mask);
+            Some(AppView { instance, spec, out_log, err_log, pid_file, watching, file_env })
         };
         self.instances.keys().filter_map(view).collect()
     }
@@ -320,6 +324,8 @@ impl Supervisor {
         let spec = &self.apps.get(&instance.app)?.spec;
         let run = instance.phase.run().unwrap_or(RunId::new(self.counters.run));
         let env = environment(spec, instance, run, &self.home);
+        let file = instance.file_env.clone().unwrap_or_default();
+        let env = laid_below(env, file, &spec.launch.env);
         Some(if secrets { env } else { mask(&env) })
     }
 
@@ -356,6 +362,12 @@ impl Supervisor {
 fn not_yet(now: Moment) -> CheckResult {
     let message = "not looked at yet".to_owned();
     CheckResult { status: Status::Healthy, message, took: Duration::ZERO, at: now }
+}
+
+/// The environment with the variables of `env_file` in it, below the declared ones.
+fn laid_below(mut env: Environment, file: Environment, declared: &Environment) -> Environment {
+    env.extend(file.into_iter().filter(|(name, _)| !declared.contains_key(name)));
+    env
 }
 
 fn mask(env: &Environment) -> Environment {

@@ -99,6 +99,7 @@ pub fn app(name: &str) -> AppSpec {
             cwd: PathBuf::from("/srv"),
             env: Environment::new(),
             inherited_env: Arc::default(),
+            env_files: Vec::new(),
             instance_var: "NODE_APP_INSTANCE".to_owned(),
             uid: None,
             gid: None,

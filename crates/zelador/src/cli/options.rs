@@ -42,6 +42,9 @@ pub struct Options {
     /// Do not hand over variables whose name contains this; can be given several times
     #[arg(long, value_name = "PART")]
     pub filter_env: Vec<String>,
+    /// File with variables, read at every start: `.env`; can be given several times
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Vec<String>,
     /// Variable with the replica's index
     #[arg(long, value_name = "NAME")]
     pub instance_var: Option<String>,
@@ -176,7 +179,9 @@ impl Options {
         let lists = lists.map(|(field, list)| (field, listed(list)));
         let fork = self.execute_command.then(|| ("exec_mode", Value::from("fork")));
         let watch = self.watch.fields();
-        texts.chain(flags).chain(lists).chain(fork).chain(watch).collect()
+        let files =
+            (!self.env_file.is_empty()).then(|| ("env_file", Value::from(self.env_file.clone())));
+        texts.chain(flags).chain(lists).chain(fork).chain(watch).chain(files).collect()
     }
 }
 

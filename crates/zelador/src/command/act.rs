@@ -4,9 +4,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use zelador_api::config::Change;
-use zelador_api::{Command, Done, Unchanged};
+use zelador_api::{AppView, Command, Done, Unchanged, route};
 
-use super::{Context, look, start};
+use super::{Context, look, select, start};
 use crate::cli::{Options, Restart, Selectors};
 use crate::declare::Asked;
 use crate::failure::Failure;
@@ -36,6 +36,7 @@ pub fn restart(context: &Context, asked: Restart) -> Result<ExitCode, Failure> {
     if !words.is_empty() {
         let change = change(&options, &args, update_env)?.map(Box::new);
         let selectors = context.selectors(words)?;
+        look_at_env_files(context, &selectors)?;
         whole = context.engine.command(&Command::Restart { selectors, change })?;
     }
     for file in files {
@@ -53,6 +54,9 @@ pub fn restart(context: &Context, asked: Restart) -> Result<ExitCode, Failure> {
 /// Returns what options at a restart change; `None`: nothing.
 fn change(options: &Options, args: &[String], update: bool) -> Result<Option<Change>, Failure> {
     let (mut change, notes) = declare::change(options, args)?;
+    if let Some(app) = &mut change.app {
+        declare::look_at_env_files(app)?;
+    }
     if update {
         change.inherited_env = Some(declare::inherited_env());
     }
@@ -60,9 +64,24 @@ fn change(options: &Options, args: &[String], update: bool) -> Result<Option<Cha
     Ok((!change.is_empty()).then_some(change))
 }
 
+/// What runs is not stopped for a file with variables that nothing can be started with.
+fn look_at_env_files(context: &Context, selectors: &[String]) -> Result<(), Failure> {
+    let mut apps: Vec<AppView> = context.engine.get(route::APPS)?;
+    apps.retain(|app| !app.spec.launch.env_files.is_empty());
+    for selector in selectors {
+        // What the selector names is the engine's to say; here it may name none of these.
+        let Ok(chosen) = select(&apps, selector) else { continue };
+        for app in chosen {
+            declare::look_at_env_files(&mut app.spec.clone())?;
+        }
+    }
+    Ok(())
+}
+
 /// Replaces apps one instance after another.
 pub fn reload(context: &Context, selectors: Selectors) -> Result<ExitCode, Failure> {
     let selectors = names(context, selectors)?;
+    look_at_env_files(context, &selectors)?;
     act(context, &Command::Reload { selectors })
 }
 

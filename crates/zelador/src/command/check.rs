@@ -23,6 +23,7 @@ pub fn check(file: &Path, env_name: Option<String>, json: bool) -> Result<ExitCo
     }
     let known = Some(known_names());
     let mut declared = declare::file(file, Asked { env_name, known, only: None })?;
+    declared.apps.iter_mut().try_for_each(declare::look_at_env_files)?;
     for note in &declared.notes {
         output::note(&format!("{note}"));
     }

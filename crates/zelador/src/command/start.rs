@@ -142,8 +142,12 @@ pub fn declaration(
     for note in declared.notes.iter().map(ToString::to_string).chain(notes) {
         output::note(&note);
     }
-    let up = |spec| Declaration { spec: change.of(&spec), goal: Goal::Up, replace: true };
-    let apps = declared.apps.into_iter().map(up).collect();
+    let mut apps = Vec::with_capacity(declared.apps.len());
+    for spec in declared.apps {
+        let mut spec = change.of(&spec);
+        declare::look_at_env_files(&mut spec)?;
+        apps.push(Declaration { spec, goal: Goal::Up, replace: true });
+    }
     // A file that says nothing about zelador leaves the settings of another one alone.
     let settings = Some(declared.settings).filter(|settings| *settings != Overlay::default());
     Ok(Command::Declare { apps, settings: settings.map(Box::new), unchanged })
@@ -184,7 +188,8 @@ fn script(
     view: Option<&View>,
 ) -> Result<Done, Failure> {
     let script = resolve(target, folder).ok_or_else(|| not_found(target, view))?;
-    let (spec, notes) = declare::script(&script, &start.args, &start.options)?;
+    let (mut spec, notes) = declare::script(&script, &start.args, &start.options)?;
+    declare::look_at_env_files(&mut spec)?;
     if view.is_some_and(|view| view.instances.iter().any(|of| of.app == spec.name.as_str())) {
         let apps: Vec<AppView> = context.engine.get(route::APPS)?;
         let other = apps.iter().map(|app| &app.spec).find(|other| {

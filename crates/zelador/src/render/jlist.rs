@@ -118,6 +118,8 @@ fn watch(spec: &AppSpec) -> Value {
 fn environment(app: &AppView) -> BTreeMap<String, String> {
     let AppView { instance, spec, .. } = app;
     let mut env = (*spec.launch.inherited_env).clone();
+    let file = app.file_env.iter().flatten();
+    env.extend(file.map(|(name, value)| (name.clone(), value.clone())));
     env.extend(spec.launch.env.iter().map(|(name, value)| (name.clone(), value.clone())));
     env.insert("pm_id".to_owned(), instance.id.to_string());
     env.insert("name".to_owned(), instance.app.clone());

@@ -24,11 +24,18 @@ pub fn show(app: &AppView, now: Moment, zone: &TimeZone, terminal: Terminal) -> 
         shown.push_str("last deaths, the latest first\n");
         shown.push_str(&deaths(app, zone, terminal));
     }
-    if !app.spec.launch.env.is_empty() {
-        shown.push_str("declared environment (secrets masked)\n");
-        let env = app.spec.launch.env.iter();
-        let rows: Vec<Row> = env.map(|(name, value)| (name.clone(), value.clone())).collect();
-        shown.push_str(&pairs(&rows, terminal));
+    let file = app.file_env.as_ref();
+    let environments = [
+        ("declared environment (secrets masked)", Some(&app.spec.launch.env)),
+        ("environment of env_file at the last start (secrets masked)", file),
+    ];
+    for (title, env) in environments {
+        let rows = env.into_iter().flatten().map(|(name, value)| (name.clone(), value.clone()));
+        let rows: Vec<Row> = rows.collect();
+        if !rows.is_empty() {
+            shown.push_str(&format!("{title}\n"));
+            shown.push_str(&pairs(&rows, terminal));
+        }
     }
     shown
 }
@@ -149,6 +156,11 @@ fn declared(app: &AppView) -> Vec<Row> {
     }
     if let Some(cron) = &app.spec.cron {
         rows.push(row("cron restart", cron.as_str()));
+    }
+    let files = launch.env_files.iter().map(|file| file.path.display().to_string());
+    let files: Vec<String> = files.collect();
+    if !files.is_empty() {
+        rows.push(row("env file", files.join(", ")));
     }
     rows.extend(watch(app));
     rows.extend(health_check(&app.spec));

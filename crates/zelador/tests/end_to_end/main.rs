@@ -7,6 +7,7 @@ mod databases;
 mod every_verb;
 mod health;
 mod keeping;
+mod launching;
 mod logs;
 mod supervision;
 mod verbs;

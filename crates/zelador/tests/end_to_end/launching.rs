@@ -1,0 +1,104 @@
+//! What is started, and with what: files with variables, interpreters, users.
+
+use std::fs;
+
+use zelador_testbed::home::{text, until};
+
+use crate::zelador;
+
+/// Writes what it was given into `given.json`, then stays.
+const TELLER: &str = "
+const { parseEnv } = require('util'), fs = require('fs');
+const file = parseEnv(fs.readFileSync('.env', 'utf8'));
+const { A, B, C, PORT, HOME, pm_id } = process.env;
+const asNode = Object.entries(file).filter(([k, v]) => k.startsWith('N_') && process.env[k] !== v).map(([k]) => k);
+fs.writeFileSync('given.tmp', JSON.stringify({ A, B, C, PORT, HOME, pm_id, asNode, n: Object.keys(file).length }));
+fs.renameSync('given.tmp', 'given.json');
+setInterval(() => {}, 1e6);
+";
+
+#[test]
+fn variables_of_files_lie_below_the_declared_ones_and_are_read_at_every_restart() {
+    let zelador = zelador();
+    zelador.write("teller.js", TELLER);
+    zelador.write(
+        ".env",
+        "# settings\nexport A=file\nB='from # file'\nC=gone\nHOME=/nowhere\npm_id=77\nDB_PASSWORD=\"hunter2hunter2\"\n\
+         N_1=two words # comment\nN_2=\"a\\nb\"\nN_3='x\ny'\nN_4=pa$$word${HOME}\nN_5=`q\"'q`\nN_6=\nN_7 = a=b\nN_8=it's\n",
+    );
+    zelador.write("more.env", "PORT=4000\nB=more\n");
+    let file = "{ name: 'api', script: 'teller.js', env_file: ['.env', 'more.env'], env: { A: 'declared' } }";
+    zelador.start(file);
+    let given = zelador.app().join("given.json");
+    let said = || serde_json::from_str(&text(&given)).unwrap_or(serde_json::Value::Null);
+    until("its variables", || !said().is_null());
+    let first = said();
+    assert_eq!(first["asNode"], serde_json::json!([]), "Node's own parser has the same values");
+    assert_eq!(
+        (&first["A"], &first["B"], &first["C"]),
+        (&"declared".into(), &"more".into(), &"gone".into())
+    );
+    assert_eq!(
+        (&first["HOME"], &first["PORT"], &first["pm_id"]),
+        (&"/nowhere".into(), &"4000".into(), &"0".into())
+    );
+    zelador.ok(&["save"]);
+    let views = ["show api", "jlist", "env 0", "logs --self --nostream"];
+    for view in views {
+        let words: Vec<&str> = view.split(' ').collect();
+        assert!(!zelador.ok(&words).out.contains("hunter2"), "{view}");
+    }
+    let shown = zelador.ok(&["show", "api"]).out;
+    assert!(shown.contains("more.env") && shown.contains("DB_PASSWORD"), "{shown}");
+    for entry in fs::read_dir(zelador.home()).unwrap().flatten().filter(|it| it.path().is_file()) {
+        assert!(!text(&entry.path()).contains("hunter2"), "{} keeps it", entry.path().display());
+    }
+
+    // The file is the truth at the next restart: what is gone there is gone.
+    zelador.write(".env", "A=file\nB=other\nN_1=1\n");
+    fs::remove_file(&given).unwrap();
+    zelador.ok(&["restart", "api"]);
+    until("its variables again", || !said().is_null());
+    assert_eq!((&said()["C"], &said()["HOME"] == "/nowhere"), (&serde_json::Value::Null, false));
+    let log = text(&zelador.home().join("zelador.log"));
+    assert!(log.contains("variables of env_file: gone C,"), "{log}");
+
+    // And `start FILE` sees that it was written.
+    let pid = zelador.pid("api");
+    zelador.start(file);
+    assert_ne!(zelador.pid("api"), pid, "written since it was declared");
+    let pid = zelador.pid("api");
+    zelador.start(file);
+    assert_eq!(zelador.pid("api"), pid, "not written again");
+}
+
+#[test]
+fn a_file_with_variables_that_cannot_be_used_is_named_and_stops_nothing() {
+    let zelador = zelador();
+    zelador.write("run.sh", "sleep 1000\n");
+    let start = &["start", "run.sh", "--env-file", "secret.env"][..];
+    let said = zelador.run(start);
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains("secret.env` cannot be used: it does not exist"), "{}", said.err);
+    assert!(!zelador.home().join("zelador.sock").exists(), "nothing was brought up for that");
+    zelador.write("secret.env", "A=1\n");
+    zelador.ok(start);
+    let pid = zelador.pid("run");
+    zelador.write("secret.env", "A=1\nB='hunter2\n");
+    let said = zelador.run(&["restart", "run"]);
+    assert_eq!(said.code, 1);
+    assert!(
+        said.err.contains("line 2: a quote is not closed") && !said.err.contains("hunter2"),
+        "{}",
+        said.err
+    );
+    assert_eq!(zelador.pid("run"), pid, "it runs on");
+    // Where it dies by itself there is nothing to run it with, until the file is mended.
+    zelador_testbed::home::kill(pid, rustix::process::Signal::KILL);
+    until("it to be given up", || zelador.status("run") == "errored");
+    let shown = zelador.ok(&["show", "run"]).out;
+    assert!(shown.contains("line 2: a quote is not closed"), "{shown}");
+    zelador.write("secret.env", "A=2\n");
+    zelador.ok(&["restart", "run"]);
+    assert_eq!(zelador.status("run"), "online");
+}
