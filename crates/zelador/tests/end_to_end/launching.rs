@@ -51,7 +51,7 @@ fn variables_of_files_lie_below_the_declared_ones_and_are_read_at_every_restart(
     let shown = zelador.ok(&["show", "api"]).out;
     assert!(shown.contains("more.env") && shown.contains("DB_PASSWORD"), "{shown}");
     for entry in fs::read_dir(zelador.home()).unwrap().flatten().filter(|it| it.path().is_file()) {
-        assert!(!text(&entry.path()).contains("hunter2"), "{} keeps it", entry.path().display());
+        assert!(!text(entry.path()).contains("hunter2"), "{} keeps it", entry.path().display());
     }
 
     // The file is the truth at the next restart: what is gone there is gone.
@@ -60,7 +60,7 @@ fn variables_of_files_lie_below_the_declared_ones_and_are_read_at_every_restart(
     zelador.ok(&["restart", "api"]);
     until("its variables again", || !said().is_null());
     assert_eq!((&said()["C"], &said()["HOME"] == "/nowhere"), (&serde_json::Value::Null, false));
-    let log = text(&zelador.home().join("zelador.log"));
+    let log = text(zelador.home().join("zelador.log"));
     assert!(log.contains("variables of env_file: gone C,"), "{log}");
 
     // And `start FILE` sees that it was written.
