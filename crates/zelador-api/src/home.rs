@@ -79,6 +79,11 @@ impl Home {
         self.0.join("dump.json")
     }
 
+    /// The boot of the host in which the saved list was brought up last.
+    pub fn booted(&self) -> PathBuf {
+        self.0.join("booted")
+    }
+
     /// Zelador's own settings.
     pub fn settings(&self) -> PathBuf {
         self.0.join("zelador.toml")

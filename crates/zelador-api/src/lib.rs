@@ -8,6 +8,7 @@ pub mod env_file;
 pub mod home;
 pub mod problem;
 pub mod route;
+pub mod saved;
 pub mod trpc;
 
 pub use zelador_core::check::Status;
@@ -36,6 +37,13 @@ pub struct Pong {
     pub http: Option<std::net::SocketAddr>,
 }
 
+/// How to save.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SaveWish {
+    /// True: a list without any app takes the place of one with apps, too.
+    pub empty: bool,
+}
+
 /// What `save` wrote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SaveDone {
@@ -43,6 +51,9 @@ pub struct SaveDone {
     pub path: std::path::PathBuf,
     /// How many apps it holds.
     pub apps: usize,
+    /// Apps of the list that was saved before, which this one does not have.
+    #[serde(default)]
+    pub left_out: Vec<String>,
 }
 
 /// Which log files are meant.

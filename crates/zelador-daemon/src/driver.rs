@@ -2,6 +2,7 @@
 //! effects performed.
 
 mod begin;
+mod boot;
 mod channels;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -131,6 +132,8 @@ pub struct Driver {
     server: JoinSet<()>,
     closing: CancellationToken,
     shutting_down: bool,
+    /// The list is coming up with the host: when that is told at the latest.
+    booting: Option<Instant>,
 }
 
 impl Driver {
@@ -153,6 +156,7 @@ impl Driver {
             } else {
                 deadline
             };
+            let deadline = self.booting.map_or(deadline, |until| deadline.min(until));
             tokio::select! {
                 biased;
                 _ = self.native.readable() => {
@@ -174,6 +178,7 @@ impl Driver {
                     }
                 }
             }
+            self.tell_when_booted();
             if self.shutting_down
                 && self.answers.is_empty()
                 && self.supervisor.view().instances.is_empty()
@@ -205,6 +210,7 @@ impl Driver {
                     }
                 }
                 Heard::Terminate => self.terminate(),
+                Heard::Resurrect => self.resurrect(),
                 Heard::Nothing => return None,
                 Heard::Gone => return Some(Stop::GuardianGone),
             }

@@ -5,10 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use zelador_api::saved::{GENERATIONS, generation};
 use zelador_core::supervisor::Saved;
-
-/// How many older files are kept: `.1` is the latest of them.
-const GENERATIONS: u32 = 5;
 
 /// Writes the file through a temporary one that is synced and renamed over it; readable by the
 /// owner only, since environments are in it.
@@ -16,7 +14,9 @@ const GENERATIONS: u32 = 5;
 /// # Errors
 /// The disk is full, or the folder cannot be written; the file before is untouched then.
 pub fn write(path: &Path, saved: &Saved) -> io::Result<()> {
-    let temporary = numbered(path, "new");
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
+    let temporary = PathBuf::from(temporary);
     _ = fs::remove_file(&temporary);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
     let written = serde_json::to_writer_pretty(&mut file, saved)
@@ -27,14 +27,11 @@ pub fn write(path: &Path, saved: &Saved) -> io::Result<()> {
         _ = fs::remove_file(&temporary);
         return Err(error);
     }
-    for generation in (1..GENERATIONS).rev() {
-        _ = fs::rename(
-            numbered(path, &generation.to_string()),
-            numbered(path, &(generation + 1).to_string()),
-        );
+    for number in (1..GENERATIONS).rev() {
+        _ = fs::rename(generation(path, number), generation(path, number + 1));
     }
     // A second name instead of a move: the file itself is there at every moment.
-    let first = numbered(path, "1");
+    let first = generation(path, 1);
     _ = fs::remove_file(&first);
     _ = fs::hard_link(path, &first);
     fs::rename(&temporary, path)?;
@@ -44,11 +41,12 @@ pub fn write(path: &Path, saved: &Saved) -> io::Result<()> {
     Ok(())
 }
 
-fn numbered(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(suffix);
-    PathBuf::from(name)
+/// Returns the apps of the list that was saved before which this one does not have.
+pub fn left_out(path: &Path, saved: &Saved) -> Vec<String> {
+    let Ok(before) = zelador_api::saved::read(path) else { return Vec::new() };
+    let has = |name| saved.apps.iter().any(|app| app.spec.name == name);
+    let names = before.saved.apps.into_iter().map(|app| app.spec.name);
+    names.filter(|name| !has(name.clone())).map(|name| name.to_string()).collect()
 }
 
 #[cfg(test)]
@@ -70,8 +68,34 @@ mod tests {
             saved.at.as_micros()
         };
         assert_eq!(read(&path), 7);
-        let older: Vec<u64> = (1..=5).map(|n| read(&numbered(&path, &n.to_string()))).collect();
+        let older: Vec<u64> = (1..=5).map(|n| read(&generation(&path, n))).collect();
         assert_eq!(older, [6, 5, 4, 3, 2]);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_full_disk_leaves_what_was_saved_before() {
+        use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
+        let folder = tempfile::tempdir().unwrap();
+        // SAFETY: the namespace of mounts is unshared, for this thread; no descriptor is.
+        let unshared =
+            unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNS) };
+        let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+        let mounted = unshared
+            .and_then(|()| mount_change("/", private))
+            .and_then(|()| mount("none", folder.path(), "tmpfs", MountFlags::empty(), c"size=64k"));
+        if let Err(errno) = mounted {
+            println!("not run: mounting is not allowed here ({errno})");
+            return;
+        }
+        let path = folder.path().join("dump.json");
+        let saved = |at| Saved { version: 1, at: Moment::from_micros(at), apps: Vec::new() };
+        write(&path, &saved(1)).unwrap();
+        let before = fs::read(&path).unwrap();
+        _ = fs::write(folder.path().join("ballast"), vec![1; 1 << 20]);
+        let error = write(&path, &saved(2)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert_eq!(fs::read(&path).unwrap(), before);
+        assert!(!folder.path().join("dump.json.new").exists());
     }
 }

@@ -16,6 +16,7 @@ use crate::engine::{Engine, Note, Patience, Restarts};
 use crate::home::Home;
 use crate::link;
 use crate::message::{FromGuardian, ToGuardian};
+use crate::notify::Manager;
 use crate::poll::{For, Poll, Signals};
 use crate::runs::{Entry, Ground};
 use crate::spawn::Plan;
@@ -60,6 +61,12 @@ pub(crate) struct Guardian {
     pub stowed: BTreeMap<Vec<u8>, OwnedFd>,
     pub engine: Option<Engine>,
     pub restarts: Restarts,
+    /// The service manager, when there is one.
+    pub manager: Option<Manager>,
+    /// The saved list is to be brought up, and no engine has said that it is.
+    pub resurrect: bool,
+    /// A signal has asked for the end.
+    pub terminated: bool,
     /// Asked to end: when everything is killed if the engine has not managed by then.
     pub terminating: Option<Instant>,
     pub finishing: Option<Finishing>,
@@ -156,6 +163,8 @@ impl Guardian {
 
     fn start_engine(&mut self, now: Instant) {
         self.restarts.due = None;
+        // A new engine may take as long as the watchdog allows.
+        self.tell_manager(Manager::well);
         let (pid, socket) = match self.spawn_engine() {
             Ok(started) => started,
             Err(error) => {
@@ -170,6 +179,9 @@ impl Guardian {
         let mut introduction = vec![Note::Welcome { soft, hard, runs, stowed }];
         introduction.extend(self.runs.keys().map(|run| Note::Kept(*run)));
         introduction.extend(self.stowed.keys().map(|name| Note::Stowed(name.clone())));
+        if self.resurrect {
+            introduction.push(Note::Message(FromGuardian::Resurrect));
+        }
         if self.terminating.is_some() {
             introduction.push(Note::Message(FromGuardian::Terminate));
         }
@@ -217,6 +229,11 @@ impl Guardian {
             self.home.log(&format!("engine {} {why}: killing it", engine.pid));
             engine.kill();
         }
+    }
+
+    /// Tells the service manager something, when there is one.
+    pub(crate) fn tell_manager(&self, tell: impl FnOnce(&Manager)) {
+        self.manager.as_ref().map(tell);
     }
 
     pub(crate) fn tell(&mut self, note: Note) {
@@ -359,8 +376,10 @@ impl Guardian {
 
     fn terminate(&mut self) {
         let now = Instant::now();
+        self.terminated = true;
         if self.terminating.is_none() && self.finishing.is_none() {
             self.terminating = Some(now + self.patience.termination);
+            self.tell_manager(Manager::stopping);
             self.tell(Note::Message(FromGuardian::Terminate));
         } else {
             self.home.log("asked to end a second time: killing what is left");
@@ -369,6 +388,7 @@ impl Guardian {
     }
 
     pub(crate) fn finish(&mut self, now: Instant, farewell: Duration) {
+        self.tell_manager(Manager::stopping);
         self.terminating = None;
         self.upgrade = None;
         self.upgrade_at = None;

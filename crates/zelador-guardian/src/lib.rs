@@ -16,6 +16,7 @@ mod keep;
 mod limits;
 pub mod link;
 pub mod message;
+mod notify;
 mod poll;
 mod request;
 mod runs;
@@ -41,13 +42,14 @@ use crate::engine::Restarts;
 use crate::guardian::Guardian;
 use crate::home::Home;
 use crate::limits::Nofile;
+use crate::notify::Manager;
 use crate::poll::{Poll, Signals};
 use crate::runs::{Entry, Ground};
 use crate::spawn::Stack;
 use crate::table::Table;
 
-/// How long a new guardian waits for the lock of the one it replaces: as long as the kernel may take
-/// to close the descriptors of a killed process.
+/// How long a new guardian waits for the lock of the one it replaces, or that the service manager has
+/// just killed: as long as the kernel may take to close the descriptors of a killed process.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 
 /// How a guardian is to be.
@@ -62,13 +64,18 @@ pub struct Options {
     pub table: Option<OwnedFd>,
     /// How patient it is.
     pub patience: Patience,
+    /// Whether the saved list is to be brought up: it begins with the host. An engine is asked for
+    /// it until it says that it is done.
+    pub resurrect: bool,
 }
 
 /// How a guardian came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was told to end, and nothing is left.
+    /// Its engine told it to end, and nothing is left.
     Ended,
+    /// A signal told it to end, and nothing is left.
+    Terminated,
     /// Another one holds the home; nothing was touched.
     AlreadyRunning,
 }
@@ -118,7 +125,8 @@ impl std::error::Error for Error {
 pub fn run(options: Options) -> Result<Outcome, Error> {
     let kernel = |what| move |error| Error::Kernel(what, error);
     table::close_on_exec_all();
-    let wait = if options.table.is_some() { LOCK_WAIT } else { Duration::ZERO };
+    let waits = options.table.is_some() || options.resurrect;
+    let wait = if waits { LOCK_WAIT } else { Duration::ZERO };
     let mut table = options.table.map(Table::read).transpose().map_err(Error::Table)?;
     let lock = table.as_mut().and_then(|table| table.lock.take());
     let home = match lock {
@@ -162,6 +170,9 @@ pub fn run(options: Options) -> Result<Outcome, Error> {
         stowed: stowed.into_iter().collect(),
         engine: None,
         restarts: Restarts::new(Instant::now()),
+        manager: Manager::from_environment(),
+        resurrect: options.resurrect,
+        terminated: false,
         terminating: None,
         finishing: None,
         upgrade: None,
@@ -169,5 +180,6 @@ pub fn run(options: Options) -> Result<Outcome, Error> {
     };
     let done = guardian.run();
     guardian.home.remove_socket();
-    done.map(|()| Outcome::Ended).map_err(kernel("epoll_wait"))
+    let outcome = if guardian.terminated { Outcome::Terminated } else { Outcome::Ended };
+    done.map(|()| outcome).map_err(kernel("epoll_wait"))
 }

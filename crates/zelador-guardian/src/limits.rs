@@ -37,7 +37,11 @@ impl Nofile {
 /// must get back; `None` when nothing changed, which is usual without privilege.
 pub(crate) fn lower_oom_score() -> Option<i32> {
     const PATH: &str = "/proc/self/oom_score_adj";
-    let before = fs::read_to_string(PATH).ok()?.trim().parse().ok()?;
+    let before: i32 = fs::read_to_string(PATH).ok()?.trim().parse().ok()?;
+    if before <= OOM_SCORE {
+        // A service manager has done it: it meant us, and not the services.
+        return Some(0);
+    }
     fs::write(PATH, OOM_SCORE.to_string()).ok()?;
     Some(before)
 }

@@ -159,6 +159,12 @@ pub enum ToGuardian {
     },
     /// Kill what is left, remove the socket and end. The engine is expected to end by itself.
     Shutdown,
+    /// The answer to `Resurrect`: the saved list is up, as far as it can be. The service manager is
+    /// told.
+    Ready {
+        /// How it is, for people.
+        status: Vec<u8>,
+    },
 }
 
 /// How a run ended.
@@ -336,6 +342,8 @@ pub enum FromGuardian {
     },
     /// The guardian was asked to end: stop everything in order, then send `Shutdown`.
     Terminate,
+    /// This zelador begins with the host: bring the saved list up, then send `Ready`.
+    Resurrect,
     /// A request was not carried out.
     Refused {
         /// About which run.

@@ -10,6 +10,7 @@ use std::time::Instant;
 use crate::engine::Note;
 use crate::guardian::{FIRST_RESERVED_RUN, Guardian};
 use crate::message::{FromGuardian, Launch, ToGuardian, Why};
+use crate::notify::Manager;
 use crate::runs::Entry;
 
 /// Stowed descriptors at most: a thousand apps with a port each stay far below.
@@ -19,7 +20,15 @@ impl Guardian {
     /// Carries out one request of the engine.
     pub(crate) fn on_message(&mut self, message: ToGuardian, passed: Vec<OwnedFd>) {
         let (run, done) = match message {
-            ToGuardian::Hello | ToGuardian::Alive => return,
+            ToGuardian::Hello | ToGuardian::Alive => {
+                self.tell_manager(Manager::well);
+                return;
+            }
+            ToGuardian::Ready { status } => {
+                self.resurrect = false;
+                self.tell_manager(|manager| manager.ready(&String::from_utf8_lossy(&status)));
+                return;
+            }
             ToGuardian::Spawn { run, launch } => (run, self.spawn(run, launch, &passed)),
             ToGuardian::Signal { run, signal, group } => {
                 let entry = self.runs.get(&run).ok_or(Why::Unknown);

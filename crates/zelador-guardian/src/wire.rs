@@ -57,6 +57,10 @@ impl Message for ToGuardian {
                 to.u8(10);
                 to.bytes(name);
             }
+            Self::Ready { status } => {
+                to.u8(11);
+                to.bytes(status);
+            }
         }
         to.finish()
     }
@@ -80,6 +84,7 @@ impl Message for ToGuardian {
                 8 => Self::Shutdown,
                 9 => Self::Stow { name: name(from)? },
                 10 => Self::Discard { name: name(from)? },
+                11 => Self::Ready { status: from.bytes()? },
                 _ => return None,
             })
         })
@@ -152,6 +157,7 @@ impl Message for FromGuardian {
                 to.u8(7);
                 to.bytes(name);
             }
+            Self::Resurrect => to.u8(8),
         }
         to.finish()
     }
@@ -194,6 +200,7 @@ impl Message for FromGuardian {
                 5 => Self::Terminate,
                 6 => Self::Refused { run: from.u64()?, why: Why::read(from)? },
                 7 => Self::Stowed { name: name(from)? },
+                8 => Self::Resurrect,
                 _ => return None,
             })
         })

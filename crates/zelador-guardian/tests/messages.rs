@@ -70,8 +70,9 @@ impl Random {
 
     fn request(&mut self) -> ToGuardian {
         let run = self.next();
-        match self.below(11) {
+        match self.below(12) {
             9 => ToGuardian::Stow { name: self.bytes(1024) },
+            11 => ToGuardian::Ready { status: self.bytes(60) },
             10 => ToGuardian::Discard { name: self.bytes(9) },
             0 => ToGuardian::Hello,
             1 => ToGuardian::Alive,
@@ -95,7 +96,8 @@ impl Random {
 
     fn answer(&mut self) -> FromGuardian {
         let run = self.next();
-        match self.below(8) {
+        match self.below(9) {
+            8 => FromGuardian::Resurrect,
             7 => FromGuardian::Stowed { name: self.bytes(1024) },
             0 => FromGuardian::Welcome {
                 version: self.next() as u8,

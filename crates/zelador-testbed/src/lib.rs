@@ -1,4 +1,5 @@
 //! A whole zelador in a temporary home, and the real servers that its tests need.
 
 pub mod home;
+pub mod machine;
 pub mod mariadb;

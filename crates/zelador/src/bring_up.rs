@@ -157,7 +157,10 @@ pub fn bring_up(home: &Home, engine: &Engine, program: &Path) -> Result<Pong, Br
 }
 
 /// Makes the home, or makes sure that the one there is nobody else's.
-fn make(path: &Path) -> Result<(), BringUpError> {
+///
+/// # Errors
+/// It cannot be made, or others may write to it.
+pub fn make(path: &Path) -> Result<(), BringUpError> {
     let failed = |error| BringUpError::Make(path.to_owned(), error);
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(failed)?;

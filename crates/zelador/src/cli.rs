@@ -1,5 +1,6 @@
 //! The words of the command line.
 
+pub mod boot;
 pub mod more;
 pub mod options;
 pub mod watch;
@@ -112,6 +113,10 @@ pub enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Begin with the host: install a service, and prove that it works
+    Startup(boot::Startup),
+    /// Do not begin with the host any more; what runs is left alone
+    Unstartup(boot::StartupOf),
     /// Check configuration
     #[command(subcommand)]
     Config(Config),

@@ -6,6 +6,7 @@
 //! nothing else, everything that zelador says about itself goes to stderr, and no byte that comes
 //! from an app reaches a terminal as a control sequence (except by `logs --raw`).
 
+mod boot;
 mod bring_up;
 mod cli;
 mod command;

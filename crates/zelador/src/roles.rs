@@ -13,10 +13,19 @@ use zelador_api::config::{Overlay, Switch};
 use zelador_api::home::Home;
 use zelador_guardian::{Outcome, Patience};
 
-use crate::{ecosystem, settings};
+use crate::{bring_up, ecosystem, settings};
 
 /// The option by which a new guardian is told the descriptor of the table that it takes over.
 const TABLE_FLAG: &str = "--table";
+
+/// The option of a guardian that begins with the host, in the foreground of a service manager: it
+/// brings the saved list up.
+pub const RESURRECT_FLAG: &str = "--resurrect";
+
+/// Exit code of such a guardian that `zelador kill` has ended: it is not to be started again.
+pub const KILLED: u8 = 3;
+/// Exit code of such a guardian that found the home taken by another: trying again does not help.
+pub const HOME_TAKEN: u8 = 4;
 
 /// One of those processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,11 +52,11 @@ pub fn named(verb: &OsStr) -> Option<Role> {
 pub fn enter(role: Role, rest: Vec<OsString>) -> ExitCode {
     let entered = match role {
         Role::Guardian => guardian(&rest),
-        Role::Engine => engine(),
+        Role::Engine => engine().map(|()| ExitCode::SUCCESS),
         Role::Evaluator => return ecosystem::evaluate_main(),
     };
     match entered {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // Standard error is zelador's own log.
             eprintln!("error: {error}");
@@ -56,8 +65,12 @@ pub fn enter(role: Role, rest: Vec<OsString>) -> ExitCode {
     }
 }
 
-fn guardian(rest: &[OsString]) -> Result<(), String> {
+fn guardian(rest: &[OsString]) -> Result<ExitCode, String> {
     let home = home()?;
+    let resurrect = matches!(rest, [flag] if flag == RESURRECT_FLAG);
+    if resurrect {
+        bring_up::make(home.path()).map_err(told)?;
+    }
     let program = CString::new(program()?.as_os_str().as_bytes()).map_err(told)?;
     let table = match rest {
         [flag, number] if flag == TABLE_FLAG => {
@@ -76,9 +89,21 @@ fn guardian(rest: &[OsString]) -> Result<(), String> {
         engine: vec![program, c"engine".to_owned()],
         table,
         patience: Patience::default(),
+        resurrect,
     };
     match zelador_guardian::run(options) {
-        Ok(Outcome::Ended | Outcome::AlreadyRunning) => Ok(()),
+        Ok(Outcome::Ended) if resurrect => Ok(ExitCode::from(KILLED)),
+        Ok(Outcome::AlreadyRunning) if resurrect => {
+            let pid = std::fs::read_to_string(home.lock()).unwrap_or_default();
+            eprintln!(
+                "error: the home {} is taken by guardian {}, which somebody started by hand\n\
+                 help: `zelador startup --now` moves its apps to this service",
+                home.path().display(),
+                pid.trim()
+            );
+            Ok(ExitCode::from(HOME_TAKEN))
+        }
+        Ok(Outcome::Ended | Outcome::Terminated | Outcome::AlreadyRunning) => Ok(ExitCode::SUCCESS),
         Err(error) => Err(chain(&error)),
     }
 }

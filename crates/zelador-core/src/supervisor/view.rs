@@ -270,10 +270,12 @@ impl Supervisor {
     }
 
     /// What `save` keeps: every app with its whole environment, so handle it as a secret.
+    /// In the order of their numbers, which they get anew in the order of the file.
     pub fn saved(&self) -> Saved {
-        let apps = self
-            .apps
-            .values()
+        let mut apps: Vec<_> = self.apps.values().collect();
+        apps.sort_by_key(|app| self.instances_of(&app.spec.name).into_iter().min());
+        let apps = apps
+            .into_iter()
             .map(|app| {
                 let ids = self.instances_of(&app.spec.name);
                 let up = ids.iter().any(|id| self.instances[id].goal == Goal::Up);
@@ -282,6 +284,19 @@ impl Supervisor {
             })
             .collect();
         Saved { version: 1, at: self.now, apps }
+    }
+
+    /// Whether every instance has come to where it can come for now: none is being started or
+    /// stopped. One that waits for its next start or for a dependency has settled too.
+    pub fn is_settled(&self) -> bool {
+        self.instances.values().all(|instance| match instance.phase {
+            Phase::Starting { .. } | Phase::Stopping { .. } => false,
+            Phase::Running { ready_by, .. } => ready_by.is_none(),
+            Phase::Stopped
+            | Phase::Backoff { .. }
+            | Phase::Tripped { .. }
+            | Phase::Finished { .. } => true,
+        })
     }
 
     /// The settings in force.

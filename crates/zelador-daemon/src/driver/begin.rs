@@ -81,6 +81,7 @@ impl Driver {
             server: JoinSet::new(),
             closing: CancellationToken::new(),
             shutting_down: false,
+            booting: None,
         };
         driver.serve()?;
         driver.native.greet();

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use zelador_api::config::Overlay;
-use zelador_api::{AppView, Incident, Pong, SaveDone, View};
+use zelador_api::{AppView, Incident, Pong, SaveDone, SaveWish, View};
 use zelador_core::effect::Done;
 use zelador_core::id::IncidentId;
 use zelador_core::input::{Command, Fact, Input};
@@ -47,11 +47,22 @@ pub(super) async fn shut_down(State(handle): State<Handle>) -> Answer<Done> {
     handle.command(Command::Shutdown).await.map(Json)
 }
 
-pub(super) async fn save(State(handle): State<Handle>) -> Answer<SaveDone> {
+pub(super) async fn save(
+    State(handle): State<Handle>,
+    Json(wish): Json<SaveWish>,
+) -> Answer<SaveDone> {
     let saved = handle.ask(Supervisor::saved).await?;
     let (path, apps) = (handle.home.dump(), saved.apps.len());
     let target = path.clone();
-    let written = tokio::task::spawn_blocking(move || saved::write(&target, &saved)).await;
+    let written = tokio::task::spawn_blocking(move || {
+        let left_out = saved::left_out(&target, &saved);
+        let empties = saved.apps.is_empty() && !left_out.is_empty() && !wish.empty;
+        if !empties {
+            saved::write(&target, &saved)?;
+        }
+        Ok::<_, std::io::Error>((left_out, empties))
+    })
+    .await;
     let failed = |error: String| {
         Failure::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -59,7 +70,14 @@ pub(super) async fn save(State(handle): State<Handle>) -> Answer<SaveDone> {
         )
     };
     match written {
-        Ok(Ok(())) => Ok(Json(SaveDone { path, apps })),
+        Ok(Ok((left_out, false))) => Ok(Json(SaveDone { path, apps, left_out })),
+        Ok(Ok((left_out, true))) => {
+            let error = format!(
+                "there is no app, and the list that was saved before has {}: it is kept",
+                left_out.join(", ")
+            );
+            Err(Failure::new(StatusCode::CONFLICT, error))
+        }
         Ok(Err(error)) => Err(failed(error.to_string())),
         Err(error) => Err(failed(error.to_string())),
     }

@@ -37,6 +37,7 @@ pub fn guardian(arguments: &[String]) -> ExitCode {
         home: home.to_owned(),
         engine: argv("role-engine", home, &arguments[1]),
         table,
+        resurrect: false,
         patience: Patience {
             silence: spans[0],
             settled: spans[1],
@@ -46,7 +47,7 @@ pub fn guardian(arguments: &[String]) -> ExitCode {
         },
     };
     match run(options) {
-        Ok(Outcome::Ended) => ExitCode::SUCCESS,
+        Ok(Outcome::Ended | Outcome::Terminated) => ExitCode::SUCCESS,
         Ok(Outcome::AlreadyRunning) => ExitCode::from(ALREADY_RUNNING as u8),
         Err(error) => {
             eprintln!("{error}: {:?}", std::error::Error::source(&error));

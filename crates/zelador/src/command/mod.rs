@@ -15,6 +15,7 @@ mod number;
 mod report;
 mod saving;
 mod start;
+mod startup;
 mod whole;
 
 use std::collections::BTreeSet;
@@ -52,9 +53,15 @@ pub fn run(verb: Verb) -> ExitCode {
 }
 
 fn perform(verb: Verb) -> Result<ExitCode, Failure> {
-    if let Verb::Config(Config::Check { file, env_name, json }) = verb {
-        return check::check(&file, env_name, json);
-    }
+    // These need no home, or another one than ours.
+    let verb = match verb {
+        Verb::Config(Config::Check { file, env_name, json }) => {
+            return check::check(&file, env_name, json);
+        }
+        Verb::Startup(wish) => return startup::startup(&wish),
+        Verb::Unstartup(of) => return startup::unstartup(&of),
+        other => other,
+    };
     let home = Home::from_variables(env::var_os("ZELADOR_HOME"), env::var_os("HOME"))?;
     let context = Context { engine: Engine::new(&home)?, home };
     match verb {
@@ -77,7 +84,9 @@ fn perform(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Health { json, now } => health::health(&context, json, now),
         Verb::Incidents { id, json } => incidents::incidents(&context, id, json),
         Verb::More(more) => perform_more(&context, more),
-        Verb::Config(_) => unreachable!("answered above: it needs no home"),
+        Verb::Config(_) | Verb::Startup(_) | Verb::Unstartup(_) => {
+            unreachable!("answered above")
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends at the first thing that fails")]
 
 mod bad_input;
+mod boot;
 mod databases;
 mod every_verb;
 mod health;

@@ -69,6 +69,8 @@ pub enum Heard {
     Fact(Fact),
     /// The host asks for an end.
     Terminate,
+    /// The host begins: the saved list is to be brought up.
+    Resurrect,
     /// Nothing more for now.
     Nothing,
     /// The guardian is gone.
@@ -190,6 +192,7 @@ impl Native {
                 Heard::Fact(Fact::Exited { run, death })
             }
             FromGuardian::Terminate => Heard::Terminate,
+            FromGuardian::Resurrect => Heard::Resurrect,
             FromGuardian::Refused { run, why } => {
                 tracing::debug!(run, ?why, "the guardian refused");
                 Heard::Nothing
@@ -262,6 +265,11 @@ impl Native {
         self.runs.insert(run, state);
         self.link.send_with(ToGuardian::Spawn { run: run.number(), launch: request }, procs);
         Ok(())
+    }
+
+    /// The saved list is up, as far as it can be.
+    pub fn ready(&mut self, status: &str) {
+        self.link.send(ToGuardian::Ready { status: status.as_bytes().to_vec() });
     }
 
     /// Sends a signal to the main process, or to its whole process group.
