@@ -9,9 +9,10 @@ pub mod home;
 pub mod problem;
 pub mod route;
 pub mod saved;
+pub mod shared;
 pub mod trpc;
 
-pub use zelador_core::check::Status;
+pub use zelador_core::check::{CheckResult, Status};
 pub use zelador_core::death::{Death, SpawnFailure};
 pub use zelador_core::effect::{Affected, Done, Refusal};
 pub use zelador_core::evidence;

@@ -6,6 +6,8 @@ pub const PING: &str = "/v1/ping";
 pub const VIEW: &str = "/v1/view";
 /// `GET`: a list of [`crate::AppView`].
 pub const APPS: &str = "/v1/apps";
+/// `GET`: [`crate::shared::SharedApps`], the same in a form that is quick for many apps.
+pub const APPS_SHARED: &str = "/v1/apps/shared";
 /// `POST` of a [`crate::Command`]: [`crate::Done`].
 pub const COMMANDS: &str = "/v1/commands";
 /// `GET`: [`crate::HealthView`] of the last looks.

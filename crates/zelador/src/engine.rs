@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 use tokio::runtime::{Builder, Runtime};
 use zelador_api::client::{Client, ClientError};
 use zelador_api::home::Home;
-use zelador_api::{Command, Done, route};
+use zelador_api::shared::SharedApps;
+use zelador_api::{AppView, Command, Done, route};
 
 use crate::failure::Failure;
 
@@ -61,6 +62,14 @@ impl Engine {
                 answer => answer,
             }
         })
+    }
+
+    /// The list with its declarations.
+    ///
+    /// # Errors
+    /// Nobody answers, or the answer is a problem.
+    pub fn apps(&self) -> Result<Vec<AppView>, ClientError> {
+        self.get::<SharedApps>(route::APPS_SHARED).map(Vec::from)
     }
 
     /// Asks for something to be done.

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use zelador_api::config::Overlay;
+use zelador_api::shared::SharedApps;
 use zelador_api::{AppView, Incident, Pong, SaveDone, SaveWish, View};
 use zelador_core::effect::Done;
 use zelador_core::id::IncidentId;
@@ -31,6 +32,11 @@ pub(super) async fn view(State(handle): State<Handle>) -> Answer<View> {
 
 pub(super) async fn apps(State(handle): State<Handle>) -> Answer<Vec<AppView>> {
     handle.ask(Supervisor::app_views).await.map(Json)
+}
+
+pub(super) async fn shared(State(handle): State<Handle>) -> Answer<SharedApps> {
+    let apps = handle.ask(Supervisor::app_views).await?;
+    Ok(Json(SharedApps::from(apps)))
 }
 
 pub(super) async fn command(

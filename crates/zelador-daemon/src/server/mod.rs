@@ -137,6 +137,7 @@ fn private(handle: Handle) -> Router {
         .route(route::PING, get(apps::ping))
         .route(route::VIEW, get(apps::view))
         .route(route::APPS, get(apps::apps))
+        .route(route::APPS_SHARED, get(apps::shared))
         .route(route::COMMANDS, post(apps::command))
         .route("/v1/environment/{id}", get(logs::environment))
         .route(route::LOGS_FLUSH, post(logs::flush))

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
+use zelador_api::route;
 use zelador_api::spec::Environment;
-use zelador_api::{AppView, route};
 
 use super::{Context, select};
 use crate::failure::Failure;
@@ -12,7 +12,7 @@ use crate::render::text;
 
 /// Prints the environment of the first instance that a selector names: `NAME: value` lines.
 pub fn env(context: &Context, selector: &str, show_secrets: bool) -> Result<ExitCode, Failure> {
-    let apps: Vec<AppView> = context.engine.get(route::APPS)?;
+    let apps = context.engine.apps()?;
     let chosen = select(&apps, selector)?;
     let Some(first) = chosen.first() else { return Err(Failure::new("there is no app")) };
     let id = first.instance.id;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use zelador_api::{AppView, FlushDone, LogFiles, route};
+use zelador_api::{FlushDone, LogFiles, route};
 
 use super::{Context, select};
 use crate::failure::Failure;
@@ -14,7 +14,7 @@ pub fn flush(context: &Context, selectors: Vec<String>) -> Result<ExitCode, Fail
     let files = if selectors.is_empty() {
         LogFiles::All
     } else {
-        let apps: Vec<AppView> = context.engine.get(route::APPS)?;
+        let apps = context.engine.apps()?;
         let mut ids = Vec::new();
         for selector in &selectors {
             ids.extend(select(&apps, selector)?.into_iter().map(|app| app.instance.id));

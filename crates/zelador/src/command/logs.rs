@@ -11,9 +11,9 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use rustix::event::Timespec;
+use zelador_api::AppView;
 use zelador_api::client::ClientError;
 use zelador_api::id::AppName;
-use zelador_api::{AppView, route};
 
 use super::{Context, select, unknown};
 use crate::cli::Logs;
@@ -49,7 +49,7 @@ pub fn logs(context: &Context, asked: &Logs) -> Result<ExitCode, Failure> {
         own(context)?
     } else {
         let selector = asked.selector.as_deref().unwrap_or("all");
-        let mut sources = match context.engine.get::<Vec<AppView>>(route::APPS) {
+        let mut sources = match context.engine.apps() {
             Ok(apps) => of_apps(&apps, selector)?,
             Err(ClientError::NotRunning(_)) => of_folder(&context.home.logs(), selector)?,
             Err(error) => return Err(error.into()),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use jiff::tz::TimeZone;
 use rustix::event::Timespec;
-use zelador_api::{AppView, View, route};
+use zelador_api::{View, route};
 
 use super::incidents::now;
 use super::{Context, select};
@@ -65,7 +65,7 @@ pub fn print_list(engine: &Engine) -> Result<(), Failure> {
 
 /// Prints the list as JavaScript shows an object.
 pub fn prettylist(context: &Context) -> Result<ExitCode, Failure> {
-    let apps: Vec<AppView> = context.engine.get(route::APPS)?;
+    let apps = context.engine.apps()?;
     output::answer(&render::inspect::inspect(&render::jlist::values(&apps)))?;
     output::answer("\n")?;
     Ok(ExitCode::SUCCESS)
@@ -73,14 +73,14 @@ pub fn prettylist(context: &Context) -> Result<ExitCode, Failure> {
 
 /// Prints the list as JSON.
 pub fn jlist(context: &Context) -> Result<ExitCode, Failure> {
-    let apps: Vec<AppView> = context.engine.get(route::APPS)?;
+    let apps = context.engine.apps()?;
     output::answer(&render::jlist::jlist(&apps))?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Shows everything about the instances that a selector names.
 pub fn show(context: &Context, selector: &str) -> Result<ExitCode, Failure> {
-    let apps: Vec<AppView> = context.engine.get(route::APPS)?;
+    let apps = context.engine.apps()?;
     let (now, zone, terminal) = (now(), TimeZone::system(), Terminal::stdout());
     let chosen = select(&apps, selector)?;
     let shown = chosen.iter().map(|app| render::show::show(app, now, &zone, terminal));

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use zelador_api::client::ClientError;
 use zelador_api::config::Overlay;
-use zelador_api::{AppView, Command, Declaration, Done, Goal, Unchanged, View, route};
+use zelador_api::{Command, Declaration, Done, Goal, Unchanged, View, route};
 
 use super::{Context, act, logs, look, nearest, of_instance};
 use crate::bring_up::bring_up;
@@ -191,7 +191,7 @@ fn script(
     let (mut spec, notes) = declare::script(&script, &start.args, &start.options)?;
     declare::look_at_env_files(&mut spec)?;
     if view.is_some_and(|view| view.instances.iter().any(|of| of.app == spec.name.as_str())) {
-        let apps: Vec<AppView> = context.engine.get(route::APPS)?;
+        let apps = context.engine.apps()?;
         let other = apps.iter().map(|app| &app.spec).find(|other| {
             other.name == spec.name
                 && (&other.launch.script, &other.launch.args)

@@ -4,49 +4,105 @@
 //! ended has the shell's exit code (128 + the signal's number) where PM2 says 0; secrets in the
 //! environment are masked; `zelador` holds what PM2 has no word for.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize as DeriveSerialize;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
+use zelador_api::id::InstanceId;
 use zelador_api::spec::{AppSpec, RestartDelay};
-use zelador_api::{AppView, Death, Phase};
+use zelador_api::unit::ByteSize;
+use zelador_api::{AppView, CheckResult, Death, Phase};
 
 /// Returns the list as one JSON array, without a line end.
 pub fn jlist(apps: &[AppView]) -> String {
-    values(apps).to_string()
+    let mut versions = Versions::default();
+    let elements: Vec<Element<'_>> =
+        apps.iter().map(|app| Element::of(app, &mut versions)).collect();
+    serde_json::to_string(&elements).expect("every key is text")
 }
 
 /// Returns the list as one array.
 pub fn values(apps: &[AppView]) -> Value {
     let mut versions = Versions::default();
-    Value::Array(apps.iter().map(|app| element(app, &mut versions)).collect())
+    let element = |app| serde_json::to_value(Element::of(app, &mut versions));
+    Value::Array(apps.iter().map(element).map(|it| it.expect("every key is text")).collect())
 }
 
-fn element(app: &AppView, versions: &mut Versions) -> Value {
-    let instance = &app.instance;
-    let online = matches!(instance.phase, Phase::Running { .. });
-    let usage = instance.usage.filter(|_| online).unwrap_or_default();
-    let death = instance.deaths.first().map(|past| past.death.to_string());
-    json!({
-        "pid": instance.pid.unwrap_or(0),
-        "name": instance.app,
-        "pm_id": instance.id,
-        "monit": { "memory": usage.memory, "cpu": (usage.cpu * 10.0).round() / 10.0 },
-        "pm2_env": pm2_env(app, versions),
-        "zelador": { "health": instance.health, "last_death": death, "phase": instance.phase },
-    })
+/// One instance. Written as it goes: with its environment twice it is by far the largest thing that
+/// zelador prints, and a hundred of them are printed while somebody waits.
+#[derive(DeriveSerialize)]
+struct Element<'a> {
+    pid: i32,
+    name: &'a str,
+    pm_id: InstanceId,
+    monit: Monit,
+    pm2_env: Pm2Env<'a>,
+    zelador: Own<'a>,
+}
+
+#[derive(DeriveSerialize)]
+struct Monit {
+    memory: ByteSize,
+    cpu: f64,
+}
+
+/// What PM2 has no word for.
+#[derive(DeriveSerialize)]
+struct Own<'a> {
+    health: &'a Option<CheckResult>,
+    last_death: Option<String>,
+    phase: &'a Phase,
 }
 
 /// The environment at the level of the fields, as PM2 has it; a variable never hides a field.
-fn pm2_env(app: &AppView, versions: &mut Versions) -> Value {
-    let env = environment(app);
-    let mut all: Map<String, Value> =
-        env.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
-    if let Value::Object(fields) = fields(app, versions) {
-        all.extend(fields);
+struct Pm2Env<'a> {
+    env: Variables<'a>,
+    fields: Map<String, Value>,
+}
+
+type Variables<'a> = BTreeMap<&'a str, Cow<'a, str>>;
+
+impl<'a> Element<'a> {
+    fn of(app: &'a AppView, versions: &mut Versions) -> Self {
+        let instance = &app.instance;
+        let online = matches!(instance.phase, Phase::Running { .. });
+        let usage = instance.usage.filter(|_| online).unwrap_or_default();
+        let fields = match fields(app, versions) {
+            Value::Object(fields) => fields,
+            _ => Map::new(),
+        };
+        Self {
+            pid: instance.pid.unwrap_or(0),
+            name: &instance.app,
+            pm_id: instance.id,
+            monit: Monit { memory: usage.memory, cpu: (usage.cpu * 10.0).round() / 10.0 },
+            pm2_env: Pm2Env { env: environment(app), fields },
+            zelador: Own {
+                health: &instance.health,
+                last_death: instance.deaths.first().map(|past| past.death.to_string()),
+                phase: &instance.phase,
+            },
+        }
     }
-    all.insert("env".to_owned(), json!(env));
-    Value::Object(all)
+}
+
+impl Serialize for Pm2Env<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in &self.env {
+            if !self.fields.contains_key(*name) && *name != "env" {
+                map.serialize_entry(name, value)?;
+            }
+        }
+        for (name, value) in &self.fields {
+            map.serialize_entry(name, value)?;
+        }
+        map.serialize_entry("env", &self.env)?;
+        map.end()
+    }
 }
 
 fn fields(app: &AppView, versions: &mut Versions) -> Value {
@@ -115,15 +171,22 @@ fn watch(spec: &AppSpec) -> Value {
 }
 
 /// What the process gets: the inherited variables, the declared ones over them, and who it is.
-fn environment(app: &AppView) -> BTreeMap<String, String> {
+fn environment(app: &AppView) -> Variables<'_> {
     let AppView { instance, spec, .. } = app;
-    let mut env = (*spec.launch.inherited_env).clone();
+    let launch = &spec.launch;
     let file = app.file_env.iter().flatten();
-    env.extend(file.map(|(name, value)| (name.clone(), value.clone())));
-    env.extend(spec.launch.env.iter().map(|(name, value)| (name.clone(), value.clone())));
-    env.insert("pm_id".to_owned(), instance.id.to_string());
-    env.insert("name".to_owned(), instance.app.clone());
-    env.insert(spec.launch.instance_var.clone(), instance.index.to_string());
+    let all = launch.inherited_env.iter().chain(file).chain(&launch.env);
+    let mut env: Variables<'_> =
+        all.map(|(name, value)| (name.as_str(), Cow::Borrowed(value.as_str()))).collect();
+    if let Some(name) = &launch.increment_var
+        && let Some(first) = env.get(name.as_str()).and_then(|it| it.trim().parse::<i64>().ok())
+    {
+        let own = first.saturating_add(instance.index.into());
+        env.insert(name, Cow::Owned(own.to_string()));
+    }
+    env.insert("pm_id", Cow::Owned(instance.id.to_string()));
+    env.insert("name", Cow::Borrowed(&instance.app));
+    env.insert(&launch.instance_var, Cow::Owned(instance.index.to_string()));
     env
 }
 
@@ -189,7 +252,7 @@ mod tests {
 
     #[test]
     fn an_element_has_pm2s_shape() {
-        let element = element(&sample::app(), &mut Versions::default());
+        let element = values(&[sample::app()])[0].take();
         insta::assert_snapshot!(serde_json::to_string_pretty(&element).unwrap());
     }
 
@@ -201,6 +264,7 @@ mod tests {
         let back: Vec<Value> = serde_json::from_str(&list).unwrap();
         assert_eq!(back[0]["pm2_env"]["status"], "online", "a variable called status hid it");
         assert_eq!(back[0]["pm2_env"]["env"]["status"], "mine");
+        assert_eq!(values(&[sample::app()]), Value::Array(back));
     }
 
     #[test]
