@@ -21,6 +21,7 @@ mod overlay;
 mod place;
 mod settings;
 mod shell;
+mod sites;
 mod watch;
 
 pub use crate::watch::absolute;

@@ -58,6 +58,12 @@ pub enum Channel {
     },
 }
 
+/// The script of an app that serves static files: zelador itself, wherever it lies.
+pub const FILE_SERVER: &str = "zelador:serve";
+
+/// The word by which zelador becomes that server.
+pub const FILE_SERVER_ROLE: &str = "serve-files";
+
 /// The variable that every process of a run inherits, so that orphans can be told apart.
 pub const RUN_VARIABLE: &str = "ZELADOR_RUN";
 

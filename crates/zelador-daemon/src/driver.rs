@@ -104,6 +104,8 @@ pub struct Driver {
     pub(crate) supervisor: Supervisor,
     pub(crate) clock: Clock,
     pub(crate) home: zelador_api::home::Home,
+    /// The executable of zelador itself.
+    pub(crate) program: PathBuf,
     pub(crate) native: Native,
     pub(crate) logs: Logs,
     pub(crate) history: History,

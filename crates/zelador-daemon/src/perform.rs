@@ -9,7 +9,7 @@ use zelador_core::check::CheckTarget;
 use zelador_core::effect::{Effect, Notice, Severity};
 use zelador_core::id::{IncidentId, ProbeId, RunId};
 use zelador_core::input::{Fact, Input};
-use zelador_core::launch::Launch;
+use zelador_core::launch::{FILE_SERVER, FILE_SERVER_ROLE, Launch};
 use zelador_core::signal::Signal;
 use zelador_core::spec::ProbeTarget;
 use zelador_core::unit::Moment;
@@ -80,6 +80,10 @@ impl Driver {
     }
 
     fn spawn(&mut self, run: RunId, mut launch: Launch) {
+        if launch.program == FILE_SERVER {
+            launch.program = self.program.display().to_string();
+            launch.args.insert(0, FILE_SERVER_ROLE.to_owned());
+        }
         let spawned = env_files::lay(&mut launch).and_then(|env| {
             self.facts.extend(env.map(|env| Fact::EnvRead { run, env }));
             self.native.spawn(run, &launch)

@@ -10,7 +10,7 @@ use zelador_api::config;
 use zelador_api::env_file::{self, EnvFileError};
 use zelador_api::spec::{AppSpec, Cadence, Environment};
 
-pub use zelador_api::config::{Context, Declared, Mistakes};
+pub use zelador_api::config::{Context, Declared, Mistakes, Value};
 
 use crate::cli::Options;
 use crate::ecosystem;
@@ -143,11 +143,24 @@ pub fn script(
     args: &[String],
     options: &Options,
 ) -> Result<(AppSpec, Vec<String>), DeclareError> {
+    app(script, args, options.fields())
+}
+
+/// Returns the app that a script with fields of an ecosystem file is, and what is worth saying about
+/// it.
+///
+/// # Errors
+/// One of the fields is wrong.
+pub fn app(
+    script: &str,
+    args: &[String],
+    fields: Vec<(&str, Value)>,
+) -> Result<(AppSpec, Vec<String>), DeclareError> {
     let here = env::current_dir().map_err(DeclareError::NoFolder)?;
     let inherited = Arc::new(inherited_env());
     let context = context(PathBuf::from(COMMAND_LINE), here, inherited, Asked::default());
-    let (app, notes) = config::script_app(script, args, options.fields(), &context)
-        .map_err(DeclareError::Mistakes)?;
+    let (app, notes) =
+        config::script_app(script, args, fields, &context).map_err(DeclareError::Mistakes)?;
     Ok((app, notes.iter().map(ToString::to_string).collect()))
 }
 

@@ -17,6 +17,7 @@ mod failure;
 mod output;
 mod render;
 mod roles;
+mod serve_files;
 mod settings;
 mod tail;
 

@@ -13,7 +13,7 @@ use zelador_api::config::{Overlay, Switch};
 use zelador_api::home::Home;
 use zelador_guardian::{Outcome, Patience};
 
-use crate::{bring_up, ecosystem, settings};
+use crate::{bring_up, ecosystem, serve_files, settings};
 
 /// The option by which a new guardian is told the descriptor of the table that it takes over.
 const TABLE_FLAG: &str = "--table";
@@ -36,6 +36,8 @@ pub enum Role {
     Engine,
     /// Reads one ecosystem file that is a program (JavaScript).
     Evaluator,
+    /// Serves static files; an app like any other.
+    FileServer,
 }
 
 /// Returns the role that a verb names.
@@ -44,6 +46,7 @@ pub fn named(verb: &OsStr) -> Option<Role> {
         "guardian" => Some(Role::Guardian),
         "engine" => Some(Role::Engine),
         "evaluate" => Some(Role::Evaluator),
+        zelador_api::FILE_SERVER_ROLE => Some(Role::FileServer),
         _ => None,
     }
 }
@@ -53,6 +56,7 @@ pub fn enter(role: Role, rest: Vec<OsString>) -> ExitCode {
     let entered = match role {
         Role::Guardian => guardian(&rest),
         Role::Engine => engine().map(|()| ExitCode::SUCCESS),
+        Role::FileServer => return serve_files::main(),
         Role::Evaluator => return ecosystem::evaluate_main(),
     };
     match entered {

@@ -12,6 +12,7 @@ use super::node::{Key, Node, Value};
 use super::overlay::Overlay;
 use super::place::Place;
 use super::settings;
+use super::sites;
 use crate::spec::{AppSpec, Cadence, Environment};
 
 /// What the checker cannot find out itself.
@@ -56,7 +57,13 @@ pub struct Declared {
 pub fn check(document: &Node, context: &Context) -> Result<Declared, Mistakes> {
     let report = Report::new(&context.file);
     let top = Place { report: &report, field: String::new(), node: document };
-    let (places, settings) = parts(&top, context);
+    let sites = sites_of(&top);
+    let (mut places, settings) = parts(&top, context);
+    places.extend(sites.iter().map(|(field, node)| Place {
+        report: &report,
+        field: field.clone(),
+        node,
+    }));
     let cadence = settings.cadence.over(context.cadence);
     let checked: Vec<Checked<'_>> =
         places.iter().filter_map(|place| app::check(place, context, cadence)).collect();
@@ -108,6 +115,13 @@ pub fn script_app(
     Ok((app.expect("a table without mistakes is an app"), notes))
 }
 
+/// The served folders beside the apps, as apps.
+fn sites_of(top: &Place<'_>) -> Vec<(String, Node)> {
+    let entries = top.entries().unwrap_or_default();
+    let list = entries.iter().find(|(key, place)| key.name == "static" && !place.is_null());
+    list.map(|(_, place)| sites::apps(place)).unwrap_or_default()
+}
+
 /// Returns where the apps stand, and the settings beside them.
 fn parts<'a>(top: &Place<'a>, context: &Context) -> (Vec<Place<'a>>, Overlay) {
     const ALLOWED: &str = "an object with `apps`, a list of apps, or one app";
@@ -143,10 +157,8 @@ fn parts<'a>(top: &Place<'a>, context: &Context) -> (Vec<Place<'a>>, Overlay) {
         true
     };
     let Some(block) = top.block_with("an ecosystem file", TOP, other) else { return nothing };
-    for name in ["deploy", "static"] {
-        if let Some(place) = block.get(name) {
-            place.note(format!("field `{name}` is accepted but has no effect yet"));
-        }
+    if let Some(place) = block.get("deploy") {
+        place.note("field `deploy` is accepted but has no effect yet");
     }
     let settings = block.get("zelador").map(|place| settings::check(place, &context.folder));
     let apps = block.get("apps").or_else(|| block.get("pm2"));
@@ -154,7 +166,7 @@ fn parts<'a>(top: &Place<'a>, context: &Context) -> (Vec<Place<'a>>, Overlay) {
         Some((place, Value::List(_))) => place.items(),
         Some((place, Value::Table(_))) => vec![place.clone()],
         Some((place, _)) => place.refuse("a list of apps").unwrap_or_default(),
-        None if settings.is_none() && !has_unknown => {
+        None if settings.is_none() && !has_unknown && block.get("static").is_none() => {
             top.refuse_found("no `apps`", ALLOWED).unwrap_or_default()
         }
         None => Vec::new(),

@@ -15,6 +15,7 @@ use super::ecosystem::Context;
 use super::environment;
 use super::node::{Key, Value};
 use super::place::{Block, Place};
+use crate::launch::FILE_SERVER;
 use crate::spec::{EnvFile, EnvFilter, LaunchSpec};
 use crate::watch::absolute;
 
@@ -36,6 +37,10 @@ const INTERPRETERS: [(&str, &str); 14] = [
     ("coffee", "coffee"),
     ("ls", "lsc"),
 ];
+
+/// PM2's word for its own server of static files; a program of that name is given by its path, or
+/// with `interpreter: 'none'`.
+const SERVE: &str = "serve";
 
 /// What is executed, and the name that follows from it.
 pub(super) struct Launch {
@@ -133,6 +138,10 @@ fn file(
     script: &str,
     interpreter: Option<Interpreter>,
 ) -> String {
+    if script == SERVE && interpreter.is_none() {
+        FILE_SERVER.clone_into(&mut spec.script);
+        return SERVE.to_owned();
+    }
     let extension = Path::new(script).extension().and_then(|extension| extension.to_str());
     let extension = extension.unwrap_or_default();
     let by_extension = INTERPRETERS.iter().find(|(known, _)| *known == extension);

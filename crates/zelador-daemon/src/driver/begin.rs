@@ -27,7 +27,7 @@ use super::{Driver, INBOX, Message};
 impl Driver {
     /// Takes over from the engine before: records, then the guardian's inventory.
     pub fn begin(options: Options, socket: OwnedFd) -> Result<Self, Error> {
-        let Options { home, program: _, base, http, complaints } = options;
+        let Options { home, program, base, http, complaints } = options;
         let clock = Clock::start();
         for complaint in complaints {
             tracing::warn!("settings: {complaint}");
@@ -64,6 +64,7 @@ impl Driver {
             logs,
             history,
             pids: PidFiles::start(),
+            program,
             sender,
             answers: BTreeMap::new(),
             settings,

@@ -14,6 +14,7 @@ mod look;
 mod number;
 mod report;
 mod saving;
+mod serve;
 mod start;
 mod startup;
 mod whole;
@@ -102,6 +103,7 @@ fn perform_more(context: &Context, more: More) -> Result<ExitCode, Failure> {
         More::ReloadLogs => log_files::reload(context),
         More::StartOrRestart(of) => start::start_or(context, &of, Unchanged::Restart),
         More::StartOrReload(of) => start::start_or(context, &of, Unchanged::Reload),
+        More::Serve(serve) => serve::serve(context, &serve),
         More::Cleardump => saving::clear(context),
         More::Prettylist => look::prettylist(context),
         More::Slist { json } => host::slist(context, json),

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use zelador_api::client::ClientError;
 use zelador_api::config::Overlay;
+use zelador_api::spec::AppSpec;
 use zelador_api::{Command, Declaration, Done, Goal, Unchanged, View, route};
 
 use super::{Context, act, logs, look, nearest, of_instance};
@@ -153,6 +154,11 @@ pub fn declaration(
     Ok(Command::Declare { apps, settings: settings.map(Box::new), unchanged })
 }
 
+/// Declares one app and brings it up.
+pub fn declare_one(context: &Context, spec: AppSpec) -> Result<Done, Failure> {
+    declare_all(context, vec![Declaration { spec, goal: Goal::Up, replace: true }])
+}
+
 fn declare_all(context: &Context, apps: Vec<Declaration>) -> Result<Done, Failure> {
     up(context)?;
     let unchanged = Unchanged::LeaveAlone;
@@ -207,7 +213,7 @@ fn script(
     for note in &notes {
         output::note(note);
     }
-    declare_all(context, vec![Declaration { spec, goal: Goal::Up, replace: true }])
+    declare_one(context, spec)
 }
 
 fn default_file() -> Result<String, Failure> {
