@@ -20,7 +20,7 @@ pub enum EnvFileError {
     /// It is a folder, a pipe, a device.
     #[error("it is no file")]
     NoFile,
-    /// It is larger than [`LARGEST`].
+    /// It is larger than `LARGEST`.
     #[error("it is larger than {} KiB", LARGEST >> 10)]
     TooLarge,
     /// It is no text.

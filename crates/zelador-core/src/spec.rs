@@ -3,6 +3,7 @@
 //! Values of these types come from [`crate::config`] and cannot be wrong in themselves.
 
 mod filter;
+mod settings;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,10 +14,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::AppName;
 use crate::signal::Signal;
-use crate::unit::{ByteSize, Percent, SECOND};
+use crate::unit::{ByteSize, SECOND};
 use crate::watch::WatchSpec;
 
 pub use filter::EnvFilter;
+pub use settings::{DEFAULT_PORT, DatabaseSpec, Settings, Thresholds};
 
 /// Environment variables, by name.
 pub type Environment = BTreeMap<String, String>;
@@ -349,78 +351,4 @@ pub enum OnDependencyDown {
     Wait,
     /// Restart it as if nothing else were wrong.
     Restart,
-}
-
-/// The settings of zelador itself.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Settings {
-    /// Where the health endpoints listen; `None`: on the control socket only.
-    pub http: Option<std::net::SocketAddr>,
-    /// Host memory in use; `None`: not looked at.
-    pub memory: Option<Thresholds>,
-    /// Host processors in use; `None`: not looked at.
-    pub cpu: Option<Thresholds>,
-    /// Use of the fullest file system that zelador or an app writes to; `None`: not looked at.
-    pub disk: Option<Thresholds>,
-    /// How often the host is looked at, and the default for databases and apps.
-    pub cadence: Cadence,
-    /// Databases, by name.
-    pub databases: BTreeMap<String, DatabaseSpec>,
-    /// Rotation of every log.
-    pub rotation: Rotation,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        let thresholds = |degraded, unhealthy| {
-            Some(Thresholds {
-                degraded: Percent::new(degraded)?,
-                unhealthy: Percent::new(unhealthy)?,
-            })
-        };
-        Self {
-            http: Some(std::net::SocketAddr::from(([127, 0, 0, 1], DEFAULT_PORT))),
-            memory: thresholds(75.0, 90.0),
-            cpu: thresholds(60.0, 80.0),
-            disk: thresholds(80.0, 90.0),
-            cadence: Cadence::default(),
-            databases: BTreeMap::new(),
-            rotation: Rotation::default(),
-        }
-    }
-}
-
-/// The port of PM2's web API, so that what scrapes it finds something.
-pub const DEFAULT_PORT: u16 = 9615;
-
-/// From which shares on something is degraded, and unhealthy.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Thresholds {
-    /// At or above this: degraded.
-    pub degraded: Percent,
-    /// At or above this: unhealthy.
-    pub unhealthy: Percent,
-}
-
-/// A database that is looked at.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-pub struct DatabaseSpec {
-    /// `mysql://user:password@host:port/name` (also `mariadb://`, `?socket=/path`), or
-    /// `sqlite:///absolute/path`.
-    pub url: String,
-    /// Connect and `SELECT 1` slower than this is degraded. The mission: 100 ms.
-    pub slow: Duration,
-    /// How often and how patiently.
-    pub cadence: Cadence,
-}
-
-impl std::fmt::Debug for DatabaseSpec {
-    /// The URL is shown without its password.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DatabaseSpec")
-            .field("url", &crate::redact::url(&self.url))
-            .field("slow", &self.slow)
-            .field("cadence", &self.cadence)
-            .finish()
-    }
 }

@@ -26,7 +26,7 @@ pub fn save(context: &Context, force: bool) -> Result<ExitCode, Failure> {
     let done: SaveDone = context.engine.post(route::SAVE, &SaveWish { empty: force })?;
     let apps = words::counted(done.apps, "app");
     let path = done.path.display().to_string();
-    output::answer(&format!("saved {apps} to {}\n", text::plain(&path)))?;
+    output::tell(&format!("saved {apps} to {}\n", text::plain(&path)))?;
     if !done.left_out.is_empty() {
         let before = saved::generation(&done.path, 1);
         output::note(&format!(
