@@ -16,9 +16,11 @@ mod health;
 mod launch;
 mod logs;
 mod mistake;
+mod modules;
 mod node;
 mod overlay;
 mod place;
+mod rotation;
 mod settings;
 mod shell;
 mod sites;
@@ -28,8 +30,12 @@ pub use crate::watch::absolute;
 pub use change::{Change, EnvDifference, change, differing_fields};
 pub use ecosystem::{Context, Declared, check, check_settings, script_app};
 pub use mistake::{Mistake, Mistakes, Note};
+pub use modules::{
+    LOGROTATE, ModuleConf, NoSettings, SettingError, SettingName, masked as masked_settings,
+};
 pub use node::{Key, Node, Position, Value};
 pub use overlay::{CadenceOverlay, DatabaseOverlay, Overlay, Switch};
+pub use rotation::LogsOverlay;
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! What the supervisor is told.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -256,6 +257,17 @@ pub enum Fact {
     },
     /// The layer of settings below the ecosystem file's: `zelador.toml`.
     BaseSettings(Box<Overlay>),
+    /// The settings of modules, which `set` changes.
+    ModuleSettings(Box<ModuleSettings>),
+}
+
+/// What the settings of modules say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModuleSettings {
+    /// The layer of settings above the ecosystem file's.
+    pub overlay: Overlay,
+    /// Variables that apps are given, above all others.
+    pub env: BTreeMap<AppName, Environment>,
 }
 
 /// How a run says that it is ready.

@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 
 use crate::id::{InstanceId, RunId};
 use crate::instance::Instance;
-use crate::spec::{AppSpec, Environment, ExecMode, LogTarget};
+use crate::spec::{AppSpec, Environment, ExecMode, LogFormat, LogTarget};
 
 /// One process to start.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Launch {
     /// The instance it is for.
     pub instance: InstanceId,
+    /// Its app's name.
+    pub app: String,
     /// The program: an absolute path, or a word that is looked up in the environment's PATH.
     pub program: String,
     /// It is the script itself: where it is a bare word, a file of that name in `cwd` comes before
@@ -39,6 +41,8 @@ pub struct Launch {
     pub err: Vec<PathBuf>,
     /// day.js format of the date before each line.
     pub date_format: Option<String>,
+    /// How a line stands in the files.
+    pub log_format: LogFormat,
     /// What it may say to zelador, and hear.
     pub channel: Channel,
 }
@@ -72,8 +76,15 @@ pub fn run_mark(home: &Path, run: RunId) -> String {
     format!("{run}@{}", home.display())
 }
 
-/// Returns what to execute for a run of an instance; `home` is `$ZELADOR_HOME`.
-pub fn launch(spec: &AppSpec, instance: &Instance, run: RunId, home: &Path) -> Launch {
+/// Returns what to execute for a run of an instance; `home` is `$ZELADOR_HOME`, `more` are the
+/// variables of the app's settings.
+pub fn launch(
+    spec: &AppSpec,
+    instance: &Instance,
+    run: RunId,
+    home: &Path,
+    more: Option<&Environment>,
+) -> Launch {
     let settings = &spec.launch;
     let (program, args) = match &settings.interpreter {
         Some(interpreter) => {
@@ -89,18 +100,20 @@ pub fn launch(spec: &AppSpec, instance: &Instance, run: RunId, home: &Path) -> L
     let sinks = |path: Option<PathBuf>| path.into_iter().chain(combined.clone()).collect();
     Launch {
         instance: instance.id,
+        app: spec.name.to_string(),
         program,
         is_script: settings.interpreter.is_none(),
         args,
         cwd: settings.cwd.clone(),
-        env: environment(spec, instance, run, home),
+        env: environment(spec, instance, run, home, more),
         env_files: settings.env_files.iter().map(|file| file.path.clone()).collect(),
-        declared: settings.env.keys().cloned().chain(own_names(spec)).collect(),
+        declared: declared(spec, more),
         uid: settings.uid.clone(),
         gid: settings.gid.clone(),
         out: sinks(out),
         err: sinks(err),
         date_format: spec.logs.date_format.clone(),
+        log_format: spec.logs.format,
         channel: channel(spec, instance),
     }
 }
@@ -116,8 +129,15 @@ fn channel(spec: &AppSpec, instance: &Instance) -> Channel {
     }
 }
 
-/// The inherited variables, the declared ones over them, and those that tell the process who it is.
-pub fn environment(spec: &AppSpec, instance: &Instance, run: RunId, home: &Path) -> Environment {
+/// The inherited variables, the declared ones over them, those of the app's settings (`more`), and
+/// those that tell the process who it is.
+pub fn environment(
+    spec: &AppSpec,
+    instance: &Instance,
+    run: RunId,
+    home: &Path,
+    more: Option<&Environment>,
+) -> Environment {
     let mut env = (*spec.launch.inherited_env).clone();
     env.extend(spec.launch.env.iter().map(|(name, value)| (name.clone(), value.clone())));
     if let Some(name) = &spec.launch.increment_var
@@ -125,6 +145,8 @@ pub fn environment(spec: &AppSpec, instance: &Instance, run: RunId, home: &Path)
     {
         env.insert(name.clone(), first.saturating_add(instance.index.into()).to_string());
     }
+    let more = more.into_iter().flatten();
+    env.extend(more.map(|(name, value)| (name.clone(), value.clone())));
     env.insert("pm_id".to_owned(), instance.id.to_string());
     env.insert("name".to_owned(), spec.name.to_string());
     env.insert(spec.launch.instance_var.clone(), instance.index.to_string());
@@ -132,10 +154,12 @@ pub fn environment(spec: &AppSpec, instance: &Instance, run: RunId, home: &Path)
     env
 }
 
-/// The names of the variables that tell a process who it is.
-fn own_names(spec: &AppSpec) -> impl Iterator<Item = String> {
+/// The names of the variables that a file does not change: the declared ones, those of the app's
+/// settings, and those that tell a process who it is.
+fn declared(spec: &AppSpec, more: Option<&Environment>) -> BTreeSet<String> {
     let own = ["pm_id", "name", RUN_VARIABLE].map(str::to_owned);
-    own.into_iter().chain([spec.launch.instance_var.clone()])
+    let named = spec.launch.env.keys().chain(more.into_iter().flat_map(Environment::keys));
+    named.cloned().chain(own).chain([spec.launch.instance_var.clone()]).collect()
 }
 
 impl Launch {

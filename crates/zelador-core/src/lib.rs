@@ -7,6 +7,7 @@ pub mod check;
 pub mod config;
 pub mod cron;
 pub mod custom;
+pub mod date;
 pub mod death;
 pub mod diagnosis;
 pub mod dotenv;

@@ -3,6 +3,7 @@
 //! Values of these types come from [`crate::config`] and cannot be wrong in themselves.
 
 mod filter;
+mod logs;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::unit::{ByteSize, SECOND};
 use crate::watch::WatchSpec;
 
 pub use filter::EnvFilter;
+pub use logs::{Keep, LogFormat, LogSpec, LogTarget, ROTATED_DATE, Rotation};
 pub use settings::{DEFAULT_PORT, DatabaseSpec, Settings, Thresholds};
 
 /// Environment variables, by name.
@@ -234,50 +236,6 @@ impl TryFrom<String> for CronPattern {
 impl From<CronPattern> for String {
     fn from(pattern: CronPattern) -> Self {
         pattern.0
-    }
-}
-
-/// Where the output of an app goes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogSpec {
-    /// Standard output.
-    pub out: LogTarget,
-    /// Standard error.
-    pub err: LogTarget,
-    /// A file that gets both as well.
-    pub combined: Option<PathBuf>,
-    /// day.js format of the date before each line; `None`: no date.
-    pub date_format: Option<String>,
-    /// True: all instances share the files; false: the instance's number is put before the
-    /// extension.
-    pub merge: bool,
-}
-
-/// Where one stream goes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LogTarget {
-    /// `$ZELADOR_HOME/logs/NAME-out.log` or `NAME-error.log`.
-    Default,
-    /// This file, absolute.
-    File(PathBuf),
-    /// Nowhere.
-    Off,
-}
-
-/// When a log file is rotated and how many old ones are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rotation {
-    /// A file that has grown to this size is renamed and a new one begun.
-    pub max_size: ByteSize,
-    /// How many renamed files are kept per log.
-    pub keep: u32,
-}
-
-impl Default for Rotation {
-    /// 10 MiB × 10 (`max_size` of pm2-logrotate; it keeps 30).
-    fn default() -> Self {
-        Self { max_size: ByteSize::mebibytes(10), keep: 10 }
     }
 }
 

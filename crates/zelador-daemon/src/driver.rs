@@ -268,6 +268,7 @@ impl Driver {
             Message::Log(LogEvent::Trouble { path, error }) => {
                 tracing::warn!(path = %path.display(), %error, "a log cannot be written; its lines wait");
             }
+            Message::Log(LogEvent::Due) => self.logs.rotate_all(self.supervisor.log_files(None)),
             Message::Log(LogEvent::Recovered { path }) => {
                 tracing::info!(path = %path.display(), "a log is written again");
             }

@@ -1,7 +1,8 @@
 //! Carries out what the supervisor wants done. Nothing here waits: what takes its time becomes a
 //! task that reports back by a fact.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -66,7 +67,7 @@ impl Driver {
             }
             Effect::Watch { app, plan } => self.watcher.set(app, plan.map(|plan| *plan)),
             Effect::Configure(settings) => {
-                self.logs.set_rotation(settings.rotation);
+                self.logs.set_rotation(settings.rotation.clone());
                 self.settings.send_replace(in_force(*settings, self.http));
             }
             Effect::Notify(notice) => tell(&notice),
@@ -181,10 +182,12 @@ impl Driver {
         let subject =
             Subject { run: run.and_then(|run| self.native.key(run)), logs, ..Subject::default() };
         let (now, sender) = (self.clock.now(), self.sender.clone());
+        let date_format = self.supervisor.settings().rotation.date_format.clone();
         self.tasks.spawn_blocking(move || {
-            let evidence = evidence::gather(&subject, now, |path, lines, bytes| {
-                logs::tail(path, lines, bytes as u64)
-            });
+            let tail = move |path: &Path, lines, bytes| {
+                logs::tail(path, lines, bytes as u64, &date_format)
+            };
+            let evidence = evidence::gather(&subject, now, Arc::new(tail));
             let fact = Fact::Gathered { incident, evidence: Box::new(evidence) };
             _ = sender.blocking_send(Message::Input(Input::Fact(fact)));
         });

@@ -268,7 +268,7 @@ fn on_dependency_down(place: &Place<'_>) -> Option<OnDependencyDown> {
 /// not polled), `vizion`, `pmx`, `automation`,
 /// `windowsHide`, `source_map_support` and `force` are not among them: what they ask for is so
 /// anyway, or is nothing that one can miss.
-const WITHOUT_EFFECT: [&str; 11] = [
+const WITHOUT_EFFECT: [&str; 10] = [
     "trace",
     "v8",
     "event_loop_inspector",
@@ -279,17 +279,15 @@ const WITHOUT_EFFECT: [&str; 11] = [
     "execute_command",
     "write",
     "username",
-    "log_type",
 ];
 
 fn note_what_has_no_effect(app: &Block<'_>) {
     for name in WITHOUT_EFFECT {
         let Some(place) = app.get(name) else { continue };
-        let default = match (name, &place.node.value) {
-            ("log_type", value) => *value == Value::Text("raw".to_owned()),
-            (_, Value::Bool(flag)) => !flag,
-            (_, Value::List(items)) => items.is_empty(),
-            (_, Value::Text(text)) => text.is_empty() || text == "false",
+        let default = match &place.node.value {
+            Value::Bool(flag) => !flag,
+            Value::List(items) => items.is_empty(),
+            Value::Text(text) => text.is_empty() || text == "false",
             _ => false,
         };
         if !default {

@@ -121,8 +121,18 @@ pub(super) const DATABASE: &[Names] = &[
     ("success_threshold", &[]),
 ];
 
-/// The settings of every log.
-pub(super) const LOGS: &[Names] = &[("max_size", &[]), ("keep", &[])];
+/// The settings of every log; the other names are pm2-logrotate's.
+pub(super) const LOGS: &[Names] = &[
+    ("max_size", &[]),
+    ("keep", &["retain"]),
+    ("max_total_size", &[]),
+    ("compress", &[]),
+    ("date_format", &[]),
+    ("rotate_at", &["rotate_interval"]),
+    ("time_zone", &["TZ", "tz"]),
+    ("rotate_modules", &["rotate_module"]),
+    ("worker_interval", &[]),
+];
 
 /// What may stand beside the apps.
 pub(super) const TOP: &[Names] =

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::node::Value;
 use super::place::{Block, Place};
-use crate::spec::{LogSpec, LogTarget};
+use crate::spec::{LogFormat, LogSpec, LogTarget};
 use crate::watch::absolute;
 
 /// What `time: true` means: PM2.
@@ -32,7 +32,9 @@ pub(super) fn check(app: &Block<'_>, cwd: &Path) -> LogSpec {
     let date_format = given.and_then(Place::text);
     let time = flag("time").unwrap_or(false).then(|| TIME_FORMAT.to_owned());
     let merge = flag("merge_logs").unwrap_or_else(|| shares_files(app));
-    let spec = LogSpec { out, err, combined, date_format: date_format.or(time), merge };
+    let format = app.get("log_type").and_then(format).unwrap_or_default();
+    let date_format = date_format.or(time);
+    let spec = LogSpec { out, err, combined, date_format, format, merge };
     if flag("disable_logs").unwrap_or(false) {
         return LogSpec { out: LogTarget::Off, err: LogTarget::Off, combined: None, ..spec };
     }
@@ -46,6 +48,15 @@ fn shares_files(app: &Block<'_>) -> bool {
         place.number().is_some_and(|number| number.to_bits() == 1.0_f64.to_bits())
     };
     app.get("instances").is_none_or(one)
+}
+
+fn format(place: &Place<'_>) -> Option<LogFormat> {
+    match &place.node.value {
+        Value::Text(text) if text == "json" => Some(LogFormat::Json),
+        Value::Text(text) if matches!(text.as_str(), "raw" | "") => Some(LogFormat::Raw),
+        Value::Bool(false) => Some(LogFormat::Raw),
+        _ => place.refuse("`json` or `raw`"),
+    }
 }
 
 fn target(place: &Place<'_>, cwd: &Path) -> Option<LogTarget> {

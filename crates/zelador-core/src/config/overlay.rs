@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::place::{Block, Place};
-use crate::spec::{Cadence, DatabaseSpec, Rotation, Settings, Thresholds};
-use crate::unit::ByteSize;
+use super::rotation::LogsOverlay;
+use crate::spec::{Cadence, DatabaseSpec, Settings, Thresholds};
 
 /// A feature that a file switches off, or on with a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,8 +22,8 @@ pub enum Switch<T> {
     On(T),
 }
 
-impl<T: Copy> Switch<T> {
-    fn value(self) -> Option<T> {
+impl<T> Switch<T> {
+    pub(super) fn value(self) -> Option<T> {
         match self {
             Self::Off => None,
             Self::On(value) => Some(value),
@@ -47,10 +47,8 @@ pub struct Overlay {
     pub disk: Option<Switch<Thresholds>>,
     /// Databases by name; one of the same name in a lower layer is replaced as a whole.
     pub databases: BTreeMap<String, DatabaseOverlay>,
-    /// At which size a log is rotated.
-    pub max_log_size: Option<ByteSize>,
-    /// How many rotated logs are kept.
-    pub keep_logs: Option<u32>,
+    /// Rotation of logs.
+    pub logs: LogsOverlay,
 }
 
 /// What a file says about how often something is looked at.
@@ -144,11 +142,7 @@ impl Settings {
             }
             settings.cadence = layer.cadence.over(settings.cadence);
             databases.extend(&layer.databases);
-            let Rotation { max_size, keep } = settings.rotation;
-            settings.rotation = Rotation {
-                max_size: layer.max_log_size.unwrap_or(max_size),
-                keep: layer.keep_logs.unwrap_or(keep),
-            };
+            settings.rotation = layer.logs.over(settings.rotation);
         }
         let cadence = settings.cadence;
         let resolved = |(name, database): (&String, &DatabaseOverlay)| {

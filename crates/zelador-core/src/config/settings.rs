@@ -10,6 +10,7 @@ use super::health::is_authority;
 use super::node::Value;
 use super::overlay::{CadenceOverlay, DatabaseOverlay, Overlay, Switch};
 use super::place::Place;
+use super::rotation::LogsOverlay;
 use crate::redact;
 use crate::spec::Thresholds;
 use crate::unit::Percent;
@@ -30,9 +31,7 @@ pub(super) fn check(place: &Place<'_>, folder: &Path) -> Overlay {
         overlay.databases = databases(place, folder);
     }
     if let Some(logs) = block.get("logs").and_then(|place| place.block("`logs`", LOGS)) {
-        overlay.max_log_size = logs.get("max_size").and_then(Place::size);
-        let keep = logs.get("keep").and_then(|place| place.whole(0..=100_000));
-        overlay.keep_logs = keep.map(|keep| keep as u32);
+        overlay.logs = LogsOverlay::check(&logs);
     }
     overlay
 }

@@ -12,7 +12,8 @@ use super::{
 };
 use crate::signal::Signal;
 use crate::spec::{
-    AppSpec, Cadence, Environment, LogTarget, OnDependencyDown, ProbeTarget, RestartDelay, Settings,
+    AppSpec, Cadence, Environment, Keep, LogTarget, OnDependencyDown, ProbeTarget, RestartDelay,
+    Settings,
 };
 use crate::unit::{ByteSize, SECOND};
 
@@ -266,7 +267,10 @@ fn settings_lie_over_each_other() {
     assert_eq!((settings.http, settings.disk), (None, None));
     assert_eq!(settings.cpu, Settings::default().cpu);
     assert_eq!(settings.memory.unwrap().unhealthy.value().to_bits(), 60.0_f64.to_bits());
-    assert_eq!((settings.rotation.max_size, settings.rotation.keep), (ByteSize::mebibytes(1), 3));
+    assert_eq!(
+        (settings.rotation.max_size, settings.rotation.keep),
+        (ByteSize::mebibytes(1), Keep::Newest(3))
+    );
     let urls: Vec<_> = settings.databases.values().map(|spec| spec.url.as_str()).collect();
     assert_eq!(urls, ["mariadb://h:3307", "sqlite:///srv/app/data/x.db", "mysql://u:p@db/x"]);
     assert_eq!(settings.databases["main"].slow, SECOND);

@@ -18,7 +18,7 @@ use super::Supervisor;
 impl Supervisor {
     /// The settings or a layer of them changed.
     pub(super) fn settings_changed(&mut self) {
-        let settings = Settings::resolve(&[&self.base, &self.overlay]);
+        let settings = Settings::resolve(&[&self.base, &self.overlay, &self.modules.overlay]);
         if settings == self.settings {
             return;
         }

@@ -39,7 +39,8 @@ impl Supervisor {
         if counted {
             instance.restarts = instance.restarts.saturating_add(1);
         }
-        let launch = Box::new(launch(&app.spec, instance, run, &self.home));
+        let settings = self.modules.env.get(&instance.app);
+        let launch = Box::new(launch(&app.spec, instance, run, &self.home, settings));
         self.runs.insert(run, id);
         self.effects.push(Effect::Spawn { run, launch });
         self.touch(id);

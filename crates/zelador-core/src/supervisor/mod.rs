@@ -35,7 +35,7 @@ use crate::config::Overlay;
 use crate::effect::{Effect, Notice, Severity};
 use crate::id::{AppName, CheckId, IncidentId, InstanceId, ProbeId, RunId};
 use crate::incident::Incident;
-use crate::input::{Fact, Input};
+use crate::input::{Fact, Input, ModuleSettings};
 use crate::instance::{Instance, Retiring};
 use crate::record::{Counters, Record};
 use crate::spec::{AppSpec, Settings};
@@ -80,6 +80,7 @@ pub struct Supervisor {
     clock_ahead: i64,
     base: Overlay,
     overlay: Overlay,
+    modules: ModuleSettings,
     settings: Settings,
     counters: Counters,
     apps: BTreeMap<AppName, App>,
@@ -128,6 +129,7 @@ impl Supervisor {
             clock_ahead: 0,
             base: Overlay::default(),
             overlay: Overlay::default(),
+            modules: ModuleSettings::default(),
             settings: Settings::default(),
             counters: Counters::default(),
             apps: BTreeMap::new(),
@@ -200,6 +202,10 @@ impl Supervisor {
             }
             Fact::BaseSettings(base) => {
                 self.base = *base;
+                self.settings_changed();
+            }
+            Fact::ModuleSettings(modules) => {
+                self.modules = *modules;
                 self.settings_changed();
             }
         }

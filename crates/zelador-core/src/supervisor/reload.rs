@@ -111,7 +111,8 @@ impl Supervisor {
         self.changed.counters = true;
         instance.successor =
             Some(Successor { run, pid: None, since: now, give_up_at, actions: Vec::new() });
-        let launch = Box::new(launch(&app.spec, instance, run, &self.home));
+        let settings = self.modules.env.get(&instance.app);
+        let launch = Box::new(launch(&app.spec, instance, run, &self.home, settings));
         self.runs.insert(run, id);
         self.effects.push(Effect::Spawn { run, launch });
         self.touch(id);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::check::{CheckResult, Status};
+use crate::config::masked_settings;
 use crate::custom::{Action, Metrics};
 use crate::effect::Affected;
 use crate::evidence::PastDeath;
@@ -338,10 +339,22 @@ impl Supervisor {
         let instance = self.instances.get(&id)?;
         let spec = &self.apps.get(&instance.app)?.spec;
         let run = instance.phase.run().unwrap_or(RunId::new(self.counters.run));
-        let env = environment(spec, instance, run, &self.home);
+        let settings = self.modules.env.get(&instance.app);
+        let env = environment(spec, instance, run, &self.home, settings);
         let file = instance.file_env.clone().unwrap_or_default();
-        let env = laid_below(env, file, &spec.launch.env);
-        Some(if secrets { env } else { mask(&env) })
+        let mut declared = spec.launch.env.clone();
+        declared
+            .extend(settings.into_iter().flatten().map(|(name, it)| (name.clone(), it.clone())));
+        let env = laid_below(env, file, &declared);
+        if secrets {
+            return Some(env);
+        }
+        let mut shown = mask(&env);
+        let app = instance.app.as_str();
+        if settings.is_some_and(|settings| settings.contains_key(app)) {
+            shown.insert(app.to_owned(), masked_settings(&env[app]).unwrap_or_default());
+        }
+        Some(shown)
     }
 
     /// Whose run this is.

@@ -13,8 +13,8 @@ use zelador_core::instance::Goal;
 use zelador_core::signal::Signal;
 use zelador_core::spec::{
     AppSpec, Cadence, CronPattern, EnvFilter, Environment, ExecMode, HealthSpec, LaunchSpec,
-    LogSpec, LogTarget, OnDependencyDown, ProbeTarget, Readiness, RestartDelay, RestartPolicy,
-    StopPolicy,
+    LogFormat, LogSpec, LogTarget, OnDependencyDown, ProbeTarget, Readiness, RestartDelay,
+    RestartPolicy, StopPolicy,
 };
 use zelador_core::unit::{ByteSize, SECOND};
 use zelador_core::watch::WatchSpec;
@@ -132,6 +132,7 @@ pub fn app(name: &str) -> AppSpec {
             err: LogTarget::Default,
             combined: None,
             date_format: None,
+            format: LogFormat::Raw,
             merge: false,
         },
         health: None,

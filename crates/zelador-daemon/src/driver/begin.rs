@@ -47,7 +47,7 @@ impl Driver {
             Surroundings { home: home.path().to_owned(), zone: TimeZone::system(), seed: seed() };
         let supervisor = Supervisor::recover(surroundings, clock.now(), records);
         let logs = Logs::start(
-            supervisor.settings().rotation,
+            supervisor.settings().rotation.clone(),
             Some(home.own_log()),
             sources,
             // The log thread may wait for the driver; the driver never waits for the log thread.

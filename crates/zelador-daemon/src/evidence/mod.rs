@@ -12,6 +12,7 @@ mod threads;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use zelador_core::evidence::{Evidence, PastDeath};
@@ -29,7 +30,7 @@ const MEASURE_OVER: Duration = Duration::from_millis(100);
 
 /// Reads the last lines of a log: path, how many lines at most, how many bytes at most; oldest
 /// first. A plain function, so that a thread which hangs in it can be left behind.
-pub type Tail = fn(&Path, usize, usize) -> io::Result<Vec<String>>;
+pub type Tail = Arc<dyn Fn(&Path, usize, usize) -> io::Result<Vec<String>> + Send + Sync>;
 
 /// Which output a log file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +61,7 @@ pub fn gather(subject: &Subject, now: Moment, tail: Tail) -> Evidence {
     let mut evidence =
         Evidence { gathered_at: now, deaths: subject.deaths.clone(), ..Evidence::default() };
     // Reading begins first and is awaited last: meanwhile the process is looked at.
-    let tails = tails::begin(&subject.logs, tail);
+    let tails = tails::begin(&subject.logs, &tail);
     match &subject.run {
         Some(run) => of_process(subject, run, limit, &mut evidence),
         None => evidence.missing.push("process: the instance has none now".to_owned()),

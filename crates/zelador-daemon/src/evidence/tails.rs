@@ -31,10 +31,10 @@ struct Reader {
 }
 
 /// Begins to read.
-pub(super) fn begin(logs: &[(Stream, PathBuf)], tail: Tail) -> Tails {
+pub(super) fn begin(logs: &[(Stream, PathBuf)], tail: &Tail) -> Tails {
     let readers = logs.iter().map(|(stream, path)| {
         let (answer, lines) = mpsc::sync_channel(1);
-        let file = path.clone();
+        let (file, tail) = (path.clone(), Tail::clone(tail));
         let begun = thread::Builder::new().name("tail".to_owned()).spawn({
             let answer = answer.clone();
             move || {

@@ -36,7 +36,7 @@ fn a_stopped_process_is_described() {
     let death = PastDeath { at: NOW, death: Death::Exited { code: 1 }, uptime_millis: 5 };
     let subject = Subject { deaths: vec![death.clone()], ..about(&program) };
     let evidence = wait_for("the process to be stopped", || {
-        let evidence = gather(&subject, NOW, tail);
+        let evidence = gather(&subject, NOW, Arc::new(tail));
         (evidence.threads.first()?.state == 'T').then_some(evidence)
     });
     assert_eq!(evidence.gathered_at, NOW);
@@ -62,17 +62,17 @@ fn open_files_and_pipes_are_counted() {
     );
     let program = Program::shell(&script);
     wait_for("the files to be open", || ready.exists().then_some(()));
-    let found = gather(&about(&program), NOW, tail).descriptors.expect("it is ours");
+    let found = gather(&about(&program), NOW, Arc::new(tail)).descriptors.expect("it is ours");
     assert!(found.open >= 10 && found.files >= 8, "{found:?}");
 }
 
 #[test]
 fn the_busiest_thread_comes_first_and_at_most_sixteen_are_kept() {
     // This test's own process: many threads.
-    let stop = std::sync::Arc::new(std::sync::Barrier::new(21));
+    let stop = Arc::new(std::sync::Barrier::new(21));
     let idle: Vec<_> = (0..20)
         .map(|_| {
-            let stop = std::sync::Arc::clone(&stop);
+            let stop = Arc::clone(&stop);
             std::thread::spawn(move || stop.wait())
         })
         .collect();
@@ -95,7 +95,7 @@ fn the_last_lines_are_kept_without_secrets_and_the_rest_is_missing() {
         (0..50).map(|number| format!("line {number} password=x{number}")).collect();
     fs::write(&out, lines.join("\n")).unwrap();
     let logs = vec![(Stream::Out, out), (Stream::Err, err.clone())];
-    let evidence = gather(&Subject { logs, ..Subject::default() }, NOW, tail);
+    let evidence = gather(&Subject { logs, ..Subject::default() }, NOW, Arc::new(tail));
     assert_eq!(evidence.out_tail.len(), 20);
     assert_eq!(evidence.out_tail[0], "line 30 password=********");
     assert_eq!(evidence.out_tail[19], "line 49 password=********");
@@ -113,7 +113,7 @@ fn a_log_that_hangs_is_left_behind() {
         Ok(Vec::new())
     }
     let logs = vec![(Stream::Err, "/hung/err.log".into())];
-    let evidence = gather(&Subject { logs, ..Subject::default() }, NOW, hanging);
+    let evidence = gather(&Subject { logs, ..Subject::default() }, NOW, Arc::new(hanging));
     assert!(evidence.missing.contains(&"log /hung/err.log: not read in time".to_owned()));
     assert!(evidence.took_millis >= TIME_LIMIT.as_millis() as u64);
     assert!(evidence.took_millis < PATIENCE_MILLIS, "{evidence:?}");
@@ -123,7 +123,7 @@ fn a_log_that_hangs_is_left_behind() {
 fn a_process_that_has_ended_is_missing() {
     let mut program = Program::shell("exit 3");
     program.reap();
-    let evidence = gather(&about(&program), NOW, tail);
+    let evidence = gather(&about(&program), NOW, Arc::new(tail));
     let (pid, nobody) = (program.pid(), Vec::<String>::new());
     assert_eq!(
         evidence.missing,

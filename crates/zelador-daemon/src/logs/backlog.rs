@@ -5,6 +5,8 @@
 
 use std::collections::VecDeque;
 
+use super::style::own_json;
+
 /// At most this much waits for one file, in bytes.
 const LIMIT: usize = 1 << 20;
 
@@ -34,14 +36,21 @@ impl Backlog {
         self.bytes.is_empty() && self.dropped == 0
     }
 
-    /// Returns everything as one piece, after one line that says how many lines are missing.
-    pub fn written_out(&self, reason: &str) -> Vec<u8> {
+    /// Returns everything as one piece, after one line that says how many lines are missing; that
+    /// one is JSON where the others are.
+    pub fn written_out(&self, reason: &str, json: bool) -> Vec<u8> {
         let mut all = Vec::with_capacity(self.bytes.len() + 128);
         if self.dropped > 0 {
             let lines = self.dropped;
             let note =
                 format!("zelador: {lines} lines dropped while this file could not be written");
-            all.extend_from_slice(format!("{note} ({reason})\n").as_bytes());
+            let note = format!("{note} ({reason})");
+            if json {
+                own_json(&note, &mut all);
+            } else {
+                all.extend_from_slice(note.as_bytes());
+                all.push(b'\n');
+            }
         }
         all.extend(self.bytes.iter());
         all
@@ -58,7 +67,7 @@ mod tests {
         for number in 0..200_000 {
             backlog.push(format!("line {number:06}\n").as_bytes());
         }
-        let text = String::from_utf8(backlog.written_out("no space")).unwrap();
+        let text = String::from_utf8(backlog.written_out("no space", false)).unwrap();
         let (note, lines) = text.split_once('\n').unwrap();
         let kept = lines.lines().count() as u64;
         assert!(lines.len() <= LIMIT && lines.len() > LIMIT - 24);
@@ -66,6 +75,10 @@ mod tests {
         assert!(lines.starts_with(&format!("line {:06}\n", backlog.dropped)));
         assert!(note.starts_with(&format!("zelador: {} lines dropped", backlog.dropped)));
         assert!(note.ends_with("(no space)"));
+        let json = backlog.written_out("no space", true);
+        let first: serde_json::Value =
+            serde_json::from_slice(json.split(|byte| *byte == b'\n').next().unwrap()).unwrap();
+        assert_eq!(first["message"], note);
     }
 
     #[test]
@@ -74,6 +87,6 @@ mod tests {
         for _ in 0..5 {
             backlog.push(&vec![b'x'; 700_000]);
         }
-        assert_eq!(backlog.written_out("").len(), LIMIT);
+        assert_eq!(backlog.written_out("", false).len(), LIMIT);
     }
 }

@@ -31,7 +31,7 @@ impl Bench {
     pub fn new(rotation: Rotation) -> io::Result<Self> {
         let (scratch_read, scratch_write) = pipe::large()?;
         Ok(Self {
-            files: Files::new(rotation),
+            files: Files::new(rotation)?,
             nowhere: File::options().write(true).open("/dev/null")?,
             input: Vec::new(),
             output: Vec::new(),

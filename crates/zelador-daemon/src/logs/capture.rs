@@ -8,13 +8,12 @@ use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
-use jiff::Timestamp;
-
 use super::bench::Bench;
 use super::exact::{Ledger, MOST_FILES, Move};
 use super::pipe::{self, Moved};
-use super::sink::Token;
-use super::{DateFormat, RunId, Source, crash_point};
+use super::sink::{Append, Token};
+use super::style::Style;
+use super::{RunId, Source, crash_point};
 
 /// A stream's descriptors and state.
 pub struct Capture {
@@ -25,7 +24,7 @@ pub struct Capture {
     hold_write: OwnedFd,
     ledger: Ledger,
     sinks: Vec<PathBuf>,
-    date: Option<DateFormat>,
+    style: Style,
     /// How many bytes are in the hold pipe.
     held: usize,
     may_grow: bool,
@@ -70,16 +69,26 @@ enum Step {
 impl Capture {
     /// Takes on a stream, and puts right what a killed engine left half done.
     pub fn new(source: Source, token: Token, bench: &mut Bench) -> Self {
-        let Source { run, stream, pipe, hold_read, hold_write, state, sinks, date_format } = source;
+        let Source { run, stream, pipe, hold_read, hold_write, state, sinks, style, module } =
+            source;
         let mut once = BTreeSet::new();
         let unlike = |path: &PathBuf| once.insert(path.clone());
         let sinks: Vec<PathBuf> = sinks.into_iter().filter(unlike).take(MOST_FILES).collect();
         let (ledger, open) = Ledger::open(state, stream);
         let held = pipe::level(&hold_read);
-        let date = date_format;
-        let may_grow = true;
-        let mut capture =
-            Self { token, run, pipe, hold_read, hold_write, ledger, sinks, date, held, may_grow };
+        bench.files.take_on(&sinks, module);
+        let mut capture = Self {
+            token,
+            run,
+            pipe,
+            hold_read,
+            hold_write,
+            ledger,
+            sinks,
+            style,
+            held,
+            may_grow: true,
+        };
         if let Some(open) = open {
             capture.recover(&open, bench);
         }
@@ -257,20 +266,17 @@ impl Capture {
             end += 1;
             inside_after = false;
         }
-        let date = self.date.as_ref().map(|date| date.render(Timestamp::now(), bench.files.zone()));
-        let (bytes, used) = match date {
-            None => (&bench.input[..end], end),
-            Some(date) => {
-                let used = stamp(&bench.input[..end], inside, &date, &mut bench.output);
-                (&bench.output[..], used)
-            }
-        };
+        let input = &bench.input[..end];
+        let used = self.style.write(input, inside, bench.files.zone(), &mut bench.output);
+        let plain = self.style == Style::Plain;
+        let bytes = if plain { input } else { &bench.output };
         let taken = used.min(self.held);
-        let inside_after = inside_after && used == end;
+        let inside_after = inside_after && used == end && self.style.continues_lines();
         let open = Move { held: self.held, taken, inside: inside_after, marks: prepare.marks() };
         self.ledger.begin(&open);
         crash_point("begun");
-        if !bench.files.append(&self.sinks, &prepare, self.token, inside, bytes) {
+        let append = Append { token: self.token, inside, json: !self.style.continues_lines() };
+        if !bench.files.append(&self.sinks, &prepare, append, bytes) {
             self.ledger.end(inside);
             return Step::Failed;
         }
@@ -298,56 +304,5 @@ impl Capture {
             }
         }
         self.held = if left == 0 { self.held - bytes } else { pipe::level(&self.hold_read) };
-    }
-}
-
-/// At most about this much is written in one move, in bytes: dates make short lines many times
-/// longer.
-const LARGEST_OUTPUT: usize = 2 << 20;
-
-/// Puts `date` before each line that begins in `input`. Returns how much of `input` is in `output`.
-fn stamp(input: &[u8], inside: bool, date: &str, output: &mut Vec<u8>) -> usize {
-    output.clear();
-    let mut from = 0;
-    let ends = memchr::memchr_iter(b'\n', input).map(|at| at + 1);
-    let open_end = (input.last() != Some(&b'\n')).then_some(input.len());
-    for end in ends.chain(open_end) {
-        if output.len() >= LARGEST_OUTPUT {
-            break;
-        }
-        if from > 0 || !inside {
-            output.extend_from_slice(date.as_bytes());
-            output.extend_from_slice(b": ");
-        }
-        output.extend_from_slice(&input[from..end]);
-        from = end;
-    }
-    from
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_date_is_put_before_each_line_that_begins() {
-        let stamped = |input: &str, inside| {
-            let mut output = Vec::new();
-            assert_eq!(stamp(input.as_bytes(), inside, "D", &mut output), input.len());
-            String::from_utf8(output).unwrap()
-        };
-        assert_eq!(stamped("a\n\nb\n", false), "D: a\nD: \nD: b\n");
-        assert_eq!(stamped("a\nb", true), "a\nD: b");
-        assert_eq!(stamped("abc", true), "abc");
-        assert_eq!(stamped("\n", true), "\n");
-    }
-
-    #[test]
-    fn a_million_empty_lines_are_stamped_in_several_moves() {
-        let input = vec![b'\n'; 1 << 20];
-        let mut output = Vec::new();
-        let used = stamp(&input, false, "2026-11-23 22:30:00", &mut output);
-        assert!(used < input.len() && output.len() < LARGEST_OUTPUT + 64);
-        assert_eq!(output.len(), used * 22);
     }
 }

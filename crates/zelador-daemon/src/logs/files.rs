@@ -1,20 +1,25 @@
 //! The files of all streams, each open once, by path.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
 
 use super::exact::{Mark, Move};
-use super::sink::{self, Prepared, Sink, Token};
-use super::{Failed, LogEvent, Rotation};
+use super::keeper::Keeper;
+use super::plan::Plan;
+use super::sink::{self, Append, Prepared, Sink};
+use super::{Failed, LogEvent, Rotation, rotate};
 
 /// All log files in use.
 pub struct Files {
     sinks: BTreeMap<PathBuf, Sink>,
-    rotation: Rotation,
+    plan: Arc<Plan>,
+    keeper: Keeper,
     zone: TimeZone,
+    new: Vec<PathBuf>,
     /// What is to be told, in order.
     pub events: Vec<LogEvent>,
 }
@@ -40,36 +45,64 @@ impl Prepare {
 
 impl Files {
     /// Returns an empty set.
-    pub fn new(rotation: Rotation) -> Self {
-        let zone = TimeZone::system();
-        Self { sinks: BTreeMap::new(), rotation, zone, events: Vec::new() }
+    pub fn new(rotation: Rotation) -> io::Result<Self> {
+        Ok(Self {
+            sinks: BTreeMap::new(),
+            plan: Arc::new(Plan::new(rotation)),
+            keeper: Keeper::start()?,
+            zone: TimeZone::system(),
+            new: Vec::new(),
+            events: Vec::new(),
+        })
     }
 
     /// Changes when logs are rotated.
-    pub fn set_rotation(&mut self, rotation: Rotation) {
-        self.rotation = rotation;
+    pub fn set_plan(&mut self, rotation: Rotation) {
+        self.plan = Arc::new(Plan::new(rotation));
+        for path in self.sinks.keys() {
+            self.keeper.look(path, &self.plan);
+        }
     }
 
     /// When logs are rotated.
-    pub fn rotation(&self) -> Rotation {
-        self.rotation
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
     }
 
-    /// The zone that dates are shown in.
+    /// Has the renamed files of a log looked after.
+    pub fn look_after(&self, path: &Path) {
+        self.keeper.look(path, &self.plan);
+    }
+
+    /// Has the renamed files of the logs that were taken on looked after: an engine that was killed
+    /// may have left something half done. Not before its moves are put right.
+    pub fn look_after_new(&mut self) {
+        for path in self.new.drain(..) {
+            self.keeper.look(&path, &self.plan);
+        }
+    }
+
+    /// The zone that dates before lines are shown in.
     pub fn zone(&self) -> &TimeZone {
         &self.zone
     }
 
-    /// The present, in that zone.
-    pub fn now(&self) -> Zoned {
-        Timestamp::now().to_zoned(self.zone.clone())
+    /// Takes on the files of a stream.
+    pub fn take_on(&mut self, paths: &[PathBuf], module: bool) {
+        for path in paths {
+            if !self.sinks.contains_key(path) {
+                self.sinks.insert(path.clone(), Sink::new(path.clone(), module));
+                self.new.push(path.clone());
+            }
+        }
     }
 
     /// Opens the files of a stream where necessary and looks how long they are.
     pub fn prepare(&mut self, paths: &[PathBuf]) -> Prepare {
         let mut prepared = Vec::with_capacity(paths.len());
         for path in paths {
-            let sink = self.sinks.entry(path.clone()).or_insert_with(|| Sink::new(path.clone()));
+            let sink = self.sinks.entry(path.clone());
+            let sink = sink.or_insert_with(|| Sink::new(path.clone(), false));
             prepared.push(sink.prepare(&mut self.events));
         }
         Prepare(prepared)
@@ -81,8 +114,7 @@ impl Files {
         &mut self,
         paths: &[PathBuf],
         prepare: &Prepare,
-        token: Token,
-        inside: bool,
+        how: Append,
         bytes: &[u8],
     ) -> bool {
         for (index, (path, prepared)) in paths.iter().zip(&prepare.0).enumerate() {
@@ -90,7 +122,7 @@ impl Files {
             if *prepared == Prepared::Sick {
                 continue;
             }
-            if let Err(error) = sink.append(token, inside, bytes) {
+            if let Err(error) = sink.append(how, bytes) {
                 sink.fail(error, &mut self.events);
                 self.cut_back(&paths[..=index], prepare);
                 return false;
@@ -98,7 +130,7 @@ impl Files {
         }
         for (path, prepared) in paths.iter().zip(&prepare.0) {
             match (self.sinks.get_mut(path), prepared) {
-                (Some(sink), Prepared::Sick) => sink.put_aside(bytes),
+                (Some(sink), Prepared::Sick) => sink.put_aside(bytes, how.json),
                 (Some(sink), _) => sink.succeed(&mut self.events),
                 (None, _) => {}
             }
@@ -129,13 +161,38 @@ impl Files {
         }
     }
 
-    /// Renames the files among `paths` that have become too large.
+    /// Renames the files among `paths` that have become too large, or whose time has come.
     pub fn rotate(&mut self, paths: &[PathBuf]) {
         for path in paths {
             if let Some(sink) = self.sinks.get_mut(path)
-                && sink.is_large(self.rotation)
+                && sink.is_ripe(&self.plan.rotation)
+                && sink.rotate(&self.plan)
             {
-                sink.rotate(self.rotation, &Timestamp::now().to_zoned(self.zone.clone()));
+                self.keeper.look(path, &self.plan);
+            }
+        }
+    }
+
+    /// Renames these files and those in use, except empty ones, whatever their size; one that
+    /// stands in the middle of a line follows with the end of that line.
+    pub fn rotate_all(&mut self, paths: &[PathBuf]) {
+        let open: Vec<PathBuf> = self.sinks.keys().cloned().collect();
+        for path in &open {
+            if let Some(sink) = self.sinks.get_mut(path).filter(|sink| sink.is_open()) {
+                sink.make_due();
+            }
+        }
+        self.rotate(&open);
+        for path in paths.iter().chain(&open) {
+            if self.sinks.get(path).is_some_and(|sink| sink.is_open() || sink.is_sick()) {
+                continue;
+            }
+            match rotate::rename_closed(path, &self.plan) {
+                Ok(true) => self.keeper.look(path, &self.plan),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(path = %path.display(), %error, "log file not rotated");
+                }
             }
         }
     }

@@ -3,7 +3,8 @@
 //!
 //! One thread of its own does it all, so no caller ever waits for a disk, and so every file has
 //! one writer although several streams may share it. `exact` has the protocol, `capture` one
-//! stream, `sink` one file, `thread` the loop.
+//! stream, `style` how its lines are written, `sink` one file, `thread` the loop. A second thread,
+//! `keeper`, looks after files that were rotated.
 //!
 //! Always holds: a service is never kept waiting because a log cannot be written (beyond what its
 //! pipe holds, lines wait in memory, then the oldest are dropped and counted); memory is bounded,
@@ -13,13 +14,16 @@
 mod backlog;
 mod bench;
 mod capture;
-mod date;
 mod exact;
 mod files;
 mod identity;
+mod keeper;
+mod names;
 mod pipe;
+mod plan;
 mod rotate;
 mod sink;
+mod style;
 mod tail;
 mod thread;
 
@@ -36,7 +40,7 @@ use rustix::event::EventfdFlags;
 pub use zelador_core::id::RunId;
 pub use zelador_core::spec::Rotation;
 
-pub use self::date::DateFormat;
+pub use self::style::{Json, Style};
 pub use self::tail::tail;
 use self::thread::{Command, Worker};
 
@@ -67,8 +71,10 @@ pub struct Source {
     /// The files, absolute: none (lines are thrown away), the stream's own, and perhaps the
     /// combined one. A file may belong to any number of streams. At most 8.
     pub sinks: Vec<PathBuf>,
-    /// The date before each line, followed by `: `.
-    pub date_format: Option<DateFormat>,
+    /// How its lines stand in them.
+    pub style: Style,
+    /// Whether it is a module's.
+    pub module: bool,
 }
 
 /// Standard output or standard error.
@@ -99,6 +105,8 @@ pub enum LogEvent {
         /// Why, as the system says it.
         error: String,
     },
+    /// All logs are to be rotated, by the clock: [`Logs::rotate_all`] does it.
+    Due,
     /// A file that was in trouble is written again.
     Recovered {
         /// The file.
@@ -155,6 +163,11 @@ impl Logs {
     /// Closes every file; the next line opens it by its path.
     pub fn reopen(&self) {
         self.send(Command::Reopen);
+    }
+
+    /// Renames these files, those in use and zelador's own log, whatever their size; empty ones stay.
+    pub fn rotate_all(&self, paths: Vec<PathBuf>) {
+        self.send(Command::RotateAll(paths));
     }
 
     /// Moves what is in the pipes and waits until the thread has ended. Unfinished lines stay in

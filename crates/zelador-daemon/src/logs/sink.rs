@@ -15,6 +15,7 @@ use rustix::fs::OFlags;
 use super::backlog::Backlog;
 use super::exact::Mark;
 use super::identity::Identity;
+use super::plan::Plan;
 use super::{LogEvent, rotate};
 
 /// Owner reads and writes, group reads: log lines may carry secrets.
@@ -31,6 +32,23 @@ pub struct Sink {
     open: Option<Open>,
     trouble: Option<Trouble>,
     rotate_after: Option<Instant>,
+    /// Its time has come by the clock: it is rotated whatever its size.
+    due: bool,
+    /// A module's.
+    module: bool,
+    /// Its lines are JSON.
+    json: bool,
+}
+
+/// How bytes are appended.
+#[derive(Clone, Copy, Debug)]
+pub struct Append {
+    /// The stream whose bytes they are.
+    pub token: Token,
+    /// Whether they go on in the middle of a line.
+    pub inside: bool,
+    /// Whether the lines are JSON.
+    pub json: bool,
 }
 
 struct Open {
@@ -77,8 +95,9 @@ pub enum Prepared {
 
 impl Sink {
     /// Returns a sink that opens its file when it is needed.
-    pub fn new(path: PathBuf) -> Self {
-        Self { path, open: None, trouble: None, rotate_after: None }
+    pub fn new(path: PathBuf, module: bool) -> Self {
+        let (open, trouble, rotate_after) = (None, None, None);
+        Self { path, open, trouble, rotate_after, due: false, module, json: false }
     }
 
     /// Whether the file cannot be written at present.
@@ -126,11 +145,13 @@ impl Sink {
         Ok(if open.regular { Prepared::File(mark) } else { Prepared::Special })
     }
 
-    /// Appends the bytes of `token`'s stream, which is `inside` a line or not.
+    /// Appends the bytes of a stream.
     ///
     /// # Errors
     /// The file is then as long as the part that could be written; [`Self::cut_back`] follows.
-    pub fn append(&mut self, token: Token, inside: bool, bytes: &[u8]) -> io::Result<()> {
+    pub fn append(&mut self, how: Append, bytes: &[u8]) -> io::Result<()> {
+        let Append { token, inside, json } = how;
+        self.json = json;
         let Some(open) = &mut self.open else { return Ok(()) };
         let continues = match open.line {
             Line::Ended => true,
@@ -184,7 +205,8 @@ impl Sink {
     }
 
     /// Keeps bytes in memory until the file can be written.
-    pub fn put_aside(&mut self, bytes: &[u8]) {
+    pub fn put_aside(&mut self, bytes: &[u8], json: bool) {
+        self.json = json;
         if let Some(trouble) = &mut self.trouble {
             trouble.backlog.push(bytes);
         }
@@ -197,12 +219,13 @@ impl Sink {
         if trouble.backlog.is_empty() {
             return;
         }
-        let waiting = trouble.backlog.written_out(&trouble.error.to_string());
+        let waiting = trouble.backlog.written_out(&trouble.error.to_string(), self.json);
         let prepared = self.prepare(events);
         if matches!(prepared, Prepared::Sick) {
             return;
         }
-        match self.append(Token::MAX, false, &waiting) {
+        let how = Append { token: Token::MAX, inside: false, json: self.json };
+        match self.append(how, &waiting) {
             Ok(()) => self.succeed(events),
             Err(error) => {
                 self.cut_back(prepared);
@@ -211,30 +234,46 @@ impl Sink {
         }
     }
 
+    /// Notes that the file is to be rotated as soon as no line is torn by it.
+    pub fn make_due(&mut self) {
+        self.due = true;
+    }
+
+    /// Whether the file is open.
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
     /// Whether it is time to rotate the file.
-    pub fn is_large(&self, rotation: super::Rotation) -> bool {
+    pub fn is_ripe(&self, rotation: &super::Rotation) -> bool {
         let Some(open) = self.open.as_ref().filter(|open| open.regular) else { return false };
+        if self.module && !rotation.modules {
+            return false;
+        }
         let limit = rotation.max_size.bytes().max(1);
         // A line is not torn over two files unless it is as long as a file itself.
         let at_line_end = open.line == Line::Ended || open.length >= limit.saturating_mul(2);
         let waiting = self.rotate_after.is_some_and(|after| Instant::now() < after);
-        open.length >= limit && at_line_end && !waiting
+        let ripe = open.length >= limit || (self.due && open.length > 0);
+        ripe && at_line_end && !waiting
     }
 
-    /// Renames the file, and deletes the oldest renamed ones.
-    pub fn rotate(&mut self, rotation: super::Rotation, now: &jiff::Zoned) {
-        let Some(open) = &self.open else { return };
-        let renamed = rotate::rename(&self.path, open.identity, now);
+    /// Renames the file; says whether that was done.
+    pub fn rotate(&mut self, plan: &Plan) -> bool {
+        let Some(open) = &self.open else { return false };
+        let renamed = rotate::rename(&self.path, open.identity, plan);
         super::crash_point("renamed");
         match renamed {
             Ok(()) => {
                 self.open = None;
                 self.rotate_after = None;
-                rotate::prune(&self.path, rotation.keep);
+                self.due = false;
+                true
             }
             Err(error) => {
                 tracing::warn!(path = %self.path.display(), %error, "log file not rotated");
                 self.rotate_after = Some(Instant::now() + ROTATE_AGAIN_AFTER);
+                false
             }
         }
     }

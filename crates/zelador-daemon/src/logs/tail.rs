@@ -6,9 +6,9 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::rotate;
+use super::names::{Names, Rotated};
 
 /// Read at a time, in bytes.
 const BLOCK: u64 = 64 << 10;
@@ -18,19 +18,29 @@ const LONGEST_LINE: usize = 4096;
 const CUT_MARK: &str = " … (cut)";
 
 /// Returns the last `lines` lines of the log at `path`, oldest first, after looking at no more than
-/// `max_bytes` bytes. What is not UTF-8 is replaced; a line of more than 4 KiB is cut.
+/// `max_bytes` bytes; renamed ones before it have dates of `date_format`. What is not UTF-8 is replaced; a line of more than 4 KiB is cut.
 ///
 /// # Errors
 /// Whatever the system says when the file cannot be read; a log that was just renamed is no error.
-pub fn tail(path: &Path, lines: usize, max_bytes: u64) -> io::Result<Vec<String>> {
+pub fn tail(
+    path: &Path,
+    lines: usize,
+    max_bytes: u64,
+    date_format: &str,
+) -> io::Result<Vec<String>> {
+    // One that is compressed already is passed over.
+    let rotated = || -> Vec<PathBuf> {
+        let own = Names::new(date_format).own(path).rotated;
+        own.into_iter().filter_map(|Rotated { plain, .. }| plain).collect()
+    };
     let mut newest_first = Vec::new();
     let mut left = max_bytes;
     let current = read(path, lines, &mut left, &mut newest_first);
     let mut renamed = match current {
         Ok(()) if newest_first.len() >= lines || left == 0 => Vec::new(),
-        Ok(()) => rotate::rotated(path),
+        Ok(()) => rotated(),
         Err(error) => {
-            let renamed = rotate::rotated(path);
+            let renamed = rotated();
             if error.kind() != io::ErrorKind::NotFound || renamed.is_empty() {
                 return Err(error);
             }
@@ -39,7 +49,7 @@ pub fn tail(path: &Path, lines: usize, max_bytes: u64) -> io::Result<Vec<String>
     };
     while newest_first.len() < lines
         && left > 0
-        && let Some((_, older)) = renamed.pop()
+        && let Some(older) = renamed.pop()
     {
         match read(&older, lines, &mut left, &mut newest_first) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

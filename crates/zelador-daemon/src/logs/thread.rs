@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 
@@ -32,6 +33,8 @@ const FLOODED: usize = 256 << 10;
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 /// How often it is looked whether the pipe of a stream is filling up while its files are sick.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How often it is looked whether the wall clock was set, while something waits for it.
+const CLOCK_EVERY: Duration = Duration::from_secs(30);
 /// How often zelador's own log is measured.
 const OWN_LOG_EVERY: Duration = Duration::from_secs(5);
 /// The token of the bell that announces commands.
@@ -44,6 +47,7 @@ pub enum Command {
     SetRotation(Rotation),
     Empty(Vec<PathBuf>, Box<dyn FnOnce(Failed) + Send>),
     Reopen,
+    RotateAll(Vec<PathBuf>),
 }
 
 /// The thread's state.
@@ -57,6 +61,8 @@ pub struct Worker {
     own_log: Option<PathBuf>,
     own_log_at: Instant,
     retry_at: Instant,
+    /// When all logs are rotated by the clock.
+    rotate_at: Option<Timestamp>,
     tell: Box<dyn Fn(LogEvent) + Send>,
 }
 
@@ -87,16 +93,19 @@ impl Worker {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &*bell, epoll::EventData::new_u64(BELL), epoll::EventFlags::IN)?;
         let now = Instant::now();
+        let bench = Bench::new(rotation)?;
+        let rotate_at = bench.files.plan().next();
         Ok(Self {
             epoll,
             bell,
             inbox,
-            bench: Bench::new(rotation)?,
+            bench,
             streams: BTreeMap::new(),
             next_token: 0,
             own_log,
             own_log_at: now,
             retry_at: now,
+            rotate_at,
             tell,
         })
     }
@@ -112,6 +121,10 @@ impl Worker {
     fn run(&mut self, adopted: Vec<Source>) {
         // All are put right before the first line is moved.
         let tokens: Vec<Token> = adopted.into_iter().map(|source| self.take_on(source)).collect();
+        self.bench.files.look_after_new();
+        if let Some(own_log) = &self.own_log {
+            self.bench.files.look_after(own_log);
+        }
         for token in tokens {
             self.pump(token);
         }
@@ -151,7 +164,11 @@ impl Worker {
         let look = clocked.then_some(LOOK_EVERY);
         let retry = self.bench.files.any_sick().then(|| self.retry_at.duration_since(now));
         let own = self.own_log.is_some().then(|| self.own_log_at.duration_since(now));
-        let timeout = [look, retry, own].into_iter().flatten().min();
+        let rotate = self.rotate_at.map(|at| {
+            let left = Timestamp::now().duration_until(at);
+            left.try_into().unwrap_or(Duration::ZERO).min(CLOCK_EVERY)
+        });
+        let timeout = [look, retry, own, rotate].into_iter().flatten().min();
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         let mut events = Vec::with_capacity(64);
         match epoll::wait(
@@ -174,10 +191,21 @@ impl Worker {
             match self.inbox.try_recv() {
                 Ok(Command::Attach(source)) => {
                     let token = self.take_on(*source);
+                    self.bench.files.look_after_new();
                     self.pump(token);
                 }
                 Ok(Command::Finish(run)) => self.finish(run),
-                Ok(Command::SetRotation(rotation)) => self.bench.files.set_rotation(rotation),
+                Ok(Command::SetRotation(rotation)) => {
+                    self.bench.files.set_plan(rotation);
+                    self.rotate_at = self.bench.files.plan().next();
+                    if let Some(own_log) = &self.own_log {
+                        self.bench.files.look_after(own_log);
+                    }
+                }
+                Ok(Command::RotateAll(paths)) => {
+                    self.bench.files.rotate_all(&paths);
+                    self.rotate_own(0);
+                }
                 Ok(Command::Empty(paths, told)) => told(self.bench.files.empty(&paths)),
                 Ok(Command::Reopen) => self.bench.files.reopen(),
                 Err(TryRecvError::Empty) => return true,
@@ -265,10 +293,23 @@ impl Worker {
         for token in tokens {
             self.pump(token);
         }
-        if let Some(own_log) = self.own_log.as_ref().filter(|_| now >= self.own_log_at) {
+        if self.own_log.is_some() && now >= self.own_log_at {
             self.own_log_at = now + OWN_LOG_EVERY;
-            let files = &self.bench.files;
-            if let Err(error) = rotate::own(own_log, files.rotation(), &files.now()) {
+            self.rotate_own(self.bench.files.plan().rotation.max_size.bytes());
+        }
+        if self.rotate_at.is_some_and(|at| Timestamp::now() >= at) {
+            self.rotate_at = self.bench.files.plan().next();
+            // Which files there are besides those in use, others know.
+            self.bench.files.events.push(LogEvent::Due);
+        }
+    }
+
+    fn rotate_own(&self, limit: u64) {
+        let Some(own_log) = &self.own_log else { return };
+        match rotate::own(own_log, limit, self.bench.files.plan()) {
+            Ok(true) => self.bench.files.look_after(own_log),
+            Ok(false) => {}
+            Err(error) => {
                 tracing::warn!(path = %own_log.display(), %error, "own log not rotated");
             }
         }

@@ -101,7 +101,6 @@ fn real_fields_without_effect_are_accepted_and_named() {
     ecosystem.config.js: shared: is not known beside `apps` and has no effect
     ecosystem.config.js: deploy: field `deploy` is accepted but has no effect yet
     ecosystem.config.js: apps[0].error_file: is given as `err_log` too, which has no effect
-    ecosystem.config.js: apps[0].log_type: field `log_type` is accepted but has no effect yet
     ecosystem.config.js: apps[1].script: is run by `node`; set `interpreter` to `bun` or `tsx` if node is not 22.18 or newer
     "#);
 }

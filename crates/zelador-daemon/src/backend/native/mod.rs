@@ -21,6 +21,7 @@ use zelador_core::id::RunId;
 use zelador_core::input::{Fact, KnownRun};
 use zelador_core::launch::{Launch, run_mark};
 use zelador_core::signal::Signal;
+use zelador_core::spec::LogFormat;
 use zelador_guardian::message::{self, FromGuardian, Stage, ToGuardian};
 use zelador_guardian::{Descriptors, Handover, Kept};
 
@@ -234,6 +235,9 @@ impl Native {
             out: launch.out.clone(),
             err: launch.err.clone(),
             date: launch.date_format.clone(),
+            json: (launch.log_format == LogFormat::Json)
+                .then(|| (launch.app.clone(), launch.instance.number())),
+            module: false,
         };
         let label = serde_json::to_vec(&label).unwrap_or_default();
         let mut request = launch::request(launch, label.clone())?;

@@ -5,10 +5,11 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use zelador_core::date::DateFormat;
 use zelador_core::id::RunId;
 use zelador_guardian::{Capture, Descriptors};
 
-use crate::logs::{DateFormat, Source, Stream};
+use crate::logs::{Json, Source, Stream, Style};
 
 /// What the guardian keeps for us: where the lines of a run go.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -16,6 +17,12 @@ pub(super) struct Label {
     pub(super) out: Vec<PathBuf>,
     pub(super) err: Vec<PathBuf>,
     pub(super) date: Option<String>,
+    /// The app and the number of its instance, if the lines are JSON.
+    #[serde(default)]
+    pub(super) json: Option<(String, u32)>,
+    /// Whether it is a module's.
+    #[serde(default)]
+    pub(super) module: bool,
 }
 
 /// The streams of a run for the log thread, with duplicates of its descriptors.
@@ -28,7 +35,7 @@ pub(super) fn sources_of(
     let Some(state) = &descriptors.state else { return Ok(Vec::new()) };
     let mut sources = Vec::new();
     let streams =
-        [(Stream::Out, &descriptors.out, label.out), (Stream::Err, &descriptors.err, label.err)];
+        [(Stream::Out, &descriptors.out, &label.out), (Stream::Err, &descriptors.err, &label.err)];
     for (stream, capture, sinks) in streams {
         let Some(Capture { pipe, hold_read, hold_write }) = capture else { continue };
         sources.push(Source {
@@ -38,9 +45,18 @@ pub(super) fn sources_of(
             hold_read: hold_read.try_clone()?,
             hold_write: hold_write.try_clone()?,
             state: state.as_fd().try_clone_to_owned()?,
-            sinks,
-            date_format: label.date.as_deref().map(DateFormat::parse),
+            sinks: sinks.clone(),
+            style: style(label.json.as_ref(), label.date.as_deref(), stream),
+            module: label.module,
         });
     }
     Ok(sources)
+}
+
+fn style(json: Option<&(String, u32)>, date: Option<&str>, stream: Stream) -> Style {
+    let date = date.map(DateFormat::parse);
+    match json {
+        Some((app, id)) => Style::Json(Json { date, stream, id: *id, app: app.clone() }),
+        None => date.map_or(Style::Plain, Style::Dated),
+    }
 }

@@ -1,5 +1,7 @@
 //! What services write, and what stands in the files.
 
+use zelador_core::spec::ROTATED_DATE;
+
 use super::super::{LogEvent, RunId, tail};
 use super::rig::{Pipes, Rig, undated, until};
 
@@ -181,24 +183,24 @@ fn a_service_that_closes_its_output_costs_nothing_and_is_finished_later() {
 fn the_tail_is_cut_lossy_and_reaches_into_the_renamed_log() {
     let rig = Rig::new();
     let path = rig.path("out.log");
-    assert!(tail(&path, 5, 1 << 20).is_err());
+    assert!(tail(&path, 5, 1 << 20, ROTATED_DATE).is_err());
     std::fs::write(rig.path("out__2026-01-01_00-00-00.log"), "oldest\n").unwrap();
     std::fs::write(rig.path("out__2026-01-02_00-00-00.log"), "old\nolder\n").unwrap();
-    assert_eq!(tail(&path, 5, 1 << 20).unwrap(), ["oldest", "old", "older"]);
+    assert_eq!(tail(&path, 5, 1 << 20, ROTATED_DATE).unwrap(), ["oldest", "old", "older"]);
     let mut long = b"a\n\xff\xfeb\r\n\n".to_vec();
     long.extend(vec![b'y'; 200_000]);
     long.extend(b"\nend");
     std::fs::write(&path, long).unwrap();
-    let lines = tail(&path, 6, 1 << 20).unwrap();
+    let lines = tail(&path, 6, 1 << 20, ROTATED_DATE).unwrap();
     assert_eq!(lines[..3], ["older", "a", "\u{fffd}\u{fffd}b"]);
     assert_eq!((lines[3].as_str(), lines[5].as_str()), ("", "end"));
     assert_eq!(lines[4], format!("{} … (cut)", "y".repeat(4096)));
-    assert_eq!(tail(&path, 1, 1 << 20).unwrap(), ["end"]);
-    assert_eq!(tail(&path, 0, 1 << 20).unwrap(), [""; 0]);
-    let bounded = tail(&path, 6, 1000).unwrap();
+    assert_eq!(tail(&path, 1, 1 << 20, ROTATED_DATE).unwrap(), ["end"]);
+    assert_eq!(tail(&path, 0, 1 << 20, ROTATED_DATE).unwrap(), [""; 0]);
+    let bounded = tail(&path, 6, 1000, ROTATED_DATE).unwrap();
     assert_eq!((bounded.len(), bounded[0].len()), (2, 996));
     let many: Vec<String> = (0..100_000).map(|number| format!("line {number}\n")).collect();
     std::fs::write(&path, many.concat()).unwrap();
     let wanted: Vec<String> = (80_000..100_000).map(|number| format!("line {number}")).collect();
-    assert_eq!(tail(&path, 20_000, 1 << 20).unwrap(), wanted);
+    assert_eq!(tail(&path, 20_000, 1 << 20, ROTATED_DATE).unwrap(), wanted);
 }

@@ -11,13 +11,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use zelador_core::spec::Keep;
 use zelador_core::unit::ByteSize;
 
-use super::super::{DateFormat, LogEvent, Logs, Rotation, RunId, Source, Stream};
-use super::rig::{DATE, Pipes, Rig, undated};
+use super::super::{LogEvent, Logs, Rotation, RunId, Source, Stream};
+use super::rig::{Pipes, Rig, style, undated};
 
 const SOURCES: &str = "ZELADOR_TEST_SOURCES";
 const MAX_SIZE: &str = "ZELADOR_TEST_MAX_SIZE";
+const COMPRESS: &str = "ZELADOR_TEST_COMPRESS";
 
 /// The engine: this test executable again, with descriptors of the test. Does nothing otherwise.
 #[test]
@@ -26,7 +28,9 @@ fn engine_process() {
     let sources: Vec<Source> = described.lines().map(described_source).collect();
     let runs: Vec<RunId> = sources.iter().map(|source| source.run).collect();
     let max_size = std::env::var(MAX_SIZE).unwrap().parse().unwrap();
-    let rotation = Rotation { max_size: ByteSize::new(max_size), keep: u32::MAX };
+    let compress = std::env::var(COMPRESS).is_ok();
+    let max_size = ByteSize::new(max_size);
+    let rotation = Rotation { max_size, keep: Keep::All, compress, ..Rotation::default() };
     let (sender, events) = mpsc::channel();
     let logs =
         Logs::start(rotation, None, sources, move |event| sender.send(event).unwrap()).unwrap();
@@ -46,14 +50,14 @@ fn described_source(line: &str) -> Source {
     let mut next = || words.next().unwrap();
     let run = RunId::new(next().parse().unwrap());
     let stream = if next() == "Out" { Stream::Out } else { Stream::Err };
-    let date_format = (next() == "true").then(|| DateFormat::parse(DATE));
+    let style = style(next() == "true", next() == "true", stream);
     let mut owned = || {
         // SAFETY: inherited from the test under this number, and described to nobody else.
         unsafe { OwnedFd::from_raw_fd(next().parse::<RawFd>().unwrap()) }
     };
     let (pipe, hold_read, hold_write, state) = (owned(), owned(), owned(), owned());
     let sinks = words.map(PathBuf::from).collect();
-    Source { run, stream, pipe, hold_read, hold_write, state, sinks, date_format }
+    Source { run, stream, pipe, hold_read, hold_write, state, sinks, style, module: false }
 }
 
 fn describe(pipes: &[&Pipes]) -> (String, Vec<Source>) {
@@ -63,8 +67,8 @@ fn describe(pipes: &[&Pipes]) -> (String, Vec<Source>) {
     for (source, pipes) in sources.iter().zip(pipes) {
         let fds = [&source.pipe, &source.hold_read, &source.hold_write, &source.state];
         let fds = fds.map(|fd| fd.as_raw_fd().to_string()).join("|");
-        let (run, stream, dated) = (source.run, source.stream, pipes.dated);
-        write!(text, "{run}|{stream:?}|{dated}|{fds}").unwrap();
+        let (run, stream, dated, json) = (source.run, source.stream, pipes.dated, pipes.json);
+        write!(text, "{run}|{stream:?}|{dated}|{json}|{fds}").unwrap();
         for sink in &source.sinks {
             write!(text, "|{}", sink.display()).unwrap();
         }
@@ -73,7 +77,16 @@ fn describe(pipes: &[&Pipes]) -> (String, Vec<Source>) {
     (text, sources)
 }
 
-fn start_engine(pipes: &[&Pipes], max_size: u64, crash: Option<&str>) -> Child {
+pub fn start_engine(pipes: &[&Pipes], max_size: u64, crash: Option<&str>) -> Child {
+    start(pipes, max_size, crash, false)
+}
+
+/// The same for an engine that compresses what it rotates.
+pub fn start_compressing(pipes: &[&Pipes], max_size: u64, crash: Option<&str>) -> Child {
+    start(pipes, max_size, crash, true)
+}
+
+fn start(pipes: &[&Pipes], max_size: u64, crash: Option<&str>, compress: bool) -> Child {
     let (described, sources) = describe(pipes);
     let inherited: Vec<RawFd> = sources
         .iter()
@@ -83,6 +96,9 @@ fn start_engine(pipes: &[&Pipes], max_size: u64, crash: Option<&str>) -> Child {
     let mut engine = Command::new(std::env::current_exe().unwrap());
     engine.args(["--exact", "logs::tests::kill::engine_process", "--nocapture"]);
     engine.env(SOURCES, described).env(MAX_SIZE, max_size.to_string());
+    if compress {
+        engine.env(COMPRESS, "1");
+    }
     if let Some(crash) = crash {
         engine.env("ZELADOR_TEST_CRASH", crash);
     }
@@ -100,14 +116,14 @@ fn start_engine(pipes: &[&Pipes], max_size: u64, crash: Option<&str>) -> Child {
 }
 
 /// Tells the engine to finish; returns how it ended.
-fn finish(mut engine: Child) -> ExitStatus {
+pub fn finish(mut engine: Child) -> ExitStatus {
     // It may be dead already.
     _ = engine.stdin.take().unwrap().write_all(b"f");
     engine.wait().unwrap()
 }
 
 /// Waits for the end of an engine that is not told to finish; returns how it ended.
-fn dead(mut engine: Child) -> ExitStatus {
+pub fn dead(mut engine: Child) -> ExitStatus {
     let orders = engine.stdin.take(); // waiting would close it, which is an order too
     let status = engine.wait().unwrap();
     drop(orders);

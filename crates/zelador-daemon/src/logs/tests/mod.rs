@@ -3,6 +3,7 @@
 mod flow;
 mod full;
 mod kill;
+mod old;
 mod rig;
 mod rotation;
 

@@ -1,7 +1,7 @@
 //! What a guardian would hold, and how long to wait for what.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -10,9 +10,12 @@ use std::time::{Duration, Instant};
 use rustix::fs::MemfdFlags;
 use rustix::pipe::PipeFlags;
 use tempfile::TempDir;
+use zelador_core::date::DateFormat;
+use zelador_core::spec::{Keep, ROTATED_DATE};
 use zelador_core::unit::ByteSize;
 
-use super::super::{DateFormat, LogEvent, Logs, Rotation, RunId, Source, Stream, rotate};
+use super::super::names::Names;
+use super::super::{Json, LogEvent, Logs, Rotation, RunId, Source, Stream, Style};
 
 /// The dates of the tests, and how long such a date is with its `: `.
 pub const DATE: &str = "YYYY-MM-DD HH:mm:ss.SSS";
@@ -28,6 +31,7 @@ pub struct Pipes {
     pub state: OwnedFd,
     pub sinks: Vec<PathBuf>,
     pub dated: bool,
+    pub json: bool,
     /// The service's end; `None` once it is dead.
     pub write: Option<File>,
 }
@@ -51,8 +55,11 @@ impl Rig {
     }
 
     pub fn logs(&self, max_size: u64, keep: u32, adopted: Vec<Source>) -> Logs {
+        self.logs_rotated(rotation(max_size, keep), adopted)
+    }
+
+    pub fn logs_rotated(&self, rotation: Rotation, adopted: Vec<Source>) -> Logs {
         let sender = self.sender.clone();
-        let rotation = Rotation { max_size: ByteSize::new(max_size), keep };
         Logs::start(rotation, None, adopted, move |event| _ = sender.send(event)).unwrap()
     }
 
@@ -67,7 +74,18 @@ impl Rig {
             let sinks = names.iter().map(|name| self.path(name)).collect();
             let (run, state) = (RunId::new(run), state.try_clone().unwrap());
             let write = Some(write.into());
-            Pipes { run, stream, pipe, hold_read, hold_write, state, sinks, dated, write }
+            Pipes {
+                run,
+                stream,
+                pipe,
+                hold_read,
+                hold_write,
+                state,
+                sinks,
+                dated,
+                json: false,
+                write,
+            }
         })
     }
 
@@ -113,13 +131,34 @@ impl Pipes {
             hold_write: copy(&self.hold_write),
             state: copy(&self.state),
             sinks: self.sinks.clone(),
-            date_format: self.dated.then(|| DateFormat::parse(DATE)),
+            style: style(self.dated, self.json, self.stream),
+            module: false,
         }
     }
 
     pub fn write(&self, bytes: impl AsRef<[u8]>) {
         self.write.as_ref().unwrap().write_all(bytes.as_ref()).unwrap();
     }
+}
+
+/// How lines are written: dated, as JSON, or as they are.
+pub fn style(dated: bool, json: bool, stream: Stream) -> Style {
+    let date = dated.then(|| DateFormat::parse(DATE));
+    if json {
+        return Style::Json(Json { date, stream, id: 7, app: "api".to_owned() });
+    }
+    date.map_or(Style::Plain, Style::Dated)
+}
+
+pub fn rotation(max_size: u64, keep: u32) -> Rotation {
+    let (max_size, keep) = (ByteSize::new(max_size), Keep::Newest(keep));
+    Rotation { max_size, keep, ..Rotation::default() }
+}
+
+/// The renamed logs of a log that are not compressed, oldest first.
+pub fn rotated(path: &Path) -> Vec<PathBuf> {
+    let own = Names::new(ROTATED_DATE).own(path).rotated;
+    own.into_iter().filter_map(|rotated| rotated.plain).collect()
 }
 
 /// No condition may take longer.
@@ -136,11 +175,25 @@ pub fn until(what: &str, mut is_true: impl FnMut() -> bool) {
 
 pub fn all_of(path: &Path) -> Vec<u8> {
     let mut all = Vec::new();
-    for (_, renamed) in rotate::rotated(path) {
-        all.extend(std::fs::read(renamed).unwrap_or_default()); // it may just be deleted
+    for file in Names::new(ROTATED_DATE).own(path).rotated {
+        // It may just be compressed, or deleted.
+        let compressed = file.compressed.clone().or_else(|| {
+            let mut name = file.plain.clone()?.into_os_string();
+            name.push(".gz");
+            Some(name.into())
+        });
+        let plain = file.plain.and_then(|plain| std::fs::read(plain).ok());
+        let whole = || read_compressed(&compressed?).ok();
+        all.extend(plain.or_else(whole).unwrap_or_default());
     }
     all.extend(std::fs::read(path).unwrap_or_default());
     all
+}
+
+pub fn read_compressed(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    flate2::read::GzDecoder::new(File::open(path)?).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Takes the date off each line, and checks that there is one.

@@ -5,13 +5,12 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use zelador_core::unit::ByteSize;
-
-use super::super::{Logs, Rotation, rotate};
-use super::rig::{Pipes, Rig, until};
+use super::super::plan::Plan;
+use super::super::{Logs, keeper};
+use super::rig::{Pipes, Rig, rotated, rotation, until};
 
 #[test]
-fn rotated_files_make_up_the_whole_log_and_the_oldest_go() {
+fn rotated_files_make_up_the_whole_log_and_the_oldest_go_none_overwrites_another() {
     let rig = Rig::new();
     let mut runs = [rig.run(1, &["api.log"], &["err.log"], false)];
     let logs = rig.logs(1000, 5, runs[0].iter().map(Pipes::source).collect());
@@ -24,6 +23,7 @@ fn rotated_files_make_up_the_whole_log_and_the_oldest_go() {
     }
     runs[0][0].write("rest\n");
     rig.finish(&logs, &mut runs);
+    until("the oldest are gone", || rotated(&rig.path("api.log")).len() == 5);
     let text = rig.text("api.log");
     let numbers: Vec<&str> = text.lines().map(|line| line.trim_start_matches('0')).collect();
     assert_eq!(
@@ -35,14 +35,17 @@ fn rotated_files_make_up_the_whole_log_and_the_oldest_go() {
 }
 
 #[test]
-fn retention_and_names_concern_only_this_log() {
+fn retention_of_api_deletes_no_file_of_my_api() {
     let rig = Rig::new();
     let date = "2026-01-01_00-00-00";
     let own = [format!("api__{date}.log"), format!("api__{date}.1.log")];
+    let packed = format!("api__{date}.3.log.gz");
+    std::fs::write(rig.path(&packed), "x").unwrap();
     let others = [
         format!("my-api__{date}.log"),
         format!("api__x__{date}.log"),
-        format!("api__{date}.log.gz"),
+        format!("api__{date}.log.bz2"),
+        format!("api__{date}.gz.log"),
         format!("api__{date}.01.log"),
         format!("api__{date}x.log"),
         format!("api__{date}"),
@@ -51,10 +54,9 @@ fn retention_and_names_concern_only_this_log() {
         "api__.log".to_owned(),
     ];
     own.iter().chain(&others).for_each(|name| std::fs::write(rig.path(name), "x").unwrap());
-    let found: Vec<_> =
-        rotate::rotated(&rig.path("api.log")).into_iter().map(|(_, path)| path).collect();
+    let found = rotated(&rig.path("api.log"));
     assert_eq!(found, own.clone().map(|name| rig.path(&name)));
-    rotate::prune(&rig.path("api.log"), 0);
+    keeper::prune(&rig.path("api.log"), &Plan::new(rotation(1, 0)));
     let left: BTreeSet<String> = std::fs::read_dir(rig.folder.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -117,10 +119,10 @@ fn a_changed_rotation_counts_from_the_next_line_on() {
     let logs = rig.logs(1 << 20, 3, runs[0].iter().map(Pipes::source).collect());
     runs[0][0].write("one\n");
     until("it is written", || rig.read("out.log") == b"one\n");
-    logs.set_rotation(Rotation { max_size: ByteSize::new(2), keep: 3 });
+    logs.set_rotation(rotation(2, 3));
     runs[0][0].write("two\n");
     rig.finish(&logs, &mut runs);
-    assert_eq!(rotate::rotated(&rig.path("out.log")).len(), 1);
+    assert_eq!(rotated(&rig.path("out.log")).len(), 1);
     logs.stop();
 }
 
@@ -132,8 +134,7 @@ fn process_with_its_own_log() {
     let Some(path) = std::env::var_os(OWN_LOG).map(PathBuf::from) else { return };
     let say = |text: &str| std::io::stderr().write_all(text.as_bytes()).unwrap();
     say("0123456789\n");
-    let rotation = Rotation { max_size: ByteSize::new(10), keep: 3 };
-    let logs = Logs::start(rotation, Some(path.clone()), Vec::new(), |_| ()).unwrap();
+    let logs = Logs::start(rotation(10, 3), Some(path.clone()), Vec::new(), |_| ()).unwrap();
     until("it is rotated", || std::fs::metadata(&path).is_ok_and(|now| now.len() == 0));
     logs.stop();
     say("new\n");

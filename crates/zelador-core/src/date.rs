@@ -1,16 +1,30 @@
-//! The date before a log line, in the words of day.js (PM2's `log_date_format`).
+//! Dates before log lines and in the names of rotated logs, in the words of day.js (PM2's
+//! `log_date_format`, pm2-logrotate's `dateFormat`).
 //!
-//! Pure: a format and a point in time go in, a text comes out. Any text is a format; what is not a
-//! token stands for itself.
+//! Pure: a format and a point in time go in, a text comes out; or a text goes in, and whether such
+//! a date stands at its beginning comes out. Any text is a format; what is not a token stands for
+//! itself.
 
 use std::fmt::Write;
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
+use regex_lite::Regex;
 
 /// A date format, taken apart once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DateFormat(Vec<Part>);
+
+/// Recognises the dates of one format.
+#[derive(Clone, Debug)]
+pub struct DatePattern(Regex);
+
+impl DatePattern {
+    /// Returns the date at the beginning of `text` and what follows it; `None` if there is none.
+    pub fn split<'a>(&self, text: &'a str) -> Option<(&'a str, &'a str)> {
+        self.0.find(text).map(|date| text.split_at(date.end()))
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
@@ -44,6 +58,31 @@ impl DateFormat {
             }
         }
         Self(parts)
+    }
+
+    /// Returns what recognises such dates.
+    pub fn pattern(&self) -> DatePattern {
+        let mut pattern = "^(?:".to_owned();
+        for part in &self.0 {
+            match part {
+                Part::Text(own) => pattern.push_str(&regex_lite::escape(own)),
+                Part::Token(token) => pattern.push_str(&token_pattern(token)),
+            }
+        }
+        pattern.push(')');
+        DatePattern(Regex::new(&pattern).expect("tokens and escaped text are a pattern"))
+    }
+
+    /// Whether a later date is also a greater text: the parts go from the year down, all of a fixed
+    /// width. Told by the beginning; parts smaller than a second tell nothing more.
+    pub fn sorts_by_time(&self) -> bool {
+        const DOWN: [&str; 7] = ["YYYY", "MM", "DD", "HH", "mm", "ss", "SSS"];
+        let tokens = self.0.iter().filter_map(|part| match part {
+            Part::Token(token) => Some(*token),
+            Part::Text(_) => None,
+        });
+        let tokens: Vec<&str> = tokens.collect();
+        !tokens.is_empty() && DOWN.starts_with(&tokens)
     }
 
     /// Returns the date of `at` as seen in `zone`.
@@ -105,6 +144,30 @@ fn write_token(text: &mut String, token: &str, date: &Zoned) -> std::fmt::Result
     }
 }
 
+fn token_pattern(token: &str) -> String {
+    let any_of = |names: &[&str], length: usize| {
+        let names: Vec<&str> = names.iter().map(|name| &name[..length.min(name.len())]).collect();
+        format!("(?:{})", names.join("|"))
+    };
+    match token {
+        "YYYY" => "[0-9]{4}".to_owned(),
+        "YY" | "MM" | "DD" | "HH" | "hh" | "mm" | "ss" => "[0-9]{2}".to_owned(),
+        "M" | "D" | "H" | "h" | "m" | "s" => "[0-9]{1,2}".to_owned(),
+        "SSS" => "[0-9]{3}".to_owned(),
+        "MMMM" => any_of(&MONTHS, usize::MAX),
+        "MMM" => any_of(&MONTHS, 3),
+        "dddd" => any_of(&DAYS, usize::MAX),
+        "ddd" => any_of(&DAYS, 3),
+        "dd" => any_of(&DAYS, 2),
+        "d" => "[0-6]".to_owned(),
+        "Z" => "[+-][0-9]{2}:[0-9]{2}".to_owned(),
+        "ZZ" => "[+-][0-9]{4}".to_owned(),
+        "A" => "[AP]M".to_owned(),
+        "a" => "[ap]m".to_owned(),
+        _ => "-?[0-9]+".to_owned(),
+    }
+}
+
 fn write_offset(text: &mut String, date: &Zoned, between: &str) -> std::fmt::Result {
     let seconds = date.offset().seconds();
     let sign = if seconds < 0 { '-' } else { '+' };
@@ -162,5 +225,44 @@ mod tests {
         }
         assert_eq!(at("2026-12-31T22:30:00Z", 14, "YYYY hh h A ZZ"), "2027 12 12 PM +1400");
         assert_eq!(at("2026-12-31T23:30:00Z", 0, "hh h a Z"), "11 11 pm +00:00");
+    }
+
+    #[test]
+    fn every_date_is_recognised_by_its_own_format() {
+        let formats = [
+            "YYYY-MM-DD_HH-mm-ss",
+            "YY M D H m s SSS Z ZZ",
+            "dddd ddd dd d MMMM MMM A a hh h X x",
+            "[a.b*c] YYYY (x)",
+            "",
+        ];
+        for format in formats {
+            for date in ["2026-03-01T03:07:09.045Z", "1969-12-31T23:59:59Z", "2030-11-30T12:00:00Z"]
+            {
+                let text = format!("{}: a line", at(date, -3, format));
+                let split =
+                    DateFormat::parse(format).pattern().split(&text).map(|it| it.1.to_owned());
+                assert_eq!(split.as_deref(), Some(": a line"), "{format}: {text}");
+            }
+        }
+        let pattern = DateFormat::parse("YYYY-MM-DD").pattern();
+        for other in ["2026-1-01", " 2026-01-01", "20260101", "", "été"] {
+            assert_eq!(pattern.split(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn it_is_known_which_formats_sort() {
+        for (format, sorts) in [
+            ("YYYY-MM-DD_HH-mm-ss", true),
+            ("YYYYMMDD", true),
+            ("DD-MM-YYYY", false),
+            ("YYYY-DD-MM", false),
+            ("HH-mm", false),
+            ("[old]", false),
+            ("X", false),
+        ] {
+            assert_eq!(DateFormat::parse(format).sorts_by_time(), sorts, "{format}");
+        }
     }
 }
