@@ -93,6 +93,8 @@ pub enum Effect {
         pid: Option<i32>,
         /// Its log files: standard output, standard error.
         logs: (Option<PathBuf>, Option<PathBuf>),
+        /// The port that it was told to use.
+        port: Option<u16>,
     },
     /// Watch the files of an app, instead of what was watched for it before; `None`: no more.
     /// Answered by `Watching` or `CannotWatch`; changes are told by `FilesChanged`.
@@ -101,6 +103,17 @@ pub enum Effect {
         app: AppName,
         /// What to watch.
         plan: Option<Box<WatchPlan>>,
+    },
+    /// Find out whether a run ended because its port was taken; answered by `PortTaken` if so.
+    Explain {
+        /// Whose run it was.
+        instance: InstanceId,
+        /// When it ended.
+        died_at: Moment,
+        /// Its log files: standard output, standard error.
+        logs: (Option<PathBuf>, Option<PathBuf>),
+        /// The port that it was told to use.
+        port: Option<u16>,
     },
     /// The settings are now these.
     Configure(Box<Settings>),

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::death::Death;
+use crate::id::RunId;
 use crate::probe::Usage;
-use crate::unit::Moment;
+use crate::unit::{Moment, spoken};
 
 /// Everything that was found about one sick instance.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,8 +26,54 @@ pub struct Evidence {
     pub threads: Vec<Thread>,
     /// Deaths before this, the latest first.
     pub deaths: Vec<PastDeath>,
+    /// Who has the port that it says it could not get.
+    #[serde(default)]
+    pub port_holders: Vec<PortHolder>,
     /// What could not be gathered, and why.
     pub missing: Vec<String>,
+}
+
+/// A process that listens on a port which an app could not get.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortHolder {
+    /// The port.
+    pub port: u16,
+    /// The process; `None`: zelador may not see whose it is.
+    pub pid: Option<i32>,
+    /// What it is called.
+    pub name: String,
+    /// When it was started.
+    pub started_at: Option<Moment>,
+    /// The run of a zelador that it belongs to.
+    pub run: Option<RunId>,
+    /// The home of that zelador.
+    pub home: Option<String>,
+    /// The instance of this zelador that it belongs to.
+    pub app: Option<String>,
+    /// Whose it is, where that is all that is known.
+    pub user: Option<u32>,
+}
+
+impl PortHolder {
+    /// Says it in words, as seen at `now`: `port 3000 is held by node (pid 7, up for 3 min, app api)`.
+    pub fn spoken(&self, now: Moment) -> String {
+        let port = self.port;
+        let Some(pid) = self.pid else {
+            let user = self.user.map(|user| format!(" of user {user}")).unwrap_or_default();
+            return format!("port {port} is held by a process{user} that zelador may not look at");
+        };
+        let age = self.started_at.map(|at| format!(", up for {}", spoken(now.since(at))));
+        let whose = match (&self.app, &self.home) {
+            (Some(app), _) => format!(", app {app}"),
+            (None, Some(home)) => format!(", of the zelador in {home}"),
+            (None, None) => String::new(),
+        };
+        format!(
+            "port {port} is held by {} (pid {pid}{}{whose})",
+            self.name,
+            age.unwrap_or_default()
+        )
+    }
 }
 
 /// Open descriptors of a process.
@@ -69,4 +116,7 @@ pub struct PastDeath {
     pub death: Death,
     /// How long that run had lived, in milliseconds.
     pub uptime_millis: u64,
+    /// What was found out about its cause.
+    #[serde(default)]
+    pub explained: Option<String>,
 }

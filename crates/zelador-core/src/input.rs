@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Change, Overlay};
 use crate::custom::Told;
 use crate::death::{Death, SpawnFailure};
-use crate::evidence::Evidence;
-use crate::id::{AppName, IncidentId, ProbeId, RunId, Ticket};
+use crate::evidence::{Evidence, PortHolder};
+use crate::id::{AppName, IncidentId, InstanceId, ProbeId, RunId, Ticket};
 use crate::instance::Goal;
 use crate::probe::{ProbeOutcome, Usage};
 use crate::signal::Signal;
 use crate::spec::{AppSpec, Environment};
+use crate::unit::Moment;
 
 /// One thing that the supervisor is told.
 #[derive(Clone, Debug, PartialEq)]
@@ -249,6 +250,15 @@ pub enum Fact {
         paths: Vec<PathBuf>,
         /// How many others.
         more: u32,
+    },
+    /// A run ended because its port was taken.
+    PortTaken {
+        /// Whose run it was.
+        instance: InstanceId,
+        /// When it ended.
+        died_at: Moment,
+        /// Who has the port.
+        holders: Vec<PortHolder>,
     },
     /// The wall clock was set: the difference to what [`crate::unit::Moment`] says changed.
     ClockJumped {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use zelador_core::check::CheckTarget;
 use zelador_core::effect::{Effect, Notice, Severity};
-use zelador_core::id::{IncidentId, ProbeId, RunId};
+use zelador_core::id::{IncidentId, InstanceId, ProbeId, RunId};
 use zelador_core::input::{Fact, Input};
 use zelador_core::launch::{FILE_SERVER, FILE_SERVER_ROLE, Launch};
 use zelador_core::signal::Signal;
@@ -60,10 +60,15 @@ impl Driver {
                 self.sweep_slowly(run, Instant::now());
             }
             Effect::Look { probe, target, timeout } => self.look(probe, target, timeout),
-            Effect::Gather { incident, run, pid: _, logs } => {
+            Effect::Gather { incident, run, pid: _, logs, port } => {
                 let out = logs.0.map(|path| (Stream::Out, path));
                 let err = logs.1.map(|path| (Stream::Err, path));
-                self.gather(incident, run, out.into_iter().chain(err).collect());
+                let logs = out.into_iter().chain(err).collect();
+                self.gather(incident, run, logs, port);
+            }
+            Effect::Explain { instance, died_at, logs, port } => {
+                let logs = [logs.1, logs.0].into_iter().flatten().collect();
+                self.explain(instance, died_at, logs, port);
             }
             Effect::Watch { app, plan } => self.watcher.set(app, plan.map(|plan| *plan)),
             Effect::Configure(settings) => {
@@ -178,9 +183,15 @@ impl Driver {
         });
     }
 
-    fn gather(&mut self, incident: IncidentId, run: Option<RunId>, logs: Vec<(Stream, PathBuf)>) {
-        let subject =
-            Subject { run: run.and_then(|run| self.native.key(run)), logs, ..Subject::default() };
+    fn gather(
+        &mut self,
+        incident: IncidentId,
+        run: Option<RunId>,
+        logs: Vec<(Stream, PathBuf)>,
+        port: Option<u16>,
+    ) {
+        let run = run.and_then(|run| self.native.key(run));
+        let subject = Subject { run, logs, port, ..Subject::default() };
         let (now, sender) = (self.clock.now(), self.sender.clone());
         let date_format = self.supervisor.settings().rotation.date_format.clone();
         self.tasks.spawn_blocking(move || {
@@ -190,6 +201,50 @@ impl Driver {
             let evidence = evidence::gather(&subject, now, Arc::new(tail));
             let fact = Fact::Gathered { incident, evidence: Box::new(evidence) };
             _ = sender.blocking_send(Message::Input(Input::Fact(fact)));
+        });
+    }
+}
+
+/// Its last line may still be on its way to the log: it is looked for again after these pauses.
+const LINE_ON_ITS_WAY: [Duration; 4] = [
+    Duration::from_millis(20),
+    Duration::from_millis(60),
+    Duration::from_millis(150),
+    Duration::from_millis(400),
+];
+
+/// How long it is looked for who has a port.
+const HOLDER_WITHIN: Duration = Duration::from_millis(300);
+
+impl Driver {
+    /// Finds out whether a run ended because its port was taken, and who has it.
+    fn explain(
+        &mut self,
+        instance: InstanceId,
+        died_at: Moment,
+        logs: Vec<PathBuf>,
+        port: Option<u16>,
+    ) {
+        let (now, sender) = (self.clock.now(), self.sender.clone());
+        self.tasks.spawn(async move {
+            for pause in LINE_ON_ITS_WAY {
+                tokio::time::sleep(pause).await;
+                let logs = logs.clone();
+                let holders = tokio::task::spawn_blocking(move || {
+                    let lines = |log: &PathBuf| logs::tail(log, 40, 32 << 10).unwrap_or_default();
+                    let taken =
+                        logs.iter().find_map(|log| evidence::port::taken(&lines(log), port))?;
+                    let limit = std::time::Instant::now() + HOLDER_WITHIN;
+                    Some(evidence::port::holders(taken, now, limit))
+                });
+                if let Ok(Some(holders)) = holders.await {
+                    if !holders.is_empty() {
+                        let fact = Fact::PortTaken { instance, died_at, holders };
+                        _ = sender.send(Message::Input(Input::Fact(fact))).await;
+                    }
+                    return;
+                }
+            }
         });
     }
 }

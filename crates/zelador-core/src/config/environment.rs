@@ -33,7 +33,7 @@ pub(super) fn declared<'a>(
 }
 
 /// The port on which the app listens, as far as its declaration says so.
-pub(super) fn port(env: &Environment) -> Option<u16> {
+pub fn port(env: &Environment) -> Option<u16> {
     env.get("PORT").and_then(|port| port.trim().parse().ok()).filter(|port| *port > 0)
 }
 

@@ -11,6 +11,9 @@ use crate::spec::{OnDependencyDown, RestartPolicy};
 use crate::unit::spoken;
 use std::time::Duration;
 
+/// A program that cannot get its port ends this soon after its start.
+const STARTING: Duration = Duration::from_secs(30);
+
 impl Supervisor {
     /// A run ended that nobody asked to end.
     pub(super) fn died(&mut self, id: InstanceId, run: RunId, death: Death) {
@@ -95,7 +98,11 @@ impl Supervisor {
         };
         let uptime = born.map_or(Duration::ZERO, |since| now.since(since));
         let uptime_millis = u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX);
-        instance.remember(PastDeath { at: now, death, uptime_millis });
+        let is_failure = matches!(death, Death::Exited { code } if code != 0);
+        instance.remember(PastDeath { at: now, death, uptime_millis, explained: None });
+        if is_failure && uptime < STARTING {
+            self.ask_about_port(id);
+        }
         uptime
     }
 }

@@ -96,11 +96,15 @@ impl Supervisor {
         let logs = self.logs_of(id);
         let Some(instance) = self.instances.get(&id) else { return };
         let (run, pid) = (instance.phase.run(), instance.phase.pid());
-        self.effects.push(Effect::Gather { incident, run, pid, logs });
+        let port = self.port_of(id);
+        self.effects.push(Effect::Gather { incident, run, pid, logs, port });
     }
 
     /// Takes in what was gathered.
     pub(super) fn gathered(&mut self, id: IncidentId, mut evidence: Evidence) {
+        for holder in &mut evidence.port_holders {
+            holder.app = self.app_of_holder(holder);
+        }
         let open = self.incidents.get_mut(&id).filter(|it| it.is_open() && it.evidence.is_none());
         let Some(incident) = open else {
             self.ignored += 1;
@@ -123,6 +127,11 @@ impl Supervisor {
             told.push_str(&format!(", {} open descriptors", descriptors.open));
         }
         incident.tell(self.now, told);
+        let holders: Vec<String> =
+            evidence.port_holders.iter().map(|holder| holder.spoken(self.now)).collect();
+        if !holders.is_empty() {
+            incident.tell(self.now, holders.join("; "));
+        }
         incident.evidence = Some(evidence);
         self.changed.incidents.insert(id);
         self.changed.world = true;

@@ -16,6 +16,7 @@ mod held;
 mod lifecycle;
 mod order;
 mod planned;
+mod ports;
 mod recover;
 mod reload;
 mod remedy;
@@ -191,6 +192,9 @@ impl Supervisor {
             Fact::Swept { run } => self.swept(run),
             Fact::Looked { probe, outcome } => self.looked(probe, &outcome),
             Fact::Sampled { usages } => self.sampled(&usages),
+            Fact::PortTaken { instance, died_at, holders } => {
+                self.port_taken(instance, died_at, holders);
+            }
             Fact::Gathered { incident, evidence } => self.gathered(incident, *evidence),
             Fact::Watching { app, folders } => self.watches_folders(&app, folders),
             Fact::CannotWatch { app, reason } => self.cannot_watch(&app, reason),

@@ -209,7 +209,12 @@ impl Supervisor {
         let uptime = successor.pid.map_or(Duration::ZERO, |_| now.since(successor.since));
         let uptime_millis = u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX);
         let usage = instance.usage;
-        instance.remember(PastDeath { at: now, death: death.clone(), uptime_millis });
+        instance.remember(PastDeath {
+            at: now,
+            death: death.clone(),
+            uptime_millis,
+            explained: None,
+        });
         instance.usage = usage;
         self.touch(id);
         if let Death::NeverStarted(_) = death {

@@ -295,6 +295,7 @@ impl World {
             Effect::Configure(_)
             | Effect::Notify(_)
             | Effect::Watch { .. }
+            | Effect::Explain { .. }
             | Effect::Reply(..)
             | Effect::WritePid { .. }
             | Effect::RemovePid { .. } => {}

@@ -7,6 +7,7 @@
 
 mod descriptors;
 mod line;
+pub mod port;
 mod tails;
 mod threads;
 
@@ -48,6 +49,8 @@ pub struct Subject {
     pub run: Option<RunKey>,
     /// Log files; those of one stream are read in this order.
     pub logs: Vec<(Stream, PathBuf)>,
+    /// The port that it was told to use.
+    pub port: Option<u16>,
     /// What the run used at the last sample; `None`: it is measured, which takes 100 ms.
     pub usage: Option<Usage>,
     /// Deaths before this, the latest first.
@@ -67,6 +70,13 @@ pub fn gather(subject: &Subject, now: Moment, tail: Tail) -> Evidence {
         None => evidence.missing.push("process: the instance has none now".to_owned()),
     }
     tails.end(limit, &mut evidence);
+    // What a healthy app once said about a port is no evidence for why it hangs now.
+    if subject.run.is_none() {
+        let lines = [evidence.out_tail.as_slice(), &evidence.err_tail].concat();
+        if let Some(taken) = port::taken(&lines, subject.port) {
+            evidence.port_holders = port::holders(taken, now, limit);
+        }
+    }
     evidence.took_millis = begin.elapsed().as_millis() as u64;
     evidence
 }

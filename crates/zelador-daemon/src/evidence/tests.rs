@@ -33,7 +33,8 @@ fn a_stopped_process_is_described() {
         (name == "sleep\n").then_some(())
     });
     assert!(crate::processes::kill::signal(member, stop).unwrap());
-    let death = PastDeath { at: NOW, death: Death::Exited { code: 1 }, uptime_millis: 5 };
+    let death =
+        PastDeath { at: NOW, death: Death::Exited { code: 1 }, uptime_millis: 5, explained: None };
     let subject = Subject { deaths: vec![death.clone()], ..about(&program) };
     let evidence = wait_for("the process to be stopped", || {
         let evidence = gather(&subject, NOW, Arc::new(tail));

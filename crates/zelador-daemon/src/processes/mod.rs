@@ -15,7 +15,7 @@ pub use group::{group_is_empty, signal_outside_group};
 pub use kill::sweep;
 pub use sampler::Sampler;
 pub use stat::{Stat, StatReader};
-pub use tree::RunKey;
+pub use tree::{RunKey, mark_of};
 
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -159,7 +159,7 @@ impl<'a, F: FnMut(&Stat) -> Option<String>> Owners<'a, F> {
 }
 
 /// Returns the value of [`RUN_VARIABLE`] in a process's environment as it was at its start.
-pub(super) fn mark_of(process: &Stat) -> Option<String> {
+pub fn mark_of(process: &Stat) -> Option<String> {
     let mut environment = Vec::new();
     let file = std::fs::File::open(format!("/proc/{}/environ", process.pid)).ok()?;
     file.take(ENVIRONMENT_READ).read_to_end(&mut environment).ok()?;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use zelador_api::config::Change;
-use zelador_api::{AppView, Command, Done, Unchanged, route};
+use zelador_api::{AppView, Command, Done, Unchanged};
 
 use super::{Context, look, select, start};
 use crate::cli::{Options, Restart, Selectors};
@@ -66,7 +66,7 @@ fn change(options: &Options, args: &[String], update: bool) -> Result<Option<Cha
 
 /// What runs is not stopped for a file with variables that nothing can be started with.
 fn look_at_env_files(context: &Context, selectors: &[String]) -> Result<(), Failure> {
-    let mut apps: Vec<AppView> = context.engine.get(route::APPS)?;
+    let mut apps: Vec<AppView> = context.engine.apps()?;
     apps.retain(|app| !app.spec.launch.env_files.is_empty());
     for selector in selectors {
         // What the selector names is the engine's to say; here it may name none of these.

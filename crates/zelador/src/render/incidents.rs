@@ -122,6 +122,9 @@ fn summary(evidence: &Evidence, zone: &TimeZone) -> Vec<String> {
             .into_owned(),
         );
     }
+    for holder in &evidence.port_holders {
+        said.push(text::plain(&holder.spoken(evidence.gathered_at)).into_owned());
+    }
     for missing in &evidence.missing {
         said.push(format!("not gathered: {}", text::plain(missing)));
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use jiff::tz::TimeZone;
+use zelador_api::evidence::PastDeath;
 use zelador_api::spec::{AppSpec, OnDependencyDown, ProbeTarget, RestartDelay};
 use zelador_api::unit::{Moment, spoken};
 use zelador_api::{AppView, Goal, Phase};
@@ -76,6 +77,7 @@ fn state(app: &AppView, now: Moment, zone: &TimeZone) -> Vec<Row> {
             lived(last.uptime_millis)
         );
         rows.push(row("last death", said));
+        rows.extend(last.explained.as_ref().map(|why| row("it seems", why)));
     }
     if let Some(start) = &instance.last_start {
         let said = format!("{}, {}", start.cause, words::local(start.at, zone));
@@ -233,10 +235,18 @@ fn deaths(app: &AppView, zone: &TimeZone, terminal: Terminal) -> String {
         table.add_row([
             terminal.cell(&words::local(past.at, zone)),
             terminal.cell(&lived(past.uptime_millis)),
-            terminal.cell(&past.death.to_string()),
+            terminal.cell(&told(past)),
         ]);
     }
     format!("{table}\n")
+}
+
+/// How a run ended, and what was found out about it.
+fn told(past: &PastDeath) -> String {
+    match &past.explained {
+        Some(why) => format!("{}: {why}", past.death),
+        None => past.death.to_string(),
+    }
 }
 
 fn lived(millis: u64) -> String {

@@ -102,3 +102,31 @@ fn a_file_with_variables_that_cannot_be_used_is_named_and_stops_nothing() {
     zelador.ok(&["restart", "run"]);
     assert_eq!(zelador.status("run"), "online");
 }
+
+#[test]
+fn who_holds_the_port_is_named() {
+    let zelador = zelador();
+    let port = zelador_testbed::home::free_port();
+    zelador.write("server.js", crate::SERVER);
+    zelador.write(
+        "second.py",
+        "import socket, os\ns = socket.socket(); s.bind(('127.0.0.1', int(os.environ['PORT'])))\n",
+    );
+    zelador.start(&format!("{{ name: 'first', script: 'server.js', env: {{ PORT: {port} }} }}"));
+    until("it to listen", || zelador_testbed::home::http_get(port, "/").is_some());
+    let (pid, said) = (zelador.pid("first"), format!("port {port} is held by node (pid "));
+    let apps = ["second.js", "second.py"];
+    zelador.write("second.js", crate::SERVER);
+    for app in apps {
+        zelador.start(&format!(
+            "{{ name: '{app}', script: '{app}', env: {{ PORT: {port} }}, max_restarts: 2, restart_delay: 100 }}"
+        ));
+        until("it to be given up", || zelador.status(app) == "errored");
+        let show = || zelador.ok(&["show", app]).out.replace([' ', '\n', '│'], "");
+        let wanted = format!("{said}{pid}, up for").replace(' ', "");
+        until("the holder in show", || show().contains(&wanted));
+        assert!(show().contains(",appfirst)"), "{}", show());
+        let story = || zelador.incidents().iter().find(|it| it["app"] == app).unwrap().to_string();
+        until("the holder in the story", || story().contains(&format!("{said}{pid}, up for")));
+    }
+}
