@@ -213,6 +213,11 @@ const LINE_ON_ITS_WAY: [Duration; 4] = [
     Duration::from_millis(400),
 ];
 
+/// How much of a log is read for it.
+const PORT_LINES: usize = 40;
+/// The same in bytes.
+const PORT_BYTES: u64 = 32 << 10;
+
 /// How long it is looked for who has a port.
 const HOLDER_WITHIN: Duration = Duration::from_millis(300);
 
@@ -226,12 +231,15 @@ impl Driver {
         port: Option<u16>,
     ) {
         let (now, sender) = (self.clock.now(), self.sender.clone());
+        let format = self.supervisor.settings().rotation.date_format.clone();
         self.tasks.spawn(async move {
             for pause in LINE_ON_ITS_WAY {
                 tokio::time::sleep(pause).await;
-                let logs = logs.clone();
+                let (logs, format) = (logs.clone(), format.clone());
                 let holders = tokio::task::spawn_blocking(move || {
-                    let lines = |log: &PathBuf| logs::tail(log, 40, 32 << 10).unwrap_or_default();
+                    let lines = |log: &PathBuf| {
+                        logs::tail(log, PORT_LINES, PORT_BYTES, &format).unwrap_or_default()
+                    };
                     let taken =
                         logs.iter().find_map(|log| evidence::port::taken(&lines(log), port))?;
                     let limit = std::time::Instant::now() + HOLDER_WITHIN;
