@@ -74,6 +74,16 @@ impl Home {
         self.0.join("history.db")
     }
 
+    /// The same of a zelador in the foreground, which begins with an empty list.
+    pub fn foreground_history(&self) -> PathBuf {
+        self.0.join("foreground.db")
+    }
+
+    /// The folder of logs that pass through a zelador in the foreground.
+    pub fn foreground_logs(&self) -> PathBuf {
+        self.0.join("foreground")
+    }
+
     /// What `save` wrote.
     pub fn dump(&self) -> PathBuf {
         self.0.join("dump.json")

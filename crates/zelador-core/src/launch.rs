@@ -39,6 +39,10 @@ pub struct Launch {
     pub out: Vec<PathBuf>,
     /// Where standard error goes; empty: nowhere.
     pub err: Vec<PathBuf>,
+    /// Whether standard output goes where zelador's own goes; no file gets it then.
+    pub out_inherited: bool,
+    /// The same for standard error.
+    pub err_inherited: bool,
     /// day.js format of the date before each line.
     pub date_format: Option<String>,
     /// How a line stands in the files.
@@ -112,6 +116,8 @@ pub fn launch(
         gid: settings.gid.clone(),
         out: sinks(out),
         err: sinks(err),
+        out_inherited: spec.logs.out == LogTarget::Inherit,
+        err_inherited: spec.logs.err == LogTarget::Inherit,
         date_format: spec.logs.date_format.clone(),
         log_format: spec.logs.format,
         channel: channel(spec, instance),
@@ -190,7 +196,7 @@ pub fn log_paths(
                 home.join("logs").join(format!("{}-{kind}.log", spec.name.file_stem()))
             }
             LogTarget::File(path) => path.clone(),
-            LogTarget::Off => return None,
+            LogTarget::Off | LogTarget::Inherit => return None,
         };
         Some(for_instance(spec, &path, instance))
     };

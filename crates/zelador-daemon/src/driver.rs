@@ -109,6 +109,7 @@ pub struct Driver {
     pub(crate) native: Native,
     pub(crate) logs: Logs,
     pub(crate) history: History,
+    history_path: PathBuf,
     pub(crate) pids: PidFiles,
     pub(crate) sender: mpsc::Sender<Message>,
     pub(crate) answers: BTreeMap<Ticket, oneshot::Sender<Result<Done, Refusal>>>,
@@ -331,7 +332,7 @@ impl Driver {
     }
 
     fn checkpoint(&mut self) {
-        let path: PathBuf = self.home.history();
+        let path = self.history_path.clone();
         self.tasks.spawn_blocking(move || history::checkpoint(&path));
     }
 

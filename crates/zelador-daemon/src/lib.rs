@@ -38,6 +38,8 @@ pub struct Options {
     pub home: Home,
     /// The executable, for an engine that must take a killed guardian's place.
     pub program: PathBuf,
+    /// The state that outlives an engine, and the history.
+    pub history: PathBuf,
     /// What `zelador.toml` says.
     pub base: Overlay,
     /// Where the health endpoints listen by the environment, which wins over all settings.

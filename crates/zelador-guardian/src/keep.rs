@@ -85,7 +85,7 @@ impl Descriptors {
         let size = if ample { LARGE_PIPE } else { SMALLER_PIPE };
         let capture = |stream| match stream {
             Stream::Pipe => Capture::with_write_end(size).map(Some),
-            Stream::Null | Stream::SameAsOut => Ok(None),
+            Stream::Null | Stream::SameAsOut | Stream::Inherit => Ok(None),
         };
         let state = rustix::fs::memfd_create(c"zelador-run", MemfdFlags::CLOEXEC)?;
         rustix::fs::ftruncate(&state, STATE_SIZE)?;

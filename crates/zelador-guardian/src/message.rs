@@ -57,6 +57,8 @@ pub enum Stream {
     Null,
     /// Where standard output goes; only for standard error.
     SameAsOut,
+    /// Where the guardian's own goes: it runs in the foreground, and nobody reads along.
+    Inherit,
 }
 
 /// Everything needed to start a service. Byte strings must not contain a zero byte.

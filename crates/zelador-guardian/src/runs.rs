@@ -65,9 +65,13 @@ impl Ground {
         let groups = launch.groups.as_deref().or_else(|| drops.then_some(&[]));
 
         let null = self.null.as_raw_fd();
-        let out = ends.out.as_ref().map_or(null, AsRawFd::as_raw_fd);
+        let out = match launch.out {
+            Stream::Inherit => libc::STDOUT_FILENO,
+            _ => ends.out.as_ref().map_or(null, AsRawFd::as_raw_fd),
+        };
         let err = match launch.err {
             Stream::SameAsOut => out,
+            Stream::Inherit => libc::STDERR_FILENO,
             Stream::Pipe | Stream::Null => ends.err.as_ref().map_or(null, AsRawFd::as_raw_fd),
         };
         let input = ends.input.as_ref().map_or(null, AsRawFd::as_raw_fd);

@@ -274,7 +274,9 @@ impl Launch {
 
 impl Stream {
     fn read(from: &mut Reader) -> Option<Self> {
-        [Self::Pipe, Self::Null, Self::SameAsOut].get(usize::from(from.u8()?)).copied()
+        [Self::Pipe, Self::Null, Self::SameAsOut, Self::Inherit]
+            .get(usize::from(from.u8()?))
+            .copied()
     }
 }
 

@@ -36,7 +36,7 @@ impl Random {
     }
 
     fn stream(&mut self) -> Stream {
-        [Stream::Pipe, Stream::Null, Stream::SameAsOut][self.below(3) as usize]
+        [Stream::Pipe, Stream::Null, Stream::SameAsOut, Stream::Inherit][self.below(4) as usize]
     }
 
     fn which(&mut self) -> Which {

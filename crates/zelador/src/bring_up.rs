@@ -13,12 +13,14 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
+use rustix::process::{Pid, Signal};
 use zelador_api::client::ClientError;
 use zelador_api::home::Home;
 use zelador_api::{Pong, route};
 
 use crate::engine::Engine;
 use crate::output;
+use crate::roles::FOREGROUND;
 
 /// How long a new zelador has to answer. It answers within 0.1 s; the rest is for a host that has
 /// just booted and starts everything at once.
@@ -186,6 +188,33 @@ pub fn make(path: &Path) -> Result<(), BringUpError> {
         fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(failed)?;
     }
     Ok(())
+}
+
+/// Starts the guardian as a part of this process: with its outputs, an empty list, and an end when
+/// this process ends. Returns its pid; whoever calls this reaps it.
+///
+/// # Errors
+/// There is no home to do it in, or the executable cannot be started.
+pub fn spawn_foreground(home: &Home, program: &Path) -> Result<Pid, BringUpError> {
+    make(home.path())?;
+    let mut command = Command::new(program);
+    command
+        .arg("guardian")
+        .env("ZELADOR_HOME", home.path())
+        .env(FOREGROUND, "1")
+        .current_dir("/")
+        .stdin(Stdio::null());
+    // SAFETY: between fork and exec only bare system calls are made. A terminal's Ctrl-C is for this
+    // process, which then asks the guardian.
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::setsid()?;
+            rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
+            Ok(())
+        });
+    }
+    let child = command.spawn().map_err(BringUpError::Spawn)?;
+    Ok(Pid::from_child(&child))
 }
 
 fn spawn(home: &Home, program: &Path) -> Result<Child, BringUpError> {

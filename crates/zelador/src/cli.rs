@@ -5,6 +5,7 @@ pub mod more;
 pub mod options;
 pub mod watch;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -113,6 +114,11 @@ pub enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Run apps in the foreground, as the main process of a container: their output is ours
+    #[command(visible_alias = "docker")]
+    Runtime(Box<boot::Runtime>),
+    /// Run apps in the foreground, and restart them when files change
+    Dev(Box<boot::Runtime>),
     /// Begin with the host: install a service, and prove that it works
     Startup(boot::Startup),
     /// Do not begin with the host any more; what runs is left alone
@@ -245,8 +251,8 @@ pub struct Logs {
 ///
 /// # Errors
 /// It was answered already: help and version with exit code 0, mistakes with 1, as PM2 does.
-pub fn read() -> Result<Cli, ExitCode> {
-    match Cli::try_parse() {
+pub fn read(words: &[OsString]) -> Result<Cli, ExitCode> {
+    match Cli::try_parse_from(words) {
         Ok(cli) => Ok(cli),
         Err(error) => {
             // A closed pipe is all that can go wrong here.

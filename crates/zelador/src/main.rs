@@ -21,19 +21,68 @@ mod serve_files;
 mod settings;
 mod tail;
 
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut words = std::env::args_os().skip(1);
-    if let Some(role) = words.next().and_then(|verb| roles::named(&verb)) {
-        return roles::enter(role, words.collect());
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    if let Some(role) = words.get(1).and_then(|verb| roles::named(verb)) {
+        return roles::enter(role, words.split_off(2));
     }
-    match cli::read() {
+    match cli::read(&as_another_name(words)) {
         Ok(cli) => {
             output::set_silent(cli.silent);
             render::terminal::set_no_colours(cli.no_color);
             command::run(cli.verb)
         }
         Err(answered) => answered,
+    }
+}
+
+/// Other names of this program that stand for a verb, as PM2's do; `start` after them says nothing.
+const NAMES: [(&str, &str); 3] =
+    [("pm2-runtime", "runtime"), ("pm2-docker", "runtime"), ("pm2-dev", "dev")];
+
+/// Returns the words as they would be under the usual name.
+fn as_another_name(mut words: Vec<OsString>) -> Vec<OsString> {
+    let name = words.first().map(Path::new).and_then(Path::file_name);
+    let Some((_, verb)) = NAMES.iter().find(|(known, _)| name.is_some_and(|it| it == *known))
+    else {
+        return words;
+    };
+    if words.get(1).is_some_and(|word| word == "start") {
+        words.remove(1);
+    }
+    let options = ["-h", "--help", "-v", "-V", "--version", "help"];
+    if words.get(1).is_some_and(|word| word == "-v") {
+        words[1] = "-V".into();
+    }
+    if words.len() != 2 || !options.iter().any(|option| words[1] == *option) {
+        words.insert(1, verb.into());
+    } else if words[1] != "-V" && words[1] != "--version" {
+        words = vec![words.swap_remove(0), verb.into(), "--help".into()];
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pm2s_other_names_stand_for_verbs() {
+        let read = |line: &str| {
+            let words = as_another_name(line.split(' ').map(OsString::from).collect());
+            let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+            words[1..].join(" ")
+        };
+        assert_eq!(read("/usr/bin/pm2-runtime start app.js -i 2"), "runtime app.js -i 2");
+        assert_eq!(read("pm2-docker eco.json --json"), "runtime eco.json --json");
+        assert_eq!(read("pm2-dev app.js"), "dev app.js");
+        assert_eq!(read("pm2-runtime -v"), "-V");
+        assert_eq!(read("pm2-runtime --help"), "runtime --help");
+        assert_eq!(read("pm2-runtime"), "runtime");
+        assert_eq!(read("zelador runtime start"), "runtime start");
     }
 }

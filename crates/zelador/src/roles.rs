@@ -27,6 +27,9 @@ pub const KILLED: u8 = 3;
 /// Exit code of such a guardian that found the home taken by another: trying again does not help.
 pub const HOME_TAKEN: u8 = 4;
 
+/// The variable that a guardian in the foreground is given: its list is not the one of the home.
+pub const FOREGROUND: &str = "ZELADOR_FOREGROUND";
+
 /// One of those processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -128,7 +131,12 @@ fn engine() -> Result<(), String> {
             }
         },
     });
-    let options = zelador_daemon::Options { program: program()?, home, base, http, complaints };
+    let history = match std::env::var_os(FOREGROUND) {
+        Some(_) => home.foreground_history(),
+        None => home.history(),
+    };
+    let program = program()?;
+    let options = zelador_daemon::Options { program, home, history, base, http, complaints };
     zelador_daemon::run(options).map_err(|error| chain(&error))
 }
 

@@ -24,7 +24,7 @@ pub(super) fn check(app: &Block<'_>, cwd: &Path) -> LogSpec {
         }
         match target(place, cwd)? {
             LogTarget::File(path) => Some(path),
-            LogTarget::Default | LogTarget::Off => None,
+            LogTarget::Default | LogTarget::Off | LogTarget::Inherit => None,
         }
     });
     let given = app.get("log_date_format").filter(|place| !place.is_false());

@@ -48,6 +48,8 @@ pub enum LogTarget {
     File(PathBuf),
     /// Nowhere.
     Off,
+    /// Where zelador's own goes, untouched: it runs in the foreground (`zelador runtime`).
+    Inherit,
 }
 
 /// When a log file is rotated, and what becomes of the rotated ones.

@@ -27,14 +27,14 @@ use super::{Driver, INBOX, Message};
 impl Driver {
     /// Takes over from the engine before: records, then the guardian's inventory.
     pub fn begin(options: Options, socket: OwnedFd) -> Result<Self, Error> {
-        let Options { home, program, base, http, complaints } = options;
+        let Options { home, program, history: history_path, base, http, complaints } = options;
         let clock = Clock::start();
         for complaint in complaints {
             tracing::warn!("settings: {complaint}");
         }
         let (native, sources, inventory) =
             Native::connect(socket, home.path().to_owned()).map_err(Error::Guardian)?;
-        let (history, records, aside) = History::open(&home.history(), clock.now())?;
+        let (history, records, aside) = History::open(&history_path, clock.now())?;
         if let Some(aside) = aside {
             tracing::error!(path = %aside.display(), "the history was damaged: set aside, begun anew");
         }
@@ -63,6 +63,7 @@ impl Driver {
             native,
             logs,
             history,
+            history_path,
             pids: PidFiles::start(),
             program,
             sender,

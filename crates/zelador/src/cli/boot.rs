@@ -1,8 +1,10 @@
-//! The words for starting with the host.
+//! The words for starting with the host, and for being the main process of a container.
 
 use std::path::PathBuf;
 
 use clap::Args;
+
+use super::Start;
 
 /// Which service.
 #[derive(Clone, Debug, Default, Args)]
@@ -36,4 +38,30 @@ pub struct Startup {
     /// default: at the next boot
     #[arg(long)]
     pub now: bool,
+}
+
+/// What runs in the foreground, and how its output looks.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Runtime {
+    /// What to start.
+    #[command(flatten)]
+    pub start: Start,
+    /// Output of apps untouched (this is the default)
+    #[arg(long, conflicts_with_all = ["formatted", "json", "format"])]
+    pub raw: bool,
+    /// Each line with its app before it: `0|api  | …`
+    #[arg(long, conflicts_with_all = ["json", "format"])]
+    pub formatted: bool,
+    /// Each line as a JSON object
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+    /// Each line as `timestamp=… app=… id=… type=… message=…`
+    #[arg(long)]
+    pub format: bool,
+    /// Do not end when no app is up any more
+    #[arg(long)]
+    pub no_auto_exit: bool,
+    /// Wait this long before starting, in seconds
+    #[arg(id = "start-delay", long = "delay", value_name = "SECONDS", default_value_t = 0.0)]
+    pub delay: f64,
 }

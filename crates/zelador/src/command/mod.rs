@@ -13,6 +13,7 @@ mod logs;
 mod look;
 mod number;
 mod report;
+mod runtime;
 mod saving;
 mod serve;
 mod start;
@@ -59,6 +60,8 @@ fn perform(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Config(Config::Check { file, env_name, json }) => {
             return check::check(&file, env_name, json);
         }
+        Verb::Runtime(wish) => return runtime::runtime(*wish),
+        Verb::Dev(wish) => return runtime::dev(*wish),
         Verb::Startup(wish) => return startup::startup(&wish),
         Verb::Unstartup(of) => return startup::unstartup(&of),
         other => other,
@@ -85,7 +88,11 @@ fn perform(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Health { json, now } => health::health(&context, json, now),
         Verb::Incidents { id, json } => incidents::incidents(&context, id, json),
         Verb::More(more) => perform_more(&context, more),
-        Verb::Config(_) | Verb::Startup(_) | Verb::Unstartup(_) => {
+        Verb::Config(_)
+        | Verb::Runtime(_)
+        | Verb::Dev(_)
+        | Verb::Startup(_)
+        | Verb::Unstartup(_) => {
             unreachable!("answered above")
         }
     }

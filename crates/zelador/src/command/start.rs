@@ -159,6 +159,39 @@ pub fn declare_one(context: &Context, spec: AppSpec) -> Result<Done, Failure> {
     declare_all(context, vec![Declaration { spec, goal: Goal::Up, replace: true }])
 }
 
+/// Returns the command that declares what a word means where there is no list yet.
+///
+/// # Errors
+/// The word means nothing, or something in what it names is wrong.
+pub fn alone(context: &Context, target: Option<&str>, start: &Start) -> Result<Command, Failure> {
+    let default;
+    let target = match target {
+        Some(target) => target,
+        None => {
+            default = default_file()?;
+            &default
+        }
+    };
+    if declare::is_ecosystem(target) {
+        let asked = Asked {
+            env_name: start.env_name.clone(),
+            only: start.only.clone(),
+            known: Some(BTreeSet::new()),
+        };
+        let options = (&start.options, start.args.as_slice());
+        return declaration(context, Path::new(target), asked, options, Unchanged::LeaveAlone);
+    }
+    let folder = start.options.cwd.as_deref().map_or(Path::new(""), Path::new);
+    let script = resolve(target, folder).ok_or_else(|| not_found(target, None))?;
+    let (mut spec, notes) = declare::script(&script, &start.args, &start.options)?;
+    declare::look_at_env_files(&mut spec)?;
+    for note in &notes {
+        output::note(note);
+    }
+    let apps = vec![Declaration { spec, goal: Goal::Up, replace: true }];
+    Ok(Command::Declare { apps, settings: None, unchanged: Unchanged::LeaveAlone })
+}
+
 fn declare_all(context: &Context, apps: Vec<Declaration>) -> Result<Done, Failure> {
     up(context)?;
     let unchanged = Unchanged::LeaveAlone;

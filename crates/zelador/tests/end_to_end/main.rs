@@ -10,6 +10,7 @@ mod health;
 mod keeping;
 mod launching;
 mod logs;
+mod runtime;
 mod serve;
 mod supervision;
 mod verbs;

@@ -47,13 +47,21 @@ pub(super) fn request(launch: &Launch, label: Vec<u8>) -> Result<message::Launch
         gid,
         groups: None,
         nofile: None,
-        out: if launch.out.is_empty() { Stream::Null } else { Stream::Pipe },
-        err: if launch.err.is_empty() { Stream::Null } else { Stream::Pipe },
+        out: stream(launch.out_inherited, &launch.out),
+        err: stream(launch.err_inherited, &launch.err),
         input: true,
         channel: launch.channel != Channel::None,
         label,
         cgroup: false,
     })
+}
+
+fn stream(inherited: bool, files: &[PathBuf]) -> Stream {
+    match (inherited, files) {
+        (true, _) => Stream::Inherit,
+        (false, []) => Stream::Null,
+        (false, _) => Stream::Pipe,
+    }
 }
 
 /// Tells Node of its channel. What zelador itself inherited is not handed on: it names descriptors that
