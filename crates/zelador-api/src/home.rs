@@ -94,6 +94,16 @@ impl Home {
         self.0.join("booted")
     }
 
+    /// The settings of modules.
+    pub fn module_conf(&self) -> PathBuf {
+        self.0.join("module_conf.json")
+    }
+
+    /// The folder of installed modules.
+    pub fn modules(&self) -> PathBuf {
+        self.0.join("modules")
+    }
+
     /// Zelador's own settings.
     pub fn settings(&self) -> PathBuf {
         self.0.join("zelador.toml")

@@ -27,5 +27,7 @@ pub const LOGS_REOPEN: &str = "/v1/logs/reopen";
 pub const SAVE: &str = "/v1/save";
 /// `POST`: stops and forgets everything, then ends zelador; [`crate::Done`].
 pub const SHUTDOWN: &str = "/v1/shutdown";
+/// `POST`: reads the settings of modules anew.
+pub const MODULE_SETTINGS: &str = "/v1/settings/modules";
 /// `POST` of a [`crate::config::Overlay`]: what `zelador.toml` says now.
 pub const SETTINGS: &str = "/v1/settings";

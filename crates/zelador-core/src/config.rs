@@ -37,6 +37,7 @@ pub use modules::{
 pub use node::{Key, Node, Position, Value};
 pub use overlay::{CadenceOverlay, DatabaseOverlay, Overlay, Switch};
 pub use rotation::LogsOverlay;
+pub use shell::words as shell_words;
 
 #[cfg(test)]
 mod tests;

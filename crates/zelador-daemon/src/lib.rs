@@ -28,6 +28,7 @@ use std::path::PathBuf;
 
 use zelador_api::config::{Overlay, Switch};
 use zelador_api::home::Home;
+use zelador_api::module_conf::ModuleSettings;
 
 use crate::driver::Driver;
 
@@ -42,9 +43,11 @@ pub struct Options {
     pub history: PathBuf,
     /// What `zelador.toml` says.
     pub base: Overlay,
+    /// What the settings of modules say.
+    pub modules: ModuleSettings,
     /// Where the health endpoints listen by the environment, which wins over all settings.
     pub http: Option<Switch<SocketAddr>>,
-    /// What is wrong with `zelador.toml` and the environment, to be logged.
+    /// What is wrong with those files and the environment, to be logged.
     pub complaints: Vec<String>,
 }
 

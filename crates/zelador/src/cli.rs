@@ -123,9 +123,18 @@ pub enum Verb {
     Startup(boot::Startup),
     /// Do not begin with the host any more; what runs is left alone
     Unstartup(boot::StartupOf),
-    /// Check configuration
-    #[command(subcommand)]
-    Config(Config),
+    /// Check a file, or print and change settings of modules as `conf`
+    #[command(args_conflicts_with_subcommands = true)]
+    Config {
+        /// `check`
+        #[command(subcommand)]
+        what: Option<Config>,
+        /// `MODULE:OPTION`, or `MODULE`
+        key: Option<String>,
+        /// Its value
+        #[arg(allow_hyphen_values = true)]
+        value: Option<String>,
+    },
     /// The others.
     #[command(flatten)]
     More(More),

@@ -53,7 +53,7 @@ impl Failure {
     }
 
     /// Returns the failure that an error with its causes is.
-    fn of(error: &(dyn Error + 'static), help: Option<String>) -> Self {
+    pub fn of(error: &(dyn Error + 'static), help: Option<String>) -> Self {
         let mut said = error.to_string();
         let mut cause = error.source();
         while let Some(error) = cause {

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use zelador_api::config::{Overlay, Switch};
 use zelador_api::home::Home;
+use zelador_api::module_conf;
 use zelador_guardian::{Outcome, Patience};
 
 use crate::{bring_up, ecosystem, serve_files, settings};
@@ -118,6 +119,8 @@ fn guardian(rest: &[OsString]) -> Result<ExitCode, String> {
 fn engine() -> Result<(), String> {
     let home = home()?;
     let (base, mut complaints) = base_settings(&home);
+    let (modules, wrong) = module_conf::in_force(&home);
+    complaints.extend(wrong);
     let http = std::env::var("ZELADOR_HTTP").ok().and_then(|text| match text.as_str() {
         "" => None,
         "off" => Some(Switch::Off),
@@ -136,7 +139,8 @@ fn engine() -> Result<(), String> {
         None => home.history(),
     };
     let program = program()?;
-    let options = zelador_daemon::Options { program, home, history, base, http, complaints };
+    let options =
+        zelador_daemon::Options { program, home, history, base, modules, http, complaints };
     zelador_daemon::run(options).map_err(|error| chain(&error))
 }
 

@@ -158,6 +158,17 @@ impl ModuleConf {
         String::from_utf8(bytes).unwrap_or_default()
     }
 
+    /// Returns the name that `text` is for what there is: a module's own name may have dots.
+    ///
+    /// # Errors
+    /// It is no name.
+    pub fn name(&self, text: &str) -> Result<SettingName, SettingError> {
+        if text != INSTALLED && self.0.contains_key(text) {
+            return Ok(SettingName(vec![text.to_owned()]));
+        }
+        SettingName::parse(text)
+    }
+
     /// Sets one; returns what is worth saying about it.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 /// Returns the words of `text`: blanks separate, quotes keep blanks, a backslash keeps the next
 /// character. `None` if a quote is not closed.
-pub(super) fn words(text: &str) -> Option<Vec<String>> {
+pub fn words(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut chars = text.chars();

@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use zelador_core::config::Switch;
+use zelador_core::effect::Effect;
 use zelador_core::input::{Fact, Input};
 use zelador_core::spec::Settings;
 use zelador_core::supervisor::{Supervisor, Surroundings};
@@ -27,7 +28,8 @@ use super::{Driver, INBOX, Message};
 impl Driver {
     /// Takes over from the engine before: records, then the guardian's inventory.
     pub fn begin(options: Options, socket: OwnedFd) -> Result<Self, Error> {
-        let Options { home, program, history: history_path, base, http, complaints } = options;
+        let Options { home, program, history: history_path, base, modules, http, complaints } =
+            options;
         let clock = Clock::start();
         for complaint in complaints {
             tracing::warn!("settings: {complaint}");
@@ -45,7 +47,14 @@ impl Driver {
         let watched = move |fact| _ = watch_facts.blocking_send(Message::Input(Input::Fact(fact)));
         let surroundings =
             Surroundings { home: home.path().to_owned(), zone: TimeZone::system(), seed: seed() };
-        let supervisor = Supervisor::recover(surroundings, clock.now(), records);
+        let mut supervisor = Supervisor::recover(surroundings, clock.now(), records);
+        // Before the logs begin: by other settings old ones would be deleted that are to be kept.
+        let settings =
+            [Fact::BaseSettings(Box::new(base)), Fact::ModuleSettings(Box::new(modules))];
+        let effects: Vec<Effect> = settings
+            .into_iter()
+            .flat_map(|fact| supervisor.step(clock.now(), Input::Fact(fact)))
+            .collect();
         let logs = Logs::start(
             supervisor.settings().rotation.clone(),
             Some(home.own_log()),
@@ -87,7 +96,7 @@ impl Driver {
         };
         driver.serve()?;
         driver.native.greet();
-        driver.step(Input::Fact(Fact::BaseSettings(Box::new(base))));
+        driver.perform(effects);
         for run in driver.native.ended_runs() {
             driver.logs.finish(run);
         }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use zelador_api::config::Overlay;
+use zelador_api::module_conf;
 use zelador_api::shared::SharedApps;
 use zelador_api::{AppView, Incident, Pong, SaveDone, SaveWish, View};
 use zelador_core::effect::Done;
@@ -96,6 +97,22 @@ pub(super) async fn settings(
     let fact = Input::Fact(Fact::BaseSettings(Box::new(base)));
     handle.inbox.send(Message::Input(fact)).await.map_err(|_| Failure::ending())?;
     Ok(Json(Done::default()))
+}
+
+/// Reads the settings of modules anew; a file that cannot be used changes nothing.
+pub(super) async fn module_settings(State(handle): State<Handle>) -> Answer<()> {
+    let home = handle.home.clone();
+    let read = move || module_conf::read(&home).map(|_| module_conf::in_force(&home));
+    let failed = |error: String| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error);
+    let read =
+        tokio::task::spawn_blocking(read).await.map_err(|error| failed(error.to_string()))?;
+    let (settings, wrong) = read.map_err(|error| failed(error.to_string()))?;
+    for complaint in wrong {
+        tracing::warn!("settings of modules: {complaint}");
+    }
+    let fact = Input::Fact(Fact::ModuleSettings(Box::new(settings)));
+    handle.inbox.send(Message::Input(fact)).await.map_err(|_| Failure::ending())?;
+    Ok(Json(()))
 }
 
 pub(super) async fn incidents(State(handle): State<Handle>) -> Answer<Vec<Incident>> {

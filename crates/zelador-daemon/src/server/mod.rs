@@ -145,6 +145,7 @@ fn private(handle: Handle) -> Router {
         .route(route::SAVE, post(apps::save))
         .route(route::SHUTDOWN, post(apps::shut_down))
         .route(route::SETTINGS, post(apps::settings))
+        .route(route::MODULE_SETTINGS, post(apps::module_settings))
         .route(route::HEALTH, get(health::last))
         .route(route::HEALTH_CHECK, post(health::check))
         .route(route::INCIDENTS, get(apps::incidents))

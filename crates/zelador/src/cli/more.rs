@@ -54,6 +54,38 @@ pub enum More {
         #[arg(value_name = "SELECTOR")]
         selectors: Vec<String>,
     },
+    /// Change a setting of a module: `set pm2-logrotate:max_size 10M`; an app of that name restarts
+    Set {
+        /// `MODULE:OPTION` or `MODULE.OPTION`
+        key: String,
+        /// Its value
+        #[arg(allow_hyphen_values = true)]
+        value: String,
+    },
+    /// Print a setting of a module, or what sets those of a module or of all
+    Get {
+        /// `MODULE:OPTION`, or `MODULE`; default: all
+        key: Option<String>,
+    },
+    /// Take away a setting of a module, those of a module, or `all`
+    Unset {
+        /// `MODULE:OPTION`, `MODULE` or `all`
+        key: String,
+    },
+    /// Change several settings: `multiset "pm2-logrotate:max_size 10M pm2-logrotate:retain 30"`
+    Multiset {
+        /// Settings, each followed by its value
+        #[arg(required = true, value_name = "KEY VALUE", allow_hyphen_values = true)]
+        pairs: Vec<String>,
+    },
+    /// Print settings of modules as `get`; with a value, change one as `set`
+    Conf {
+        /// `MODULE:OPTION`, or `MODULE`; default: all
+        key: Option<String>,
+        /// Its value
+        #[arg(allow_hyphen_values = true)]
+        value: Option<String>,
+    },
     /// Close every log file and open it anew, after something else has moved it
     #[command(name = "reloadLogs", alias = "reload-logs")]
     ReloadLogs,

@@ -132,7 +132,7 @@ pub fn act(context: &Context, command: &Command) -> Result<ExitCode, Failure> {
     finish(context, &done)
 }
 
-fn finish(context: &Context, done: &Done) -> Result<ExitCode, Failure> {
+pub fn finish(context: &Context, done: &Done) -> Result<ExitCode, Failure> {
     tell(done)?;
     look::print_list(&context.engine)?;
     Ok(code(done))

@@ -11,6 +11,7 @@ mod incidents;
 mod log_files;
 mod logs;
 mod look;
+mod module_settings;
 mod number;
 mod report;
 mod runtime;
@@ -57,7 +58,7 @@ pub fn run(verb: Verb) -> ExitCode {
 fn perform(verb: Verb) -> Result<ExitCode, Failure> {
     // These need no home, or another one than ours.
     let verb = match verb {
-        Verb::Config(Config::Check { file, env_name, json }) => {
+        Verb::Config { what: Some(Config::Check { file, env_name, json }), .. } => {
             return check::check(&file, env_name, json);
         }
         Verb::Runtime(wish) => return runtime::runtime(*wish),
@@ -88,7 +89,10 @@ fn perform(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Health { json, now } => health::health(&context, json, now),
         Verb::Incidents { id, json } => incidents::incidents(&context, id, json),
         Verb::More(more) => perform_more(&context, more),
-        Verb::Config(_)
+        Verb::Config { what: None, key, value } => {
+            module_settings::conf(&context, key.as_deref(), value.as_deref())
+        }
+        Verb::Config { .. }
         | Verb::Runtime(_)
         | Verb::Dev(_)
         | Verb::Startup(_)
@@ -107,6 +111,13 @@ fn perform_more(context: &Context, more: More) -> Result<ExitCode, Failure> {
         More::Id { selector } => number::id(context, &selector),
         More::Env { selector, show_secrets } => environment::env(context, &selector, show_secrets),
         More::Flush { selectors } => log_files::flush(context, selectors),
+        More::Set { key, value } => module_settings::set(context, &key, &value),
+        More::Get { key } => module_settings::get(context, key.as_deref()),
+        More::Unset { key } => module_settings::unset(context, &key),
+        More::Multiset { pairs } => module_settings::multiset(context, &pairs),
+        More::Conf { key, value } => {
+            module_settings::conf(context, key.as_deref(), value.as_deref())
+        }
         More::ReloadLogs => log_files::reload(context),
         More::StartOrRestart(of) => start::start_or(context, &of, Unchanged::Restart),
         More::StartOrReload(of) => start::start_or(context, &of, Unchanged::Reload),

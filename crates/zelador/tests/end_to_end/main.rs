@@ -9,6 +9,7 @@ mod every_verb;
 mod health;
 mod keeping;
 mod launching;
+mod log_settings;
 mod logs;
 mod runtime;
 mod serve;
