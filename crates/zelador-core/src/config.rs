@@ -13,6 +13,7 @@ mod ecosystem;
 mod environment;
 mod fields;
 mod health;
+mod interpreter;
 mod launch;
 mod logs;
 mod mistake;
@@ -30,6 +31,7 @@ pub use crate::watch::absolute;
 pub use change::{Change, EnvDifference, change, differing_fields};
 pub use ecosystem::{Context, Declared, check, check_settings, script_app};
 pub use environment::port as declared_port;
+pub use interpreter::is_node;
 pub use mistake::{Mistake, Mistakes, Note};
 pub use modules::{
     LOGROTATE, ModuleConf, NoSettings, SettingError, SettingName, masked as masked_settings,

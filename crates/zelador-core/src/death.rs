@@ -71,6 +71,14 @@ pub enum SpawnFailure {
     /// The program is neither a file nor in the app's PATH.
     #[error("program `{0}` not found in PATH")]
     ProgramNotFound(String),
+    /// No version manager has this version of a program.
+    #[error("{wanted} is not installed by nvm, fnm, volta, mise, asdf or n; installed: {found}")]
+    NoSuchVersion {
+        /// As it was written: `node@20`.
+        wanted: String,
+        /// The versions that there are.
+        found: String,
+    },
     /// The file exists and may not be executed, or is no program.
     #[error("program `{program}` cannot be executed: {reason}")]
     NotExecutable {
@@ -120,8 +128,9 @@ impl SpawnFailure {
     /// Returns the next thing to try, shown under the error as `help:`.
     pub fn help(&self) -> &'static str {
         match self {
-            Self::ProgramNotFound(_) => {
-                "install it, give an absolute path in `interpreter` or `script`, or set `env.PATH`"
+            Self::ProgramNotFound(program) => missing(program),
+            Self::NoSuchVersion { .. } => {
+                "install that version (`nvm install`, `fnm install`, `volta install`), or name one that is there"
             }
             Self::NotExecutable { .. } => {
                 "make the file executable (chmod +x), or name the program that runs it in `interpreter`"
@@ -138,5 +147,31 @@ impl SpawnFailure {
             }
             Self::Other(_) => "see the log of zelador itself: `zelador logs --self`",
         }
+    }
+}
+
+/// What to do about a program that is not there.
+fn missing(program: &str) -> &'static str {
+    match program {
+        "node" => {
+            "install Node.js (a package of the system, or `nvm install --lts`); if it is there, give its \
+             path in `interpreter`: a manager's folder is not in every PATH"
+        }
+        "bun" => "install Bun (`npm install -g bun`), or give its path in `interpreter`",
+        "deno" => "install Deno, or give its path in `interpreter`",
+        "tsx" | "ts-node" => {
+            "install it in the project (`npm install tsx`), or give its path in `interpreter`"
+        }
+        "python3" | "python" => {
+            "install Python 3 (`apt install python3`), or make a virtual environment: `.venv` beside the \
+             script is used"
+        }
+        "ruby" => "install Ruby (`apt install ruby`), or give its path in `interpreter`",
+        "php" => "install PHP (`apt install php-cli`), or give its path in `interpreter`",
+        "perl" => "install Perl (`apt install perl`), or give its path in `interpreter`",
+        "bash" => "install Bash, or set `interpreter` to the shell that is there: `sh`",
+        "coffee" => "install CoffeeScript (`npm install -g coffeescript`)",
+        "lsc" => "install LiveScript (`npm install -g livescript`)",
+        _ => "install it, give an absolute path in `interpreter` or `script`, or set `env.PATH`",
     }
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::config::is_node;
 use crate::id::{InstanceId, RunId};
 use crate::instance::Instance;
 use crate::spec::{AppSpec, Environment, ExecMode, LogFormat, LogTarget};
@@ -127,7 +128,7 @@ pub fn launch(
 /// Every Node app gets a channel, as PM2's do: one that was not told of it never notices.
 fn channel(spec: &AppSpec, instance: &Instance) -> Channel {
     let program = spec.launch.interpreter.as_deref().unwrap_or(&spec.launch.script);
-    let node = matches!(program.rsplit('/').next(), Some("node" | "bun"));
+    let node = is_node(program);
     match spec.mode {
         ExecMode::Cluster => Channel::Cluster { worker: instance.index + 1 },
         ExecMode::Fork if node || spec.readiness.wait || spec.stop.message => Channel::Messages,

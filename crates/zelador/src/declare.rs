@@ -179,6 +179,7 @@ fn context(
         cores,
         only: asked.only,
         known: asked.known,
+        is_file: Path::is_file,
         cadence: Cadence::default(),
     }
 }

@@ -25,6 +25,7 @@ pub fn read(path: &Path) -> Result<Overlay, String> {
         cores: 1,
         only: None,
         known: None,
+        is_file: Path::is_file,
         cadence: Cadence::default(),
     };
     let checked = check_settings(&document, &context);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::ecosystem::Context;
 use super::fields::{APP, canonical};
+use super::interpreter::is_node;
 use super::node::{Key, Value};
 use super::place::{Block, Place};
 use super::{health, launch, logs, watch};
@@ -139,7 +140,7 @@ fn instances(app: &Block<'_>, cores: u32) -> u32 {
 /// As PM2 has it: what is asked for, else cluster when the number of instances of a Node app is given.
 fn mode(app: &Block<'_>, launch: &LaunchSpec) -> ExecMode {
     let program = launch.interpreter.as_deref().unwrap_or_default();
-    let node = matches!(program.rsplit('/').next(), Some("node" | "bun"));
+    let node = is_node(program);
     let Some(place) = app.get("exec_mode") else {
         let counted = app.get("instances").is_some();
         return if node && counted { ExecMode::Cluster } else { ExecMode::Fork };

@@ -34,6 +34,8 @@ pub struct Context {
     /// Names that apps may depend on besides those of the file: apps in the list, databases of
     /// `zelador.toml`. `None`: they are not known here, so any name may be one of them.
     pub known: Option<BTreeSet<String>>,
+    /// Whether there is a file; interpreters are looked for by it.
+    pub is_file: fn(&std::path::Path) -> bool,
     /// How often apps are checked when neither they nor the file says so.
     pub cadence: Cadence,
 }

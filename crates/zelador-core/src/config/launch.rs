@@ -3,7 +3,7 @@
 //! The rules, PM2's where it has one:
 //! - a `script` with a blank and no interpreter is a command: `bash -c "<script>"`; `args` are
 //!   handed to it as well;
-//! - a `script` with a slash, or with an extension of [`INTERPRETERS`], is a file, made absolute
+//! - a `script` with a slash, or with an extension of a known one, is a file, made absolute
 //!   against `cwd`; any other word stays as it is and is looked up in PATH when it is spawned;
 //! - the interpreter is the one that is named (`none`: the script is executed itself), else that
 //!   of the extension, else `node` if `node_args` or `exec_mode: 'cluster'` say so, else none.
@@ -13,30 +13,12 @@ use std::sync::Arc;
 
 use super::ecosystem::Context;
 use super::environment;
+use super::interpreter::{self, Interpreter};
 use super::node::{Key, Value};
 use super::place::{Block, Place};
 use crate::launch::FILE_SERVER;
 use crate::spec::{EnvFile, EnvFilter, LaunchSpec};
 use crate::watch::absolute;
-
-/// Who runs a script, by its extension: PM2's table, without what needs a program to be probed
-/// (PM2 takes `bun` for TypeScript if it is there, and `python` before `python3`).
-const INTERPRETERS: [(&str, &str); 14] = [
-    ("sh", "bash"),
-    ("py", "python3"),
-    ("rb", "ruby"),
-    ("php", "php"),
-    ("pl", "perl"),
-    ("js", "node"),
-    ("cjs", "node"),
-    ("mjs", "node"),
-    ("ts", "node"),
-    ("tsx", "node"),
-    ("mts", "node"),
-    ("cts", "node"),
-    ("coffee", "coffee"),
-    ("ls", "lsc"),
-];
 
 /// PM2's word for its own server of static files; a program of that name is given by its path, or
 /// with `interpreter: 'none'`.
@@ -58,7 +40,7 @@ pub(super) fn check<'a>(
     let cwd = absolute(&context.folder, cwd.as_deref().unwrap_or("."));
     let args = app.get("args").and_then(Place::words).unwrap_or_default();
     let interpreter_args = app.get("node_args").and_then(Place::words).unwrap_or_default();
-    let interpreter = app.get("exec_interpreter").and_then(|place| interpreter(place, &cwd));
+    let interpreter = app.get("exec_interpreter").and_then(|place| interpreter::named(place, &cwd));
     let instance_var = app.get("instance_var").and_then(environment::variable_name);
     let env = environment::declared(app, env_blocks, context);
     let filter_env = environment::filter(app);
@@ -90,32 +72,10 @@ pub(super) fn check<'a>(
         None | Some(Interpreter::None) if script.trim().contains(char::is_whitespace) => {
             command(&mut spec, &script)
         }
-        interpreter => file(app, place, &mut spec, script.trim(), interpreter),
+        interpreter => file(app, place, &mut spec, script.trim(), interpreter, context),
     };
     unbuffered(&mut spec);
     Some(Launch { spec, default_name })
-}
-
-enum Interpreter {
-    /// The script is executed itself.
-    None,
-    Program(String),
-}
-
-fn interpreter(place: &Place<'_>, cwd: &Path) -> Option<Interpreter> {
-    let text = place.text()?;
-    let text = text.trim();
-    if text == "none" {
-        return Some(Interpreter::None);
-    }
-    if text.starts_with("node@") {
-        return place.refuse_with_help(
-            "the name of a program in PATH, its path, or `none`",
-            "give the path of that version of node, as `~/.nvm/versions/node/…/bin/node` in full",
-        );
-    }
-    let program = if text.contains('/') { shown(&absolute(cwd, text)) } else { text.to_owned() };
-    Some(Interpreter::Program(program))
 }
 
 /// PM2 puts bash in the script's place; no `exec` is added.
@@ -137,6 +97,7 @@ fn file(
     spec: &mut LaunchSpec,
     script: &str,
     interpreter: Option<Interpreter>,
+    context: &Context,
 ) -> String {
     if script == SERVE && interpreter.is_none() {
         FILE_SERVER.clone_into(&mut spec.script);
@@ -144,21 +105,18 @@ fn file(
     }
     let extension = Path::new(script).extension().and_then(|extension| extension.to_str());
     let extension = extension.unwrap_or_default();
-    let by_extension = INTERPRETERS.iter().find(|(known, _)| *known == extension);
-    let is_file = script.contains('/') || by_extension.is_some();
+    let is_file = script.contains('/') || interpreter::has_one(extension);
     spec.script = if is_file { shown(&absolute(&spec.cwd, script)) } else { script.to_owned() };
-    spec.interpreter = match (interpreter, by_extension) {
-        (Some(Interpreter::None), _) => None,
-        (Some(Interpreter::Program(program)), _) => Some(program),
-        (None, Some((_, program))) => {
-            if extension.contains("ts") {
-                place.note("is run by `node`; set `interpreter` to `bun` or `tsx` if node is not 22.18 or newer");
-            }
-            Some((*program).to_owned())
-        }
-        (None, None) => {
-            let for_node = app.get("node_args").is_some() || environment::wants_cluster(app);
-            (is_file && for_node).then(|| "node".to_owned())
+    spec.interpreter = match interpreter {
+        Some(Interpreter::None) => None,
+        Some(Interpreter::Program(program)) => Some(program),
+        None => {
+            let whole = Path::new(&spec.script);
+            let usual = interpreter::by_extension(place, whole, extension, &spec.cwd, context);
+            usual.or_else(|| {
+                let for_node = app.get("node_args").is_some() || environment::wants_cluster(app);
+                (is_file && for_node).then(|| "node".to_owned())
+            })
         }
     };
     let stem = Path::new(script).file_stem().and_then(|stem| stem.to_str());

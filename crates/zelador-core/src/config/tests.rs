@@ -27,6 +27,7 @@ fn context() -> Context {
         cores: 4,
         only: None,
         known: None,
+        is_file: |_| false,
         cadence: Cadence::default(),
     }
 }

@@ -48,6 +48,7 @@ impl Supervisor {
             death,
             Death::NeverStarted(
                 SpawnFailure::ProgramNotFound(_)
+                    | SpawnFailure::NoSuchVersion { .. }
                     | SpawnFailure::NotExecutable { .. }
                     | SpawnFailure::Directory { .. }
                     | SpawnFailure::User { .. }

@@ -39,6 +39,7 @@ pub fn context(env: &[(&str, &str)]) -> Context {
         cores: 4,
         only: None,
         known: None,
+        is_file: |_| false,
         cadence: Cadence::default(),
     }
 }

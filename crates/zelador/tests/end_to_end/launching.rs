@@ -1,8 +1,10 @@
 //! What is started, and with what: files with variables, interpreters, users.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
-use zelador_testbed::home::{text, until};
+use zelador_testbed::home::{said, text, until};
 
 use crate::zelador;
 
@@ -129,4 +131,112 @@ fn who_holds_the_port_is_named() {
         let story = || zelador.incidents().iter().find(|it| it["app"] == app).unwrap().to_string();
         until("the holder in the story", || story().contains(&format!("{said}{pid}, up for")));
     }
+}
+
+#[test]
+fn a_script_is_run_by_what_lies_beside_it_or_says_so_itself() {
+    let zelador = zelador();
+    let program = |name: &str, text: &str| {
+        let path = zelador.app().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    let stays = |says: &str| {
+        format!(
+            "#!/bin/sh\necho {says}: $(basename \"$0\") $(basename \"${{1:-nothing}}\")\nexec sleep 1000\n"
+        )
+    };
+    program(".venv/bin/python", &stays("virtual"));
+    program("api/venv/bin/python", &stays("inner"));
+    program("node_modules/.bin/tsx", &stays("project"));
+    program(".nvm/versions/node/v18.1.0/bin/node", &stays("eighteen"));
+    program("bin/www", &stays("itself"));
+    for name in ["main.py", "api/main.py", "app.ts", "old.js", "plain"] {
+        fs::write(zelador.app().join(name), "plain").unwrap();
+    }
+    let home = zelador.app().display().to_string();
+    let file = format!(
+        "{{ name: 'py', script: 'main.py' }}, {{ name: 'inner', script: 'api/main.py' }}, {{ name: 'ts', script: 'app.ts' }},
+         {{ name: 'www', script: './bin/www' }}, {{ name: 'words', script: 'echo two  words && exec sleep 1000' }},
+         {{ name: 'old', script: 'old.js', interpreter: 'node@18', env: {{ HOME: '{home}' }}, filter_env: ['NVM'] }}"
+    );
+    zelador.start(&file);
+    for (app, says) in [
+        ("py", "virtual: python main.py"),
+        ("inner", "inner: python main.py"),
+        ("ts", "project: tsx app.ts"),
+        ("www", "itself: www nothing"),
+        ("words", "two words"),
+        ("old", "eighteen: node old.js"),
+    ] {
+        until(says, || zelador.ok(&["logs", app, "--nostream"]).out.contains(says));
+    }
+    let shown = zelador.ok(&["show", "py"]).out.replace(['\n', ' ', '│'], "");
+    assert!(shown.contains(".venv/bin/python"), "{shown}");
+    for (words, wanted) in [
+        (&["start", "./plain"][..], "chmod +x"),
+        (
+            &["start", "old.js", "--interpreter", "node@99", "--name", "new"],
+            "node@99 is not installed by nvm",
+        ),
+        (&["start", "old.js", "--interpreter", "node@lts", "--name", "lts"], "`node@20.11.1`"),
+        (
+            &["start", "main.py", "--interpreter", "python4", "--name", "four"],
+            "program `python4` not found in PATH",
+        ),
+        (&["start", "old.js", "--interpreter", "deno", "--name", "deno"], "install Deno"),
+    ] {
+        let said = zelador.run(words);
+        assert_eq!(said.code, 1, "{words:?}");
+        assert!(said.err.contains(wanted), "{words:?}: {}", said.err);
+    }
+}
+
+/// Says who it is, then stays.
+const WHO: &str = "script: 'sh', cwd: '/', args: ['-c', 'echo $(id -u):$(id -g):$(id -G):$HOME:$USER:$LOGNAME; exec sleep 1000']";
+
+#[test]
+fn root_starts_an_app_as_another_user_with_its_groups_only() {
+    let zelador = zelador();
+    if !rustix::process::geteuid().is_root() {
+        let said = zelador.run(&["start", "sleep", "--user", "root"]);
+        return assert!(said.err.contains("and not as root"), "{}", said.err);
+    }
+    zelador.start(&format!(
+        "{{ name: 'a', {WHO}, uid: 'nobody' }}, {{ name: 'b', {WHO}, user: 65534, gid: 'root', env: {{ HOME: '/tmp' }} }}"
+    ));
+    let passwd = text("/etc/passwd");
+    let line = passwd.lines().find(|line| line.starts_with("nobody:")).unwrap();
+    let fields: Vec<&str> = line.split(':').collect();
+    let (uid, gid, home) = (fields[2], fields[3], fields[5]);
+    for (app, says) in [
+        ("a", format!("{uid}:{gid}:{gid}:{home}:nobody:nobody")),
+        ("b", format!("{uid}:0:0:/tmp:nobody:nobody")),
+    ] {
+        until(&says, || zelador.ok(&["logs", app, "--nostream"]).out.contains(&says));
+    }
+    assert!(zelador.ok(&["show", "a"]).out.contains("nobody"));
+    let said = zelador.run(&["start", "sleep", "--user", "nobody-like-this", "--", "1000"]);
+    assert!(said.code == 1 && said.err.contains("no such user"), "{}", said.err);
+}
+
+#[test]
+fn without_root_another_user_is_refused_and_the_own_one_is_not() {
+    let zelador = zelador();
+    // A user namespace without any mapping: whoever runs this is `nobody` there.
+    let start = |name: &str, user: &str| {
+        let words = ["start", "sleep", "--name", name, "--user", user, "--cwd", "/", "--", "1000"];
+        let command = zelador.command(&words);
+        let mut other = Command::new("unshare");
+        other.arg("-U").arg(command.get_program()).args(command.get_args()).current_dir("/");
+        other.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        said(&other.output().expect("util-linux is there"))
+    };
+    let refused = start("a", "root");
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("cannot run as `root`: zelador runs as user"), "{}", refused.err);
+    assert!(refused.err.contains("only root may start an app as another user"), "{}", refused.err);
+    let own = start("b", "nobody");
+    assert_eq!(own.code, 0, "{}{}", own.out, own.err);
 }

@@ -13,7 +13,7 @@ fn every_mistake_is_reported_at_once() {
               "restart_delay": -1, "exec_mode": "forks", "stop_exit_codes": [256], "port": 0,
               "health": { "http": "https://x/", "interval": "soon", "thresold": 1 },
               "half_open_after": "2h", "on_dependency_down": "panic", "depends_on": ["api"] },
-            { "name": "api", "script": "b.js", "health": {}, "out_file": 7, "interpreter": "node@18" },
+            { "name": "api", "script": "b.js", "health": {}, "out_file": 7, "interpreter": "node@lts" },
             { "name": "" },
             "npm start" ],
           "zelador": { "http": "everywhere", "cheks": {}, "checks": { "memory": { "degraded": 95, "unhealthy": 90 },
@@ -55,7 +55,7 @@ fn every_mistake_is_reported_at_once() {
     ecosystem.config.js: apps[0].health.http: found "https://x/", allowed: a URL that begins with `http://`; https is not supported yet: ask the app itself on its plain port
     ecosystem.config.js: apps[0].depends_on: found the app itself, allowed: names of databases and of other apps
     ecosystem.config.js: apps[0].on_dependency_down: found "panic", allowed: `wait` or `restart`
-    ecosystem.config.js: apps[1].interpreter: found "node@18", allowed: the name of a program in PATH, its path, or `none`; give the path of that version of node, as `~/.nvm/versions/node/…/bin/node` in full
+    ecosystem.config.js: apps[1].interpreter: found "node@lts", allowed: `node@` and a version: `node@20`, `node@20.11.1`, `node@latest`
     ecosystem.config.js: apps[1].out_file: found 7, allowed: the path of a file, or `/dev/null`
     ecosystem.config.js: apps[1].health: found neither `http` nor `tcp`, allowed: one of them
     ecosystem.config.js: apps[2]: found no `script`, allowed: text: the file or program to execute
@@ -101,7 +101,7 @@ fn real_fields_without_effect_are_accepted_and_named() {
     ecosystem.config.js: shared: is not known beside `apps` and has no effect
     ecosystem.config.js: deploy: field `deploy` is accepted but has no effect yet
     ecosystem.config.js: apps[0].error_file: is given as `err_log` too, which has no effect
-    ecosystem.config.js: apps[1].script: is run by `node`; set `interpreter` to `bun` or `tsx` if node is not 22.18 or newer
+    ecosystem.config.js: apps[1].script: is run by `node`, which needs 22.18 or newer for it; `npm install tsx` in the project, or set `interpreter`
     "#);
 }
 

@@ -44,6 +44,7 @@ impl World {
             cores: 1,
             only: None,
             known: None,
+            is_file: |_| false,
             cadence: crate::spec::Cadence::default(),
         };
         let text = format!(r#"{{"script":"api.js","name":"api",{fields}}}"#);

@@ -10,7 +10,7 @@ use zelador_core::launch::{Channel, Launch};
 use zelador_core::spec::Environment;
 use zelador_guardian::message::{self, Stage, Stream};
 
-use super::identity;
+use super::{identity, versions};
 
 /// Where programs are looked up when the environment has no PATH.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -20,18 +20,45 @@ pub(super) fn request(launch: &Launch, label: Vec<u8>) -> Result<message::Launch
     if label.len() > message::LONGEST_LABEL {
         return Err(SpawnFailure::Other("the paths of its log files are too long".to_owned()));
     }
-    let program = find(&launch.program, launch.is_script, &launch.env, &launch.cwd)?;
     let mut env = launch.env.clone();
+    let (program, argv0) = match launch.program.strip_prefix("node@") {
+        Some(version) => of_version(version, &mut env)?,
+        None => {
+            let program = find(&launch.program, launch.is_script, &env, &launch.cwd)?;
+            (program, launch.program.clone())
+        }
+    };
     let (mut uid, mut gid) = (None, None);
-    if let Some(name) = &launch.uid {
-        let user = identity::user(name).ok_or_else(|| unknown(name, "no such user"))?;
-        (uid, gid) = (Some(user.uid), Some(user.gid));
-        env.insert("HOME".to_owned(), user.home);
-    }
+    let mut groups = None;
     if let Some(name) = &launch.gid {
         gid = Some(identity::group(name).ok_or_else(|| unknown(name, "no such group"))?);
     }
-    let mut argv = vec![launch.program.clone().into_bytes()];
+    if let Some(name) = &launch.uid {
+        let user = identity::user(name).ok_or_else(|| unknown(name, "no such user"))?;
+        uid = Some(user.uid);
+        gid = gid.or(Some(user.gid));
+        groups = gid.map(|gid| identity::groups_of(&user.name, gid));
+        let own = [("HOME", &user.home), ("USER", &user.name), ("LOGNAME", &user.name)];
+        for (variable, value) in own {
+            // What the app declares for itself stays.
+            if !launch.declared.contains(variable) {
+                env.insert(variable.to_owned(), value.clone());
+            }
+        }
+    }
+    let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    if own.0 != 0 {
+        // Who is that user already needs no right to become it.
+        if uid.is_none_or(|uid| uid == own.0) && gid.is_none_or(|gid| gid == own.1) {
+            (uid, gid, groups) = (None, None, None);
+        } else {
+            let name = launch.uid.as_ref().or(launch.gid.as_ref());
+            let name = name.map(String::as_str).unwrap_or_default();
+            let reason = format!("zelador runs as user {} and not as root", own.0);
+            return Err(unknown(name, &reason));
+        }
+    }
+    let mut argv = vec![argv0.into_bytes()];
     argv.extend(launch.args.iter().map(|arg| arg.clone().into_bytes()));
     ipc_variables(&mut env, launch.channel);
     // A zero byte ends a string for the kernel: such a variable cannot be handed over.
@@ -45,7 +72,7 @@ pub(super) fn request(launch: &Launch, label: Vec<u8>) -> Result<message::Launch
         cwd: launch.cwd.as_os_str().as_bytes().to_vec(),
         uid,
         gid,
-        groups: None,
+        groups,
         nofile: None,
         out: stream(launch.out_inherited, &launch.out),
         err: stream(launch.err_inherited, &launch.err),
@@ -62,6 +89,16 @@ fn stream(inherited: bool, files: &[PathBuf]) -> Stream {
         (false, []) => Stream::Null,
         (false, _) => Stream::Pipe,
     }
+}
+
+/// The program of a version of Node, and what it is called; its folder comes first in PATH, so that
+/// `npm` and children are of that version too.
+fn of_version(version: &str, env: &mut Environment) -> Result<(PathBuf, String), SpawnFailure> {
+    let folder = versions::node(version, env)?;
+    let path = env.get("PATH").map_or(DEFAULT_PATH, String::as_str);
+    let path = format!("{}:{path}", folder.display());
+    env.insert("PATH".to_owned(), path);
+    Ok((folder.join("node"), "node".to_owned()))
 }
 
 /// Tells Node of its channel. What zelador itself inherited is not handed on: it names descriptors that
