@@ -85,9 +85,6 @@ pub struct Instance {
     pub deaths: VecDeque<PastDeath>,
     /// When the healer restarted it, oldest first, within [`BUDGET_WINDOW`].
     pub healed_at: Vec<Moment>,
-    /// When it was last looked whether its port was taken.
-    #[serde(skip)]
-    pub asked_port_at: Option<Moment>,
     /// What the files of `env_file` said at the last start; not kept, so that no secret is.
     #[serde(skip)]
     pub file_env: Option<Environment>,
@@ -117,7 +114,6 @@ impl Instance {
             last_start: None,
             deaths: VecDeque::new(),
             healed_at: Vec::new(),
-            asked_port_at: None,
             file_env: None,
             usage: None,
         }

@@ -94,6 +94,8 @@ pub struct Supervisor {
     next_probe: u64,
     runs: BTreeMap<RunId, InstanceId>,
     watches: BTreeMap<AppName, watching::Watch>,
+    /// Instances of which it was asked within the last second whether their port was taken.
+    asked_ports: BTreeMap<InstanceId, Moment>,
     pending: Vec<Pending>,
     deadlines: Deadlines,
     stopping: bool,
@@ -143,6 +145,7 @@ impl Supervisor {
             next_probe: 0,
             runs: BTreeMap::new(),
             watches: BTreeMap::new(),
+            asked_ports: BTreeMap::new(),
             pending: Vec::new(),
             deadlines: Deadlines::default(),
             stopping: false,

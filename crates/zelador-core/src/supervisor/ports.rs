@@ -22,11 +22,11 @@ impl Supervisor {
     /// ending.
     pub(super) fn ask_about_port(&mut self, id: InstanceId) {
         let (logs, port, now) = (self.logs_of(id), self.port_of(id), self.now);
-        let Some(instance) = self.instances.get_mut(&id) else { return };
-        if instance.asked_port_at.is_some_and(|at| now.since(at) < SECOND) {
+        self.asked_ports.retain(|_, at| now.since(*at) < SECOND);
+        if self.asked_ports.contains_key(&id) {
             return;
         }
-        instance.asked_port_at = Some(now);
+        self.asked_ports.insert(id, now);
         self.effects.push(Effect::Explain { instance: id, died_at: now, logs, port });
     }
 

@@ -93,7 +93,6 @@ impl Supervisor {
         let apps = self.apps.values().map(|app| Record::App(Box::new(app.spec.clone())));
         let instances = self.instances.values().map(|instance| {
             Record::Instance(Box::new(crate::instance::Instance {
-                asked_port_at: None,
                 file_env: None,
                 usage: None,
                 ..instance.clone()
