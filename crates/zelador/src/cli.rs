@@ -1,6 +1,7 @@
 //! The words of the command line.
 
 pub mod boot;
+pub mod import;
 pub mod more;
 pub mod options;
 pub mod watch;
@@ -119,6 +120,9 @@ pub enum Verb {
     Runtime(Box<boot::Runtime>),
     /// Run apps in the foreground, and restart them when files change
     Dev(Box<boot::Runtime>),
+    /// Take over apps from another process manager
+    #[command(subcommand)]
+    Import(import::Import),
     /// Begin with the host: install a service, and prove that it works
     Startup(boot::Startup),
     /// Do not begin with the host any more; what runs is left alone

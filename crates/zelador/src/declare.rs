@@ -95,6 +95,31 @@ pub fn file(path: &Path, asked: Asked) -> Result<Declared, DeclareError> {
     Ok(declared)
 }
 
+/// Returns the app that the fields of an ecosystem file say; `from` is where they come from, `env`
+/// what it inherits, and paths begin in `folder`.
+///
+/// # Errors
+/// Something in the fields is wrong.
+pub fn imported(
+    from: &str,
+    fields: &serde_json::Value,
+    folder: &Path,
+    env: Environment,
+) -> Result<(AppSpec, Vec<String>), DeclareError> {
+    let name = PathBuf::from(from);
+    let text = serde_json::json!({ "apps": [fields] }).to_string();
+    let document = ecosystem::read_text(&name, &text).map_err(DeclareError::Read)?;
+    let asked = Asked { known: None, ..Asked::default() };
+    let context = context(name, folder.to_owned(), Arc::new(env), asked);
+    let declared = config::check(&document, &context).map_err(DeclareError::Mistakes)?;
+    let notes = declared.notes.iter().map(ToString::to_string).collect();
+    let Some(mut app) = declared.apps.into_iter().next() else {
+        unreachable!("one app was written into the document");
+    };
+    app.source = None;
+    Ok((app, notes))
+}
+
 /// Looks whether the files with variables of an app can be used, and notes when they were written.
 ///
 /// # Errors

@@ -77,6 +77,15 @@ pub fn read_stdin(env: &Environment) -> Result<Node, ReadError> {
     if node.value == Value::Null { Err(ReadError::Empty(path.to_owned())) } else { Ok(node) }
 }
 
+/// Returns what JSON that zelador has made itself says.
+///
+/// # Errors
+///
+/// One clear reason.
+pub fn read_text(name: &Path, text: &str) -> Result<Node, ReadError> {
+    json::read(name, text, &Environment::new())
+}
+
 fn format(path: &Path) -> Option<Format> {
     let name = path.file_name()?.to_str()?.to_ascii_lowercase();
     let (stem, extension) = name.rsplit_once('.')?;

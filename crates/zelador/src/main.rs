@@ -14,6 +14,7 @@ mod declare;
 mod ecosystem;
 mod engine;
 mod failure;
+mod moving;
 mod output;
 mod render;
 mod roles;

@@ -7,6 +7,7 @@ mod environment;
 mod examples;
 mod health;
 mod host;
+mod import;
 mod incidents;
 mod log_files;
 mod logs;
@@ -84,6 +85,7 @@ fn perform(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Logs(logs) => logs::logs(&context, &logs),
         Verb::Save { force } => saving::save(&context, force),
         Verb::Resurrect => saving::resurrect(&context),
+        Verb::Import(import) => import::import(&context, &import),
         Verb::Kill => whole::kill(&context),
         Verb::Ping => whole::ping(&context),
         Verb::Health { json, now } => health::health(&context, json, now),

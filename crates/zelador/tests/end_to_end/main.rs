@@ -7,6 +7,7 @@ mod boot;
 mod databases;
 mod every_verb;
 mod health;
+mod import;
 mod keeping;
 mod launching;
 mod log_settings;
