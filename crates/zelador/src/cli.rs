@@ -238,7 +238,7 @@ pub struct Start {
 /// Which logs, and how much of them.
 #[derive(Debug, Default, Args)]
 pub struct Logs {
-    /// Name, number, `name/index`, namespace or `all`; default: all
+    /// Name, number, `name/index`, namespace, `/regex/` or `all`; default: all
     pub selector: Option<String>,
     /// How many of the last lines of each file; 0: new lines only
     #[arg(long, default_value_t = 15, value_name = "N")]
@@ -255,6 +255,19 @@ pub struct Logs {
     /// Lines as the app wrote them, escape sequences included; standard error goes to stderr
     #[arg(long)]
     pub raw: bool,
+    /// Each line as an object, and each change of an app's status
+    #[arg(long, conflicts_with_all = ["raw", "format"])]
+    pub json: bool,
+    /// Each line as `timestamp=… app=… id=… type=… message=…`
+    #[arg(long, conflicts_with = "raw")]
+    pub format: bool,
+    /// When each new line was seen, before it; the date is written as day.js does
+    #[arg(long, value_name = "FORMAT", num_args = 0..=1)]
+    #[arg(default_missing_value = "YYYY-MM-DD-HH:mm:ss")]
+    pub timestamp: Option<String>,
+    /// Show this text in reverse video
+    #[arg(long, value_name = "TEXT", num_args = 0..=1, default_missing_value = "")]
+    pub highlight: Option<String>,
     /// Zelador's own log
     #[arg(long = "self", conflicts_with_all = ["selector", "err", "out"])]
     pub own: bool,

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// Bytes that are read at once.
@@ -14,6 +14,9 @@ const BLOCK: usize = 64 * 1024;
 
 /// A longer line is told in pieces, so that a file without line ends fits into memory: 1 MiB.
 const LONGEST_LINE: usize = 1 << 20;
+
+/// So many bytes tell one place of a log from another: a date and the beginning of a line.
+const SEEN: usize = 64;
 
 /// Where lines go: without their end.
 pub trait Sink: FnMut(&[u8]) -> io::Result<()> {}
@@ -33,6 +36,8 @@ struct Open {
     file: File,
     identity: (u64, u64),
     at: u64,
+    /// The last bytes before that, by which a file is known that was emptied and has grown again.
+    seen: Vec<u8>,
 }
 
 impl Tail {
@@ -63,9 +68,10 @@ impl Tail {
     /// A file cannot be read, or the sink fails.
     pub fn poll(&mut self, sink: &mut impl Sink) -> io::Result<()> {
         if let Some(open) = &mut self.open
-            && open.file.metadata()?.len() < open.at
+            && !open.goes_on()?
         {
             open.at = 0;
+            open.seen.clear();
             self.begun.clear();
         }
         self.read_on(sink)?;
@@ -106,6 +112,7 @@ impl Tail {
                 Err(error) => return Err(error),
             };
             open.at += read as u64;
+            open.note(&block[..read]);
             let mut rest = &block[..read];
             while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
                 if self.begun.is_empty() {
@@ -137,7 +144,29 @@ impl Open {
             // A device or a named pipe would keep us waiting.
             return Ok(None);
         }
-        Ok(Some(Self { file, identity: (found.dev(), found.ino()), at: 0 }))
+        Ok(Some(Self { file, identity: (found.dev(), found.ino()), at: 0, seen: Vec::new() }))
+    }
+}
+
+impl Open {
+    /// Whether what follows is what was appended to what was read.
+    fn goes_on(&self) -> io::Result<bool> {
+        let length = self.file.metadata()?.len();
+        if length <= self.at || self.seen.is_empty() {
+            return Ok(length >= self.at);
+        }
+        let mut there = [0; SEEN];
+        let there = &mut there[..self.seen.len()];
+        match self.file.read_exact_at(there, self.at - self.seen.len() as u64) {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false), // emptied just now
+            read => read.map(|()| there == self.seen.as_slice()),
+        }
+    }
+
+    fn note(&mut self, read: &[u8]) {
+        self.seen.extend_from_slice(&read[read.len().saturating_sub(SEEN)..]);
+        let beyond = self.seen.len().saturating_sub(SEEN);
+        self.seen.drain(..beyond);
     }
 }
 
@@ -261,6 +290,11 @@ mod tests {
         OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
         append(&path, "new\n");
         assert_eq!(poll(&mut tail), ["new"]);
+        append(&path, "and half of");
+        assert_eq!(poll(&mut tail), Vec::<String>::new());
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
+        append(&path, "longer than what was there before\nanother\n");
+        assert_eq!(poll(&mut tail), ["longer than what was there before", "another"]);
     }
 
     #[test]

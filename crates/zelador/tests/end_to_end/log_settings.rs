@@ -120,3 +120,104 @@ fn an_app_is_restarted_with_the_settings_of_its_name() {
     until("the fourth", || last()[0] == "none");
     assert_eq!((zelador.pid("other"), zelador.restarts("my.mod")), (other, 3));
 }
+
+#[test]
+fn logs_are_shown_in_every_form_also_those_that_are_json_already() {
+    let zelador = zelador();
+    let long = "y".repeat(70_000);
+    zelador.write(
+        "say.js",
+        &format!(
+            "console.log('one {{\"a\":1}}'); console.log('{long}'); console.error('bad \\x1b[2J');
+                  setInterval(() => {{}}, 1000)"
+        ),
+    );
+    zelador.start(
+        "{ name: 'plain', script: 'say.js', namespace: 'ns', log_date_format: 'YYYY' },
+         { name: 'object', script: 'say.js', namespace: 'ns', log_type: 'json' },
+         { name: 'quiet', script: 'say.js', disable_logs: true }",
+    );
+    let shown = |args: &[&str]| zelador.ok(&[&["logs", "--nostream"], args].concat()).out;
+    until("all lines", || shown(&["ns", "--err"]).matches("bad").count() == 2);
+    let logs = zelador.home().join("logs");
+    for name in ["object-out.log", "object-error.log"] {
+        for line in text(logs.join(name)).lines() {
+            let object: Value = serde_json::from_str(line).unwrap();
+            assert_eq!((&object["process_id"], &object["app_name"]), (&1.into(), &"object".into()));
+            assert!(object["timestamp"].as_str().unwrap().ends_with('Z'));
+        }
+    }
+    assert!(!logs.join("quiet-out.log").exists(), "no logs were asked for");
+
+    for selector in ["/^(plain|object)$/", "ns"] {
+        let out = shown(&[selector, "--json"]);
+        let objects: Vec<Value> = out.lines().map(|it| serde_json::from_str(it).unwrap()).collect();
+        let messages = |kind: &str, app: &str| -> Vec<String> {
+            let of = objects.iter().filter(|it| it["type"] == kind && it["app_name"] == app);
+            of.map(|it| it["message"].as_str().unwrap().to_owned()).collect()
+        };
+        for app in ["plain", "object"] {
+            assert_eq!(messages("out", app), ["one {\"a\":1}", long.as_str()], "{selector} {app}");
+            assert_eq!(messages("err", app), ["bad \u{1b}[2J"]);
+        }
+    }
+    let words = shown(&["plain", "--format", "--out", "--lines", "2"]);
+    let year = words.strip_prefix("timestamp=20").unwrap();
+    assert!(year[2..].starts_with(" app=plain id=0 type=out message=one {\"a\":1}\n"), "{year}");
+    assert_eq!(shown(&["plain", "--out", "--lines", "1"]).matches('y').count(), 70_000);
+    assert!(!shown(&["plain", "--err"]).contains('\u{1b}'));
+    let raw = zelador.ok(&["logs", "plain", "--nostream", "--raw", "--err"]);
+    assert!(raw.err.contains("bad \u{1b}[2J\n"), "{:?}", raw.err);
+}
+
+#[test]
+fn a_flushed_log_goes_on_and_following_goes_on_across_flush_and_rotation() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+    use std::sync::mpsc;
+
+    let zelador = zelador();
+    zelador.write("talk.js", TALK);
+    zelador.ok(&["set", "pm2-logrotate:max_size", "50K"]);
+    zelador.start("{ name: 'talk', script: 'talk.js' }");
+    let mut follower = zelador.command(&["logs", "talk", "--json", "--lines", "0"]);
+    let mut follower = follower.stdout(Stdio::piped()).spawn().unwrap();
+    let (sender, lines) = mpsc::channel();
+    let out = BufReader::new(follower.stdout.take().unwrap());
+    let reader = std::thread::spawn(move || {
+        out.lines().map_while(Result::ok).for_each(|line| _ = sender.send(line));
+    });
+    let number = |line: &str| -> Option<u64> {
+        let object: Value = serde_json::from_str(line).unwrap();
+        object["message"].as_str()?.split(' ').next()?.parse().ok()
+    };
+    let next = || loop {
+        let line = lines.recv_timeout(zelador_testbed::home::LIMIT).unwrap();
+        if let Some(number) = number(&line) {
+            return number;
+        }
+    };
+    let first = next();
+    for wanted in first + 1..first + 200 {
+        assert_eq!(next(), wanted, "every line once, in order");
+    }
+    assert!(files(&zelador, ".log").len() >= 2, "it was rotated meanwhile");
+    zelador.ok(&["flush", "talk"]);
+    let (mut last, mut jumps) = (next(), 0);
+    for _ in 0..100 {
+        let now = next();
+        jumps += u32::from(now != last + 1);
+        assert!(now > last, "none twice");
+        last = now;
+    }
+    assert!(jumps <= 1, "what was flushed before it was shown is gone, and nothing else");
+    zelador.ok(&["restart", "talk"]);
+    let event = |line: String| {
+        let object: Value = serde_json::from_str(&line).unwrap();
+        object["type"] == "process_event" && object["app_name"] == "talk"
+    };
+    until("the restart to be told", || lines.try_iter().any(event));
+    follower.kill().unwrap();
+    follower.wait().unwrap();
+    reader.join().unwrap();
+}

@@ -1,0 +1,136 @@
+//! `logs`: the last lines of log files, then what is appended to them.
+//!
+//! The files are read directly, so that the engine has nothing to do with it, and so that logs can
+//! be read while zelador is down. The engine only tells which files there are; when it is down,
+//! the files in the folder of logs are taken.
+
+mod line;
+mod sources;
+
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use rustix::event::Timespec;
+use zelador_api::{View, route};
+
+use super::Context;
+use crate::cli::Logs;
+use crate::failure::Failure;
+use crate::output;
+use crate::render::terminal::Terminal;
+use crate::tail::Tail;
+
+use line::Printer;
+use sources::{Source, sources};
+
+/// From one look at the files to the next: 100 ms is at once for a person.
+const LOOK_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
+/// From one look at the apps to the next, where what becomes of them is told too.
+const STATUS_EVERY: Duration = Duration::from_millis(500);
+
+/// Shows logs.
+pub fn logs(context: &Context, asked: &Logs) -> Result<ExitCode, Failure> {
+    let sources = sources(context, asked)?;
+    let out = BufWriter::new(io::stdout());
+    let mut printer = Printer::new(Terminal::stdout(), asked, &sources, out);
+    let mut tails: Vec<(&Source, Tail)> =
+        sources.iter().map(|source| (source, Tail::new(&source.path))).collect();
+    for (source, tail) in &mut tails {
+        if asked.lines > 0 && printer.has_headings() && !asked.own {
+            let path = tail.path().display();
+            output::remark(&format!("{path}: the last {} lines", asked.lines));
+        }
+        let mut sink = |line: &[u8]| printer.line(source, line, false);
+        readable(source, tail.last(asked.lines, &mut sink))?;
+        if asked.nostream && asked.lines > 0 {
+            tail.rest(&mut sink)?;
+        }
+        printer.flush()?;
+    }
+    if asked.nostream {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let apps = (asked.json && !asked.own).then_some(context);
+    follow(tails, &mut printer, apps)
+}
+
+/// Tells what is appended, until nobody reads it any more.
+fn follow<W: Write>(
+    mut tails: Vec<(&Source, Tail)>,
+    printer: &mut Printer<W>,
+    apps: Option<&Context>,
+) -> Result<ExitCode, Failure> {
+    let mut statuses = Statuses::default();
+    loop {
+        if output::is_abandoned(&LOOK_EVERY) {
+            return Err(Failure::NobodyReads);
+        }
+        tails.retain_mut(|(source, tail)| {
+            let told = tail.poll(&mut |line: &[u8]| printer.line(source, line, true));
+            match told {
+                // Whether stdout is still there shows at the flush.
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                    output::note(&format!("{} is not followed: {error}", source.path.display()));
+                    false
+                }
+                _ => true,
+            }
+        });
+        if let Some(context) = apps {
+            for (app, status) in statuses.changed(context) {
+                printer.event(&app, &status)?;
+            }
+        }
+        printer.flush()?;
+        if tails.is_empty() {
+            return Err(Failure::SaidAlready);
+        }
+    }
+}
+
+/// What the apps were doing when they were looked at last.
+#[derive(Default)]
+struct Statuses {
+    known: Option<BTreeMap<u32, (String, u32)>>,
+    looked_at: Option<Instant>,
+}
+
+impl Statuses {
+    /// Returns apps of which something changed, and what they are doing now.
+    fn changed(&mut self, context: &Context) -> Vec<(String, String)> {
+        if self.looked_at.is_some_and(|at| at.elapsed() < STATUS_EVERY) {
+            return Vec::new();
+        }
+        self.looked_at = Some(Instant::now());
+        // An engine that is being replaced is back at the next look.
+        let Ok(view) = context.engine.get_within::<View>(route::VIEW, STATUS_EVERY) else {
+            return Vec::new();
+        };
+        let mut changed = Vec::new();
+        let mut now = BTreeMap::new();
+        for instance in view.instances {
+            let state = (instance.status.clone(), instance.restarts);
+            let before = self.known.as_ref().map(|known| known.get(&instance.id.number()));
+            if before.is_some_and(|before| before != Some(&state)) {
+                changed.push((instance.app, instance.status));
+            }
+            now.insert(instance.id.number(), state);
+        }
+        self.known = Some(now);
+        changed
+    }
+}
+
+/// A file that cannot be read is a note, since there are others; a closed stdout is the end.
+fn readable(source: &Source, read: io::Result<()>) -> Result<(), Failure> {
+    match read {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            output::note(&format!("{} cannot be read: {error}", source.path.display()));
+            Ok(())
+        }
+        other => Ok(other?),
+    }
+}
