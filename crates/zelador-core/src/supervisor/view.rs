@@ -18,7 +18,7 @@ use crate::instance::{Goal, Phase, Retiring, Start, Successor};
 use crate::launch::{combined_path, environment, log_paths, pid_path};
 use crate::probe::Usage;
 use crate::redact;
-use crate::spec::{AppSpec, Environment, Settings};
+use crate::spec::{AppSpec, Environment, ExecMode, Settings};
 use crate::unit::Moment;
 use crate::watch::Watching;
 
@@ -49,6 +49,9 @@ pub struct InstanceView {
     pub id: InstanceId,
     /// Its app.
     pub app: String,
+    /// Whether it shares its ports with the other replicas.
+    #[serde(default)]
+    pub mode: ExecMode,
     /// Its app's namespace.
     #[serde(default)]
     pub namespace: String,
@@ -207,6 +210,7 @@ impl Supervisor {
         Some(InstanceView {
             id,
             app: instance.app.to_string(),
+            mode: self.apps.get(&instance.app)?.spec.mode,
             namespace: self.apps.get(&instance.app)?.spec.namespace.clone(),
             index: instance.index,
             name: self.spoken_name(id),

@@ -1,8 +1,7 @@
 //! The list as PM2's `jlist` prints it, for the programs that read that.
 //!
-//! Differences that a reader can see: `exec_mode` is always `fork_mode`; a process that a signal
-//! ended has the shell's exit code (128 + the signal's number) where PM2 says 0; secrets in the
-//! environment are masked; `zelador` holds what PM2 has no word for.
+//! Differences that a reader can see: a process that a signal ended has the shell's exit code (128 +
+//! the signal's number) where PM2 says 0; secrets in the environment are masked; `zelador` holds what PM2 has no word for.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,7 +11,7 @@ use serde::Serialize as DeriveSerialize;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 use zelador_api::id::InstanceId;
-use zelador_api::spec::{AppSpec, RestartDelay};
+use zelador_api::spec::{AppSpec, ExecMode, RestartDelay};
 use zelador_api::unit::ByteSize;
 use zelador_api::{AppView, CheckResult, Death, Phase};
 
@@ -118,7 +117,10 @@ fn fields(app: &AppView, versions: &mut Versions) -> Value {
         "namespace": spec.namespace,
         "pm_id": instance.id,
         "instances": spec.instances,
-        "exec_mode": "fork_mode",
+        "exec_mode": match spec.mode {
+            ExecMode::Fork => "fork_mode",
+            ExecMode::Cluster => "cluster_mode",
+        },
         "exec_interpreter": spec.launch.interpreter.as_deref().unwrap_or("none"),
         "node_args": spec.launch.interpreter_args,
         "args": spec.launch.args,
@@ -136,9 +138,9 @@ fn fields(app: &AppView, versions: &mut Versions) -> Value {
         "kill_timeout": spec.stop.grace.as_millis() as u64,
         "treekill": spec.stop.tree,
         "prev_restart_delay": instance.backoff.map_or(0, |delay| delay.as_millis() as u64),
-        "axm_actions": [],
+        "axm_actions": instance.actions,
         "axm_dynamic": {},
-        "axm_monitor": {},
+        "axm_monitor": instance.metrics,
         "axm_options": {},
         "pmx_module": false,
     });

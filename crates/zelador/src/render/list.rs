@@ -1,6 +1,7 @@
 //! The list of instances, as `pm2 list` shows it, and one line that says how everything is.
 
 use comfy_table::{Cell, CellAlignment};
+use zelador_api::spec::ExecMode;
 use zelador_api::unit::{ByteSize, Moment, spoken};
 use zelador_api::{Goal, HealthView, InstanceView, Phase, Status, View};
 
@@ -101,7 +102,10 @@ impl Column {
             Id => number(of.id.to_string()),
             Name => terminal.cell(&of.name),
             Namespace => terminal.cell(&of.namespace),
-            Mode => terminal.cell("fork"),
+            Mode => terminal.cell(match of.mode {
+                ExecMode::Fork => "fork",
+                ExecMode::Cluster => "cluster",
+            }),
             Pid => number(of.pid.unwrap_or(0).to_string()),
             Uptime => number(up_for(of, now).unwrap_or_else(|| "0".to_owned())),
             Restarts => number(of.restarts.to_string()),

@@ -105,6 +105,15 @@ fn state(app: &AppView, now: Moment, zone: &TimeZone) -> Vec<Row> {
         );
         rows.push(row("uses", use_now));
     }
+    if !instance.actions.is_empty() {
+        let names: Vec<&str> = instance.actions.iter().map(|it| it.name.as_str()).collect();
+        rows.push(row("actions", format!("{} (`zelador trigger`)", names.join(", "))));
+    }
+    for (name, metric) in &instance.metrics {
+        let value = metric.value.as_str().map_or_else(|| metric.value.to_string(), str::to_owned);
+        let unit = metric.unit.as_deref().unwrap_or_default();
+        rows.push(row("metric", format!("{name}: {value} {unit}").trim_end()));
+    }
     rows.push(row("declared at", words::local(instance.created_at, zone)));
     rows
 }

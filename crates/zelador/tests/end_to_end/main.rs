@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod boot;
+mod channel;
 mod databases;
 mod every_verb;
 mod health;
