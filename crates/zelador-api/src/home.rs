@@ -59,9 +59,30 @@ impl Home {
         self.0.join("guardian.lock")
     }
 
-    /// What zelador says about itself.
+    /// What zelador says about itself; `pm2.log` in a home of PM2's shape.
     pub fn own_log(&self) -> PathBuf {
-        self.0.join("zelador.log")
+        self.0.join(if self.is_pm2() { "pm2.log" } else { "zelador.log" })
+    }
+
+    /// Whether this home has PM2's shape: `pm2.log`, `pm2.pid`, `dump.pm2`. Decided when the home is
+    /// brought up in PM2's voice, or was PM2's before.
+    pub fn is_pm2(&self) -> bool {
+        self.pm2_mark().exists()
+    }
+
+    /// PM2's mark of its first use, by which a home of its shape is known.
+    pub fn pm2_mark(&self) -> PathBuf {
+        self.0.join("touch")
+    }
+
+    /// The guardian's pid, where PM2 has its daemon's.
+    pub fn pm2_pid(&self) -> PathBuf {
+        self.0.join("pm2.pid")
+    }
+
+    /// The saved list as PM2 reads it.
+    pub fn pm2_dump(&self) -> PathBuf {
+        self.0.join("dump.pm2")
     }
 
     /// The folder of the apps' logs.

@@ -65,6 +65,9 @@ pub enum Command {
     Reload {
         /// Names, numbers or `all`.
         selectors: Vec<String>,
+        /// What to change of their apps before.
+        #[serde(default)]
+        change: Option<Box<Change>>,
     },
     /// Call actions that apps offer over their channel; answered when all have.
     Trigger {

@@ -4,6 +4,7 @@
 //! draws no randomness that it was not handed, so any story can be replayed bit for bit.
 
 pub mod check;
+pub mod chronicle;
 pub mod config;
 pub mod cron;
 pub mod custom;

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{self, Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
+use zelador_core::chronicle::Chronicle;
 use zelador_core::config::Switch;
 use zelador_core::effect::{Done, Refusal};
 use zelador_core::id::{RunId, Ticket};
@@ -29,6 +30,7 @@ use crate::history::{self, History};
 use crate::ipc;
 use crate::logs::{Failed, LogEvent, Logs};
 use crate::pids::PidFiles;
+use crate::pm2;
 use crate::processes::Sampler;
 use crate::watch::Watcher;
 
@@ -111,6 +113,8 @@ pub struct Driver {
     pub(crate) history: History,
     history_path: PathBuf,
     pub(crate) pids: PidFiles,
+    /// What happens, for the log of a home of PM2's shape.
+    pub(crate) chronicle: Option<Chronicle>,
     pub(crate) sender: mpsc::Sender<Message>,
     pub(crate) answers: BTreeMap<Ticket, oneshot::Sender<Result<Done, Refusal>>>,
     pub(crate) settings: watch::Sender<Settings>,
@@ -351,6 +355,7 @@ impl Driver {
         if told {
             self.pids.finish(LAST_ANSWERS);
             self.native.shut_down();
+            pm2::end(&self.home);
             tracing::info!("the engine ends");
             return Ended::Told;
         }

@@ -15,6 +15,7 @@ mod ipc;
 mod logs;
 mod perform;
 mod pids;
+mod pm2;
 mod processes;
 mod saved;
 mod server;
@@ -70,15 +71,19 @@ pub enum Error {
 /// # Errors
 /// It cannot begin. The guardian starts it again.
 pub fn run(options: Options) -> Result<(), Error> {
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("ZELADOR_LOG")
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
         )
         .with_writer(io::stderr)
         .with_ansi(false)
-        .with_target(false)
-        .init();
+        .with_target(false);
+    if options.home.is_pm2() {
+        log.event_format(pm2::Lines).init();
+    } else {
+        log.init();
+    }
     // SAFETY: the guardian hands its socket over as this descriptor, and nobody else in this
     // process knows it.
     let socket = unsafe { OwnedFd::from_raw_fd(zelador_guardian::ENGINE_SOCKET) };

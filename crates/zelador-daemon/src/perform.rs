@@ -18,7 +18,7 @@ use zelador_core::unit::Moment;
 use crate::checks::{self, Target};
 use crate::driver::{Driver, Message, in_force};
 use crate::evidence::{self, Stream, Subject};
-use crate::{env_files, logs, processes};
+use crate::{env_files, logs, pm2, processes};
 
 impl Driver {
     /// Does all of these, in order; records first, then what rests on them.
@@ -35,7 +35,11 @@ impl Driver {
             }
         }
         if !records.is_empty() {
-            self.history.keep(records, self.clock.now());
+            let now = self.clock.now();
+            if let Some(chronicle) = &mut self.chronicle {
+                pm2::tell(chronicle, now, &records);
+            }
+            self.history.keep(records, now);
         }
         for effect in rest {
             self.do_one(effect);

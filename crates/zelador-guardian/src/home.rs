@@ -33,12 +33,13 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub(crate) struct Home {
     path: PathBuf,
+    log: PathBuf,
     lock: OwnedFd,
 }
 
 impl Home {
     /// Locks the home; `None` when another guardian holds it for longer than `wait`.
-    pub fn lock(path: &Path, wait: Duration) -> io::Result<Option<Self>> {
+    pub fn lock(path: &Path, log: PathBuf, wait: Duration) -> io::Result<Option<Self>> {
         let open = OpenOptions::new()
             .read(true)
             .write(true)
@@ -58,14 +59,14 @@ impl Home {
                 Err(errno) => return Err(errno.into()),
             }
         }
-        let home = Self { path: path.to_owned(), lock: open.into() };
+        let home = Self { path: path.to_owned(), log, lock: open.into() };
         home.write_pid()?;
         Ok(Some(home))
     }
 
     /// Returns the home whose lock a former image of this process has left.
-    pub fn locked(path: &Path, lock: OwnedFd) -> Self {
-        Self { path: path.to_owned(), lock }
+    pub fn locked(path: &Path, log: PathBuf, lock: OwnedFd) -> Self {
+        Self { path: path.to_owned(), log, lock }
     }
 
     fn write_pid(&self) -> io::Result<()> {
@@ -119,7 +120,7 @@ impl Home {
 
     /// Returns the log, open for appending.
     pub fn open_log(&self) -> io::Result<File> {
-        OpenOptions::new().append(true).create(true).mode(0o600).open(self.path.join(LOG))
+        OpenOptions::new().append(true).create(true).mode(0o600).open(&self.log)
     }
 
     /// Appends a line to the log. It is opened each time, so that it may be rotated; when the disk

@@ -57,6 +57,8 @@ const LOCK_WAIT: Duration = Duration::from_secs(2);
 pub struct Options {
     /// The home folder, which exists.
     pub home: PathBuf,
+    /// The log of this guardian and its engines, beside which others may be.
+    pub log: PathBuf,
     /// Command line of the engine; the first is the absolute path of the executable.
     pub engine: Vec<CString>,
     /// What an engine, or a former image of this guardian, hands over: the descriptor whose number
@@ -130,8 +132,8 @@ pub fn run(options: Options) -> Result<Outcome, Error> {
     let mut table = options.table.map(Table::read).transpose().map_err(Error::Table)?;
     let lock = table.as_mut().and_then(|table| table.lock.take());
     let home = match lock {
-        Some(lock) => Home::locked(&options.home, lock),
-        None => match Home::lock(&options.home, wait) {
+        Some(lock) => Home::locked(&options.home, options.log, lock),
+        None => match Home::lock(&options.home, options.log, wait) {
             Ok(Some(home)) => home,
             Ok(None) => return Ok(Outcome::AlreadyRunning),
             Err(error) => return Err(Error::Home(options.home, error)),

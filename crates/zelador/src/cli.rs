@@ -273,6 +273,14 @@ pub struct Logs {
     pub own: bool,
 }
 
+/// Reads a line of words, the program's name among them.
+///
+/// # Errors
+/// It is not understood, or asks for help.
+pub fn try_read(line: &[OsString]) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(line)
+}
+
 /// Reads the command line.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use zelador_api::spec::{AppSpec, Cadence, Environment};
 pub use zelador_api::config::{Context, Declared, Mistakes, Value};
 
 use crate::cli::Options;
-use crate::ecosystem;
+use crate::{ecosystem, voice};
 
 /// Why nothing is declared.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +120,21 @@ pub fn imported(
     Ok((app, notes))
 }
 
+/// Returns what a document declares that was made from the file at `path`, with `env` in the place of
+/// the variables of whoever gives the command.
+///
+/// # Errors
+/// Something in it is wrong.
+pub fn document(
+    document: &config::Node,
+    path: &Path,
+    env: Arc<Environment>,
+) -> Result<Declared, DeclareError> {
+    let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
+    let context = context(path.to_owned(), folder, env, Asked::default());
+    config::check(document, &context).map_err(DeclareError::Mistakes)
+}
+
 /// Looks whether the files with variables of an app can be used, and notes when they were written.
 ///
 /// # Errors
@@ -206,6 +221,7 @@ fn context(
         known: asked.known,
         is_file: Path::is_file,
         cadence: Cadence::default(),
+        stop: voice::stop_defaults(),
     }
 }
 

@@ -1,10 +1,11 @@
 //! zelador keeps other people's services alive: the command line.
 //!
-//! The verb decides which process this becomes. The roles that zelador starts itself in (guardian,
-//! engine, evaluator) are entered before anything else is set up; all other verbs read files, ask
-//! the engine over its control socket, and print. Always holds: stdout carries the answer and
-//! nothing else, everything that zelador says about itself goes to stderr, and no byte that comes
-//! from an app reaches a terminal as a control sequence (except by `logs --raw`).
+//! The verb decides which process this becomes, and the name it was called by in whose words it
+//! speaks: zelador's own or PM2's. The roles that zelador starts itself in (guardian, engine,
+//! evaluator) are entered before anything else is set up; all other verbs read files, ask the engine
+//! over its control socket, and print. Always holds: in zelador's voice stdout carries the answer and
+//! nothing else, and everything that it says about itself goes to stderr; in both voices no byte that
+//! comes from an app reaches a terminal as a control sequence (except by `logs --raw`).
 
 mod boot;
 mod bring_up;
@@ -14,13 +15,16 @@ mod declare;
 mod ecosystem;
 mod engine;
 mod failure;
+mod home;
 mod moving;
 mod output;
+mod pm2;
 mod render;
 mod roles;
 mod serve_files;
 mod settings;
 mod tail;
+mod voice;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -30,6 +34,12 @@ fn main() -> ExitCode {
     let mut words: Vec<OsString> = std::env::args_os().collect();
     if let Some(role) = words.get(1).and_then(|verb| roles::named(verb)) {
         return roles::enter(role, words.split_off(2));
+    }
+    if words.first().is_some_and(|program| pm2::is_name(program)) {
+        return pm2::enter(&words[1..], true);
+    }
+    if words.get(1).is_some_and(|verb| verb == "pm2") {
+        return pm2::enter(&words[2..], false);
     }
     match cli::read(&as_another_name(words)) {
         Ok(cli) => {

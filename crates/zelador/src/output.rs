@@ -1,4 +1,5 @@
-//! The two ways out: stdout for the answer, stderr for everything else.
+//! The two ways out: stdout for the answer, stderr for everything else; in PM2's voice its
+//! messages are on stdout too, and look like PM2's.
 //!
 //! Text that is handed to [`error`], [`help`], [`note`] and [`remark`] may come from an app or a
 //! file; it is neutralised here. What goes to [`answer`] was neutralised where it was rendered.
@@ -10,7 +11,9 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use zelador_api::Affected;
 
 use crate::declare::Mistakes;
+use crate::pm2::say::{self, Kind};
 use crate::render::text;
+use crate::voice::{self, Voice};
 
 /// `--silent` was given.
 static SILENT: AtomicBool = AtomicBool::new(false);
@@ -55,33 +58,33 @@ pub fn is_abandoned(wait: &Timespec) -> bool {
 
 /// Says what went wrong.
 pub fn error(text: &str) {
-    line("error: ", text);
+    say("error: ", Kind::Error, text);
 }
 
 /// Says what to do next.
 pub fn help(text: &str) {
-    line("help: ", text);
+    say("help: ", Kind::Help, text);
 }
 
 /// Says what a person should know besides.
 pub fn note(text: &str) {
     if !is_silent() {
-        line("note: ", text);
+        say("note: ", Kind::Warning, text);
     }
 }
 
 /// Says something about zelador itself.
 pub fn remark(text: &str) {
     if !is_silent() {
-        line("", text);
+        say("", Kind::Message, text);
     }
 }
 
 /// Says that an instance did not become what was asked for, and what to try.
 pub fn failed(affected: &Affected) {
-    line("✗ ", &affected.to_string());
+    say("✗ ", Kind::Error, &affected.to_string());
     if let Some(help) = &affected.help {
-        line("  help: ", help);
+        say("  help: ", Kind::Help, help);
     }
 }
 
@@ -89,6 +92,13 @@ pub fn failed(affected: &Affected) {
 pub fn mistakes(mistakes: &Mistakes) {
     for mistake in mistakes.all() {
         error(&format!("{mistake}"));
+    }
+}
+
+fn say(prefix: &str, kind: Kind, said: &str) {
+    match voice::current() {
+        Voice::Zelador => line(prefix, said),
+        Voice::Pm2 | Voice::Pm2Data => say::lines(kind, said),
     }
 }
 

@@ -94,6 +94,7 @@ fn guardian(rest: &[OsString]) -> Result<ExitCode, String> {
     };
     let options = zelador_guardian::Options {
         home: home.path().to_owned(),
+        log: home.own_log(),
         engine: vec![program, c"engine".to_owned()],
         table,
         patience: Patience::default(),

@@ -27,6 +27,7 @@ pub fn read(path: &Path) -> Result<Overlay, String> {
         known: None,
         is_file: Path::is_file,
         cadence: Cadence::default(),
+        stop: zelador_api::config::StopDefaults::default(),
     };
     let checked = check_settings(&document, &context);
     checked.map(|(overlay, _)| overlay).map_err(|mistakes| mistakes.to_string())

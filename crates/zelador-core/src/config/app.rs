@@ -24,8 +24,6 @@ const MAX_RESTARTS: i64 = 16;
 const MIN_UPTIME: Duration = SECOND;
 /// PM2 refuses less.
 const LEAST_MIN_UPTIME: Duration = Duration::from_millis(100);
-/// Ours: PM2's 1600 ms cut off a server that finishes its requests.
-const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Ours: how long a breaker stays open before its first trial.
 const HALF_OPEN_AFTER: Duration = Duration::from_mins(1);
 /// More replicas than this are a slip of the finger.
@@ -66,8 +64,8 @@ pub(super) fn check<'a>(
         autostart: flag("autostart", true),
         restart: restart(&app),
         stop: StopPolicy {
-            signal: app.get("kill_signal").and_then(signal).unwrap_or(Signal::INT),
-            grace: span(&app, "kill_timeout").unwrap_or(KILL_TIMEOUT),
+            signal: app.get("kill_signal").and_then(signal).unwrap_or(context.stop.signal),
+            grace: span(&app, "kill_timeout").unwrap_or(context.stop.grace),
             tree: flag("treekill", true),
             message: flag("shutdown_with_message", false),
         },

@@ -21,6 +21,32 @@ impl Supervisor {
         selectors: &[String],
         change: &Change,
     ) -> Result<(Vec<Wait>, Done), Refusal> {
+        let (ids, mut waits, done) = self.change_apps(selectors, change)?;
+        let (more, _) = self.restart_all(&ids);
+        waits.extend(more);
+        Ok((waits, done))
+    }
+
+    /// Changes the apps of these instances, then replaces the instances one after another.
+    pub(super) fn reload_changed(
+        &mut self,
+        selectors: &[String],
+        change: &Change,
+    ) -> Result<(Vec<Wait>, Done), Refusal> {
+        let ids = self.select(selectors)?;
+        self.may_reload(&ids)?;
+        let (ids, mut waits, done) = self.change_apps(selectors, change)?;
+        let (more, _) = self.reload(&ids)?;
+        waits.extend(more);
+        Ok((waits, done))
+    }
+
+    /// Changes the apps of these instances; returns the instances that run as before the change.
+    fn change_apps(
+        &mut self,
+        selectors: &[String],
+        change: &Change,
+    ) -> Result<(Vec<InstanceId>, Vec<Wait>, Done), Refusal> {
         let ids = self.select(selectors)?;
         let apps = self.select_apps(selectors)?;
         self.may_rename(&apps, change)?;
@@ -37,10 +63,7 @@ impl Supervisor {
                 concerned.retain(|id| !waits.iter().any(|wait| wait.id == *id));
             }
         }
-        let ids: Vec<InstanceId> = concerned.into_iter().collect();
-        let (more, _) = self.restart_all(&ids);
-        waits.extend(more);
-        Ok((waits, done))
+        Ok((concerned.into_iter().collect(), waits, done))
     }
 
     fn may_rename(&self, apps: &[AppName], change: &Change) -> Result<(), Refusal> {

@@ -87,9 +87,10 @@ impl Supervisor {
                 }
                 return;
             }
-            Command::Reload { selectors } => {
-                self.select(&selectors).and_then(|ids| self.reload(&ids))
-            }
+            Command::Reload { selectors, change } => match change.filter(|it| !it.is_empty()) {
+                Some(change) => self.reload_changed(&selectors, &change),
+                None => self.select(&selectors).and_then(|ids| self.reload(&ids)),
+            },
             Command::Delete { selectors } => self.select(&selectors).map(|ids| self.delete(&ids)),
             Command::Scale { selectors, to, surplus } => self.scale_apps(&selectors, to, surplus),
             Command::Reset { selectors } => self.select(&selectors).map(|ids| self.reset(&ids)),

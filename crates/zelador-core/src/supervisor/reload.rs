@@ -31,11 +31,7 @@ pub(super) struct Reload {
 impl Supervisor {
     /// A person wants these replaced.
     pub(super) fn reload(&mut self, ids: &[InstanceId]) -> Result<(Vec<Wait>, Done), Refusal> {
-        let app_of = |id: &InstanceId| self.instances[id].app.clone();
-        let busy = ids.iter().map(app_of).find(|app| self.reloads.contains_key(app));
-        if let Some(app) = busy {
-            return Err(Refusal::Reloading { app: app.to_string() });
-        }
+        self.may_reload(ids)?;
         let waits = ids.iter().map(|id| self.wait(*id, Wanted::Replaced)).collect();
         for id in ids {
             let app = self.instances[id].app.clone();
@@ -43,6 +39,15 @@ impl Supervisor {
             self.reloads.entry(app).or_default().queue.push_back(*id);
         }
         Ok((waits, Done::default()))
+    }
+
+    /// One reload of an app at a time.
+    pub(super) fn may_reload(&self, ids: &[InstanceId]) -> Result<(), Refusal> {
+        let apps = ids.iter().map(|id| &self.instances[id].app);
+        match apps.into_iter().find(|app| self.reloads.contains_key(*app)) {
+            Some(app) => Err(Refusal::Reloading { app: app.to_string() }),
+            None => Ok(()),
+        }
     }
 
     /// Lets every reload take its next step.

@@ -156,7 +156,7 @@ pub fn names(command: &Command, instance: &InstanceView) -> bool {
         | Command::Restart { selectors, .. }
         | Command::Scale { selectors, .. }
         | Command::Reset { selectors }
-        | Command::Reload { selectors }
+        | Command::Reload { selectors, .. }
         | Command::Trigger { selectors, .. }
         | Command::Delete { selectors } => selectors.iter().any(|selector| {
             *selector == "all" || *selector == instance.app || *selector == instance.id.to_string()

@@ -190,7 +190,7 @@ pub fn restart(selectors: Vec<String>) -> Command {
 }
 
 pub fn reload(selectors: Vec<String>) -> Command {
-    Command::Reload { selectors }
+    Command::Reload { selectors, change: None }
 }
 
 pub fn delete(selectors: Vec<String>) -> Command {

@@ -8,7 +8,7 @@ use crate::logs::Logs;
 use crate::pids::PidFiles;
 use crate::processes::Sampler;
 use crate::watch::Watcher;
-use crate::{Error, Options, server};
+use crate::{Error, Options, pm2, server};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::io;
@@ -47,6 +47,7 @@ impl Driver {
         let watched = move |fact| _ = watch_facts.blocking_send(Message::Input(Input::Fact(fact)));
         let surroundings =
             Surroundings { home: home.path().to_owned(), zone: TimeZone::system(), seed: seed() };
+        let chronicle = pm2::begin(&home, native.guardian_pid(), &records, clock.now());
         let mut supervisor = Supervisor::recover(surroundings, clock.now(), records);
         // Before the logs begin: by other settings old ones would be deleted that are to be kept.
         let settings =
@@ -75,6 +76,7 @@ impl Driver {
             history_path,
             pids: PidFiles::start(),
             program,
+            chronicle,
             sender,
             answers: BTreeMap::new(),
             settings,

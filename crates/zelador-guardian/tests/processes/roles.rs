@@ -35,6 +35,7 @@ pub fn guardian(arguments: &[String]) -> ExitCode {
     });
     let options = Options {
         home: home.to_owned(),
+        log: home.join(zelador_guardian::LOG),
         engine: argv("role-engine", home, &arguments[1]),
         table,
         resurrect: false,

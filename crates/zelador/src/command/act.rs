@@ -52,7 +52,7 @@ pub fn restart(context: &Context, asked: Restart) -> Result<ExitCode, Failure> {
 }
 
 /// Returns what options at a restart change; `None`: nothing.
-fn change(options: &Options, args: &[String], update: bool) -> Result<Option<Change>, Failure> {
+pub fn change(options: &Options, args: &[String], update: bool) -> Result<Option<Change>, Failure> {
     let (mut change, notes) = declare::change(options, args)?;
     if let Some(app) = &mut change.app {
         declare::look_at_env_files(app)?;
@@ -82,7 +82,7 @@ fn look_at_env_files(context: &Context, selectors: &[String]) -> Result<(), Fail
 pub fn reload(context: &Context, selectors: Selectors) -> Result<ExitCode, Failure> {
     let selectors = names(context, selectors)?;
     look_at_env_files(context, &selectors)?;
-    act(context, &Command::Reload { selectors })
+    act(context, &Command::Reload { selectors, change: None })
 }
 
 /// Calls an action of apps, and shows what each answered.
@@ -105,7 +105,7 @@ pub fn delete(context: &Context, selectors: Selectors) -> Result<ExitCode, Failu
 }
 
 /// Returns the selectors with the names of its apps in the place of each ecosystem file.
-fn names(context: &Context, given: Selectors) -> Result<Vec<String>, Failure> {
+pub fn names(context: &Context, given: Selectors) -> Result<Vec<String>, Failure> {
     let Selectors { selectors, only } = given;
     let (mut words, mut names) = (Vec::new(), Vec::new());
     for selector in selectors {

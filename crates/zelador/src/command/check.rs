@@ -1,17 +1,14 @@
 //! `config check`: what a file declares, or everything that is wrong with it.
 
 use std::collections::BTreeSet;
-use std::env;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use zelador_api::home::Home;
 use zelador_api::spec::AppSpec;
 
 use super::Context;
 use crate::declare::Asked;
-use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::render::{text, words};
 use crate::{declare, output, settings};
@@ -47,12 +44,7 @@ pub fn check(file: &Path, env_name: Option<String>, json: bool) -> Result<ExitCo
 
 /// What apps may depend on besides: what a zelador that is there knows.
 fn known_names() -> BTreeSet<String> {
-    let home = Home::from_variables(env::var_os("ZELADOR_HOME"), env::var_os("HOME"));
-    let context = home.ok().and_then(|home| {
-        let engine = Engine::new(&home).ok()?;
-        Some(Context { home, engine })
-    });
-    context.map(|context| context.known_names()).unwrap_or_default()
+    Context::new().map(|context| context.known_names()).unwrap_or_default()
 }
 
 /// Checks zelador's own settings file.

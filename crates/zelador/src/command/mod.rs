@@ -1,29 +1,28 @@
 //! The verbs: each asks, renders, prints, and tells how it went.
 
-mod act;
+pub mod act;
 mod check;
 mod ecosystem;
-mod environment;
+pub mod environment;
 mod examples;
 mod health;
 mod host;
 mod import;
-mod incidents;
-mod log_files;
-mod logs;
-mod look;
+pub mod incidents;
+pub mod log_files;
+pub mod logs;
+pub mod look;
 mod module_settings;
-mod number;
+pub mod number;
 mod report;
 mod runtime;
-mod saving;
+pub mod saving;
 mod serve;
-mod start;
+pub mod start;
 mod startup;
-mod whole;
+pub mod whole;
 
 use std::collections::BTreeSet;
-use std::env;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -34,12 +33,14 @@ use zelador_api::{AppView, InstanceView, Unchanged, View, route};
 use crate::cli::{Config, More, Verb};
 use crate::engine::Engine;
 use crate::failure::Failure;
-use crate::{declare, settings};
+use crate::{declare, home, settings};
 
 /// What every verb needs.
-struct Context {
-    home: Home,
-    engine: Engine,
+pub struct Context {
+    /// Where zelador keeps what it keeps.
+    pub home: Home,
+    /// Who answers.
+    pub engine: Engine,
 }
 
 /// Does what the command line says, and returns its exit code.
@@ -68,8 +69,7 @@ fn perform(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Unstartup(of) => return startup::unstartup(&of),
         other => other,
     };
-    let home = Home::from_variables(env::var_os("ZELADOR_HOME"), env::var_os("HOME"))?;
-    let context = Context { engine: Engine::new(&home)?, home };
+    let context = Context::new()?;
     match verb {
         Verb::Start(start) => start::start(&context, &start),
         Verb::Stop(selectors) => act::stop(&context, selectors),
@@ -140,13 +140,19 @@ fn perform_more(context: &Context, more: More) -> Result<ExitCode, Failure> {
 /// # Errors
 /// There is none; the nearest name is told.
 fn select<'a>(apps: &'a [AppView], selector: &str) -> Result<Vec<&'a AppView>, Failure> {
+    find(apps, selector).map_err(|why| unselected(selector, &why))
+}
+
+/// The same, for those who say it in their own words.
+///
+/// # Errors
+/// There is none.
+pub fn find<'a>(apps: &'a [AppView], selector: &str) -> Result<Vec<&'a AppView>, Unselected> {
     let candidates: Vec<Candidate<'_>> = apps.iter().map(candidate).collect();
     let whole = script_path(selector, |word| is_listed(word, &candidates));
     let selector = whole.as_deref().unwrap_or(selector);
-    match zelador_api::select::select(selector, &candidates) {
-        Ok(ids) => Ok(apps.iter().filter(|app| ids.contains(&app.instance.id)).collect()),
-        Err(why) => Err(unselected(selector, &why)),
-    }
+    let ids = zelador_api::select::select(selector, &candidates)?;
+    Ok(apps.iter().filter(|app| ids.contains(&app.instance.id)).collect())
 }
 
 /// What a selector is held against.
@@ -183,11 +189,20 @@ fn script_path(word: &str, is_listed: impl FnOnce(&str) -> bool) -> Option<Strin
 }
 
 impl Context {
+    /// Returns what every verb needs; whether zelador runs shows when it is asked.
+    ///
+    /// # Errors
+    /// Nobody says where its home is.
+    pub fn new() -> Result<Self, Failure> {
+        let home = home::current()?;
+        Ok(Self { engine: Engine::new(&home)?, home })
+    }
+
     /// Returns the selectors as the engine understands them: the path of a script is made whole.
     ///
     /// # Errors
     /// Nobody answers.
-    fn selectors(&self, words: Vec<String>) -> Result<Vec<String>, Failure> {
+    pub fn selectors(&self, words: Vec<String>) -> Result<Vec<String>, Failure> {
         let mut view: Option<View> = None;
         let mut selectors = Vec::with_capacity(words.len());
         for word in words {
@@ -209,7 +224,7 @@ impl Context {
 
     /// The names that an ecosystem file may depend on besides its own: what is in the list, and the
     /// databases of `zelador.toml`.
-    fn known_names(&self) -> BTreeSet<String> {
+    pub fn known_names(&self) -> BTreeSet<String> {
         let view = self.engine.get::<View>(route::VIEW).ok();
         let apps = view.into_iter().flat_map(|view| view.instances).map(|instance| instance.app);
         // A settings file that is broken is complained about elsewhere.

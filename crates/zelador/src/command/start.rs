@@ -24,7 +24,7 @@ use crate::failure::Failure;
 use crate::{declare, output};
 
 /// What `start` without a word means, as in PM2.
-const DEFAULT_FILES: [&str; 3] =
+pub const DEFAULT_FILES: [&str; 3] =
     ["ecosystem.config.js", "ecosystem.config.cjs", "ecosystem.config.mjs"];
 
 /// Starts something.
@@ -265,16 +265,16 @@ fn is_listed(view: &View, target: &str) -> bool {
 }
 
 /// PM2 takes a word with a slash or an extension for a path, any other first for a name.
-fn looks_like_a_path(word: &str) -> bool {
+pub fn looks_like_a_path(word: &str) -> bool {
     word.contains('/') || Path::new(word).extension().is_some()
 }
 
-fn is_file(folder: &Path, word: &str) -> bool {
+pub fn is_file(folder: &Path, word: &str) -> bool {
     folder.join(word).is_file()
 }
 
 /// Returns the script as the checker understands it; `None` when there is nothing of that name.
-fn resolve(target: &str, folder: &Path) -> Option<String> {
+pub fn resolve(target: &str, folder: &Path) -> Option<String> {
     if is_file(folder, target) {
         // A bare word would be looked up in PATH: PM2 prefers the file that is here.
         let here = if target.contains('/') { target.to_owned() } else { format!("./{target}") };

@@ -21,18 +21,34 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Ends zelador and everything that it runs.
 pub fn kill(context: &Context) -> Result<ExitCode, Failure> {
+    let Some(done) = end(context, act::tell)? else {
+        output::answer("zelador is not running\n")?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    output::answer("zelador has ended\n")?;
+    Ok(act::code(&done))
+}
+
+/// Ends zelador and everything that it runs; `tell` says what became of that. Returns `None` when
+/// nothing runs.
+///
+/// # Errors
+/// It does not end.
+pub fn end(
+    context: &Context,
+    tell: impl FnOnce(&Done) -> Result<(), Failure>,
+) -> Result<Option<Done>, Failure> {
     let answer = context.engine.post::<Done>(route::SHUTDOWN, &());
     let done = match answer {
         Ok(done) => done,
         Err(ClientError::NotRunning(_)) if lock_is_free(&context.home) => {
-            output::answer("zelador is not running\n")?;
-            return Ok(ExitCode::SUCCESS);
+            return Ok(None);
         }
         // It ends already, or has just ended: both show by the lock.
         Err(ClientError::NotRunning(_) | ClientError::Broken(_)) => Done::default(),
         Err(error) => return Err(error.into()),
     };
-    act::tell(&done)?;
+    tell(&done)?;
     let until = Instant::now() + END_WITHIN;
     while !lock_is_free(&context.home) {
         if Instant::now() >= until {
@@ -48,8 +64,7 @@ pub fn kill(context: &Context) -> Result<ExitCode, Failure> {
         }
         std::thread::sleep(LOOK_EVERY);
     }
-    output::answer("zelador has ended\n")?;
-    Ok(act::code(&done))
+    Ok(Some(done))
 }
 
 /// Tells who answers.

@@ -1,7 +1,8 @@
 //! The list as PM2's `jlist` prints it, for the programs that read that.
 //!
 //! Differences that a reader can see: a process that a signal ended has the shell's exit code (128 +
-//! the signal's number) where PM2 says 0; secrets in the environment are masked; `zelador` holds what PM2 has no word for.
+//! the signal's number) where PM2 says 0; secrets in the environment are masked; `zelador` holds what
+//! PM2 has no word for.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,6 +15,9 @@ use zelador_api::id::InstanceId;
 use zelador_api::spec::{AppSpec, ExecMode, RestartDelay};
 use zelador_api::unit::ByteSize;
 use zelador_api::{AppView, CheckResult, Death, Phase};
+
+/// PM2's default, which clients read: 100 ms from one look for a dying process to the next.
+const KILL_RETRY_TIME: u32 = 100;
 
 /// Returns the list as one JSON array, without a line end.
 pub fn jlist(apps: &[AppView]) -> String {
@@ -99,7 +103,7 @@ impl Serialize for Pm2Env<'_> {
         for (name, value) in &self.fields {
             map.serialize_entry(name, value)?;
         }
-        map.serialize_entry("env", &self.env)?;
+        map.serialize_entry("env", &OwnVariables(self))?;
         map.end()
     }
 }
@@ -117,10 +121,7 @@ fn fields(app: &AppView, versions: &mut Versions) -> Value {
         "namespace": spec.namespace,
         "pm_id": instance.id,
         "instances": spec.instances,
-        "exec_mode": match spec.mode {
-            ExecMode::Fork => "fork_mode",
-            ExecMode::Cluster => "cluster_mode",
-        },
+        "exec_mode": mode(spec),
         "exec_interpreter": spec.launch.interpreter.as_deref().unwrap_or("none"),
         "node_args": spec.launch.interpreter_args,
         "args": spec.launch.args,
@@ -128,7 +129,7 @@ fn fields(app: &AppView, versions: &mut Versions) -> Value {
         "pm_cwd": spec.launch.cwd,
         "pm_out_log_path": log(app.out_log.as_deref()),
         "pm_err_log_path": log(app.err_log.as_deref()),
-        "version": versions.of(Path::new(&spec.launch.script)),
+        "version": versions.of_app(app),
         "watch": watch(spec),
         "autorestart": spec.restart.autorestart,
         "autostart": spec.autostart,
@@ -141,9 +142,21 @@ fn fields(app: &AppView, versions: &mut Versions) -> Value {
         "axm_actions": instance.actions,
         "axm_dynamic": {},
         "axm_monitor": instance.metrics,
-        "axm_options": {},
+        "axm_options": library(app),
         "pmx_module": false,
     });
+    let always = [
+        ("pm_pid_path", json!(app.pid_file)),
+        ("unique_id", json!(unique_id(app))),
+        ("instance_var", json!(spec.launch.instance_var)),
+        ("kill_retry_time", json!(KILL_RETRY_TIME)),
+        ("km_link", json!(false)),
+        ("vizion", json!(true)),
+        ("vizion_running", json!(false)),
+        ("pmx", json!(true)),
+        ("automation", json!(true)),
+        ("windowsHide", json!(true)),
+    ];
     let optional = [
         ("pm_log_path", spec.logs.combined.as_ref().map(|path| json!(path))),
         ("max_memory_restart", spec.max_memory.map(|limit| json!(limit))),
@@ -158,10 +171,60 @@ fn fields(app: &AppView, versions: &mut Versions) -> Value {
     ];
     if let Value::Object(all) = &mut fields {
         all.insert(spec.launch.instance_var.clone(), json!(instance.index));
+        all.extend(always.map(|(name, value)| (name.to_owned(), value)));
         let present = optional.into_iter();
         all.extend(present.filter_map(|(name, value)| Some((name.to_owned(), value?))));
     }
     fields
+}
+
+/// The environment of its own: without what tells a process who it is, and with the settings of a
+/// module of this name, of which there are none. Programs count how often PM2 prints a name.
+struct OwnVariables<'a>(&'a Pm2Env<'a>);
+
+impl Serialize for OwnVariables<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Pm2Env { env, fields } = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in env.iter().filter(|(name, _)| !["pm_id", "name"].contains(*name)) {
+            map.serialize_entry(name, value)?;
+        }
+        match fields.get("name").and_then(Value::as_str) {
+            Some(app) if !env.contains_key(app) => map.serialize_entry(app, &Map::new())?,
+            _ => {}
+        }
+        map.end()
+    }
+}
+
+/// What an app is told by the library that PM2 loads into Node apps, as far as clients read it.
+fn library(app: &AppView) -> Value {
+    let program = app.spec.launch.interpreter.as_deref().unwrap_or_default();
+    if program.ends_with("node") { json!({ "module_name": app.instance.app }) } else { json!({}) }
+}
+
+/// A number that is an instance's alone, in the shape of PM2's: the same as long as it is declared.
+fn unique_id(app: &AppView) -> String {
+    let name: u64 = app.instance.app.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    let (since, id) = (app.instance.created_at.as_micros(), app.instance.id.number());
+    format!(
+        "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
+        since >> 28 & 0xffff_ffff,
+        since >> 12 & 0xffff,
+        since & 0xfff,
+        id & 0xfff,
+        name & 0xffff_ffff_ffff,
+    )
+}
+
+/// PM2's word for the mode.
+pub fn mode(spec: &AppSpec) -> &'static str {
+    match spec.mode {
+        ExecMode::Fork => "fork_mode",
+        ExecMode::Cluster => "cluster_mode",
+    }
 }
 
 /// As it was written: true, or the paths.
@@ -193,7 +256,7 @@ fn environment(app: &AppView) -> Variables<'_> {
 }
 
 /// PM2 writes `/dev/null` where nothing is written.
-fn log(path: Option<&Path>) -> &Path {
+pub fn log(path: Option<&Path>) -> &Path {
     path.unwrap_or(Path::new("/dev/null"))
 }
 
@@ -206,9 +269,19 @@ fn exit_code(death: &Death) -> Option<Value> {
     }
 }
 
-fn user(spec: &AppSpec) -> Option<&str> {
-    let variable = |name: &str| spec.launch.inherited_env.get(name).map(String::as_str);
-    spec.launch.uid.as_deref().or_else(|| variable("USER")).or_else(|| variable("LOGNAME"))
+/// The user that an app runs as.
+pub fn user(spec: &AppSpec) -> Option<String> {
+    let variable = |name: &str| spec.launch.inherited_env.get(name).cloned();
+    let given = spec.launch.uid.clone().or_else(|| variable("USER"));
+    given.or_else(|| variable("LOGNAME")).or_else(own_name)
+}
+
+/// The name of the user of this process, who is the one of whoever runs zelador.
+fn own_name() -> Option<String> {
+    let users = std::fs::read_to_string("/etc/passwd").ok()?;
+    let own = rustix::process::getuid().as_raw().to_string();
+    let user = users.lines().find(|line| line.split(':').nth(2) == Some(own.as_str()))?;
+    user.split(':').next().map(str::to_owned)
 }
 
 fn restart_delay(spec: &AppSpec, growing: bool) -> Option<Value> {
@@ -221,9 +294,14 @@ fn restart_delay(spec: &AppSpec, growing: bool) -> Option<Value> {
 
 /// The versions in the package.json files nearest to scripts, each folder looked at once.
 #[derive(Default)]
-struct Versions(BTreeMap<PathBuf, Option<String>>);
+pub struct Versions(BTreeMap<PathBuf, Option<String>>);
 
 impl Versions {
+    /// Returns the version of an app; `N/A` when nobody says it.
+    pub fn of_app(&mut self, app: &AppView) -> String {
+        self.of(Path::new(&app.spec.launch.script))
+    }
+
     fn of(&mut self, script: &Path) -> String {
         let folder = script.parent().filter(|_| script.is_absolute());
         folder.and_then(|folder| self.near(folder)).unwrap_or_else(|| "N/A".to_owned())
@@ -266,6 +344,7 @@ mod tests {
         let back: Vec<Value> = serde_json::from_str(&list).unwrap();
         assert_eq!(back[0]["pm2_env"]["status"], "online", "a variable called status hid it");
         assert_eq!(back[0]["pm2_env"]["env"]["status"], "mine");
+        assert_eq!(back[0]["pm2_env"]["env"]["name"], Value::Null);
         assert_eq!(values(&[sample::app()]), Value::Array(back));
     }
 

@@ -144,6 +144,16 @@ pub fn status(of: &InstanceView, now: Moment) -> String {
     }
 }
 
+/// What is not well; `None` while everything is.
+pub fn troubles(view: &View, terminal: Terminal) -> Option<String> {
+    let sick = view.instances.iter().any(|it| is_wanted(it) && health(it) != Status::Healthy);
+    if sick {
+        return Some(format!("{}\n", summary(view, terminal)));
+    }
+    let own = own_troubles(&view.health, terminal);
+    (!own.is_empty()).then(|| format!("{}\n", own.join("\n")))
+}
+
 /// How everything is: one line if all is well, else one line for each trouble.
 fn summary(view: &View, terminal: Terminal) -> String {
     if view.instances.is_empty() {

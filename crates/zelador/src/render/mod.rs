@@ -14,4 +14,4 @@ pub mod text;
 pub mod words;
 
 #[cfg(test)]
-mod sample;
+pub mod sample;

@@ -60,7 +60,13 @@ impl Order {
 
     /// Puts instances in this order; equal ones stay in that of their numbers.
     pub fn sort(self, instances: &mut [InstanceView]) {
-        instances.sort_by(|a, b| {
+        self.sort_by(instances, |instance| instance);
+    }
+
+    /// Puts things that have an instance in this order.
+    pub fn sort_by<T>(self, things: &mut [T], instance: impl Fn(&T) -> &InstanceView) {
+        things.sort_by(|a, b| {
+            let (a, b) = (instance(a), instance(b));
             let order = self.field.compare(a, b);
             let order = if self.descending { order.reverse() } else { order };
             order.then(a.id.cmp(&b.id))

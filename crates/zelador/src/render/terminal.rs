@@ -49,17 +49,26 @@ pub fn set_no_colours(no_colours: bool) {
 impl Terminal {
     /// Looks at stdout.
     pub fn stdout() -> Self {
-        let is_terminal = io::stdout().is_terminal();
-        let asked = is_terminal.then(|| rustix::termios::tcgetwinsize(io::stdout()).ok()).flatten();
+        Self {
+            width: Self::columns().unwrap_or(DEFAULT_WIDTH).max(LEAST_WIDTH),
+            colours: io::stdout().is_terminal() && Self::wants_colours(),
+        }
+    }
+
+    /// How many columns stdout has; `None` when nobody says so.
+    pub fn columns() -> Option<u16> {
+        let stdout = io::stdout();
+        let asked = stdout.is_terminal().then(|| rustix::termios::tcgetwinsize(stdout).ok());
         let columns = || env::var("COLUMNS").ok()?.trim().parse().ok();
-        let width = asked.map(|size| size.ws_col).filter(|width| *width > 0).or_else(columns);
+        asked.flatten().map(|size| size.ws_col).filter(|width| *width > 0).or_else(columns)
+    }
+
+    /// Whether nobody has asked for plain text.
+    pub fn wants_colours() -> bool {
         let no_color = NO_COLOURS.load(Ordering::Relaxed)
             || env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Self {
-            width: width.unwrap_or(DEFAULT_WIDTH).max(LEAST_WIDTH),
-            colours: is_terminal && !no_color && !dumb,
-        }
+        !no_color && !dumb
     }
 
     /// Returns `text` in a colour, if this shows any. It must be harmless already.

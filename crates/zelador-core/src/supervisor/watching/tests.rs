@@ -46,6 +46,7 @@ impl World {
             known: None,
             is_file: |_| false,
             cadence: crate::spec::Cadence::default(),
+            stop: crate::config::StopDefaults::default(),
         };
         let text = format!(r#"{{"script":"api.js","name":"api",{fields}}}"#);
         let node: Node = serde_json::from_str(&text).unwrap();

@@ -1,0 +1,213 @@
+//! `start` and its like: what a word means to PM2.
+//!
+//! In this order: an ecosystem file; a name, a namespace or a number of the list, which is
+//! restarted; a script. A script that is in the list under this name is restarted when it is down,
+//! and refused when it is up, unless `--force` asks for one process more.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::ExitCode;
+
+use zelador_api::spec::AppSpec;
+use zelador_api::{AppView, Command, Declaration, Goal, Replicas, Surplus, Unchanged};
+
+use super::act::{Doing, applying, code, one, tell};
+use super::words::Line;
+use super::{files, listed, look, say};
+use crate::cli::Logs;
+use crate::command::start::{DEFAULT_FILES, declaration, is_file, looks_like_a_path, resolve};
+use crate::command::{self, Context, logs};
+use crate::declare::{self, Asked};
+use crate::failure::Failure;
+use crate::output;
+use crate::render::jlist;
+
+/// What becomes of an app of a file that is in the list.
+pub type Known = (Unchanged, Doing);
+/// It is restarted.
+pub const RESTART: Known = (Unchanged::Restart, Doing::Restart);
+/// It is reloaded.
+pub const RELOAD: Known = (Unchanged::Reload, Doing::Reload);
+
+/// Starts something.
+pub fn start(context: &Context, mut line: Line) -> Result<ExitCode, Failure> {
+    let mut targets = line.rest().to_vec();
+    if targets.is_empty() {
+        // The word after `--watch` is taken for a path to watch, whatever it was meant for.
+        let meant = line.options.watch.take_target();
+        targets.push(match meant {
+            Some(word) => word,
+            None => default_file()?,
+        });
+    }
+    let mut ok = true;
+    for target in &targets {
+        ok &= if declare::is_ecosystem(target) {
+            file(context, target, &line, RESTART)?
+        } else {
+            word(context, target, &line)?
+        };
+    }
+    look::print_list(context)?;
+    if line.attach {
+        let selector = match targets.as_slice() {
+            [one] if !declare::is_ecosystem(one) => line.options.name.clone(),
+            _ => None,
+        };
+        logs::logs(context, &Logs { selector, lines: ATTACHED_LINES, ..Logs::default() })?;
+    }
+    Ok(code(ok))
+}
+
+/// How many of the last lines `--attach` shows: as many as `logs`.
+const ATTACHED_LINES: usize = 15;
+
+/// `startOrRestart` and the like.
+pub fn start_or(context: &Context, line: &Line, known: Known) -> Result<ExitCode, Failure> {
+    let mut ok = true;
+    for path in line.rest() {
+        ok &= file(context, path, line, known)?;
+    }
+    look::print_list(context)?;
+    Ok(code(ok))
+}
+
+fn default_file() -> Result<String, Failure> {
+    let found = DEFAULT_FILES.into_iter().find(|name| Path::new(name).is_file());
+    found.map(str::to_owned).ok_or_else(|| {
+        Failure::with_help(
+            "File ecosystem.config.js not found",
+            "`pm2 start FILE` starts an ecosystem file, a script or a program",
+        )
+    })
+}
+
+/// A file that is not there is said as PM2 says it.
+pub fn must_be_there(path: &str) -> Result<(), Failure> {
+    if path == declare::STDIN || Path::new(path).exists() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("File {path} not found")))
+}
+
+/// Starts what a file declares; what is in the list is restarted, or reloaded, as the file says.
+pub fn file(context: &Context, path: &str, line: &Line, known: Known) -> Result<bool, Failure> {
+    must_be_there(path)?;
+    let asked = Asked {
+        env_name: line.env_name.clone(),
+        only: line.only.clone(),
+        known: Some(context.known_names()),
+    };
+    let (unchanged, doing) = known;
+    let options = (&line.options, line.args.as_slice());
+    let command = declaration(context, Path::new(path), asked, options, unchanged)?;
+    let apps = listed::all(context)?;
+    let names: Vec<String> = match &command {
+        Command::Declare { apps, .. } => apps.iter().map(|it| it.spec.name.to_string()).collect(),
+        _ => Vec::new(),
+    };
+    let of = |name: &str| -> Vec<&AppView> {
+        apps.iter().filter(|app| app.instance.app == name).collect()
+    };
+    let missing: Vec<&str> =
+        names.iter().map(String::as_str).filter(|name| of(name).is_empty()).collect();
+    files::up(context)?;
+    for name in names.iter().filter(|name| !missing.contains(&name.as_str())) {
+        applying(doing, name, &of(name));
+    }
+    if !missing.is_empty() {
+        say::warning(&format!("Applications {} not running, starting...", missing.join(", ")));
+    }
+    let mut done = context.engine.command(&command)?;
+    let fresh = done.instances.extract_if(.., |it| it.ok && missing.contains(&it.app.as_str()));
+    let fresh: Vec<String> = fresh.map(|affected| affected.app).collect();
+    let ok = tell(&done);
+    let mut told = BTreeSet::new();
+    for name in fresh.iter().filter(|name| told.insert(name.as_str())) {
+        let count = fresh.iter().filter(|other| other == &name).count();
+        say::message(&format!("App [{name}] launched ({count} instances)"));
+    }
+    Ok(ok)
+}
+
+fn word(context: &Context, target: &str, line: &Line) -> Result<bool, Failure> {
+    let apps = listed::all(context)?;
+    let folder = line.options.cwd.as_deref().map_or(Path::new(""), Path::new);
+    let is_path = looks_like_a_path(target) && is_file(folder, target);
+    if target == "all" || (!is_path && command::find(&apps, target).is_ok()) {
+        let ok = one(context, target, line, Doing::Restart)?;
+        say::message("Process successfully started");
+        return Ok(ok);
+    }
+    if target.parse::<u32>().is_ok() && !is_file(folder, target) {
+        return listed::named(&apps, target).map(|_| true);
+    }
+    let Some(script) = resolve(target, folder) else {
+        let path = declare::whole_path(&folder.join(target));
+        let path = path.map_or(target.to_owned(), |path| path.display().to_string());
+        return Err(Failure::new(format!("Script not found: {path}")));
+    };
+    if line.env_name.is_some() {
+        say::warning(&format!("--env has no effect: {target} is no ecosystem file"));
+    }
+    let (mut spec, notes) = declare::script(&script, &line.args, &line.options)?;
+    declare::look_at_env_files(&mut spec)?;
+    notes.iter().for_each(|note| output::note(note));
+    let same: Vec<&AppView> =
+        apps.iter().filter(|app| app.instance.app == spec.name.as_str()).collect();
+    match same.first() {
+        None => fresh(context, spec),
+        Some(app) if app.spec.launch.script == spec.launch.script => {
+            again(context, &same, line, &spec)
+        }
+        Some(app) => {
+            let (name, other) = (&spec.name, &app.spec.launch.script);
+            Err(Failure::with_help(
+                format!("another app is called {name}: {other}"),
+                format!("give this one a name with --name, or `pm2 delete {name}` first"),
+            ))
+        }
+    }
+}
+
+/// Starts a script that is not in the list.
+fn fresh(context: &Context, spec: AppSpec) -> Result<bool, Failure> {
+    let mode = jlist::mode(&spec);
+    let count = spec.instances;
+    let plural = if count == 1 { "" } else { "s" };
+    let script = &spec.launch.script;
+    files::up(context)?;
+    say::message(&format!("Starting {script} in {mode} ({count} instance{plural})"));
+    let apps = vec![Declaration { spec, goal: Goal::Up, replace: true }];
+    let unchanged = Unchanged::LeaveAlone;
+    let done = context.engine.command(&Command::Declare { apps, settings: None, unchanged })?;
+    let failed: Vec<_> = done.instances.iter().filter(|affected| !affected.ok).collect();
+    failed.iter().for_each(|affected| output::failed(affected));
+    done.notes.iter().for_each(|note| say::message(note));
+    say::message("Done.");
+    Ok(failed.is_empty())
+}
+
+/// Starts a script that is in the list under the same name.
+fn again(
+    context: &Context,
+    same: &[&AppView],
+    line: &Line,
+    spec: &AppSpec,
+) -> Result<bool, Failure> {
+    let name = spec.name.to_string();
+    if same.iter().all(|app| app.instance.phase.run().is_none()) {
+        return one(context, &name, line, Doing::Restart);
+    }
+    if !line.force {
+        return Err(Failure::new("Script already launched, add -f option to force re-execution"));
+    }
+    say::message(&format!("Starting {} once more, as {name}", spec.launch.script));
+    let (selectors, to) = (vec![name], Replicas::More(1));
+    let command = Command::Scale { selectors, to, surplus: Surplus::Newest };
+    let done = context.engine.command(&command)?;
+    let failed: Vec<_> = done.instances.iter().filter(|affected| !affected.ok).collect();
+    failed.iter().for_each(|affected| output::failed(affected));
+    say::message("Done.");
+    Ok(failed.is_empty())
+}
