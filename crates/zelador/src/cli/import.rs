@@ -9,6 +9,12 @@ use clap::{Args, Subcommand};
 pub enum Import {
     /// Take over the apps of a PM2, one after another, each with a way back
     Pm2(FromPm2),
+    /// Print an ecosystem file for the programs of a supervisord
+    Supervisord(FromFile),
+    /// Print an ecosystem file for a service unit of systemd
+    Systemd(FromFile),
+    /// Print an ecosystem file for a Procfile
+    Procfile(FromFile),
 }
 
 /// How to take over a PM2.
@@ -26,4 +32,14 @@ pub struct FromPm2 {
     /// The program `pm2`; default: the one in PATH
     #[arg(long, value_name = "FILE")]
     pub pm2: Option<PathBuf>,
+}
+
+/// What to translate.
+#[derive(Clone, Debug, Default, Args)]
+pub struct FromFile {
+    /// The file
+    pub file: PathBuf,
+    /// Start the apps instead of printing the file
+    #[arg(long)]
+    pub start: bool,
 }

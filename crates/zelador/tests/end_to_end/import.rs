@@ -191,3 +191,30 @@ fn a_pm2_that_does_not_run_moves_in_from_its_saved_list() {
     let nothing = zelador.run(&["import", "pm2", "--home", "/no/such/folder"]);
     assert!(nothing.code == 1 && nothing.err.contains("cannot be entered"), "{}", nothing.err);
 }
+
+#[test]
+fn files_of_others_are_printed_as_an_ecosystem_file_that_works_or_started() {
+    let zelador = zelador();
+    zelador.write("Procfile", "web: sleep 1000\nodd\n");
+    zelador.write("api.service", "[Service]\nExecStart=/bin/sleep 1000\nRestart=always\nNice=5\n");
+    zelador.write("s.conf", "[program:job]\ncommand=sleep 1000\nnumprocs=2\n");
+    let printed = zelador.ok(&["import", "procfile", "Procfile"]);
+    assert!(printed.err.contains("Procfile:2: `odd`: not `name: command`"), "{}", printed.err);
+    zelador.write("ecosystem.config.js", &printed.out);
+    zelador.ok(&["start", "ecosystem.config.js"]);
+    let started = zelador.ok(&["import", "systemd", "api.service", "--start"]);
+    assert!(
+        started.err.contains("api.service:4: `Nice=5`: there is nothing like it"),
+        "{}",
+        started.err
+    );
+    zelador.ok(&["import", "supervisord", "s.conf", "--start"]);
+    let list: Vec<String> = zelador
+        .jlist()
+        .iter()
+        .map(|it| format!("{} {}", it["name"], it["pm2_env"]["status"]))
+        .collect();
+    assert_eq!(list.join(", ").replace('"', ""), "web online, api online, job online, job online");
+    let nothing = zelador.run(&["import", "systemd", "Procfile"]);
+    assert!(nothing.code == 1 && nothing.err.contains("declares nothing"), "{}", nothing.err);
+}
