@@ -211,7 +211,8 @@ impl Drop for MariaDb {
 fn install(folder: &Path) {
     let output = Command::new(program("mariadb-install-db", "mariadb-server"))
         .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
-        .args(["--skip-name-resolve", "--innodb-log-file-size=4M"])
+        // Without `--force` it wants to find the host's name in DNS or /etc/hosts.
+        .args(["--force", "--skip-name-resolve", "--innodb-log-file-size=4M"])
         .arg(format!("--datadir={}", folder.join("data").display()))
         // A server that starts removes what looks like its own in its temporary folder, also that
         // of a neighbour.

@@ -166,7 +166,6 @@ fn one(app: &mut App, key: &str, value: &str) -> Result<(), Special> {
         // What it is called when there is one: its name.
         "process_name" if value == "%(program_name)s" || !value.contains("%(") => {}
         "autostart" if value == "false" => app.set("autostart", false),
-        "autostart" => {}
         "autorestart" => return Err(Special::AutoRestart),
         "exitcodes" => return Err(Special::ExitCodes),
         "redirect_stderr" => return Err(Special::RedirectErr),
@@ -181,8 +180,8 @@ fn one(app: &mut App, key: &str, value: &str) -> Result<(), Special> {
         }
         "stopwaitsecs" => app.set("kill_timeout", format!("{value}s")),
         "stopasgroup" if value == "true" => app.set("treekill", true),
-        // What is left of the tree after the grace is killed always.
-        "stopasgroup" | "killasgroup" => {}
+        // It starts by default; what is left of the tree after the grace is killed always.
+        "autostart" | "stopasgroup" | "killasgroup" => {}
         "stdout_logfile" | "stderr_logfile" => {
             let field = if key == "stdout_logfile" { "out_file" } else { "error_file" };
             match value {

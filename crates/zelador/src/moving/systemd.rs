@@ -178,23 +178,56 @@ fn exec(app: &mut App, value: &str) -> Result<(), String> {
         return Err("the program's own name (@) cannot be another".to_owned());
     }
     let words = shell_words(line).filter(|words| !words.is_empty());
-    let mut words = words.ok_or("a quote is not closed")?;
-    let mut unknown = false;
-    for word in &mut words {
-        *word = word.replace("$$", "\u{0}");
-        unknown |= word.contains('$');
-        *word = word.replace('\u{0}', "$");
-    }
-    if unknown {
+    let words = words.ok_or("a quote is not closed")?;
+    if words.iter().any(|word| word.replace("$$", "").contains('$')) {
         // systemd fills in variables itself; here a shell does.
-        app.set("script", format!("exec {line}"));
+        let words: Vec<String> = words.iter().map(|word| for_shell(word)).collect();
+        app.set("script", format!("exec {}", words.join(" ")));
     } else {
+        let words: Vec<String> = words.iter().map(|word| word.replace("$$", "$")).collect();
         command(app, &words);
     }
     if special > 0 {
         return Err("taken over without the sign before it".to_owned());
     }
     Ok(())
+}
+
+/// A word of a unit's command as a shell understands it: `${NAME}` stays one word, `$NAME` alone
+/// is split at blanks, `$$` is a dollar sign, and so is a `$` in the middle of a word.
+fn for_shell(word: &str) -> String {
+    let name = |text: &str| {
+        !text.is_empty() && text.chars().all(|it| it.is_ascii_alphanumeric() || it == '_')
+    };
+    if word.strip_prefix('$').is_some_and(name) {
+        return word.to_owned();
+    }
+    let plain = |it: char| it.is_ascii_alphanumeric() || "-_./:=,+@%".contains(it);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    let mut quoted = String::from('"');
+    let mut rest = word;
+    while let Some(first) = rest.chars().next() {
+        let variable = rest.strip_prefix("${").and_then(|it| it.split_once('}'));
+        let taken = match variable {
+            Some((inner, _)) if name(inner) => {
+                let whole = &rest[..inner.len() + 3];
+                quoted.push_str(whole);
+                whole.len()
+            }
+            _ => {
+                if matches!(first, '"' | '\\' | '`' | '$') {
+                    quoted.push('\\');
+                }
+                quoted.push(first);
+                if rest.starts_with("$$") { 2 } else { first.len_utf8() }
+            }
+        };
+        rest = &rest[taken..];
+    }
+    quoted.push('"');
+    quoted
 }
 
 /// A span of time as systemd writes it, in milliseconds: `5min 20s`, `1.5`.

@@ -52,7 +52,8 @@ fn rotation_loses_no_line_while_the_app_writes() {
     until("all are compressed", || rotated(&rig.path("out.log")).is_empty());
     let wanted: String = (0..30_000).map(line).collect();
     assert!(rig.text("out.log") == wanted, "every line, once, in order");
-    assert!(names_in(rig.folder.path()).len() > 20);
+    // How often depends on how much is read at once.
+    assert!(names_in(rig.folder.path()).len() > 4);
     logs.stop();
 }
 
