@@ -51,7 +51,7 @@ pub fn write(home: &Home) -> Result<PathBuf, Failure> {
 /// Writes an empty list in PM2's shape.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn clear(home: &Home) -> Result<PathBuf, Failure> {
     put(home, &json!([]))
 }
