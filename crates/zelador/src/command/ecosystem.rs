@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use crate::cli::more::EcosystemKind;
 use crate::failure::Failure;
-use crate::output;
+use crate::{declare, output, voice};
 
 /// The file that is written.
 const NAME: &str = "ecosystem.config.js";
@@ -30,6 +30,11 @@ pub fn write(kind: Option<EcosystemKind>, force: bool) -> Result<ExitCode, Failu
             ));
         }
         Err(error) => return Err(Failure::new(format!("{NAME} cannot be written: {error}"))),
+    }
+    if voice::is_pm2() {
+        let path = declare::whole_path(Path::new(NAME)).unwrap_or_else(|| NAME.into());
+        output::tell(&format!("File {} generated\n", path.display()))?;
+        return Ok(ExitCode::SUCCESS);
     }
     output::tell(&format!(
         "wrote {NAME}: edit it, then `zelador config check {NAME}` and `zelador start {NAME}`\n"

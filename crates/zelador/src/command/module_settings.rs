@@ -13,8 +13,9 @@ use zelador_api::{Command, Goal, View, route};
 
 use super::Context;
 use crate::failure::Failure;
+use crate::pm2::say;
 use crate::render::text;
-use crate::{bring_up, output};
+use crate::{bring_up, output, voice};
 
 /// Changes one setting.
 pub fn set(context: &Context, key: &str, value: &str) -> Result<ExitCode, Failure> {
@@ -98,7 +99,16 @@ pub fn get(context: &Context, key: Option<&str>) -> Result<ExitCode, Failure> {
     if name.is_module() && conf.all(Some(key)).iter().any(|(name, _)| !name.is_module()) {
         return list(&conf, Some(key));
     }
-    output::answer(&format!("{}\n", text::plain(&value)))?;
+    let value = text::plain(&value);
+    let whole = name.to_string();
+    let said = match whole.split_once(':').filter(|_| voice::is_pm2()) {
+        Some((module, option)) => {
+            let (module, option) = (text::plain(module), text::plain(option));
+            format!("Value for module {module} key {option}: {value}\n")
+        }
+        None => format!("{value}\n"),
+    };
+    output::answer(&said)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -116,17 +126,25 @@ pub fn conf(
 
 fn list(conf: &ModuleConf, of: Option<&str>) -> Result<ExitCode, Failure> {
     let (shown, plain) = (conf.shown(of), conf.all(of));
+    let program = if voice::is_pm2() { "pm2" } else { "zelador" };
     let mut said = String::new();
+    let mut heading = None;
     for (name, value) in &shown {
+        if voice::is_pm2() && heading != Some(name.module()) {
+            heading = Some(name.module());
+            said.push_str(&format!("Module: {}\n", text::plain(name.module())));
+        }
         let quoted = value.is_empty() || value.contains(char::is_whitespace);
         let value = if quoted { format!("\"{value}\"") } else { value.clone() };
-        said.push_str(&format!("$ zelador set {} {}\n", name, text::plain(&value)));
+        said.push_str(&format!("$ {program} set {} {}\n", name, text::plain(&value)));
     }
     if shown.is_empty() {
-        output::note("no setting of a module is set: `zelador set MODULE:OPTION VALUE`");
+        output::note(&format!(
+            "no setting of a module is set: `{program} set MODULE:OPTION VALUE`"
+        ));
     }
     if shown != plain {
-        output::note("secrets are masked: `zelador get MODULE:OPTION` shows one");
+        output::note(&format!("secrets are masked: `{program} get MODULE:OPTION` shows one"));
     }
     output::answer(&said)?;
     Ok(ExitCode::SUCCESS)
@@ -138,16 +156,17 @@ fn take_effect<'a>(
     said: &str,
     names: impl Iterator<Item = &'a SettingName>,
 ) -> Result<ExitCode, Failure> {
+    let mut modules: Vec<&str> = names.map(SettingName::module).collect();
+    modules.sort_unstable();
+    modules.dedup();
     match context.engine.post::<()>(route::MODULE_SETTINGS, &()) {
         Err(ClientError::NotRunning(_)) => {
-            output::tell(&format!("{said}; it counts when zelador is started\n"))?;
+            changed(context, &format!("{said}; it counts when zelador is started"), &modules)?;
             return Ok(ExitCode::SUCCESS);
         }
         other => other?,
     }
-    let mut modules: Vec<&str> = names.map(SettingName::module).collect();
-    modules.sort_unstable();
-    modules.dedup();
+    changed(context, said, &modules)?;
     let view: View = context.engine.get(route::VIEW)?;
     let is_up = |module: &&str| {
         let of_app = |it: &zelador_api::InstanceView| it.app == *module && it.goal == Goal::Up;
@@ -158,12 +177,26 @@ fn take_effect<'a>(
         .filter(is_up)
         .map(|module| format!("/^{}$/", escaped(module)))
         .collect();
-    output::tell(&format!("{said}\n"))?;
     if selectors.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
     let done = context.engine.command(&Command::Restart { selectors, change: None })?;
     super::act::finish(context, &done)
+}
+
+/// Says that settings of these modules were changed; PM2 shows what they are now.
+fn changed(context: &Context, said: &str, modules: &[&str]) -> Result<(), Failure> {
+    if !voice::is_pm2() {
+        return Ok(output::tell(&format!("{said}\n"))?);
+    }
+    say::message("Setting changed");
+    let conf = module_conf::read(&context.home)?;
+    for module in modules.iter().filter(|_| !output::is_silent()) {
+        if !conf.all(Some(module)).is_empty() {
+            list(&conf, Some(module))?;
+        }
+    }
+    Ok(())
 }
 
 /// A name as a pattern that nothing else fits: a name alone might be a number or a namespace.

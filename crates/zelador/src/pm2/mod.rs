@@ -220,11 +220,12 @@ fn is_data(own: Own) -> bool {
 }
 
 /// The modules of PM2 whose work zelador does itself: scripts that install them go on.
-const BUILT_IN: [(&str, &str); 2] = [
+const BUILT_IN: [(&str, &str); 3] = [
     (
         "pm2-logrotate",
         "logs are rotated already; `pm2 set pm2-logrotate:max_size 10M` is understood",
     ),
+    ("pm2-slack", "its settings are understood and kept: `pm2 set pm2-slack:slack_url URL`"),
     ("pm2-server-monit", "`pm2 slist` and `zelador health` show the host"),
 ];
 

@@ -80,8 +80,7 @@ const ONE: &[&str] = &["name|id"];
 const CLOUD: &str = "PM2's cloud is not spoken to: `zelador health`, `zelador incidents` and the \
                      health endpoints on 127.0.0.1:9615 are here";
 /// Why there are no modules.
-pub const MODULES: &str =
-    "modules are not run: log rotation, health checks and notices are built in";
+pub const MODULES: &str = "modules are not run: log rotation and health checks are built in";
 const PROFILER: &str = "profiles are not taken: `node --inspect` and `pm2 inspect` reach the app";
 const GIT: &str = "versions are not switched: use git, then `pm2 reload`";
 const OTEL: &str = "tracing is not set up: load OpenTelemetry's packages in the app";

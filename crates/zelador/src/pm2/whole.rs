@@ -52,11 +52,14 @@ pub fn resurrect(context: &Context) -> Result<ExitCode, Failure> {
         |app: &Declaration| there.iter().all(|other| other.instance.app != app.spec.name.as_str());
     let apps: Vec<Declaration> = found.apps.into_iter().filter(is_new).collect();
     let unchanged = Unchanged::LeaveAlone;
+    let names: Vec<String> = apps.iter().map(|app| app.spec.name.to_string()).collect();
     let done = context.engine.command(&Command::Declare { apps, settings: None, unchanged })?;
-    for affected in done.instances.iter().filter(|affected| affected.ok) {
-        say::message(&format!("Process {} restored", affected.app));
-    }
     let failed: Vec<_> = done.instances.iter().filter(|affected| !affected.ok).collect();
+    // One that was saved as stopped is in the list again, and nothing was done to it.
+    let is_back = |name: &&String| failed.iter().all(|affected| affected.app != **name);
+    for name in names.iter().filter(is_back) {
+        say::message(&format!("Process {name} restored"));
+    }
     failed.iter().for_each(|affected| output::failed(affected));
     look::print_list(context)?;
     Ok(code(failed.is_empty()))

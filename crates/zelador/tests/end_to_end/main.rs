@@ -13,6 +13,7 @@ mod keeping;
 mod launching;
 mod log_settings;
 mod logs;
+mod pm2_voice;
 mod runtime;
 mod serve;
 mod supervision;

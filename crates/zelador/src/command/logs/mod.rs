@@ -18,9 +18,10 @@ use zelador_api::{View, route};
 use super::Context;
 use crate::cli::Logs;
 use crate::failure::Failure;
-use crate::output;
 use crate::render::terminal::Terminal;
+use crate::render::text;
 use crate::tail::Tail;
+use crate::{output, voice};
 
 use line::Printer;
 use sources::{Source, sources};
@@ -38,10 +39,24 @@ pub fn logs(context: &Context, asked: &Logs) -> Result<ExitCode, Failure> {
     let mut printer = Printer::new(Terminal::stdout(), asked, &sources, out);
     let mut tails: Vec<(&Source, Tail)> =
         sources.iter().map(|source| (source, Tail::new(&source.path))).collect();
+    let headings = asked.lines > 0 && printer.has_headings() && !asked.own;
+    if headings && voice::is_pm2() {
+        let (lines, what) = (asked.lines, asked.selector.as_deref().unwrap_or("all"));
+        let es = if what == "all" { "es" } else { "" };
+        output::tell(&format!(
+            "[TAILING] Tailing last {lines} lines for [{}] process{es} (change the value with \
+             --lines option)\n",
+            text::plain(what)
+        ))?;
+    }
     for (source, tail) in &mut tails {
-        if asked.lines > 0 && printer.has_headings() && !asked.own {
-            let path = tail.path().display();
-            output::remark(&format!("{path}: the last {} lines", asked.lines));
+        if headings {
+            let (path, lines) = (tail.path().display(), asked.lines);
+            if voice::is_pm2() {
+                output::tell(&format!("{path} last {lines} lines:\n"))?;
+            } else {
+                output::remark(&format!("{path}: the last {lines} lines"));
+            }
         }
         let mut sink = |line: &[u8]| printer.line(source, line, false);
         readable(source, tail.last(asked.lines, &mut sink))?;
