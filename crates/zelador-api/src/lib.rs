@@ -58,6 +58,15 @@ pub struct SaveDone {
     pub left_out: Vec<String>,
 }
 
+/// What an instance is to read from its standard input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandardInput {
+    /// Which one.
+    pub instance: id::InstanceId,
+    /// What; a line ends with its newline.
+    pub bytes: Vec<u8>,
+}
+
 /// Which log files are meant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -23,6 +23,8 @@ pub const ENVIRONMENT: &str = "/v1/environment";
 pub const LOGS_FLUSH: &str = "/v1/logs/flush";
 /// `POST`: closes every log file, and opens it anew.
 pub const LOGS_REOPEN: &str = "/v1/logs/reopen";
+/// `POST` of a [`crate::StandardInput`]: writes it, or says why not.
+pub const INPUT: &str = "/v1/input";
 /// `POST` of a [`crate::SaveWish`]: [`crate::SaveDone`].
 pub const SAVE: &str = "/v1/save";
 /// `POST`: stops and forgets everything, then ends zelador; [`crate::Done`].

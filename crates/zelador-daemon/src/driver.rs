@@ -4,9 +4,11 @@
 mod begin;
 mod boot;
 mod channels;
+mod standard_input;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use zelador_core::chronicle::Chronicle;
 use zelador_core::config::Switch;
 use zelador_core::effect::{Done, Refusal};
-use zelador_core::id::{RunId, Ticket};
+use zelador_core::id::{InstanceId, RunId, Ticket};
 use zelador_core::input::{Command, Fact, Input};
 use zelador_core::spec::Settings;
 use zelador_core::supervisor::Supervisor;
@@ -35,6 +37,7 @@ use crate::processes::Sampler;
 use crate::watch::Watcher;
 
 pub(crate) use begin::in_force;
+pub(crate) use standard_input::NoInput;
 
 /// How many messages may wait for the driver.
 const INBOX: usize = 1024;
@@ -65,6 +68,8 @@ pub enum Message {
     EmptyLogs(Vec<PathBuf>, oneshot::Sender<Failed>),
     /// Close the log files, and open them anew.
     ReopenLogs,
+    /// Asks for the write end of an instance's standard input.
+    StandardInput(InstanceId, oneshot::Sender<Result<OwnedFd, NoInput>>),
     /// A look inside.
     Ask(Box<dyn FnOnce(&Supervisor) + Send>),
     /// A run said something over its channel; dealt with when answered.
@@ -266,6 +271,10 @@ impl Driver {
             Message::EmptyLogs(paths, answer) => {
                 // Nobody listens any more: the client has gone.
                 self.logs.empty(paths, move |failed| _ = answer.send(failed));
+            }
+            Message::StandardInput(of, answer) => {
+                // As above.
+                _ = answer.send(self.standard_input(of));
             }
             Message::ReopenLogs => self.logs.reopen(),
             Message::Heard { run, heard, done } => self.heard(run, heard, done),

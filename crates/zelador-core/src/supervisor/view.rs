@@ -366,6 +366,14 @@ impl Supervisor {
         Some(self.instances.get(self.runs.get(&run)?)?.app.clone())
     }
 
+    /// The run of an instance whose process is up.
+    pub fn run_of(&self, id: InstanceId) -> Option<RunId> {
+        match self.instances.get(&id)?.phase {
+            Phase::Running { run, .. } => Some(run),
+            _ => None,
+        }
+    }
+
     /// How many processes of an app are up, those included whose place was taken.
     pub fn live_runs_of(&self, app: &AppName) -> usize {
         let mine = self.runs.values().filter_map(|id| self.instances.get(id));

@@ -2,6 +2,7 @@
 
 mod apps;
 mod health;
+mod input;
 mod listen;
 mod logs;
 mod trpc;
@@ -142,6 +143,7 @@ fn private(handle: Handle) -> Router {
         .route("/v1/environment/{id}", get(logs::environment))
         .route(route::LOGS_FLUSH, post(logs::flush))
         .route(route::LOGS_REOPEN, post(logs::reopen))
+        .route(route::INPUT, post(input::write))
         .route(route::SAVE, post(apps::save))
         .route(route::SHUTDOWN, post(apps::shut_down))
         .route(route::SETTINGS, post(apps::settings))

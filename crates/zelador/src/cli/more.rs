@@ -1,5 +1,6 @@
 //! The verbs beside starting, stopping and looking.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -29,6 +30,22 @@ pub enum More {
         /// Names, namespaces, numbers, `/regex/` or `all`
         #[arg(required = true, value_name = "SELECTOR")]
         selectors: Vec<String>,
+    },
+    /// Write a line to the standard input of apps: `send repl "process.uptime()"`
+    Send {
+        /// Name, number, `name/index`, namespace, `/regex/` or `all`
+        selector: String,
+        /// The line; several words become one line with blanks between them
+        #[arg(required = true, value_name = "WORD", allow_hyphen_values = true, trailing_var_arg = true)]
+        line: Vec<OsString>,
+    },
+    /// Be the terminal of an app: its output is shown, and lines that are typed go to its standard
+    /// input; Ctrl-C or Ctrl-D leaves, and the app stays
+    Attach {
+        /// Name, number or `name/index`
+        selector: String,
+        /// What each line ends with; default: a line feed
+        separator: Option<OsString>,
     },
     /// Print main processes, one a line; 0 for what is not up
     Pid {

@@ -3,6 +3,7 @@
 pub mod act;
 mod check;
 mod ecosystem;
+mod input;
 pub mod environment;
 mod examples;
 mod health;
@@ -15,7 +16,7 @@ pub mod look;
 mod module_settings;
 pub mod number;
 mod report;
-mod runtime;
+pub mod runtime;
 pub mod saving;
 mod serve;
 pub mod start;
@@ -109,6 +110,8 @@ fn perform_more(context: &Context, more: More) -> Result<ExitCode, Failure> {
         More::Scale { selector, to } => number::scale(context, selector, &to),
         More::Reset { selectors } => number::reset(context, selectors),
         More::SendSignal { signal, selectors } => number::signal(context, &signal, selectors),
+        More::Send { selector, line } => input::send(context, &selector, &line),
+        More::Attach { selector, separator } => input::attach(context, &selector, separator),
         More::Pid { selector } => number::pid(context, selector.as_deref()),
         More::Id { selector } => number::id(context, &selector),
         More::Env { selector, show_secrets } => environment::env(context, &selector, show_secrets),

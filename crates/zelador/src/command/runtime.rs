@@ -27,7 +27,7 @@ use crate::bring_up::{lock_is_free, spawn_foreground};
 use crate::cli::boot::Runtime;
 use crate::engine::Engine;
 use crate::failure::Failure;
-use crate::{output, roles};
+use crate::{home, output, roles};
 
 use lines::{Follower, Format};
 use over::{Verdict, verdict};
@@ -53,7 +53,7 @@ const SUCCESSOR_ENDS_WITHIN: Duration = Duration::from_secs(70);
 
 /// Runs apps in the foreground.
 pub fn runtime(wish: Runtime) -> Result<ExitCode, Failure> {
-    let home = Home::from_variables(env::var_os("ZELADOR_HOME"), env::var_os("HOME"))?;
+    let home = home::current()?;
     let format = Format::asked(&wish);
     run(home, &wish, format)
 }

@@ -185,6 +185,7 @@ fn own_verb(own: Own, verb: &Verb, words: &[OsString], by_name: bool) -> Result<
     crate::home::choose(home::find(by_name)?);
     let context = Context::new()?;
     match own {
+        Own::Start if line.no_daemon => start::in_foreground(&context, line),
         Own::Start => start::start(&context, line),
         Own::StartOrRestart => start::start_or(&context, &line, start::RESTART),
         Own::StartOrReload => start::start_or(&context, &line, start::RELOAD),

@@ -14,9 +14,11 @@ use zelador_api::{AppView, Command, Declaration, Goal, Replicas, Surplus, Unchan
 use super::act::{Doing, applying, code, one, tell};
 use super::words::Line;
 use super::{files, listed, look, say};
-use crate::cli::Logs;
+use crate::bring_up::lock_is_free;
+use crate::cli::boot::Runtime;
+use crate::cli::{Logs, Start};
 use crate::command::start::{DEFAULT_FILES, declaration, is_file, looks_like_a_path, resolve};
-use crate::command::{self, Context, logs};
+use crate::command::{self, Context, logs, runtime};
 use crate::declare::{self, Asked};
 use crate::failure::Failure;
 use crate::output;
@@ -57,6 +59,25 @@ pub fn start(context: &Context, mut line: Line) -> Result<ExitCode, Failure> {
         logs::logs(context, &Logs { selector, lines: ATTACHED_LINES, ..Logs::default() })?;
     }
     Ok(code(ok))
+}
+
+/// `start --no-daemon`: starts in the foreground, where an end of this process is the end of all. A
+/// daemon that is up is used, and the logs are followed.
+pub fn in_foreground(context: &Context, mut line: Line) -> Result<ExitCode, Failure> {
+    if !lock_is_free(&context.home) {
+        say::message("[--no-daemon] PM2 runs already: Continue to stream logs");
+        line.attach = true;
+        return start(context, line);
+    }
+    let start = Start {
+        targets: line.rest().to_vec(),
+        args: line.args,
+        env_name: line.env_name,
+        only: line.only,
+        options: line.options,
+        ..Start::default()
+    };
+    runtime::runtime(Runtime { start, formatted: true, no_auto_exit: true, ..Runtime::default() })
 }
 
 /// How many of the last lines `--attach` shows: as many as `logs`.

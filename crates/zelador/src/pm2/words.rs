@@ -46,6 +46,9 @@ pub struct Line {
     /// Follow the logs of what was started
     #[arg(long)]
     pub attach: bool,
+    /// Start in the foreground, and stop everything with it
+    #[arg(long)]
+    pub no_daemon: bool,
     /// Order of the list: `FIELD:asc`, `FIELD:desc`
     #[arg(long, value_name = "FIELD")]
     pub sort: Option<String>,

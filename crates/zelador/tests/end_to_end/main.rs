@@ -9,6 +9,7 @@ mod databases;
 mod every_verb;
 mod health;
 mod import;
+mod input;
 mod keeping;
 mod launching;
 mod log_settings;

@@ -15,6 +15,12 @@ impl Native {
         Some(channel.try_clone())
     }
 
+    /// A duplicate of the write end of a run's standard input; `None`: it has none.
+    pub fn standard_input(&self, run: RunId) -> Option<io::Result<OwnedFd>> {
+        let input = self.runs.get(&run)?.kept.descriptors.input.as_ref()?;
+        Some(input.try_clone())
+    }
+
     /// The runs whose main process lives.
     pub fn live_runs(&self) -> Vec<RunId> {
         let live = self.runs.iter().filter(|(_, state)| state.death.is_none());

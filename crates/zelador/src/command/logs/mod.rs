@@ -34,6 +34,15 @@ const STATUS_EVERY: Duration = Duration::from_millis(500);
 
 /// Shows logs.
 pub fn logs(context: &Context, asked: &Logs) -> Result<ExitCode, Failure> {
+    logs_and(context, asked, || ())
+}
+
+/// The same; `begun` is called when every line that is written from then on is shown.
+pub fn logs_and(
+    context: &Context,
+    asked: &Logs,
+    begun: impl FnOnce(),
+) -> Result<ExitCode, Failure> {
     let sources = sources(context, asked)?;
     let out = BufWriter::new(io::stdout());
     let mut printer = Printer::new(Terminal::stdout(), asked, &sources, out);
@@ -68,6 +77,7 @@ pub fn logs(context: &Context, asked: &Logs) -> Result<ExitCode, Failure> {
     if asked.nostream {
         return Ok(ExitCode::SUCCESS);
     }
+    begun();
     let apps = (asked.json && !asked.own).then_some(context);
     follow(tails, &mut printer, apps)
 }
