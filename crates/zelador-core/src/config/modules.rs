@@ -290,6 +290,19 @@ impl ModuleConf {
         }
     }
 
+    /// Sets what a module declares as its settings, where nothing is set yet.
+    pub fn set_defaults(&mut self, module: &str, defaults: &Map<String, Json>) {
+        if defaults.is_empty() || module == INSTALLED {
+            return;
+        }
+        let table = self.0.entry(module).or_insert_with(|| Json::Object(Map::new()));
+        if let Some(table) = table.as_object_mut() {
+            for (name, value) in defaults {
+                table.entry(name).or_insert_with(|| value.clone());
+            }
+        }
+    }
+
     /// Notes that a module is not installed any more; returns whether it was.
     pub fn uninstall(&mut self, module: &str) -> bool {
         let list = self.0.get_mut(INSTALLED).and_then(Json::as_object_mut);

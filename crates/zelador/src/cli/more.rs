@@ -36,11 +36,17 @@ pub enum More {
         /// Name, number, `name/index`, namespace, `/regex/` or `all`
         selector: String,
         /// The line; several words become one line with blanks between them
-        #[arg(required = true, value_name = "WORD", allow_hyphen_values = true, trailing_var_arg = true)]
+        #[arg(
+            required = true,
+            value_name = "WORD",
+            allow_hyphen_values = true,
+            trailing_var_arg = true
+        )]
         line: Vec<OsString>,
     },
-    /// Be the terminal of an app: its output is shown, and lines that are typed go to its standard
-    /// input; Ctrl-C or Ctrl-D leaves, and the app stays
+    /// Show an app's output, and write what is typed to its standard input
+    ///
+    /// Ctrl-C or Ctrl-D leaves, and the app stays up.
     Attach {
         /// Name, number or `name/index`
         selector: String,
@@ -102,6 +108,29 @@ pub enum More {
         /// Its value
         #[arg(allow_hyphen_values = true)]
         value: Option<String>,
+    },
+    /// Have npm install a module, and run it as an app
+    ///
+    /// What pm2-logrotate, pm2-slack and pm2-server-monit do is built in: nothing is installed for them.
+    #[command(visible_alias = "module:install")]
+    Install {
+        /// Name of a package (`NAME@VERSION`), folder, archive or git address
+        package: String,
+        /// PM2 goes back when the module restarts within this time; no effect: `zelador show` tells
+        #[arg(long, value_name = "MILLISECONDS", num_args = 0..=1, default_missing_value = "3000")]
+        #[arg(hide = true)]
+        safe: Option<String>,
+    },
+    /// Stop a module and remove it; its settings are kept
+    #[command(visible_alias = "module:uninstall")]
+    Uninstall {
+        /// Its name, or `all`
+        module: String,
+    },
+    /// Have a Node app open its inspector, for a debugger
+    Inspect {
+        /// Name, number or `name/index`
+        selector: String,
     },
     /// Close every log file and open it anew, after something else has moved it
     #[command(name = "reloadLogs", alias = "reload-logs")]

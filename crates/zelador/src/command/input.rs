@@ -76,9 +76,8 @@ pub fn attach(
     };
     let (begun, is_shown) = mpsc::sync_channel::<()>(1);
     // Where nothing can be shown the sender is dropped, which ends the wait as well.
-    let shown = thread::spawn(move || {
-        logs::logs_and(&Context::new()?, &of, move || _ = begun.send(()))
-    });
+    let shown =
+        thread::spawn(move || logs::logs_and(&Context::new()?, &of, move || _ = begun.send(())));
     _ = is_shown.recv();
     let (sender, typed) = mpsc::sync_channel(LINES_AHEAD);
     thread::spawn(move || read_lines(io::stdin().lock(), &sender));

@@ -3,17 +3,19 @@
 pub mod act;
 mod check;
 mod ecosystem;
-mod input;
 pub mod environment;
 mod examples;
 mod health;
 mod host;
 mod import;
 pub mod incidents;
+mod input;
+mod inspect;
 pub mod log_files;
 pub mod logs;
 pub mod look;
 mod module_settings;
+mod modules;
 pub mod number;
 mod report;
 pub mod runtime;
@@ -123,6 +125,9 @@ fn perform_more(context: &Context, more: More) -> Result<ExitCode, Failure> {
         More::Conf { key, value } => {
             module_settings::conf(context, key.as_deref(), value.as_deref())
         }
+        More::Install { package, safe: _ } => modules::install(context, &package),
+        More::Uninstall { module } => modules::uninstall(context, &module),
+        More::Inspect { selector } => inspect::inspect(context, &selector),
         More::ReloadLogs => log_files::reload(context),
         More::StartOrRestart(of) => start::start_or(context, &of, Unchanged::Restart),
         More::StartOrReload(of) => start::start_or(context, &of, Unchanged::Reload),

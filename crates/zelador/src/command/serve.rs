@@ -3,6 +3,7 @@
 use std::env;
 use std::process::ExitCode;
 
+use zelador_api::Unchanged;
 use zelador_api::config::{Key, Node, Value};
 
 use super::{Context, act, look, start};
@@ -60,7 +61,7 @@ pub fn serve(context: &Context, asked: &Serve) -> Result<ExitCode, Failure> {
     fields.extend(asked.namespace.clone().map(|name| ("namespace", Value::from(name))));
     let (spec, notes) = declare::app("serve", &[], fields)?;
     notes.iter().for_each(|note| output::note(note));
-    let done = start::declare_one(context, spec)?;
+    let done = start::declare_one(context, spec, Unchanged::LeaveAlone)?;
     act::tell(&done)?;
     look::print_list(&context.engine)?;
     Ok(act::code(&done))

@@ -154,9 +154,11 @@ pub fn declaration(
     Ok(Command::Declare { apps, settings: settings.map(Box::new), unchanged })
 }
 
-/// Declares one app and brings it up.
-pub fn declare_one(context: &Context, spec: AppSpec) -> Result<Done, Failure> {
-    declare_all(context, vec![Declaration { spec, goal: Goal::Up, replace: true }])
+/// Declares one app and brings it up; `known`: what becomes of one that is up and unchanged.
+pub fn declare_one(context: &Context, spec: AppSpec, known: Unchanged) -> Result<Done, Failure> {
+    up(context)?;
+    let apps = vec![Declaration { spec, goal: Goal::Up, replace: true }];
+    Ok(context.engine.command(&Command::Declare { apps, settings: None, unchanged: known })?)
 }
 
 /// Returns the command that declares what a word means where there is no list yet.
@@ -190,12 +192,6 @@ pub fn alone(context: &Context, target: Option<&str>, start: &Start) -> Result<C
     }
     let apps = vec![Declaration { spec, goal: Goal::Up, replace: true }];
     Ok(Command::Declare { apps, settings: None, unchanged: Unchanged::LeaveAlone })
-}
-
-fn declare_all(context: &Context, apps: Vec<Declaration>) -> Result<Done, Failure> {
-    up(context)?;
-    let unchanged = Unchanged::LeaveAlone;
-    Ok(context.engine.command(&Command::Declare { apps, settings: None, unchanged })?)
 }
 
 /// Brings zelador up if it is down.
@@ -246,7 +242,7 @@ fn script(
     for note in &notes {
         output::note(note);
     }
-    declare_one(context, spec)
+    declare_one(context, spec, Unchanged::LeaveAlone)
 }
 
 fn default_file() -> Result<String, Failure> {

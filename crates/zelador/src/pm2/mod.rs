@@ -173,9 +173,6 @@ fn own_verb(own: Own, verb: &Verb, words: &[OsString], by_name: bool) -> Result<
         let why = Misunderstood(format!("missing required argument `{missing}'"));
         return Ok(misunderstood(&why));
     }
-    if own == Own::Install {
-        return install(&line);
-    }
     if is_data(own) {
         voice::set(Voice::Pm2Data);
     }
@@ -211,31 +208,11 @@ fn own_verb(own: Own, verb: &Verb, words: &[OsString], by_name: bool) -> Result<
         Own::Flush => whole::flush(&context, &line),
         Own::ReloadLogs => whole::reload_logs(&context),
         Own::Update => whole::update(&context),
-        Own::Logs | Own::Install => unreachable!("answered above"),
+        Own::Logs => unreachable!("answered above"),
     }
 }
 
 /// Whether programs read the stdout of a verb.
 fn is_data(own: Own) -> bool {
     matches!(own, Own::Jlist | Own::Prettylist | Own::Pid | Own::Id | Own::Env | Own::Ping)
-}
-
-/// The modules of PM2 whose work zelador does itself: scripts that install them go on.
-const BUILT_IN: [(&str, &str); 3] = [
-    (
-        "pm2-logrotate",
-        "logs are rotated already; `pm2 set pm2-logrotate:max_size 10M` is understood",
-    ),
-    ("pm2-slack", "its settings are understood and kept: `pm2 set pm2-slack:slack_url URL`"),
-    ("pm2-server-monit", "`pm2 slist` and `zelador health` show the host"),
-];
-
-fn install(line: &Line) -> Result<ExitCode, Failure> {
-    let module = line.rest().first().map_or("", String::as_str);
-    let name = module.split('@').next().unwrap_or_default();
-    if let Some((_, why)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
-        say::warning(&format!("{name} is not needed: {why}"));
-        return Ok(ExitCode::SUCCESS);
-    }
-    Err(Failure::new(format!("`pm2 install {module}`: {}", verbs::MODULES)))
 }

@@ -42,7 +42,6 @@ pub enum Own {
     Flush,
     ReloadLogs,
     Update,
-    Install,
 }
 
 use Answer::{Nobody, Nothing, Zelador};
@@ -79,8 +78,7 @@ const ONE: &[&str] = &["name|id"];
 
 const CLOUD: &str = "PM2's cloud is not spoken to: `zelador health`, `zelador incidents` and the \
                      health endpoints on 127.0.0.1:9615 are here";
-/// Why there are no modules.
-pub const MODULES: &str = "modules are not run: log rotation and health checks are built in";
+const MODULES: &str = "modules are installed by `pm2 install`, and published by `npm publish`";
 const PROFILER: &str = "profiles are not taken: `node --inspect` and `pm2 inspect` reach the app";
 const GIT: &str = "versions are not switched: use git, then `pm2 reload`";
 const OTEL: &str = "tracing is not set up: load OpenTelemetry's packages in the app";
@@ -151,9 +149,14 @@ pub const VERBS: &[Verb] = &[
     other(&["monitor", "unmonitor"], Nothing(CLOUD), ""),
     other(&["link", "unlink", "plus", "register", "logout"], Nothing(CLOUD), ""),
     other(&["login", "open"], Nobody(CLOUD), ""),
-    own(&["install", "module:install"], &["module|git:/"], Own::Install, ""),
-    other(&["module:update", "module:generate", "autoinstall"], Nobody(MODULES), ""),
-    other(&["uninstall", "module:uninstall"], Nothing(MODULES), ""),
+    other(
+        &["install", "module:install"],
+        Zelador("install"),
+        "install a module by npm, and run it",
+    ),
+    other(&["module:update"], Zelador("install"), ""),
+    other(&["uninstall", "module:uninstall"], Zelador("uninstall"), "remove a module"),
+    other(&["module:generate", "autoinstall"], Nobody(MODULES), ""),
     other(&["publish", "module:publish", "package"], Nobody(MODULES), ""),
     other(&["profile:cpu", "profile:mem"], Nobody(PROFILER), ""),
     other(&["pull", "forward", "backward"], Nobody(GIT), ""),

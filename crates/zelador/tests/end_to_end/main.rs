@@ -14,6 +14,7 @@ mod keeping;
 mod launching;
 mod log_settings;
 mod logs;
+mod modules;
 mod pm2_voice;
 mod runtime;
 mod serve;

@@ -1,11 +1,13 @@
 //! Called as `pm2`: what is typed, the exit code, and what is said then, as PM2 says it.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use rustix::process::Signal;
 use serde_json::Value;
-use zelador_testbed::home::{Said, Zelador, alive, said, text, until};
+use zelador_testbed::home::{Said, Zelador, alive, kill, said, text, until};
 
 use crate::zelador;
 
@@ -21,7 +23,7 @@ fn command(zelador: &Zelador, words: &[&str]) -> Command {
     for (name, value) in own.get_envs().filter(|(name, _)| *name != "ZELADOR_HOME") {
         command.env(name, value.unwrap_or_default());
     }
-    command.env_remove("ZELADOR_HOME").stdin(std::process::Stdio::null());
+    command.env_remove("ZELADOR_HOME").stdin(Stdio::null());
     command
 }
 
@@ -202,4 +204,24 @@ fn apps_end_as_its_variables_say() {
     };
     assert_eq!(start("by-default", None), "up\ngot SIGINT\n");
     assert_eq!(start("as-told", Some("SIGTERM")), "up\ngot SIGTERM\n");
+}
+
+#[test]
+fn without_a_daemon_it_is_in_the_foreground_and_its_end_is_the_end_of_all() {
+    let zelador = zelador();
+    zelador.write("stays.js", "console.log('up'); setInterval(() => {}, 1000)");
+    let mut front = command(&zelador, &["start", "stays.js", "--no-daemon"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut shown = BufReader::new(front.stdout.take().unwrap()).lines();
+    let line = shown.find_map(|line| line.ok().filter(|line| line.ends_with("up")));
+    assert!(line.is_some_and(|line| line.contains("stays")), "whose line it is shows");
+    let pid = zelador.pid("stays");
+    assert!(alive(pid));
+    kill(i32::try_from(front.id()).unwrap(), Signal::INT);
+    assert_eq!(front.wait().unwrap().code(), Some(0));
+    assert!(!alive(pid));
+    assert_eq!(zelador.run(&["ping"]).code, 1);
 }
