@@ -4,6 +4,7 @@
 mod begin;
 mod boot;
 mod channels;
+mod sampling;
 mod standard_input;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,6 +71,8 @@ pub enum Message {
     ReopenLogs,
     /// Asks for the write end of an instance's standard input.
     StandardInput(InstanceId, oneshot::Sender<Result<OwnedFd, NoInput>>),
+    /// Sample what new runs use; told when that is done.
+    SampleNew(oneshot::Sender<()>),
     /// A look inside.
     Ask(Box<dyn FnOnce(&Supervisor) + Send>),
     /// A run said something over its channel; dealt with when answered.
@@ -268,6 +271,7 @@ impl Driver {
                 self.supervisor.tell_time(self.clock.now());
                 look(&self.supervisor);
             }
+            Message::SampleNew(done) => self.sample_new(done),
             Message::EmptyLogs(paths, answer) => {
                 // Nobody listens any more: the client has gone.
                 self.logs.empty(paths, move |failed| _ = answer.send(failed));
@@ -320,28 +324,6 @@ impl Driver {
         if self.history.is_behind() {
             self.history.keep(Vec::new(), self.clock.now());
         }
-    }
-
-    /// Samples what the live runs use, on the blocking pool.
-    fn sample(&mut self) {
-        let keys: Vec<_> = self
-            .supervisor
-            .live_runs()
-            .into_iter()
-            .filter_map(|(run, _)| Some((run, self.native.key(run)?)))
-            .collect();
-        if keys.is_empty() {
-            return;
-        }
-        let Some(mut sampler) = self.sampler.take() else { return };
-        let sender = self.sender.clone();
-        self.tasks.spawn_blocking(move || {
-            let usages = sampler.sample(&keys).unwrap_or_else(|error| {
-                tracing::debug!(%error, "/proc cannot be read");
-                Vec::new()
-            });
-            _ = sender.blocking_send(Message::Sampled(sampler, usages));
-        });
     }
 
     fn checkpoint(&mut self) {

@@ -389,6 +389,16 @@ impl Supervisor {
             })
     }
 
+    /// The runs that have a process, and of which nobody knows yet what they use.
+    pub fn unsampled_runs(&self) -> Vec<RunId> {
+        let new = self.instances.values().filter(|instance| instance.usage.is_none());
+        let run = |phase: &Phase| match phase {
+            Phase::Running { run, .. } => Some(*run),
+            _ => None,
+        };
+        new.filter_map(|instance| run(&instance.phase)).collect()
+    }
+
     /// The runs that have a process, with its pid: what the sampler looks at.
     pub fn live_runs(&self) -> Vec<(RunId, i32)> {
         let run = |phase: &Phase| match phase {

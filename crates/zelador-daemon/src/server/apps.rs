@@ -1,8 +1,11 @@
 //! Apps, commands and incidents, on the control socket.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use tokio::sync::oneshot;
 use zelador_api::config::Overlay;
 use zelador_api::module_conf;
 use zelador_api::shared::SharedApps;
@@ -27,15 +30,33 @@ pub(super) async fn ping(State(handle): State<Handle>) -> Json<Pong> {
     })
 }
 
+/// How long a look at the list waits for the use of runs that are new.
+const SAMPLED_WITHIN: Duration = Duration::from_millis(200);
+
+/// Has runs sampled that nobody has looked at yet, so that a list right after a start tells what they
+/// use.
+async fn sample_new_runs(handle: &Handle) -> Result<(), Failure> {
+    if handle.ask(|supervisor| !supervisor.unsampled_runs().is_empty()).await? {
+        let (sender, done) = oneshot::channel();
+        handle.inbox.send(Message::SampleNew(sender)).await.map_err(|_| Failure::ending())?;
+        // Without it the list is told as it is.
+        _ = tokio::time::timeout(SAMPLED_WITHIN, done).await;
+    }
+    Ok(())
+}
+
 pub(super) async fn view(State(handle): State<Handle>) -> Answer<View> {
+    sample_new_runs(&handle).await?;
     handle.ask(Supervisor::view).await.map(Json)
 }
 
 pub(super) async fn apps(State(handle): State<Handle>) -> Answer<Vec<AppView>> {
+    sample_new_runs(&handle).await?;
     handle.ask(Supervisor::app_views).await.map(Json)
 }
 
 pub(super) async fn shared(State(handle): State<Handle>) -> Answer<SharedApps> {
+    sample_new_runs(&handle).await?;
     let apps = handle.ask(Supervisor::app_views).await?;
     Ok(Json(SharedApps::from(apps)))
 }

@@ -81,3 +81,12 @@ fn secrets_are_masked_in_every_view() {
         assert!(!zelador.ok(verb).out.contains("hunter2"), "{verb:?}");
     }
 }
+
+#[test]
+fn a_list_right_after_a_start_tells_the_memory() {
+    let zelador = zelador();
+    zelador.start("{ name: 'sleeps', script: 'sleep', args: '1000', instances: 3 }");
+    for entry in zelador.jlist() {
+        assert!(entry["monit"]["memory"].as_u64().unwrap() > 0, "{}", entry["monit"]);
+    }
+}

@@ -1,0 +1,47 @@
+//! What runs use: all of them at an even pace, and new ones when somebody wants to know.
+
+use tokio::sync::oneshot;
+use zelador_core::id::RunId;
+use zelador_core::input::{Fact, Input};
+
+use super::{Driver, Message};
+use crate::processes::{RunKey, Sampler};
+
+impl Driver {
+    /// Samples what the live runs use, on the blocking pool.
+    pub(super) fn sample(&mut self) {
+        let live = self.supervisor.live_runs().into_iter().map(|(run, _)| run).collect();
+        let keys = self.keys(live);
+        if keys.is_empty() {
+            return;
+        }
+        let Some(mut sampler) = self.sampler.take() else { return };
+        let sender = self.sender.clone();
+        self.tasks.spawn_blocking(move || {
+            let usages = sampler.sample(&keys).unwrap_or_else(|error| {
+                tracing::debug!(%error, "/proc cannot be read");
+                Vec::new()
+            });
+            _ = sender.blocking_send(Message::Sampled(sampler, usages));
+        });
+    }
+
+    /// Samples the runs that have not been yet, apart from the pace: what a processor did is told by
+    /// the time between two samples, and that between any two of these may be too short.
+    pub(super) fn sample_new(&mut self, done: oneshot::Sender<()>) {
+        let keys = self.keys(self.supervisor.unsampled_runs());
+        let sender = self.sender.clone();
+        self.tasks.spawn_blocking(move || {
+            if let Ok(usages) = Sampler::new().sample(&keys) {
+                let fact = Fact::Sampled { usages };
+                _ = sender.blocking_send(Message::Input(Input::Fact(fact)));
+            }
+            // Whoever asked may have gone.
+            _ = done.send(());
+        });
+    }
+
+    fn keys(&self, runs: Vec<RunId>) -> Vec<(RunId, RunKey)> {
+        runs.into_iter().filter_map(|run| Some((run, self.native.key(run)?))).collect()
+    }
+}
