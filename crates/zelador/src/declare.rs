@@ -120,21 +120,6 @@ pub fn imported(
     Ok((app, notes))
 }
 
-/// Returns what a document declares that was made from the file at `path`, with `env` in the place of
-/// the variables of whoever gives the command.
-///
-/// # Errors
-/// Something in it is wrong.
-pub fn document(
-    document: &config::Node,
-    path: &Path,
-    env: Arc<Environment>,
-) -> Result<Declared, DeclareError> {
-    let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
-    let context = context(path.to_owned(), folder, env, Asked::default());
-    config::check(document, &context).map_err(DeclareError::Mistakes)
-}
-
 /// Looks whether the files with variables of an app can be used, and notes when they were written.
 ///
 /// # Errors

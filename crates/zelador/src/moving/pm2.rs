@@ -19,6 +19,8 @@ pub struct Taken {
     pub ids: Vec<u64>,
     /// Whether it is up, or was when it was saved.
     pub is_up: bool,
+    /// Whether PM2 has given up on it.
+    pub is_errored: bool,
     /// What it is, in the fields of an ecosystem file.
     pub fields: Map<String, Value>,
     /// What it inherits.
@@ -30,7 +32,7 @@ pub struct Taken {
 }
 
 /// Fields that are called the same and mean the same.
-const SAME: [&str; 24] = [
+const SAME: [&str; 26] = [
     "namespace",
     "args",
     "node_args",
@@ -53,6 +55,8 @@ const SAME: [&str; 24] = [
     "listen_timeout",
     "watch",
     "ignore_watch",
+    "watch_delay",
+    "disable_logs",
     "log_date_format",
     "log_type",
 ];
@@ -154,14 +158,15 @@ fn one(name: String, id: Option<u64>, is_up: bool, entry: &Value) -> Taken {
     {
         set("env", json!({ variable: value }));
     }
-    if entry["status"] == "errored" {
+    let is_errored = entry["status"] == "errored";
+    if is_errored {
         notes.push("PM2 has given up on it: it is taken over as stopped".to_owned());
     }
     if entry["source_map_support"] == true {
         notes.push("source maps: add `--enable-source-maps` to node_args".to_owned());
     }
     let ids = id.into_iter().collect();
-    Taken { name, ids, is_up, fields, env, cwd: cwd.into(), notes }
+    Taken { name, ids, is_up, is_errored, fields, env, cwd: cwd.into(), notes }
 }
 
 fn is_up(entry: &Value) -> bool {
@@ -170,18 +175,20 @@ fn is_up(entry: &Value) -> bool {
 
 /// The files go on being the same: PM2 puts the id before the extension unless they are shared.
 fn logs(app: &mut Taken, entry: &Value, count: usize) {
-    let merged = entry["merge_logs"] == true;
     let id = entry["pm_id"].as_u64();
+    // The file of a single one stays the same, whatever its number will be. In a saved list there are
+    // no numbers: those in the names are given anew.
+    let merged = entry["merge_logs"] == true || (count == 1 && id.is_some());
     for (field, of_pm2) in [
         ("out_file", "pm_out_log_path"),
         ("error_file", "pm_err_log_path"),
         ("log_file", "pm_log_path"),
     ] {
         let Some(path) = text(entry, of_pm2) else { continue };
-        let path = if merged || count == 1 { path } else { without_id(&path, id) };
+        let path = if merged { path } else { without_id(&path, id) };
         app.fields.insert(field.to_owned(), path.into());
     }
-    app.fields.insert("merge_logs".to_owned(), (merged || count == 1).into());
+    app.fields.insert("merge_logs".to_owned(), merged.into());
 }
 
 fn without_id(path: &str, id: Option<u64>) -> String {

@@ -5,22 +5,20 @@
 //! few without which no program starts, never the whole shell of whoever started an app; only the
 //! owner may read it.
 
-use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
-use zelador_api::config::{self, Key, Node};
 use zelador_api::home::Home;
 use zelador_api::spec::{AppSpec, Environment, RestartDelay};
 use zelador_api::{Declaration, Goal, saved};
 
 use crate::declare;
 use crate::failure::Failure;
+use crate::moving::pm2::apps as taken_over;
 use crate::render::jlist;
 
 /// What was saved.
@@ -180,21 +178,21 @@ pub fn of_pm2(home: &Home, path: &Path) -> Result<Found, Failure> {
             Err(_) => return Err(Failure::new(wrong)),
         },
     };
-    let mut by_name: BTreeMap<String, Vec<&Map<String, Value>>> = BTreeMap::new();
-    let mut order: Vec<String> = Vec::new();
-    for entry in list.iter().filter_map(Value::as_object) {
-        let name = entry.get("name").map(text).unwrap_or_default();
-        if !by_name.contains_key(&name) {
-            order.push(name.clone());
-        }
-        by_name.entry(name).or_default().push(entry);
-    }
     let mut apps = Vec::new();
-    for name in order {
-        let entries = &by_name[&name];
-        let (app, more) = app(home, &taken, entries)?;
-        notes.extend(more);
-        apps.push(app);
+    for mut app in taken_over(&list).0 {
+        // Where PM2 writes by default, zelador does too.
+        for field in ["out_file", "error_file", "log_file"] {
+            let file = app.fields.get(field).and_then(Value::as_str);
+            if file.is_some_and(|file| Path::new(file).starts_with(home.logs())) {
+                app.fields.remove(field);
+            }
+        }
+        let fields = Value::Object(app.fields);
+        let (spec, more) = declare::imported(&taken.to_string_lossy(), &fields, &app.cwd, app.env)?;
+        notes.extend(more.into_iter().map(|note| format!("{}: {note}", app.name)));
+        // What PM2 has given up on it tries again.
+        let goal = if app.is_up || app.is_errored { Goal::Up } else { Goal::Down };
+        apps.push(Declaration { spec, goal, replace: false });
     }
     Ok(Found { path: taken, apps, notes })
 }
@@ -205,134 +203,74 @@ fn list(path: &Path) -> Result<Vec<Value>, String> {
     serde_json::from_slice(&bytes).map_err(|error| format!("{} is broken: {error}", path.display()))
 }
 
-/// Fields that PM2 saves as an ecosystem file has them.
-const SAME: [&str; 30] = [
-    "name",
-    "namespace",
-    "exec_mode",
-    "node_args",
-    "args",
-    "exec_interpreter",
-    "autorestart",
-    "autostart",
-    "max_restarts",
-    "min_uptime",
-    "kill_timeout",
-    "listen_timeout",
-    "wait_ready",
-    "treekill",
-    "shutdown_with_message",
-    "max_memory_restart",
-    "cron_restart",
-    "restart_delay",
-    "exp_backoff_restart_delay",
-    "stop_exit_codes",
-    "watch",
-    "ignore_watch",
-    "watch_delay",
-    "merge_logs",
-    "log_date_format",
-    "log_type",
-    "instance_var",
-    "uid",
-    "gid",
-    "disable_logs",
-];
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
 
-/// Variables by which PM2 marks what it started.
-const MARKS: [&str; 5] =
-    ["PM2_USAGE", "PM2_INTERACTOR_PROCESSING", "unique_id", "pm_id", "PM2_JSON_PROCESSING"];
+    use super::*;
 
-/// Returns the app that these processes of one name are.
-fn app(
-    home: &Home,
-    path: &Path,
-    entries: &[&Map<String, Value>],
-) -> Result<(Declaration, Vec<String>), Failure> {
-    let first = entries[0];
-    let field = |name: &str| first.get(name).filter(|value| is_given(value));
-    let mut fields: Vec<(Key, Node)> = Vec::new();
-    let mut put = |name: &str, value: config::Value| fields.push((Key::new(name), value.into()));
-    for name in SAME {
-        if let Some(value) = field(name).and_then(of_json) {
-            put(name, value);
+    fn fields() -> impl Strategy<Value = Value> {
+        let word = || select(vec!["api", "web-2", "a b", "é", "x_1"]);
+        let texts = || proptest::collection::vec(select(vec!["--port", "1", "a b", "'q'"]), 0..4);
+        (
+            (word(), 1_u32..5, any::<bool>(), any::<bool>(), texts(), texts()),
+            (1_u32..40, 100_u32..90_000, 0_u32..3, 1_u32..60_000, any::<bool>(), any::<bool>()),
+            proptest::option::of(1_u64..1 << 40),
+            proptest::option::of(select(vec!["0 3 * * *", "*/5 * * * * *"])),
+            proptest::option::of(select(vec!["YYYY-MM-DD", "HH:mm:ss.SSS"])),
+            proptest::collection::btree_map("[A-Z]{1,4}", "[ -~]{0,12}", 0..4),
+            proptest::collection::vec(0_i32..256, 0..3),
+        )
+            .prop_map(|(what, how, memory, cron, date, env, codes)| {
+                let (name, instances, cluster, merge, args, node_args) = what;
+                let (max_restarts, millis, delay, kill_timeout, wait, message) = how;
+                let mut fields = json!({
+                    "name": name, "namespace": name, "script": "/srv/app.js", "cwd": "/srv",
+                    "interpreter": "node", "exec_mode": if cluster { "cluster" } else { "fork" },
+                    "instances": instances, "merge_logs": merge, "args": args, "node_args": node_args,
+                    "max_restarts": max_restarts, "min_uptime": millis, "kill_timeout": kill_timeout,
+                    "wait_ready": wait, "listen_timeout": millis, "shutdown_with_message": message,
+                    "stop_exit_codes": codes, "env": env, "treekill": wait, "autorestart": message,
+                });
+                if let Value::Object(fields) = &mut fields {
+                    let mut put = |name: &str, value: Value| _ = fields.insert(name.to_owned(), value);
+                    if delay > 0 {
+                        let name = ["restart_delay", "exp_backoff_restart_delay"];
+                        put(name[delay as usize - 1], json!(millis));
+                    }
+                    memory.into_iter().for_each(|it| put("max_memory_restart", json!(it)));
+                    cron.into_iter().for_each(|it| put("cron_restart", json!(it)));
+                    date.into_iter().for_each(|it| put("log_date_format", json!(it)));
+                }
+                fields
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn an_app_that_is_dumped_comes_back_as_it_was(fields in fields(), up in any::<bool>()) {
+            let folder = tempfile::tempdir().unwrap();
+            let home = Home::new(folder.path());
+            let (spec, _) =
+                declare::imported("a test", &fields, Path::new("/srv"), Environment::new()).unwrap();
+            let goal = if up { Goal::Up } else { Goal::Down };
+            let app = Declaration { spec, goal, replace: false };
+            put(&home, &Value::Array(entries(&home, &app))).unwrap();
+            let found = of_pm2(&home, &home.pm2_dump()).unwrap();
+            let [back] = found.apps.as_slice() else { panic!("{} apps", found.apps.len()) };
+            let mut back = back.clone();
+            // PM2 knows one environment; to the app it is the same.
+            let (mine, theirs) = (&app.spec.launch, &back.spec.launch);
+            let all = |launch: &zelador_api::spec::LaunchSpec| {
+                let mut env = Environment::clone(&launch.inherited_env);
+                env.extend(launch.env.clone());
+                env
+            };
+            prop_assert_eq!(all(mine), all(theirs));
+            back.spec.launch.env = mine.env.clone();
+            back.spec.launch.inherited_env = mine.inherited_env.clone();
+            prop_assert_eq!(back, app);
         }
-    }
-    put("instances", config::Value::from(entries.len().to_string().as_str()));
-    if field("exec_mode").is_none() {
-        put("exec_mode", config::Value::from("fork_mode"));
-    }
-    let merged = field("merge_logs") == Some(&Value::Bool(true));
-    let renamed = [
-        ("pm_exec_path", "script"),
-        ("pm_cwd", "cwd"),
-        ("pm_out_log_path", "out_file"),
-        ("pm_err_log_path", "error_file"),
-        ("pm_log_path", "log_file"),
-    ];
-    for (theirs, ours) in renamed {
-        let Some(value) = field(theirs).map(text) else { continue };
-        let is_log = theirs.ends_with("log_path");
-        if is_log && Path::new(&value).starts_with(home.logs()) {
-            continue;
-        }
-        let value = if is_log && !merged { without_number(&value) } else { value };
-        put(ours, config::Value::from(value.as_str()));
-    }
-    let env = first.get("env").and_then(Value::as_object);
-    let env: Environment = env
-        .into_iter()
-        .flatten()
-        .filter(|(name, value)| !MARKS.contains(&name.as_str()) && !value.is_object())
-        .map(|(name, value)| (name.clone(), text(value)))
-        .collect();
-    let document = Node::from(config::Value::Table(fields));
-    let mut declared = declare::document(&document, path, Arc::new(env))?;
-    let Some(spec) = declared.apps.pop() else {
-        return Err(Failure::new(format!("{} has an entry that is no app", path.display())));
-    };
-    let is_down = |entry: &&Map<String, Value>| {
-        matches!(entry.get("status").and_then(Value::as_str), Some("stopped" | "stopping"))
-    };
-    let goal = if entries.iter().all(is_down) { Goal::Down } else { Goal::Up };
-    let notes = declared.notes.iter().map(ToString::to_string).collect();
-    Ok((Declaration { spec, goal, replace: false }, notes))
-}
-
-fn is_given(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Array(items) => !items.is_empty(),
-        _ => true,
-    }
-}
-
-fn of_json(value: &Value) -> Option<config::Value> {
-    match value {
-        Value::Bool(flag) => Some(config::Value::from(*flag)),
-        Value::Number(number) => Some(config::Value::Number(number.as_f64()?)),
-        Value::String(text) => Some(config::Value::from(text.as_str())),
-        Value::Array(items) => {
-            Some(config::Value::from(items.iter().map(text).collect::<Vec<_>>()))
-        }
-        Value::Null | Value::Object(_) => None,
-    }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// A path without the number that PM2 put before its extension.
-fn without_number(path: &str) -> String {
-    let (stem, extension) = match path.rsplit_once('.') {
-        Some((stem, extension)) if !extension.contains('/') => (stem, format!(".{extension}")),
-        _ => (path, String::new()),
-    };
-    match stem.rsplit_once('-') {
-        Some((before, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => {
-            format!("{before}{extension}")
-        }
-        _ => path.to_owned(),
     }
 }
