@@ -19,8 +19,9 @@ pub fn write(path: &Path, saved: &Saved) -> io::Result<()> {
     let temporary = PathBuf::from(temporary);
     _ = fs::remove_file(&temporary);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-    let written = serde_json::to_writer_pretty(&mut file, saved)
+    let written = serde_json::to_vec_pretty(saved)
         .map_err(io::Error::from)
+        .and_then(|text| file.write_all(&text))
         .and_then(|()| file.write_all(b"\n"))
         .and_then(|()| file.sync_all());
     if let Err(error) = written {

@@ -66,7 +66,7 @@ fn put(home: &Home, list: &Value) -> Result<PathBuf, Failure> {
         _ = fs::remove_file(&temporary);
         let mut file =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-        serde_json::to_writer_pretty(&mut file, list)?;
+        file.write_all(&serde_json::to_vec_pretty(list)?)?;
         file.write_all(b"\n")?;
         file.sync_all()?;
         let older = home.path().join("dump.pm2.bak");

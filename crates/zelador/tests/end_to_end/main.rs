@@ -7,6 +7,7 @@ mod boot;
 mod channel;
 mod databases;
 mod every_verb;
+mod fields;
 mod health;
 mod import;
 mod input;
