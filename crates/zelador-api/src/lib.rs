@@ -39,6 +39,13 @@ pub struct Pong {
     pub http: Option<std::net::SocketAddr>,
 }
 
+/// Which executable is to take over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpgradeTo {
+    /// Its absolute path.
+    pub program: std::path::PathBuf,
+}
+
 /// How to save.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SaveWish {

@@ -29,6 +29,8 @@ pub const INPUT: &str = "/v1/input";
 pub const SAVE: &str = "/v1/save";
 /// `POST`: stops and forgets everything, then ends zelador; [`crate::Done`].
 pub const SHUTDOWN: &str = "/v1/shutdown";
+/// `POST` of a [`crate::UpgradeTo`]: another executable takes over; 409 while commands are under way.
+pub const UPGRADE: &str = "/v1/upgrade";
 /// `POST`: reads the settings of modules anew.
 pub const MODULE_SETTINGS: &str = "/v1/settings/modules";
 /// `POST` of a [`crate::config::Overlay`]: what `zelador.toml` says now.

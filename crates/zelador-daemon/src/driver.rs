@@ -75,6 +75,9 @@ pub enum Message {
     SampleNew(oneshot::Sender<()>),
     /// A look inside.
     Ask(Box<dyn FnOnce(&Supervisor) + Send>),
+    /// Go over to another executable; told when nothing is under way that would suffer, and else why
+    /// not.
+    Upgrade(PathBuf, oneshot::Sender<Result<(), String>>),
     /// A run said something over its channel; dealt with when answered.
     Heard {
         /// Which run.
@@ -97,6 +100,8 @@ pub enum Message {
 enum Stop {
     /// Everything is down, and everybody has an answer.
     Done,
+    /// Another executable takes over.
+    Upgrade,
     /// The guardian was killed.
     GuardianGone,
 }
@@ -147,6 +152,8 @@ pub struct Driver {
     server: JoinSet<()>,
     closing: CancellationToken,
     shutting_down: bool,
+    /// The executable that is to take over.
+    upgrade_to: Option<PathBuf>,
     /// The list is coming up with the host: when that is told at the latest.
     booting: Option<Instant>,
 }
@@ -194,6 +201,9 @@ impl Driver {
                 }
             }
             self.tell_when_booted();
+            if self.upgrade_to.is_some() {
+                return self.end(Stop::Upgrade).await;
+            }
             if self.shutting_down
                 && self.answers.is_empty()
                 && self.supervisor.view().instances.is_empty()
@@ -244,6 +254,16 @@ impl Driver {
         self.begin_shutdown(None);
     }
 
+    /// A command that waits for its end would never be answered.
+    fn may_upgrade(&self) -> Result<(), String> {
+        match self.answers.len() {
+            0 if !self.shutting_down => Ok(()),
+            0 => Err("zelador is ending".to_owned()),
+            1 => Err("a command is under way".to_owned()),
+            many => Err(format!("{many} commands are under way")),
+        }
+    }
+
     fn begin_shutdown(&mut self, answer: Option<oneshot::Sender<Result<Done, Refusal>>>) {
         self.shutting_down = true;
         let ticket = self.ticket(answer);
@@ -270,6 +290,12 @@ impl Driver {
             Message::Ask(look) => {
                 self.supervisor.tell_time(self.clock.now());
                 look(&self.supervisor);
+            }
+            Message::Upgrade(program, answer) => {
+                let allowed = self.may_upgrade();
+                self.upgrade_to = allowed.is_ok().then_some(program);
+                // Whoever asked may have gone.
+                _ = answer.send(allowed);
             }
             Message::SampleNew(done) => self.sample_new(done),
             Message::EmptyLogs(paths, answer) => {
@@ -334,8 +360,7 @@ impl Driver {
     /// The last things, in order: answers out, lines in their files, the guardian told.
     async fn end(mut self, stop: Stop) -> Ended {
         self.closing.cancel();
-        let told = stop == Stop::Done;
-        if told {
+        if stop != Stop::GuardianGone {
             let server = &mut self.server;
             let answered = async { while server.join_next().await.is_some() {} };
             _ = time::timeout(LAST_ANSWERS, answered).await;
@@ -343,13 +368,23 @@ impl Driver {
         self.tasks.abort_all();
         drop(self.inbox);
         self.logs.stop();
-        if told {
-            self.pids.finish(LAST_ANSWERS);
-            self.native.shut_down();
-            pm2::end(&self.home);
-            tracing::info!("the engine ends");
-            return Ended::Told;
+        match stop {
+            Stop::Done => {
+                self.pids.finish(LAST_ANSWERS);
+                self.native.shut_down();
+                pm2::end(&self.home);
+                tracing::info!("the engine ends");
+                Ended::Told
+            }
+            Stop::Upgrade => {
+                self.pids.finish(LAST_ANSWERS);
+                if let Some(program) = &self.upgrade_to {
+                    self.native.upgrade(program);
+                }
+                tracing::info!("the engine ends for another one");
+                Ended::Told
+            }
+            Stop::GuardianGone => Ended::GuardianGone(self.native.into_handover()),
         }
-        Ended::GuardianGone(self.native.into_handover())
     }
 }

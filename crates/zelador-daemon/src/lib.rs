@@ -33,6 +33,13 @@ use zelador_api::module_conf::ModuleSettings;
 
 use crate::driver::Driver;
 
+/// The option by which a new guardian is told the descriptor of the table that it takes over.
+pub const TABLE_FLAG: &str = "--table";
+
+/// The option of a guardian that begins with the host, in the foreground of a service manager: it
+/// brings the saved list up.
+pub const RESURRECT_FLAG: &str = "--resurrect";
+
 /// What an engine is given.
 #[derive(Debug)]
 pub struct Options {

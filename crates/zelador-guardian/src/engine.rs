@@ -51,6 +51,10 @@ pub struct Patience {
     pub termination: Duration,
     /// How long after `Shutdown` the engine may take to end.
     pub farewell: Duration,
+    /// How long the first engine of a new image may take to come up.
+    pub trial: Duration,
+    /// How long it must stay then, before the image counts as good.
+    pub probation: Duration,
 }
 
 impl Default for Patience {
@@ -62,6 +66,8 @@ impl Default for Patience {
             longest_delay: Duration::from_secs(1),
             termination: Duration::from_mins(1),
             farewell: Duration::from_secs(5),
+            trial: Duration::from_secs(15),
+            probation: Duration::from_secs(3),
         }
     }
 }

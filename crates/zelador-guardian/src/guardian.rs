@@ -6,8 +6,9 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
+use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -21,6 +22,7 @@ use crate::poll::{For, Poll, Signals};
 use crate::runs::{Entry, Ground};
 use crate::spawn::Plan;
 use crate::table::{self, Own};
+use crate::trial::{FORMER_FLAG, Trial, Verdict};
 use crate::wait;
 
 /// The engine's descriptor of the link.
@@ -74,6 +76,8 @@ pub(crate) struct Guardian {
     pub upgrade: Option<(Vec<CString>, CString)>,
     /// When an engine that asked for an upgrade is killed.
     pub upgrade_at: Option<Instant>,
+    /// This image is new.
+    pub trial: Option<Trial>,
 }
 
 /// The last seconds: everything is killed, its end is waited for.
@@ -122,6 +126,7 @@ impl Guardian {
             engine.and_then(|engine| engine.silent_at(&self.patience)),
             if engine.is_none() { self.restarts.due } else { None },
             self.upgrade_at,
+            self.trial.as_ref().map(|trial| trial.until),
             self.terminating,
         ]
         .into_iter()
@@ -150,6 +155,14 @@ impl Guardian {
         if passed(self.upgrade_at) {
             self.upgrade_at = None;
             self.lose_engine("did not end for the upgrade");
+        }
+        match self.trial.as_ref().and_then(|trial| trial.verdict(now)) {
+            Some(Verdict::Passed) => {
+                self.trial = None;
+                self.home.log("the new guardian and its engine are good");
+            }
+            Some(Verdict::Failed) => self.lose_engine("did not come up"),
+            None => {}
         }
         if let Some(finishing) = self.finishing {
             if finishing.engine_until <= now {
@@ -307,20 +320,41 @@ impl Guardian {
         self.home.log(&format!("engine {} ended {how}", engine.pid));
         if let Some((argv, flag)) = self.upgrade.take() {
             self.upgrade_at = None;
-            self.replace_self(&argv, &flag);
+            // An engine that ends for an upgrade is no bad one.
+            self.trial = None;
+            self.replace_self(argv, &flag);
+        }
+        if let Some(trial) = self.trial.take() {
+            self.home
+                .log("the engine of the new guardian is no good: going back to the one before");
+            self.execute(&trial.former.argv(), &trial.former.table_flag, None);
         }
         self.restarts.ended(now, now.saturating_duration_since(engine.started), &self.patience);
     }
 
     /// Returns only when the new image cannot be executed.
-    fn replace_self(&self, argv: &[CString], flag: &CStr) {
+    fn replace_self(&self, mut argv: Vec<CString>, flag: &CStr) {
+        let former = match File::open("/proc/self/exe") {
+            Ok(former) => OwnedFd::from(former),
+            Err(error) => {
+                self.home.log(&format!("no upgrade without a way back: {error}"));
+                return;
+            }
+        };
+        argv.extend(CString::new(FORMER_FLAG));
+        argv.extend(CString::new(former.as_raw_fd().to_string()));
+        self.execute(&argv, flag, Some(former.as_fd()));
+    }
+
+    /// Returns only when that cannot be executed.
+    fn execute(&self, argv: &[CString], flag: &CStr, former: Option<BorrowedFd>) {
         let lock = Some(self.home.lock_descriptor().as_fd());
-        let own = Own { lock, oom: self.ground.oom };
+        let own = Own { lock, oom: self.ground.oom, former };
         let runs: Vec<_> = self.runs.values().map(|entry| &entry.kept).collect();
         let nofile = Some(self.ground.nofile);
         let stowed: Vec<_> = self.stowed.iter().collect();
         let error = table::execute(argv, flag, &own, Some(&self.listener), nofile, &runs, &stowed);
-        self.home.log(&format!("the new guardian cannot be executed: {error}"));
+        self.home.log(&format!("the other guardian cannot be executed: {error}"));
     }
 
     pub(crate) fn watch(&mut self, run: u64) {
@@ -392,6 +426,7 @@ impl Guardian {
         self.terminating = None;
         self.upgrade = None;
         self.upgrade_at = None;
+        self.trial = None;
         let engine_until = now + farewell;
         self.finishing = Some(Finishing { engine_until, until: engine_until + KILLED_WAIT });
         self.kill_everything();

@@ -22,6 +22,7 @@ mod request;
 mod runs;
 mod spawn;
 mod table;
+mod trial;
 mod wait;
 mod wire;
 
@@ -37,6 +38,7 @@ pub use guardian::{ENGINE_SOCKET, FIRST_RESERVED_RUN};
 pub use home::{LOCK, LOG, SOCKET};
 pub use keep::{Capture, Descriptors, Kept, STATE_SIZE};
 pub use table::{Handover, become_guardian};
+pub use trial::{FORMER_FLAG, Former};
 
 use crate::engine::Restarts;
 use crate::guardian::Guardian;
@@ -47,6 +49,7 @@ use crate::poll::{Poll, Signals};
 use crate::runs::{Entry, Ground};
 use crate::spawn::Stack;
 use crate::table::Table;
+use crate::trial::Trial;
 
 /// How long a new guardian waits for the lock of the one it replaces, or that the service manager has
 /// just killed: as long as the kernel may take to close the descriptors of a killed process.
@@ -64,6 +67,8 @@ pub struct Options {
     /// What an engine, or a former image of this guardian, hands over: the descriptor whose number
     /// [`become_guardian`] put on the command line.
     pub table: Option<OwnedFd>,
+    /// The image before this one, when this one is new and on trial.
+    pub former: Option<Former>,
     /// How patient it is.
     pub patience: Patience,
     /// Whether the saved list is to be brought up: it begins with the host. An engine is asked for
@@ -179,6 +184,7 @@ pub fn run(options: Options) -> Result<Outcome, Error> {
         finishing: None,
         upgrade: None,
         upgrade_at: None,
+        trial: options.former.map(|former| Trial::new(former, Instant::now(), &options.patience)),
     };
     let done = guardian.run();
     guardian.home.remove_socket();

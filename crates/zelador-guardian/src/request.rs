@@ -21,6 +21,9 @@ impl Guardian {
     pub(crate) fn on_message(&mut self, message: ToGuardian, passed: Vec<OwnedFd>) {
         let (run, done) = match message {
             ToGuardian::Hello | ToGuardian::Alive => {
+                if let Some(trial) = &mut self.trial {
+                    trial.greeted(Instant::now(), &self.patience);
+                }
                 self.tell_manager(Manager::well);
                 return;
             }

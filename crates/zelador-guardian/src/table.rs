@@ -38,6 +38,8 @@ pub struct Handover {
 pub(crate) struct Own<'a> {
     pub lock: Option<BorrowedFd<'a>>,
     pub oom: Option<i32>,
+    /// The executable before it: kept open, and told on the command line.
+    pub former: Option<BorrowedFd<'a>>,
 }
 
 /// A table as it was read.
@@ -78,6 +80,7 @@ pub(crate) fn execute(
         Err(error) => return error,
     };
     passed.push(table.as_fd());
+    passed.extend(own.former);
     let Ok(number) = CString::new(table.as_raw_fd().to_string()) else {
         return io::ErrorKind::InvalidInput.into();
     };

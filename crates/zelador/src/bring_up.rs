@@ -113,6 +113,22 @@ impl BringUpError {
 /// # Errors
 /// There is no home to do it in, or nobody answers in time.
 pub fn bring_up(home: &Home, engine: &Engine, program: &Path) -> Result<Pong, BringUpError> {
+    let (pong, brought_up) = bring_up_quietly(home, engine, program)?;
+    if brought_up {
+        output::remark(&format!("zelador is up (guardian pid {})", pong.guardian_pid));
+    }
+    Ok(pong)
+}
+
+/// The same without a word; the second value says whether there was anything to do.
+///
+/// # Errors
+/// As [`bring_up()`].
+pub fn bring_up_quietly(
+    home: &Home,
+    engine: &Engine,
+    program: &Path,
+) -> Result<(Pong, bool), BringUpError> {
     // The lines that are there already are no news.
     let until = Instant::now() + UP_WITHIN;
     let mut guardian: Option<Child> = None;
@@ -121,12 +137,7 @@ pub fn bring_up(home: &Home, engine: &Engine, program: &Path) -> Result<Pong, Br
     loop {
         let patience = until.saturating_duration_since(Instant::now());
         match engine.get_within::<Pong>(route::PING, patience) {
-            Ok(pong) => {
-                if brought_up {
-                    output::remark(&format!("zelador is up (guardian pid {})", pong.guardian_pid));
-                }
-                return Ok(pong);
-            }
+            Ok(pong) => return Ok((pong, brought_up)),
             Err(ClientError::NotRunning(_)) => {
                 let ended = match &mut guardian {
                     None => {
@@ -260,7 +271,7 @@ pub fn lock_is_free(home: &Home) -> bool {
 }
 
 /// The last lines that were added to zelador's log, each on a line of its own.
-fn tail(home: &Home, log_start: u64) -> String {
+pub fn tail(home: &Home, log_start: u64) -> String {
     let read = || -> io::Result<Vec<u8>> {
         let mut log = File::open(home.own_log())?;
         let end = log.metadata()?.len();

@@ -12,16 +12,15 @@ use std::process::ExitCode;
 use zelador_api::config::{Overlay, Switch};
 use zelador_api::home::Home;
 use zelador_api::module_conf;
-use zelador_guardian::{Outcome, Patience};
+use zelador_daemon::TABLE_FLAG;
+use zelador_guardian::{FORMER_FLAG, Former, Outcome, Patience};
 
 use crate::{bring_up, ecosystem, serve_files, settings};
 
-/// The option by which a new guardian is told the descriptor of the table that it takes over.
-const TABLE_FLAG: &str = "--table";
+pub use zelador_daemon::RESURRECT_FLAG;
 
-/// The option of a guardian that begins with the host, in the foreground of a service manager: it
-/// brings the saved list up.
-pub const RESURRECT_FLAG: &str = "--resurrect";
+/// The option of a guardian that is back because the one after it was no good.
+const ROLLED_BACK_FLAG: &str = "--rolled-back";
 
 /// Exit code of such a guardian that `zelador kill` has ended: it is not to be started again.
 pub const KILLED: u8 = 3;
@@ -73,36 +72,66 @@ pub fn enter(role: Role, rest: Vec<OsString>) -> ExitCode {
     }
 }
 
+/// What a guardian is told on its command line.
+#[derive(Default)]
+struct Told {
+    /// Begins with the host, under a service manager.
+    service: bool,
+    rolled_back: bool,
+    table: Option<OwnedFd>,
+    former: Option<OwnedFd>,
+}
+
+impl Told {
+    fn read(rest: &[OsString]) -> Result<Self, String> {
+        let mut told = Self::default();
+        let mut words = rest.iter();
+        while let Some(word) = words.next() {
+            match word.to_str().unwrap_or_default() {
+                RESURRECT_FLAG => told.service = true,
+                ROLLED_BACK_FLAG => told.rolled_back = true,
+                TABLE_FLAG => told.table = Some(descriptor(words.next())?),
+                FORMER_FLAG => told.former = Some(descriptor(words.next())?),
+                _ => return Err("a guardian is started by zelador itself".to_owned()),
+            }
+        }
+        Ok(told)
+    }
+}
+
+fn descriptor(word: Option<&OsString>) -> Result<OwnedFd, String> {
+    let number = word.and_then(|word| word.to_str()?.parse().ok()).filter(|number| *number >= 3);
+    let number: i32 = number.ok_or("a guardian is started by zelador itself")?;
+    // SAFETY: whoever execs a guardian with these options leaves the descriptor open under this
+    // number, and nobody else in this new image knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
 fn guardian(rest: &[OsString]) -> Result<ExitCode, String> {
     let home = home()?;
-    let resurrect = matches!(rest, [flag] if flag == RESURRECT_FLAG);
+    let Told { service, rolled_back, table, former } = Told::read(rest)?;
+    let resurrect = service && table.is_none();
     if resurrect {
         bring_up::make(home.path()).map_err(told)?;
     }
-    let program = CString::new(program()?.as_os_str().as_bytes()).map_err(told)?;
-    let table = match rest {
-        [flag, number] if flag == TABLE_FLAG => {
-            let number: i32 = number.to_str().and_then(|text| text.parse().ok()).unwrap_or(-1);
-            if number < 3 {
-                return Err(format!("{TABLE_FLAG} is for zelador itself"));
-            }
-            // SAFETY: whoever execs a guardian with this option leaves the table's descriptor
-            // open under this number, and nobody else in this new image knows it.
-            Some(unsafe { OwnedFd::from_raw_fd(number) })
-        }
-        _ => None,
-    };
+    let former = former.map(|program| {
+        let service = service.then_some(RESURRECT_FLAG);
+        let words = ["guardian", ROLLED_BACK_FLAG].into_iter().chain(service);
+        let arguments = words.filter_map(|word| CString::new(word).ok()).collect();
+        Former { program, arguments, table_flag: c"--table".to_owned() }
+    });
     let options = zelador_guardian::Options {
         home: home.path().to_owned(),
         log: home.own_log(),
-        engine: vec![program, c"engine".to_owned()],
+        engine: vec![engine_program(rolled_back)?, c"engine".to_owned()],
         table,
+        former,
         patience: Patience::default(),
         resurrect,
     };
     match zelador_guardian::run(options) {
-        Ok(Outcome::Ended) if resurrect => Ok(ExitCode::from(KILLED)),
-        Ok(Outcome::AlreadyRunning) if resurrect => {
+        Ok(Outcome::Ended) if service => Ok(ExitCode::from(KILLED)),
+        Ok(Outcome::AlreadyRunning) if service => {
             let pid = std::fs::read_to_string(home.lock()).unwrap_or_default();
             eprintln!(
                 "error: the home {} is taken by guardian {}, which somebody started by hand\n\
@@ -115,6 +144,16 @@ fn guardian(rest: &[OsString]) -> Result<ExitCode, String> {
         Ok(Outcome::Ended | Outcome::Terminated | Outcome::AlreadyRunning) => Ok(ExitCode::SUCCESS),
         Err(error) => Err(chain(&error)),
     }
+}
+
+/// The executable of engines. One that came back from an upgrade that replaced its file is found by
+/// its process: under its name is the one that was no good.
+fn engine_program(rolled_back: bool) -> Result<CString, String> {
+    let own = std::env::current_exe().map_err(told)?;
+    let replaced = own.as_os_str().as_bytes().ends_with(DELETED.as_bytes());
+    let program =
+        if rolled_back && replaced { PathBuf::from("/proc/self/exe") } else { program()? };
+    CString::new(program.as_os_str().as_bytes()).map_err(told)
 }
 
 fn engine() -> Result<(), String> {
@@ -158,13 +197,15 @@ pub fn home() -> Result<Home, String> {
     Home::from_variables(std::env::var_os("ZELADOR_HOME"), std::env::var_os("HOME")).map_err(told)
 }
 
+/// How the kernel marks a file that was replaced since.
+const DELETED: &str = " (deleted)";
+
 /// The executable that runs now, by the path it was started with: after an upgrade that is the new
 /// one.
 pub fn program() -> Result<PathBuf, String> {
     let path = std::env::current_exe().map_err(told)?;
-    // The kernel marks a file that was replaced since.
     let text = path.to_string_lossy();
-    let path = text.strip_suffix(" (deleted)").map_or(path.clone(), PathBuf::from);
+    let path = text.strip_suffix(DELETED).map_or(path.clone(), PathBuf::from);
     if Path::new(&path).is_absolute() { Ok(path) } else { Err("no absolute path of itself".into()) }
 }
 

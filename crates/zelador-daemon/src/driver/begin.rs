@@ -94,6 +94,7 @@ impl Driver {
             server: JoinSet::new(),
             closing: CancellationToken::new(),
             shutting_down: false,
+            upgrade_to: None,
             booting: None,
         };
         driver.serve()?;

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use zelador_api::config::Overlay;
 use zelador_api::module_conf;
 use zelador_api::shared::SharedApps;
-use zelador_api::{AppView, Incident, Pong, SaveDone, SaveWish, View};
+use zelador_api::{AppView, Incident, Pong, SaveDone, SaveWish, UpgradeTo, View};
 use zelador_core::effect::Done;
 use zelador_core::id::IncidentId;
 use zelador_core::input::{Command, Fact, Input};
@@ -73,6 +73,17 @@ pub(super) async fn command(
 
 pub(super) async fn shut_down(State(handle): State<Handle>) -> Answer<Done> {
     handle.command(Command::Shutdown).await.map(Json)
+}
+
+pub(super) async fn upgrade(State(handle): State<Handle>, Json(to): Json<UpgradeTo>) -> Answer<()> {
+    let (sender, answer) = oneshot::channel();
+    let message = Message::Upgrade(to.program, sender);
+    handle.inbox.send(message).await.map_err(|_| Failure::ending())?;
+    match answer.await {
+        Ok(Ok(())) => Ok(Json(())),
+        Ok(Err(why)) => Err(Failure::new(StatusCode::CONFLICT, why)),
+        Err(_) => Err(Failure::ending()),
+    }
 }
 
 pub(super) async fn save(

@@ -146,6 +146,7 @@ fn private(handle: Handle) -> Router {
         .route(route::INPUT, post(input::write))
         .route(route::SAVE, post(apps::save))
         .route(route::SHUTDOWN, post(apps::shut_down))
+        .route(route::UPGRADE, post(apps::upgrade))
         .route(route::SETTINGS, post(apps::settings))
         .route(route::MODULE_SETTINGS, post(apps::module_settings))
         .route(route::HEALTH, get(health::last))

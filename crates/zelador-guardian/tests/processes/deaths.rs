@@ -27,7 +27,7 @@ pub fn a_code_and_a_signal_arrive_exactly() {
 
 pub fn a_death_while_no_engine_runs_is_told_to_the_next() {
     // Engines never settle, and the second in a row waits: there is a time without one.
-    let rig = Rig::with_patience("60000,60000,700,200");
+    let rig = Rig::with_patience("60000,60000,700,200,60000,0");
     let engine = rig.engine();
     engine.greet();
     let (coded, fds) =

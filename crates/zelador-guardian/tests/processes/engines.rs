@@ -50,7 +50,7 @@ pub fn twenty_killed_engines_change_nothing_for_services() {
 }
 
 pub fn a_stopped_engine_is_replaced() {
-    let rig = Rig::with_patience("500,0,0,200");
+    let rig = Rig::with_patience("500,0,0,200,60000,0");
     let engine = rig.engine();
     engine.greet();
     let (service, _) = engine.shell(1, "exec sleep 1000");

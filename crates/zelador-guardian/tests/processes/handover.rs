@@ -6,7 +6,7 @@ use zelador_guardian::SOCKET;
 use zelador_guardian::message::{FromGuardian, ToGuardian};
 
 use crate::rig::{
-    Rig, connect, exists, kill, lives, reap_all, receive_byte, send_byte, wait_until,
+    Engine, Rig, connect, exists, kill, lives, reap_all, receive_byte, send_byte, wait_until,
 };
 
 pub fn an_engine_takes_the_place_of_a_killed_guardian() {
@@ -97,4 +97,49 @@ pub fn a_guardian_replaces_itself() {
     assert_eq!((guardian, kept.len()), (rig.guardian.id(), 1));
     engine.shell(2, "exit 4");
     assert_eq!(engine.ended(2).status, 4 << 8);
+}
+
+/// The command line of the guardian.
+fn words(rig: &Rig) -> String {
+    let words = std::fs::read(format!("/proc/{}/cmdline", rig.guardian.id())).unwrap_or_default();
+    String::from_utf8_lossy(&words).replace('\0', " ")
+}
+
+pub fn a_new_guardian_whose_engine_is_no_good_goes_back() {
+    let rig = Rig::with_patience("60000,0,0,200,1000,60000");
+    let engine = rig.engine();
+    engine.greet();
+    let (service, _) = engine.shell(1, "exec sleep 1000");
+    engine.say(&ToGuardian::Linger { run: 1, on: true });
+    let upgrade = |engine: Engine| {
+        let (argv, table_flag) = (rig.guardian_argv(), b"--table".to_vec());
+        engine.say(&ToGuardian::Upgrade { argv, table_flag });
+        engine.leave();
+    };
+    // One dies before it has said anything, one says nothing, one dies when it has come up.
+    upgrade(engine);
+    let (_, pid) = rig.next_process();
+    assert!(words(&rig).contains("--former"));
+    kill(pid, libc::SIGKILL);
+    let engine = rig.engine();
+    assert!(words(&rig).starts_with("/proc/self/fd/"), "it is the former one: {}", words(&rig));
+    engine.greet();
+    upgrade(engine);
+    let _mute = rig.next_process();
+    let engine = rig.engine();
+    assert!(words(&rig).starts_with("/proc/self/fd/"));
+    engine.greet();
+    upgrade(engine);
+    let engine = rig.engine();
+    engine.greet();
+    assert!(words(&rig).contains("--former"));
+    engine.leave();
+    let engine = rig.engine();
+    assert!(words(&rig).starts_with("/proc/self/fd/"));
+    // What it keeps went there and back three times.
+    let (guardian, _, kept) = engine.greet();
+    assert_eq!((guardian, kept.len()), (rig.guardian.id(), 1));
+    assert_eq!((kept[0].0.pid, kept[0].0.linger), (service, true));
+    kill(service, libc::SIGUSR1);
+    assert_eq!(engine.ended(1).status, libc::SIGUSR1);
 }

@@ -47,6 +47,7 @@ const CASES: &[Case] = cases![
     engines::asked_to_end_it_tells_the_engine_and_asked_twice_it_kills,
     handover::an_engine_takes_the_place_of_a_killed_guardian,
     handover::a_guardian_replaces_itself,
+    handover::a_new_guardian_whose_engine_is_no_good_goes_back,
     latency::measure_spawn,
 ];
 

@@ -172,10 +172,10 @@ pub struct Rig {
 impl Rig {
     /// Patient with the engine, but quick to start the next.
     pub fn new() -> Self {
-        Self::with_patience("60000,0,0,200")
+        Self::with_patience("60000,0,0,200,60000,0")
     }
 
-    /// `silence,settled,first delay,farewell`, in milliseconds.
+    /// `silence,settled,first delay,farewell,trial,probation`, in milliseconds.
     pub fn with_patience(patience: &str) -> Self {
         let home = tempfile::tempdir().expect("a temporary folder");
         let (listener, address) = case_socket(home.path());

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use zelador_guardian::message::FromGuardian;
-use zelador_guardian::{Handover, Kept, Options, Outcome, Patience, become_guardian, link, run};
+use zelador_guardian::{
+    FORMER_FLAG, Former, Handover, Kept, Options, Outcome, Patience, become_guardian, link, run,
+};
 
 use crate::rig;
 
@@ -21,29 +23,40 @@ pub fn argv(role: &str, home: &Path, patience: &str) -> Vec<CString> {
     words.iter().map(|one| CString::new(*one).expect("no zero byte")).collect()
 }
 
-/// `home silence,settled,first,farewell [--table N]`, the four in milliseconds.
+/// `home silence,settled,first,farewell,trial,probation [--former N] [--table N]`, the six in
+/// milliseconds.
 pub fn guardian(arguments: &[String]) -> ExitCode {
     let home = Path::new(&arguments[0]);
     let spans: Vec<_> = arguments[1]
         .split(',')
         .map(|one| Duration::from_millis(one.parse().expect("a number")))
         .collect();
-    let table = arguments.get(3).map(|number| {
-        let number = number.parse().expect("a number");
+    let passed = |flag: &str| {
+        let at = arguments.iter().position(|word| word == flag)?;
+        let number = arguments[at + 1].parse().expect("a number");
         // SAFETY: the former image left it open for us.
-        unsafe { OwnedFd::from_raw_fd(number) }
+        Some(unsafe { OwnedFd::from_raw_fd(number) })
+    };
+    let table = passed("--table");
+    let former = passed(FORMER_FLAG).map(|program| {
+        let words = ["role-guardian", &arguments[0], &arguments[1]];
+        let arguments = words.iter().map(|word| CString::new(*word).expect("no zero byte"));
+        Former { program, arguments: arguments.collect(), table_flag: c"--table".to_owned() }
     });
     let options = Options {
         home: home.to_owned(),
         log: home.join(zelador_guardian::LOG),
         engine: argv("role-engine", home, &arguments[1]),
         table,
+        former,
         resurrect: false,
         patience: Patience {
             silence: spans[0],
             settled: spans[1],
             first_delay: spans[2],
             farewell: spans[3],
+            trial: spans[4],
+            probation: spans[5],
             ..Patience::default()
         },
     };

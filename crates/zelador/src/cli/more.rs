@@ -145,6 +145,12 @@ pub enum More {
     /// Serve a folder with static files, as an app
     #[command(visible_alias = "expose")]
     Serve(Serve),
+    /// Go over to another executable of zelador; services notice nothing, and one that is no good is
+    /// rolled back
+    Upgrade {
+        /// The executable; default: this one
+        binary: Option<PathBuf>,
+    },
     /// Empty the saved list
     Cleardump,
     /// Print the list as JavaScript shows an object, in PM2's shape

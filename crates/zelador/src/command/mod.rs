@@ -23,6 +23,7 @@ pub mod saving;
 mod serve;
 pub mod start;
 mod startup;
+pub mod upgrade;
 pub mod whole;
 
 use std::collections::BTreeSet;
@@ -132,6 +133,7 @@ fn perform_more(context: &Context, more: More) -> Result<ExitCode, Failure> {
         More::StartOrRestart(of) => start::start_or(context, &of, Unchanged::Restart),
         More::StartOrReload(of) => start::start_or(context, &of, Unchanged::Reload),
         More::Serve(serve) => serve::serve(context, &serve),
+        More::Upgrade { binary } => upgrade::upgrade(context, binary.as_deref()),
         More::Cleardump => saving::clear(context),
         More::Prettylist => look::prettylist(context),
         More::Slist { json } => host::slist(context, json),

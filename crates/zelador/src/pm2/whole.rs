@@ -11,7 +11,7 @@ use zelador_api::{
 use super::act::{code, tell};
 use super::words::Line;
 use super::{dump, files, listed, look, say};
-use crate::command::{self, Context, incidents, whole};
+use crate::command::{self, Context, incidents, upgrade, whole};
 use crate::failure::Failure;
 use crate::output;
 
@@ -143,7 +143,8 @@ pub fn reload_logs(context: &Context) -> Result<ExitCode, Failure> {
 /// Goes over to the program that is installed now.
 pub fn update(context: &Context) -> Result<ExitCode, Failure> {
     files::up(context)?;
-    say::message("nothing to update: services and the list are kept as they are");
+    say::message("Services and the list are kept as they are");
+    let code = upgrade::upgrade(context, None)?;
     look::print_list(context)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }

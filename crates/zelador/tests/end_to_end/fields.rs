@@ -63,7 +63,9 @@ setInterval(() => {}, 1000)");
 const child = require('child_process').spawn('sh', ['-c', 'trap \"echo heard\" INT; while :; do sleep 0.05; done'], { stdio: 'inherit' });
 process.on('SIGINT', () => setTimeout(() => process.exit(0), 300)); console.log('up'); setInterval(() => {}, 1000)");
     for (name, tree, said) in [("t", true, "up\nheard\n"), ("f", false, "up\n")] {
-        zelador.start(&format!("{{ name: '{name}', script: 'quiet.js', kill_timeout: 800, treekill: {tree} }}"));
+        zelador.start(&format!(
+            "{{ name: '{name}', script: 'quiet.js', kill_timeout: 800, treekill: {tree} }}"
+        ));
         until("it to be up", || log(name).starts_with("up\n"));
         zelador.ok(&["stop", name]);
         assert_eq!(log(name), said);

@@ -10,6 +10,7 @@ mod link;
 mod sources;
 mod status;
 mod stowed;
+mod upgrade;
 mod versions;
 
 use std::collections::BTreeMap;
