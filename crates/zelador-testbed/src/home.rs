@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -127,18 +128,40 @@ impl Zelador {
     /// The pids of the engine and of the guardian.
     pub fn roles(&self) -> (i32, i32) {
         let said = self.ok(&["ping"]);
-        let after = |word: &str| {
-            let rest = said.out.split(word).nth(1).unwrap_or_default();
-            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-            digits.parse().unwrap_or_default()
-        };
-        (after("engine pid "), after("guardian pid "))
+        roles_in(&said)
+    }
+
+    /// The same; `None` while nobody answers.
+    pub fn roles_now(&self) -> Option<(i32, i32)> {
+        let said = self.run(&["ping"]);
+        (said.code == 0).then(|| roles_in(&said))
+    }
+
+    /// Everything that the engine knows, from its control socket; `None` while nobody answers.
+    pub fn view(&self) -> Option<Value> {
+        let mut stream = UnixStream::connect(self.home().join("zelador.sock")).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+        write!(stream, "GET /v1/view HTTP/1.1\r\nHost: zelador\r\nConnection: close\r\n\r\n")
+            .ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let (_, body) = answer.split_once("\r\n\r\n")?;
+        serde_json::from_str(body).ok()
     }
 
     /// Asks the health endpoints for a path: status and body.
     pub fn get(&self, path: &str) -> (u16, String) {
         http_get(self.http, path).unwrap_or_default()
     }
+}
+
+fn roles_in(said: &Said) -> (i32, i32) {
+    let after = |word: &str| {
+        let rest = said.out.split(word).nth(1).unwrap_or_default();
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().unwrap_or_default()
+    };
+    (after("engine pid "), after("guardian pid "))
 }
 
 impl Drop for Zelador {

@@ -20,6 +20,7 @@ mod pm2_voice;
 mod runtime;
 mod serve;
 mod supervision;
+mod torture;
 mod upgrade;
 mod verbs;
 mod watch;
