@@ -120,6 +120,11 @@ impl Home {
         self.0.join("module_conf.json")
     }
 
+    /// The word by which those who ask over the network are known.
+    pub fn token(&self) -> PathBuf {
+        self.0.join("token")
+    }
+
     /// The folder of installed modules.
     pub fn modules(&self) -> PathBuf {
         self.0.join("modules")

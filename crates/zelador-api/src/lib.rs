@@ -11,6 +11,7 @@ pub mod problem;
 pub mod route;
 pub mod saved;
 pub mod shared;
+pub mod token;
 pub mod trpc;
 
 pub use zelador_core::check::{CheckResult, Status};

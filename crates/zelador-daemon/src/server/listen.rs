@@ -9,7 +9,11 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
+use zelador_api::home::Home;
+use zelador_api::token::{self, Token};
 use zelador_core::spec::Settings;
+
+use super::guard;
 
 /// How long to wait before an address that is taken is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
@@ -25,6 +29,7 @@ pub(super) async fn unix(listener: UnixListener, router: Router, closing: Cancel
 /// Answers on the address in the settings, follows its changes, and tries again while it is taken.
 pub(super) async fn tcp(
     mut settings: watch::Receiver<Settings>,
+    home: Home,
     router: Router,
     closing: CancellationToken,
 ) {
@@ -44,18 +49,31 @@ pub(super) async fn tcp(
             biased;
             () = closing.cancelled() => return,
             () = changed => complained = None,
-            () = serve(address, router.clone(), &closing, &mut complained) => {}
+            () = serve(address, &home, router.clone(), &closing, &mut complained) => {}
         }
     }
 }
 
 async fn serve(
     address: Option<SocketAddr>,
+    home: &Home,
     router: Router,
     closing: &CancellationToken,
     complained: &mut Option<SocketAddr>,
 ) {
     let Some(address) = address else { return std::future::pending().await };
+    let variable = std::env::var(token::VARIABLE).ok();
+    let token = Token::read(home, variable.as_deref());
+    let Some(router) = guard::guarded(router, address, token) else {
+        if complained.replace(address) != Some(address) {
+            tracing::error!(
+                %address,
+                "the health endpoints are down: others reach this address, and there is no token of at least {} characters; `zelador token` makes one, and within 5 s they are up",
+                token::SHORTEST
+            );
+        }
+        return time::sleep(TRY_AGAIN).await;
+    };
     match TcpListener::bind(address).await {
         Ok(listener) => {
             *complained = None;

@@ -1,6 +1,7 @@
 //! Answers on the control socket, and with the health endpoints on TCP.
 
 mod apps;
+mod guard;
 mod health;
 mod input;
 mod listen;
@@ -120,7 +121,8 @@ pub fn start(
     let everything = public(handle.clone()).merge(private(handle.clone()));
     tasks.spawn(listen::unix(control, everything, closing.clone()));
     let settings = handle.settings.clone();
-    tasks.spawn(listen::tcp(settings, public(handle), closing.clone()));
+    let home = handle.home.clone();
+    tasks.spawn(listen::tcp(settings, home, public(handle), closing.clone()));
     Ok(())
 }
 

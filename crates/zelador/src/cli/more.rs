@@ -151,6 +151,12 @@ pub enum More {
         /// The executable; default: this one
         binary: Option<PathBuf>,
     },
+    /// Print the token that asking over the network needs; made when there is none
+    Token {
+        /// Make a new one; a zelador that listens takes it at its next start
+        #[arg(long)]
+        new: bool,
+    },
     /// Empty the saved list
     Cleardump,
     /// Print the list as JavaScript shows an object, in PM2's shape

@@ -23,6 +23,7 @@ pub mod saving;
 mod serve;
 pub mod start;
 mod startup;
+mod token;
 pub mod upgrade;
 pub mod whole;
 
@@ -134,6 +135,7 @@ fn perform_more(context: &Context, more: More) -> Result<ExitCode, Failure> {
         More::StartOrReload(of) => start::start_or(context, &of, Unchanged::Reload),
         More::Serve(serve) => serve::serve(context, &serve),
         More::Upgrade { binary } => upgrade::upgrade(context, binary.as_deref()),
+        More::Token { new } => token::token(context, new),
         More::Cleardump => saving::clear(context),
         More::Prettylist => look::prettylist(context),
         More::Slist { json } => host::slist(context, json),

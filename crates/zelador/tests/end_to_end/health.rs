@@ -1,10 +1,12 @@
 //! Checks, endpoints, healing.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use zelador_testbed::home::{free_port, http_get, said, until, until_within};
+use zelador_testbed::home::{free_port, http_get, said, text, until, until_within};
 
 use crate::{SERVER, zelador};
 
@@ -22,7 +24,7 @@ fn a_hang_is_noticed_explained_and_healed() {
     zelador.start(&web(port, ""));
     until("it to answer", || http_get(port, "/health").is_some_and(|(code, _)| code == 200));
     let before = zelador.pid("web");
-    _ = std::net::TcpStream::connect(("127.0.0.1", port)).map(|mut stream| {
+    _ = TcpStream::connect(("127.0.0.1", port)).map(|mut stream| {
         use std::io::Write;
         stream.write_all(b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n")
     });
@@ -139,4 +141,43 @@ fn an_unmodified_trpc_client_of_both_versions_can_call() {
         let said = said(&output);
         assert!(said.out.contains("all well"), "{version}: {}{}", said.out, said.err);
     }
+}
+
+#[test]
+fn an_address_that_others_reach_needs_a_token_and_a_foreign_name_is_refused() {
+    let zelador = zelador();
+    let port = zelador.port();
+    let begin = |address: &str| {
+        let mut command = zelador.command(&["start", "sleep", "--name", "app", "--", "1000"]);
+        command.env("ZELADOR_HTTP", format!("{address}:{port}"));
+        assert!(command.status().unwrap().success());
+    };
+    let ask = |path: &str, headers: &str| {
+        let ask = || -> std::io::Result<String> {
+            let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+            write!(stream, "GET {path} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n\r\n")?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            Ok(answer.split(' ').nth(1).unwrap_or_default().to_owned())
+        };
+        ask().unwrap_or_default()
+    };
+    let status = "/api/trpc/health.status";
+    begin("127.0.0.1");
+    until("its endpoints", || ask("/healthz", "Host: localhost") == "200");
+    assert_eq!(ask(status, &format!("Host: 127.0.0.1:{port}")), "200");
+    assert_eq!(ask(status, "Host: evil.example"), "421", "a name that was made to point here");
+    zelador.ok(&["kill"]);
+
+    begin("0.0.0.0");
+    let log = || text(zelador.home().join("zelador.log"));
+    until("it to say why it does not listen", || log().contains("there is no token"));
+    assert_eq!(ask("/healthz", "Host: x"), "");
+    let token = zelador.ok(&["token"]).out.trim().to_owned();
+    assert_eq!(zelador.ok(&["token"]).out.trim(), token, "it stays the same");
+    until("its endpoints", || ask("/healthz", "Host: x") == "200");
+    assert_eq!(ask(status, "Host: x"), "401");
+    assert_eq!(ask(status, "Host: x\r\nAuthorization: Bearer wrong"), "401");
+    assert_eq!(ask(status, &format!("Host: x\r\nAuthorization: Bearer {token}")), "200");
+    assert!(!log().contains(&token));
 }
