@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::{TcpListener, UnixListener};
+use axum::serve::Listener;
+use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -20,9 +21,43 @@ const TRY_AGAIN: Duration = Duration::from_secs(5);
 
 /// Answers on the control socket until closing.
 pub(super) async fn unix(listener: UnixListener, router: Router, closing: CancellationToken) {
+    let own = rustix::process::geteuid().as_raw();
+    let listener = Owned { listener, own };
     let served = axum::serve(listener, router).with_graceful_shutdown(closing.cancelled_owned());
     if let Err(error) = served.await {
         tracing::error!(%error, "the control socket is not served any more");
+    }
+}
+
+/// A socket that only its owner and root may speak to, whatever the mode of its file has become.
+struct Owned {
+    listener: UnixListener,
+    own: u32,
+}
+
+impl Listener for Owned {
+    type Io = UnixStream;
+    type Addr = tokio::net::unix::SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let (stream, address) = Listener::accept(&mut self.listener).await;
+            match stream.peer_cred() {
+                Ok(peer) if [self.own, 0].contains(&peer.uid()) => return (stream, address),
+                Ok(peer) => {
+                    tracing::warn!(
+                        uid = peer.uid(),
+                        pid = peer.pid(),
+                        "somebody else's call is refused"
+                    );
+                }
+                Err(error) => tracing::warn!(%error, "a call is refused: nobody knows whose it is"),
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.listener.local_addr()
     }
 }
 

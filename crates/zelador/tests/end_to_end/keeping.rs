@@ -134,3 +134,33 @@ fn what_was_saved_comes_back_as_it_was() {
         ("online", "stopped")
     );
 }
+
+#[test]
+fn nobody_else_speaks_to_the_control_socket() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    if !rustix::process::geteuid().is_root() {
+        println!("not run: only root can be somebody else");
+        return;
+    }
+    let zelador = zelador();
+    zelador.start("{ name: 'a', script: 'sleep', args: '1000' }");
+    let socket = zelador.home().join("zelador.sock");
+    let mode =
+        |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&zelador.home()), mode(&socket)), (0o700, 0o600));
+    // As open as it can be made by mistake.
+    let folder = zelador.home().parent().unwrap().to_owned();
+    for (path, mode) in [(&folder, 0o755), (&zelador.home(), 0o755), (&socket, 0o666)] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let ask = |user: u32| {
+        let mut curl = std::process::Command::new("curl");
+        curl.args(["-s", "-m", "5", "--unix-socket"]).arg(&socket).arg("http://z/v1/ping");
+        curl.uid(user).output().unwrap()
+    };
+    assert!(String::from_utf8_lossy(&ask(0).stdout).contains("guardian_pid"));
+    let foreign = ask(65534);
+    assert!(!foreign.status.success() && foreign.stdout.is_empty(), "{foreign:?}");
+    assert!(text(zelador.home().join("zelador.log")).contains("somebody else's call is refused"));
+}
