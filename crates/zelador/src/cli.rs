@@ -84,6 +84,9 @@ pub enum Verb {
     /// Show the last lines of logs and follow them
     #[command(visible_alias = "log")]
     Logs(Logs),
+    /// Watch apps, their logs and the host on a screen, and act on them
+    #[command(visible_alias = "dash")]
+    Monit,
     /// Save the list of apps, for `resurrect`
     #[command(visible_alias = "dump")]
     Save {

@@ -16,6 +16,7 @@ mod ecosystem;
 mod engine;
 mod failure;
 mod home;
+mod monit;
 mod moving;
 mod output;
 mod pm2;

@@ -88,6 +88,7 @@ fn perform(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Jlist => look::jlist(&context),
         Verb::Show { selector } => look::show(&context, &selector),
         Verb::Logs(logs) => logs::logs(&context, &logs),
+        Verb::Monit => crate::monit::monit(context),
         Verb::Save { force } => saving::save(&context, force),
         Verb::Resurrect => saving::resurrect(&context),
         Verb::Import(import) => import::import(&context, &import),

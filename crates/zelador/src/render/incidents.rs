@@ -142,11 +142,13 @@ fn tail(name: &str, lines: &[String], line: &mut impl FnMut(&str)) {
     }
 }
 
-fn duration(incident: &Incident, now: Moment) -> String {
+/// How long it has been open, or was.
+pub fn duration(incident: &Incident, now: Moment) -> String {
     spoken(incident.closed_at.unwrap_or(now).since(incident.opened_at))
 }
 
-fn state_colour(incident: &Incident) -> Colour {
+/// The colour of its state.
+pub fn state_colour(incident: &Incident) -> Colour {
     match incident.stage {
         Stage::Closed { outcome: Outcome::Healed | Outcome::Recovered } => Colour::Green,
         Stage::Closed { outcome: Outcome::TakenOver } => Colour::Grey,

@@ -123,7 +123,8 @@ impl Column {
     }
 }
 
-fn up_for(of: &InstanceView, now: Moment) -> Option<String> {
+/// How long it has been up.
+pub fn up_for(of: &InstanceView, now: Moment) -> Option<String> {
     match of.phase {
         Phase::Running { since, .. } => Some(words::uptime(now.since(since))),
         _ => None,

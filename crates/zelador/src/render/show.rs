@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use zelador_api::evidence::PastDeath;
 use zelador_api::spec::{AppSpec, OnDependencyDown, ProbeTarget, RestartDelay};
 use zelador_api::unit::{Moment, spoken};
-use zelador_api::{AppView, Goal, Phase};
+use zelador_api::{AppView, Goal, InstanceView, Phase};
 
 use super::terminal::{Colour, Terminal};
 use super::{list, text, words};
@@ -20,7 +20,7 @@ pub fn show(app: &AppView, now: Moment, zone: &TimeZone, terminal: Terminal) -> 
     let title = format!("{} (id {})", instance.name, instance.id);
     let mut shown = terminal.paint(&text::plain(&title), Colour::Cyan);
     shown.push('\n');
-    shown.push_str(&pairs(&[state(app, now, zone), declared(app)].concat(), terminal));
+    shown.push_str(&pairs(&[state(&app.instance, now, zone), declared(app)].concat(), terminal));
     if !instance.deaths.is_empty() {
         shown.push_str("last deaths, the latest first\n");
         shown.push_str(&deaths(app, zone, terminal));
@@ -42,7 +42,7 @@ pub fn show(app: &AppView, now: Moment, zone: &TimeZone, terminal: Terminal) -> 
 }
 
 /// A name and its value.
-type Row = (String, String);
+pub type Row = (String, String);
 
 fn row(name: &str, value: impl ToString) -> Row {
     (name.to_owned(), value.to_string())
@@ -61,8 +61,7 @@ fn pairs(rows: &[Row], terminal: Terminal) -> String {
 }
 
 /// How it is now.
-fn state(app: &AppView, now: Moment, zone: &TimeZone) -> Vec<Row> {
-    let instance = &app.instance;
+pub fn state(instance: &InstanceView, now: Moment, zone: &TimeZone) -> Vec<Row> {
     let health = match &instance.health {
         Some(health) => format!("{}: {}", health.status, health.message),
         None if instance.goal == Goal::Down => "not wanted up".to_owned(),
@@ -119,7 +118,7 @@ fn state(app: &AppView, now: Moment, zone: &TimeZone) -> Vec<Row> {
 }
 
 /// What was asked for.
-fn declared(app: &AppView) -> Vec<Row> {
+pub fn declared(app: &AppView) -> Vec<Row> {
     let AppSpec { launch, logs, restart, stop, .. } = &app.spec;
     let mut rows = vec![row("namespace", &app.spec.namespace), row("script", &launch.script)];
     match &launch.interpreter {

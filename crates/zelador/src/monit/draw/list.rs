@@ -1,0 +1,187 @@
+//! The list of instances.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Rect};
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Cell, Paragraph, Row, Table};
+use zelador_api::InstanceView;
+use zelador_api::spec::ExecMode;
+use zelador_api::unit::ByteSize;
+
+use super::{chart, palette};
+use crate::monit::state::{Link, SORTS, State};
+use crate::render::terminal::Colour;
+use crate::render::{list, text, words};
+
+/// Columns of the chart of an instance.
+const CHART: u16 = 16;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Id,
+    Name,
+    Namespace,
+    Mode,
+    Pid,
+    Status,
+    Health,
+    Cpu,
+    Chart,
+    Memory,
+    Restarts,
+    Uptime,
+}
+
+use Column::{Chart, Cpu, Health, Id, Memory, Mode, Name, Namespace, Pid, Restarts, Uptime};
+
+/// The columns that have a place from so many columns of the terminal on.
+const SETS: [(u16, &[Column]); 5] = [
+    (
+        130,
+        &[
+            Id,
+            Name,
+            Namespace,
+            Mode,
+            Pid,
+            Column::Status,
+            Health,
+            Cpu,
+            Chart,
+            Memory,
+            Restarts,
+            Uptime,
+        ],
+    ),
+    (104, &[Id, Name, Pid, Column::Status, Health, Cpu, Chart, Memory, Restarts, Uptime]),
+    (76, &[Id, Name, Column::Status, Health, Cpu, Memory, Restarts, Uptime]),
+    (50, &[Id, Name, Column::Status, Cpu, Memory, Restarts]),
+    (0, &[Name, Column::Status, Cpu]),
+];
+
+/// Draws the names of the columns, and the rows.
+pub fn draw(frame: &mut Frame<'_>, heading: Rect, rows: Rect, state: &State) {
+    if heading.is_empty() {
+        return;
+    }
+    let set = SETS.iter().find(|(from, _)| heading.width >= *from);
+    let columns = set.map_or(SETS[4].1, |(_, columns)| *columns);
+    let widths: Vec<Constraint> = columns.iter().map(|it| it.width(heading.width)).collect();
+    let style = palette::paint(&state.look, Colour::Cyan);
+    let names = columns.iter().map(|it| it.name(state));
+    let names = Table::new([Row::new(names).style(style)], widths.clone());
+    frame.render_widget(names, heading);
+    let listed = state.listed();
+    if listed.is_empty() {
+        let said = if state.view.instances.is_empty() {
+            "no apps yet: `zelador start FILE` starts one".to_owned()
+        } else {
+            format!("nothing has “{}” in name, namespace or status", text::plain(&state.filter))
+        };
+        return frame.render_widget(Paragraph::new(said), rows);
+    }
+    let shown = listed.into_iter().skip(state.first_row).take(usize::from(rows.height));
+    let is_stale = state.link != Link::Up;
+    let shown = shown.map(|of| {
+        let cells = columns.iter().map(|column| column.cell(of, state));
+        let row = Row::new(cells);
+        let style = if state.chosen == Some(of.id) { palette::chosen() } else { Style::new() };
+        row.style(if is_stale { style.add_modifier(Modifier::DIM) } else { style })
+    });
+    frame.render_widget(Table::new(shown, widths), rows);
+}
+
+impl Column {
+    fn width(self, whole: u16) -> Constraint {
+        match self {
+            Id => Constraint::Length(3),
+            Name => Constraint::Min(12),
+            Namespace => Constraint::Max(14),
+            Mode => Constraint::Length(7),
+            Pid | Uptime => Constraint::Length(7),
+            Self::Status if whole < 104 => Constraint::Length(16),
+            Self::Status => Constraint::Length(27),
+            Health => Constraint::Length(9),
+            Cpu => Constraint::Length(6),
+            Chart => Constraint::Length(CHART),
+            Memory => Constraint::Length(8),
+            Restarts => Constraint::Length(5),
+        }
+    }
+
+    fn is_number(self) -> bool {
+        matches!(self, Id | Pid | Cpu | Memory | Restarts | Uptime)
+    }
+
+    /// The name; that of the order with an arrow.
+    fn name(self, state: &State) -> Line<'static> {
+        let (name, order) = match self {
+            Id => ("id", "id"),
+            Name => ("name", "name"),
+            Namespace => ("namespace", ""),
+            Mode => ("mode", ""),
+            Pid => ("pid", ""),
+            Self::Status => ("status", "status"),
+            Health => ("health", ""),
+            Cpu => ("cpu", "cpu"),
+            Chart => ("", ""),
+            Memory => ("mem", "memory"),
+            Restarts => ("↺", ""),
+            Uptime => ("up", "uptime"),
+        };
+        let (sorted, way) = SORTS[state.sort];
+        let is_down = way.ends_with(":desc") != state.reversed;
+        let arrow = if is_down { "▾" } else { "▴" };
+        let name = if sorted == order { format!("{name}{arrow}") } else { name.to_owned() };
+        let line = Line::from(name);
+        if self.is_number() { line.right_aligned() } else { line }
+    }
+
+    fn cell(self, of: &InstanceView, state: &State) -> Cell<'static> {
+        let look = &state.look;
+        let usage = of.usage.filter(|_| of.pid.is_some());
+        // What is chosen is turned round as a whole: a colour would be that of its background.
+        let is_chosen = state.chosen == Some(of.id);
+        let coloured = |text: String, colour| {
+            let style = if is_chosen { Style::new() } else { palette::paint(look, colour) };
+            Line::from(Span::styled(text, style))
+        };
+        let foreign = |text: &str| Line::from(text::plain(text).into_owned());
+        let line = match self {
+            Id => Line::from(of.id.to_string()),
+            Name => foreign(&of.name),
+            Namespace => foreign(&of.namespace),
+            Mode => Line::from(match of.mode {
+                ExecMode::Fork => "fork",
+                ExecMode::Cluster => "cluster",
+            }),
+            Pid => Line::from(of.pid.map_or("-".to_owned(), |pid| pid.to_string())),
+            Self::Status => {
+                let said = text::plain(&list::status(of, state.now())).into_owned();
+                coloured(said, words::status_colour(&of.status))
+            }
+            Health => match &of.health {
+                Some(health) => {
+                    coloured(health.status.to_string(), words::health_colour(health.status))
+                }
+                None => Line::from("-"),
+            },
+            Cpu => Line::from(words::cpu(usage.map_or(0.0, |usage| usage.cpu))),
+            Chart => {
+                let samples = state.samples.get(&of.id).into_iter().flatten();
+                let shares: Vec<f64> = samples.map(|sample| sample.cpu).collect();
+                let most = shares.iter().copied().fold(100.0, f64::max);
+                let bars = chart::bars(shares.into_iter(), most, usize::from(CHART), 1);
+                coloured(bars.concat(), Colour::Cyan)
+            }
+            Memory => {
+                let memory = usage.map_or(ByteSize::default(), |usage| usage.memory);
+                Line::from(memory.to_string())
+            }
+            Restarts => Line::from(of.restarts.to_string()),
+            Uptime => Line::from(list::up_for(of, state.now()).unwrap_or_else(|| "-".to_owned())),
+        };
+        Cell::from(if self.is_number() { line.right_aligned() } else { line })
+    }
+}
