@@ -35,6 +35,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// From one look at the declarations to the next, while the list is the same.
 const DECLARATIONS_EVERY: Duration = Duration::from_secs(5);
 
+/// From one look at the incidents to the next: with their evidence they are large.
+const INCIDENTS_EVERY: Duration = Duration::from_secs(3);
+
 /// The signals that end this process.
 const ENDING: [SignalKind; 4] =
     [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt(), SignalKind::quit()];
@@ -48,6 +51,8 @@ pub struct Looker {
     host: Looks,
     /// The instances whose declarations are known, and since when.
     known: Option<(BTreeSet<(InstanceId, Moment)>, Instant)>,
+    /// When the incidents were looked at.
+    told: Option<Instant>,
 }
 
 impl Looker {
@@ -56,7 +61,7 @@ impl Looker {
     /// # Errors
     /// The process is out of descriptors.
     pub fn new(home: &Home) -> Result<Self, Failure> {
-        Ok(Self { engine: Engine::new(home)?, host: Looks::default(), known: None })
+        Ok(Self { engine: Engine::new(home)?, host: Looks::default(), known: None, told: None })
     }
 
     /// Looks.
@@ -65,7 +70,11 @@ impl Looker {
     /// Nobody answers in time, or the answer is a problem.
     pub fn look(&mut self) -> Result<Looked, ClientError> {
         let view: View = self.engine.get_within(route::VIEW, PATIENCE)?;
-        let incidents = Some(self.engine.get_within(route::INCIDENTS, PATIENCE)?);
+        let mut incidents = None;
+        if self.told.is_none_or(|at| at.elapsed() >= INCIDENTS_EVERY) {
+            incidents = Some(self.engine.get_within(route::INCIDENTS, PATIENCE)?);
+            self.told = Some(Instant::now());
+        }
         let there: BTreeSet<_> = view.instances.iter().map(|it| (it.id, it.created_at)).collect();
         let is_fresh = self
             .known
@@ -82,13 +91,15 @@ impl Looker {
     pub fn run(mut self, woken: &Receiver<()>, events: &SyncSender<Event>) {
         loop {
             match woken.recv_timeout(LOOK_EVERY) {
-                Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+                // Something was done: whatever may have changed is looked at.
+                Ok(()) => (self.known, self.told) = (None, None),
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             let event = match self.look() {
                 Ok(looked) => Event::Looked(Box::new(looked)),
                 Err(error) => {
-                    self.known = None;
+                    (self.known, self.told) = (None, None);
                     Event::Lost(said(&error))
                 }
             };

@@ -34,6 +34,14 @@ pub fn pressed(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             _ => {}
         }
     }
+    if key.modifiers.contains(KeyModifiers::ALT) && key.code != KeyCode::Esc {
+        // Escape and a key that came in one piece over a slow line: that is what was pressed.
+        let mut effects = pressed(state, KeyEvent::from(KeyCode::Esc));
+        if effects.is_empty() {
+            effects = pressed(state, KeyEvent::new(key.code, key.modifiers - KeyModifiers::ALT));
+        }
+        return effects;
+    }
     match state.mode.clone() {
         Mode::Help => {
             state.mode = Mode::Looking;

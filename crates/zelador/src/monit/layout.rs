@@ -34,6 +34,17 @@ pub struct Areas {
     pub footer: Rect,
 }
 
+impl Areas {
+    /// The part of them that lies within another.
+    pub fn within(self, whole: Rect) -> Self {
+        let Self { header, columns, rows, titles, beside, pane, footer } = self;
+        let [header, columns, rows, titles, beside, pane, footer] =
+            [header, columns, rows, titles, beside, pane, footer]
+                .map(|area| area.intersection(whole));
+        Self { header, columns, rows, titles, beside, pane, footer }
+    }
+}
+
 /// Returns where things are.
 pub fn areas(state: &State) -> Areas {
     let (width, height) = state.size;
@@ -61,6 +72,6 @@ pub fn areas(state: &State) -> Areas {
     }
     let left = (width * 2 / 5).max(LEAST_BESIDE);
     let beside = Rect::new(0, top, left, lines);
-    let pane = Rect::new(left + 1, top, width - left - 1, lines);
+    let pane = Rect::new(left + 2, top, width - left - 2, lines);
     Areas { header, columns, rows, titles, beside, pane, footer }
 }

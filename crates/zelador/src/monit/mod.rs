@@ -136,3 +136,6 @@ impl Monit {
         Ok(None)
     }
 }
+
+#[cfg(test)]
+mod tests;

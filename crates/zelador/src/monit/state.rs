@@ -257,7 +257,7 @@ impl State {
     /// The instances that are listed, in the order of the list.
     pub fn listed(&self) -> Vec<&InstanceView> {
         let wanted = self.filter.to_lowercase();
-        let has = |text: &str| text.to_lowercase().contains(&wanted);
+        let has = |text: &str| wanted.is_empty() || text.to_lowercase().contains(&wanted);
         let matches = |it: &&InstanceView| has(&it.name) || has(&it.namespace) || has(&it.status);
         let mut listed: Vec<&InstanceView> = self.view.instances.iter().filter(matches).collect();
         if let Some(order) = Order::read(SORTS[self.sort].1) {

@@ -96,7 +96,7 @@ fn at_the_terminal(state: &mut State, input: Input) -> Vec<Effect> {
         }
         Input::Resize(columns, lines) => {
             state.size = (columns, lines);
-            vec![Effect::Redraw]
+            Vec::new()
         }
         _ => Vec::new(),
     }

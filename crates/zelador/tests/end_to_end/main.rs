@@ -16,6 +16,7 @@ mod launching;
 mod log_settings;
 mod logs;
 mod modules;
+mod monit;
 mod pm2_voice;
 mod runtime;
 mod serve;

@@ -1,5 +1,7 @@
 //! How every component is, and why.
 
+use std::cmp::Reverse;
+
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 use zelador_api::CheckView;
@@ -18,7 +20,7 @@ const STATUS: usize = 11;
 /// Returns its lines, the worst first.
 pub fn lines(state: &State, width: u16) -> Vec<Line<'static>> {
     let mut checks: Vec<&CheckView> = state.view.health.checks.iter().collect();
-    checks.sort_by(|a, b| b.status.cmp(&a.status));
+    checks.sort_by_key(|check| Reverse(check.status));
     let names = checks.iter().map(|check| check.component.width()).max().unwrap_or(0);
     let names = names.min(COMPONENTS);
     let all = checks.into_iter().flat_map(|check| told(check, state, names, usize::from(width)));

@@ -26,7 +26,7 @@ pub fn lines(state: &State, width: u16, height: u16) -> Vec<Line<'static>> {
         return vec![Line::from("no app is chosen")];
     };
     let width = usize::from(width);
-    let mut lines = vec![headline(of, state)];
+    let mut lines = headline(of, state, width);
     lines.extend(charts(of, state, width, if height >= HIGH_FROM { 3 } else { 1 }));
     let mut rows = show::state(of, state.now(), &state.look.zone);
     rows.retain(|(name, _)| !SAID.contains(&name.as_str()));
@@ -40,22 +40,28 @@ pub fn lines(state: &State, width: u16, height: u16) -> Vec<Line<'static>> {
     lines
 }
 
-fn headline(of: &InstanceView, state: &State) -> Line<'static> {
+fn headline(of: &InstanceView, state: &State, width: usize) -> Vec<Line<'static>> {
     let look = &state.look;
     let status = text::plain(&list::status(of, state.now())).into_owned();
-    let mut spans = vec![
+    let mut line = Line::from(vec![
         Span::styled(text::plain(&of.name).into_owned(), palette::strong()),
         Span::raw("  "),
         Span::styled(status, palette::paint(look, words::status_colour(&of.status))),
-    ];
+    ]);
     let mut facts = vec![format!("id {}", of.id)];
     facts.extend(of.pid.map(|pid| format!("pid {pid}")));
     if let Phase::Running { since, .. } = of.phase {
         facts.push(format!("up {}", spoken(state.now().since(since))));
     }
     facts.push(words::counted(of.restarts as usize, "restart"));
-    spans.push(Span::raw(format!("  {}", facts.join("  "))));
-    Line::from(spans)
+    let facts = facts.join(", ");
+    if line.width() + 2 + facts.width() <= width {
+        line.push_span(Span::raw(format!("  {facts}")));
+        return vec![line];
+    }
+    let mut lines = fold::broken(line, width);
+    lines.extend(fold::folded(&facts, width, 0).into_iter().map(Line::from));
+    lines
 }
 
 /// Processor and memory over time.

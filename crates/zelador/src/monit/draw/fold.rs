@@ -5,9 +5,6 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::render::text;
 
-/// Columns from one tab stop to the next.
-const TAB: usize = 8;
-
 /// Breaks a line after so many columns. There is always at least one piece.
 pub fn broken(line: Line<'_>, width: usize) -> Vec<Line<'static>> {
     let (mut lines, mut line_now, mut at) = (Vec::new(), Vec::new(), 0);
@@ -80,20 +77,15 @@ pub fn cut(text: &str, width: usize) -> String {
     if width > 0 { short + "…" } else { short }
 }
 
-/// Returns text with blanks up to the next tab stop in the place of each tab.
-pub fn without_tabs(text: &str) -> String {
-    let (mut plain, mut at) = (String::with_capacity(text.len()), 0);
-    for c in text.chars() {
-        if c == '\t' {
-            let blanks = TAB - at % TAB;
-            plain.push_str(&" ".repeat(blanks));
-            at += blanks;
-        } else {
-            plain.push(c);
-            at += c.width().unwrap_or(0);
-        }
+/// Returns a line of at most so many columns, with an ellipsis where something is missing.
+pub fn cut_line(line: Line<'static>, width: usize) -> Line<'static> {
+    if line.width() <= width {
+        return line;
     }
-    plain
+    let mut pieces = broken(line, width.saturating_sub(1).max(1));
+    let mut first = pieces.swap_remove(0);
+    first.push_span(Span::raw("…"));
+    first
 }
 
 #[cfg(test)]
@@ -107,6 +99,8 @@ mod tests {
         assert_eq!(shown, ["日本", "語 ab", "c"]);
         assert_eq!(cut("日本語", 5), "日本…");
         assert_eq!(cut("日本語", 6), "日本語");
+        assert_eq!(cut_line(Line::from("日本語"), 5).to_string(), "日本…");
+        assert_eq!(cut_line(Line::from("abc"), 3).to_string(), "abc");
         assert_eq!(broken(Line::from(""), 5).len(), 1);
         assert_eq!(broken(Line::from("日本"), 1).len(), 2, "too narrow is no endless loop");
     }
@@ -117,10 +111,5 @@ mod tests {
         assert_eq!(folded("abcdefghij", 6, 2), ["abcd", "  efgh", "  ij"]);
         assert_eq!(folded("", 6, 2), [""]);
         assert_eq!(folded("\u{1b}[31mred", 20, 0), ["red"]);
-    }
-
-    #[test]
-    fn tabs_go_to_their_stops() {
-        assert_eq!(without_tabs("a\tb\t\tc"), format!("a{}b{}c", " ".repeat(7), " ".repeat(15)));
     }
 }

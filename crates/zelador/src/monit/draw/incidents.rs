@@ -44,8 +44,8 @@ fn told(incident: &Incident, state: &State, width: usize) -> Vec<Line<'static>> 
     };
     let mut lines = fold::broken(Line::from(vec![title, standing, Span::raw(facts)]), width);
     if let Some(diagnosis) = &incident.diagnosis {
-        let because = diagnosis.because.first().map(|it| format!(", because {it}"));
-        let said = format!("taken for {}{}", diagnosis.cause, because.unwrap_or_default());
+        let sure = (diagnosis.confidence * 100.0).round();
+        let said = format!("it seems that {} ({sure} % sure)", diagnosis.cause);
         lines.extend(sentence("", &said, width, state));
     }
     let skipped = incident.story.len().saturating_sub(SENTENCES);

@@ -5,16 +5,17 @@ use ratatui::layout::{Constraint, Rect};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Paragraph, Row, Table};
-use zelador_api::InstanceView;
+use unicode_width::UnicodeWidthStr;
 use zelador_api::spec::ExecMode;
-use zelador_api::unit::ByteSize;
+use zelador_api::unit::{ByteSize, Moment};
+use zelador_api::{InstanceView, Phase};
 
-use super::{chart, palette};
+use super::{chart, fold, palette};
 use crate::monit::state::{Link, SORTS, State};
 use crate::render::terminal::Colour;
 use crate::render::{list, text, words};
 
-/// Columns of the chart of an instance.
+/// The least columns of the chart of an instance.
 const CHART: u16 = 16;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,10 +68,11 @@ pub fn draw(frame: &mut Frame<'_>, heading: Rect, rows: Rect, state: &State) {
     }
     let set = SETS.iter().find(|(from, _)| heading.width >= *from);
     let columns = set.map_or(SETS[4].1, |(_, columns)| *columns);
-    let widths: Vec<Constraint> = columns.iter().map(|it| it.width(heading.width)).collect();
+    let widths = widths(columns, heading.width, state);
+    let places = || widths.iter().map(|width| Constraint::Length(*width));
     let style = palette::paint(&state.look, Colour::Cyan);
     let names = columns.iter().map(|it| it.name(state));
-    let names = Table::new([Row::new(names).style(style)], widths.clone());
+    let names = Table::new([Row::new(names).style(style)], places());
     frame.render_widget(names, heading);
     let listed = state.listed();
     if listed.is_empty() {
@@ -84,29 +86,67 @@ pub fn draw(frame: &mut Frame<'_>, heading: Rect, rows: Rect, state: &State) {
     let shown = listed.into_iter().skip(state.first_row).take(usize::from(rows.height));
     let is_stale = state.link != Link::Up;
     let shown = shown.map(|of| {
-        let cells = columns.iter().map(|column| column.cell(of, state));
+        let cells = columns.iter().zip(&widths);
+        let cells = cells.map(|(column, width)| column.cell(of, state, usize::from(*width)));
         let row = Row::new(cells);
         let style = if state.chosen == Some(of.id) { palette::chosen() } else { Style::new() };
         row.style(if is_stale { style.add_modifier(Modifier::DIM) } else { style })
     });
-    frame.render_widget(Table::new(shown, widths), rows);
+    frame.render_widget(Table::new(shown, places()), rows);
+}
+
+/// The columns of each; the names have what they need, the charts the rest.
+fn widths(columns: &[Column], whole: u16, state: &State) -> Vec<u16> {
+    let mut widths: Vec<u16> = columns.iter().map(|it| it.least(whole)).collect();
+    let gaps = u16::try_from(columns.len()).unwrap_or(0).saturating_sub(1);
+    let mut rest = whole.saturating_sub(widths.iter().sum::<u16>() + gaps);
+    let longest = state.view.instances.iter().map(|it| text::plain(&it.name).width()).max();
+    let longest = u16::try_from(longest.unwrap_or(0)).unwrap_or(u16::MAX);
+    for (column, width) in columns.iter().zip(&mut widths) {
+        let more = match column {
+            Name if columns.contains(&Chart) => longest.saturating_sub(*width).min(rest),
+            Name | Chart => rest,
+            _ => 0,
+        };
+        *width += more;
+        rest -= more;
+    }
+    widths
+}
+
+/// PM2's word and when it will be tried again, short where there is little room.
+fn status(of: &InstanceView, now: Moment, width: usize) -> String {
+    let whole = text::plain(&list::status(of, now)).into_owned();
+    if whole.width() <= width {
+        return whole;
+    }
+    let short = match of.phase {
+        Phase::Backoff { held: false, retry_at } => {
+            format!("waiting, {}", words::uptime(retry_at.since(now)))
+        }
+        Phase::Backoff { held: true, .. } => "waiting".to_owned(),
+        Phase::Tripped { trial_at: Some(at) } => {
+            format!("errored, {}", words::uptime(at.since(now)))
+        }
+        _ => whole,
+    };
+    fold::cut(&short, width)
 }
 
 impl Column {
-    fn width(self, whole: u16) -> Constraint {
+    /// The columns that it has at least.
+    fn least(self, whole: u16) -> u16 {
         match self {
-            Id => Constraint::Length(3),
-            Name => Constraint::Min(12),
-            Namespace => Constraint::Max(14),
-            Mode => Constraint::Length(7),
-            Pid | Uptime => Constraint::Length(7),
-            Self::Status if whole < 104 => Constraint::Length(16),
-            Self::Status => Constraint::Length(27),
-            Health => Constraint::Length(9),
-            Cpu => Constraint::Length(6),
-            Chart => Constraint::Length(CHART),
-            Memory => Constraint::Length(8),
-            Restarts => Constraint::Length(5),
+            Id => 3,
+            Name | Health => 9,
+            Namespace => 12,
+            Mode | Pid | Uptime => 7,
+            Self::Status if whole < 104 => 13,
+            Self::Status => 28,
+            Cpu => 6,
+            Chart => CHART,
+            Memory => 8,
+            Restarts => 4,
         }
     }
 
@@ -138,7 +178,7 @@ impl Column {
         if self.is_number() { line.right_aligned() } else { line }
     }
 
-    fn cell(self, of: &InstanceView, state: &State) -> Cell<'static> {
+    fn cell(self, of: &InstanceView, state: &State, width: usize) -> Cell<'static> {
         let look = &state.look;
         let usage = of.usage.filter(|_| of.pid.is_some());
         // What is chosen is turned round as a whole: a colour would be that of its background.
@@ -147,7 +187,7 @@ impl Column {
             let style = if is_chosen { Style::new() } else { palette::paint(look, colour) };
             Line::from(Span::styled(text, style))
         };
-        let foreign = |text: &str| Line::from(text::plain(text).into_owned());
+        let foreign = |text: &str| Line::from(fold::cut(&text::plain(text), width));
         let line = match self {
             Id => Line::from(of.id.to_string()),
             Name => foreign(&of.name),
@@ -158,8 +198,7 @@ impl Column {
             }),
             Pid => Line::from(of.pid.map_or("-".to_owned(), |pid| pid.to_string())),
             Self::Status => {
-                let said = text::plain(&list::status(of, state.now())).into_owned();
-                coloured(said, words::status_colour(&of.status))
+                coloured(status(of, state.now(), width), words::status_colour(&of.status))
             }
             Health => match &of.health {
                 Some(health) => {
@@ -172,7 +211,7 @@ impl Column {
                 let samples = state.samples.get(&of.id).into_iter().flatten();
                 let shares: Vec<f64> = samples.map(|sample| sample.cpu).collect();
                 let most = shares.iter().copied().fold(100.0, f64::max);
-                let bars = chart::bars(shares.into_iter(), most, usize::from(CHART), 1);
+                let bars = chart::bars(shares.into_iter(), most, width, 1);
                 coloured(bars.concat(), Colour::Cyan)
             }
             Memory => {

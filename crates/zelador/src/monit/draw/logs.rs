@@ -6,12 +6,11 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use super::{fold, palette};
+use super::{fold, palette, sgr};
 use crate::monit::follow::Stream;
 use crate::monit::log;
 use crate::monit::state::{Look, State};
 use crate::render::terminal::Colour;
-use crate::render::text::{self, Colours};
 
 /// The columns of the mark before each line.
 const MARK: usize = 2;
@@ -46,14 +45,14 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
 /// One line of the log, in one or more lines of the screen.
 fn pieces(line: &log::Line, state: &State, width: usize) -> Vec<Line<'static>> {
     let look = &state.look;
-    let plain = fold::without_tabs(&text::log_line(&line.text, Colours::Drop));
+    let content = sgr::line(&line.text, look.colours);
     let (mark, style) = mark(line.stream, look);
-    let content = if state.log.cut {
-        vec![Line::from(fold::cut(&plain, width))]
+    let pieces = if state.log.cut {
+        vec![fold::cut_line(content, width)]
     } else {
-        fold::broken(Line::from(plain), width)
+        fold::broken(content, width)
     };
-    let marked = content.into_iter().map(|piece| {
+    let marked = pieces.into_iter().map(|piece| {
         let mut spans = vec![Span::styled(mark, style)];
         spans.extend(piece.spans);
         Line::from(spans)

@@ -14,6 +14,7 @@ mod list;
 mod logs;
 mod palette;
 mod question;
+mod sgr;
 mod titles;
 
 use ratatui::Frame;
@@ -21,20 +22,23 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
-use super::layout::areas;
+use super::layout::{Areas, areas};
 use super::state::{Mode, Pane, State};
+use crate::render::terminal::Colour;
 
 pub use titles::titles;
 
 /// Draws the screen.
 pub fn draw(frame: &mut Frame<'_>, state: &State) {
-    let areas = areas(state);
+    // The terminal may have changed since the state heard of its size.
+    let areas = areas(state).within(frame.area());
     header::draw(frame, areas.header, state);
     list::draw(frame, areas.columns, areas.rows, state);
     titles::draw(frame, areas.titles, areas.beside, state);
     if !areas.beside.is_empty() {
         let lines = details::lines(state, areas.beside.width, areas.beside.height);
         part(frame, areas.beside, lines, 0);
+        rule(frame, areas, state);
     }
     match state.pane {
         Pane::Logs => logs::draw(frame, areas.pane, state),
@@ -49,6 +53,17 @@ pub fn draw(frame: &mut Frame<'_>, state: &State) {
         Mode::Asking(wish) => question::ask(frame, state, wish),
         Mode::Looking | Mode::Filtering(_) => {}
     }
+}
+
+/// Draws what parts the details from the pane; each line of a log has a mark that does.
+fn rule(frame: &mut Frame<'_>, areas: Areas, state: &State) {
+    if state.pane == Pane::Logs {
+        return;
+    }
+    let style = palette::paint(&state.look, Colour::Grey);
+    let bars = vec![Line::styled("│", style); usize::from(areas.beside.height)];
+    let place = Rect { x: areas.beside.right(), width: 1, ..areas.beside };
+    frame.render_widget(Paragraph::new(bars), place.intersection(frame.area()));
 }
 
 /// How many lines the pane has, those included that are scrolled out of it.

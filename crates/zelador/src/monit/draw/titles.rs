@@ -64,7 +64,7 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, beside: Rect, state: &State) {
             palette::paint(look, Colour::Cyan)
         };
         let line = Line::from(Span::styled(title.text.clone(), style));
-        frame.render_widget(Paragraph::new(line), title.area);
+        frame.render_widget(Paragraph::new(line), title.area.intersection(area));
     }
     let name = state.instance().map(|of| text::plain(&of.name).into_owned()).unwrap_or_default();
     if !beside.is_empty() {
