@@ -203,11 +203,8 @@ pub fn signals(events: SyncSender<Event>) -> std::io::Result<()> {
         }
         // The screen may be busy with a terminal that takes nothing any more.
         thread::sleep(LEAVING);
-        thread::spawn(|| {
-            thread::sleep(LEAVING);
-            std::process::exit(1);
-        });
-        restore();
+        thread::spawn(restore);
+        thread::sleep(LEAVING);
         std::process::exit(128 + number);
     });
     Ok(())

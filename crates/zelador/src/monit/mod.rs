@@ -93,9 +93,7 @@ impl Monit {
         while left.is_none() {
             let due = drawn.map_or(Duration::ZERO, |at| FRAME.saturating_sub(at.elapsed()));
             if is_stale && due.is_zero() {
-                let state = &self.state;
-                let drawing = self.screen.terminal.draw(|frame| draw::draw(frame, state));
-                drawing.map_err(|error| no_screen(&error))?;
+                self.screen.draw(&self.state).map_err(|error| no_screen(&error))?;
                 (drawn, is_stale) = (Some(Instant::now()), false);
                 continue;
             }
@@ -122,9 +120,7 @@ impl Monit {
             match effect {
                 Effect::Leave(code) => return Ok(Some(ExitCode::from(code))),
                 Effect::Suspend => self.screen.suspend().map_err(|error| no_screen(&error))?,
-                Effect::Redraw => {
-                    self.screen.terminal.clear().map_err(|error| no_screen(&error))?;
-                }
+                Effect::Redraw => self.screen.renew().map_err(|error| no_screen(&error))?,
                 // The thread is there as long as this is.
                 Effect::Follow(of, files) => _ = self.follow.send((of, files)),
                 Effect::Do(verb, selector) => {

@@ -4,6 +4,7 @@
 //! other screen, with its cursor, its echo and its lines, and without reports of the mouse.
 
 use std::io::{self, Stdout, Write};
+use std::mem::ManuallyDrop;
 use std::panic;
 use std::process;
 
@@ -14,15 +15,20 @@ use ratatui::crossterm::event::{
 };
 use ratatui::crossterm::terminal::{self, EnterAlternateScreen, LeaveAlternateScreen};
 use ratatui::crossterm::{cursor, execute};
+use ratatui::layout::{Position, Rect};
 use rustix::process::{Signal, getpid, kill_process};
+
+use super::draw::draw;
+use super::state::State;
 
 /// The exit code of a panic, as the runtime of Rust has it.
 const PANICKED: i32 = 101;
 
 /// A terminal that is a screen until this is dropped.
 pub struct Screen {
-    /// What is drawn on.
-    pub terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// What is drawn on. Never dropped: it would complain on stderr, and stop at that, about a
+    /// terminal that is gone.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
 }
 
 impl Screen {
@@ -40,12 +46,30 @@ impl Screen {
         }));
         begin()?;
         match Terminal::new(CrosstermBackend::new(io::stdout())) {
-            Ok(terminal) => Ok(Self { terminal }),
+            Ok(terminal) => Ok(Self { terminal: ManuallyDrop::new(terminal) }),
             Err(error) => {
                 restore();
                 Err(error)
             }
         }
+    }
+
+    /// Draws a state.
+    ///
+    /// # Errors
+    /// The terminal takes nothing any more.
+    pub fn draw(&mut self, state: &State) -> io::Result<()> {
+        self.terminal.draw(|frame| draw(frame, state)).map(drop)
+    }
+
+    /// Has the next drawing write everything, whatever the terminal shows. `Terminal::clear` would
+    /// ask the terminal where its cursor is, and wait for the answer among the keys.
+    ///
+    /// # Errors
+    /// The terminal takes nothing any more.
+    pub fn renew(&mut self) -> io::Result<()> {
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::from((Position::ORIGIN, size)))
     }
 
     /// Gives way to the shell, and returns when it has brought this process back.
@@ -56,7 +80,7 @@ impl Screen {
         restore();
         _ = kill_process(getpid(), Signal::TSTP);
         begin()?;
-        self.terminal.clear()
+        self.renew()
     }
 }
 
@@ -78,8 +102,10 @@ fn begin() -> io::Result<()> {
     entered.inspect_err(|_| restore())
 }
 
-/// Makes the terminal what it was. Nothing of it is worth an error: nobody could be told.
+/// Makes the terminal what it was. Nothing of it is worth an error: nobody could be told. Its modes
+/// come first: a terminal that takes nothing any more has them back too.
 pub fn restore() {
+    _ = terminal::disable_raw_mode();
     _ = execute!(
         io::stdout(),
         DisableBracketedPaste,
@@ -88,5 +114,4 @@ pub fn restore() {
         cursor::Show
     );
     _ = io::stdout().flush();
-    _ = terminal::disable_raw_mode();
 }

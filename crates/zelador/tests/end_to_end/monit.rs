@@ -126,7 +126,10 @@ fn an_app_is_seen_and_restarted_on_the_screen() {
     until("another process", || ![0, before].contains(&zelador.pid("api")));
     screen.until(&format!("started (pid {})", zelador.pid("api")));
     assert_eq!(zelador.pid("other"), other, "it was not chosen");
-    screen.press("d");
+    // Whatever else has written there is gone.
+    screen.shown.process(b"\x1b[Hrubbish");
+    screen.press("\x0cd");
+    until("all of it anew", || !screen.text().contains("rubbish"));
     screen.until(&format!("pid {}", zelador.pid("api")));
     screen.press("/oth\r");
     screen.until("/oth  ? help");

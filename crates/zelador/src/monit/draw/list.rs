@@ -36,6 +36,9 @@ enum Column {
 
 use Column::{Chart, Cpu, Health, Id, Memory, Mode, Name, Namespace, Pid, Restarts, Uptime};
 
+/// From so many columns of the terminal on a status is told in full.
+const ROOMY_FROM: u16 = 110;
+
 /// The columns that have a place from so many columns of the terminal on.
 const SETS: [(u16, &[Column]); 5] = [
     (
@@ -55,7 +58,7 @@ const SETS: [(u16, &[Column]); 5] = [
             Uptime,
         ],
     ),
-    (104, &[Id, Name, Pid, Column::Status, Health, Cpu, Chart, Memory, Restarts, Uptime]),
+    (ROOMY_FROM, &[Id, Name, Pid, Column::Status, Health, Cpu, Chart, Memory, Restarts, Uptime]),
     (76, &[Id, Name, Column::Status, Health, Cpu, Memory, Restarts, Uptime]),
     (50, &[Id, Name, Column::Status, Cpu, Memory, Restarts]),
     (0, &[Name, Column::Status, Cpu]),
@@ -141,8 +144,8 @@ impl Column {
             Name | Health => 9,
             Namespace => 12,
             Mode | Pid | Uptime => 7,
-            Self::Status if whole < 104 => 13,
-            Self::Status => 28,
+            Self::Status if whole < ROOMY_FROM => 13,
+            Self::Status => 30,
             Cpu => 6,
             Chart => CHART,
             Memory => 8,
@@ -222,5 +225,19 @@ impl Column {
             Uptime => Line::from(list::up_for(of, state.now()).unwrap_or_else(|| "-".to_owned())),
         };
         Cell::from(if self.is_number() { line.right_aligned() } else { line })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_set_of_columns_has_room_where_it_is_shown() {
+        for (from, columns) in SETS {
+            let least: u16 = columns.iter().map(|it| it.least(from)).sum();
+            let gaps = columns.len() as u16 - 1;
+            assert!(least + gaps <= from.max(30), "{from}: {least} and {gaps}");
+        }
     }
 }

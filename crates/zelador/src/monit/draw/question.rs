@@ -67,6 +67,9 @@ fn over(
         .title(Span::styled(title, palette::strong()));
     let inner = block.inner(place);
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
+    let room = usize::from(inner.width);
+    let lines: Vec<Line<'static>> =
+        lines.into_iter().map(|line| fold::cut_line(line, room)).collect();
     frame.render_widget(Clear, place);
     frame.render_widget(block, place);
     frame.render_widget(Paragraph::new(lines), inner);

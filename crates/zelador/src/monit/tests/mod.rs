@@ -12,6 +12,7 @@ use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{
     Event as Input, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
+use serde_json::json;
 use zelador_api::unit::{ByteSize, Percent};
 
 use super::draw::draw;
@@ -23,8 +24,11 @@ use crate::render::sample;
 
 /// A look at the samples.
 fn looked() -> Looked {
+    let mut view = sample::view();
+    let requests = json!({ "Requests": { "value": "12.5", "unit": "a\u{1b}[2J minute" } });
+    view.instances[0].metrics = serde_json::from_value(requests).unwrap();
     Looked {
-        view: sample::view(),
+        view,
         apps: Some(vec![sample::app()]),
         incidents: Some(vec![sample::incident()]),
         host: Host {
