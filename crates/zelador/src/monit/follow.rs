@@ -57,10 +57,13 @@ pub fn run(asked: &Receiver<(InstanceId, Files)>, events: &SyncSender<Event>) {
             Ok(first) => {
                 // Whoever runs down the list is shown where he arrives.
                 let (of, files) = asked.try_iter().last().unwrap_or(first);
-                let (new, lines) = Followed::begin(of, files);
+                let (new, lines, unreadable) = Followed::begin(of, files);
                 followed = Some(new);
-                if !lines.is_empty() && events.send(Event::Lines(of, lines)).is_err() {
-                    return;
+                let told = unreadable.map(|why| Event::Done(Err(why)));
+                for event in [Event::Lines(of, lines)].into_iter().chain(told) {
+                    if events.send(event).is_err() {
+                        return;
+                    }
                 }
             }
             Err(RecvTimeoutError::Timeout) => {
@@ -81,28 +84,31 @@ struct Followed {
 }
 
 impl Followed {
-    /// Returns the files at their end, and the lines before it; what was written last comes last.
-    fn begin(of: InstanceId, Files(mut files): Files) -> (Self, Vec<Line>) {
+    /// Returns the files at their end, the lines before it, what was written last coming last, and
+    /// which file cannot be read.
+    fn begin(of: InstanceId, Files(mut files): Files) -> (Self, Vec<Line>, Option<String>) {
         files.sort_by_cached_key(|(_, path)| fs::metadata(path).and_then(|it| it.modified()).ok());
-        let mut lines = Vec::new();
+        let (mut lines, mut unreadable) = (Vec::new(), None);
         let tails = files.into_iter().map(|(stream, path)| {
             let mut tail = Tail::new(path);
-            // A file that cannot be read now may be readable at the next look.
-            _ = tail.last(LINES_BEFORE, &mut |line: &[u8]| {
+            let told = tail.last(LINES_BEFORE, &mut |line: &[u8]| {
                 lines.push(kept(stream, line));
                 Ok(())
             });
+            if let Err(error) = told {
+                unreadable = Some(format!("{} cannot be read: {error}", tail.path().display()));
+            }
             (stream, tail)
         });
         let tails = tails.collect();
-        (Self { of, tails }, lines)
+        (Self { of, tails }, lines, unreadable)
     }
 
     /// The lines that were written since the last look, the latest if there are many.
     fn look(&mut self) -> Vec<Line> {
         let mut lines = std::collections::VecDeque::new();
         for (stream, tail) in &mut self.tails {
-            // As above.
+            // A file that cannot be read now may be readable at the next look.
             _ = tail.poll(&mut |line: &[u8]| {
                 lines.push_back(kept(*stream, line));
                 if lines.len() > LINES_KEPT {
@@ -119,4 +125,41 @@ fn kept(stream: Stream, line: &[u8]) -> Line {
     let text = String::from_utf8_lossy(&line[..line.len().min(LONGEST_LINE)]).into_owned();
     let text = if line.len() > LONGEST_LINE { text + "…" } else { text };
     Line { stream, text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(lines: &[Line]) -> Vec<&str> {
+        lines.iter().map(|line| line.text.as_str()).collect()
+    }
+
+    #[test]
+    fn lines_before_and_after_are_told_and_long_ones_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.log");
+        fs::write(&path, "one\ntwo\n").unwrap();
+        let files = Files(vec![(Stream::Out, path.clone())]);
+        let (mut followed, lines, unreadable) = Followed::begin(InstanceId::new(0), files);
+        assert_eq!((texts(&lines), unreadable), (vec!["one", "two"], None));
+        let long = "x".repeat(LONGEST_LINE + 1);
+        fs::write(&path, format!("one\ntwo\n{long}\n")).unwrap();
+        let lines = followed.look();
+        assert_eq!(texts(&lines), [format!("{}…", &long[1..])]);
+        fs::write(&path, "one\n".repeat(LINES_KEPT + 5)).unwrap();
+        assert_eq!(followed.look().len(), LINES_KEPT);
+        assert_eq!(followed.look(), []);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        // Below a file there is none: that holds for root too.
+        let below = Files(vec![(Stream::Err, folder.path().join("out.log/below"))]);
+        fs::write(folder.path().join("out.log"), "").unwrap();
+        let (_, lines, unreadable) = Followed::begin(InstanceId::new(0), below);
+        assert_eq!(lines, []);
+        assert!(unreadable.is_some_and(|why| why.contains("out.log/below cannot be read")));
+    }
 }

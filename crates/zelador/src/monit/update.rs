@@ -83,7 +83,11 @@ pub fn settled(state: &mut State) -> Vec<Effect> {
 
 fn at_the_terminal(state: &mut State, input: Input) -> Vec<Effect> {
     match input {
-        Input::Key(key) if key.kind != KeyEventKind::Release => keys::pressed(state, key),
+        Input::Key(key) if key.kind != KeyEventKind::Release => {
+            // Whoever goes on has read that all is well.
+            state.message.take_if(|it| !it.is_error && it.stands.is_some());
+            keys::pressed(state, key)
+        }
         Input::Mouse(event) => {
             mouse::moved(state, event);
             Vec::new()

@@ -1,5 +1,6 @@
 //! The screen, on a real terminal.
 
+use std::fs::File;
 use std::io::Read;
 use std::num::NonZero;
 use std::os::fd::OwnedFd;
@@ -16,7 +17,7 @@ use super::zelador;
 
 /// A terminal, and what runs on it.
 struct Screen {
-    master: std::fs::File,
+    master: File,
     slave: OwnedFd,
     before: Termios,
     shown: Parser,
@@ -28,7 +29,8 @@ struct Screen {
 impl Screen {
     /// Runs a verb on a terminal of 80 columns and 24 lines.
     fn of(zelador: &Zelador, args: &[&str]) -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        let master =
+            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap();
@@ -152,6 +154,20 @@ fn a_lost_zelador_is_waited_for_and_a_signal_is_the_end() {
     screen.until("online");
     kill(i32::try_from(screen.child.id()).unwrap(), Signal::TERM);
     assert_eq!(screen.end().code(), Some(143));
+}
+
+#[test]
+fn a_terminal_that_goes_away_is_the_end() {
+    let zelador = zelador();
+    zelador.write("app.js", APP);
+    zelador.start("{ name: 'api', script: 'app.js' }");
+    let mut screen = Screen::of(&zelador, &["monit"]);
+    screen.until("online");
+    let nothing = File::open("/dev/null").unwrap();
+    screen.slave = nothing.try_clone().unwrap().into();
+    screen.master = nothing;
+    until("its end", || screen.child.try_wait().unwrap().is_some());
+    assert_eq!(screen.child.wait().unwrap().code(), Some(1), "not by a panic");
 }
 
 #[test]

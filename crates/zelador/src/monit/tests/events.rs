@@ -176,6 +176,9 @@ fn a_message_stands_for_some_looks_and_one_of_work_until_it_is_done() {
     assert!(state.message.as_ref().is_some_and(|it| it.is_error));
     (0..100).for_each(|_| _ = update(&mut state, look()));
     assert_eq!(state.message, None);
+    update(&mut state, Event::Done(Ok("started".to_owned())));
+    type_in(&mut state, "j");
+    assert_eq!(state.message, None, "whoever goes on has read it");
 }
 
 #[test]
