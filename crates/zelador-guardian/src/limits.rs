@@ -5,6 +5,13 @@ use std::{fs, io};
 /// Wanted out-of-memory score of the guardian; -1000 would exempt it, -900 says "last of all".
 const OOM_SCORE: i32 = -900;
 
+/// What an engine opens for itself: 22 were counted at rest; the rest is for calls and looks.
+const RESERVED: u64 = 40;
+
+/// What an engine holds of a run at most, counted: 10 from the guardian, duplicates of 8 of them for
+/// its logs and its channel, its log files, what a spawn passes on the way.
+const PER_RUN: u64 = 24;
+
 /// Limits of open files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Nofile {
@@ -27,6 +34,12 @@ impl Nofile {
         Ok(Self { soft: found.rlim_cur, hard: found.rlim_max })
     }
 
+    /// Whether an engine, which has the hard limit as its soft one, can hold so many runs and stowed
+    /// descriptors.
+    pub fn has_room(self, runs: u64, stowed: u64) -> bool {
+        RESERVED + runs.saturating_mul(PER_RUN) + stowed.saturating_mul(2) <= self.hard
+    }
+
     /// Returns what a service gets that asks for `wanted`.
     pub fn with(self, wanted: Option<u64>) -> Self {
         wanted.map_or(self, |soft| Self { soft, hard: self.hard.max(soft) })
@@ -44,4 +57,17 @@ pub(crate) fn lower_oom_score() -> Option<i32> {
     }
     fs::write(PATH, OOM_SCORE.to_string()).ok()?;
     Some(before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_limit_has_room_for_few_runs() {
+        let most =
+            |hard| (0..).take_while(|runs| Nofile { soft: 10, hard }.has_room(*runs, 0)).last();
+        assert_eq!([most(64), most(1024), most(4096)], [Some(1), Some(41), Some(169)]);
+        assert!(Nofile { soft: 10, hard: u64::MAX }.has_room(u64::MAX / 100, 0));
+    }
 }

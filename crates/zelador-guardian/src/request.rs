@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::engine::Note;
 use crate::guardian::{FIRST_RESERVED_RUN, Guardian};
-use crate::message::{FromGuardian, Launch, ToGuardian, Why};
+use crate::message::{FromGuardian, Launch, Stage, ToGuardian, Why};
 use crate::notify::Manager;
 use crate::runs::Entry;
 
@@ -92,6 +92,13 @@ impl Guardian {
         self.free(run)?;
         if self.finishing.is_some() {
             return Err(Why::Failed(libc::ESHUTDOWN));
+        }
+        // An engine that cannot receive what it is told about a run would end, and each after it too.
+        let others = self.runs.len() as u64;
+        if !self.ground.nofile.has_room(others + 1, self.stowed.len() as u64) {
+            let (stage, errno) = (Stage::Pipes, libc::EMFILE);
+            self.tell(Note::Message(FromGuardian::SpawnFailed { run, stage, errno }));
+            return Ok(());
         }
         match self.ground.spawn(run, launch, passed, self.runs.len()) {
             Ok(entry) => {

@@ -181,6 +181,11 @@ pub(super) fn failure(stage: Stage, errno: i32, launch: &Refused) -> SpawnFailur
         Stage::Uid | Stage::Gid | Stage::Groups => {
             SpawnFailure::User { user: launch.user.clone(), reason }
         }
+        Stage::Pipes if errno == libc::EMFILE => SpawnFailure::Other(
+            "zelador may not open more files, of which every app takes about 24: raise its hard limit (`ulimit -Hn`, \
+             or LimitNOFILE= of its service) and begin it anew"
+                .to_owned(),
+        ),
         Stage::Pipes | Stage::Fork | Stage::Cgroup | Stage::Limits => {
             SpawnFailure::Other(format!("the system has no room for it ({stage:?}): {reason}"))
         }
