@@ -18,6 +18,7 @@ mod log_settings;
 mod logs;
 mod modules;
 mod monit;
+mod pains;
 mod pm2_voice;
 mod runtime;
 mod serve;
