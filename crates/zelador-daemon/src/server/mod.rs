@@ -6,6 +6,7 @@ mod health;
 mod input;
 mod listen;
 mod logs;
+mod metrics;
 mod trpc;
 
 use std::io;
@@ -130,6 +131,7 @@ pub fn start(
 fn public(handle: Handle) -> Router {
     Router::new()
         .route("/healthz", get(health::healthz))
+        .route("/metrics", get(metrics::metrics))
         .route("/api/trpc/{procedures}", get(trpc::query).fallback(trpc::wrong_method))
         .with_state(handle)
 }

@@ -181,3 +181,44 @@ fn an_address_that_others_reach_needs_a_token_and_a_foreign_name_is_refused() {
     assert_eq!(ask(status, &format!("Host: x\r\nAuthorization: Bearer {token}")), "200");
     assert!(!log().contains(&token));
 }
+
+#[test]
+fn prometheus_reads_what_is_known() {
+    let zelador = zelador();
+    zelador.write(
+        "app.js",
+        "setInterval(() => process.send({ type: 'axm:monitor', data: { Users: { value: 7 }, Word: { value: 'x' } } }), 20)",
+    );
+    // A name that is no label as it is.
+    zelador.start(
+        r#"{ name: 'web "1"', script: 'app.js', namespace: 'shop' }, { name: 'down', script: 'sleep', autostart: false }"#,
+    );
+    zelador.ok(&["restart", "0"]);
+    let mut text = String::new();
+    until("all that is known", || {
+        text = zelador.get("/metrics").1;
+        text.contains("metric=\"Users\"")
+    });
+    let labels = r#"{app="web \"1\"",id="0",index="0",namespace="shop""#;
+    let value = |name: &str, labels: &str| -> Option<f64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name}{labels}}} ")));
+        line.and_then(|value| value.parse().ok())
+    };
+    assert_eq!(value("zelador_app_up", labels), Some(1.0), "{text}");
+    assert_eq!(value("zelador_app_restarts_total", labels), Some(1.0));
+    assert!(value("zelador_app_memory_bytes", labels).is_some_and(|bytes| bytes > 1e6));
+    assert!(value("zelador_app_cpu_cores", labels).is_some());
+    let users = format!("{labels},metric=\"Users\"");
+    assert_eq!(value("zelador_app_metric", &users), Some(7.0));
+    assert!(!text.contains("Word"), "what is no number is no metric");
+    let down = r#"{app="down",id="1",index="0",namespace="default""#;
+    assert_eq!(
+        (value("zelador_app_up", down), value("zelador_app_wanted", down)),
+        (Some(0.0), Some(0.0))
+    );
+    assert!(value("zelador_check_status", r#"{component="memory""#).is_some());
+    assert!(
+        text.contains("\nzelador_incidents_open ") && text.trim_end().ends_with("# EOF"),
+        "{text}"
+    );
+}
