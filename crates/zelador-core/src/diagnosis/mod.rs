@@ -3,22 +3,100 @@
 //! Pure and deterministic. Always holds: the cause is one of [`Cause`], the remedy one of
 //! [`Remedy`], and a diagnosis names what it rests on.
 
+mod action;
+mod judge;
+mod rules;
+mod snapshot;
+mod text;
+
 use serde::{Deserialize, Serialize};
+
+pub use action::{Action, Helps};
+pub use judge::{Answer, Hypothesis, judge};
+pub use snapshot::{Metrics, Probe, Snapshot};
 
 use crate::evidence::Evidence;
 use crate::probe::Finding;
 use crate::spec::OnDependencyDown;
 
 /// Why an app is sick; the words are those of the taxonomy of causes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
-    /// Something that it needs does not answer.
-    DependencyUnreachable,
-    /// It computes without progress.
+    /// Its address is taken by another process.
+    PortInUse,
+    /// It may not do what it has to do.
+    PermissionDenied,
+    /// A library that it imports is not installed.
+    MissingModule,
+    /// A file that it needs is not there.
+    MissingFile,
+    /// A program that it needs is not there.
+    MissingCommand,
+    /// Its configuration is wrong.
+    BadConfig,
+    /// An environment variable that it needs is not set.
+    MissingEnvVar,
+    /// Its own source cannot be parsed.
+    SyntaxError,
+    /// Versions do not fit each other.
+    VersionIncompatibility,
+    /// It was built for another processor.
+    WrongArchitecture,
+    /// Another instance holds its lock.
+    AlreadyRunning,
+    /// The memory that its runtime may use is exhausted.
+    OutOfMemoryHeap,
+    /// It was killed because memory ran out.
+    OomKilled,
+    /// Its memory grows without end.
+    MemoryLeak,
+    /// It computes without getting anywhere.
     CpuRunaway,
-    /// It lives and does not answer, without using the processor.
+    /// There is more work than it can do.
+    Overload,
+    /// It calls itself without end.
+    StackOverflow,
+    /// The disk is full.
+    DiskFull,
+    /// The limit of watched files is reached.
+    InotifyLimit,
+    /// The limit of open files is reached.
+    TooManyOpenFiles,
+    /// No more threads or processes can be made.
+    ThreadExhaustion,
+    /// The clock is wrong.
+    ClockSkew,
+    /// A dependency does not answer.
+    DependencyUnreachable,
+    /// A dependency refuses its credentials.
+    DependencyAuthFailed,
+    /// A name cannot be resolved.
+    DnsFailure,
+    /// A certificate is not accepted.
+    TlsCertificate,
+    /// The database has another schema than it expects.
+    DbSchema,
+    /// The database has no connection left.
+    DbTooManyConnections,
+    /// It lost against a lock in the database.
+    DbLock,
+    /// A service that it uses throttles it.
+    RateLimited,
+    /// It has a bug: nobody caught an exception.
+    UncaughtException,
+    /// One of its own checks failed.
+    PanicAssertion,
+    /// It touched memory that is not its own.
+    Segfault,
+    /// It hangs.
     DeadlockOrHang,
+    /// Its data is damaged.
+    DataCorruption,
+    /// Somebody ended it.
+    ExternalKill,
+    /// Its work was done.
+    CleanExit,
     /// The evidence does not tell.
     Unknown,
 }
@@ -26,9 +104,43 @@ pub enum Cause {
 impl std::fmt::Display for Cause {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::DependencyUnreachable => "a dependency does not answer",
+            Self::PortInUse => "its address is taken by another process",
+            Self::PermissionDenied => "it may not do what it has to do",
+            Self::MissingModule => "a library that it imports is not installed",
+            Self::MissingFile => "a file that it needs is not there",
+            Self::MissingCommand => "a program that it needs is not there",
+            Self::BadConfig => "its configuration is wrong",
+            Self::MissingEnvVar => "an environment variable that it needs is not set",
+            Self::SyntaxError => "its own source cannot be parsed",
+            Self::VersionIncompatibility => "versions do not fit each other",
+            Self::WrongArchitecture => "it was built for another processor",
+            Self::AlreadyRunning => "another instance holds its lock",
+            Self::OutOfMemoryHeap => "the memory that its runtime may use is exhausted",
+            Self::OomKilled => "it was killed because memory ran out",
+            Self::MemoryLeak => "its memory grows without end",
             Self::CpuRunaway => "it computes without getting anywhere",
+            Self::Overload => "there is more work than it can do",
+            Self::StackOverflow => "it calls itself without end",
+            Self::DiskFull => "the disk is full",
+            Self::InotifyLimit => "the limit of watched files is reached",
+            Self::TooManyOpenFiles => "the limit of open files is reached",
+            Self::ThreadExhaustion => "no more threads or processes can be made",
+            Self::ClockSkew => "the clock is wrong",
+            Self::DependencyUnreachable => "a dependency does not answer",
+            Self::DependencyAuthFailed => "a dependency refuses its credentials",
+            Self::DnsFailure => "a name cannot be resolved",
+            Self::TlsCertificate => "a certificate is not accepted",
+            Self::DbSchema => "the database has another schema than it expects",
+            Self::DbTooManyConnections => "the database has no connection left",
+            Self::DbLock => "it lost against a lock in the database",
+            Self::RateLimited => "a service that it uses throttles it",
+            Self::UncaughtException => "it has a bug: nobody caught an exception",
+            Self::PanicAssertion => "one of its own checks failed",
+            Self::Segfault => "it touched memory that is not its own",
             Self::DeadlockOrHang => "it hangs",
+            Self::DataCorruption => "its data is damaged",
+            Self::ExternalKill => "somebody ended it",
+            Self::CleanExit => "its work was done",
             Self::Unknown => "the evidence does not tell",
         })
     }

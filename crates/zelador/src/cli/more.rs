@@ -151,6 +151,15 @@ pub enum More {
         /// The executable; default: this one
         binary: Option<PathBuf>,
     },
+    /// Say why an app is sick, and what would help: from what is known of it, or from evidence on
+    /// standard input (`diagnose --json -`)
+    Diagnose {
+        /// Name, number or `name/index`; `-`: a JSON object of evidence on standard input
+        app: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the token that asking over the network needs; made when there is none
     Token {
         /// Make a new one; a zelador that listens takes it at its next start

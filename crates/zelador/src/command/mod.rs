@@ -2,6 +2,7 @@
 
 pub mod act;
 mod check;
+mod diagnose;
 mod ecosystem;
 pub mod environment;
 mod examples;
@@ -136,6 +137,7 @@ fn perform_more(context: &Context, more: More) -> Result<ExitCode, Failure> {
         More::StartOrReload(of) => start::start_or(context, &of, Unchanged::Reload),
         More::Serve(serve) => serve::serve(context, &serve),
         More::Upgrade { binary } => upgrade::upgrade(context, binary.as_deref()),
+        More::Diagnose { app, json } => diagnose::diagnose(context, &app, json),
         More::Token { new } => token::token(context, new),
         More::Cleardump => saving::clear(context),
         More::Prettylist => look::prettylist(context),

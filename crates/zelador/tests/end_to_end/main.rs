@@ -7,6 +7,7 @@ mod bad_input;
 mod boot;
 mod channel;
 mod databases;
+mod diagnose;
 mod every_verb;
 mod fields;
 mod health;

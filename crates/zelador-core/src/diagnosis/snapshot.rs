@@ -1,0 +1,103 @@
+//! What a supervisor on the same host can see of a service at the moment of an incident; the shape of
+//! the evidence that `zelador diagnose --json -` reads.
+//!
+//! Every field may be missing, and what is not known is ignored: evidence is rarely complete.
+
+use serde::Deserialize;
+
+/// What is seen.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Snapshot {
+    /// The exit code; `None` with `signal`: it was ended by one; without: it lives.
+    pub exit_code: Option<i32>,
+    /// `SIGKILL`.
+    pub signal: Option<String>,
+    /// How long it has lived, in seconds.
+    pub uptime_s: Option<f64>,
+    /// How often it was restarted within the last hour.
+    pub restarts_last_hour: Option<f64>,
+    /// Whether zelador was asked to stop it.
+    pub stop_requested: bool,
+    /// The last lines of both streams, the oldest first.
+    pub log_tail: Vec<String>,
+    /// What it used.
+    pub metrics: Metrics,
+}
+
+/// What it used, and how the host is.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Metrics {
+    /// Resident memory over its life, the oldest first, in MiB.
+    pub rss_mb: Vec<f64>,
+    /// Its memory limit, in MiB.
+    pub mem_limit_mb: Option<f64>,
+    /// Of the host's memory, in use.
+    pub mem_pct: Option<f64>,
+    /// Kills by the kernel in its control group since it began.
+    pub oom_kill_events: Option<f64>,
+    /// 100: one core.
+    pub cpu_pct: Option<f64>,
+    /// Threads.
+    pub threads: Option<f64>,
+    /// Open descriptors.
+    pub open_fds: Option<f64>,
+    /// How many it may have.
+    pub nofile_limit: Option<f64>,
+    /// Of the volume that it writes to, in use.
+    pub disk_pct: Option<f64>,
+    /// Its health check.
+    pub probe: Option<Probe>,
+}
+
+/// The health check.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Probe {
+    /// Failures in a row.
+    pub consecutive_failures: f64,
+    /// The last HTTP status.
+    pub last_status: Option<f64>,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// How long the last answer took, in milliseconds.
+    pub last_latency_ms: Option<f64>,
+}
+
+impl Snapshot {
+    /// Whether the process lives.
+    pub fn is_alive(&self) -> bool {
+        self.exit_code.is_none() && self.signal.is_none()
+    }
+
+    /// The signal that ended it; a shell in between tells it as 128 + n, Node's own negative codes and
+    /// C's unsigned ones likewise.
+    pub fn ending_signal(&self) -> Option<&str> {
+        if let Some(signal) = &self.signal {
+            return Some(signal);
+        }
+        let name = match self.exit_code? {
+            129 => "SIGHUP",
+            130 => "SIGINT",
+            131 => "SIGQUIT",
+            132 => "SIGILL",
+            133 => "SIGTRAP",
+            134 => "SIGABRT",
+            135 => "SIGBUS",
+            136 => "SIGFPE",
+            137 => "SIGKILL",
+            139 => "SIGSEGV",
+            143 => "SIGTERM",
+            159 => "SIGSYS",
+            _ => return None,
+        };
+        Some(name)
+    }
+
+    /// Whether it keeps dying soon after its start.
+    pub fn is_crash_loop(&self) -> bool {
+        let is_often = self.restarts_last_hour.is_some_and(|count| count >= 8.0);
+        is_often && self.uptime_s.is_some_and(|seconds| seconds < 60.0)
+    }
+}

@@ -1,0 +1,126 @@
+//! `diagnose`: why an app is sick, by rules, from what is known of it or from evidence of somebody else.
+
+use std::io::{self, Read};
+use std::process::ExitCode;
+
+use zelador_api::diagnosis::{Answer, Metrics, Snapshot, judge};
+use zelador_api::{AppView, Death};
+
+use super::{Context, incidents, select};
+use crate::failure::Failure;
+use crate::output;
+use crate::render::text;
+use crate::tail::Tail;
+
+/// Evidence from standard input.
+const STDIN: &str = "-";
+
+/// So much evidence at most: 80 lines of 100 KiB.
+const LARGEST: u64 = 8 << 20;
+
+/// How many of the last lines of each log are looked at.
+const LINES: usize = 60;
+
+/// Says why an app is sick.
+pub fn diagnose(context: &Context, app: &str, json: bool) -> Result<ExitCode, Failure> {
+    let snapshot = if app == STDIN { from_stdin()? } else { of_app(context, app)? };
+    let answer = judge(&snapshot);
+    if json {
+        let text =
+            serde_json::to_string(&answer).map_err(|error| Failure::new(error.to_string()))?;
+        output::answer(&format!("{text}\n"))?;
+    } else {
+        output::answer(&shown(&answer))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn from_stdin() -> Result<Snapshot, Failure> {
+    let mut text = Vec::new();
+    io::stdin().lock().take(LARGEST).read_to_end(&mut text)?;
+    serde_json::from_slice(&text).map_err(|error| {
+        Failure::with_help(
+            format!("standard input is no evidence: {error}"),
+            "a JSON object: exit_code, signal, uptime_s, restarts_last_hour, log_tail, metrics",
+        )
+    })
+}
+
+/// What is known of an app now: how it ended last, or how it is.
+fn of_app(context: &Context, selector: &str) -> Result<Snapshot, Failure> {
+    let apps = context.engine.apps()?;
+    let [app] = select(&apps, selector)?[..] else {
+        return Err(Failure::with_help(
+            format!("`{selector}` is several processes"),
+            "diagnose one of them, by its number",
+        ));
+    };
+    let instance = &app.instance;
+    let now = incidents::now();
+    let last = instance.deaths.first().filter(|_| instance.pid.is_none());
+    let mut snapshot = Snapshot { log_tail: lines(app), ..Snapshot::default() };
+    let seconds = instance.started_at.map(|at| now.since(at).as_secs_f64());
+    snapshot.uptime_s = last.map_or(seconds, |death| Some(death.uptime_millis as f64 / 1000.0));
+    let hour = std::time::Duration::from_hours(1);
+    let recent = instance.deaths.iter().filter(|death| now.since(death.at) < hour).count();
+    snapshot.restarts_last_hour = Some(recent as f64);
+    match last.map(|death| &death.death) {
+        Some(Death::Exited { code }) => snapshot.exit_code = Some(*code),
+        Some(Death::Signaled { signal, .. }) => snapshot.signal = Some(signal.to_string()),
+        Some(Death::OutOfMemory) => {
+            snapshot.signal = Some("SIGKILL".to_owned());
+            snapshot.metrics.oom_kill_events = Some(1.0);
+        }
+        _ => {}
+    }
+    if let Some(usage) = instance.usage {
+        snapshot.metrics = Metrics {
+            rss_mb: vec![usage.memory.bytes() as f64 / f64::from(1 << 20)],
+            cpu_pct: Some(usage.cpu),
+            ..snapshot.metrics
+        };
+    }
+    Ok(snapshot)
+}
+
+/// The last lines of both streams; what cannot be read is not there.
+fn lines(app: &AppView) -> Vec<String> {
+    let mut all = Vec::new();
+    for path in [&app.out_log, &app.err_log].into_iter().flatten() {
+        let mut keep = |line: &[u8]| {
+            all.push(String::from_utf8_lossy(line).into_owned());
+            Ok(())
+        };
+        if let Err(error) = Tail::new(path).last(LINES, &mut keep) {
+            output::note(&format!("{} cannot be read: {error}", path.display()));
+        }
+    }
+    all
+}
+
+fn shown(answer: &Answer) -> String {
+    let mut shown = String::new();
+    for (index, found) in answer.hypotheses.iter().enumerate() {
+        let percent = found.confidence * 100.0;
+        let cause = id(&found.cause);
+        if index == 0 {
+            shown.push_str(&format!(
+                "{} ({cause}), {percent:.0} % sure\nwhat would help: {}\n",
+                found.cause,
+                id(&found.action)
+            ));
+            for why in &found.because {
+                shown.push_str(&format!("  because {}\n", text::plain(why)));
+            }
+        } else {
+            shown.push_str(&format!("or: {} ({cause}), {percent:.0} %\n", found.cause));
+        }
+    }
+    shown
+}
+
+/// The word of the closed set.
+fn id(value: &impl serde::Serialize) -> String {
+    let json = serde_json::to_value(value).unwrap_or_default();
+    json.as_str().unwrap_or_default().to_owned()
+}
