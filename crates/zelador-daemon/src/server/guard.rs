@@ -1,74 +1,165 @@
-//! Who may ask over TCP.
+//! Who may ask over TCP, and who may change something.
 //!
-//! On loopback everybody on this host, and no web page of somebody else's: a name that was made to
-//! point here (DNS rebinding) is refused by its `Host`. On an address that others reach, whoever has
+//! Asking: on loopback everybody on this host, and no web page of somebody else's: a name that was made
+//! to point here (DNS rebinding) is refused by its `Host`. On an address that others reach, whoever has
 //! the token; `/healthz`, which says one word, answers load balancers without it.
+//!
+//! Changing (every method but GET, HEAD and OPTIONS): on every address whoever has the token, and no
+//! page of another origin, even in the browser of somebody who has it (CSRF): `Origin` must be the
+//! `Host` that was asked, and a body must be JSON, which a foreign form cannot send.
+//!
+//! Always holds: a router behind [`guarded`] needs no care of its own; what it adds is guarded by its
+//! method.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::http::header::{AUTHORIZATION, HOST};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, ORIGIN};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use zelador_api::home::Home;
 use zelador_api::problem::Problem;
-use zelador_api::token::Token;
+use zelador_api::token::{self, Token};
 
 use super::Failure;
 
-/// What is asked of a request.
+/// What is answered without a token wherever others may ask.
+const OPEN: [&str; 1] = ["/healthz"];
+
+/// Told by browsers: whose page a request comes from.
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Where a router listens, and who may ask it.
 #[derive(Clone, Debug)]
-enum Rule {
-    /// It names this host.
-    Local(SocketAddr),
-    /// It has the token.
-    Token(Arc<Token>),
+struct Guard {
+    address: SocketAddr,
+    home: Home,
+    /// Asked for by reading requests too; `None` on loopback.
+    token: Option<Arc<Token>>,
+}
+
+/// Why a request is turned down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refused {
+    /// Its `Host` is no name of this host.
+    Name,
+    /// The token is missing or wrong.
+    Token,
+    /// A page of another origin has sent it.
+    Origin,
+    /// Its body is no JSON.
+    Body,
 }
 
 /// Puts the guard before a router that listens on `address`; `None`: others reach it, and there is no
 /// token.
-pub(super) fn guarded(router: Router, address: SocketAddr, token: Option<Token>) -> Option<Router> {
-    let rule = match token {
-        _ if address.ip().is_loopback() => Rule::Local(address),
-        Some(token) => Rule::Token(Arc::new(token)),
+pub(super) fn guarded(
+    router: Router,
+    address: SocketAddr,
+    home: Home,
+    token: Option<Token>,
+) -> Option<Router> {
+    let token = match token {
+        _ if address.ip().is_loopback() => None,
+        Some(token) => Some(Arc::new(token)),
         None => return None,
     };
-    Some(router.layer(from_fn_with_state(rule, check)))
+    Some(router.layer(from_fn_with_state(Guard { address, home, token }, check)))
 }
 
-impl Rule {
-    fn allows(&self, request: &Request) -> bool {
-        let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-        match self {
-            Self::Local(address) => header(HOST).is_none_or(|host| is_here(host, *address)),
-            Self::Token(token) => {
-                let given = header(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-                request.uri().path() == "/healthz" || given.is_some_and(|given| token.is(given))
-            }
+impl Guard {
+    fn look(&self, request: &Request) -> Result<(), Refused> {
+        let headers = request.headers();
+        let host = text(headers, HOST);
+        if self.token.is_none() && host.is_some_and(|host| !is_here(host, self.address)) {
+            return Err(Refused::Name);
         }
+        if [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) {
+            let is_open = OPEN.contains(&request.uri().path());
+            let may = self.token.as_ref().is_none_or(|token| is_open || has(headers, token));
+            return if may { Ok(()) } else { Err(Refused::Token) };
+        }
+        let is_known = match &self.token {
+            Some(token) => has(headers, token),
+            // Read anew: one that was made a moment ago counts, one that was replaced does not.
+            None => {
+                let variable = std::env::var(token::VARIABLE).ok();
+                Token::read(&self.home, variable.as_deref()).is_some_and(|it| has(headers, &it))
+            }
+        };
+        if !is_known {
+            return Err(Refused::Token);
+        }
+        if !is_own_page(headers, host) {
+            return Err(Refused::Origin);
+        }
+        if has_body(headers) && !text(headers, CONTENT_TYPE).is_some_and(is_json) {
+            return Err(Refused::Body);
+        }
+        Ok(())
     }
 }
 
-async fn check(State(rule): State<Rule>, request: Request, next: Next) -> Response {
-    if rule.allows(&request) {
-        return next.run(request).await;
-    }
-    let (status, error, help) = match rule {
-        Rule::Local(_) => (
+async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let Err(refused) = guard.look(&request) else { return next.run(request).await };
+    let (status, error, help) = match refused {
+        Refused::Name => (
             StatusCode::MISDIRECTED_REQUEST,
             "this is no name of this host",
             "ask for 127.0.0.1 or localhost",
         ),
-        Rule::Token(_) => (
+        Refused::Token => (
             StatusCode::UNAUTHORIZED,
             "the token is missing or wrong",
             "send `Authorization: Bearer TOKEN`; `zelador token` on the host prints it",
         ),
+        Refused::Origin => (
+            StatusCode::FORBIDDEN,
+            "a page of another origin may change nothing here",
+            "ask from zelador's own page, or without the header `Origin`",
+        ),
+        Refused::Body => (
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the body is no JSON",
+            "send `Content-Type: application/json`",
+        ),
     };
     let problem = Problem { error: error.to_owned(), help: Some(help.to_owned()) };
     Failure { status, problem }.into_response()
+}
+
+/// A header that is there once and is text.
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn has(headers: &HeaderMap, token: &Token) -> bool {
+    text(headers, AUTHORIZATION)
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .is_some_and(|given| token.is(given))
+}
+
+/// Whether no page sent it, or one that came from where it is sent to.
+fn is_own_page(headers: &HeaderMap, host: Option<&str>) -> bool {
+    let is_same_site =
+        headers.get(FETCH_SITE).is_none_or(|site| site == "same-origin" || site == "none");
+    let is_same_origin = headers.get(ORIGIN).is_none_or(|origin| {
+        let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+        origin.zip(host).is_some_and(|((_, origin), host)| origin.eq_ignore_ascii_case(host))
+    });
+    host.is_some() && is_same_site && is_same_origin
+}
+
+fn has_body(headers: &HeaderMap) -> bool {
+    let length = text(headers, HeaderName::from_static("content-length"));
+    headers.contains_key("transfer-encoding") || length.is_some_and(|length| length != "0")
+}
+
+fn is_json(kind: &str) -> bool {
+    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
 /// Whether a `Host` means a loopback address.
@@ -86,7 +177,83 @@ fn is_here(host: &str, address: SocketAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+
     use super::*;
+
+    const TOKEN: &str = "a-token-that-is-long-enough";
+    const BEARER: &str = "Bearer a-token-that-is-long-enough";
+
+    fn guard(address: &str) -> (tempfile::TempDir, Guard) {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::new(folder.path());
+        std::fs::write(home.token(), TOKEN).unwrap();
+        let address: SocketAddr = address.parse().unwrap();
+        let token = (!address.ip().is_loopback()).then(|| Arc::new(Token::new(TOKEN).unwrap()));
+        (folder, Guard { address, home, token })
+    }
+
+    fn asked(guard: &Guard, method: &str, path: &str, headers: &[(&str, &str)]) -> Option<Refused> {
+        let request = Request::builder().method(method).uri(path);
+        let request =
+            headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        guard.look(&request.body(Body::empty()).unwrap()).err()
+    }
+
+    #[test]
+    fn asking_needs_a_local_name_or_the_token() {
+        let (_folder, here) = guard("127.0.0.1:9615");
+        let get = |guard: &Guard, path: &str, headers: &[(&str, &str)]| {
+            asked(guard, "GET", path, headers)
+        };
+        assert_eq!(get(&here, "/metrics", &[("host", "localhost:9615")]), None);
+        assert_eq!(get(&here, "/metrics", &[("host", "evil.example")]), Some(Refused::Name));
+        let (_folder, there) = guard("0.0.0.0:9615");
+        assert_eq!(get(&there, "/healthz", &[("host", "x")]), None);
+        assert_eq!(get(&there, "/metrics", &[("host", "x")]), Some(Refused::Token));
+        assert_eq!(get(&there, "/metrics", &[("host", "x"), ("authorization", BEARER)]), None);
+    }
+
+    #[test]
+    fn changing_needs_the_token_and_no_foreign_page() {
+        let own = ("authorization", BEARER);
+        for (address, host) in [("127.0.0.1:9615", "127.0.0.1:9615"), ("0.0.0.0:80", "example.org")]
+        {
+            let (_folder, guard) = guard(address);
+            let post = |headers: &[(&str, &str)]| {
+                ["POST", "PUT", "DELETE", "PATCH"]
+                    .map(|method| asked(&guard, method, "/api/anything", headers))
+            };
+            let all = |refused| [refused; 4];
+            let host = ("host", host);
+            let origin = format!("http://{}", host.1);
+            assert_eq!(post(&[host]), all(Some(Refused::Token)));
+            let wrong = ("authorization", "Bearer no token of ours");
+            assert_eq!(post(&[host, wrong]), all(Some(Refused::Token)));
+            assert_eq!(post(&[host, own]), all(None));
+            assert_eq!(post(&[host, own, ("origin", &origin)]), all(None));
+            for foreign in ["http://evil.example", "null", "http://127.0.0.1:3000", ""] {
+                let refused = post(&[host, own, ("origin", foreign)]);
+                assert_eq!(refused, all(Some(Refused::Origin)), "{foreign}");
+            }
+            for site in ["cross-site", "same-site"] {
+                let refused = post(&[host, own, ("sec-fetch-site", site)]);
+                assert_eq!(refused, all(Some(Refused::Origin)), "{site}");
+            }
+            assert_eq!(post(&[own]), all(Some(Refused::Origin)), "no host");
+            let (length, form) = (("content-length", "3"), "application/x-www-form-urlencoded");
+            let refused = post(&[host, own, length, ("content-type", form)]);
+            assert_eq!(refused, all(Some(Refused::Body)));
+            let json = ("content-type", "application/json; charset=utf-8");
+            assert_eq!(post(&[host, own, length, json]), all(None));
+        }
+        let (_folder, here) = guard("127.0.0.1:9615");
+        let refused = asked(&here, "POST", "/", &[("host", "evil.example:9615"), own]);
+        assert_eq!(refused, Some(Refused::Name), "a name that was made to point here");
+        std::fs::remove_file(here.home.token()).unwrap();
+        let refused = asked(&here, "POST", "/", &[("host", "localhost"), own]);
+        assert_eq!(refused, Some(Refused::Token), "without a token nobody has it");
+    }
 
     #[test]
     fn only_names_of_this_host_are_names_of_this_host() {

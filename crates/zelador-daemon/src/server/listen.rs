@@ -99,7 +99,7 @@ async fn serve(
     let Some(address) = address else { return std::future::pending().await };
     let variable = std::env::var(token::VARIABLE).ok();
     let token = Token::read(home, variable.as_deref());
-    let Some(router) = guard::guarded(router, address, token) else {
+    let Some(router) = guard::guarded(router, address, home.clone(), token) else {
         if complained.replace(address) != Some(address) {
             tracing::error!(
                 %address,
