@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{CheckId, ProbeId};
 use crate::probe::{Finding, ProbeOutcome};
+use crate::retry::RetryPolicy;
 use crate::spec::{Cadence, ProbeTarget, Settings, Thresholds};
-use crate::unit::{Moment, Percent, SECOND, spoken};
+use crate::unit::{Moment, Percent, spoken};
 use std::time::Duration;
 
 /// How something is. Ordered: the worst is the greatest.
@@ -128,16 +129,13 @@ pub struct Check {
     pub under_way: Option<(ProbeId, Moment)>,
     /// Results in a row that differ from the verdict to the same side.
     streak: Vec<Status>,
-    /// Looks since somebody began to wait for this check; `None`: nobody waits.
+    /// Looks since somebody began to wait for this check, which come as far apart as the mission's
+    /// general retries (1, 2, 4 … 32 s); `None`: nobody waits.
     pub hurried: Option<u32>,
 }
 
 /// How much longer than its timeout a look may stay unanswered before it counts as lost.
 pub const LOST_AFTER: Duration = Duration::from_secs(5);
-
-/// Somebody waits for a dependency: looks come 1 s, 2 s, 4 s … 32 s apart (the mission's general
-/// retry: 1 s, doubled, at most 32 s).
-const HURRY_CAP: u32 = 5;
 
 impl Check {
     /// Returns a check that is due at `first_at`.
@@ -166,7 +164,8 @@ impl Check {
         let interval = match self.hurried {
             Some(looks) => {
                 self.hurried = Some(looks.saturating_add(1));
-                self.plan.cadence.interval.min(SECOND * (1 << looks.min(HURRY_CAP)))
+                let hurried = RetryPolicy::general().delay(looks.saturating_add(1));
+                self.plan.cadence.interval.min(hurried)
             }
             None => self.plan.cadence.interval,
         };

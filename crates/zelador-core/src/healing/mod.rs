@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
+use crate::retry::RetryPolicy;
 use crate::unit::SECOND;
-
-/// The pauses before the second, third and fourth try: the mission's retry of a service restart.
-pub const PAUSES: [Duration; 3] =
-    [Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
 
 /// How long gathering evidence may take before the healer goes on without it. Evidence is to be
 /// there within 300 ms; the rest is for a machine that is itself in trouble.
@@ -27,10 +24,15 @@ pub enum Next {
     Escalate,
 }
 
-/// Returns what follows after `attempts` tries that did not help.
+/// Returns what follows after `attempts` tries that did not help: the mission's retry of a service
+/// restart.
 pub fn after_failure(attempts: u32) -> Next {
-    let pause = usize::try_from(attempts).ok().and_then(|tries| PAUSES.get(tries.checked_sub(1)?));
-    pause.map_or(Next::Escalate, |pause| Next::Pause(*pause))
+    let policy = RetryPolicy::service_restart();
+    if (1..=policy.retries).contains(&attempts) {
+        Next::Pause(policy.delay(attempts))
+    } else {
+        Next::Escalate
+    }
 }
 
 #[cfg(test)]
