@@ -98,7 +98,7 @@ impl Chronicle {
             said.push(format!("{name} {}", ended(&past.death)));
         }
         match &instance.phase {
-            Phase::Backoff { retry_at, held: false } if seen.waits_until != Some(*retry_at) => {
+            Phase::Backoff { retry_at, held: false, .. } if seen.waits_until != Some(*retry_at) => {
                 seen.waits_until = Some(*retry_at);
                 let delay = retry_at.since(now).as_millis();
                 if delay > 0 {
@@ -237,13 +237,14 @@ mod tests {
         story.up(2);
         story.dies(Death::Signaled { signal: Signal::KILL, core_dumped: false });
         let retry_at = NOW + std::time::Duration::from_millis(150);
-        story.phase(Phase::Backoff { retry_at, held: false });
+        story.phase(Phase::Backoff { retry_at, held: false, fresh: false });
         story.up(3);
         story.dies(Death::OutOfMemory);
         story.instance.breaker.short_runs = 3;
         story.phase(Phase::Tripped { trial_at: None });
         story.up(4);
         let stopping = |death| Phase::Stopping {
+            waits: false,
             run: RunId::new(4),
             pid: Some(41),
             kill_at: NOW,

@@ -58,6 +58,9 @@ pub struct AppSpec {
     pub health: Option<HealthSpec>,
     /// Names of databases (of `zelador.databases`) and apps that this app needs.
     pub depends_on: Vec<String>,
+    /// How far each of those must be before this app is started, where that was said.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub conditions: BTreeMap<String, Condition>,
     /// What to do with a sick app while one of those is down.
     pub on_dependency_down: OnDependencyDown,
     /// Which changes of files restart it.
@@ -75,6 +78,41 @@ impl AppSpec {
     /// Whether a run says by itself that it is ready: by message, or by listening as a worker.
     pub fn says_ready(&self) -> bool {
         self.readiness.wait || self.mode == ExecMode::Cluster
+    }
+
+    /// How far an app of this name must be before this one is started.
+    pub fn condition_of(&self, name: &str) -> Condition {
+        self.conditions.get(name).copied().unwrap_or_default()
+    }
+}
+
+/// How far something that an app depends on must be before the app is started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Condition {
+    /// Its processes are there.
+    Started,
+    /// They are ready: they said so, where they are asked to.
+    #[default]
+    Ready,
+    /// Its check, or the database's, is not unhealthy.
+    Healthy,
+    /// It has ended, and well.
+    Completed,
+}
+
+impl Condition {
+    /// Every condition.
+    pub const ALL: [Self; 4] = [Self::Started, Self::Ready, Self::Healthy, Self::Completed];
+
+    /// Its word in a file.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Ready => "ready",
+            Self::Healthy => "healthy",
+            Self::Completed => "completed",
+        }
     }
 }
 

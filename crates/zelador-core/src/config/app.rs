@@ -1,10 +1,11 @@
 //! One app: the block in the file becomes an [`AppSpec`].
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::ecosystem::Context;
-use super::fields::{APP, canonical};
+use super::fields::{APP, DEPENDENCY, canonical};
 use super::interpreter::is_node;
 use super::node::{Key, Value};
 use super::place::{Block, Place};
@@ -12,8 +13,8 @@ use super::{health, launch, logs, watch};
 use crate::id::AppName;
 use crate::signal::Signal;
 use crate::spec::{
-    AppSpec, Cadence, CronPattern, ExecMode, LaunchSpec, MAX_OPEN, OnDependencyDown, Readiness,
-    RestartDelay, RestartPolicy, StopPolicy,
+    AppSpec, Cadence, Condition, CronPattern, ExecMode, LaunchSpec, MAX_OPEN, OnDependencyDown,
+    Readiness, RestartDelay, RestartPolicy, StopPolicy,
 };
 use crate::unit::SECOND;
 use crate::watch::absolute;
@@ -56,6 +57,7 @@ pub(super) fn check<'a>(
     let flag = |name: &str, default| app.get(name).and_then(Place::flag).unwrap_or(default);
     let name = name(&app, &name_place, &launch.default_name, context);
     let namespace = app.get("namespace").and_then(Place::text_or_number);
+    let (needs, conditions) = depends_on(&app, &name);
     let spec = AppSpec {
         namespace: namespace.unwrap_or_else(|| "default".to_owned()),
         instances: instances(&app, context.cores),
@@ -73,7 +75,8 @@ pub(super) fn check<'a>(
         cron: app.get("cron_restart").and_then(cron),
         logs: logs::check(&app, &launch.spec.cwd),
         health: app.get("health").and_then(|place| health::check(place, &launch.spec.env, cadence)),
-        depends_on: depends_on(&app, &name),
+        depends_on: needs,
+        conditions,
         on_dependency_down: app
             .get("on_dependency_down")
             .and_then(on_dependency_down)
@@ -243,16 +246,51 @@ fn cron(place: &Place<'_>) -> Option<CronPattern> {
     }
 }
 
-fn depends_on(app: &Block<'_>, own_name: &AppName) -> Vec<String> {
-    let Some(place) = app.get("depends_on") else { return Vec::new() };
-    let names = place.words().unwrap_or_default();
+/// A list of names, or an object: each name with its condition.
+fn depends_on(app: &Block<'_>, own_name: &AppName) -> (Vec<String>, BTreeMap<String, Condition>) {
+    let Some(place) = app.get("depends_on") else { return Default::default() };
+    let mut conditions = BTreeMap::new();
+    let names = match place.entries() {
+        Some(entries) => {
+            let named = entries.into_iter().map(|(key, place)| {
+                conditions.extend(condition(&place).map(|it| (key.name.clone(), it)));
+                key.name.clone()
+            });
+            named.collect()
+        }
+        None => place.words().unwrap_or_default(),
+    };
     if names.iter().any(|name| name == own_name.as_str()) {
         place.refuse_found::<()>("the app itself", "names of databases and of other apps");
     }
     if names.iter().any(|name| name.trim().is_empty()) {
         place.refuse_found::<()>("an empty name", "names of databases and of other apps");
     }
-    names
+    (names, conditions)
+}
+
+/// What a condition may be, and what docker compose calls it.
+const CONDITIONS: [(&str, Condition); 4] = [
+    ("service_started", Condition::Started),
+    ("service_ready", Condition::Ready),
+    ("service_healthy", Condition::Healthy),
+    ("service_completed_successfully", Condition::Completed),
+];
+
+/// A word, or an object with the word; null: the default.
+fn condition(place: &Place<'_>) -> Option<Condition> {
+    let place = match &place.node.value {
+        Value::Null => return None,
+        Value::Table(_) => place.block("a dependency", DEPENDENCY)?.get("condition").cloned()?,
+        _ => place.clone(),
+    };
+    let word = match &place.node.value {
+        Value::Text(word) => word.as_str(),
+        _ => "",
+    };
+    let own = Condition::ALL.into_iter().find(|condition| condition.word() == word);
+    let theirs = || CONDITIONS.iter().find(|(name, _)| *name == word).map(|(_, it)| *it);
+    own.or_else(theirs).or_else(|| place.refuse("`started`, `ready`, `healthy` or `completed`"))
 }
 
 fn on_dependency_down(place: &Place<'_>) -> Option<OnDependencyDown> {

@@ -250,7 +250,7 @@ pub fn differing_fields(old: &AppSpec, new: &AppSpec) -> Vec<&'static str> {
     }
     for (field, differs) in [
         ("health", old.health != new.health),
-        ("depends_on", old.depends_on != new.depends_on),
+        ("depends_on", (&old.depends_on, &old.conditions) != (&new.depends_on, &new.conditions)),
         ("on_dependency_down", old.on_dependency_down != new.on_dependency_down),
     ] {
         if differs {

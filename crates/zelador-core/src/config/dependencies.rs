@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::fields::nearest_of;
 use super::place::Place;
-use crate::spec::AppSpec;
+use crate::spec::{AppSpec, Condition};
 
 /// An app, and where its `depends_on` stands.
 pub(super) type Dependant<'a, 'p> = (&'a AppSpec, Option<&'a Place<'p>>);
@@ -33,6 +33,14 @@ pub(super) fn check(
             }
         }
     }
+    for (app, place) in apps {
+        let Some(place) = place else { continue };
+        for (name, condition) in &app.conditions {
+            let needed = apps.iter().find(|(other, _)| other.name.as_str() == name);
+            let is_database = databases.contains(name.as_str());
+            impossible(place, (name, *condition), needed.map(|(app, _)| *app), is_database);
+        }
+    }
     for circle in circles(apps) {
         let place = apps.iter().find(|(app, _)| app.name.as_str() == circle[0]);
         if let Some((_, Some(place))) = place {
@@ -41,6 +49,33 @@ pub(super) fn check(
             place.refuse_found::<()>(found, "dependencies that do not lead back to the app");
         }
     }
+}
+
+/// Reports a condition that will never hold.
+fn impossible(
+    place: &Place<'_>,
+    (name, condition): (&str, Condition),
+    needed: Option<&AppSpec>,
+    is_database: bool,
+) {
+    let (why, allowed) = match (condition, needed) {
+        (Condition::Completed, None) if is_database => {
+            ("a database, which does not end", "`started`, `ready` or `healthy`")
+        }
+        (Condition::Completed, Some(app))
+            if app.restart.autorestart && app.restart.stop_exit_codes.is_empty() =>
+        {
+            (
+                "which is started again whenever it ends",
+                "an app with `autorestart: false` or `stop_exit_codes`",
+            )
+        }
+        (Condition::Healthy, Some(app)) if app.health.is_none() => {
+            ("which has no `health`", "`started` or `ready`, or an app with `health`")
+        }
+        _ => return,
+    };
+    place.refuse_found::<()>(format!("`{}` for {name:?}, {why}", condition.word()), allowed);
 }
 
 fn unknown(place: &Place<'_>, wanted: &str, all: &BTreeSet<&str>) {

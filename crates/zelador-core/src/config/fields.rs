@@ -78,6 +78,9 @@ pub(super) const APP: &[Names] = &[
     ("username", &[]),
 ];
 
+/// The fields of something that an app depends on.
+pub(super) const DEPENDENCY: &[Names] = &[("condition", &[])];
+
 /// The fields of an app's health check.
 pub(super) const HEALTH: &[Names] = &[
     ("http", &[]),

@@ -61,6 +61,21 @@ pub enum Cause {
     StartLost,
 }
 
+impl Cause {
+    /// Whether nobody asked for it.
+    pub fn is_automatic(&self) -> bool {
+        match self {
+            Self::Declared | Self::Redeclared | Self::Asked { .. } | Self::Scaled => false,
+            Self::Died { .. }
+            | Self::Memory { .. }
+            | Self::Cron
+            | Self::FilesChanged { .. }
+            | Self::Healed { .. }
+            | Self::StartLost => true,
+        }
+    }
+}
+
 impl fmt::Display for Cause {
     /// Fits after "started because ": `somebody asked for a restart`, `it exited with code 1`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -130,6 +130,11 @@ impl Instance {
             || self.successor.as_ref().is_some_and(|successor| successor.run == run)
     }
 
+    /// Returns whether the start that is to come follows a death.
+    pub fn died_last(&self) -> bool {
+        self.last_start.as_ref().is_some_and(|start| matches!(start.cause, Cause::Died { .. }))
+    }
+
     /// Returns whether it is about to be removed: it counts no more as a replica.
     pub fn is_leaving(&self) -> bool {
         matches!(self.phase, Phase::Stopping { then: Then::Remove, .. })
@@ -145,7 +150,7 @@ impl Instance {
                 settled.into_iter().chain(*ready_by).min()
             }
             Phase::Stopping { kill_at, .. } => Some(*kill_at),
-            Phase::Backoff { retry_at, held: false } => Some(*retry_at),
+            Phase::Backoff { retry_at, held: false, .. } => Some(*retry_at),
             Phase::Tripped { trial_at } => *trial_at,
             Phase::Stopped | Phase::Backoff { .. } | Phase::Finished { .. } => None,
         };

@@ -44,13 +44,19 @@ pub enum Phase {
         then: Then,
         /// How the main process ended; the rest of its tree may still be there.
         death: Option<Death>,
+        /// It was not asked yet: what needs it stops first. At `kill_at` it is asked all the same.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        waits: bool,
     },
-    /// Dead, and to be started again.
+    /// Without a process, and to be started.
     Backoff {
         /// When.
         retry_at: Moment,
-        /// True: not before its dependencies are up.
+        /// True: not before what it depends on is far enough.
         held: bool,
+        /// True: the start is no restart, and is not counted as one.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        fresh: bool,
     },
     /// The breaker is open: too many short runs in a row.
     Tripped {

@@ -157,16 +157,17 @@ impl Supervisor {
         self.effects.push(Effect::Look { probe, target, timeout });
     }
 
-    /// Whether the healer waits for this instance's verdict.
+    /// Whether the healer, or a start, waits for this instance's verdict.
     fn is_focused(&self, id: InstanceId) -> bool {
-        self.incidents.values().any(|incident| {
+        let by_healer = self.incidents.values().any(|incident| {
             incident.is_open()
                 && incident.instance == id
                 && matches!(
                     incident.stage,
                     Stage::Applying { .. } | Stage::Verifying { .. } | Stage::Rechecking { .. }
                 )
-        })
+        });
+        by_healer || self.is_awaited(id)
     }
 
     /// Takes in the result of a look.
@@ -258,7 +259,9 @@ impl Supervisor {
             Phase::Starting { .. } => from_phase(Status::Degraded, "is being started".to_owned()),
             Phase::Stopping { .. } => from_phase(Status::Degraded, "is being restarted".to_owned()),
             Phase::Backoff { held: true, .. } => {
-                from_phase(Status::Degraded, "waits for what it depends on".to_owned())
+                let said = self.obstacle(id).map(|obstacle| obstacle.said);
+                let said = said.unwrap_or_else(|| "is about to be started".to_owned());
+                from_phase(Status::Degraded, said)
             }
             Phase::Backoff { retry_at, .. } => {
                 let wait = spoken(retry_at.since(self.now));

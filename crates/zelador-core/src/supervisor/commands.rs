@@ -73,7 +73,7 @@ impl Supervisor {
             }
             _ if self.stopping => Err(Refusal::Stopping),
             Command::Declare { apps, settings, unchanged } => {
-                Ok(self.declare(apps, settings, unchanged))
+                self.declare(apps, settings, unchanged)
             }
             Command::Start { selectors } => self.select(&selectors).map(|ids| self.bring_up(&ids)),
             Command::Stop { selectors } => self.select(&selectors).map(|ids| self.bring_down(&ids)),
@@ -110,7 +110,11 @@ impl Supervisor {
 
     fn bring_up(&mut self, ids: &[InstanceId]) -> (Vec<Wait>, Done) {
         let (mut waits, mut done) = (Vec::new(), Done::default());
-        for id in ids {
+        let needed = self.stopped_prerequisites(ids);
+        for id in &needed {
+            done.notes.push(format!("{} is started too: it is needed", self.spoken_name(*id)));
+        }
+        for id in needed.iter().chain(ids) {
             if let Phase::Running { pid, .. } = self.instances[id].phase {
                 let name = self.spoken_name(*id);
                 done.notes.push(format!("{name} is up already (pid {pid})"));
@@ -262,6 +266,14 @@ impl Supervisor {
             (Wanted::Up, Phase::Running { pid, ready_by: None, .. }) if !old => {
                 let verb = if wait.before.is_some() { "restarted" } else { "started" };
                 says(format!("{verb} (pid {pid})"), true, None)
+            }
+            (Wanted::Up | Wanted::Replaced, Phase::Backoff { held: true, .. })
+                if !instance.died_last() =>
+            {
+                let obstacle = self.obstacle(wait.id).filter(|obstacle| !obstacle.passes)?;
+                let name = obstacle.name;
+                let help = format!("`zelador show {name}` tells more; it starts when that is over");
+                says(obstacle.said, false, Some(help))
             }
             (
                 Wanted::Up | Wanted::Replaced,

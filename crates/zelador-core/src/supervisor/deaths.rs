@@ -72,7 +72,7 @@ impl Supervisor {
                 if delay.is_zero() && !held {
                     self.start_as_noted(id, true);
                 } else {
-                    instance.phase = Phase::Backoff { retry_at: now + delay, held };
+                    instance.phase = Phase::Backoff { retry_at: now + delay, held, fresh: false };
                 }
             }
         }

@@ -4,7 +4,7 @@ use super::change::spoken_differences;
 use super::commands::{Wait, Wanted};
 use super::{App, Supervisor};
 use crate::config::Overlay;
-use crate::effect::Done;
+use crate::effect::{Done, Refusal};
 use crate::id::InstanceId;
 use crate::input::{Declaration, Unchanged};
 use crate::instance::{Cause, Goal};
@@ -16,7 +16,15 @@ impl Supervisor {
         apps: Vec<Declaration>,
         settings: Option<Box<Overlay>>,
         unchanged: Unchanged,
-    ) -> (Vec<Wait>, Done) {
+    ) -> Result<(Vec<Wait>, Done), Refusal> {
+        if let Some(way) = self.circle(apps.iter().map(|declared| &declared.spec)) {
+            let first = way.first().cloned();
+            let way: Vec<String> = way.into_iter().chain(first).collect();
+            return Err(Refusal::NotPossible {
+                reason: format!("a circle of `depends_on`: {}", way.join(" needs ")),
+                help: Some("remove one of these names from a `depends_on`".to_owned()),
+            });
+        }
         if let Some(settings) = settings {
             self.overlay = *settings;
             self.records.push(crate::record::Record::Settings(Box::new(self.overlay.clone())));
@@ -26,7 +34,7 @@ impl Supervisor {
         for declaration in apps {
             self.declare_one(declaration, unchanged, &mut waits, &mut done);
         }
-        (waits, done)
+        Ok((waits, done))
     }
 
     fn declare_one(

@@ -65,18 +65,27 @@ impl Supervisor {
         !self.databases_of(app).is_empty()
     }
 
+    /// How a database is, by looks later than `since`; one that nobody looks at is up.
+    pub(super) fn one_database_state(&self, name: &str, since: Moment) -> Dependency {
+        let check = self.checks.get(&CheckId::Database(name.to_owned()));
+        let Some(check) = check else { return Dependency::Up };
+        match check.last.as_ref().filter(|last| last.at >= since) {
+            None => Dependency::Unknown,
+            Some(last) if last.status == Status::Unhealthy => {
+                Dependency::Down { name: name.to_owned(), message: last.message.clone() }
+            }
+            Some(_) => Dependency::Up,
+        }
+    }
+
     /// How the databases that an app depends on are, by looks later than `since`.
     pub(super) fn database_state(&self, app: &AppName, since: Moment) -> Dependency {
         let mut state = Dependency::Up;
-        for (name, check) in self.databases_of(app) {
-            match &check.last {
-                Some(last) if last.at >= since => {
-                    if last.status == Status::Unhealthy {
-                        let (name, message) = (name.clone(), last.message.clone());
-                        return Dependency::Down { name, message };
-                    }
-                }
-                _ => state = Dependency::Unknown,
+        for (name, _) in self.databases_of(app) {
+            match self.one_database_state(name, since) {
+                Dependency::Up => {}
+                Dependency::Unknown => state = Dependency::Unknown,
+                down @ Dependency::Down { .. } => return down,
             }
         }
         state

@@ -1,54 +1,26 @@
-//! Instances whose restart waits for a database that they need.
+//! Instances whose start waits for something that they need.
 //!
-//! Always holds: a database that is down costs its dependants no restart.
+//! Always holds: a database that is down costs its dependants no restart, and no dependant is
+//! started before each app that it needs, and that is wanted, is as far as its condition says.
 
 use super::Supervisor;
-use super::dependencies::Dependency;
-use crate::id::{AppName, InstanceId};
 use crate::instance::Phase;
-use crate::spec::OnDependencyDown;
-use crate::unit::Moment;
 
 impl Supervisor {
-    /// Starts an instance that has waited long enough, unless a database that it needs is known to
-    /// be down.
-    pub(super) fn start_unless_held(&mut self, id: InstanceId) {
-        let now = self.now;
-        let Some(app) = self.instances.get(&id).and_then(|it| self.apps.get(&it.app)) else {
-            return;
-        };
-        let (name, waits) = (app.spec.name.clone(), app.spec.on_dependency_down);
-        let state = self.database_state(&name, Moment::default());
-        let down = matches!(state, Dependency::Down { .. });
-        if !down || waits == OnDependencyDown::Restart {
-            return self.start_as_noted(id, true);
-        }
-        if let Some(instance) = self.instances.get_mut(&id) {
-            instance.phase = Phase::Backoff { retry_at: now, held: true };
-        }
-    }
-
-    /// Starts instances that wait for a dependency which is up now.
+    /// Starts instances that wait for nothing any more.
     pub(super) fn release_held(&mut self) {
-        let held: Vec<(InstanceId, AppName, Moment, Moment)> = self
-            .instances
-            .values()
-            .filter_map(|instance| match instance.phase {
-                Phase::Backoff { retry_at, held: true } => {
-                    let since = instance.deaths.front().map_or(self.now, |death| death.at);
-                    Some((instance.id, instance.app.clone(), retry_at, since))
-                }
-                _ => None,
-            })
-            .collect();
-        for (id, app, retry_at, since) in held {
-            if self.database_state(&app, since) != Dependency::Up {
+        let held = self.instances.values().filter_map(|instance| match instance.phase {
+            Phase::Backoff { retry_at, held: true, fresh } => Some((instance.id, retry_at, fresh)),
+            _ => None,
+        });
+        for (id, retry_at, fresh) in held.collect::<Vec<_>>() {
+            if self.obstacle(id).is_some() {
                 continue;
             }
             if self.now >= retry_at {
-                self.start_as_noted(id, true);
+                self.begin_run(id, !fresh);
             } else if let Some(instance) = self.instances.get_mut(&id) {
-                instance.phase = Phase::Backoff { retry_at, held: false };
+                instance.phase = Phase::Backoff { retry_at, held: false, fresh };
                 self.touch(id);
             }
         }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crate::config::EnvDifference;
 use crate::death::{Death, SpawnFailure};
-use crate::effect::{Effect, Say, Severity};
+use crate::effect::{Effect, Severity};
 use crate::id::{AppName, InstanceId, RunId};
 use crate::input::ReadyBy;
 use crate::instance::{Cause, Phase, Start, Then};
 use crate::launch::{launch, log_paths, pid_path};
-use crate::spec::{Environment, StopPolicy};
+use crate::spec::Environment;
 
 use super::Supervisor;
 
@@ -27,8 +27,22 @@ impl Supervisor {
         self.start_as_noted(id, false);
     }
 
-    /// The same for a cause that was noted before; `counted`: it is a restart.
+    /// The same for a cause that was noted before; `counted`: it is a restart. What depends on
+    /// something is looked at again at the end of the step, when all that was declared with it is
+    /// known: see `release_held`.
     pub(super) fn start_as_noted(&mut self, id: InstanceId, counted: bool) {
+        let retry_at = self.now;
+        let Some(instance) = self.instances.get_mut(&id) else { return };
+        let Some(app) = self.apps.get(&instance.app) else { return };
+        if app.spec.depends_on.is_empty() {
+            return self.begin_run(id, counted);
+        }
+        instance.phase = Phase::Backoff { retry_at, held: true, fresh: !counted };
+        self.touch(id);
+    }
+
+    /// Asks for a new run now.
+    pub(super) fn begin_run(&mut self, id: InstanceId, counted: bool) {
         let run = RunId::new(self.counters.run);
         let give_up_at = self.now + SPAWN_WITHIN;
         let Some(instance) = self.instances.get_mut(&id) else { return };
@@ -95,12 +109,16 @@ impl Supervisor {
             }
             Phase::Starting { run, .. } => {
                 let (run, kill_at) = (*run, self.now + SPAWN_WITHIN);
-                instance.phase = Phase::Stopping { run, pid: None, kill_at, then, death: None };
+                instance.phase =
+                    Phase::Stopping { run, pid: None, kill_at, then, death: None, waits: false };
             }
             Phase::Running { run, pid, .. } => {
-                let (run, pid, kill_at) = (*run, Some(*pid), self.now + app.spec.stop.grace);
-                instance.phase = Phase::Stopping { run, pid, kill_at, then, death: None };
-                self.effects.push(ask_to_end(run, &app.spec.stop));
+                let (run, pid) = (*run, Some(*pid));
+                // Who is asked at the end of the step: then everybody who stops with it is known.
+                let kill_at = self.now + app.spec.stop.grace;
+                instance.phase =
+                    Phase::Stopping { run, pid, kill_at, then, death: None, waits: true };
+                self.give_dependants_time(id);
             }
             _ => return false,
         }
@@ -130,8 +148,14 @@ impl Supervisor {
                 // It cannot have heard of a channel yet.
                 let (signal, tree) = (stop.signal, stop.tree);
                 let Some(instance) = self.instances.get_mut(&id) else { return };
-                instance.phase =
-                    Phase::Stopping { run, pid: Some(pid), kill_at, then, death: None };
+                instance.phase = Phase::Stopping {
+                    run,
+                    pid: Some(pid),
+                    kill_at,
+                    then,
+                    death: None,
+                    waits: false,
+                };
                 self.effects.push(Effect::Terminate { run, signal, tree });
                 self.touch(id);
             }
@@ -226,8 +250,13 @@ impl Supervisor {
                 self.effects.push(Effect::Sweep { run, kill_at: now });
                 self.died(id, run, death);
             }
-            Phase::Stopping { death: known @ None, kill_at, .. } => {
+            Phase::Stopping { death: known @ None, kill_at, waits, .. } => {
                 *known = Some(death);
+                if std::mem::take(waits)
+                    && let Some(app) = self.apps.get(&instance.app)
+                {
+                    *kill_at = now + app.spec.stop.grace;
+                }
                 let kill_at = *kill_at;
                 self.effects.push(Effect::Sweep { run, kill_at });
                 self.touch(id);
@@ -290,7 +319,8 @@ impl Supervisor {
                 // for certain before another one is started.
                 let (run, then) = (*run, Then::Start);
                 let kill_at = now + KILL_AGAIN_EVERY;
-                instance.phase = Phase::Stopping { run, pid: None, kill_at, then, death: None };
+                instance.phase =
+                    Phase::Stopping { run, pid: None, kill_at, then, death: None, waits: false };
                 self.effects.push(Effect::Kill { run });
                 self.note_cause(id, Cause::StartLost);
                 let name = self.spoken_name(id);
@@ -311,17 +341,17 @@ impl Supervisor {
                     self.begin_check(id, since);
                 }
             }
+            Phase::Stopping { waits: true, kill_at, .. } if now >= *kill_at => self.ask_to_end(id),
             Phase::Stopping { run, kill_at, .. } if now >= *kill_at => {
                 *kill_at = now + KILL_AGAIN_EVERY;
                 let run = *run;
                 self.effects.push(Effect::Kill { run });
             }
-            Phase::Backoff { retry_at: at, held: false }
-            | Phase::Tripped { trial_at: Some(at) }
-                if now >= *at =>
-            {
-                self.start_unless_held(id);
+            Phase::Backoff { retry_at, held: false, fresh } if now >= *retry_at => {
+                let counted = !*fresh;
+                self.start_as_noted(id, counted);
             }
+            Phase::Tripped { trial_at: Some(at) } if now >= *at => self.start_as_noted(id, true),
             _ => {}
         }
     }
@@ -361,12 +391,4 @@ impl Supervisor {
             }
         }
     }
-}
-
-/// How a run is asked to end.
-fn ask_to_end(run: RunId, stop: &StopPolicy) -> Effect {
-    if stop.message {
-        return Effect::Say { run, say: Say::Shutdown };
-    }
-    Effect::Terminate { run, signal: stop.signal, tree: stop.tree }
 }

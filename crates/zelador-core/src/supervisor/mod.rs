@@ -17,11 +17,13 @@ mod lifecycle;
 mod order;
 mod planned;
 mod ports;
+mod prerequisites;
 mod recover;
 mod reload;
 mod remedy;
 mod scale;
 mod select;
+mod stops;
 mod view;
 mod watching;
 
@@ -238,15 +240,17 @@ impl Supervisor {
 
     /// Brings everything that depends on what the step touched up to date, until nothing moves.
     fn settle(&mut self) {
-        // Every round moves an incident to a later stage or starts a held instance; a handful of
+        // Every round moves an incident to a later stage, or starts or stops an instance; a handful of
         // rounds is the longest chain there is.
         for _ in 0..16 {
             if !std::mem::take(&mut self.changed.world) {
                 break;
             }
-            self.release_held();
             self.drive_reloads();
             self.drive_incidents();
+            self.drive_stops();
+            // Last: whether what a start needs is about to end is known by now.
+            self.release_held();
         }
         self.plan_watches();
         self.hurry_dependencies();

@@ -200,7 +200,7 @@ impl Supervisor {
             // What kept dying may be mended now: one trial, which the breaker counts.
             Phase::Tripped { .. } | Phase::Finished { .. } => {
                 self.note_cause(id, cause);
-                self.start_unless_held(id);
+                self.start_as_noted(id, true);
                 true
             }
             // It starts by itself, and sees the change.

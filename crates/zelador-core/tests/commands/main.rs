@@ -4,4 +4,5 @@
 
 mod change;
 mod scale;
+mod sequence;
 mod world;

@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use zelador_core::check::Status;
 use zelador_core::effect::Effect;
 use zelador_core::id::{IncidentId, InstanceId, RunId, Ticket};
 use zelador_core::input::{Command, Input};
 use zelador_core::instance::{BUDGET_WINDOW, Goal, HEALING_BUDGET, Phase};
 use zelador_core::record::Record;
-use zelador_core::spec::{AppSpec, OnDependencyDown};
+use zelador_core::spec::{AppSpec, Condition, OnDependencyDown};
 use zelador_core::supervisor::{Deadline, InstanceView, Supervisor, View};
 use zelador_core::unit::Moment;
 
@@ -19,6 +20,7 @@ use crate::rules::{
     records_agree, reloads_leave_nobody_alone, run_of, spawns_are_recorded, stops_are_no_deaths,
 };
 use crate::script::DATABASE;
+use crate::sequence::{starts_are_in_order, stops_are_in_order};
 use crate::starts::Starts;
 
 /// A rule that did not hold.
@@ -41,6 +43,9 @@ const KILL_INTERVAL: Duration = Duration::from_secs(2);
 /// The longest grace that a script gives.
 pub const LONGEST_GRACE: Duration = Duration::from_secs(5);
 
+/// So many apps stop one after the other at most: each needs the next one.
+const LONGEST_CHAIN: u32 = 3;
+
 /// What a rude but busy-free world adds to every way: late ticks, late facts, twice.
 const DELAYS: Duration = Duration::from_secs(15);
 
@@ -58,6 +63,12 @@ impl Before {
     pub fn at(now: Moment, deadline: Option<(Moment, Deadline)>) -> Self {
         Self { now, deadline, frozen: None, database_known_down: false }
     }
+}
+
+/// Somebody wants it started, and it only waited for another app.
+fn was_asked_for(held: &InstanceView) -> bool {
+    let by_itself = held.last_start.as_ref().is_some_and(|it| it.cause.is_automatic());
+    matches!(held.phase, Phase::Backoff { held: true, .. }) && !by_itself
 }
 
 /// Watches the supervisor.
@@ -112,6 +123,25 @@ impl Invariants {
             })
     }
 
+    /// Whether what a held instance needs will never be as far as that in a kind world.
+    pub fn waits_in_vain(&self, view: &View, held: &InstanceView) -> bool {
+        let Some(spec) = self.specs.get(&held.app) else { return false };
+        let needed = |it: &&InstanceView| it.goal == Goal::Up && spec.depends_on.contains(&it.app);
+        view.instances.iter().filter(needed).any(|it| match &it.phase {
+            Phase::Tripped { trial_at: None } => true,
+            Phase::Finished { death } => !death.is_clean(),
+            Phase::Backoff { held: true, .. } => self.waits_in_vain(view, it),
+            // Nothing of a kind world ends by itself, and what is sick for good has no remedy.
+            phase => match spec.condition_of(&it.app) {
+                Condition::Completed => phase.is_ready(),
+                Condition::Healthy => {
+                    it.health.as_ref().is_some_and(|it| it.status == Status::Unhealthy)
+                }
+                Condition::Started | Condition::Ready => false,
+            },
+        })
+    }
+
     pub fn unanswered(&self) -> usize {
         self.tickets.len()
     }
@@ -137,8 +167,12 @@ impl Invariants {
         effects: &[Effect],
     ) -> Result<(), Violation> {
         for effect in effects {
-            if let Effect::Record(Record::App(spec)) = effect {
-                self.specs.insert(spec.name.to_string(), (**spec).clone());
+            match effect {
+                Effect::Record(Record::App(spec)) => {
+                    self.specs.insert(spec.name.to_string(), (**spec).clone());
+                }
+                Effect::Record(Record::AppGone(name)) => _ = self.specs.remove(name.as_str()),
+                _ => {}
             }
         }
         let view = supervisor.view();
@@ -152,6 +186,8 @@ impl Invariants {
         spawns_are_recorded(effects)?;
         stops_are_no_deaths(&self.view, &view, input)?;
         reloads_leave_nobody_alone(&self.view, &view)?;
+        starts_are_in_order(&view, &self.specs, effects)?;
+        stops_are_in_order(before.now, (&self.view, &view), &self.specs, effects)?;
         self.starts.note(before.now, (&self.view, &view), input, effects);
         self.starts.within_rate(before.now, &self.specs)?;
         self.starts.within_budget(before.now, &self.specs)?;
@@ -226,7 +262,7 @@ impl Invariants {
         }
         for (run, process) in guardian.runs.iter().filter(|(_, it)| it.is_alive() || it.children) {
             let Some(since) = self.down_since.get(&process.instance) else { continue };
-            if now.since(*since) > LONGEST_GRACE + KILL_INTERVAL + self.lenience {
+            if now.since(*since) > LONGEST_CHAIN * (LONGEST_GRACE + KILL_INTERVAL) + self.lenience {
                 let what = format!("{now}: run {run} is there, its instance is down since {since}");
                 return broken(2, what);
             }
@@ -287,6 +323,7 @@ impl Invariants {
             let costs = match effect {
                 Effect::Spawn { launch, .. } => known(launch.instance).is_some_and(|it| {
                     !matches!(it.phase, Phase::Stopping { .. } | Phase::Starting { .. })
+                        && !was_asked_for(it)
                 }),
                 Effect::Terminate { run, .. } | Effect::Say { run, .. } => {
                     self.view.instances.iter().any(|it| {

@@ -15,6 +15,7 @@ mod guardian;
 mod invariants;
 mod rules;
 mod script;
+mod sequence;
 mod starts;
 mod stories;
 mod watcher;
@@ -64,6 +65,10 @@ fn restless(world: &World) -> Option<String> {
         (Goal::Up, Phase::Finished { .. }) => false,
         // It stays down until somebody starts it: so it was declared.
         (Goal::Up, Phase::Tripped { trial_at: None }) => false,
+        // It waits for what will never be: so it was declared, or what it needs has ended badly.
+        (Goal::Up, Phase::Backoff { held: true, .. }) => {
+            !world.watch.waits_in_vain(&view, instance)
+        }
         (Goal::Up, _) => true,
         (Goal::Down, phase) => phase.run().is_some(),
     });

@@ -2,6 +2,7 @@
 //!
 //! Pure: a seed goes in, a script comes out.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +13,9 @@ use zelador_core::input::{Command, Declaration, Replicas, Surplus, Unchanged};
 use zelador_core::instance::Goal;
 use zelador_core::signal::Signal;
 use zelador_core::spec::{
-    AppSpec, Cadence, CronPattern, EnvFilter, Environment, ExecMode, HealthSpec, LaunchSpec,
-    LogFormat, LogSpec, LogTarget, OnDependencyDown, ProbeTarget, Readiness, RestartDelay,
-    RestartPolicy, StopPolicy,
+    AppSpec, Cadence, Condition, CronPattern, EnvFilter, Environment, ExecMode, HealthSpec,
+    LaunchSpec, LogFormat, LogSpec, LogTarget, OnDependencyDown, ProbeTarget, Readiness,
+    RestartDelay, RestartPolicy, StopPolicy,
 };
 use zelador_core::unit::{ByteSize, SECOND};
 use zelador_core::watch::WatchSpec;
@@ -137,6 +138,7 @@ pub fn app(name: &str) -> AppSpec {
         },
         health: None,
         depends_on: Vec::new(),
+        conditions: BTreeMap::new(),
         on_dependency_down: OnDependencyDown::Wait,
         source: None,
         pid_file: None,
@@ -204,8 +206,11 @@ pub fn generate(seed: u64) -> Script {
     let calm_at = rng.u32(60..240) * SECOND;
     let names = ["api", "web", "job"];
     let count = rng.usize(1..=names.len());
-    let apps: Vec<(AppSpec, Behaviour)> =
+    let mut apps: Vec<(AppSpec, Behaviour)> =
         names[..count].iter().map(|name| random_app(&mut rng, name)).collect();
+    for later in 1..count {
+        depend_on_earlier(&mut rng, &mut apps, later);
+    }
     let mut events = vec![(Duration::ZERO, Event::User(declare_all(&apps)))];
     let moment =
         |rng: &mut fastrand::Rng| Duration::from_millis(rng.u64(0..calm_at.as_millis() as u64));
@@ -278,13 +283,32 @@ fn random_app(rng: &mut fastrand::Rng, name: &str) -> (AppSpec, Behaviour) {
             spec.cron = Some(CronPattern::new("* * * * *").unwrap());
         }
     }
-    if rng.u8(0..6) == 0 {
-        spec.depends_on.push(["api", "web", "job"][rng.usize(0..3)].to_owned());
-    }
     if rng.u8(0..4) == 0 {
         spec.on_dependency_down = OnDependencyDown::Restart;
     }
     (spec, behaviour)
+}
+
+/// Some apps need one that was declared before, with some condition that can come true.
+fn depend_on_earlier(rng: &mut fastrand::Rng, apps: &mut [(AppSpec, Behaviour)], later: usize) {
+    if rng.bool() {
+        return;
+    }
+    let (needed, _) = &apps[rng.usize(0..later)];
+    let (name, ends) = (needed.name.to_string(), !needed.restart.autorestart);
+    let condition = match rng.u8(0..6) {
+        0 => Some(Condition::Started),
+        1 => Some(Condition::Ready),
+        2 => Some(Condition::Healthy),
+        3 if ends => Some(Condition::Completed),
+        _ => None,
+    };
+    let spec = &mut apps[later].0;
+    spec.conditions.extend(condition.map(|condition| (name.clone(), condition)));
+    spec.depends_on.push(name);
+    if rng.u8(0..4) == 0 && spec.depends_on.iter().any(|name| name == DATABASE) {
+        spec.conditions.insert(DATABASE.to_owned(), Condition::Healthy);
+    }
 }
 
 fn random_behaviour(rng: &mut fastrand::Rng) -> Behaviour {

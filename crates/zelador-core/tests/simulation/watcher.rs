@@ -277,3 +277,35 @@ fn a_second_answer_and_a_missing_one_are_noticed() {
     let never = without(|effect| matches!(effect, Effect::Reply(..)));
     assert_eq!(rule_broken_by(&script, never), Some(ANSWERED_ONCE));
 }
+
+/// Two apps that know nothing of each other, and are stopped together.
+fn two_apps() -> Script {
+    let stop = user(10 * SECOND, script::stop(vec!["all".to_owned()]));
+    let mut script = story(app("api"), Behaviour::Good, vec![stop]);
+    let declared = Event::User(script::declare(&[&app("base"), &app("api")]));
+    script.apps.push((app("base"), Behaviour::Good));
+    script.events[0] = (Duration::ZERO, declared);
+    script
+}
+
+/// From this moment on the api is taken to need the base.
+fn needs_base(from: Duration) -> Sabotage {
+    Box::new(move |now, effects| {
+        if now < DAWN + from {
+            return;
+        }
+        let mut spec = app("api");
+        spec.depends_on = vec!["base".to_owned()];
+        effects.push(Effect::Record(Record::App(Box::new(spec))));
+    })
+}
+
+#[test]
+fn a_start_before_what_it_needs_is_noticed() {
+    assert_eq!(rule_broken_by(&two_apps(), needs_base(Duration::ZERO)), Some(16));
+}
+
+#[test]
+fn a_stop_before_what_needs_it_is_noticed() {
+    assert_eq!(rule_broken_by(&two_apps(), needs_base(9 * SECOND)), Some(17));
+}

@@ -135,6 +135,7 @@ pub fn up_for(of: &InstanceView, now: Moment) -> Option<String> {
 pub fn status(of: &InstanceView, now: Moment) -> String {
     match of.phase {
         Phase::Backoff { held: true, .. } => format!("{} (for what it needs)", of.status),
+        Phase::Stopping { waits: true, .. } => format!("{} (after what needs it)", of.status),
         Phase::Backoff { retry_at, .. } => {
             format!("{} ({})", of.status, spoken(retry_at.since(now)))
         }

@@ -231,7 +231,12 @@ fn health_check(spec: &AppSpec) -> Vec<Row> {
             OnDependencyDown::Wait => "waits while one is down",
             OnDependencyDown::Restart => "is restarted even while one is down",
         };
-        rows.push(row("depends on", format!("{} ({then})", spec.depends_on.join(", "))));
+        let needed = spec.depends_on.iter().map(|name| match spec.conditions.get(name) {
+            Some(condition) => format!("{name} ({})", condition.word()),
+            None => name.clone(),
+        });
+        let needed: Vec<String> = needed.collect();
+        rows.push(row("depends on", format!("{} ({then})", needed.join(", "))));
     }
     rows
 }

@@ -212,6 +212,19 @@ fn what_depends_on_nothing_or_in_a_circle_is_refused() {
             "{ name: 'a', script: 'x.js', depends_on: ['b'] }, { name: 'b', script: 'x.js', depends_on: ['a'] }",
             &["a circle: a needs b needs a"],
         ),
+        (
+            "{ name: 'a', script: 'x.js', dependsOn: { b: 'running', c: { conditon: 'ready' } } }, \
+             { name: 'b', script: 'x.js' }, { name: 'c', script: 'x.js' }",
+            &[
+                "dependsOn.b: found \"running\", allowed: `started`, `ready`, `healthy` or `completed`",
+                "did you mean `condition`?",
+            ],
+        ),
+        (
+            "{ name: 'a', script: 'x.js', depends_on: { b: 'healthy', c: 'completed' } }, \
+             { name: 'b', script: 'x.js' }, { name: 'c', script: 'x.js' }",
+            &["`healthy` for \"b\", which has no `health`", "started again whenever it ends"],
+        ),
     ] {
         zelador.write("ecosystem.config.js", &format!("module.exports = {{ apps: [{apps}] }}"));
         for verb in

@@ -19,6 +19,7 @@ mod log_settings;
 mod logs;
 mod modules;
 mod monit;
+mod order;
 mod pains;
 mod pm2_voice;
 mod runtime;

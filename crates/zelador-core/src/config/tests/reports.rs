@@ -39,6 +39,7 @@ fn every_mistake_is_reported_at_once() {
     ecosystem.config.js: apps[0].args: found "it's", allowed: text in which every quote is closed, or a list
     ecosystem.config.js: apps[0].env: found a list of 1, allowed: an object with variables
     ecosystem.config.js: apps[0].port: found 0, allowed: a whole number from 1 to 65535
+    ecosystem.config.js: apps[0].depends_on: found the app itself, allowed: names of databases and of other apps
     ecosystem.config.js: apps[0].instances: found 1.5, allowed: a whole number up to 1024, `max` (as many as processors), or a negative number (that many fewer)
     ecosystem.config.js: apps[0].exec_mode: found "forks", allowed: `fork` or `cluster`
     ecosystem.config.js: apps[0].restart_delay: found -1, allowed: milliseconds, or text like `10s`, `5m`, `1h`
@@ -53,7 +54,6 @@ fn every_mistake_is_reported_at_once() {
     ecosystem.config.js: apps[0].health.thresold: found an unknown field, allowed: the fields of a health check
     ecosystem.config.js: apps[0].health.interval: found "soon", allowed: milliseconds, or text like `10s`, `5m`, `1h`, at least 100 ms
     ecosystem.config.js: apps[0].health.http: found "https://x/", allowed: a URL that begins with `http://`; https is not supported yet: ask the app itself on its plain port
-    ecosystem.config.js: apps[0].depends_on: found the app itself, allowed: names of databases and of other apps
     ecosystem.config.js: apps[0].on_dependency_down: found "panic", allowed: `wait` or `restart`
     ecosystem.config.js: apps[1].interpreter: found "node@lts", allowed: `node@` and a version: `node@20`, `node@20.11.1`, `node@latest`
     ecosystem.config.js: apps[1].out_file: found 7, allowed: the path of a file, or `/dev/null`

@@ -124,7 +124,7 @@ fn status(of: &InstanceView, now: Moment, width: usize) -> String {
         return whole;
     }
     let short = match of.phase {
-        Phase::Backoff { held: false, retry_at } => {
+        Phase::Backoff { held: false, retry_at, .. } => {
             format!("waiting, {}", words::uptime(retry_at.since(now)))
         }
         Phase::Backoff { held: true, .. } => "waiting".to_owned(),
