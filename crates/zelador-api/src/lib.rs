@@ -15,6 +15,7 @@ pub mod token;
 pub mod trpc;
 
 pub use zelador_core::check::{CheckResult, Status};
+pub use zelador_core::custom::{Action, Metric};
 pub use zelador_core::death::{Death, SpawnFailure};
 pub use zelador_core::effect::{Affected, Done, Refusal};
 pub use zelador_core::evidence;
@@ -23,7 +24,9 @@ pub use zelador_core::input::{Command, Declaration, Replicas, Surplus, Unchanged
 pub use zelador_core::instance::{Cause, Goal, Phase, Start};
 pub use zelador_core::launch::{FILE_SERVER, FILE_SERVER_ROLE, RUN_VARIABLE, log_paths, pid_path};
 pub use zelador_core::supervisor::{AppView, CheckView, HealthView, InstanceView, Saved, View};
-pub use zelador_core::{config, date, diagnosis, id, probe, redact, select, signal, spec, unit};
+pub use zelador_core::{
+    config, date, diagnosis, id, identity, probe, redact, select, signal, spec, unit,
+};
 
 use serde::{Deserialize, Serialize};
 

@@ -8,6 +8,7 @@
 mod amount;
 mod app;
 mod change;
+mod defaults;
 mod dependencies;
 mod ecosystem;
 mod environment;
@@ -29,7 +30,8 @@ mod watch;
 
 pub use crate::watch::absolute;
 pub use change::{Change, EnvDifference, change, differing_fields};
-pub use ecosystem::{Context, Declared, StopDefaults, check, check_settings, script_app};
+pub use defaults::Defaults;
+pub use ecosystem::{Context, Declared, check, check_settings, script_app};
 pub use environment::port as declared_port;
 pub use interpreter::is_node;
 pub use mistake::{Mistake, Mistakes, Note};

@@ -22,6 +22,15 @@ pub struct Metric {
     pub historic: bool,
 }
 
+impl Metric {
+    /// Its value with what it is measured in, as text.
+    pub fn shown(&self) -> String {
+        let value = self.value.as_str().map_or_else(|| self.value.to_string(), str::to_owned);
+        let unit = self.unit.as_deref().unwrap_or_default();
+        format!("{value} {unit}").trim_end().to_owned()
+    }
+}
+
 /// Metrics, by name.
 pub type Metrics = BTreeMap<String, Metric>;
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::is_node;
 use crate::id::{InstanceId, RunId};
+use crate::identity;
 use crate::instance::Instance;
 use crate::spec::{AppSpec, Environment, ExecMode, LogFormat, LogTarget};
 
@@ -152,11 +153,12 @@ pub fn environment(
     {
         env.insert(name.clone(), first.saturating_add(instance.index.into()).to_string());
     }
-    let more = more.into_iter().flatten();
-    env.extend(more.map(|(name, value)| (name.clone(), value.clone())));
-    env.insert("pm_id".to_owned(), instance.id.to_string());
-    env.insert("name".to_owned(), spec.name.to_string());
-    env.insert(spec.launch.instance_var.clone(), instance.index.to_string());
+    let settings = more.into_iter().flatten();
+    env.extend(settings.map(|(name, value)| (name.clone(), value.clone())));
+    let is_declared = |name: &str| {
+        spec.launch.env.contains_key(name) || more.is_some_and(|more| more.contains_key(name))
+    };
+    identity::tell(&mut env, spec, instance, home, is_declared);
     env.insert(RUN_VARIABLE.to_owned(), run_mark(home, run));
     env
 }

@@ -17,6 +17,7 @@ pub mod effect;
 pub mod evidence;
 pub mod healing;
 pub mod id;
+pub mod identity;
 pub mod incident;
 pub mod input;
 pub mod instance;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use zelador_api::config;
 use zelador_api::env_file::{self, EnvFileError};
+use zelador_api::identity;
 use zelador_api::spec::{AppSpec, Cadence, Environment};
 
 pub use zelador_api::config::{Context, Declared, Mistakes, Value};
@@ -206,7 +207,7 @@ fn context(
         known: asked.known,
         is_file: Path::is_file,
         cadence: Cadence::default(),
-        stop: voice::stop_defaults(),
+        defaults: voice::defaults(),
     }
 }
 
@@ -218,12 +219,9 @@ pub fn inherited_env() -> Environment {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let mut env: Environment = variables.collect();
     if env.remove(zelador_api::RUN_VARIABLE).is_some() {
-        for own in OWN_VARIABLES {
+        for own in identity::VARIABLES {
             env.remove(own);
         }
     }
     env
 }
-
-/// Variables that tell an app who it is.
-const OWN_VARIABLES: [&str; 3] = ["pm_id", "name", "NODE_APP_INSTANCE"];

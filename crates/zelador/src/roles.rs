@@ -15,7 +15,7 @@ use zelador_api::module_conf;
 use zelador_daemon::TABLE_FLAG;
 use zelador_guardian::{FORMER_FLAG, Former, Outcome, Patience};
 
-use crate::{bring_up, ecosystem, serve_files, settings};
+use crate::{bring_up, ecosystem, pm2, serve_files, settings};
 
 pub use zelador_daemon::RESURRECT_FLAG;
 
@@ -113,6 +113,10 @@ fn guardian(rest: &[OsString]) -> Result<ExitCode, String> {
     let resurrect = service && table.is_none();
     if resurrect {
         bring_up::make(home.path()).map_err(told)?;
+        // The service of a home of PM2's shape says so, also before anything ever ran there.
+        if std::env::var_os("PM2_HOME").is_some_and(|path| Path::new(&path) == home.path()) {
+            pm2::files::shape(&home).map_err(told)?;
+        }
     }
     let former = former.map(|program| {
         let service = service.then_some(RESURRECT_FLAG);

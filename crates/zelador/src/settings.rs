@@ -27,7 +27,7 @@ pub fn read(path: &Path) -> Result<Overlay, String> {
         known: None,
         is_file: Path::is_file,
         cadence: Cadence::default(),
-        stop: zelador_api::config::StopDefaults::default(),
+        defaults: zelador_api::config::Defaults::default(),
     };
     let checked = check_settings(&document, &context);
     checked.map(|(overlay, _)| overlay).map_err(|mistakes| mistakes.to_string())

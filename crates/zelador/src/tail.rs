@@ -46,6 +46,20 @@ impl Tail {
         Self { path: path.into(), open: None, begun: Vec::new() }
     }
 
+    /// Returns a tail of what stands after the first `length` bytes.
+    ///
+    /// # Errors
+    /// The file cannot be opened. One that is not there has yet to come.
+    pub fn after(path: impl Into<PathBuf>, length: u64) -> io::Result<Self> {
+        let mut tail = Self::new(path);
+        tail.open = Open::at(&tail.path)?;
+        if let Some(open) = &mut tail.open {
+            // One that is shorter was emptied since.
+            open.at = if open.file.metadata()?.len() < length { 0 } else { length };
+        }
+        Ok(tail)
+    }
+
     /// The file's name.
     pub fn path(&self) -> &Path {
         &self.path

@@ -7,10 +7,10 @@ use std::env;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use zelador_api::config::StopDefaults;
+use zelador_api::config::Defaults;
 use zelador_api::signal::Signal;
 
-use crate::pm2;
+use crate::home;
 
 /// In whose words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,17 +47,39 @@ pub fn is_pm2() -> bool {
     current() != Voice::Zelador
 }
 
-/// How apps are asked to end when they do not say so: in PM2's voice as PM2 does, and as its
-/// variables say.
-pub fn stop_defaults() -> StopDefaults {
+/// What apps get that do not say so themselves: in PM2's voice as PM2 has it, and as its variables
+/// say.
+pub fn defaults() -> Defaults {
+    let usual = Defaults {
+        // Whoever has no home is told so elsewhere.
+        logs: home::current().map(|home| home.logs()).unwrap_or_default(),
+        ..Defaults::default()
+    };
     if !is_pm2() {
-        return StopDefaults::default();
+        return usual;
     }
-    let variable = |name| env::var(name).ok();
-    let signal = variable(pm2::KILL_SIGNAL).and_then(|name| Signal::parse(name.trim()));
-    let grace = variable(pm2::KILL_TIMEOUT).and_then(|text| text.trim().parse().ok());
-    StopDefaults {
-        signal: signal.unwrap_or(StopDefaults::PM2.signal),
-        grace: grace.map_or(StopDefaults::PM2.grace, Duration::from_millis),
+    let variable = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());
+    let time = |name: &str| variable(name)?.trim().parse().ok().map(Duration::from_millis);
+    Defaults {
+        signal: variable(KILL_SIGNAL)
+            .and_then(|name| Signal::parse(name.trim()))
+            .unwrap_or(usual.signal),
+        grace: time(KILL_TIMEOUT).unwrap_or(Defaults::PM2_GRACE),
+        message: variable(KILL_USE_MESSAGE).is_some_and(|value| value != "false"),
+        ready_within: time(LISTEN_TIMEOUT).unwrap_or(usual.ready_within),
+        lenient: true,
+        instance_var: variable(INSTANCE_VAR).unwrap_or(usual.instance_var),
+        ..usual
     }
 }
+
+/// The signal that asks apps to end.
+const KILL_SIGNAL: &str = "PM2_KILL_SIGNAL";
+/// The milliseconds from that signal to `SIGKILL`.
+const KILL_TIMEOUT: &str = "PM2_KILL_TIMEOUT";
+/// Whether the message `shutdown` takes the signal's place.
+const KILL_USE_MESSAGE: &str = "PM2_KILL_USE_MESSAGE";
+/// The milliseconds that a run may take to say that it is ready.
+const LISTEN_TIMEOUT: &str = "PM2_GRACEFUL_LISTEN_TIMEOUT";
+/// The name of the variable with the replica's index.
+const INSTANCE_VAR: &str = "PM2_PROCESS_INSTANCE_VAR";

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::defaults::Defaults;
 use super::ecosystem::Context;
-use super::fields::{APP, DEPENDENCY, canonical};
+use super::fields::{APP, DEPENDENCY, canonical, nearest};
 use super::interpreter::is_node;
 use super::node::{Key, Value};
 use super::place::{Block, Place};
@@ -50,30 +51,35 @@ pub(super) fn check<'a>(
             env_blocks.push((key, place));
         }
     }
-    let app = place.block_with("an app", APP, |key, _| is_env_block(&key.name))?;
+    let lenient = context.defaults.lenient;
+    let app = place.block_with("an app", APP, |key, place| {
+        is_env_block(&key.name) || (lenient && passed_over(&key.name, place))
+    })?;
     let launch =
         launch::check(&app, &env_blocks, context).unwrap_or_else(|| launch::placeholder(context));
     let name_place = app.get("name").or_else(|| app.get("script")).unwrap_or(place).clone();
     let flag = |name: &str, default| app.get(name).and_then(Place::flag).unwrap_or(default);
     let name = name(&app, &name_place, &launch.default_name, context);
+    let defaults = &context.defaults;
+    let combined = defaults.logs.join(format!("{}.log", name.file_stem()));
     let namespace = app.get("namespace").and_then(Place::text_or_number);
     let (needs, conditions) = depends_on(&app, &name);
     let spec = AppSpec {
         namespace: namespace.unwrap_or_else(|| "default".to_owned()),
         instances: instances(&app, context.cores),
         mode: mode(&app, &launch.spec),
-        readiness: readiness(&app),
+        readiness: readiness(&app, defaults),
         autostart: flag("autostart", true),
         restart: restart(&app),
         stop: StopPolicy {
-            signal: app.get("kill_signal").and_then(signal).unwrap_or(context.stop.signal),
-            grace: span(&app, "kill_timeout").unwrap_or(context.stop.grace),
+            signal: app.get("kill_signal").and_then(signal).unwrap_or(defaults.signal),
+            grace: span(&app, "kill_timeout").unwrap_or(defaults.grace),
             tree: flag("treekill", true),
-            message: flag("shutdown_with_message", false),
+            message: flag("shutdown_with_message", defaults.message),
         },
         max_memory: app.get("max_memory_restart").filter(|p| !p.is_false()).and_then(Place::size),
         cron: app.get("cron_restart").and_then(cron),
-        logs: logs::check(&app, &launch.spec.cwd),
+        logs: logs::check(&app, &launch.spec.cwd, &combined),
         health: app.get("health").and_then(|place| health::check(place, &launch.spec.env, cadence)),
         depends_on: needs,
         conditions,
@@ -89,6 +95,13 @@ pub(super) fn check<'a>(
     };
     note_what_has_no_effect(&app);
     Some(Checked { app: spec, name: name_place, depends_on: app.get("depends_on").cloned() })
+}
+
+/// Notes a field that nobody knows; true: that is no mistake.
+fn passed_over(name: &str, place: &Place<'_>) -> bool {
+    let near = nearest(name, APP).map(|near| format!("; did you mean `{near}`?"));
+    place.note(format!("is an unknown field, and has no effect{}", near.unwrap_or_default()));
+    true
 }
 
 fn is_env_block(name: &str) -> bool {
@@ -161,11 +174,10 @@ fn mode(app: &Block<'_>, launch: &LaunchSpec) -> ExecMode {
     }
 }
 
-fn readiness(app: &Block<'_>) -> Readiness {
-    let default = Readiness::default();
+fn readiness(app: &Block<'_>, defaults: &Defaults) -> Readiness {
     Readiness {
-        wait: app.get("wait_ready").and_then(Place::flag).unwrap_or(default.wait),
-        within: span(app, "listen_timeout").unwrap_or(default.within),
+        wait: app.get("wait_ready").and_then(Place::flag).unwrap_or_default(),
+        within: span(app, "listen_timeout").unwrap_or(defaults.ready_within),
     }
 }
 

@@ -130,6 +130,7 @@ fn take(app: &mut AppSpec, field: &str, from: &AppSpec) -> bool {
         "out_file" => logs.out.clone_from(&from.logs.out),
         "error_file" => logs.err.clone_from(&from.logs.err),
         "log_file" => logs.combined.clone_from(&from.logs.combined),
+        "log_type" => logs.format = from.logs.format,
         "merge_logs" => logs.merge = from.logs.merge,
         "log_date_format" | "time" => logs.date_format.clone_from(&from.logs.date_format),
         "disable_logs" => logs.clone_from(&from.logs),

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::app::{self, Checked};
+use super::defaults::Defaults;
 use super::dependencies;
 use super::fields::{APP, TOP, canonical, nearest, nearest_of};
 use super::mistake::{Mistakes, Note, Report};
@@ -14,7 +14,6 @@ use super::overlay::Overlay;
 use super::place::Place;
 use super::settings;
 use super::sites;
-use crate::signal::Signal;
 use crate::spec::{AppSpec, Cadence, Environment};
 
 /// What the checker cannot find out itself.
@@ -40,29 +39,8 @@ pub struct Context {
     pub is_file: fn(&std::path::Path) -> bool,
     /// How often apps are checked when neither they nor the file says so.
     pub cadence: Cadence,
-    /// How apps are asked to end when they do not say so.
-    pub stop: StopDefaults,
-}
-
-/// How apps are asked to end when they do not say so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StopDefaults {
-    /// The signal.
-    pub signal: Signal,
-    /// From the signal to `SIGKILL`.
-    pub grace: Duration,
-}
-
-impl Default for StopDefaults {
-    /// Five seconds: PM2's 1600 ms cut off a server that finishes its requests.
-    fn default() -> Self {
-        Self { signal: Signal::INT, grace: Duration::from_secs(5) }
-    }
-}
-
-impl StopDefaults {
-    /// PM2's: `KILL_TIMEOUT`, 1600 ms.
-    pub const PM2: Self = Self { signal: Signal::INT, grace: Duration::from_millis(1600) };
+    /// What apps get that do not say so themselves.
+    pub defaults: Defaults,
 }
 
 /// What a file declares.

@@ -93,21 +93,20 @@ pub(super) fn filter(app: &Block<'_>) -> EnvFilter {
     }
 }
 
-/// Returns the variable that counts the replicas.
-pub(super) fn counted(app: &Block<'_>, env: &Environment) -> Option<String> {
+/// Returns the variable that counts the replicas; `lenient`: one that counts nothing is a note.
+pub(super) fn counted(app: &Block<'_>, env: &Environment, lenient: bool) -> Option<String> {
     let place = app.get("increment_var")?;
     let name = variable_name(place)?;
-    match env.get(&name).map(|value| value.trim().parse::<i64>()) {
-        Some(Ok(_)) => Some(name),
-        Some(Err(_)) => place.refuse_found(
-            format!("`{name}`, whose value is no whole number"),
-            "the name of a variable of `env` with a whole number",
-        ),
-        None => place.refuse_found(
-            format!("`{name}`, which `env` does not have"),
-            "the name of a variable of `env` with a whole number",
-        ),
+    let found = match env.get(&name).map(|value| value.trim().parse::<i64>()) {
+        Some(Ok(_)) => return Some(name),
+        Some(Err(_)) => format!("`{name}`, whose value is no whole number"),
+        None => format!("`{name}`, which `env` does not have"),
+    };
+    if lenient {
+        place.note(format!("found {found}: it counts nothing"));
+        return Some(name);
     }
+    place.refuse_found(found, "the name of a variable of `env` with a whole number")
 }
 
 /// Text that can be the name of a variable.

@@ -10,8 +10,9 @@ use crate::watch::absolute;
 /// What `time: true` means: PM2.
 const TIME_FORMAT: &str = "YYYY-MM-DDTHH:mm:ss";
 
-/// Returns where the output of the app goes; relative paths begin at `cwd`.
-pub(super) fn check(app: &Block<'_>, cwd: &Path) -> LogSpec {
+/// Returns where the output of the app goes; relative paths begin at `cwd`. `combined` is the file
+/// that gets both streams where none is named (`log_file: true`).
+pub(super) fn check(app: &Block<'_>, cwd: &Path, combined: &Path) -> LogSpec {
     let flag = |name: &str| app.get(name).and_then(Place::flag);
     let stream = |name: &str| {
         app.get(name).and_then(|place| target(place, cwd)).unwrap_or(LogTarget::Default)
@@ -19,8 +20,7 @@ pub(super) fn check(app: &Block<'_>, cwd: &Path) -> LogSpec {
     let (out, err) = (stream("out_file"), stream("error_file"));
     let combined: Option<PathBuf> = app.get("log_file").and_then(|place| {
         if matches!(place.node.value, Value::Bool(true)) {
-            place.note("`true` is accepted but has no effect yet: name a file");
-            return None;
+            return Some(combined.to_owned());
         }
         match target(place, cwd)? {
             LogTarget::File(path) => Some(path),

@@ -29,7 +29,7 @@ fn context() -> Context {
         known: None,
         is_file: |_| false,
         cadence: Cadence::default(),
-        stop: crate::config::StopDefaults::default(),
+        defaults: crate::config::Defaults::default(),
     }
 }
 

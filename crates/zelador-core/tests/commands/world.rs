@@ -41,7 +41,7 @@ pub fn context(env: &[(&str, &str)]) -> Context {
         known: None,
         is_file: |_| false,
         cadence: Cadence::default(),
-        stop: zelador_core::config::StopDefaults::default(),
+        defaults: zelador_core::config::Defaults::default(),
     }
 }
 

@@ -14,6 +14,7 @@ use zelador_api::home::Home;
 
 use crate::cli::boot::{Startup, StartupOf};
 use crate::failure::Failure;
+use crate::voice;
 pub use users::User;
 
 /// What starts services on this host.
@@ -90,9 +91,67 @@ impl Platform {
     }
 }
 
+/// How the folder, the variable and the service are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// `~/.zelador`, `ZELADOR_HOME`, `zelador-USER`.
+    Zelador,
+    /// `~/.pm2`, `PM2_HOME`, `pm2-USER`: scripts that speak to PM2's service find it.
+    Pm2,
+}
+
+impl Names {
+    /// Those of the voice that is spoken.
+    pub fn current() -> Self {
+        if voice::is_pm2() { Self::Pm2 } else { Self::Zelador }
+    }
+
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Zelador => ".zelador",
+            Self::Pm2 => ".pm2",
+        }
+    }
+
+    /// The variable that names the home.
+    fn variable(self) -> &'static str {
+        match self {
+            Self::Zelador => "ZELADOR_HOME",
+            Self::Pm2 => "PM2_HOME",
+        }
+    }
+
+    /// What is typed, and what the name of the service begins with.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Zelador => "zelador",
+            Self::Pm2 => "pm2",
+        }
+    }
+
+    /// The file that zelador's own log is, in the home.
+    fn log(self) -> &'static str {
+        match self {
+            Self::Zelador => "zelador.log",
+            Self::Pm2 => "pm2.log",
+        }
+    }
+
+    /// The words before the verb.
+    pub fn program(self, program: &Path) -> String {
+        let program = scripts::quoted(&program.to_string_lossy());
+        match self {
+            Self::Zelador => program,
+            Self::Pm2 => format!("{program} pm2"),
+        }
+    }
+}
+
 /// What is installed.
 #[derive(Clone, Debug)]
 pub struct Install {
+    /// How everything is called.
+    pub names: Names,
     /// With which init system.
     pub platform: Platform,
     /// The executable, absolute.
@@ -123,42 +182,49 @@ impl Install {
             Some(name) => User::named(name)?,
             None => User::own()?,
         };
-        let home = match (&more.hp, env::var_os("ZELADOR_HOME").filter(|home| !home.is_empty())) {
+        let names = Names::current();
+        let named = [names.variable(), "ZELADOR_HOME"].map(env::var_os);
+        let named = named.into_iter().flatten().find(|home| !home.is_empty());
+        let home = match (&more.hp, named) {
             (Some(folder), _) => {
                 user.home.clone_from(folder);
-                Home::new(folder.join(".zelador"))
+                Home::new(folder.join(names.folder()))
             }
             (None, Some(home)) => Home::from_variables(Some(home), None)?,
-            (None, None) => Home::new(user.home.join(".zelador")),
+            (None, None) => Home::new(user.home.join(names.folder())),
         };
         if !home.path().is_absolute() {
             let found = home.path().display();
             return Err(Failure::new(format!("`--hp` must be an absolute path: {found}")));
         }
-        let service = service_name(of, platform, &user)?;
+        let service = service_name(of, platform, names, &user)?;
         let path = search_path(env::var("PATH").ok().as_deref());
-        Ok(Self { platform, program, user, home, path, service, wait_ip: more.wait_ip })
+        Ok(Self { names, platform, program, user, home, path, service, wait_ip: more.wait_ip })
     }
 
     /// The variables that the guardian begins with.
-    fn environment(&self) -> [(&'static str, String); 3] {
+    fn environment(&self) -> Vec<(&'static str, String)> {
         let text = |path: &Path| path.to_string_lossy().into_owned();
-        [
+        let mut variables = vec![
             ("HOME", text(&self.user.home)),
             ("ZELADOR_HOME", text(self.home.path())),
             ("PATH", self.path.clone()),
-        ]
+        ];
+        if self.names == Names::Pm2 {
+            variables.push((Names::Pm2.variable(), text(self.home.path())));
+        }
+        variables
     }
 
     /// The command that does this as root, to be pasted.
     pub fn as_root(&self, of: &StartupOf) -> String {
-        let usual = Home::new(self.user.home.join(".zelador"));
+        let usual = Home::new(self.user.home.join(self.names.folder()));
         let mut line = format!("sudo env PATH={}", scripts::quoted(&self.path));
         if self.home != usual {
-            line.push_str(" ZELADOR_HOME=");
+            line.push_str(&format!(" {}=", self.names.variable()));
             line.push_str(&scripts::quoted(&self.home.path().to_string_lossy()));
         }
-        let program = scripts::quoted(&self.program.to_string_lossy());
+        let program = self.names.program(&self.program);
         line.push_str(&format!(
             " {program} startup {} -u {}",
             self.platform.name(),
@@ -194,11 +260,16 @@ impl Install {
 ///
 /// # Errors
 /// It cannot be a file name.
-pub fn service_name(of: &StartupOf, platform: Platform, user: &User) -> Result<String, Failure> {
+pub fn service_name(
+    of: &StartupOf,
+    platform: Platform,
+    names: Names,
+    user: &User,
+) -> Result<String, Failure> {
     let name = match (&of.service_name, platform) {
         (Some(name), _) => name.strip_suffix(".service").unwrap_or(name).to_owned(),
-        (None, Platform::SystemdUser) => "zelador".to_owned(),
-        (None, _) => format!("zelador-{}", user.name),
+        (None, Platform::SystemdUser) => names.word().to_owned(),
+        (None, _) => format!("{}-{}", names.word(), user.name),
     };
     let fits = |letter: char| letter.is_ascii_alphanumeric() || "-_.@\\:".contains(letter);
     if name.is_empty() || name.starts_with(['.', '-']) || !name.chars().all(fits) {
@@ -234,6 +305,7 @@ mod tests {
 
     pub fn install(platform: Platform) -> Install {
         Install {
+            names: Names::Zelador,
             platform,
             program: "/opt/my tools/zelador".into(),
             user: User { name: "ana".to_owned(), uid: 1000, home: "/home/ana".into() },
@@ -256,6 +328,20 @@ mod tests {
     }
 
     #[test]
+    fn in_pm2s_voice_the_service_has_pm2s_name_and_home() {
+        let (names, home) = (Names::Pm2, Home::new("/home/ana/.pm2"));
+        let user = install(Platform::Systemd).user;
+        let of = StartupOf::default();
+        let service = |platform| service_name(&of, platform, names, &user).unwrap();
+        assert_eq!(service(Platform::Systemd), "pm2-ana");
+        assert_eq!(service(Platform::SystemdUser), "pm2");
+        let unit = systemd::unit(&Install { names, home, ..install(Platform::Systemd) });
+        assert!(unit.contains("Environment=\"PM2_HOME=/home/ana/.pm2\"\n"), "{unit}");
+        assert!(unit.contains("Environment=\"ZELADOR_HOME=/home/ana/.pm2\"\n"), "{unit}");
+        assert!(unit.contains("ExecReload=\"/opt/my tools/zelador\" reload all\n"), "{unit}");
+    }
+
+    #[test]
     fn the_command_to_paste_carries_what_this_install_is() {
         let of = StartupOf { platform: None, user: None, service_name: Some("z".to_owned()) };
         let install = Install { wait_ip: true, ..install(Platform::Systemd) };
@@ -264,8 +350,11 @@ mod tests {
             "sudo env PATH='/home/ana/100%/bin:/usr/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin:/bin' \
              '/opt/my tools/zelador' startup systemd -u ana --hp /home/ana --service-name z --wait-ip"
         );
-        let elsewhere = Install { home: Home::new("/srv/z"), ..install };
+        let elsewhere = Install { home: Home::new("/srv/z"), ..install.clone() };
         assert!(elsewhere.as_root(&of).contains(" ZELADOR_HOME=/srv/z "));
+        let (names, home) = (Names::Pm2, Home::new("/home/ana/.pm2"));
+        let pm2 = Install { names, home, ..install }.as_root(&of);
+        assert!(pm2.contains("zelador' pm2 startup systemd -u ana --hp /home/ana "), "{pm2}");
     }
 
     #[test]
@@ -273,7 +362,7 @@ mod tests {
         let user = User { name: "ana".to_owned(), uid: 1000, home: "/home/ana".into() };
         let named = |name: &str| {
             let of = StartupOf { platform: None, user: None, service_name: Some(name.to_owned()) };
-            service_name(&of, Platform::Systemd, &user).ok()
+            service_name(&of, Platform::Systemd, Names::Zelador, &user).ok()
         };
         assert_eq!(named("apps.service").as_deref(), Some("apps"));
         assert_eq!(named("../../etc/passwd"), None);

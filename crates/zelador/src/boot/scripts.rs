@@ -10,7 +10,7 @@ pub fn openrc(install: &Install) -> String {
     format!(
         "\
 #!/sbin/openrc-run
-# Made by `zelador startup`; `zelador unstartup` removes it.
+# Made by `{word} startup`; `{word} unstartup` removes it.
 description={description}
 {body}
 depend() {{
@@ -34,6 +34,7 @@ status() {{
     as_owner \"$zelador ping\"
 }}
 ",
+        word = install.names.word(),
         description = quoted(&format!("zelador of {}: keeps services alive", install.user.name)),
         body = body(install),
     )
@@ -45,7 +46,7 @@ pub fn sysv(install: &Install) -> String {
     format!(
         "\
 #!/bin/sh
-# Made by `zelador startup`; `zelador unstartup` removes it.
+# Made by `{word} startup`; `{word} unstartup` removes it.
 ### BEGIN INIT INFO
 # Provides:          {service}
 # Required-Start:    $local_fs $remote_fs {network}
@@ -67,6 +68,7 @@ status) as_owner \"$zelador ping\" ;;
     ;;
 esac
 ",
+        word = install.names.word(),
         service = install.service,
         name = install.user.name,
         body = body(install),
@@ -129,7 +131,7 @@ zelador_down() {{
             variables.join(" "),
             quoted(&install.program.to_string_lossy())
         )),
-        log = quoted(&quoted(&format!("{home}/zelador.log"))),
+        log = quoted(&quoted(&format!("{home}/{}", install.names.log()))),
         home = quoted(&quoted(&home)),
     )
 }

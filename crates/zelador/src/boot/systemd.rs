@@ -22,7 +22,7 @@ pub fn unit(install: &Install) -> String {
     let target = if of_user { "default.target" } else { "multi-user.target" };
     format!(
         "\
-# Made by `zelador startup`; `zelador unstartup` removes it.
+# Made by `{word} startup`; `{word} unstartup` removes it.
 [Unit]
 Description=zelador of {name}: keeps services alive
 {network}StartLimitIntervalSec=0
@@ -32,6 +32,7 @@ Description=zelador of {name}: keeps services alive
 Type=notify
 NotifyAccess=main
 {user}{variables}ExecStart={program} guardian {RESURRECT_FLAG}
+ExecReload={program} reload all
 Restart=always
 RestartSec=1
 # {KILLED}: `zelador kill` was asked for. {HOME_TAKEN}: another zelador has this home.
@@ -54,6 +55,7 @@ TasksMax=infinity
 [Install]
 WantedBy={target}
 ",
+        word = install.names.word(),
         name = install.user.name,
         variables = variables.concat(),
         program = program(install),

@@ -102,8 +102,8 @@ pub struct Options {
     /// File for standard error
     #[arg(short, long, value_name = "FILE")]
     pub error: Option<String>,
-    /// File for both, besides
-    #[arg(short, long, value_name = "FILE")]
+    /// File for both, besides; without a name `NAME.log` in the folder of logs
+    #[arg(short, long, value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
     pub log: Option<String>,
     /// Write no logs
     #[arg(long)]
@@ -154,7 +154,6 @@ impl Options {
             ("listen_timeout", &self.listen_timeout),
             ("out_file", &self.output),
             ("error_file", &self.error),
-            ("log_file", &self.log),
             ("log_type", &self.log_type),
             ("log_date_format", &self.log_date_format),
             ("pid_file", &self.pid_file),
@@ -169,6 +168,10 @@ impl Options {
             ("time", self.time, true),
             ("merge_logs", self.merge_logs, true),
         ];
+        let combined = self.log.as_ref().map(|path| match path.as_str() {
+            "" => ("log_file", Value::from(true)),
+            path => ("log_file", Value::from(path)),
+        });
         let lists = [("filter_env", &self.filter_env), ("stop_exit_codes", &self.stop_exit_codes)];
         let texts = texts.into_iter().filter_map(|(field, text)| {
             text.as_ref().map(|text| (field, Value::from(text.as_str())))
@@ -181,7 +184,14 @@ impl Options {
         let watch = self.watch.fields();
         let files =
             (!self.env_file.is_empty()).then(|| ("env_file", Value::from(self.env_file.clone())));
-        texts.chain(flags).chain(lists).chain(fork).chain(watch).chain(files).collect()
+        texts
+            .chain(combined)
+            .chain(flags)
+            .chain(lists)
+            .chain(fork)
+            .chain(watch)
+            .chain(files)
+            .collect()
     }
 }
 

@@ -12,7 +12,7 @@ use crate::declare::Asked;
 use crate::failure::Failure;
 use crate::render::done;
 use crate::render::terminal::Terminal;
-use crate::{declare, output};
+use crate::{declare, output, pm2, voice};
 
 /// Stops apps.
 pub fn stop(context: &Context, selectors: Selectors) -> Result<ExitCode, Failure> {
@@ -133,9 +133,21 @@ pub fn act(context: &Context, command: &Command) -> Result<ExitCode, Failure> {
 }
 
 pub fn finish(context: &Context, done: &Done) -> Result<ExitCode, Failure> {
-    tell(done)?;
-    look::print_list(&context.engine)?;
+    if voice::is_pm2() {
+        pm2::tell(done);
+    } else {
+        tell(done)?;
+    }
+    print_list(context)?;
     Ok(code(done))
+}
+
+/// Shows the list in the voice that is spoken.
+///
+/// # Errors
+/// Nobody answers, or nobody reads.
+pub fn print_list(context: &Context) -> Result<(), Failure> {
+    if voice::is_pm2() { pm2::print_list(context) } else { look::print_list(&context.engine) }
 }
 
 /// Says what a command did.

@@ -66,7 +66,7 @@ pub fn print_list(engine: &Engine) -> Result<(), Failure> {
 /// Prints the list as JavaScript shows an object.
 pub fn prettylist(context: &Context) -> Result<ExitCode, Failure> {
     let apps = context.engine.apps()?;
-    output::answer(&render::inspect::inspect(&render::jlist::values(&apps)))?;
+    output::answer(&render::jlist::shown(&apps))?;
     output::answer("\n")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -82,7 +82,8 @@ pub fn unset(context: &Context, key: &str) -> Result<ExitCode, Failure> {
     }
     let name = conf.name(key)?;
     if conf.get(&name).is_none() {
-        return Err(missing(&conf, key));
+        // What scripts take away in case it is there.
+        return if voice::is_pm2() { list(&conf, None) } else { Err(missing(&conf, key)) };
     }
     module_conf::change(&context.home, |conf| Ok::<_, ModuleConfError>(conf.unset(&name)))?;
     take_effect(context, &format!("{} is unset", shown(&name)), [&name].into_iter())

@@ -35,7 +35,7 @@ const BUILT_IN: [(&str, &str); 3] = [
 fn is_built_in(name: &str) -> bool {
     let known = BUILT_IN.iter().find(|(known, _)| *known == name);
     if let Some((_, why)) = known {
-        output::note(&format!("{name} is not needed: {why}"));
+        output::note(&format!("{name} is built in: {why}"));
     }
     known.is_some()
 }

@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use zelador_api::Unchanged;
 use zelador_api::config::{Key, Node, Value};
 
-use super::{Context, act, look, start};
+use super::{Context, act, start};
 use crate::cli::more::Serve;
 use crate::declare;
 use crate::failure::Failure;
-use crate::output;
 use crate::serve_files::Variable;
+use crate::{output, voice};
 
 /// PM2's port.
 const PORT: u16 = 8080;
@@ -62,7 +62,8 @@ pub fn serve(context: &Context, asked: &Serve) -> Result<ExitCode, Failure> {
     let (spec, notes) = declare::app("serve", &[], fields)?;
     notes.iter().for_each(|note| output::note(note));
     let done = start::declare_one(context, spec, Unchanged::LeaveAlone)?;
-    act::tell(&done)?;
-    look::print_list(&context.engine)?;
-    Ok(act::code(&done))
+    if voice::is_pm2() {
+        output::remark(&format!("Serving {} on port {port}", folder.display()));
+    }
+    act::finish(context, &done)
 }

@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 use zelador_api::home::Home;
 use zelador_api::{Pong, View, route};
 
-use crate::boot::{self, Install, Platform, scripts, systemd};
+use crate::boot::{self, Install, Names, Platform, scripts, systemd};
 use crate::bring_up::lock_is_free;
 use crate::cli::boot::{Startup, StartupOf};
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::render::{text, words};
-use crate::{output, roles};
+use crate::{output, roles, voice};
 
 mod tools;
 
@@ -46,10 +46,19 @@ pub fn startup(wish: &Startup) -> Result<ExitCode, Failure> {
         output::answer(&text)?;
         return Ok(ExitCode::SUCCESS);
     }
+    if voice::is_pm2() {
+        output::remark(&format!("Init System found: {}", install.platform.name()));
+    }
     if needs_root(install.platform) {
-        output::remark("to begin with the host, root has to install a service; paste this:");
+        output::remark(match install.names {
+            Names::Zelador => "to begin with the host, root has to install a service; paste this:",
+            Names::Pm2 => "To setup the Startup Script, copy/paste the following command:",
+        });
         output::answer(&format!("{}\n", install.as_root(&wish.of)))?;
-        output::help("without root: `zelador startup systemd-user`, a unit of your own");
+        output::help(&format!(
+            "without root: `{} startup systemd-user`, a unit of your own",
+            install.names.word()
+        ));
         return Ok(ExitCode::FAILURE);
     }
     check_home(&install)?;
@@ -60,12 +69,20 @@ pub fn startup(wish: &Startup) -> Result<ExitCode, Failure> {
     let before = fs::read_to_string(&path).ok();
     write(&path, &text, install.platform)?;
     output::remark(&format!("wrote {}", path.display()));
-    match install.platform {
+    let installed = match install.platform {
         Platform::Systemd | Platform::SystemdUser => {
             with_systemd(&install, wish.now, before.is_some_and(|before| before != text))
         }
         Platform::Openrc | Platform::Sysv => with_script(&install, &path, wish.now),
+    };
+    if installed.is_ok() && voice::is_pm2() {
+        let platform = install.platform.name();
+        output::tell(&format!(
+            "[PM2] Freeze a process list on reboot via:\n$ pm2 save\n\n\
+             [PM2] Remove init script via:\n$ pm2 unstartup {platform}\n"
+        ))?;
     }
+    installed
 }
 
 /// Makes zelador not begin with the host any more.
@@ -212,8 +229,9 @@ fn with_systemd(install: &Install, now: bool, changed: bool) -> Result<ExitCode,
     output::tell(&format!("{service} was tried with an empty home, and works\n"))?;
     output::note(&format!(
         "the apps run under the zelador that was started by hand (guardian pid {}); they move to \
-         {service} at the next boot, or with `zelador startup --now` (each restarts once)",
-        guardian(&install.home)
+         {service} at the next boot, or with `{} startup --now` (each restarts once)",
+        guardian(&install.home),
+        install.names.word()
     ));
     Ok(ExitCode::SUCCESS)
 }
@@ -248,7 +266,10 @@ fn start_unit(install: &Install, service: &str) -> Result<(), Failure> {
     }
     Err(Failure::with_help(
         format!("{service} is installed and does not start"),
-        "mend what is said above and run this again, or `zelador unstartup`",
+        format!(
+            "mend what is said above and run this again, or `{} unstartup`",
+            install.names.word()
+        ),
     ))
 }
 

@@ -6,10 +6,11 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use zelador_api::spec::{Environment, RestartDelay};
 use zelador_api::unit::Moment;
-use zelador_api::{AppView, redact};
+use zelador_api::{AppView, Metric, redact};
 
 use super::table::{Cell, boxed, uptime};
 use crate::render::jlist::{self, Versions};
+use crate::render::node_version::NodeVersions;
 use crate::render::terminal::{Colour, Terminal};
 use crate::render::{text, words};
 
@@ -29,6 +30,7 @@ pub fn app(app: &AppView, now: Moment, here: &Environment, terminal: Terminal) -
         })
         .collect();
     shown.push_str(&boxed(None, &rows, &[], terminal));
+    shown.push_str(&offered(app, terminal));
     let differing = differing(app, here);
     shown.push_str(" Divergent env variables from local env \n");
     if !differing.is_empty() {
@@ -36,8 +38,33 @@ pub fn app(app: &AppView, now: Moment, here: &Environment, terminal: Terminal) -
     }
     shown.push_str(&format!(
         "\n Use `pm2 logs {name} [--lines 1000]` to display logs\n \
-         Use `pm2 env {id}` to display environment variables\n"
+         Use `pm2 env {id}` to display environment variables\n \
+         Use `pm2 monit` to monitor CPU and Memory usage {name}\n"
     ));
+    shown
+}
+
+/// What it offers to do, and what it tells about itself.
+fn offered(app: &AppView, terminal: Terminal) -> String {
+    let instance = &app.instance;
+    let mut shown = String::new();
+    let title = |title: &str| format!("{}\n", terminal.paint(title, Colour::Cyan));
+    if !instance.actions.is_empty() {
+        shown.push_str(&title(" Actions available "));
+        let rows = instance.actions.iter();
+        let rows: Vec<Vec<Cell>> = rows.map(|action| vec![Cell::new(&action.name)]).collect();
+        shown.push_str(&boxed(None, &rows, &[], terminal));
+        let name = text::plain(&instance.app);
+        shown.push_str(&format!(" Trigger via: pm2 trigger {name} <action_name>\n\n"));
+    }
+    if !instance.metrics.is_empty() {
+        shown.push_str(&title(" Code metrics value "));
+        let metric = |(name, metric): (&String, &Metric)| {
+            vec![Cell::coloured(name, Colour::Cyan), Cell::new(&metric.shown())]
+        };
+        let rows: Vec<Vec<Cell>> = instance.metrics.iter().map(metric).collect();
+        shown.push_str(&boxed(None, &rows, &[], terminal));
+    }
     shown
 }
 
@@ -46,6 +73,7 @@ fn rows(app: &AppView, now: Moment) -> Vec<(&'static str, String)> {
     let launch = &spec.launch;
     let or_none = |text: String| if text.is_empty() { "N/A".to_owned() } else { text };
     let version = Versions::default().of_app(app);
+    let node = NodeVersions::default().of_app(app);
     let mut rows = vec![
         ("status", instance.status.clone()),
         ("name", instance.app.clone()),
@@ -77,6 +105,7 @@ fn rows(app: &AppView, now: Moment) -> Vec<(&'static str, String)> {
         ("script id", instance.id.to_string()),
         ("exec cwd", launch.cwd.display().to_string()),
         ("exec mode", jlist::mode(spec).to_owned()),
+        ("node.js version", node.unwrap_or_else(|| "N/A".to_owned())),
         ("node env", node_env.cloned().unwrap_or_else(|| "N/A".to_owned())),
         ("watch & reload", if spec.watch.on { "✔" } else { "✘" }.to_owned()),
         ("unstable restarts", instance.unstable_restarts.to_string()),

@@ -41,7 +41,10 @@ pub fn up(context: &Context) -> Result<(), Failure> {
 }
 
 /// Makes what PM2's home has before anything runs in it; what is there stays.
-fn shape(home: &Home) -> io::Result<()> {
+///
+/// # Errors
+/// Something cannot be written.
+pub fn shape(home: &Home) -> io::Result<()> {
     for folder in ["logs", "pids"] {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(home.path().join(folder))?;
     }

@@ -83,7 +83,7 @@ pub fn jlist(context: &Context) -> Result<ExitCode, Failure> {
 
 /// Prints the list as JavaScript shows an object, without a line end.
 pub fn prettylist(context: &Context) -> Result<ExitCode, Failure> {
-    output::answer(&inspect(&jlist::values(&listed::all(context)?)))?;
+    output::answer(&jlist::shown(&listed::all(context)?))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -11,7 +11,7 @@
 mod act;
 mod describe;
 mod dump;
-mod files;
+pub mod files;
 mod home;
 mod listed;
 mod look;
@@ -27,6 +27,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::ExitCode;
 
+use zelador_api::Done;
+
 use crate::command::Context;
 use crate::failure::Failure;
 use crate::render::terminal;
@@ -35,11 +37,6 @@ use crate::{cli, command, output};
 
 use verbs::{Answer, Own, Verb};
 use words::{Line, Misunderstood};
-
-/// The variable that names the signal that asks apps to end.
-pub const KILL_SIGNAL: &str = "PM2_KILL_SIGNAL";
-/// The variable with the milliseconds from that signal to `SIGKILL`.
-pub const KILL_TIMEOUT: &str = "PM2_KILL_TIMEOUT";
 
 /// The PM2 whose words these are, as scripts that compare versions read it; what follows the `+`
 /// does not count for them.
@@ -51,6 +48,19 @@ const NAME: &str = "pm2";
 /// Returns whether this program was called as PM2.
 pub fn is_name(program: &OsStr) -> bool {
     Path::new(program).file_name() == Some(OsStr::new(NAME))
+}
+
+/// Shows the list as PM2 does at the end of a verb that changed something.
+///
+/// # Errors
+/// Nobody answers, or nobody reads.
+pub fn print_list(context: &Context) -> Result<(), Failure> {
+    look::print_list(context)
+}
+
+/// Says what a command did, as PM2 does.
+pub fn tell(done: &Done) {
+    act::tell(done);
 }
 
 /// Speaks PM2. `words` are those after the program's name; `by_name`: it was called as `pm2`.

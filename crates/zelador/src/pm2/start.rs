@@ -14,6 +14,7 @@ use zelador_api::{AppView, Command, Declaration, Goal, Replicas, Surplus, Unchan
 use super::act::{Doing, applying, code, one, tell};
 use super::words::Line;
 use super::{files, listed, look, say};
+use crate::boot::in_path;
 use crate::bring_up::lock_is_free;
 use crate::cli::boot::Runtime;
 use crate::cli::{Logs, Start};
@@ -121,7 +122,16 @@ pub fn file(context: &Context, path: &str, line: &Line, known: Known) -> Result<
     };
     let (unchanged, doing) = known;
     let options = (&line.options, line.args.as_slice());
-    let command = declaration(context, Path::new(path), asked, options, unchanged)?;
+    let mut command = declaration(context, Path::new(path), asked, options, unchanged)?;
+    let mut whole = true;
+    if let Command::Declare { apps, .. } = &mut command {
+        apps.retain(|app| {
+            let missing = missing_interpreter(&app.spec);
+            missing.iter().for_each(|missing| say::error(missing));
+            whole &= missing.is_none();
+            missing.is_none()
+        });
+    }
     let apps = listed::all(context)?;
     let names: Vec<String> = match &command {
         Command::Declare { apps, .. } => apps.iter().map(|it| it.spec.name.to_string()).collect(),
@@ -148,7 +158,7 @@ pub fn file(context: &Context, path: &str, line: &Line, known: Known) -> Result<
         let count = fresh.iter().filter(|other| other == &name).count();
         say::message(&format!("App [{name}] launched ({count} instances)"));
     }
-    Ok(ok)
+    Ok(ok && whole)
 }
 
 fn word(context: &Context, target: &str, line: &Line) -> Result<bool, Failure> {
@@ -174,6 +184,9 @@ fn word(context: &Context, target: &str, line: &Line) -> Result<bool, Failure> {
     let (mut spec, notes) = declare::script(&script, &line.args, &line.options)?;
     declare::look_at_env_files(&mut spec)?;
     notes.iter().for_each(|note| output::note(note));
+    if let Some(missing) = missing_interpreter(&spec) {
+        return Err(Failure::new(missing));
+    }
     let same: Vec<&AppView> =
         apps.iter().filter(|app| app.instance.app == spec.name.as_str()).collect();
     match same.first() {
@@ -191,12 +204,34 @@ fn word(context: &Context, target: &str, line: &Line) -> Result<bool, Failure> {
     }
 }
 
+/// The script as PM2 shows it: a program that was looked up in PATH by its whole path.
+fn shown_script(spec: &AppSpec) -> String {
+    let script = &spec.launch.script;
+    let found = Some(script).filter(|it| !it.contains('/')).and_then(|it| in_path(it));
+    found.map_or_else(|| script.clone(), |path| path.display().to_string())
+}
+
+/// Says that the program that is to run a script is not there, which PM2 refuses to list.
+fn missing_interpreter(spec: &AppSpec) -> Option<String> {
+    let program = spec.launch.interpreter.as_deref()?;
+    let own = spec.launch.env.get("PATH").or_else(|| spec.launch.inherited_env.get("PATH"));
+    // Where a program is looked up that says nothing about it is the engine's to know.
+    let folders = own.filter(|_| !program.contains('/') && !program.starts_with("node@"))?;
+    let there = |folder: &str| spec.launch.cwd.join(folder).join(program).is_file();
+    let found = folders.split(':').filter(|folder| !folder.is_empty()).any(there);
+    (!found).then(|| {
+        format!(
+            "Interpreter {program} is NOT AVAILABLE in PATH. (type 'which {program}' to double check.)"
+        )
+    })
+}
+
 /// Starts a script that is not in the list.
 fn fresh(context: &Context, spec: AppSpec) -> Result<bool, Failure> {
     let mode = jlist::mode(&spec);
     let count = spec.instances;
     let plural = if count == 1 { "" } else { "s" };
-    let script = &spec.launch.script;
+    let script = shown_script(&spec);
     files::up(context)?;
     say::message(&format!("Starting {script} in {mode} ({count} instance{plural})"));
     let apps = vec![Declaration { spec, goal: Goal::Up, replace: true }];

@@ -131,7 +131,8 @@ fn least(column: &str, layout: &[&str], longest_name: usize) -> usize {
         "id" => 4,
         // Of an empty list PM2 makes this as wide as nothing else explains.
         "name" if longest_name == 0 => 11,
-        "name" => longest_name.max(4) + if layout == FULL { 4 } else { 2 },
+        "name" if layout == FULL => (longest_name + 5).max(6),
+        "name" => longest_name.max(4) + 2,
         "namespace" => 13,
         "version" => 9,
         "mode" if layout == FULL => 9,

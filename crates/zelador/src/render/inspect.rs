@@ -21,18 +21,26 @@ const UNGROUPED: usize = 6;
 
 /// Returns the value as node shows it.
 pub fn inspect(value: &Value) -> String {
-    Inspector { indent: 0, deepest: 0 }.value(value, 0)
+    inspect_with(value, &[])
+}
+
+/// Returns the same, with the fields of these names first in every object: JSON does not keep their
+/// order, and JavaScript does.
+pub fn inspect_with(value: &Value, first: &[&str]) -> String {
+    Inspector { indent: 0, deepest: 0, first }.value(value, 0)
 }
 
 /// Node's context of one inspection.
-struct Inspector {
+struct Inspector<'a> {
     /// `indentationLvl`.
     indent: usize,
     /// `currentDepth`: the level of the object that was begun last.
     deepest: usize,
+    /// The names of the fields that stand first.
+    first: &'a [&'a str],
 }
 
-impl Inspector {
+impl Inspector<'_> {
     fn value(&mut self, value: &Value, level: usize) -> String {
         match value {
             Value::Null => "null".to_owned(),
@@ -90,7 +98,9 @@ impl Inspector {
         self.deepest = level;
         self.indent += 2;
         let mut output = Vec::with_capacity(fields.len());
-        for (name, value) in fields {
+        let first = self.first.iter().filter_map(|name| fields.get_key_value(*name));
+        let rest = fields.iter().filter(|(name, _)| !self.first.contains(&name.as_str()));
+        for (name, value) in first.chain(rest).collect::<Vec<_>>() {
             let value = self.value(value, level + 1);
             output.push(format!("{}: {value}", key(name)));
         }

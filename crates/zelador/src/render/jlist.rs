@@ -7,31 +7,50 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize as DeriveSerialize;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 use zelador_api::id::InstanceId;
-use zelador_api::spec::{AppSpec, ExecMode, RestartDelay};
+use zelador_api::identity::unique_id;
+use zelador_api::spec::{AppSpec, LogFormat, Readiness, RestartDelay};
 use zelador_api::unit::ByteSize;
-use zelador_api::{AppView, CheckResult, Death, Phase};
+use zelador_api::{AppView, CheckResult, Death, InstanceView, Phase};
+
+use super::inspect::inspect_with;
+use super::node_version::NodeVersions;
 
 /// PM2's default, which clients read: 100 ms from one look for a dying process to the next.
 const KILL_RETRY_TIME: u32 = 100;
 
 /// Returns the list as one JSON array, without a line end.
 pub fn jlist(apps: &[AppView]) -> String {
-    let mut versions = Versions::default();
-    let elements: Vec<Element<'_>> =
-        apps.iter().map(|app| Element::of(app, &mut versions)).collect();
+    let mut found = Found::default();
+    let elements: Vec<Element<'_>> = apps.iter().map(|app| Element::of(app, &mut found)).collect();
     serde_json::to_string(&elements).expect("every key is text")
+}
+
+/// Returns the list as JavaScript shows it, without a line end.
+pub fn shown(apps: &[AppView]) -> String {
+    inspect_with(&values(apps), &FIRST)
 }
 
 /// Returns the list as one array.
 pub fn values(apps: &[AppView]) -> Value {
-    let mut versions = Versions::default();
-    let element = |app| serde_json::to_value(Element::of(app, &mut versions));
+    let mut found = Found::default();
+    let element = |app| serde_json::to_value(Element::of(app, &mut found));
     Value::Array(apps.iter().map(element).map(|it| it.expect("every key is text")).collect())
+}
+
+/// The fields that stand first, in the order in which PM2 shows them.
+const FIRST: [&str; 7] = ["pid", "name", "pm2_env", "pm_id", "monit", "memory", "cpu"];
+
+/// What was looked up on the disk.
+#[derive(Default)]
+struct Found {
+    packages: Versions,
+    nodes: NodeVersions,
 }
 
 /// One instance. Written as it goes: with its environment twice it is by far the largest thing that
@@ -40,9 +59,9 @@ pub fn values(apps: &[AppView]) -> Value {
 struct Element<'a> {
     pid: i32,
     name: &'a str,
+    pm2_env: Pm2Env<'a>,
     pm_id: InstanceId,
     monit: Monit,
-    pm2_env: Pm2Env<'a>,
     zelador: Own<'a>,
 }
 
@@ -69,20 +88,20 @@ struct Pm2Env<'a> {
 type Variables<'a> = BTreeMap<&'a str, Cow<'a, str>>;
 
 impl<'a> Element<'a> {
-    fn of(app: &'a AppView, versions: &mut Versions) -> Self {
+    fn of(app: &'a AppView, found: &mut Found) -> Self {
         let instance = &app.instance;
         let online = matches!(instance.phase, Phase::Running { .. });
         let usage = instance.usage.filter(|_| online).unwrap_or_default();
-        let fields = match fields(app, versions) {
+        let fields = match fields(app, found) {
             Value::Object(fields) => fields,
             _ => Map::new(),
         };
         Self {
             pid: instance.pid.unwrap_or(0),
             name: &instance.app,
+            pm2_env: Pm2Env { env: environment(app), fields },
             pm_id: instance.id,
             monit: Monit { memory: usage.memory, cpu: (usage.cpu * 10.0).round() / 10.0 },
-            pm2_env: Pm2Env { env: environment(app), fields },
             zelador: Own {
                 health: &instance.health,
                 last_death: instance.deaths.first().map(|past| past.death.to_string()),
@@ -108,7 +127,7 @@ impl Serialize for Pm2Env<'_> {
     }
 }
 
-fn fields(app: &AppView, versions: &mut Versions) -> Value {
+fn fields(app: &AppView, found: &mut Found) -> Value {
     let AppView { instance, spec, .. } = app;
     let started = instance.started_at.unwrap_or(instance.created_at);
     let mut fields = json!({
@@ -129,7 +148,7 @@ fn fields(app: &AppView, versions: &mut Versions) -> Value {
         "pm_cwd": spec.launch.cwd,
         "pm_out_log_path": log(app.out_log.as_deref()),
         "pm_err_log_path": log(app.err_log.as_deref()),
-        "version": versions.of_app(app),
+        "version": found.packages.of_app(app),
         "watch": watch(spec),
         "autorestart": spec.restart.autorestart,
         "autostart": spec.autostart,
@@ -147,7 +166,7 @@ fn fields(app: &AppView, versions: &mut Versions) -> Value {
     });
     let always = [
         ("pm_pid_path", json!(app.pid_file)),
-        ("unique_id", json!(unique_id(app))),
+        ("unique_id", json!(unique_id(&instance.app, instance.created_at, instance.id))),
         ("instance_var", json!(spec.launch.instance_var)),
         ("kill_retry_time", json!(KILL_RETRY_TIME)),
         ("km_link", json!(false)),
@@ -161,7 +180,16 @@ fn fields(app: &AppView, versions: &mut Versions) -> Value {
         ("pm_log_path", spec.logs.combined.as_ref().map(|path| json!(path))),
         ("max_memory_restart", spec.max_memory.map(|limit| json!(limit))),
         ("cron_restart", spec.cron.as_ref().map(|cron| json!(cron))),
-        ("exit_code", instance.deaths.first().and_then(|past| exit_code(&past.death))),
+        ("exit_code", last_exit_code(instance)),
+        ("node_version", found.nodes.of_app(app).map(|version| json!(version))),
+        ("wait_ready", spec.readiness.wait.then_some(json!(true))),
+        ("listen_timeout", unless(spec.readiness.within, Readiness::default().within)),
+        ("shutdown_with_message", spec.stop.message.then_some(json!(true))),
+        ("stop_exit_codes", written(&spec.restart.stop_exit_codes)),
+        ("ignore_watch", written(&spec.watch.ignore)),
+        ("watch_delay", unless(spec.watch.delay, Duration::ZERO)),
+        ("increment_var", spec.launch.increment_var.as_ref().map(|name| json!(name))),
+        ("log_type", (spec.logs.format == LogFormat::Json).then(|| json!("json"))),
         ("username", user(spec).map(|name| json!(name))),
         ("uid", spec.launch.uid.as_ref().map(|uid| json!(uid))),
         ("gid", spec.launch.gid.as_ref().map(|gid| json!(gid))),
@@ -203,28 +231,9 @@ fn library(app: &AppView) -> Value {
     if program.ends_with("node") { json!({ "module_name": app.instance.app }) } else { json!({}) }
 }
 
-/// A number that is an instance's alone, in the shape of PM2's: the same as long as it is declared.
-fn unique_id(app: &AppView) -> String {
-    let name: u64 = app.instance.app.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    let (since, id) = (app.instance.created_at.as_micros(), app.instance.id.number());
-    format!(
-        "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
-        since >> 28 & 0xffff_ffff,
-        since >> 12 & 0xffff,
-        since & 0xfff,
-        id & 0xfff,
-        name & 0xffff_ffff_ffff,
-    )
-}
-
 /// PM2's word for the mode.
 pub fn mode(spec: &AppSpec) -> &'static str {
-    match spec.mode {
-        ExecMode::Fork => "fork_mode",
-        ExecMode::Cluster => "cluster_mode",
-    }
+    spec.mode.pm2_name()
 }
 
 /// As it was written: true, or the paths.
@@ -258,6 +267,22 @@ fn environment(app: &AppView) -> Variables<'_> {
 /// PM2 writes `/dev/null` where nothing is written.
 pub fn log(path: Option<&Path>) -> &Path {
     path.unwrap_or(Path::new("/dev/null"))
+}
+
+/// That of the last death; 0, as in PM2, where the runs before ended because somebody asked.
+fn last_exit_code(instance: &InstanceView) -> Option<Value> {
+    let ended = instance.restarts > 0 || (instance.pid.is_none() && instance.started_at.is_some());
+    let last = instance.deaths.first();
+    last.map_or_else(|| ended.then(|| json!(0)), |past| exit_code(&past.death))
+}
+
+/// In milliseconds, where it is not what it is by default.
+fn unless(time: Duration, default: Duration) -> Option<Value> {
+    (time != default).then(|| json!(time.as_millis() as u64))
+}
+
+fn written<T: DeriveSerialize>(list: &[T]) -> Option<Value> {
+    (!list.is_empty()).then(|| json!(list))
 }
 
 fn exit_code(death: &Death) -> Option<Value> {

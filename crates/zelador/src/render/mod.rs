@@ -7,6 +7,7 @@ pub mod incidents;
 pub mod inspect;
 pub mod jlist;
 pub mod list;
+pub mod node_version;
 pub mod order;
 pub mod show;
 pub mod terminal;

@@ -109,9 +109,7 @@ pub fn state(instance: &InstanceView, now: Moment, zone: &TimeZone) -> Vec<Row> 
         rows.push(row("actions", format!("{} (`zelador trigger`)", names.join(", "))));
     }
     for (name, metric) in &instance.metrics {
-        let value = metric.value.as_str().map_or_else(|| metric.value.to_string(), str::to_owned);
-        let unit = metric.unit.as_deref().unwrap_or_default();
-        rows.push(row("metric", format!("{name}: {value} {unit}").trim_end()));
+        rows.push(row("metric", format!("{name}: {}", metric.shown())));
     }
     rows.push(row("declared at", words::local(instance.created_at, zone)));
     rows

@@ -21,6 +21,7 @@ mod modules;
 mod monit;
 mod order;
 mod pains;
+mod pm2_scripts;
 mod pm2_voice;
 mod runtime;
 mod serve;

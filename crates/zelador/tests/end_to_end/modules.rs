@@ -74,7 +74,7 @@ fn what_cannot_be_installed_leaves_nothing_and_what_is_built_in_needs_nothing() 
     assert_eq!(fs::read_dir(zelador.home().join("modules")).unwrap().count(), 0);
     for module in ["pm2-logrotate", "pm2-logrotate@3.0.0", "pm2-slack"] {
         let said = zelador.ok(&["install", module]);
-        assert!(said.err.contains("is not needed: "), "{}", said.err);
+        assert!(said.err.contains("is built in: "), "{}", said.err);
     }
     let without = zelador.command(&["install", "x"]).env("PATH", "/nowhere").output().unwrap();
     let err = String::from_utf8_lossy(&without.stderr).into_owned();

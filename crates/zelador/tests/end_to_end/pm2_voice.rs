@@ -12,7 +12,7 @@ use zelador_testbed::home::{Said, Zelador, alive, kill, said, text, until};
 use crate::zelador;
 
 /// A command of the link named `pm2`, in the home of this zelador.
-fn command(zelador: &Zelador, words: &[&str]) -> Command {
+pub fn command(zelador: &Zelador, words: &[&str]) -> Command {
     let link = zelador.app().join("pm2");
     if !link.exists() {
         symlink(env!("CARGO_BIN_EXE_zelador"), &link).unwrap();
@@ -27,7 +27,7 @@ fn command(zelador: &Zelador, words: &[&str]) -> Command {
     command
 }
 
-fn pm2(zelador: &Zelador, typed: &str) -> Said {
+pub fn pm2(zelador: &Zelador, typed: &str) -> Said {
     let words: Vec<&str> = typed.split(' ').collect();
     said(&command(zelador, &words).output().unwrap())
 }

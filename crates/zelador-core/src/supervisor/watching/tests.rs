@@ -46,7 +46,7 @@ impl World {
             known: None,
             is_file: |_| false,
             cadence: crate::spec::Cadence::default(),
-            stop: crate::config::StopDefaults::default(),
+            defaults: crate::config::Defaults::default(),
         };
         let text = format!(r#"{{"script":"api.js","name":"api",{fields}}}"#);
         let node: Node = serde_json::from_str(&text).unwrap();

@@ -15,9 +15,13 @@ use super::sources::{Source, Stream};
 use crate::cli::Logs;
 use crate::render::terminal::{Colour, Terminal};
 use crate::render::text;
+use crate::voice;
 
 /// The date of `--format`: PM2's.
 const FORMAT_DATE: &str = "YYYY-MM-DD-HH:mm:ssZZ";
+
+/// How wide PM2 makes what stands before a line.
+const PM2_WIDTH: usize = 10;
 
 /// How lines are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,15 +73,26 @@ impl<W: Write> Printer<W> {
             Logs { raw: true, .. } => Look::Raw,
             _ => Look::Prefixed,
         };
+        let least = if voice::is_pm2() { PM2_WIDTH } else { 0 };
         let highlight = asked.highlight.as_deref().map(|it| text::plain(it).into_owned());
         Self {
             terminal,
             look,
             timestamp: asked.timestamp.as_deref().map(DateFormat::parse),
             highlight: highlight.filter(|it| !it.is_empty()),
-            width: sources.iter().map(|it| it.owner().chars().count()).max().unwrap_or(0),
+            width: sources
+                .iter()
+                .map(|it| it.owner().chars().count())
+                .max()
+                .unwrap_or(0)
+                .max(least),
             out,
         }
+    }
+
+    /// Has lines of one more file stand below each other.
+    pub fn make_room(&mut self, source: &Source) {
+        self.width = self.width.max(source.owner().chars().count());
     }
 
     /// Writes one line, which `is_new`, or stood there before.

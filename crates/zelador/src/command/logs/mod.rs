@@ -5,6 +5,7 @@
 //! the files in the folder of logs are taken.
 
 mod line;
+mod newcomers;
 mod sources;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use crate::tail::Tail;
 use crate::{output, voice};
 
 use line::Printer;
+use newcomers::Newcomers;
 use sources::{Source, sources};
 
 /// From one look at the files to the next: 100 ms is at once for a person.
@@ -44,10 +46,14 @@ pub fn logs_and(
     begun: impl FnOnce(),
 ) -> Result<ExitCode, Failure> {
     let sources = sources(context, asked)?;
+    let newcomers = Newcomers::new(context, asked);
     let out = BufWriter::new(io::stdout());
     let mut printer = Printer::new(Terminal::stdout(), asked, &sources, out);
-    let mut tails: Vec<(&Source, Tail)> =
-        sources.iter().map(|source| (source, Tail::new(&source.path))).collect();
+    let tail = |source: Source| {
+        let tail = Tail::new(&source.path);
+        (source, tail)
+    };
+    let mut tails: Vec<(Source, Tail)> = sources.into_iter().map(tail).collect();
     let headings = asked.lines > 0 && printer.has_headings() && !asked.own;
     if headings && voice::is_pm2() {
         let (lines, what) = (asked.lines, asked.selector.as_deref().unwrap_or("all"));
@@ -79,12 +85,13 @@ pub fn logs_and(
     }
     begun();
     let apps = (asked.json && !asked.own).then_some(context);
-    follow(tails, &mut printer, apps)
+    follow(tails, newcomers, &mut printer, apps)
 }
 
 /// Tells what is appended, until nobody reads it any more.
 fn follow<W: Write>(
-    mut tails: Vec<(&Source, Tail)>,
+    mut tails: Vec<(Source, Tail)>,
+    mut newcomers: Newcomers<'_>,
     printer: &mut Printer<W>,
     apps: Option<&Context>,
 ) -> Result<ExitCode, Failure> {
@@ -93,6 +100,9 @@ fn follow<W: Write>(
         if output::is_abandoned(&LOOK_EVERY) {
             return Err(Failure::NobodyReads);
         }
+        let come = newcomers.come(&tails);
+        come.iter().for_each(|(source, _)| printer.make_room(source));
+        tails.extend(come);
         tails.retain_mut(|(source, tail)| {
             let told = tail.poll(&mut |line: &[u8]| printer.line(source, line, true));
             match told {

@@ -14,7 +14,7 @@ use zelador_api::spec::LogFormat;
 use super::super::{Context, select, unknown, unselected};
 use crate::cli::Logs;
 use crate::failure::Failure;
-use crate::output;
+use crate::{output, voice};
 
 /// Which stream of an app a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,16 +54,18 @@ pub fn sources(context: &Context, asked: &Logs) -> Result<Vec<Source>, Failure> 
     let mut sources = if asked.own {
         own(context)?
     } else {
-        let selector = asked.selector.as_deref().unwrap_or("all");
+        let selector = selector(asked);
         let mut sources = match context.engine.apps() {
             Ok(apps) => of_apps(&apps, selector)?,
             Err(ClientError::NotRunning(_)) => of_folder(&context.home.logs(), selector)?,
             Err(error) => return Err(error.into()),
         };
-        sources.retain(|source| match source.stream {
-            Stream::Out => !asked.err,
-            Stream::Err => !asked.out,
-        });
+        sources.retain(|source| is_wanted(source, asked));
+        if is_whole(asked) && voice::is_pm2() {
+            let own = context.home.own_log();
+            let there = own.exists().then(|| plain(PM2.to_owned(), None, Stream::Out, own));
+            sources.extend(there);
+        }
         sources
     };
     if sources.is_empty() {
@@ -71,6 +73,36 @@ pub fn sources(context: &Context, asked: &Logs) -> Result<Vec<Source>, Failure> 
     }
     sources.sort_by_cached_key(|source| modified(&source.path));
     Ok(sources)
+}
+
+/// Returns the files of the apps that are in the list now and are asked for.
+///
+/// # Errors
+/// Nobody answers, or nothing in the list is asked for.
+pub fn sources_of_list(context: &Context, asked: &Logs) -> Result<Vec<Source>, Failure> {
+    let mut sources = of_apps(&context.engine.apps()?, selector(asked))?;
+    sources.retain(|source| is_wanted(source, asked));
+    Ok(sources)
+}
+
+fn selector(asked: &Logs) -> &str {
+    asked.selector.as_deref().unwrap_or("all")
+}
+
+fn is_wanted(source: &Source, asked: &Logs) -> bool {
+    match source.stream {
+        Stream::Out => !asked.err,
+        Stream::Err => !asked.out,
+    }
+}
+
+/// Whose lines those of the own log are, where they stand between those of apps.
+const PM2: &str = "PM2";
+
+/// Whether everything is asked for, and for a person: PM2 shows its own log then, too.
+fn is_whole(asked: &Logs) -> bool {
+    let everything = asked.selector.as_deref().is_none_or(|selector| selector == "all");
+    everything && !asked.err && !asked.out && !asked.raw && !asked.json && !asked.format
 }
 
 fn own(context: &Context) -> Result<Vec<Source>, Failure> {
