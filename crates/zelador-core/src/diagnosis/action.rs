@@ -31,6 +31,20 @@ pub enum Action {
     None,
 }
 
+impl Action {
+    /// Whether the program runs again by it.
+    pub fn starts_again(self) -> bool {
+        matches!(
+            self,
+            Self::Restart
+                | Self::RestartWithBackoff
+                | Self::RaiseLimitAndRestart
+                | Self::Reload
+                | Self::ScaleOut
+        )
+    }
+}
+
 /// Whether one restart ends an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -56,8 +70,8 @@ pub fn choose(cause: Cause, snapshot: &Snapshot) -> (Action, Helps) {
         return (Action::StopAndNotify, Helps::No);
     }
     match cause {
-        // A quota or a small volume: zelador's own logs are elsewhere.
-        Cause::DiskFull if snapshot.metrics.disk_pct.is_some_and(|used| used < DISK_IS_FULL) => {
+        // A quota, a small volume, or a disk that nobody has looked at: zelador's own logs may be elsewhere.
+        Cause::DiskFull if snapshot.metrics.disk_pct.is_none_or(|used| used < DISK_IS_FULL) => {
             (Action::StopAndNotify, Helps::No)
         }
         _ => (action, helps),

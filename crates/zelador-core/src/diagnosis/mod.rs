@@ -4,7 +4,13 @@
 //! [`Remedy`], and a diagnosis names what it rests on.
 
 mod action;
+mod board;
+mod codes;
+mod contexts;
 mod judge;
+mod level;
+mod numbers;
+mod phrase;
 mod rules;
 mod snapshot;
 mod text;
@@ -99,6 +105,13 @@ pub enum Cause {
     CleanExit,
     /// The evidence does not tell.
     Unknown,
+}
+
+impl Cause {
+    /// Whether somebody or something outside of the program ended it, whatever its log says.
+    fn is_about_its_end(self) -> bool {
+        matches!(self, Self::ExternalKill | Self::OomKilled | Self::CleanExit | Self::Segfault)
+    }
 }
 
 impl std::fmt::Display for Cause {

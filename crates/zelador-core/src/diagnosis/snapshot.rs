@@ -77,22 +77,25 @@ impl Snapshot {
         if let Some(signal) = &self.signal {
             return Some(signal);
         }
-        let name = match self.exit_code? {
-            129 => "SIGHUP",
-            130 => "SIGINT",
-            131 => "SIGQUIT",
-            132 => "SIGILL",
-            133 => "SIGTRAP",
-            134 => "SIGABRT",
-            135 => "SIGBUS",
-            136 => "SIGFPE",
-            137 => "SIGKILL",
-            139 => "SIGSEGV",
-            143 => "SIGTERM",
-            159 => "SIGSYS",
+        let code = self.exit_code?;
+        // Some parents tell a signal as its negative.
+        let number = if (-64..-1).contains(&code) { -code } else { code - 128 };
+        Some(match number {
+            1 => "SIGHUP",
+            2 => "SIGINT",
+            3 => "SIGQUIT",
+            4 => "SIGILL",
+            5 => "SIGTRAP",
+            6 => "SIGABRT",
+            7 => "SIGBUS",
+            8 => "SIGFPE",
+            9 => "SIGKILL",
+            11 => "SIGSEGV",
+            15 => "SIGTERM",
+            24 => "SIGXCPU",
+            31 => "SIGSYS",
             _ => return None,
-        };
-        Some(name)
+        })
     }
 
     /// Whether it keeps dying soon after its start.

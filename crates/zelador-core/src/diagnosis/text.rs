@@ -3,18 +3,9 @@
 
 use serde_json::Value;
 
-/// How grave a line says that it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Debug, information, notice.
-    Calm,
-    /// A warning.
-    Warning,
-    /// Nothing is said: output of the runtime, traces.
-    Unsaid,
-    /// An error or worse.
-    Error,
-}
+pub use super::level::Level;
+use super::level::{MONTHS, level, word_level};
+use super::phrase::has;
 
 /// One line.
 #[derive(Clone, Debug)]
@@ -51,7 +42,9 @@ pub fn lines(tail: &[String]) -> Vec<Line> {
             continue;
         }
         // What a runtime prints when it ends speaks of no way out.
-        let own = lines[at].level != Level::Unsaid && says(&lines[at].text, OVERCOME);
+        let own = lines[at].level != Level::Unsaid
+            && (says(&lines[at].text, OVERCOME)
+                || lines[at].followed_by > 0 && says(&lines[at].text, PENDING));
         // The same part of the service says soon that it goes on.
         let part = part(&lines[at].text).map(str::to_owned);
         let later = lines[at + 1..].iter().take(12).any(|later| {
@@ -72,6 +65,8 @@ const OVERCOME: &[&str] = &[
     "answered 5",
     "continuing without",
     "going on without",
+    "proceeding without",
+    "continuing anyway",
     "skipping",
     "skipped",
     "ignoring",
@@ -80,60 +75,91 @@ const OVERCOME: &[&str] = &[
     "fallback",
     "using default",
     "using the default",
+    "using defaults",
     "disabled",
     "is optional",
+    "(optional",
     "not critical",
+    "non-critical",
     "non-fatal",
     "nonfatal",
-    "will retry",
-    "retrying",
-    "retry in",
-    "sleeping ",
-    "backing off",
     "seguindo sem",
-    "tentando novamente",
-    "nova tentativa",
-    "tentativa 1",
     "ignorado",
     "ignorando",
     "desativad",
-    "continuando sem",
-    "reintentando",
     "continuando",
+    "usando padrão",
+    "usando o padrão",
+    "omitiendo",
     "wird ignoriert",
-    "erneuter versuch",
-    "versuche erneut",
+    "übersprungen",
+    "deaktiviert",
     "deprecat",
-    "attempt 1",
     "handled ",
     "caught and",
     "rolled back, retry",
     "degraded mode",
     "running without",
+    "started without",
     "serving stale",
     "from cache instead",
     "retried",
+    "reverting to polling",
+    "will be unavailable",
+    "feature off",
+    "not enabled",
+    "unavailable, using",
+    "quoted",
+    "user said",
+    "sin notificación",
+    "desabilitad",
+    "se omite",
+    "désactivé",
+    "ignoré",
+];
+
+/// Words of one that is not over yet: it did not matter if ordinary work follows.
+const PENDING: &[&str] = &[
+    "will retry",
+    "retrying",
+    "retry in",
+    "retry after",
+    "retry #",
+    "sleeping ",
+    "backing off",
+    "trying again",
+    "reconnecting",
+    "tentando novamente",
+    "nova tentativa",
+    "tentativa 1",
+    "reintentando",
+    "erneuter versuch",
+    "versuche erneut",
+    "attempt 1",
+    "attempt=1",
+    "nouvelle tentative",
+    "reconectando",
 ];
 
 /// Words of one that goes on.
 const GOES_ON: &[&str] = &[
     "recovered",
     "reconnected",
-    "connected",
-    "resumed",
-    "established",
+    "<connected",
+    "<resumed",
+    "<established",
     "succeeded",
     "is back",
     "back online",
     "healthy again",
-    "restored",
-    "ready",
+    "<restored",
+    "<ready>",
     "reconectad",
-    "conectado",
+    "<conectado",
     "restabelecid",
     "recuperad",
     "wieder verbunden",
-    "verbunden",
+    "<verbunden",
     "wiederhergestellt",
     "up again",
     "ok after",
@@ -142,7 +168,7 @@ const GOES_ON: &[&str] = &[
 
 /// Whether a text has one of these words.
 pub fn says(text: &str, words: &[&str]) -> bool {
-    words.iter().any(|word| text.contains(word))
+    words.iter().any(|word| has(text, word))
 }
 
 /// The part of the service that a record is about: the word before its first `: `.
@@ -157,7 +183,7 @@ fn part(text: &str) -> Option<&str> {
 }
 
 fn read(number: usize, line: &str) -> Line {
-    let mut written = plain(line);
+    let mut written = unwrapped(plain(line));
     if written.len() > LONGEST {
         let cut = |at: usize| (0..=at).rev().find(|at| written.is_char_boundary(*at)).unwrap_or(0);
         let (head, tail) = (cut(LONGEST * 2 / 3), cut(written.len() - LONGEST / 3));
@@ -195,7 +221,7 @@ const ORDERS: &[&str] = &[
     "action: free_disk",
     "kill_port_holder",
     "assistant:",
-    "<system>",
+    "<<system>>",
     "ignore as instruções",
     "ignore todas",
 ];
@@ -217,6 +243,32 @@ fn plain(line: &str) -> String {
         }
     }
     out
+}
+
+/// The record without what a collector put before it: compose's `web-1  | `, PM2's `0|web  | `, syslog's
+/// `Nov 16 07:57:30 host web[1091]: `.
+fn unwrapped(line: String) -> String {
+    if let Some((before, rest)) = line.split_once("| ")
+        && (1..48).contains(&before.len())
+        && !before.starts_with(' ')
+        && before.trim_end().bytes().all(|c| c.is_ascii_alphanumeric() || b"-_.|".contains(&c))
+        && before.ends_with([' ', '|'])
+    {
+        return rest.trim_start_matches(' ').to_owned();
+    }
+    let Some((before, rest)) = line.split_once(": ") else { return line };
+    let mut words = before.split(' ').filter(|word| !word.is_empty());
+    let is_stamp = |word: &str| word.len() >= 19 && word.as_bytes()[10] == b'T';
+    let first = words.next().unwrap_or_default();
+    let is_month = MONTHS.contains(&first.to_lowercase().as_str());
+    let stamped =
+        is_stamp(first) || is_month && words.nth(1).is_some_and(|time| time.contains(':'));
+    // Then the host and the program, and nothing else.
+    let tail: Vec<&str> = words.collect();
+    let is_syslog = stamped
+        && tail.len() == 2
+        && (tail[1].ends_with(']') && tail[1].contains('[') || tail[1] == "kernel");
+    if is_syslog { rest.to_owned() } else { line }
 }
 
 /// The words and the level of a record in JSON.
@@ -262,126 +314,26 @@ fn structured(line: &str) -> Option<(String, Level)> {
         ]
         .contains(&key.as_str())
         {
-            strings(value, &mut words);
+            strings(key, value, &mut words);
         }
     }
     Some((words.join(" \u{b7} "), level))
 }
 
-fn strings(value: &Value, words: &mut Vec<String>) {
+fn strings(key: &str, value: &Value, words: &mut Vec<String>) {
     match value {
+        Value::String(text)
+            if ["code", "errno", "errorCode", "sqlState", "sqlstate", "status"].contains(&key) =>
+        {
+            words.push(format!("{key}: {text}"));
+        }
         Value::String(text) => words.push(text.clone()),
-        Value::Array(items) => items.iter().for_each(|item| strings(item, words)),
-        Value::Object(table) => table.values().for_each(|item| strings(item, words)),
-        Value::Number(number) => words.push(number.to_string()),
+        Value::Array(items) => items.iter().for_each(|item| strings(key, item, words)),
+        Value::Object(table) => table.iter().for_each(|(key, item)| strings(key, item, words)),
+        Value::Number(number) => words.push(format!("{key}: {number}")),
         Value::Bool(_) | Value::Null => {}
     }
 }
-
-fn word_level(word: &str) -> Option<Level> {
-    Some(match word {
-        "trace" | "debug" | "info" | "information" | "notice" | "note" | "log" | "verbose"
-        | "dbg" | "inf" | "informação" | "hinweis" | "status" => Level::Calm,
-        "warn" | "warning" | "wrn" | "aviso" | "warnung" | "advertencia" => Level::Warning,
-        "error" | "err" | "fatal" | "critical" | "crit" | "emerg" | "alert" | "panic"
-        | "severe" | "fata" | "erro" | "fehler" | "fatl" | "ftl" | "erreur" | "emergency"
-        | "grave" | "schwerwiegend" => Level::Error,
-        _ => return None,
-    })
-}
-
-/// The level of a plain record: a word of its first part.
-fn level(line: &str) -> Level {
-    let head: String = line.chars().take(90).collect::<String>().to_lowercase();
-    // A trace is no record, whatever words are in it.
-    if head.starts_with([' ', '\t'])
-        || head.starts_with("traceback")
-        || head.starts_with("caused by")
-    {
-        return Level::Unsaid;
-    }
-    let first = head
-        .split(|c: char| !c.is_alphanumeric())
-        .find(|word| !word.is_empty())
-        .unwrap_or_default();
-    let is_record = head.starts_with(|c: char| c.is_ascii_digit() || c == '[' || c == '<')
-        || word_level(first).is_some()
-        || MONTHS.contains(&first)
-        || DAYS.contains(&first);
-    if !is_record {
-        return glog(line).unwrap_or(Level::Unsaid);
-    }
-    // `level=info`, `lvl=error`.
-    for mark in ["level=", "lvl=", "severity="] {
-        if let Some((_, rest)) = head.split_once(mark) {
-            let word = rest
-                .trim_start_matches('"')
-                .split(|c: char| !c.is_alphabetic())
-                .next()
-                .unwrap_or_default();
-            return word_level(word).unwrap_or(Level::Unsaid);
-        }
-    }
-    let mut words = head.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
-    let found = words.by_ref().take(12).find_map(word_level);
-    // An access log, or a date with a sentence behind it, is calm unless it says otherwise.
-    found.unwrap_or_else(|| {
-        let is_bad = says(
-            &head,
-            &[
-                "error",
-                "exception",
-                "fail",
-                "panic",
-                "abort",
-                "cannot",
-                "can't",
-                "unable",
-                "denied",
-            ],
-        );
-        if is_bad
-            || says(
-                &line.to_lowercase(),
-                &[
-                    "error",
-                    "exception",
-                    "failed",
-                    "panic",
-                    "cannot",
-                    "unable to",
-                    "denied",
-                    "terminating",
-                ],
-            )
-        {
-            Level::Unsaid
-        } else {
-            Level::Calm
-        }
-    })
-}
-
-/// glog and klog: `E0423 12:00:00.000000`, and logs that begin with one letter.
-fn glog(line: &str) -> Option<Level> {
-    let mut chars = line.chars();
-    let (first, second) = (chars.next()?, chars.next()?);
-    if !(second.is_ascii_digit()
-        || second == ' ' && chars.next().is_some_and(|c| c.is_ascii_digit()))
-    {
-        return None;
-    }
-    match first {
-        'I' | 'D' => Some(Level::Calm),
-        'W' => Some(Level::Warning),
-        'E' | 'F' => Some(Level::Error),
-        _ => None,
-    }
-}
-
-const MONTHS: [&str; 12] =
-    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 #[cfg(test)]
 mod tests {

@@ -1,16 +1,33 @@
 //! What is known about how programs say what ails them: one file a family of causes.
 //!
 //! A rule is a set of phrases in lower case, one of which a line must contain, and a weight: how much
-//! such a line says when it is the last one. To add one, put it where its cause stands.
+//! such a line says when it is the last one; in a phrase, `<` and `>` stand for the edges of a word. To add one, put it where its cause stands.
 
-mod dependency;
+mod address;
+mod arguments;
+mod configuration;
+mod credentials;
+mod data;
+mod database;
+mod environment;
+mod exception;
+mod files;
 mod host;
+mod lock;
 mod memory;
+mod modules;
+mod names;
 mod operations;
 mod program;
-mod startup;
+mod reach;
+mod rights;
+mod schema;
+mod source;
+mod throttle;
+mod versions;
 
 use super::Cause;
+use super::phrase::Haystack;
 
 /// One piece of knowledge.
 #[derive(Debug)]
@@ -28,11 +45,11 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Whether a line in lower case says so.
-    pub fn matches(&self, text: &str) -> bool {
-        self.any.iter().any(|word| text.contains(word))
-            && self.all.iter().all(|word| text.contains(word))
-            && !self.none.iter().any(|word| text.contains(word))
+    /// Whether a line says so.
+    pub fn matches(&self, text: &Haystack<'_>) -> bool {
+        self.any.iter().any(|phrase| text.has(phrase))
+            && self.all.iter().all(|phrase| text.has(phrase))
+            && !self.none.iter().any(|phrase| text.has(phrase))
     }
 }
 
@@ -53,11 +70,27 @@ const fn with(
 /// All of it.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
     [
-        startup::RULES,
+        address::RULES,
+        rights::RULES,
+        modules::RULES,
+        files::RULES,
+        configuration::RULES,
+        arguments::RULES,
+        environment::RULES,
+        source::RULES,
+        versions::RULES,
+        lock::RULES,
         memory::RULES,
         host::RULES,
-        dependency::RULES,
+        reach::RULES,
+        names::RULES,
+        credentials::RULES,
+        database::RULES,
+        schema::RULES,
+        throttle::RULES,
         program::RULES,
+        data::RULES,
+        exception::RULES,
         operations::RULES,
     ]
     .into_iter()

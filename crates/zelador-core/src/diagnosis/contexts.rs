@@ -1,0 +1,176 @@
+//! What only several lines, or lines and numbers together, say.
+
+use super::Cause;
+use super::board::Board;
+use super::judge::quote;
+use super::snapshot::Snapshot;
+use super::text::{Line, says};
+
+/// What only several lines together say.
+pub(super) fn contexts(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
+    let any = |words: &[&str]| lines.iter().any(|line| !line.recovered && says(&line.text, words));
+    // KeyError of a name in capitals, out of the environment.
+    for line in lines {
+        let name = line
+            .written
+            .trim()
+            .strip_prefix("KeyError: '")
+            .and_then(|rest| rest.strip_suffix('\''));
+        let is_capital = |name: &str| {
+            name.len() > 2
+                && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+        };
+        if name.is_some_and(|name| {
+            is_capital(name) && (any(&["environ", "getenv", "config"]) || name.contains('_'))
+        }) {
+            board.add(Cause::MissingEnvVar, 1.1, quote(line), usize::MAX - line.number);
+        }
+    }
+    unreadable_settings(board, lines, snapshot);
+    endless_calls(board, lines);
+    // ENOSPC of a watch on a disk with room.
+    let disk_is_fine = snapshot.metrics.disk_pct.is_none_or(|used| used < 95.0);
+    if board.value(Cause::DiskFull) > 0.3
+        && disk_is_fine
+        && any(&["syscall: 'watch'", "inotify", "fswatcher", "watch '", "watchers"])
+    {
+        let value = board.value(Cause::DiskFull);
+        board.add(
+            Cause::InotifyLimit,
+            value + 0.2,
+            "the disk has room, and a watch was refused",
+            0,
+        );
+    }
+    // The disk first: what it breaks says other things.
+    if board.value(Cause::DiskFull) > 0.1
+        && snapshot.metrics.disk_pct.is_some_and(|used| used >= 95.0)
+    {
+        let used = snapshot.metrics.disk_pct.unwrap_or_default();
+        board.add(Cause::DiskFull, 1.3, format!("{used:.0} % of the disk is in use"), 0);
+    }
+    if snapshot.metrics.disk_pct.is_some_and(|used| used < 85.0) {
+        // Small volumes and quotas are full while the disk is not: only plain words count.
+        if !any(&[
+            "enospc",
+            "no space left",
+            "errno 28",
+            "quota",
+            "disk full",
+            "error 28",
+            "disk is full",
+        ]) {
+            board.scale(Cause::DiskFull, 0.4);
+        }
+    }
+    // Descriptors at their limit.
+    let metrics = &snapshot.metrics;
+    if let (Some(open), Some(limit)) = (metrics.open_fds, metrics.nofile_limit)
+        && limit > 0.0
+        && open >= 0.97 * limit
+    {
+        board.add(
+            Cause::TooManyOpenFiles,
+            1.2,
+            format!("{open:.0} of {limit:.0} descriptors are open"),
+            0,
+        );
+    }
+    // A certificate that is not valid yet together with a clock that is off.
+    if any(&["not yet valid"]) && any(&["clock", "ntp", "time sync", "1970", "skew"]) {
+        board.add(
+            Cause::ClockSkew,
+            1.25,
+            "a certificate or token is not valid yet, and the clock is off",
+            0,
+        );
+    }
+    // A setting is wrong because of what it names.
+    let named = [
+        Cause::PermissionDenied,
+        Cause::MissingFile,
+        Cause::MissingModule,
+        Cause::DnsFailure,
+        Cause::TlsCertificate,
+        Cause::MissingEnvVar,
+        Cause::PortInUse,
+    ];
+    if named.iter().any(|cause| board.value(*cause) >= 0.9) {
+        board.scale(Cause::BadConfig, 0.85);
+    }
+    // The bug that is left when nothing behind it is found.
+    let specific: f64 = board
+        .0
+        .iter()
+        .filter(|(cause, _)| {
+            !matches!(cause, Cause::UncaughtException | Cause::PanicAssertion | Cause::ExternalKill)
+        })
+        .map(|(_, score)| score.value)
+        .fold(0.0, f64::max);
+    if specific > 0.6 {
+        board.scale(Cause::UncaughtException, 0.5);
+        board.scale(Cause::PanicAssertion, 0.6);
+    }
+}
+
+/// What a parser says of a file that holds settings.
+fn unreadable_settings(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
+    let parser = [
+        "json.parse",
+        "is not valid json",
+        "in json at position",
+        "jsondecodeerror",
+        "unexpected token",
+        "invalid literal for",
+        "could not convert string",
+        "invalid digit found",
+        "numberformatexception",
+        "expecting value",
+        "unexpected end of json",
+        "invalid syntax for",
+        "cannot unmarshal",
+        "invalid character '",
+        "formatexception",
+        "parseint",
+    ];
+    let settings = [
+        "config",
+        "settings",
+        "conf.",
+        "options.",
+        "appsettings",
+        ".env",
+        ".yaml",
+        ".yml",
+        ".toml",
+        ".ini",
+    ];
+    for line in lines.iter().filter(|line| !line.recovered && says(&line.text, &parser)) {
+        let near = lines
+            .iter()
+            .filter(|it| it.number.abs_diff(line.number) <= 6 && it.level == line.level);
+        if near.into_iter().any(|it| says(&it.text, &settings)) {
+            board.add(Cause::BadConfig, 1.2, quote(line), usize::MAX - line.number);
+        } else if snapshot.uptime_s.is_some_and(|seconds| seconds < STARTING) {
+            // Before it has served anybody, what it reads is its own.
+            board.add(Cause::BadConfig, 0.8, quote(line), usize::MAX - line.number);
+        }
+    }
+}
+
+/// So young a process has read nothing but its own files, in seconds.
+const STARTING: f64 = 10.0;
+
+/// So many equal frames of a trace are no chance.
+const EQUAL_FRAMES: usize = 15;
+
+/// The end of a trace that is one function only.
+fn endless_calls(board: &mut Board, lines: &[Line]) {
+    let frames = lines.iter().rev().filter(|line| line.text.trim_start().starts_with("at "));
+    let mut frames = frames.map(|line| line.text.as_str());
+    let Some(last) = frames.next() else { return };
+    let equal = 1 + frames.take_while(|frame| *frame == last).count();
+    if equal >= EQUAL_FRAMES {
+        board.add(Cause::StackOverflow, 1.3, format!("{equal} equal frames end the trace"), 0);
+    }
+}

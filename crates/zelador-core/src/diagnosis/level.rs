@@ -1,0 +1,169 @@
+//! How grave a line is, as its record says it in one of many spellings.
+
+use super::text::says;
+
+/// How grave a line says that it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Debug, information, notice.
+    Calm,
+    /// A warning.
+    Warning,
+    /// Nothing is said: output of the runtime, traces.
+    Unsaid,
+    /// An error or worse.
+    Error,
+}
+
+pub(super) fn word_level(word: &str) -> Option<Level> {
+    Some(match word {
+        "trace" | "debug" | "info" | "information" | "notice" | "note" | "log" | "verbose"
+        | "dbg" | "inf" | "informação" | "hinweis" | "status" => Level::Calm,
+        "warn" | "warning" | "wrn" | "aviso" | "warnung" | "advertencia" => Level::Warning,
+        "error" | "err" | "fatal" | "critical" | "crit" | "emerg" | "alert" | "panic"
+        | "severe" | "fata" | "erro" | "fehler" | "fatl" | "ftl" | "erreur" | "emergency"
+        | "grave" | "schwerwiegend" => Level::Error,
+        _ => return None,
+    })
+}
+
+/// The level of a plain record: a word of its first part.
+pub(super) fn level(line: &str) -> Level {
+    let head: String = line.chars().take(90).collect::<String>().to_lowercase();
+    // A trace is no record, whatever words are in it.
+    if head.starts_with([' ', '\t'])
+        || head.starts_with("traceback")
+        || head.starts_with("caused by")
+    {
+        return Level::Unsaid;
+    }
+    let first = head
+        .split(|c: char| !c.is_alphanumeric())
+        .find(|word| !word.is_empty())
+        .unwrap_or_default();
+    let is_record = head.starts_with(|c: char| c.is_ascii_digit() || c == '[' || c == '<')
+        || word_level(first).is_some()
+        || MONTHS.contains(&first)
+        || DAYS.contains(&first);
+    if !is_record {
+        return glog(line).unwrap_or(Level::Unsaid);
+    }
+    // `level=info`, `lvl=error`.
+    for mark in ["level=", "lvl=", "severity="] {
+        if let Some((_, rest)) = head.split_once(mark) {
+            let word = rest
+                .trim_start_matches('"')
+                .split(|c: char| !c.is_alphabetic())
+                .next()
+                .unwrap_or_default();
+            return word_level(word).unwrap_or(Level::Unsaid);
+        }
+    }
+    if let Some(level) = redis(line) {
+        return level;
+    }
+    let mut words = head.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+    let found = words.by_ref().take(12).find_map(|word| Some((word, word_level(word)?)));
+    let is_bad = || says(&line.to_lowercase(), BAD);
+    match found {
+        // `PostgreSQL` tells of its own troubles at this level too.
+        Some((word, level)) if word != "log" || !is_bad() => level,
+        // An access log, or a date with a sentence behind it, is calm unless it says otherwise.
+        None if !is_bad() => Level::Calm,
+        _ => Level::Unsaid,
+    }
+}
+
+/// Words of trouble in a record that does not say how grave it is.
+const BAD: &[&str] = &[
+    "error",
+    "exception",
+    "fail",
+    "panic",
+    "abort",
+    "cannot",
+    "can't",
+    "unable",
+    "denied",
+    "terminating",
+    "could not",
+    "couldn't",
+    "terminated by",
+    "invalid",
+    "refused",
+    "killed",
+    "out of memory",
+    "no such",
+    "does not",
+    "missing",
+    "mismatch",
+    "not found",
+    "required",
+    "too many",
+    "unknown",
+    "corrupt",
+    "fatal",
+    "timed out",
+    "timeout",
+    "unreachable",
+    "locked",
+    "fehler",
+    "erro ",
+    "falha",
+    "não ",
+    "fallo",
+    "nicht ",
+    "échec",
+    "sigterm",
+    "signal",
+    "shutdown",
+    "exhaust",
+    "expired",
+    "rejected",
+    "full",
+    "limit",
+    "conflict",
+    "deadlock",
+    "overflow",
+    "in use",
+    "already",
+    "undefined",
+    "unexpected",
+    "segfault",
+];
+
+/// Redis and its kin mark a line with `#` for a warning, and with `*`, `-` or `.` for less.
+fn redis(line: &str) -> Option<Level> {
+    let mut words = line.split(' ');
+    let (pid, role) = words.next()?.split_once(':')?;
+    let is_redis =
+        pid.bytes().all(|byte| byte.is_ascii_digit()) && ["M", "S", "C", "X"].contains(&role);
+    // `12:M 23 Nov 2026 21:46:59.121 # Failed listening`.
+    match words.nth(4).filter(|_| is_redis)? {
+        "#" => Some(Level::Unsaid),
+        "*" | "-" | "." => Some(Level::Calm),
+        _ => None,
+    }
+}
+
+/// glog and klog: `E0423 12:00:00.000000`, and logs that begin with one letter.
+fn glog(line: &str) -> Option<Level> {
+    let mut chars = line.chars();
+    let (first, second) = (chars.next()?, chars.next()?);
+    if !(second.is_ascii_digit()
+        || second == ' ' && chars.next().is_some_and(|c| c.is_ascii_digit()))
+    {
+        return None;
+    }
+    match first {
+        'I' | 'D' => Some(Level::Calm),
+        'W' => Some(Level::Warning),
+        'E' | 'F' => Some(Level::Error),
+        _ => None,
+    }
+}
+
+/// Months in short.
+pub(super) const MONTHS: [&str; 12] =
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];

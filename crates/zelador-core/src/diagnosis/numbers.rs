@@ -1,0 +1,198 @@
+//! What numbers say: how it ended, and what it used.
+
+use super::Cause;
+use super::board::Board;
+use super::snapshot::Snapshot;
+use super::text::{Line, says};
+
+/// From this age on a process that grew all the time leaks, in seconds: a day.
+const LONG_LIFE: f64 = 86_400.0;
+
+/// What the wait status says.
+pub(super) fn status(board: &mut Board, snapshot: &Snapshot, lines: &[Line]) {
+    let metrics = &snapshot.metrics;
+    let ended = snapshot.ending_signal();
+    if snapshot.stop_requested {
+        board.add(Cause::ExternalKill, 3.0, "it was asked to stop", 0);
+        return;
+    }
+    let rss = metrics.rss_mb.last().copied().unwrap_or_default();
+    let died_of_memory = matches!(ended, Some("SIGKILL" | "SIGABRT" | "SIGTRAP"))
+        || board.value(Cause::OutOfMemoryHeap) > 0.5;
+    if died_of_memory
+        && snapshot.uptime_s.is_some_and(|seconds| seconds >= LONG_LIFE)
+        && let Some(growth) = leak(&metrics.rss_mb, snapshot.uptime_s)
+        && growth >= 2.0
+    {
+        board.add(
+            Cause::MemoryLeak,
+            2.7,
+            format!("memory grew steadily for days, to {growth:.1} times what it was"),
+            0,
+        );
+    }
+    let at_limit = metrics.mem_limit_mb.is_some_and(|limit| limit > 0.0 && rss >= 0.93 * limit);
+    let events = metrics.oom_kill_events.unwrap_or_default();
+    let host_is_full = metrics.mem_pct.is_some_and(|used| used >= 95.0);
+    match ended {
+        Some("SIGKILL") => {
+            if events > 0.0 || at_limit || host_is_full || board.value(Cause::OomKilled) > 0.5 {
+                let why = if events > 0.0 {
+                    format!("the kernel counts {events:.0} kills for memory")
+                } else if at_limit {
+                    format!("{rss:.0} MiB were in use, at the limit")
+                } else {
+                    "the host's memory was full".to_owned()
+                };
+                board.add(Cause::OomKilled, 2.5, why, 0);
+            } else if board.value(Cause::DeadlockOrHang) < 0.5 {
+                board.add(
+                    Cause::ExternalKill,
+                    1.6,
+                    "ended by SIGKILL, and memory was not short",
+                    0,
+                );
+            }
+        }
+        Some(signal @ ("SIGTERM" | "SIGINT" | "SIGHUP" | "SIGQUIT")) => {
+            board.add(Cause::ExternalKill, 1.4, format!("ended by {signal}"), 0);
+        }
+        Some(signal @ ("SIGSEGV" | "SIGBUS")) => {
+            board.add(Cause::Segfault, 2.0, format!("ended by {signal}"), 0);
+            let deep = board.value(Cause::StackOverflow);
+            if deep > 0.5 {
+                board.add(Cause::StackOverflow, 2.2, "the stack overflowed before", 0);
+            }
+        }
+        Some("SIGILL") => board.add(Cause::WrongArchitecture, 1.2, "ended by SIGILL", 0),
+        Some("SIGSYS") => {
+            board.add(Cause::PermissionDenied, 0.9, "ended by SIGSYS: a call is forbidden", 0);
+        }
+        Some("SIGXCPU") => board.add(Cause::CpuRunaway, 1.0, "ended by SIGXCPU", 0),
+        Some("SIGUSR1" | "SIGUSR2" | "SIGALRM" | "SIGPIPE" | "SIGSTOP") => {
+            board.add(Cause::ExternalKill, 0.8, "ended by a signal of another process", 0);
+        }
+        Some("SIGFPE" | "SIGTRAP") => {
+            board.add(Cause::Segfault, 0.6, "ended by a fault of the processor", 0);
+        }
+        Some("SIGABRT") => board.add(Cause::PanicAssertion, 0.45, "it ended itself by SIGABRT", 0),
+        _ => {}
+    }
+    match snapshot.exit_code {
+        Some(0) => {
+            let was_told = board.value(Cause::ExternalKill) > 0.05
+                || lines.iter().any(|line| {
+                    says(
+                        &line.text,
+                        &[
+                            "sigterm",
+                            "sigint",
+                            "shutdown request",
+                            "received signal",
+                            "graceful shutdown",
+                        ],
+                    )
+                });
+            let cause = if was_told { Cause::ExternalKill } else { Cause::CleanExit };
+            board.add(cause, 1.8, "it ended with code 0", 0);
+        }
+        Some(127) => {
+            board.add(Cause::MissingCommand, 0.9, "exit code 127: a program was not found", 0);
+        }
+        Some(126) => {
+            let refused = board.value(Cause::PermissionDenied);
+            let cause =
+                if refused > 0.5 { Cause::PermissionDenied } else { Cause::WrongArchitecture };
+            board.add(cause, 0.9, "exit code 126: a program could not be executed", 0);
+        }
+        // systemd's own codes, and those of sysexits.h.
+        Some(203) => {
+            board.add(Cause::MissingCommand, 0.6, "exit code 203: it could not be executed", 0);
+        }
+        Some(78) => board.add(Cause::BadConfig, 0.5, "exit code 78: its configuration is wrong", 0),
+        Some(77) => board.add(Cause::PermissionDenied, 0.4, "exit code 77: it may not", 0),
+        Some(101) if board.value(Cause::PanicAssertion) > 0.3 => {
+            board.add(Cause::PanicAssertion, 0.7, "exit code 101: a panic of Rust", 0);
+        }
+        Some(_) | None => {}
+    }
+    if events > 0.0
+        && !snapshot.is_alive()
+        && ended != Some("SIGKILL")
+        && board.value(Cause::OutOfMemoryHeap) < 0.5
+    {
+        board.add(Cause::OomKilled, 0.9, "the kernel has killed for memory in its group", 0);
+    }
+}
+
+/// What is seen of a process that lives.
+pub(super) fn alive(board: &mut Board, snapshot: &Snapshot) {
+    let metrics = &snapshot.metrics;
+    let probe = metrics.probe.as_ref();
+    let fails = probe.is_some_and(|probe| probe.consecutive_failures >= 1.0);
+    let answers = probe.is_some_and(|probe| probe.last_status.is_some());
+    if let Some(growth) = leak(&metrics.rss_mb, snapshot.uptime_s)
+        && (metrics.mem_pct.is_some_and(|used| used >= 80.0)
+            || near(metrics.rss_mb.last(), metrics.mem_limit_mb)
+            || growth >= 3.0)
+    {
+        board.add(
+            Cause::MemoryLeak,
+            1.4,
+            format!("memory grows steadily, to {growth:.1} times what it was"),
+            0,
+        );
+    }
+    let told = board
+        .0
+        .iter()
+        .filter(|(cause, _)| **cause != Cause::UncaughtException)
+        .map(|(_, it)| it.value)
+        .fold(0.0, f64::max);
+    if let Some(cpu) = metrics.cpu_pct.filter(|_| fails && !answers) {
+        let whole = cpu >= 90.0 && (cpu / 100.0 - (cpu / 100.0).round()).abs() <= 0.12;
+        let share = if told > 0.8 { 0.6 } else { 1.3 };
+        if whole {
+            board.add(Cause::CpuRunaway, share, format!("{cpu:.0} % of a core, and no answer"), 0);
+        } else if cpu < 15.0 {
+            board.add(
+                Cause::DeadlockOrHang,
+                share,
+                format!("no answer, and {cpu:.0} % of a core"),
+                0,
+            );
+        } else if cpu >= 90.0 {
+            board.add(
+                Cause::CpuRunaway,
+                share * 0.6,
+                format!("{cpu:.0} % of a core, and no answer"),
+                0,
+            );
+        }
+    } else if fails && !answers && told < 0.5 {
+        board.add(Cause::DeadlockOrHang, 0.6, "it lives and does not answer", 0);
+    }
+    let is_slow =
+        probe.and_then(|probe| probe.last_latency_ms).is_some_and(|millis| millis >= 1000.0);
+    if answers && is_slow && metrics.cpu_pct.is_some_and(|cpu| cpu >= 80.0) {
+        board.add(Cause::Overload, 0.9, "it answers, slowly, and computes all the time", 0);
+    }
+}
+
+fn near(value: Option<&f64>, limit: Option<f64>) -> bool {
+    value.zip(limit).is_some_and(|(value, limit)| *value >= 0.8 * limit)
+}
+
+/// How many times as much memory it uses as at first, where that grew steadily and for long.
+pub(super) fn leak(rss: &[f64], uptime: Option<f64>) -> Option<f64> {
+    if rss.len() < 4 || uptime.is_some_and(|seconds| seconds < 1800.0) {
+        return None;
+    }
+    // The first sample may be of a program that was just loading.
+    let from = rss[rss.len() / 4].max(1.0);
+    let steps = rss.windows(2).filter(|pair| pair[1] >= pair[0] * 0.98).count();
+    let is_steady = steps + 1 >= rss.len() - rss.len() / 8;
+    let late = rss[rss.len() - 1] / rss[rss.len() / 2].max(1.0);
+    let growth = rss[rss.len() - 1] / from;
+    (is_steady && growth >= 1.4 && late >= 1.15).then_some(growth)
+}
