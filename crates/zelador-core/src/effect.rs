@@ -89,12 +89,16 @@ pub enum Effect {
         incident: IncidentId,
         /// About which run, if one lives.
         run: Option<RunId>,
+        /// The run that ended, where that is what it is about: its last lines may be on their way.
+        ended: Option<RunId>,
         /// Its main process.
         pid: Option<i32>,
         /// Its log files: standard output, standard error.
         logs: (Option<PathBuf>, Option<PathBuf>),
         /// The port that it was told to use.
         port: Option<u16>,
+        /// Folders that it writes to, as far as they are known.
+        folders: Vec<PathBuf>,
     },
     /// Watch the files of an app, instead of what was watched for it before; `None`: no more.
     /// Answered by `Watching` or `CannotWatch`; changes are told by `FilesChanged`.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::death::Death;
 use crate::id::RunId;
 use crate::probe::Usage;
-use crate::unit::{Moment, spoken};
+use crate::unit::{ByteSize, Moment, spoken};
 
 /// Everything that was found about one sick instance.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -26,11 +26,60 @@ pub struct Evidence {
     pub threads: Vec<Thread>,
     /// Deaths before this, the latest first.
     pub deaths: Vec<PastDeath>,
+    /// How the run ended that this is about; `None`: it lived.
+    #[serde(default)]
+    pub death: Option<Death>,
+    /// How long it had lived, in milliseconds.
+    #[serde(default)]
+    pub uptime_millis: Option<u64>,
+    /// How often it died within the last hour, as far as that is remembered.
+    #[serde(default)]
+    pub deaths_last_hour: u32,
+    /// What the run used over its life, the oldest first.
+    #[serde(default)]
+    pub course: Vec<(Moment, Usage)>,
+    /// What its own check said last.
+    #[serde(default)]
+    pub probe: Option<ProbeSeen>,
+    /// Of the host's memory, in use, in percent.
+    #[serde(default)]
+    pub host_memory: Option<f64>,
+    /// The file systems that it writes to, the fullest first.
+    #[serde(default)]
+    pub volumes: Vec<VolumeSeen>,
+    /// Kills by the kernel in its control group since the run began.
+    #[serde(default)]
+    pub oom_kills: Option<u64>,
+    /// Its memory limit.
+    #[serde(default)]
+    pub memory_limit: Option<ByteSize>,
     /// Who has the port that it says it could not get.
     #[serde(default)]
     pub port_holders: Vec<PortHolder>,
     /// What could not be gathered, and why.
     pub missing: Vec<String>,
+}
+
+/// The last words of an app's own check.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ProbeSeen {
+    /// Failures in a row.
+    pub failures: u32,
+    /// What it found, short.
+    pub message: String,
+    /// How long the last look took, in milliseconds.
+    pub took_millis: u64,
+}
+
+/// A file system, as full as it was.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct VolumeSeen {
+    /// A folder on it.
+    pub path: String,
+    /// In use, in percent.
+    pub used: f64,
+    /// Of its inodes, in use, in percent; `None` where it has none.
+    pub inodes: Option<f64>,
 }
 
 /// A process that listens on a port which an app could not get.

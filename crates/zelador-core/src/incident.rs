@@ -1,6 +1,9 @@
 //! One trouble of one app, from its detection to its end: the record that a person reads.
 //!
-//! Always holds: an incident is closed once; its story only grows, and never past [`STORY_KEPT`].
+//! Always holds: an incident that comes back is opened again, not doubled; its story only grows, and
+//! never past [`STORY_KEPT`].
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,14 +18,24 @@ use crate::unit::{Moment, spoken};
 pub enum Trouble {
     /// Its own check fails: it hangs, or its answers are wrong.
     Unresponsive,
+    /// It ended, and nobody had asked it to.
+    Died,
     /// It keeps dying young: its breaker opened.
     CrashLoop,
+}
+
+impl Trouble {
+    /// Whether it is about runs that ended.
+    pub fn is_deadly(self) -> bool {
+        matches!(self, Self::Died | Self::CrashLoop)
+    }
 }
 
 impl std::fmt::Display for Trouble {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {
             Self::Unresponsive => "unresponsive",
+            Self::Died => "died",
             Self::CrashLoop => "crash loop",
         })
     }
@@ -69,6 +82,8 @@ pub enum Stage {
         /// Until when it must.
         until: Moment,
     },
+    /// It is down, and its restart policy has the next word.
+    AwaitingStart,
     /// The breaker is open: its trial start decides.
     AwaitingTrial,
     /// Nothing helped; a person is needed.
@@ -139,9 +154,59 @@ pub struct Incident {
     pub diagnosis: Option<Diagnosis>,
     /// What happened, oldest first.
     pub story: Vec<Entry>,
+    /// What was known at once, while the rest is being gathered.
+    #[serde(default)]
+    pub pending: Option<Box<Evidence>>,
+    /// Deaths in a row of the same kind.
+    #[serde(default)]
+    pub deaths: u32,
+    /// Replicas whose next start waits for the diagnosis.
+    #[serde(default)]
+    pub held: BTreeSet<InstanceId>,
+    /// What tells this trouble from others, over all incidents.
+    #[serde(default)]
+    pub fingerprint: Option<String>,
+    /// How often it came back after it had seemed to be over.
+    #[serde(default)]
+    pub reopened: u32,
 }
 
 impl Incident {
+    /// Returns one that was detected at this moment, without a story.
+    pub fn new(
+        id: IncidentId,
+        app: AppName,
+        instance: InstanceId,
+        trouble: Trouble,
+        at: Moment,
+    ) -> Self {
+        Self {
+            id,
+            app,
+            instance,
+            trouble,
+            opened_at: at,
+            closed_at: None,
+            stage: Stage::Escalated,
+            attempts: 0,
+            evidence: None,
+            diagnosis: None,
+            story: Vec::new(),
+            pending: None,
+            deaths: 0,
+            held: BTreeSet::new(),
+            fingerprint: None,
+            reopened: 0,
+        }
+    }
+
+    /// It had seemed to be over, and came back.
+    pub fn reopen(&mut self, at: Moment, why: &str) {
+        self.tell(at, format!("it came back: {why}"));
+        self.closed_at = None;
+        self.reopened = self.reopened.saturating_add(1);
+    }
+
     /// Returns whether it is not over.
     pub fn is_open(&self) -> bool {
         self.closed_at.is_none()
@@ -174,6 +239,7 @@ impl Incident {
             Stage::Rechecking { until } | Stage::Verifying { until } => Some(until),
             Stage::Pausing { retry_at } => Some(retry_at),
             Stage::WaitingForDependency { .. }
+            | Stage::AwaitingStart
             | Stage::AwaitingTrial
             | Stage::Escalated
             | Stage::Closed { .. } => None,
@@ -190,6 +256,7 @@ impl Incident {
             Stage::Pausing { .. } => "pausing".to_owned(),
             Stage::Applying { .. } => "restarting".to_owned(),
             Stage::Verifying { .. } => "verifying".to_owned(),
+            Stage::AwaitingStart => "awaiting start".to_owned(),
             Stage::AwaitingTrial => "awaiting trial".to_owned(),
             Stage::Escalated => "escalated".to_owned(),
             Stage::Closed { outcome } => outcome.to_string(),

@@ -7,6 +7,7 @@ pub mod breaker;
 pub mod check;
 pub mod chronicle;
 pub mod config;
+pub mod course;
 pub mod cron;
 pub mod custom;
 pub mod date;

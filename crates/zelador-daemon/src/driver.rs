@@ -4,6 +4,7 @@
 mod begin;
 mod boot;
 mod channels;
+mod gathering;
 mod sampling;
 mod standard_input;
 
@@ -143,6 +144,8 @@ pub struct Driver {
     pub(crate) speakers: BTreeMap<RunId, ipc::Speaker>,
     /// Which runs have which shared port, as far as this engine knows.
     port_users: BTreeMap<Vec<u8>, BTreeSet<RunId>>,
+    /// Where runs began in their logs.
+    pub(crate) log_starts: gathering::LogStarts,
     /// Facts that came of performing, to be taken before anything else.
     pub(crate) facts: Vec<Fact>,
     inbox: mpsc::Receiver<Message>,

@@ -1,14 +1,13 @@
 //! Carries out what the supervisor wants done. Nothing here waits: what takes its time becomes a
 //! task that reports back by a fact.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use zelador_core::check::CheckTarget;
 use zelador_core::effect::{Effect, Notice, Severity};
-use zelador_core::id::{IncidentId, InstanceId, ProbeId, RunId};
+use zelador_core::id::{InstanceId, ProbeId, RunId};
 use zelador_core::input::{Fact, Input};
 use zelador_core::launch::{FILE_SERVER, FILE_SERVER_ROLE, Launch};
 use zelador_core::signal::Signal;
@@ -17,7 +16,7 @@ use zelador_core::unit::Moment;
 
 use crate::checks::{self, Target};
 use crate::driver::{Driver, Message, in_force};
-use crate::evidence::{self, Stream, Subject};
+use crate::evidence;
 use crate::{env_files, logs, pm2, processes};
 
 impl Driver {
@@ -64,11 +63,8 @@ impl Driver {
                 self.sweep_slowly(run, Instant::now());
             }
             Effect::Look { probe, target, timeout } => self.look(probe, target, timeout),
-            Effect::Gather { incident, run, pid: _, logs, port } => {
-                let out = logs.0.map(|path| (Stream::Out, path));
-                let err = logs.1.map(|path| (Stream::Err, path));
-                let logs = out.into_iter().chain(err).collect();
-                self.gather(incident, run, logs, port);
+            Effect::Gather { incident, run, ended, pid: _, logs, port, folders } => {
+                self.gather(incident, (run, ended), logs, port, folders);
             }
             Effect::Explain { instance, died_at, logs, port } => {
                 let logs = [logs.1, logs.0].into_iter().flatten().collect();
@@ -94,6 +90,7 @@ impl Driver {
             launch.program = self.program.display().to_string();
             launch.args.insert(0, FILE_SERVER_ROLE.to_owned());
         }
+        self.log_starts.note(run, &launch);
         let spawned = env_files::lay(&mut launch).and_then(|env| {
             self.facts.extend(env.map(|env| Fact::EnvRead { run, env }));
             self.native.spawn(run, &launch)
@@ -184,27 +181,6 @@ impl Driver {
             let outcome = checks::look(&target, timeout).await;
             tracing::trace!(?target, ?outcome, "looked");
             _ = sender.send(looked(outcome)).await;
-        });
-    }
-
-    fn gather(
-        &mut self,
-        incident: IncidentId,
-        run: Option<RunId>,
-        logs: Vec<(Stream, PathBuf)>,
-        port: Option<u16>,
-    ) {
-        let run = run.and_then(|run| self.native.key(run));
-        let subject = Subject { run, logs, port, ..Subject::default() };
-        let (now, sender) = (self.clock.now(), self.sender.clone());
-        let date_format = self.supervisor.settings().rotation.date_format.clone();
-        self.tasks.spawn_blocking(move || {
-            let tail = move |path: &Path, lines, bytes| {
-                logs::tail(path, lines, bytes as u64, &date_format)
-            };
-            let evidence = evidence::gather(&subject, now, Arc::new(tail));
-            let fact = Fact::Gathered { incident, evidence: Box::new(evidence) };
-            _ = sender.blocking_send(Message::Input(Input::Fact(fact)));
         });
     }
 }

@@ -92,7 +92,8 @@ fn gives_up_in_a_loop(cause: Cause) -> bool {
     )
 }
 
-fn usual(cause: Cause) -> (Action, Helps) {
+/// What a cause calls for as a rule, whatever else is known.
+pub fn usual(cause: Cause) -> (Action, Helps) {
     match cause {
         Cause::PortInUse | Cause::OomKilled | Cause::Segfault | Cause::Unknown => {
             (Action::RestartWithBackoff, Helps::Temporarily)

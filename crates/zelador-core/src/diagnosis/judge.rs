@@ -15,7 +15,7 @@ use super::{Action, Cause, action, codes, rules};
 use crate::redact;
 
 /// One explanation.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Hypothesis {
     /// Why it is sick.
     pub cause: Cause,

@@ -17,9 +17,11 @@ mod text;
 
 use serde::{Deserialize, Serialize};
 
-pub use action::{Action, Helps};
+pub use action::{Action, Helps, usual};
 pub use judge::{Answer, Hypothesis, judge};
 pub use snapshot::{Metrics, Probe, Snapshot};
+
+pub use crate::healing::Remedy;
 
 use crate::evidence::Evidence;
 use crate::probe::Finding;
@@ -159,25 +161,6 @@ impl std::fmt::Display for Cause {
     }
 }
 
-/// What can be done: a closed set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Remedy {
-    /// Stop it gracefully, kill what is left, start it again.
-    Restart,
-    /// Leave it alone until what it needs is back.
-    WaitForDependency,
-}
-
-impl std::fmt::Display for Remedy {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Restart => "restart",
-            Self::WaitForDependency => "wait for the dependency",
-        })
-    }
-}
-
 /// A cause, how sure it is, and what to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Diagnosis {
@@ -189,6 +172,9 @@ pub struct Diagnosis {
     pub because: Vec<String>,
     /// What to do.
     pub remedy: Remedy,
+    /// All that was worth naming, the likeliest first.
+    #[serde(default)]
+    pub hypotheses: Vec<Hypothesis>,
 }
 
 /// What a diagnosis is made from.
@@ -220,10 +206,10 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
             OnDependencyDown::Restart => Remedy::Restart,
         };
         let cause = Cause::DependencyUnreachable;
-        return Diagnosis { cause, confidence: 0.9, because, remedy };
+        return Diagnosis { cause, confidence: 0.9, because, remedy, hypotheses: Vec::new() };
     }
     let (cause, confidence) = alone(case, &mut because);
-    Diagnosis { cause, confidence, because, remedy: Remedy::Restart }
+    Diagnosis { cause, confidence, because, remedy: Remedy::Restart, hypotheses: Vec::new() }
 }
 
 /// The cause where no dependency is to blame.

@@ -1,6 +1,12 @@
 //! How the healer tries: when to try again, and when to call a person.
 
+pub mod case;
+pub mod fingerprint;
+mod remedy;
+
 use std::time::Duration;
+
+pub use remedy::{Remedy, Risk, STABLE_FOR};
 
 use crate::retry::RetryPolicy;
 use crate::unit::SECOND;

@@ -70,6 +70,15 @@ impl Breaker {
         self.restarted_at.len() >= policy.max_restarts as usize
     }
 
+    /// Opens it: a start cannot help. Returns when one trial is made all the same; `None`: not before
+    /// somebody starts it.
+    pub fn quarantine(&mut self, policy: &RestartPolicy) -> Option<Duration> {
+        match self.open(policy) {
+            Ruling::Open(open) => open,
+            Ruling::Closed => None,
+        }
+    }
+
     fn open(&mut self, policy: &RestartPolicy) -> Ruling {
         self.trips = self.trips.saturating_add(1);
         let doubled = 1_u32 << (self.trips - 1).min(16);

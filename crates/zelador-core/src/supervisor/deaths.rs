@@ -2,6 +2,7 @@
 //! the delay.
 
 use super::Supervisor;
+use super::crashes::Advice;
 use crate::death::{Death, SpawnFailure};
 use crate::effect::Severity;
 use crate::evidence::PastDeath;
@@ -18,8 +19,10 @@ impl Supervisor {
     /// A run ended that nobody asked to end.
     pub(super) fn died(&mut self, id: InstanceId, run: RunId, death: Death) {
         let now = self.now;
+        let mut known = self.known(id);
         self.end_check(id);
         let uptime = self.remember_death(id, death.clone());
+        known.deaths_last_hour = known.deaths_last_hour.saturating_add(1);
         if self.promote_early(id) {
             return;
         }
@@ -55,7 +58,14 @@ impl Supervisor {
                     | SpawnFailure::EnvFile { .. }
             )
         );
-        match instance.breaker.after_death(policy, now, uptime, hopeless) {
+        let ruling = instance.breaker.after_death(policy, now, uptime, hopeless);
+        // Work that was finished is no trouble, however often it is begun again.
+        let advice =
+            if death.is_clean() { Advice::Usual } else { self.note_crash(id, run, &death, known) };
+        let Some(instance) = self.instances.get_mut(&id) else { return };
+        let Some(app) = self.apps.get(&instance.app) else { return };
+        let policy = &app.spec.restart;
+        match ruling {
             Ruling::Open(open) => {
                 instance.phase = Phase::Tripped { trial_at: open.map(|open| now + open) };
                 let why = why_open(&instance.breaker, policy, &death);
@@ -68,11 +78,15 @@ impl Supervisor {
                 }
                 let (waits, name) = (app.spec.on_dependency_down, app.spec.name.clone());
                 let held = waits == OnDependencyDown::Wait && self.has_database(&name);
+                let retry_at = match advice {
+                    Advice::Usual => now + delay,
+                    Advice::Judge(at) | Advice::Later(at) => at.max(now + delay),
+                };
                 let Some(instance) = self.instances.get_mut(&id) else { return };
-                if delay.is_zero() && !held {
+                if retry_at == now && !held {
                     self.start_as_noted(id, true);
                 } else {
-                    instance.phase = Phase::Backoff { retry_at: now + delay, held, fresh: false };
+                    instance.phase = Phase::Backoff { retry_at, held, fresh: false };
                 }
             }
         }

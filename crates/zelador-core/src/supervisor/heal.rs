@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use crate::check::Status;
-use crate::diagnosis::{Case, Diagnosis, Remedy, diagnose};
-use crate::effect::{Effect, Severity};
-use crate::evidence::Evidence;
-use crate::healing::{GATHER_WITHIN, VERIFY_EVERY};
+use crate::diagnosis::{Case, Cause, Diagnosis, diagnose};
+use crate::effect::Severity;
+use crate::healing::case::{CERTAIN, by_rules};
+use crate::healing::{GATHER_WITHIN, Remedy, VERIFY_EVERY};
 use crate::id::{CheckId, IncidentId, InstanceId};
 use crate::incident::{Incident, Outcome, Stage, Trouble};
 use crate::instance::{Goal, Phase};
@@ -27,24 +27,18 @@ impl Supervisor {
         let text = format!("the check of {name} is unhealthy: {message}");
         let Some(incident) = self.open(id, Trouble::Unresponsive, &text) else { return };
         let give_up_at = self.now + GATHER_WITHIN;
-        self.ask_for_evidence(id, incident);
+        let known = self.known(id);
+        self.ask_for_evidence(id, incident, known, None);
         self.set_stage(incident, Stage::Gathering { give_up_at });
     }
 
-    /// An instance's breaker opened.
-    pub(super) fn open_crash_loop(&mut self, id: InstanceId, text: &str) {
-        match self.open_incident_of(id, Trouble::CrashLoop) {
-            Some(incident) => self.tell(incident, text),
-            None => {
-                let Some(incident) = self.open(id, Trouble::CrashLoop, text) else { return };
-                self.ask_for_evidence(id, incident);
-                self.set_stage(incident, Stage::AwaitingTrial);
-            }
-        }
-    }
-
     /// Opens an incident unless the app has an open one of this kind.
-    fn open(&mut self, id: InstanceId, trouble: Trouble, text: &str) -> Option<IncidentId> {
+    pub(super) fn open(
+        &mut self,
+        id: InstanceId,
+        trouble: Trouble,
+        text: &str,
+    ) -> Option<IncidentId> {
         let app = self.instances.get(&id)?.app.clone();
         let mut of_app = self.incidents.values().filter(|incident| incident.app == app);
         if of_app.any(|incident| incident.is_open() && incident.trouble == trouble) {
@@ -53,19 +47,7 @@ impl Supervisor {
         let number = IncidentId::new(self.counters.incident);
         self.counters.incident += 1;
         self.changed.counters = true;
-        let mut incident = Incident {
-            id: number,
-            app,
-            instance: id,
-            trouble,
-            opened_at: self.now,
-            closed_at: None,
-            stage: Stage::Escalated,
-            attempts: 0,
-            evidence: None,
-            diagnosis: None,
-            story: Vec::new(),
-        };
+        let mut incident = Incident::new(number, app, id, trouble, self.now);
         incident.tell(self.now, format!("detected: {text}"));
         self.notify(
             Severity::Warning,
@@ -86,55 +68,10 @@ impl Supervisor {
         }
     }
 
-    fn open_incident_of(&self, id: InstanceId, trouble: Trouble) -> Option<IncidentId> {
+    pub(super) fn open_incident_of(&self, id: InstanceId, trouble: Trouble) -> Option<IncidentId> {
         let app = &self.instances.get(&id)?.app;
         let mut open = self.incidents.values().filter(|incident| incident.is_open());
         open.find(|incident| incident.app == *app && incident.trouble == trouble).map(|it| it.id)
-    }
-
-    fn ask_for_evidence(&mut self, id: InstanceId, incident: IncidentId) {
-        let logs = self.logs_of(id);
-        let Some(instance) = self.instances.get(&id) else { return };
-        let (run, pid) = (instance.phase.run(), instance.phase.pid());
-        let port = self.port_of(id);
-        self.effects.push(Effect::Gather { incident, run, pid, logs, port });
-    }
-
-    /// Takes in what was gathered.
-    pub(super) fn gathered(&mut self, id: IncidentId, mut evidence: Evidence) {
-        for holder in &mut evidence.port_holders {
-            holder.app = self.app_of_holder(holder);
-        }
-        let open = self.incidents.get_mut(&id).filter(|it| it.is_open() && it.evidence.is_none());
-        let Some(incident) = open else {
-            self.ignored += 1;
-            return;
-        };
-        if let Some(instance) = self.instances.get(&incident.instance) {
-            evidence.deaths = instance.deaths.iter().cloned().collect();
-        }
-        let lines = evidence.out_tail.len() + evidence.err_tail.len();
-        let mut told = format!(
-            "evidence gathered in {} ms: {lines} log lines, {} threads, {} deaths before",
-            evidence.took_millis,
-            evidence.threads.len(),
-            evidence.deaths.len()
-        );
-        if let Some(usage) = evidence.usage {
-            told.push_str(&format!(", {} of memory, {:.0} % of a core", usage.memory, usage.cpu));
-        }
-        if let Some(descriptors) = &evidence.descriptors {
-            told.push_str(&format!(", {} open descriptors", descriptors.open));
-        }
-        incident.tell(self.now, told);
-        let holders: Vec<String> =
-            evidence.port_holders.iter().map(|holder| holder.spoken(self.now)).collect();
-        if !holders.is_empty() {
-            incident.tell(self.now, holders.join("; "));
-        }
-        incident.evidence = Some(evidence);
-        self.changed.incidents.insert(id);
-        self.changed.world = true;
     }
 
     /// Moves every open incident on as far as it goes now.
@@ -171,14 +108,8 @@ impl Supervisor {
         if instance.goal == Goal::Down {
             return self.close(id, Outcome::TakenOver, "somebody stopped it");
         }
-        if trouble == Trouble::CrashLoop {
-            let stable = matches!(instance.phase, Phase::Running { .. });
-            if stable && !instance.breaker.can_close() {
-                self.close(id, Outcome::Healed, "a start held");
-            } else if matches!(instance.phase, Phase::Finished { .. }) {
-                self.close(id, Outcome::Recovered, "it finished");
-            }
-            return;
+        if trouble.is_deadly() {
+            return self.drive_crash(id);
         }
         let good = self.is_good(instance_id);
         match stage {
@@ -231,11 +162,8 @@ impl Supervisor {
     }
 
     fn drive_gathering(&mut self, id: IncidentId, give_up_at: Moment) {
-        if self.incidents[&id].evidence.is_none() {
-            if self.now < give_up_at {
-                return;
-            }
-            self.tell(id, "no evidence came in time: going on without it");
+        if !self.has_evidence(id, give_up_at) {
+            return;
         }
         let app = self.incidents[&id].app.clone();
         let patience = self.dependency_patience(&app);
@@ -254,23 +182,15 @@ impl Supervisor {
             state = self.dependency_state(&incident.app, Moment::default());
         }
         let diagnosis = self.diagnose(incident, &state);
-        self.tell(
-            id,
-            &format!(
-                "diagnosis: {} (confidence {:.0} %), because {}; remedy: {}",
-                diagnosis.cause,
-                diagnosis.confidence * 100.0,
-                diagnosis.because.join("; "),
-                diagnosis.remedy
-            ),
-        );
-        let remedy = diagnosis.remedy;
-        if let Some(incident) = self.incidents.get_mut(&id) {
-            incident.diagnosis = Some(diagnosis);
-        }
+        let remedy = diagnosis.remedy.clone();
+        let certain = diagnosis.confidence >= CERTAIN;
+        self.diagnosed(id, diagnosis);
         match (remedy, state) {
             (Remedy::WaitForDependency, Dependency::Down { name, .. }) => {
                 self.wait_for(id, name);
+            }
+            (Remedy::StopAndNotify | Remedy::NotifyOnly, _) if certain => {
+                self.escalate(id, "a restart cannot help");
             }
             _ => self.apply_restart(id),
         }
@@ -278,7 +198,7 @@ impl Supervisor {
 
     fn diagnose(&self, incident: &Incident, state: &Dependency) -> Diagnosis {
         let check = self.checks.get(&CheckId::Instance(incident.instance));
-        diagnose(&Case {
+        let sure = diagnose(&Case {
             finding: check.and_then(|check| check.finding.as_ref()),
             evidence: incident.evidence.as_ref(),
             dependency: match state {
@@ -286,7 +206,15 @@ impl Supervisor {
                 Dependency::Up | Dependency::Unknown => None,
             },
             policy: self.policy(&incident.app),
-        })
+        });
+        let dependency_is_down = matches!(state, Dependency::Down { .. });
+        let Some(evidence) = incident.evidence.as_ref().filter(|_| !dependency_is_down) else {
+            return sure;
+        };
+        // What its numbers and its log say, where they say more than its silence does.
+        let read = by_rules(evidence);
+        let says_more = read.cause != Cause::Unknown && read.confidence > sure.confidence;
+        if says_more { read } else { Diagnosis { hypotheses: read.hypotheses, ..sure } }
     }
 
     pub(super) fn wait_for(&mut self, id: IncidentId, dependency: String) {

@@ -8,9 +8,11 @@ mod actions;
 mod change;
 mod checks;
 mod commands;
+mod crashes;
 mod deaths;
 mod declare;
 mod dependencies;
+mod gather;
 mod heal;
 mod held;
 mod lifecycle;
@@ -35,6 +37,7 @@ use jiff::tz::TimeZone;
 
 use crate::check::Check;
 use crate::config::Overlay;
+use crate::course::Course;
 use crate::effect::{Effect, Notice, Severity};
 use crate::id::{AppName, CheckId, IncidentId, InstanceId, ProbeId, RunId};
 use crate::incident::Incident;
@@ -96,6 +99,8 @@ pub struct Supervisor {
     next_probe: u64,
     runs: BTreeMap<RunId, InstanceId>,
     watches: BTreeMap<AppName, watching::Watch>,
+    /// What runs used over their lives; not kept over a restart of zelador.
+    courses: BTreeMap<RunId, Course>,
     /// Instances of which it was asked within the last second whether their port was taken.
     asked_ports: BTreeMap<InstanceId, Moment>,
     pending: Vec<Pending>,
@@ -147,6 +152,7 @@ impl Supervisor {
             next_probe: 0,
             runs: BTreeMap::new(),
             watches: BTreeMap::new(),
+            courses: BTreeMap::new(),
             asked_ports: BTreeMap::new(),
             pending: Vec::new(),
             deadlines: Deadlines::default(),

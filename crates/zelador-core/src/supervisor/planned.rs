@@ -13,6 +13,7 @@ use std::time::Duration;
 impl Supervisor {
     /// Takes in what runs use; above its limit an instance is restarted gracefully.
     pub(super) fn sampled(&mut self, usages: &[(RunId, Usage)]) {
+        self.courses.retain(|run, _| self.runs.contains_key(run));
         for (run, usage) in usages {
             let Some(id) = self.runs.get(run).copied() else { continue };
             let Some(instance) = self.instances.get_mut(&id) else { continue };
@@ -21,6 +22,7 @@ impl Supervisor {
                 continue;
             }
             instance.usage = Some(*usage);
+            self.courses.entry(*run).or_default().add(self.now, *usage);
             let Some(app) = self.apps.get(&instance.app) else { continue };
             let Some(limit) = app.spec.max_memory.filter(|limit| usage.memory > *limit) else {
                 continue;

@@ -62,7 +62,7 @@ impl Supervisor {
         }
     }
 
-    fn escalate(&mut self, id: IncidentId, why: &str) {
+    pub(super) fn escalate(&mut self, id: IncidentId, why: &str) {
         self.tell(
             id,
             &format!("escalated: {why}; a person is needed, and the app is left as it is"),

@@ -312,16 +312,21 @@ impl Supervisor {
     /// The folders whose file systems are worth a look: zelador's home and where apps write.
     pub fn written_folders(&self) -> Vec<PathBuf> {
         let mut folders = vec![self.home.clone()];
-        for instance in self.instances.values() {
-            let Some(app) = self.apps.get(&instance.app) else { continue };
-            let (out, err) = log_paths(&app.spec, instance.id, &self.home);
-            let logs = [out, err].into_iter().flatten();
-            folders.extend(logs.filter_map(|path| path.parent().map(PathBuf::from)));
-            folders.push(app.spec.launch.cwd.clone());
-        }
+        folders.extend(self.instances.keys().flat_map(|id| self.folders_of(*id)));
         folders.sort();
         folders.dedup();
         folders
+    }
+
+    /// The folders that an instance writes to: those of its logs, and its own.
+    pub(super) fn folders_of(&self, id: InstanceId) -> Vec<PathBuf> {
+        let Some(app) = self.instances.get(&id).and_then(|it| self.apps.get(&it.app)) else {
+            return Vec::new();
+        };
+        let (out, err) = log_paths(&app.spec, id, &self.home);
+        let logs = [out, err].into_iter().flatten();
+        let logs = logs.filter_map(|path| path.parent().map(PathBuf::from));
+        logs.chain([app.spec.launch.cwd.clone()]).collect()
     }
 
     /// The log files of some instances, or of all; each once.

@@ -86,6 +86,7 @@ impl Driver {
             watcher: Watcher::new(watched),
             speakers: BTreeMap::new(),
             port_users: BTreeMap::new(),
+            log_starts: super::gathering::LogStarts::default(),
             facts: Vec::new(),
             inbox,
             next_ticket: 0,

@@ -10,6 +10,7 @@ mod line;
 pub mod port;
 mod tails;
 mod threads;
+mod volumes;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -47,6 +48,10 @@ pub enum Stream {
 pub struct Subject {
     /// The run; `None` when there is none at the moment.
     pub run: Option<RunKey>,
+    /// Whether it is about a run that ended: that it has no process is no gap then.
+    pub has_ended: bool,
+    /// Folders that the app or zelador writes to.
+    pub written: Vec<PathBuf>,
     /// Log files; those of one stream are read in this order.
     pub logs: Vec<(Stream, PathBuf)>,
     /// The port that it was told to use.
@@ -67,9 +72,13 @@ pub fn gather(subject: &Subject, now: Moment, tail: Tail) -> Evidence {
     let tails = tails::begin(&subject.logs, &tail);
     match &subject.run {
         Some(run) => of_process(subject, run, limit, &mut evidence),
+        None if subject.has_ended => {}
         None => evidence.missing.push("process: the instance has none now".to_owned()),
     }
-    tails.end(limit, &mut evidence);
+    let (seen, note) = volumes::of(&subject.written, limit);
+    evidence.volumes = seen;
+    evidence.missing.extend(note);
+    tails.end(limit, subject.has_ended, &mut evidence);
     // What a healthy app once said about a port is no evidence for why it hangs now.
     if subject.run.is_none() {
         let lines = [evidence.out_tail.as_slice(), &evidence.err_tail].concat();

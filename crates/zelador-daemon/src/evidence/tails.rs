@@ -14,9 +14,9 @@ use zelador_core::evidence::Evidence;
 use super::{Stream, Tail, line};
 
 /// How many lines are kept of each stream.
-const LINES: usize = 20;
+const LINES: usize = 40;
 
-/// How much of a file is read at most: 20 lines of 3 KiB.
+/// How much of a file is read at most: 40 lines of 1.6 KiB.
 const BYTES: usize = 64 << 10;
 
 /// Logs that are being read.
@@ -52,7 +52,7 @@ pub(super) fn begin(logs: &[(Stream, PathBuf)], tail: &Tail) -> Tails {
 
 impl Tails {
     /// Takes what was read until `limit`.
-    pub(super) fn end(self, limit: Instant, evidence: &mut Evidence) {
+    pub(super) fn end(self, limit: Instant, has_ended: bool, evidence: &mut Evidence) {
         for Reader { stream, path, lines } in self.readers {
             let left = limit.saturating_duration_since(Instant::now());
             let shown = path.display();
@@ -65,6 +65,8 @@ impl Tails {
                     kept.extend(lines.iter().map(|line| line::presentable(line)));
                     kept.drain(..kept.len().saturating_sub(LINES));
                 }
+                // A log begins with its first line.
+                Ok(Err(error)) if has_ended && error.kind() == io::ErrorKind::NotFound => {}
                 Ok(Err(error)) => evidence.missing.push(format!("log {shown}: {error}")),
                 Err(mpsc::RecvTimeoutError::Timeout) => {
                     evidence.missing.push(format!("log {shown}: not read in time"));

@@ -97,9 +97,9 @@ fn the_last_lines_are_kept_without_secrets_and_the_rest_is_missing() {
     fs::write(&out, lines.join("\n")).unwrap();
     let logs = vec![(Stream::Out, out), (Stream::Err, err.clone())];
     let evidence = gather(&Subject { logs, ..Subject::default() }, NOW, Arc::new(tail));
-    assert_eq!(evidence.out_tail.len(), 20);
-    assert_eq!(evidence.out_tail[0], "line 30 password=********");
-    assert_eq!(evidence.out_tail[19], "line 49 password=********");
+    assert_eq!(evidence.out_tail.len(), 40);
+    assert_eq!(evidence.out_tail[0], "line 10 password=********");
+    assert_eq!(evidence.out_tail[39], "line 49 password=********");
     assert_eq!(evidence.err_tail, Vec::<String>::new());
     let [process, log] = &evidence.missing[..] else { panic!("{evidence:?}") };
     assert_eq!(process, "process: the instance has none now");

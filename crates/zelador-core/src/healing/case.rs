@@ -1,0 +1,187 @@
+//! From what was gathered to a diagnosis: the evidence in the shape that the rules read, their
+//! answer in the shape that the healer follows.
+//!
+//! Pure. Always holds: what is known for certain (a program that is not there, a dependency whose
+//! own check fails) comes before what a log says.
+
+use crate::death::{Death, SpawnFailure};
+use crate::diagnosis::{
+    Action, Cause, Diagnosis, Helps, Hypothesis, Metrics, Probe, Snapshot, judge, usual,
+};
+use crate::evidence::Evidence;
+use crate::healing::Remedy;
+
+/// From this confidence on a cause that forbids a restart is believed.
+pub const BELIEVED: f64 = 0.5;
+
+/// From this confidence on even a run that lives is stopped, where its data is at stake.
+pub const CERTAIN: f64 = 0.7;
+
+/// The most hypotheses that an incident keeps.
+const HYPOTHESES: usize = 5;
+
+/// Says why a run ended, or why one that lives is sick, by the rules.
+pub fn by_rules(evidence: &Evidence) -> Diagnosis {
+    if let Some(Death::NeverStarted(failure)) = &evidence.death {
+        return never_started(failure);
+    }
+    let answer = judge(&snapshot(evidence));
+    let Hypothesis { cause, confidence, because, action, .. } = answer.best;
+    // Of a crash loop the breaker takes care, as its policy says; a cause that no start can help stands
+    // for itself.
+    let action = if evidence.death.is_some() { usual(cause).0 } else { action };
+    let remedy = Remedy::of(action);
+    let hypotheses = answer.hypotheses.into_iter().take(HYPOTHESES).collect();
+    Diagnosis { cause, confidence, because, remedy, hypotheses }
+}
+
+/// The evidence as the rules read it.
+pub fn snapshot(evidence: &Evidence) -> Snapshot {
+    let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let usage = evidence.usage.as_ref();
+    let mut rss: Vec<f64> =
+        evidence.course.iter().map(|(_, usage)| mebibytes(usage.memory.bytes())).collect();
+    if rss.is_empty() {
+        rss.extend(usage.map(|usage| mebibytes(usage.memory.bytes())));
+    }
+    let last = evidence.course.last().map(|(_, usage)| usage);
+    let fullest = |share: f64, volume: &crate::evidence::VolumeSeen| {
+        share.max(volume.used).max(volume.inodes.unwrap_or_default())
+    };
+    let mut snapshot = Snapshot {
+        uptime_s: evidence.uptime_millis.map(|millis| millis as f64 / 1000.0),
+        restarts_last_hour: Some(f64::from(evidence.deaths_last_hour)),
+        log_tail: evidence.out_tail.iter().chain(&evidence.err_tail).cloned().collect(),
+        metrics: Metrics {
+            rss_mb: rss,
+            mem_limit_mb: evidence.memory_limit.map(|limit| mebibytes(limit.bytes())),
+            mem_pct: evidence.host_memory,
+            oom_kill_events: evidence.oom_kills.map(|kills| kills as f64),
+            cpu_pct: usage.or(last).map(|usage| usage.cpu),
+            threads: (!evidence.threads.is_empty()).then_some(evidence.threads.len() as f64),
+            open_fds: evidence.descriptors.as_ref().map(|it| f64::from(it.open)),
+            nofile_limit: evidence.descriptors.as_ref().map(|it| it.limit as f64),
+            disk_pct: evidence.volumes.iter().map(|it| fullest(0.0, it)).reduce(f64::max),
+            probe: evidence.probe.as_ref().map(|probe| Probe {
+                consecutive_failures: f64::from(probe.failures),
+                last_status: status_in(&probe.message),
+                last_error: Some(probe.message.clone()),
+                last_latency_ms: Some(probe.took_millis as f64),
+            }),
+        },
+        ..Snapshot::default()
+    };
+    match &evidence.death {
+        None => {}
+        Some(Death::Exited { code }) => snapshot.exit_code = Some(*code),
+        Some(Death::Signaled { signal, .. }) => snapshot.signal = Some(signal.to_string()),
+        Some(Death::OutOfMemory) => {
+            snapshot.signal = Some("SIGKILL".to_owned());
+            let kills = snapshot.metrics.oom_kill_events.unwrap_or_default();
+            snapshot.metrics.oom_kill_events = Some(kills.max(1.0));
+        }
+        // It ended, and nobody knows how: no code that means anything.
+        Some(Death::StartTimedOut | Death::NeverStarted(_) | Death::Unknown) => {
+            snapshot.exit_code = Some(-1);
+        }
+    }
+    snapshot
+}
+
+/// `HTTP 503`.
+fn status_in(message: &str) -> Option<f64> {
+    let rest = message.strip_prefix("HTTP ")?;
+    rest.get(..3)?.parse().ok()
+}
+
+/// A run that could not be started tells its cause itself.
+fn never_started(failure: &SpawnFailure) -> Diagnosis {
+    let (cause, confidence) = match failure {
+        SpawnFailure::ProgramNotFound(_) => (Cause::MissingCommand, 0.97),
+        SpawnFailure::NoSuchVersion { .. } => (Cause::VersionIncompatibility, 0.95),
+        SpawnFailure::NotExecutable { reason, .. } if reason.contains("format") => {
+            (Cause::WrongArchitecture, 0.9)
+        }
+        SpawnFailure::NotExecutable { .. }
+        | SpawnFailure::User { .. }
+        | SpawnFailure::Log { .. } => (Cause::PermissionDenied, 0.9),
+        SpawnFailure::Directory { .. } => (Cause::MissingFile, 0.9),
+        SpawnFailure::EnvFile { .. } => (Cause::BadConfig, 0.85),
+        SpawnFailure::Other(_) => (Cause::Unknown, 0.3),
+    };
+    let (action, restart_helps) = usual(cause);
+    let because = vec![format!("it could not be started: {failure}")];
+    let only = Hypothesis { cause, confidence, because: because.clone(), restart_helps, action };
+    Diagnosis { cause, confidence, because, remedy: Remedy::of(action), hypotheses: vec![only] }
+}
+
+/// Whether a restart cannot help, whatever else is true: by the cause alone, not by how often it was
+/// tried; that is the breaker's business.
+pub fn forbids_restart(diagnosis: &Diagnosis) -> bool {
+    let (action, helps) = usual(diagnosis.cause);
+    diagnosis.confidence >= BELIEVED && action == Action::StopAndNotify && helps == Helps::No
+}
+
+/// Whether every further start does harm.
+pub fn harms_to_restart(diagnosis: &Diagnosis) -> bool {
+    diagnosis.cause == Cause::DataCorruption && diagnosis.confidence >= CERTAIN
+}
+
+/// Whether the next start should come later each time.
+pub fn wants_backoff(diagnosis: &Diagnosis) -> bool {
+    let (action, _) = usual(diagnosis.cause);
+    diagnosis.cause != Cause::Unknown
+        && diagnosis.confidence >= BELIEVED
+        && matches!(action, Action::RestartWithBackoff | Action::WaitForDependency)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn died(code: i32, lines: &[&str]) -> Evidence {
+        Evidence {
+            death: Some(Death::Exited { code }),
+            uptime_millis: Some(300),
+            err_tail: lines.iter().map(|line| (*line).to_owned()).collect(),
+            ..Evidence::default()
+        }
+    }
+
+    #[test]
+    fn a_syntax_error_forbids_a_restart_and_a_plain_exception_does_not() {
+        let broken = by_rules(&died(1, &["SyntaxError: Unexpected token '}'"]));
+        assert_eq!((broken.cause, forbids_restart(&broken)), (Cause::SyntaxError, true));
+        let bug = by_rules(&died(1, &["TypeError: x is not a function", "    at a.js:1:1"]));
+        assert!(!forbids_restart(&bug), "{bug:?}");
+        let silent = by_rules(&died(1, &[]));
+        assert_eq!((silent.cause, forbids_restart(&silent)), (Cause::Unknown, false));
+        assert!(!wants_backoff(&silent), "as before: its own restart policy decides");
+    }
+
+    #[test]
+    fn what_could_not_be_started_needs_no_log() {
+        let gone = Death::NeverStarted(SpawnFailure::ProgramNotFound("nodee".to_owned()));
+        let said = by_rules(&Evidence { death: Some(gone), ..Evidence::default() });
+        assert_eq!((said.cause, &said.remedy), (Cause::MissingCommand, &Remedy::StopAndNotify));
+        assert!(forbids_restart(&said));
+    }
+
+    #[test]
+    fn a_taken_port_waits_longer_each_time() {
+        let taken =
+            by_rules(&died(1, &["Error: listen EADDRINUSE: address already in use :::3000"]));
+        assert_eq!(taken.cause, Cause::PortInUse);
+        assert!(wants_backoff(&taken) && !forbids_restart(&taken));
+    }
+
+    #[test]
+    fn a_kill_by_the_kernel_is_told_apart_from_one_by_a_person() {
+        let oom = Evidence { death: Some(Death::OutOfMemory), ..Evidence::default() };
+        assert_eq!(by_rules(&oom).cause, Cause::OomKilled);
+        let signal = crate::signal::Signal::KILL;
+        let killed = Death::Signaled { signal, core_dumped: false };
+        let killed = Evidence { death: Some(killed), ..Evidence::default() };
+        assert_eq!(by_rules(&killed).cause, Cause::ExternalKill);
+    }
+}

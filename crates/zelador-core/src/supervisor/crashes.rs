@@ -1,0 +1,292 @@
+//! Incidents of runs that ended: what the cause says about the next start.
+//!
+//! A first death costs no time: the restart policy starts the app while its evidence is gathered. Only
+//! an app that dies again is held until that is read; what cannot be helped by a start is then left
+//! down. Always holds: a run that lives is not ended for what an earlier one died of, unless its data
+//! is at stake; what a person asks for is done at once.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::Supervisor;
+use crate::check::Status;
+use crate::death::Death;
+use crate::diagnosis::Cause;
+use crate::effect::Severity;
+use crate::evidence::Evidence;
+use crate::healing::case::{by_rules, forbids_restart, harms_to_restart, wants_backoff};
+use crate::healing::{GATHER_WITHIN, STABLE_FOR};
+use crate::id::{AppName, CheckId, IncidentId, InstanceId, RunId};
+use crate::incident::{Incident, Outcome, Stage, Trouble};
+use crate::instance::{Goal, Phase, Then};
+use crate::unit::{Moment, SECOND, spoken};
+
+/// An app that dies in the same way within this time after it seemed healed was not: whoever is told
+/// "healed" and sees it die over the same coffee believes no further one.
+const COMES_BACK_WITHIN: Duration = Duration::from_mins(10);
+
+/// So often it may come back until a person is told that a restart only hides it.
+const HIDES_AFTER: u32 = 3;
+
+/// The first delay of what needs time: 1, 2, 4 … 32 s (the mission's general retry).
+const FIRST_DELAY: Duration = SECOND;
+
+/// How often it is doubled.
+const DOUBLED: u32 = 5;
+
+/// What the incident of a death says about the next start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Advice {
+    /// The restart policy decides alone.
+    Usual,
+    /// Not before the diagnosis is there, or this moment.
+    Judge(Moment),
+    /// Not before this moment.
+    Later(Moment),
+}
+
+impl Supervisor {
+    /// A run ended that is to be started again: opens its incident, or adds to it.
+    pub(super) fn note_crash(
+        &mut self,
+        id: InstanceId,
+        run: RunId,
+        death: &Death,
+        known: Evidence,
+    ) -> Advice {
+        let name = self.spoken_name(id);
+        let lived = known.uptime_millis.map(|millis| spoken(Duration::from_millis(millis)));
+        let age = lived.map_or_else(String::new, |age| format!(" after {age}"));
+        let text = format!("{name} {death}{age}");
+        let give_up_at = self.now + GATHER_WITHIN;
+        let Some((number, is_new)) = self.crash_incident(id, death, &text) else {
+            return Advice::Usual;
+        };
+        let Some(incident) = self.incidents.get_mut(&number) else { return Advice::Usual };
+        let pending = incident.pending.as_ref();
+        let last = pending.map(|it| &**it).or(incident.evidence.as_ref());
+        let same = last.is_some_and(|it| it.death.as_ref() == Some(death));
+        let is_pending = pending.is_some();
+        incident.deaths = if same { incident.deaths.saturating_add(1) } else { 1 };
+        incident.instance = id;
+        let deaths = incident.deaths;
+        let diagnosis = incident.diagnosis.clone().filter(|_| same);
+        if !is_new {
+            self.tell(number, &format!("again: {text}"));
+        }
+        if !is_pending {
+            self.ask_for_evidence(id, number, known, Some((run, death.clone())));
+            self.set_stage(number, Stage::Gathering { give_up_at });
+        }
+        let advice = match diagnosis {
+            _ if is_pending => Advice::Judge(give_up_at),
+            Some(it) if forbids_restart(&it) => Advice::Judge(give_up_at),
+            Some(it) if wants_backoff(&it) => Advice::Later(self.now + delay(deaths)),
+            _ => Advice::Usual,
+        };
+        if let (Advice::Judge(_), Some(incident)) = (advice, self.incidents.get_mut(&number)) {
+            incident.held.insert(id);
+        }
+        advice
+    }
+
+    /// The incident that a death belongs to, and whether it is new: an open one, or one that seemed
+    /// to be over.
+    fn crash_incident(
+        &mut self,
+        id: InstanceId,
+        death: &Death,
+        text: &str,
+    ) -> Option<(IncidentId, bool)> {
+        let app = self.instances.get(&id)?.app.clone();
+        let of_app = |it: &&Incident| it.app == app && it.trouble.is_deadly();
+        let open = self.incidents.values().find(|it| of_app(it) && it.is_open());
+        if let Some(open) = open {
+            return Some((open.id, false));
+        }
+        let now = self.now;
+        let came_back = |it: &&Incident| {
+            let recent = it.closed_at.is_some_and(|at| now.since(at) < COMES_BACK_WITHIN);
+            let seemed_over =
+                matches!(it.stage, Stage::Closed { outcome: Outcome::Healed | Outcome::Recovered });
+            let same = it.evidence.as_ref().is_some_and(|it| it.death.as_ref() == Some(death));
+            of_app(it) && recent && seemed_over && same
+        };
+        let Some(back) = self.incidents.values().rev().find(came_back).map(|it| it.id) else {
+            return Some((self.open(id, Trouble::Died, text)?, true));
+        };
+        let incident = self.incidents.get_mut(&back)?;
+        incident.reopen(now, text);
+        incident.trouble = Trouble::Died;
+        let (often, subject) = (incident.reopened, incident.app.to_string());
+        self.changed.incidents.insert(back);
+        if often == HIDES_AFTER {
+            let text = format!(
+                "incident {back}: {subject} came back {often} times with the same end: a restart \
+                 only hides it, and a person should look"
+            );
+            self.tell(back, "a restart only hides it: a person is told");
+            self.notify(Severity::Critical, subject, text);
+        }
+        Some((back, true))
+    }
+
+    /// An instance's breaker opened.
+    pub(super) fn open_crash_loop(&mut self, id: InstanceId, text: &str) {
+        let died = self.open_incident_of(id, Trouble::Died);
+        if let Some(incident) = self.open_incident_of(id, Trouble::CrashLoop).or(died) {
+            self.tell(incident, text);
+            if let Some(incident) = self.incidents.get_mut(&incident) {
+                incident.trouble = Trouble::CrashLoop;
+                incident.held.remove(&id);
+            }
+            return;
+        }
+        let known = self.known(id);
+        let Some(incident) = self.open(id, Trouble::CrashLoop, text) else { return };
+        let last = known.deaths.first().map(|past| past.death.clone());
+        let run = self.instances.get(&id).and_then(|it| it.phase.run());
+        self.ask_for_evidence(id, incident, known, run.zip(last));
+        self.set_stage(incident, Stage::Gathering { give_up_at: self.now + GATHER_WITHIN });
+    }
+
+    /// Moves the incident of a death on as far as it goes now.
+    pub(super) fn drive_crash(&mut self, id: IncidentId) {
+        let incident = &self.incidents[&id];
+        let (stage, app) = (incident.stage.clone(), incident.app.clone());
+        if let Stage::Gathering { give_up_at } = stage {
+            if self.has_evidence(id, give_up_at) {
+                self.decide_crash(id);
+            }
+            return;
+        }
+        let mut up_since = None;
+        for instance in self.instances_of(&app).iter().filter_map(|id| self.instances.get(id)) {
+            match instance.phase {
+                _ if instance.goal == Goal::Down => {}
+                Phase::Running { since, .. } => up_since = up_since.max(Some(since)),
+                Phase::Tripped { .. } => {
+                    if !matches!(stage, Stage::AwaitingTrial | Stage::Escalated) {
+                        self.set_stage(id, Stage::AwaitingTrial);
+                    }
+                    return;
+                }
+                Phase::Finished { .. } => {}
+                _ if stage == Stage::AwaitingStart => return,
+                _ => return self.set_stage(id, Stage::AwaitingStart),
+            }
+        }
+        let Some(up_since) = up_since else {
+            return self.close(id, Outcome::Recovered, "it finished");
+        };
+        let until = up_since + self.stable_span(&app);
+        if self.now < until {
+            let verifying = Stage::Verifying { until };
+            if stage != verifying {
+                self.set_stage(id, verifying);
+            }
+        } else if self.has_a_sick_replica(&app) {
+            let later = matches!(stage, Stage::Verifying { until } if until > self.now);
+            if !later {
+                self.set_stage(id, Stage::Verifying { until: self.now + STABLE_FOR });
+            }
+        } else {
+            let why = format!("a start held: up for {}", spoken(self.now.since(up_since)));
+            self.close(id, Outcome::Healed, &why);
+        }
+    }
+
+    fn has_a_sick_replica(&self, app: &AppName) -> bool {
+        self.instances_of(app).into_iter().any(|instance| {
+            let check = self.checks.get(&CheckId::Instance(instance));
+            check.is_some_and(|check| check.verdict == Some(Status::Unhealthy))
+        })
+    }
+
+    /// How long a run must stay up until its start is believed.
+    fn stable_span(&self, app: &AppName) -> Duration {
+        let least = self.apps.get(app).map(|app| app.spec.restart.min_uptime);
+        least.unwrap_or_default().max(STABLE_FOR)
+    }
+
+    /// The evidence is there: what does it say about the next start?
+    fn decide_crash(&mut self, id: IncidentId) {
+        let Some(incident) = self.incidents.get_mut(&id) else { return };
+        let diagnosis = incident.evidence.as_ref().map(by_rules);
+        let (instance, deaths) = (incident.instance, incident.deaths);
+        let held = std::mem::take(&mut incident.held);
+        self.set_stage(id, Stage::AwaitingStart);
+        let Some(diagnosis) = diagnosis else {
+            return held.into_iter().for_each(|it| self.let_start(it, self.now));
+        };
+        let (forbids, harms) = (forbids_restart(&diagnosis), harms_to_restart(&diagnosis));
+        let (later, cause) = (wants_backoff(&diagnosis), diagnosis.cause);
+        self.diagnosed(id, diagnosis);
+        if harms || (forbids && deaths > 1) {
+            return self.quarantine(id, instance, held, cause);
+        }
+        if forbids {
+            self.tell(id, "a start cannot help: if it ends in the same way again, it is left down");
+        }
+        let at = if later && deaths > 1 { self.now + delay(deaths) } else { self.now };
+        held.into_iter().for_each(|it| self.let_start(it, at));
+    }
+
+    /// Leaves an app down, and tells a person. Where nothing is lost by it, the breaker makes a trial
+    /// start after a while: the cause may have been mended.
+    fn quarantine(
+        &mut self,
+        id: IncidentId,
+        instance: InstanceId,
+        mut down: BTreeSet<InstanceId>,
+        cause: Cause,
+    ) {
+        down.insert(instance);
+        let (now, harms) = (self.now, cause == Cause::DataCorruption);
+        let mut trial = None;
+        for id in down {
+            let Some(instance) = self.instances.get_mut(&id) else { continue };
+            let Some(app) = self.apps.get(&instance.app) else { continue };
+            let is_up = matches!(instance.phase, Phase::Running { .. } | Phase::Starting { .. });
+            match instance.phase {
+                Phase::Tripped { trial_at } if !harms => {
+                    trial = trial_at;
+                    continue;
+                }
+                Phase::Tripped { .. } | Phase::Backoff { .. } => {}
+                _ if is_up && harms => {}
+                _ => continue,
+            }
+            let open = instance.breaker.quarantine(&app.spec.restart).filter(|_| !harms);
+            trial = open.map(|open| now + open);
+            if is_up {
+                self.terminate(id, Then::Trip { trial_at: trial });
+            } else {
+                instance.phase = Phase::Tripped { trial_at: trial };
+                self.touch(id);
+            }
+        }
+        let next = trial.map_or_else(
+            || "it stays down until somebody starts it".to_owned(),
+            |at| format!("one trial start in {}", spoken(at.since(now))),
+        );
+        self.escalate(id, &format!("{cause}, so a start cannot help; {next}"));
+    }
+
+    /// A start that waited for the diagnosis may be made, not before this moment.
+    fn let_start(&mut self, id: InstanceId, at: Moment) {
+        let now = self.now;
+        let Some(instance) = self.instances.get_mut(&id) else { return };
+        let Phase::Backoff { retry_at, held: false, .. } = &mut instance.phase else { return };
+        *retry_at = at;
+        self.touch(id);
+        if at <= now {
+            self.start_unless_held(id);
+        }
+    }
+}
+
+/// How long the start after so many deaths in a row waits.
+fn delay(deaths: u32) -> Duration {
+    FIRST_DELAY * (1 << deaths.saturating_sub(2).min(DOUBLED))
+}

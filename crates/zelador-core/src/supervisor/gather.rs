@@ -1,0 +1,165 @@
+//! Evidence of an incident: what is known at once, what is asked for, and what came of it.
+//!
+//! Always holds: evidence is asked for before anything is done; what does not come in time is done
+//! without.
+
+use std::time::Duration;
+
+use super::Supervisor;
+use crate::check::Status;
+use crate::death::Death;
+use crate::diagnosis::Diagnosis;
+use crate::effect::Effect;
+use crate::evidence::{Evidence, ProbeSeen};
+use crate::healing::fingerprint;
+use crate::id::{CheckId, IncidentId, InstanceId, RunId};
+use crate::instance::Phase;
+use crate::probe::Finding;
+use crate::unit::{Moment, Percent};
+
+/// Within this span deaths count as restarts of the last hour.
+const HOUR: Duration = Duration::from_hours(1);
+
+impl Supervisor {
+    /// What is known about an instance without looking.
+    pub(super) fn known(&self, id: InstanceId) -> Evidence {
+        let now = self.now;
+        let mut known = Evidence { gathered_at: now, ..Evidence::default() };
+        let Some(instance) = self.instances.get(&id) else { return known };
+        known.deaths = instance.deaths.iter().cloned().collect();
+        let recent = instance.deaths.iter().filter(|death| now.since(death.at) < HOUR);
+        known.deaths_last_hour = u32::try_from(recent.count()).unwrap_or(u32::MAX);
+        known.usage = instance.usage;
+        if let Phase::Running { since, .. } = instance.phase {
+            let millis = now.since(since).as_millis();
+            known.uptime_millis = Some(u64::try_from(millis).unwrap_or(u64::MAX));
+        }
+        if let Some(course) = instance.phase.run().and_then(|run| self.courses.get(&run)) {
+            known.course = course.samples().to_vec();
+        }
+        let check = self.checks.get(&CheckId::Instance(id));
+        known.probe = check.and_then(|check| {
+            let last = check.last.as_ref()?;
+            let is_bad = check.verdict == Some(Status::Unhealthy);
+            Some(ProbeSeen {
+                failures: if is_bad { check.plan.cadence.failure_threshold } else { 0 },
+                message: last.message.clone(),
+                took_millis: u64::try_from(last.took.as_millis()).unwrap_or(u64::MAX),
+            })
+        });
+        let memory = self.checks.get(&CheckId::Memory).and_then(|check| check.finding.as_ref());
+        if let Some(Finding::Memory { used, total }) = memory {
+            known.host_memory = Some(Percent::of(used.bytes(), total.bytes()).value());
+        }
+        known
+    }
+
+    /// Asks for the rest; `ended`: the run whose end it is about, and how it ended.
+    pub(super) fn ask_for_evidence(
+        &mut self,
+        id: InstanceId,
+        incident: IncidentId,
+        known: Evidence,
+        ended: Option<(RunId, Death)>,
+    ) {
+        let logs = self.logs_of(id);
+        let (port, folders) = (self.port_of(id), self.folders_of(id));
+        let Some(instance) = self.instances.get(&id) else { return };
+        let alive = ended.is_none().then_some(&instance.phase);
+        let (run, pid) = (alive.and_then(Phase::run), alive.and_then(Phase::pid));
+        let (ended, death) = ended.unzip();
+        if let Some(incident) = self.incidents.get_mut(&incident) {
+            incident.pending = Some(Box::new(Evidence { death, ..known }));
+            self.changed.incidents.insert(incident.id);
+        }
+        self.effects.push(Effect::Gather { incident, run, ended, pid, logs, port, folders });
+    }
+
+    /// Takes in what was gathered.
+    pub(super) fn gathered(&mut self, id: IncidentId, mut evidence: Evidence) {
+        for holder in &mut evidence.port_holders {
+            holder.app = self.app_of_holder(holder);
+        }
+        let open = self.incidents.get_mut(&id).filter(|it| it.is_open());
+        let pending = open.and_then(|it| Some((it.pending.take()?, it)));
+        let Some((known, incident)) = pending else {
+            self.ignored += 1;
+            return;
+        };
+        let evidence = joined(*known, evidence);
+        let lines = evidence.out_tail.len() + evidence.err_tail.len();
+        let mut told = format!(
+            "evidence gathered in {} ms: {lines} log lines, {} threads, {} deaths before",
+            evidence.took_millis,
+            evidence.threads.len(),
+            evidence.deaths.len()
+        );
+        if let Some(usage) = evidence.usage {
+            told.push_str(&format!(", {} of memory, {:.0} % of a core", usage.memory, usage.cpu));
+        }
+        if let Some(descriptors) = &evidence.descriptors {
+            told.push_str(&format!(", {} open descriptors", descriptors.open));
+        }
+        if incident.evidence.is_none() {
+            incident.tell(self.now, told);
+        }
+        let holders: Vec<String> =
+            evidence.port_holders.iter().map(|holder| holder.spoken(self.now)).collect();
+        if !holders.is_empty() {
+            incident.tell(self.now, holders.join("; "));
+        }
+        incident.evidence = Some(evidence);
+        self.changed.incidents.insert(id);
+        self.changed.world = true;
+    }
+
+    /// Whether an incident has what it asked for, or has waited for it long enough.
+    pub(super) fn has_evidence(&mut self, id: IncidentId, give_up_at: Moment) -> bool {
+        let Some(incident) = self.incidents.get_mut(&id) else { return false };
+        if incident.pending.is_none() {
+            return true;
+        }
+        if self.now < give_up_at {
+            return false;
+        }
+        incident.evidence = incident.pending.take().map(|known| *known);
+        self.tell(id, "no evidence came in time: going on with what was known");
+        true
+    }
+
+    /// Notes what an incident was taken for.
+    pub(super) fn diagnosed(&mut self, id: IncidentId, diagnosis: Diagnosis) {
+        let Some(incident) = self.incidents.get_mut(&id) else { return };
+        let print = fingerprint::of(incident.app.as_str(), &diagnosis);
+        // A crash loop is told in as few words as it takes.
+        let told = if incident.fingerprint.as_ref() == Some(&print) {
+            format!("diagnosis: as before, {}", diagnosis.cause)
+        } else {
+            format!(
+                "diagnosis: {} (confidence {:.0} %), because {}; remedy: {}",
+                diagnosis.cause,
+                diagnosis.confidence * 100.0,
+                diagnosis.because.join("; "),
+                diagnosis.remedy
+            )
+        };
+        incident.fingerprint = Some(print);
+        incident.diagnosis = Some(diagnosis);
+        self.tell(id, &told);
+    }
+}
+
+/// What was looked for, with what was known.
+fn joined(known: Evidence, found: Evidence) -> Evidence {
+    Evidence {
+        deaths: known.deaths,
+        death: known.death,
+        uptime_millis: known.uptime_millis,
+        deaths_last_hour: known.deaths_last_hour,
+        course: known.course,
+        probe: known.probe,
+        host_memory: known.host_memory.or(found.host_memory),
+        usage: found.usage.or(known.usage),
+        ..found
+    }
+}

@@ -1,0 +1,103 @@
+//! Evidence is gathered off the driver's thread.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use zelador_core::id::{IncidentId, RunId};
+use zelador_core::input::{Fact, Input};
+use zelador_core::launch::Launch;
+
+use super::{Driver, Message};
+use crate::evidence::{self, Stream, Subject};
+use crate::logs;
+
+/// So many runs' places in the logs are remembered; the oldest are forgotten first.
+const RUNS: usize = 4096;
+
+/// The last lines of a run that ended are on their way to its log: it is looked again after this pause
+/// until nothing more comes.
+const LINES_ON_THEIR_WAY: Duration = Duration::from_millis(10);
+
+/// How often it is looked at most: a run that says nothing is told by its silence.
+const LOOKS: u32 = 12;
+
+/// How long the logs were when runs began, so that what an earlier run said is not taken for the words
+/// of a later one.
+#[derive(Debug, Default)]
+pub(crate) struct LogStarts(BTreeMap<RunId, BTreeMap<PathBuf, u64>>);
+
+impl LogStarts {
+    /// A run is about to begin.
+    pub(crate) fn note(&mut self, run: RunId, launch: &Launch) {
+        let paths = launch.out.iter().chain(&launch.err);
+        let starts = paths.map(|path| (path.clone(), length(path))).collect();
+        self.0.insert(run, starts);
+        while self.0.len() > RUNS {
+            self.0.pop_first();
+        }
+    }
+}
+
+fn length(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |known| known.len())
+}
+
+impl Driver {
+    /// Gathers what can be known about a run that lives, or about one that ended.
+    pub(crate) fn gather(
+        &mut self,
+        incident: IncidentId,
+        (run, ended): (Option<RunId>, Option<RunId>),
+        logs: (Option<PathBuf>, Option<PathBuf>),
+        port: Option<u16>,
+        written: Vec<PathBuf>,
+    ) {
+        let out = logs.0.map(|path| (Stream::Out, path));
+        let err = logs.1.map(|path| (Stream::Err, path));
+        let logs: Vec<(Stream, PathBuf)> = out.into_iter().chain(err).collect();
+        let known = run.or(ended).and_then(|run| self.log_starts.0.get(&run));
+        let starts = known.cloned().unwrap_or_default();
+        let run = run.and_then(|run| self.native.key(run));
+        let subject =
+            Subject { run, has_ended: ended.is_some(), logs, port, written, ..Subject::default() };
+        let (now, sender) = (self.clock.now(), self.sender.clone());
+        let date_format = self.supervisor.settings().rotation.date_format.clone();
+        self.tasks.spawn_blocking(move || {
+            if subject.has_ended {
+                wait_for_last_lines(&subject.logs, &starts);
+            }
+            let tail = move |path: &Path, lines, bytes| {
+                // A log that is shorter than it was has been renamed or emptied since.
+                let own = starts.get(path).and_then(|start| length(path).checked_sub(*start));
+                let most = own.map_or(bytes as u64, |own| own.min(bytes as u64));
+                logs::tail(path, lines, most, &date_format)
+            };
+            let evidence = evidence::gather(&subject, now, Arc::new(tail));
+            let fact = Fact::Gathered { incident, evidence: Box::new(evidence) };
+            _ = sender.blocking_send(Message::Input(Input::Fact(fact)));
+        });
+    }
+}
+
+/// Waits until what a run said last is in its logs.
+fn wait_for_last_lines(logs: &[(Stream, PathBuf)], starts: &BTreeMap<PathBuf, u64>) {
+    let said = || -> u64 {
+        let own = |path: &PathBuf| {
+            let start = starts.get(path).copied().unwrap_or_default();
+            length(path).saturating_sub(start)
+        };
+        logs.iter().map(|(_, path)| own(path)).sum()
+    };
+    let mut before = None;
+    for _ in 0..LOOKS {
+        let now = said();
+        if now > 0 && before == Some(now) {
+            return;
+        }
+        before = Some(now);
+        std::thread::sleep(LINES_ON_THEIR_WAY);
+    }
+}
