@@ -281,7 +281,7 @@ impl Supervisor {
         *retry_at = at;
         self.touch(id);
         if at <= now {
-            self.start_unless_held(id);
+            self.start_as_noted(id, true);
         }
     }
 }
