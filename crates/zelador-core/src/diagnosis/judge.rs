@@ -3,7 +3,7 @@
 //! Status and numbers come before text; of the text, the end comes before what was said earlier, and
 //! what was overcome counts for little. Deterministic: the same evidence has the same answer.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::board::{Board, Score};
 use super::contexts::contexts;
