@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use zelador_core::config::{Context, Value, script_app};
 use zelador_core::death::Death;
@@ -82,6 +83,16 @@ impl World {
     /// Lets a process end.
     pub fn die(&mut self, run: RunId, death: Death) {
         self.play(Input::Fact(Fact::Exited { run, death }));
+    }
+
+    /// Lets time pass, and with it everything that was due.
+    pub fn wait(&mut self, span: Duration) {
+        let until = self.now + span;
+        while let Some((due, _)) = self.supervisor.next_deadline().filter(|(at, _)| *at <= until) {
+            self.now = due.max(self.now);
+            self.play(Input::Tick);
+        }
+        self.now = until;
     }
 
     fn play(&mut self, input: Input) -> Option<Result<Done, Refusal>> {

@@ -255,3 +255,95 @@ fn logs_that_are_followed_show_who_comes_later_and_pm2s_own() {
     zelador_testbed::home::kill(pid, rustix::process::Signal::TERM);
     follow.wait().unwrap();
 }
+
+#[test]
+fn every_other_name_of_a_verb_is_answered() {
+    let zelador = zelador();
+    zelador.write("one.js", "setInterval(() => {}, 1000)");
+    zelador
+        .write("eco.config.js", "module.exports = { apps: [{ name: 'one', script: 'one.js' }] }");
+    assert_eq!(pm2(&zelador, "start eco.config.js").code, 0);
+    // What is typed, the exit code, and a part of what is said on either stream.
+    for (typed, code, part) in [
+        ("l", 0, "│ one"),
+        ("ls", 0, "│ one"),
+        ("ps", 0, "│ one"),
+        ("status", 0, "│ one"),
+        ("desc one", 0, " Describing process with id 0"),
+        ("info one", 0, " Describing process with id 0"),
+        ("show 0", 0, " Describing process with id 0"),
+        ("log one --nostream", 0, "[TAILING]"),
+        ("startOrGracefulReload eco.config.js", 0, "[one](0) ✓"),
+        ("gracefulReload one", 0, "[one](0) ✓"),
+        ("dump", 0, "Successfully saved in"),
+        ("sysinfos", 0, "processors"),
+        ("dash", 1, "no terminal"),
+        ("dashboard", 1, "no terminal"),
+        ("imonit", 1, "no terminal"),
+        ("config one:port 4000", 0, "[one](0) ✓"),
+        ("updatePM2", 0, "are kept as they are"),
+        ("update", 0, "are kept as they are"),
+        ("logrotate", 0, "rotated already"),
+        ("expose no-such-folder", 1, "is no folder"),
+        ("module:install pm2-slack", 0, "built in"),
+        ("module:uninstall no-such-module", 1, "no module is called"),
+        ("uninstall pm2-logrotate", 0, "built in"),
+        ("monitor", 0, "cloud"),
+        ("unmonitor", 0, "cloud"),
+        ("link a b", 0, "cloud"),
+        ("unlink", 0, "cloud"),
+        ("plus", 0, "cloud"),
+        ("register", 0, "cloud"),
+        ("logout", 0, "cloud"),
+        ("login", 1, "cloud"),
+        ("open", 1, "cloud"),
+        ("module:generate x", 1, "npm publish"),
+        ("module:publish x", 1, "npm publish"),
+        ("publish x", 1, "npm publish"),
+        ("package x", 1, "npm publish"),
+        ("autoinstall", 1, "pm2 install"),
+        ("profile:cpu one", 1, "pm2 inspect"),
+        ("profile:mem one", 1, "pm2 inspect"),
+        ("pull one", 1, "use git"),
+        ("forward one", 1, "use git"),
+        ("backward one", 1, "use git"),
+        ("install-otel", 1, "OpenTelemetry"),
+        ("uninstall-otel", 1, "OpenTelemetry"),
+        ("deepUpdate", 1, "pm2 update"),
+        ("create", 1, "pm2 ecosystem"),
+        ("init simple", 0, "ecosystem.config.js generated"),
+        ("completion bash", 0, "complete -F"),
+        ("del one", 0, "[one](0) ✓"),
+    ] {
+        let said = pm2(&zelador, typed);
+        assert_eq!(said.code, code, "pm2 {typed}: {}{}", said.out, said.err);
+        let all = format!("{}{}", said.out, said.err);
+        assert!(all.contains(part), "pm2 {typed}: {part:?} is missing: {all}");
+    }
+}
+
+#[test]
+fn what_node_itself_is_told_and_a_file_for_both_streams() {
+    let zelador = zelador();
+    zelador.write(
+        "one.js",
+        "console.log(process.execArgv.join()); console.error('bad'); setInterval(() => {}, 1000)",
+    );
+    zelador.write(
+        "eco.config.js",
+        "module.exports = { apps: [
+           { name: 'a', script: 'one.js', node_args: '--no-warnings --stack-size=900', log_file: 'both.log', merge_logs: true },
+           { name: 'b', script: 'one.js', interpreter_args: ['--no-warnings'], log_file: true }] }",
+    );
+    assert_eq!(pm2(&zelador, "start eco.config.js").code, 0);
+    let lines = |path: &Path| {
+        let mut lines: Vec<String> = text(path).lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines.join("; ")
+    };
+    let (a, b) = (zelador.app().join("both.log"), zelador.home().join("logs/b.log"));
+    until("both streams of both", || {
+        lines(&a) == "--no-warnings,--stack-size=900; bad" && lines(&b) == "--no-warnings; bad"
+    });
+    assert_eq!(text(zelador.home().join("logs/a-error.log")), "bad\n");
+}
