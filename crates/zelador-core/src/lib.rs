@@ -17,6 +17,7 @@ pub mod dotenv;
 pub mod effect;
 pub mod evidence;
 pub mod healing;
+pub mod history;
 pub mod id;
 pub mod identity;
 pub mod incident;

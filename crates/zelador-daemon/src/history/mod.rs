@@ -1,8 +1,15 @@
-//! What outlives the engine, in one `SQLite` file that anybody's `sqlite3` can read.
+//! What outlives the engine, and what was: in one `SQLite` file that anybody's `sqlite3` can read.
 //!
 //! Always holds: the newest record of each key is in the file before the effects that rest on it
 //! are done; a file that cannot be read is set aside, never overwritten; a disk that is full costs
 //! nothing but the freshness of the file.
+
+mod archive;
+mod host;
+mod item;
+mod query;
+mod schema;
+mod write;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,16 +20,11 @@ use rusqlite::{Connection, OpenFlags, params};
 use zelador_core::record::Record;
 use zelador_core::unit::Moment;
 
-/// The layout of the file; a newer one is refused.
-const LAYOUT: i64 = 1;
-
-const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS state (
-        key TEXT PRIMARY KEY,   -- app/NAME, instance/ID, incident/ID, settings, counters
-        value TEXT NOT NULL,    -- JSON
-        at INTEGER NOT NULL     -- microseconds since the Unix epoch
-    ) STRICT, WITHOUT ROWID;
-";
+pub use archive::Archive;
+pub use host::HOST;
+pub use item::{Audit, Item, Sample};
+pub use query::{IncidentRow, Line, Reader, Run};
+use schema::LAYOUT;
 
 /// A page cache of 512 KiB: the state of a thousand instances fits.
 const CACHE_KIB: i64 = -512;
@@ -79,13 +81,12 @@ impl History {
     fn try_open(path: &Path) -> Result<(Self, Vec<Record>), HistoryError> {
         let failed = |error| HistoryError::Open(path.to_owned(), error);
         let connection = connect(path).map_err(failed)?;
-        let found: i64 =
-            connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
+        let found = schema::layout(&connection).map_err(failed)?;
         if found > LAYOUT {
             return Err(HistoryError::Newer { path: path.to_owned(), found });
         }
-        connection.execute_batch(SCHEMA).map_err(failed)?;
-        connection.pragma_update(None, "user_version", LAYOUT).map_err(failed)?;
+        schema::migrate(&connection).map_err(failed)?;
+        connection.busy_handler(Some(a_moment)).map_err(failed)?;
         let records = load(&connection).map_err(failed)?;
         let history =
             Self { connection, waiting: BTreeMap::new(), in_trouble: false, frozen: false };
@@ -147,6 +148,18 @@ impl History {
         self.in_trouble
     }
 }
+
+/// The thread that keeps the past writes the same file, for a few milliseconds at a time: it is
+/// waited for, at most [`PATIENCE`] times [`PAUSE`]. What still cannot be written waits in memory.
+fn a_moment(tries: i32) -> bool {
+    std::thread::sleep(PAUSE);
+    tries < PATIENCE
+}
+
+/// How long to wait before the file is tried again.
+const PAUSE: std::time::Duration = std::time::Duration::from_micros(250);
+/// How often: 50 ms in all.
+const PATIENCE: i32 = 200;
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(

@@ -1,0 +1,409 @@
+//! What a change of state is called: records go in as they are kept, events come out.
+//!
+//! Always holds: the same record twice tells nothing the second time; a run begins, comes up and ends
+//! at most once each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AppName, IncidentId, InstanceId, RunId};
+use crate::incident::{Incident, Stage};
+use crate::instance::{Cause, Instance, Phase};
+use crate::record::Record;
+use crate::unit::{Moment, spoken};
+use std::time::Duration;
+
+/// What kind of thing happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// An app was declared.
+    Declared,
+    /// An app's declaration changed: a deploy.
+    Changed,
+    /// An app was removed.
+    Removed,
+    /// A run was asked for; the text says why.
+    Begun,
+    /// A run is up.
+    Up,
+    /// A run ended because somebody asked for it.
+    Stopped,
+    /// A run ended by itself; the text says how.
+    Died,
+    /// The breaker opened: too many short runs.
+    Tripped,
+    /// The healer restarted it.
+    Remedy,
+    /// An incident began.
+    Opened,
+    /// A person is needed.
+    Escalated,
+    /// An incident is over; the text says how.
+    Closed,
+    /// The verdict of a check changed.
+    Verdict,
+    /// People were told something.
+    Notice,
+    /// An engine began.
+    Engine,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 15] = [
+        Self::Declared,
+        Self::Changed,
+        Self::Removed,
+        Self::Begun,
+        Self::Up,
+        Self::Stopped,
+        Self::Died,
+        Self::Tripped,
+        Self::Remedy,
+        Self::Opened,
+        Self::Escalated,
+        Self::Closed,
+        Self::Verdict,
+        Self::Notice,
+        Self::Engine,
+    ];
+
+    /// Its word in the history.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Declared => "declared",
+            Self::Changed => "changed",
+            Self::Removed => "removed",
+            Self::Begun => "begun",
+            Self::Up => "up",
+            Self::Stopped => "stopped",
+            Self::Died => "died",
+            Self::Tripped => "tripped",
+            Self::Remedy => "remedy",
+            Self::Opened => "opened",
+            Self::Escalated => "escalated",
+            Self::Closed => "closed",
+            Self::Verdict => "verdict",
+            Self::Notice => "notice",
+            Self::Engine => "engine",
+        }
+    }
+
+    /// Returns the kind of a word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When.
+    pub at: Moment,
+    /// What kind.
+    pub kind: Kind,
+    /// To which app, or which component of which check.
+    pub app: Option<String>,
+    /// To which replica.
+    pub instance: Option<InstanceId>,
+    /// To which run.
+    pub run: Option<RunId>,
+    /// In which incident.
+    pub incident: Option<IncidentId>,
+    /// In words.
+    pub text: String,
+    /// How long what ended had lasted.
+    pub lasted: Option<Duration>,
+}
+
+impl Event {
+    /// Returns an event about nothing in particular.
+    pub fn new(at: Moment, kind: Kind, text: impl Into<String>) -> Self {
+        Self {
+            at,
+            kind,
+            app: None,
+            instance: None,
+            run: None,
+            incident: None,
+            text: text.into(),
+            lasted: None,
+        }
+    }
+
+    /// The same about an app.
+    pub fn of(self, app: &str) -> Self {
+        Self { app: Some(app.to_owned()), ..self }
+    }
+}
+
+/// What was seen last of everything.
+#[derive(Debug, Default)]
+pub struct Journal {
+    apps: BTreeMap<AppName, u64>,
+    instances: BTreeMap<InstanceId, Seen>,
+    incidents: BTreeMap<IncidentId, Stance>,
+    retired: BTreeSet<RunId>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    begun: Option<RunId>,
+    up: Option<RunId>,
+    ended: Option<RunId>,
+    /// The run that had the process last, and since when.
+    last: Option<(RunId, Moment)>,
+    death_at: Option<Moment>,
+    tripped: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stance {
+    Open,
+    Escalated,
+    Closed,
+}
+
+impl Journal {
+    /// Takes in a record; returns what happened.
+    pub fn tell(&mut self, now: Moment, record: &Record) -> Vec<Event> {
+        match record {
+            Record::App(spec) => {
+                let print = fingerprint(spec);
+                let kind = match self.apps.insert(spec.name.clone(), print) {
+                    None => Kind::Declared,
+                    Some(before) if before != print => Kind::Changed,
+                    Some(_) => return Vec::new(),
+                };
+                let version = spec.launch.script.clone();
+                vec![Event::new(now, kind, version).of(spec.name.as_str())]
+            }
+            Record::AppGone(name) => {
+                let known = self.apps.remove(name).is_some();
+                let gone = Event::new(now, Kind::Removed, "").of(name.as_str());
+                known.then_some(gone).into_iter().collect()
+            }
+            Record::Instance(instance) => self.instance(now, instance),
+            Record::InstanceGone(id) => {
+                let seen = self.instances.remove(id);
+                seen.and_then(|seen| seen.left(now, *id)).into_iter().collect()
+            }
+            Record::Retiring(retiring) => {
+                let Some(death) = &retiring.death else { return Vec::new() };
+                if !self.retired.insert(retiring.run) {
+                    return Vec::new();
+                }
+                vec![Event {
+                    instance: Some(retiring.instance),
+                    run: Some(retiring.run),
+                    ..Event::new(now, Kind::Stopped, death.to_string()).of(retiring.app.as_str())
+                }]
+            }
+            Record::Retired(run) => {
+                self.retired.remove(run);
+                Vec::new()
+            }
+            Record::Incident(incident) => self.incident(now, incident),
+            Record::IncidentGone(id) => {
+                self.incidents.remove(id);
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn instance(&mut self, now: Moment, instance: &Instance) -> Vec<Event> {
+        let seen = self.instances.entry(instance.id).or_default();
+        let event = |kind, run: Option<RunId>, text: String| Event {
+            instance: Some(instance.id),
+            run,
+            ..Event::new(now, kind, text).of(instance.app.as_str())
+        };
+        let mut told = Vec::new();
+        let lasted = |seen: &Seen| seen.last.map(|(_, since)| now.since(since));
+        // A death that nobody asked for; one that was asked for stands in the phase only.
+        if let Some(past) = instance.deaths.front().filter(|past| seen.death_at < Some(past.at)) {
+            seen.death_at = Some(past.at);
+            let run = seen.last.map(|(run, _)| run).filter(|run| seen.ended != Some(*run));
+            seen.ended = run.or(seen.ended);
+            let why = past.explained.as_ref().map(|why| format!("; {why}")).unwrap_or_default();
+            told.push(Event {
+                at: past.at,
+                lasted: Some(Duration::from_millis(past.uptime_millis)),
+                ..event(Kind::Died, run, format!("{}{why}", past.death))
+            });
+        }
+        if let Phase::Stopping { run, death: Some(death), .. } = &instance.phase
+            && seen.ended != Some(*run)
+        {
+            seen.ended = Some(*run);
+            let lasted = lasted(seen);
+            told.push(Event { lasted, ..event(Kind::Stopped, Some(*run), death.to_string()) });
+        }
+        let run = instance.phase.run();
+        if let Some((last, _)) = seen.last
+            && run != Some(last)
+            && seen.ended != Some(last)
+        {
+            // Whatever it was, that run has no process any more.
+            seen.ended = Some(last);
+            let lasted = lasted(seen);
+            let ended = Event { lasted, ..event(Kind::Stopped, Some(last), String::new()) };
+            // A run whose place was taken ends later, and says so itself.
+            told.extend((run.is_none() || !self.retired.contains(&last)).then_some(ended));
+        }
+        let tripped = matches!(instance.phase, Phase::Tripped { .. });
+        if tripped && !seen.tripped {
+            let short = instance.breaker.short_runs;
+            told.push(event(Kind::Tripped, None, format!("{short} short runs in a row")));
+        }
+        seen.tripped = tripped;
+        let begun = instance.successor.as_ref().map(|successor| successor.run).or(run);
+        if let Some(begun) = begun.filter(|begun| seen.begun < Some(*begun)) {
+            seen.begun = Some(begun);
+            let cause = instance.last_start.as_ref().map(|start| &start.cause);
+            let text = cause.map(ToString::to_string).unwrap_or_default();
+            if let Some(Cause::Healed { incident }) = cause {
+                let remedy = event(Kind::Remedy, Some(begun), "restart".to_owned());
+                told.push(Event { incident: Some(*incident), ..remedy });
+            }
+            told.push(event(Kind::Begun, Some(begun), text));
+        }
+        if let Phase::Running { run, pid, since, .. } = &instance.phase {
+            seen.last = Some((*run, *since));
+            if seen.up < Some(*run) {
+                seen.up = Some(*run);
+                told.push(event(Kind::Up, Some(*run), format!("pid {pid}")));
+            }
+        }
+        told
+    }
+
+    fn incident(&mut self, now: Moment, incident: &Incident) -> Vec<Event> {
+        let stance = if !incident.is_open() {
+            Stance::Closed
+        } else if incident.stage == Stage::Escalated {
+            Stance::Escalated
+        } else {
+            Stance::Open
+        };
+        let before = self.incidents.insert(incident.id, stance);
+        let event = |at, kind, text: String| Event {
+            instance: Some(incident.instance),
+            incident: Some(incident.id),
+            ..Event::new(at, kind, text).of(incident.app.as_str())
+        };
+        let mut told = Vec::new();
+        if before.is_none() {
+            told.push(event(incident.opened_at, Kind::Opened, incident.trouble.to_string()));
+        }
+        if before == Some(stance) {
+            return told;
+        }
+        match stance {
+            Stance::Open => {}
+            Stance::Escalated => told.push(event(now, Kind::Escalated, incident.trouble.to_string())),
+            Stance::Closed => {
+                let at = incident.closed_at.unwrap_or(now);
+                let lasted = at.since(incident.opened_at);
+                let text = format!("{} after {}", incident.state(), spoken(lasted));
+                told.push(Event { lasted: Some(lasted), ..event(at, Kind::Closed, text) });
+            }
+        }
+        told
+    }
+}
+
+impl Seen {
+    /// The instance was removed while a run of it was not known to have ended.
+    fn left(self, now: Moment, id: InstanceId) -> Option<Event> {
+        let (run, since) = self.last.filter(|(run, _)| self.ended != Some(*run))?;
+        let ended = Event::new(now, Kind::Stopped, "");
+        Some(Event { instance: Some(id), run: Some(run), lasted: Some(now.since(since)), ..ended })
+    }
+}
+
+/// Tells two declarations apart: FNV-1a of what would be written of it.
+fn fingerprint(spec: &crate::spec::AppSpec) -> u64 {
+    let written = serde_json::to_vec(spec).unwrap_or_default();
+    written.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::death::Death;
+    use crate::evidence::PastDeath;
+    use crate::instance::{Goal, Start, Then};
+
+    const NOW: Moment = Moment::from_micros(1_700_000_000_000_000);
+
+    struct Story {
+        journal: Journal,
+        instance: Instance,
+        told: Vec<String>,
+        tick: u64,
+    }
+
+    impl Story {
+        fn new() -> Self {
+            let name = AppName::new("api").expect("a name");
+            let instance = Instance::new(InstanceId::new(0), name, 0, Goal::Up, NOW);
+            Self { journal: Journal::default(), instance, told: Vec::new(), tick: 0 }
+        }
+
+        fn now(&self) -> Moment {
+            NOW + Duration::from_secs(self.tick)
+        }
+
+        fn record(&mut self) {
+            self.tick += 1;
+            let record = Record::Instance(Box::new(self.instance.clone()));
+            let events = self.journal.tell(self.now(), &record);
+            assert_eq!(self.journal.tell(self.now(), &record), [], "nothing new the second time");
+            self.told.extend(events.iter().map(|it| {
+                let run = it.run.map(|run| format!(" run {run}")).unwrap_or_default();
+                let lasted = it.lasted.map(|it| format!(" after {}", spoken(it))).unwrap_or_default();
+                format!("{}{run}{lasted}: {}", it.kind.word(), it.text)
+            }));
+        }
+
+        fn phase(&mut self, phase: Phase) {
+            self.instance.phase = phase;
+            self.record();
+        }
+
+        fn up(&mut self, run: u64, cause: Cause) {
+            self.instance.last_start = Some(Start { at: self.now(), cause });
+            self.phase(Phase::Starting { run: RunId::new(run), give_up_at: NOW });
+            let since = self.now();
+            self.phase(Phase::Running { run: RunId::new(run), pid: 41, since, ready_by: None });
+        }
+    }
+
+    #[test]
+    fn a_life_is_told_once() {
+        let mut story = Story::new();
+        story.up(1, Cause::Declared);
+        let (at, death) = (story.now(), Death::Exited { code: 7 });
+        story.instance.remember(PastDeath { at, death, uptime_millis: 5, explained: None });
+        let death = Death::Exited { code: 7 };
+        story.up(2, Cause::Died { death });
+        let stopping = |death| Phase::Stopping {
+            run: RunId::new(2),
+            pid: Some(41),
+            kill_at: NOW,
+            then: Then::Start,
+            death,
+        };
+        story.phase(stopping(None));
+        story.phase(stopping(Some(Death::Exited { code: 0 })));
+        story.up(3, Cause::Healed { incident: IncidentId::new(9) });
+        story.phase(Phase::Tripped { trial_at: None });
+        insta::assert_snapshot!(story.told.join("\n"));
+    }
+}

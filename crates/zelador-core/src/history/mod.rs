@@ -1,0 +1,16 @@
+//! What is kept of the past: how numbers are summed up, packed and let go, and what a change of
+//! state is called.
+//!
+//! Pure: samples, ages and records go in; summaries, bytes, decisions and events come out.
+
+pub mod block;
+pub mod journal;
+pub mod metric;
+pub mod retain;
+pub mod rollup;
+pub mod tier;
+
+pub use journal::{Event, Journal, Kind};
+pub use metric::Metric;
+pub use rollup::Rollup;
+pub use tier::Tier;

@@ -1,0 +1,170 @@
+//! The thread that keeps the past.
+//!
+//! Always holds: whoever hands something over never waits; there is one writer; what cannot be written
+//! waits in memory up to a bound, and that it waits is said once.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant};
+
+use zelador_core::history::retain::Retention;
+
+use super::host::HostMeter;
+use super::item::Item;
+use super::write::Writer;
+
+/// How many things may wait for the thread: an hour of samples and a storm of events.
+const QUEUE: usize = 4096;
+
+/// How many things wait in memory while the file cannot be written; then the oldest go.
+const WAITING: usize = 4096;
+
+/// What comes together is written together.
+const GATHERED_WITHIN: Duration = Duration::from_millis(200);
+
+/// How soon a write that failed is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(2);
+
+/// The way to the thread. Cheap to clone.
+#[derive(Clone)]
+pub struct Archive {
+    queue: SyncSender<Item>,
+    state: Arc<State>,
+    path: PathBuf,
+}
+
+/// What is known about the thread from outside.
+#[derive(Debug, Default)]
+struct State {
+    in_trouble: AtomicBool,
+    lost: AtomicU64,
+}
+
+impl Archive {
+    /// Starts the thread on a file that is open and up to date already.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub fn start(path: &Path) -> std::io::Result<Self> {
+        let (queue, items) = sync_channel(QUEUE);
+        let state = Arc::new(State::default());
+        let keeper = Keeper {
+            path: path.to_owned(),
+            items,
+            state: Arc::clone(&state),
+            writer: None,
+            waiting: Vec::new(),
+            meter: HostMeter::default(),
+            retention: Retention::default(),
+        };
+        std::thread::Builder::new().name("history".to_owned()).spawn(move || keeper.run())?;
+        Ok(Self { queue, state, path: path.to_owned() })
+    }
+
+    /// Hands something over; when the thread is far behind it is lost, and counted.
+    pub fn keep(&self, item: Item) {
+        if let Err(TrySendError::Full(_)) = self.queue.try_send(item) {
+            self.state.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the file cannot be written at the moment.
+    pub fn is_in_trouble(&self) -> bool {
+        self.state.in_trouble.load(Ordering::Relaxed)
+    }
+
+    /// How many things were lost.
+    pub fn lost(&self) -> u64 {
+        self.state.lost.load(Ordering::Relaxed)
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+struct Keeper {
+    path: PathBuf,
+    items: Receiver<Item>,
+    state: Arc<State>,
+    writer: Option<Writer>,
+    waiting: Vec<Item>,
+    meter: HostMeter,
+    retention: Retention,
+}
+
+impl Keeper {
+    fn run(mut self) {
+        loop {
+            let patience = if self.waiting.is_empty() { Duration::MAX } else { TRY_AGAIN };
+            match self.items.recv_timeout(patience.min(Duration::from_hours(1))) {
+                Ok(item) => self.gather(item),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.write();
+                    return;
+                }
+            }
+            self.write();
+        }
+    }
+
+    fn gather(&mut self, first: Item) {
+        let until = Instant::now() + GATHERED_WITHIN;
+        self.take(first);
+        while let Ok(item) = self.items.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            self.take(item);
+        }
+        if let Some(surplus) = self.waiting.len().checked_sub(WAITING) {
+            self.waiting.drain(..surplus);
+            self.state.lost.fetch_add(surplus as u64, Ordering::Relaxed);
+        }
+    }
+
+    fn take(&mut self, mut item: Item) {
+        match &mut item {
+            Item::Sample(sample) => self.meter.measure(&self.path, &mut sample.values),
+            Item::Retention(retention) => {
+                self.retention = *retention;
+                if let Some(writer) = &mut self.writer {
+                    writer.set_retention(self.retention);
+                }
+                return;
+            }
+            _ => {}
+        }
+        self.waiting.push(item);
+    }
+
+    fn write(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        match self.try_write() {
+            Ok(()) => {
+                if self.state.in_trouble.swap(false, Ordering::Relaxed) {
+                    tracing::info!("the history of metrics and events is written again");
+                }
+            }
+            Err(error) => {
+                // Whatever was open may be of a file that is gone.
+                self.writer = None;
+                if !self.state.in_trouble.swap(true, Ordering::Relaxed) {
+                    tracing::error!(%error, "the history of metrics and events cannot be written; the latest waits in memory");
+                }
+            }
+        }
+    }
+
+    fn try_write(&mut self) -> rusqlite::Result<()> {
+        if self.writer.is_none() {
+            self.writer = Some(Writer::open(&self.path, self.retention)?);
+        }
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        writer.write(&mut self.waiting)?;
+        writer.tidy()
+    }
+}

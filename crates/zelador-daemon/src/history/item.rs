@@ -1,0 +1,49 @@
+//! What is handed to the history's thread.
+
+use zelador_core::history::retain::Retention;
+use zelador_core::history::{Event, Metric};
+use zelador_core::incident::Incident;
+use zelador_core::unit::Moment;
+
+/// One thing to be kept.
+#[derive(Clone, Debug)]
+pub enum Item {
+    /// What was measured at one moment.
+    Sample(Sample),
+    /// Something that happened.
+    Event(Event),
+    /// An incident as it is now.
+    Incident(Box<Incident>),
+    /// A command and who gave it.
+    Audit(Audit),
+    /// How much is kept from now on.
+    Retention(Retention),
+}
+
+/// What was measured at one moment.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// When.
+    pub at: Moment,
+    /// Of what (`host`, `app:NAME/INDEX`, `check:COMPONENT`), which, how much.
+    pub values: Vec<(String, Metric, i64)>,
+}
+
+/// A command and who gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// When.
+    pub at: Moment,
+    /// `uid 1000`, `token`.
+    pub who: String,
+    /// `pid 4711 (zelador)`, an address.
+    pub origin: String,
+    /// `restart`.
+    pub verb: String,
+    /// `api, worker`.
+    pub target: String,
+    /// Whether it was done.
+    pub ok: bool,
+    /// What was answered, in short.
+    pub result: String,
+}

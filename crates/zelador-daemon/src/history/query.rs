@@ -1,0 +1,327 @@
+//! Reading the past: charts, days, events, runs, incidents, the audit.
+//!
+//! Every answer is read by a connection of its own, which can only read; call it where waiting is
+//! allowed.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use zelador_core::history::block;
+use zelador_core::history::retain::Retention;
+use zelador_core::history::rollup::{buckets, rebuckets};
+use zelador_core::history::{Event, Kind, Metric, Rollup, Tier};
+use zelador_core::id::{IncidentId, InstanceId, RunId};
+use zelador_core::incident::Incident;
+use zelador_core::unit::Moment;
+use std::time::Duration;
+
+use super::item::Audit;
+use super::write::{DAY_UNTIL, HOUR, ROLLED_UNTIL, rollups, ticks};
+
+/// A chart is made of at most so many rows; there is always a tier that has fewer.
+const MOST_ROWS: u64 = 9000;
+
+/// And drawn from at most so many points: more than a screen has columns.
+const MOST_POINTS: u64 = 1200;
+
+/// The numbers of one series over time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// Of what: `host`, `app:NAME/INDEX`, `check:COMPONENT`.
+    pub subject: String,
+    /// Which number.
+    pub metric: Metric,
+    /// Beginning (seconds since the Unix epoch) and summary of each bucket, oldest first.
+    pub points: Vec<(u64, Rollup)>,
+}
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Which.
+    pub run: RunId,
+    /// Of which replica.
+    pub instance: InstanceId,
+    /// Why it was started.
+    pub cause: String,
+    /// When it was asked for.
+    pub begun_at: Moment,
+    /// When it came up.
+    pub up_at: Option<Moment>,
+    /// When it ended.
+    pub ended_at: Option<Moment>,
+    /// How.
+    pub ended: Option<String>,
+    /// Whether somebody asked for that.
+    pub asked: bool,
+}
+
+/// An incident in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncidentRow {
+    /// Which.
+    pub id: IncidentId,
+    /// Whose.
+    pub app: String,
+    /// What kind.
+    pub trouble: String,
+    /// When it was detected.
+    pub opened_at: Moment,
+    /// When it was over.
+    pub closed_at: Option<Moment>,
+    /// Its state in words.
+    pub state: String,
+    /// Tries so far.
+    pub attempts: u32,
+}
+
+/// The open file, to be read.
+pub struct Reader {
+    connection: Connection,
+}
+
+impl Reader {
+    /// Opens the file.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be read.
+    pub fn open(path: &Path) -> rusqlite::Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(Duration::from_secs(1))?;
+        Ok(Self { connection })
+    }
+
+    fn meta(&self, name: &str) -> rusqlite::Result<u64> {
+        let value = self
+            .connection
+            .prepare_cached("SELECT value FROM meta WHERE name = ?1")?
+            .query_row([name], |row| row.get(0))
+            .optional()?;
+        Ok(value.unwrap_or(0))
+    }
+
+    /// The series whose subject is one of these, or begins with one of them and a slash.
+    fn series(&self, subjects: &[String], metrics: &[Metric]) -> rusqlite::Result<Vec<(u32, String, Metric)>> {
+        let mut statement = self.connection.prepare("SELECT id, subject, metric FROM series ORDER BY subject")?;
+        let mut rows = statement.query([])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (id, subject, metric): (u32, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let wanted = subjects.iter().any(|it| {
+                subject.strip_prefix(it.as_str()).is_some_and(|rest| rest.is_empty() || is_index(rest))
+            });
+            if let Some(metric) = Metric::from_word(&metric).filter(|it| wanted && metrics.contains(it)) {
+                found.push((id, subject, metric));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The lines of a chart between two moments (seconds since the Unix epoch), and the width of a
+    /// point in seconds. `app:NAME` stands for all its replicas.
+    pub fn chart(
+        &self,
+        subjects: &[String],
+        metrics: &[Metric],
+        span: (u64, u64),
+        now: u64,
+        retention: &Retention,
+    ) -> rusqlite::Result<(u64, Vec<Line>)> {
+        let (from, to) = span;
+        let keeps = |tier| retention.keeps(tier).as_secs();
+        let length = to.saturating_sub(from).max(1);
+        let tier = Tier::for_chart(length, now.saturating_sub(from), MOST_ROWS, keeps);
+        let steps = length.div_ceil(MOST_POINTS).div_ceil(tier.width()).max(1);
+        let width = steps * tier.width();
+        let series = self.series(subjects, metrics)?;
+        let mut recent = self.recent(tier, from, to)?;
+        let mut lines = Vec::new();
+        for (id, subject, metric) in series {
+            let mut rows = self.stored(tier, id, from, to)?;
+            rows.extend(buckets(&recent.remove(&id).unwrap_or_default(), tier.width()));
+            let points = rebuckets(&rows, width);
+            lines.push(Line { subject, metric, points });
+        }
+        Ok((width, lines))
+    }
+
+    /// What is not summed up, or not packed, yet.
+    fn recent(&self, tier: Tier, from: u64, to: u64) -> rusqlite::Result<BTreeMap<u32, Vec<(u64, i64)>>> {
+        let begin = match tier {
+            Tier::Raw => 0,
+            Tier::Minute | Tier::Quarter | Tier::Day => self.meta(ROLLED_UNTIL)?,
+        };
+        ticks(&self.connection, begin.max(from), to)
+    }
+
+    fn stored(&self, tier: Tier, series: u32, from: u64, to: u64) -> rusqlite::Result<Vec<(u64, Rollup)>> {
+        match tier {
+            Tier::Raw => self.raw(series, from, to),
+            Tier::Minute | Tier::Quarter => rollups(&self.connection, tier, series, from - from % tier.width(), to),
+            Tier::Day => {
+                let until = self.meta(DAY_UNTIL)?;
+                let begin = from - from % tier.width();
+                let mut rows = rollups(&self.connection, tier, series, begin, to)?;
+                let rest = rollups(&self.connection, Tier::Quarter, series, until.max(begin), to)?;
+                rows.extend(rebuckets(&rest, tier.width()));
+                Ok(rows)
+            }
+        }
+    }
+
+    fn raw(&self, series: u32, from: u64, to: u64) -> rusqlite::Result<Vec<(u64, Rollup)>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT hour, points FROM block WHERE series = ?1 AND hour >= ?2 AND hour < ?3 ORDER BY hour",
+        )?;
+        let mut rows = statement.query(params![series, from - from % HOUR, to])?;
+        let mut points = Vec::new();
+        while let Some(row) = rows.next()? {
+            let hour: u64 = row.get(0)?;
+            let unpacked = block::unpack(row.get_ref(1)?.as_blob()?).unwrap_or_default();
+            let absolute = unpacked.into_iter().map(|(at, value)| (hour + u64::from(at), value));
+            points.extend(absolute.filter(|(at, _)| (from..to).contains(at)));
+        }
+        Ok(buckets(&points, Tier::Raw.width()))
+    }
+
+    /// The daily means of every series of a metric since a moment, by subject: for bars of uptime.
+    pub fn days(&self, metric: Metric, from: u64, to: u64) -> rusqlite::Result<BTreeMap<String, Vec<(u64, Rollup)>>> {
+        let mut recent = self.recent(Tier::Day, from, to)?;
+        let mut days = BTreeMap::new();
+        for (id, subject, _) in self.all_series(metric)? {
+            let mut rows = self.stored(Tier::Day, id, from, to)?;
+            rows.extend(buckets(&recent.remove(&id).unwrap_or_default(), Tier::Day.width()));
+            days.insert(subject, rebuckets(&rows, Tier::Day.width()));
+        }
+        Ok(days)
+    }
+
+    /// The last values of every series of some metrics, minute by minute: for sparklines.
+    pub fn minutes(
+        &self,
+        metric: Metric,
+        from: u64,
+        to: u64,
+        width: u64,
+    ) -> rusqlite::Result<BTreeMap<String, Vec<(u64, Rollup)>>> {
+        let mut recent = self.recent(Tier::Minute, from, to)?;
+        let mut lines = BTreeMap::new();
+        for (id, subject, _) in self.all_series(metric)? {
+            let mut rows = self.stored(Tier::Minute, id, from, to)?;
+            rows.extend(buckets(&recent.remove(&id).unwrap_or_default(), Tier::Minute.width()));
+            lines.insert(subject, rebuckets(&rows, width));
+        }
+        Ok(lines)
+    }
+
+    fn all_series(&self, metric: Metric) -> rusqlite::Result<Vec<(u32, String, Metric)>> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT id, subject FROM series WHERE metric = ?1")?;
+        let rows =
+            statement.query_map([metric.word()], |row| Ok((row.get(0)?, row.get(1)?, metric)))?;
+        rows.collect()
+    }
+
+    /// Events between two moments, the latest first; `app`: of that app only.
+    pub fn events(&self, app: Option<&str>, from: Moment, to: Moment, most: u32) -> rusqlite::Result<Vec<Event>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT at, kind, app, instance, run, incident, text, lasted FROM event
+             WHERE (?1 IS NULL OR app = ?1) AND at >= ?2 AND at <= ?3 ORDER BY at DESC, id DESC LIMIT ?4",
+        )?;
+        let rows = statement.query_map(params![app, from.as_micros(), to.as_micros(), most], event)?;
+        rows.filter_map(Result::transpose).collect()
+    }
+
+    /// The latest runs of an app.
+    pub fn runs(&self, app: &str, most: u32) -> rusqlite::Result<Vec<Run>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT run, instance, cause, begun_at, up_at, ended_at, ended, asked FROM run
+             WHERE app = ?1 ORDER BY begun_at DESC, run DESC LIMIT ?2",
+        )?;
+        let rows = statement.query_map(params![app, most], |row| {
+            Ok(Run {
+                run: RunId::new(row.get(0)?),
+                instance: InstanceId::new(row.get(1)?),
+                cause: row.get(2)?,
+                begun_at: Moment::from_micros(row.get(3)?),
+                up_at: row.get::<_, Option<u64>>(4)?.map(Moment::from_micros),
+                ended_at: row.get::<_, Option<u64>>(5)?.map(Moment::from_micros),
+                ended: row.get(6)?,
+                asked: row.get(7)?,
+            })
+        })?;
+        rows.collect()
+    }
+
+    /// The latest incidents since a moment; `app`: of that app only.
+    pub fn incidents(&self, app: Option<&str>, from: Moment, most: u32) -> rusqlite::Result<Vec<IncidentRow>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, app, trouble, opened_at, closed_at, state, attempts FROM incident
+             WHERE (?1 IS NULL OR app = ?1) AND opened_at >= ?2 ORDER BY opened_at DESC LIMIT ?3",
+        )?;
+        let rows = statement.query_map(params![app, from.as_micros(), most], |row| {
+            Ok(IncidentRow {
+                id: IncidentId::new(row.get(0)?),
+                app: row.get(1)?,
+                trouble: row.get(2)?,
+                opened_at: Moment::from_micros(row.get(3)?),
+                closed_at: row.get::<_, Option<u64>>(4)?.map(Moment::from_micros),
+                state: row.get(5)?,
+                attempts: row.get(6)?,
+            })
+        })?;
+        rows.collect()
+    }
+
+    /// One incident with all of it; `None`: it is not there, or was written in words that this
+    /// version does not know.
+    pub fn incident(&self, id: IncidentId) -> rusqlite::Result<Option<Incident>> {
+        let document: Option<String> = self
+            .connection
+            .prepare_cached("SELECT document FROM incident WHERE id = ?1")?
+            .query_row([id.number()], |row| row.get(0))
+            .optional()?;
+        Ok(document.and_then(|document| serde_json::from_str(&document).ok()))
+    }
+
+    /// The latest commands.
+    pub fn audit(&self, most: u32) -> rusqlite::Result<Vec<Audit>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT at, who, origin, verb, target, ok, result FROM audit ORDER BY at DESC, id DESC LIMIT ?1",
+        )?;
+        let rows = statement.query_map([most], |row| {
+            Ok(Audit {
+                at: Moment::from_micros(row.get(0)?),
+                who: row.get(1)?,
+                origin: row.get(2)?,
+                verb: row.get(3)?,
+                target: row.get(4)?,
+                ok: row.get(5)?,
+                result: row.get(6)?,
+            })
+        })?;
+        rows.collect()
+    }
+}
+
+/// `None` of a kind that this version does not know.
+fn event(row: &Row<'_>) -> rusqlite::Result<Option<Event>> {
+    let Some(kind) = Kind::from_word(&row.get::<_, String>(1)?) else { return Ok(None) };
+    Ok(Some(Event {
+        at: Moment::from_micros(row.get(0)?),
+        kind,
+        app: row.get(2)?,
+        instance: row.get::<_, Option<u32>>(3)?.map(InstanceId::new),
+        run: row.get::<_, Option<u64>>(4)?.map(RunId::new),
+        incident: row.get::<_, Option<u64>>(5)?.map(IncidentId::new),
+        text: row.get(6)?,
+        lasted: row.get::<_, Option<u64>>(7)?.map(Duration::from_micros),
+    }))
+}
+
+/// Whether this is `/` and a number.
+fn is_index(rest: &str) -> bool {
+    rest.strip_prefix('/').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
+}
