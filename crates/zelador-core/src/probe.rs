@@ -92,4 +92,10 @@ pub struct Usage {
     pub cpu: f64,
     /// How many processes.
     pub processes: u32,
+    /// How many threads.
+    #[serde(default)]
+    pub threads: u32,
+    /// How many descriptors its main process has open, where that is known.
+    #[serde(default)]
+    pub descriptors: Option<u32>,
 }

@@ -5,6 +5,7 @@ mod begin;
 mod boot;
 mod channels;
 mod gathering;
+mod past;
 mod sampling;
 mod standard_input;
 
@@ -18,9 +19,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{self, Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
+use zelador_core::check::Status;
 use zelador_core::chronicle::Chronicle;
 use zelador_core::config::Switch;
 use zelador_core::effect::{Done, Refusal};
+use zelador_core::history::{Journal, Tier};
 use zelador_core::id::{InstanceId, RunId, Ticket};
 use zelador_core::input::{Command, Fact, Input};
 use zelador_core::spec::Settings;
@@ -30,7 +33,7 @@ use zelador_guardian::Handover;
 use crate::backend::native::{Heard, Native};
 use crate::checks::CpuMeter;
 use crate::clock::Clock;
-use crate::history::{self, History};
+use crate::history::{self, Archive, History};
 use crate::ipc;
 use crate::logs::{Failed, LogEvent, Logs};
 use crate::pids::PidFiles;
@@ -47,6 +50,9 @@ const INBOX: usize = 1024;
 /// How often runs are sampled. PM2 looks every 30 s, and misses what is quicker; a pass costs
 /// about 9 µs a process.
 const SAMPLE_EVERY: Duration = Duration::from_secs(2);
+
+/// How often what everything is at becomes part of the history.
+const HISTORY_EVERY: Duration = Duration::from_secs(Tier::Raw.width());
 
 /// How often the guardian hears from us; it gives up after 20 s of silence.
 const ALIVE_EVERY: Duration = Duration::from_secs(2);
@@ -126,6 +132,12 @@ pub struct Driver {
     pub(crate) logs: Logs,
     pub(crate) history: History,
     history_path: PathBuf,
+    /// The thread that keeps the past.
+    pub(crate) archive: Archive,
+    /// What happens, for the history.
+    journal: Journal,
+    /// The last verdict of every check.
+    verdicts: BTreeMap<String, Status>,
     pub(crate) pids: PidFiles,
     /// What happens, for the log of a home of PM2's shape.
     pub(crate) chronicle: Option<Chronicle>,
@@ -167,7 +179,8 @@ impl Driver {
         let mut sample = time::interval(SAMPLE_EVERY);
         let mut alive = time::interval(ALIVE_EVERY);
         let mut checkpoint = time::interval(CHECKPOINT_EVERY);
-        for interval in [&mut sample, &mut alive, &mut checkpoint] {
+        let mut past = time::interval(HISTORY_EVERY);
+        for interval in [&mut sample, &mut alive, &mut checkpoint, &mut past] {
             interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
         }
         loop {
@@ -196,6 +209,7 @@ impl Driver {
                 }
                 _ = alive.tick() => self.beat(),
                 _ = sample.tick() => self.sample(),
+                _ = past.tick() => self.sample_for_history(),
                 _ = checkpoint.tick() => self.checkpoint(),
                 Some(done) = self.tasks.join_next() => {
                     if let Err(error) = done {
@@ -371,6 +385,7 @@ impl Driver {
         self.tasks.abort_all();
         drop(self.inbox);
         self.logs.stop();
+        self.archive.finish(LAST_ANSWERS / 4);
         match stop {
             Stop::Done => {
                 self.pids.finish(LAST_ANSWERS);

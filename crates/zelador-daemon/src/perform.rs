@@ -17,6 +17,7 @@ use zelador_core::unit::Moment;
 use crate::checks::{self, Target};
 use crate::driver::{Driver, Message, in_force};
 use crate::evidence;
+use crate::history::Item;
 use crate::{env_files, logs, pm2, processes};
 
 impl Driver {
@@ -38,6 +39,7 @@ impl Driver {
             if let Some(chronicle) = &mut self.chronicle {
                 pm2::tell(chronicle, now, &records);
             }
+            self.remember(now, &records);
             self.history.keep(records, now);
         }
         for effect in rest {
@@ -73,6 +75,7 @@ impl Driver {
             Effect::Watch { app, plan } => self.watcher.set(app, plan.map(|plan| *plan)),
             Effect::Configure(settings) => {
                 self.logs.set_rotation(settings.rotation.clone());
+                self.archive.keep(Item::Retention(settings.history));
                 self.settings.send_replace(in_force(*settings, self.http));
             }
             Effect::Notify(notice) => tell(&notice),

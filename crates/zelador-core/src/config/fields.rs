@@ -98,7 +98,10 @@ pub(super) const HEALTH: &[Names] = &[
 
 /// The settings of zelador itself.
 pub(super) const SETTINGS: &[Names] =
-    &[("http", &[]), ("checks", &[]), ("databases", &[]), ("logs", &[])];
+    &[("http", &[]), ("checks", &[]), ("databases", &[]), ("logs", &[]), ("history", &[])];
+
+/// How much of the past is kept.
+pub(super) const HISTORY: &[Names] = &[("age", &[]), ("size", &[])];
 
 /// How the host is looked at, and the default for databases and apps.
 pub(super) const CHECKS: &[Names] = &[

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::place::{Block, Place};
 use super::rotation::LogsOverlay;
+use crate::history::retain::Retention;
 use crate::spec::{Cadence, DatabaseSpec, Settings, Thresholds};
+use crate::unit::ByteSize;
 
 /// A feature that a file switches off, or on with a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +51,40 @@ pub struct Overlay {
     pub databases: BTreeMap<String, DatabaseOverlay>,
     /// Rotation of logs.
     pub logs: LogsOverlay,
+    /// How much of the past is kept.
+    pub history: HistoryOverlay,
+}
+
+/// What a file says about the past.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HistoryOverlay {
+    /// So long.
+    pub age: Option<Duration>,
+    /// The file may become so large.
+    pub size: Option<ByteSize>,
+}
+
+impl HistoryOverlay {
+    fn over(self, below: Retention) -> Retention {
+        Retention {
+            age: self.age.unwrap_or(below.age),
+            size: self.size.map_or(below.size, ByteSize::bytes),
+        }
+    }
+
+    /// Reads the block.
+    pub(super) fn check(block: &Block<'_>) -> Self {
+        let size = |place: &Place<'_>| {
+            let least = ByteSize::new(Retention::SMALLEST);
+            let size = place.size()?;
+            if size < least { place.refuse(format!("at least {least}")) } else { Some(size) }
+        };
+        Self {
+            age: block.get("age").and_then(|place| place.span(Retention::SHORTEST)),
+            size: block.get("size").and_then(size),
+        }
+    }
 }
 
 /// What a file says about how often something is looked at.
@@ -143,6 +179,7 @@ impl Settings {
             settings.cadence = layer.cadence.over(settings.cadence);
             databases.extend(&layer.databases);
             settings.rotation = layer.logs.over(settings.rotation);
+            settings.history = layer.history.over(settings.history);
         }
         let cadence = settings.cadence;
         let resolved = |(name, database): (&String, &DatabaseOverlay)| {

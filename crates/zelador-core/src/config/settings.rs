@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use super::fields::{CHECKS, DATABASE, LOGS, SETTINGS, THRESHOLDS};
+use super::fields::{CHECKS, DATABASE, HISTORY, LOGS, SETTINGS, THRESHOLDS};
 use super::health::is_authority;
 use super::node::Value;
-use super::overlay::{CadenceOverlay, DatabaseOverlay, Overlay, Switch};
+use super::overlay::{CadenceOverlay, DatabaseOverlay, HistoryOverlay, Overlay, Switch};
 use super::place::Place;
 use super::rotation::LogsOverlay;
 use crate::redact;
@@ -32,6 +32,10 @@ pub(super) fn check(place: &Place<'_>, folder: &Path) -> Overlay {
     }
     if let Some(logs) = block.get("logs").and_then(|place| place.block("`logs`", LOGS)) {
         overlay.logs = LogsOverlay::check(&logs);
+    }
+    if let Some(history) = block.get("history").and_then(|place| place.block("`history`", HISTORY))
+    {
+        overlay.history = HistoryOverlay::check(&history);
     }
     overlay
 }

@@ -304,7 +304,9 @@ impl Journal {
         }
         match stance {
             Stance::Open => {}
-            Stance::Escalated => told.push(event(now, Kind::Escalated, incident.trouble.to_string())),
+            Stance::Escalated => {
+                told.push(event(now, Kind::Escalated, incident.trouble.to_string()))
+            }
             Stance::Closed => {
                 let at = incident.closed_at.unwrap_or(now);
                 let lasted = at.since(incident.opened_at);
@@ -367,7 +369,8 @@ mod tests {
             assert_eq!(self.journal.tell(self.now(), &record), [], "nothing new the second time");
             self.told.extend(events.iter().map(|it| {
                 let run = it.run.map(|run| format!(" run {run}")).unwrap_or_default();
-                let lasted = it.lasted.map(|it| format!(" after {}", spoken(it))).unwrap_or_default();
+                let lasted =
+                    it.lasted.map(|it| format!(" after {}", spoken(it))).unwrap_or_default();
                 format!("{}{run}{lasted}: {}", it.kind.word(), it.text)
             }));
         }

@@ -46,7 +46,8 @@ impl Rollup {
         let count = parts.iter().map(|part| part.count).sum::<u64>();
         let min = parts.iter().map(|part| part.min).min()?;
         let max = parts.iter().map(|part| part.max).max()?;
-        let sum: i128 = parts.iter().map(|part| i128::from(part.mean) * i128::from(part.count)).sum();
+        let sum: i128 =
+            parts.iter().map(|part| i128::from(part.mean) * i128::from(part.count)).sum();
         let rank = (u128::from(count) * u128::from(NINETY_FIVE)).div_ceil(100);
         let mut seen = 0_u128;
         let reached = parts.iter().find(|part| {

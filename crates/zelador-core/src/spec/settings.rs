@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Cadence, Rotation};
+use crate::history::retain::Retention;
 use crate::unit::Percent;
 
 /// The settings of zelador itself.
@@ -25,6 +26,9 @@ pub struct Settings {
     pub databases: BTreeMap<String, DatabaseSpec>,
     /// Rotation of every log.
     pub rotation: Rotation,
+    /// How much of the past is kept.
+    #[serde(default)]
+    pub history: Retention,
 }
 
 impl Default for Settings {
@@ -43,6 +47,7 @@ impl Default for Settings {
             cadence: Cadence::default(),
             databases: BTreeMap::new(),
             rotation: Rotation::default(),
+            history: Retention::default(),
         }
     }
 }

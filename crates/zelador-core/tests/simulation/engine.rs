@@ -39,7 +39,15 @@ impl World {
         self.at(self.now + 10 * SECOND, Happening::Sample { engine });
         let usage = |run: &RunId| {
             let memory = self.guardian.runs.get(run)?.memory(self.now);
-            Some((*run, zelador_core::probe::Usage { memory, cpu: 1.0, processes: 1 }))
+            Some((
+                *run,
+                zelador_core::probe::Usage {
+                    memory,
+                    cpu: 1.0,
+                    processes: 1,
+                    ..zelador_core::probe::Usage::default()
+                },
+            ))
         };
         let runs = self.supervisor.live_runs();
         let mut usages: Vec<_> = runs.iter().filter_map(|(run, _)| usage(run)).collect();

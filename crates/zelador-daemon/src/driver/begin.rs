@@ -3,7 +3,7 @@
 use crate::backend::native::Native;
 use crate::checks::CpuMeter;
 use crate::clock::Clock;
-use crate::history::History;
+use crate::history::{Archive, History, Item};
 use crate::logs::Logs;
 use crate::pids::PidFiles;
 use crate::processes::Sampler;
@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use zelador_core::config::Switch;
 use zelador_core::effect::Effect;
+use zelador_core::history::{Event, Journal, Kind};
 use zelador_core::input::{Fact, Input};
 use zelador_core::spec::Settings;
 use zelador_core::supervisor::{Supervisor, Surroundings};
@@ -40,6 +41,16 @@ impl Driver {
         if let Some(aside) = aside {
             tracing::error!(path = %aside.display(), "the history was damaged: set aside, begun anew");
         }
+        let archive = Archive::start(&history_path)
+            .map_err(|error| Error::System("the history's thread cannot be started", error))?;
+        let mut journal = Journal::default();
+        for record in &records {
+            // What was is known already.
+            drop(journal.tell(clock.now(), record));
+        }
+        let version = env!("CARGO_PKG_VERSION");
+        let begun = format!("zelador {version}, pid {}", std::process::id());
+        archive.keep(Item::Event(Event::new(clock.now(), Kind::Engine, begun)));
         let (sender, inbox) = mpsc::channel(INBOX);
         let log_events = sender.clone();
         let watch_facts = sender.clone();
@@ -64,6 +75,7 @@ impl Driver {
             move |event| _ = log_events.blocking_send(Message::Log(event)),
         )
         .map_err(|error| Error::System("the log thread cannot be started", error))?;
+        archive.keep(Item::Retention(supervisor.settings().history));
         let settings = in_force(supervisor.settings().clone(), http);
         let (settings, _) = watch::channel(settings);
         let mut driver = Self {
@@ -74,6 +86,9 @@ impl Driver {
             logs,
             history,
             history_path,
+            archive,
+            journal,
+            verdicts: BTreeMap::new(),
             pids: PidFiles::start(),
             program,
             chronicle,
@@ -128,6 +143,8 @@ impl Driver {
             guardian_pid: self.native.guardian_pid().unsigned_abs(),
             home: self.home.clone(),
             settings: self.settings.subscribe(),
+            archive: self.archive.clone(),
+            clock: self.clock,
         };
         server::start(&mut self.server, handle, listener, &self.closing).map_err(failed)
     }

@@ -70,6 +70,13 @@ impl Archive {
         }
     }
 
+    /// Waits until everything that was handed over is written, no longer than `patience`.
+    pub fn finish(&self, patience: Duration) {
+        let (sender, done) = sync_channel(1);
+        self.keep(Item::Flush(sender));
+        _ = done.recv_timeout(patience);
+    }
+
     /// Whether the file cannot be written at the moment.
     pub fn is_in_trouble(&self) -> bool {
         self.state.in_trouble.load(Ordering::Relaxed)
@@ -115,7 +122,9 @@ impl Keeper {
     fn gather(&mut self, first: Item) {
         let until = Instant::now() + GATHERED_WITHIN;
         self.take(first);
-        while let Ok(item) = self.items.recv_timeout(until.saturating_duration_since(Instant::now())) {
+        while let Ok(item) =
+            self.items.recv_timeout(until.saturating_duration_since(Instant::now()))
+        {
             self.take(item);
         }
         if let Some(surplus) = self.waiting.len().checked_sub(WAITING) {
@@ -132,6 +141,13 @@ impl Keeper {
                 if let Some(writer) = &mut self.writer {
                     writer.set_retention(self.retention);
                 }
+                return;
+            }
+            Item::Flush(done) => {
+                let done = done.clone();
+                self.write();
+                // Whoever asked may have gone.
+                _ = done.send(());
                 return;
             }
             _ => {}

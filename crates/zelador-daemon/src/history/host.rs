@@ -6,7 +6,7 @@ use rustix::fs::statvfs;
 use zelador_core::history::Metric;
 
 /// The subject of what concerns the host.
-pub const HOST: &str = "host";
+const HOST: &str = "host";
 
 /// Measures from one sample to the next.
 #[derive(Debug, Default)]
@@ -36,11 +36,14 @@ impl HostMeter {
         let load = load.split(' ').next().and_then(|first| first.parse::<f64>().ok());
         add(Metric::Load, load.map(|load| (load * 1000.0) as i64));
         let disk = beside.parent().and_then(|folder| statvfs(folder).ok());
-        add(Metric::Disk, disk.and_then(|disk| {
-            let used = disk.f_blocks.checked_sub(disk.f_bfree)?;
-            let all = used + disk.f_bavail;
-            (all > 0).then(|| (used * 1000 / all) as i64)
-        }));
+        add(
+            Metric::Disk,
+            disk.and_then(|disk| {
+                let used = disk.f_blocks.checked_sub(disk.f_bfree)?;
+                let all = used + disk.f_bavail;
+                (all > 0).then(|| (used * 1000 / all) as i64)
+            }),
+        );
     }
 
     /// Thousandths of a core that were busy since the last sample.

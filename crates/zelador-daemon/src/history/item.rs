@@ -18,6 +18,8 @@ pub enum Item {
     Audit(Audit),
     /// How much is kept from now on.
     Retention(Retention),
+    /// Told when everything before it was written, or could not be.
+    Flush(std::sync::mpsc::SyncSender<()>),
 }
 
 /// What was measured at one moment.

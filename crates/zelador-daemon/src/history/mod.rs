@@ -21,7 +21,6 @@ use zelador_core::record::Record;
 use zelador_core::unit::Moment;
 
 pub use archive::Archive;
-pub use host::HOST;
 pub use item::{Audit, Item, Sample};
 pub use query::{IncidentRow, Line, Reader, Run};
 use schema::LAYOUT;
@@ -80,7 +79,7 @@ impl History {
 
     fn try_open(path: &Path) -> Result<(Self, Vec<Record>), HistoryError> {
         let failed = |error| HistoryError::Open(path.to_owned(), error);
-        let connection = connect(path).map_err(failed)?;
+        let mut connection = connect(path).map_err(failed)?;
         let found = schema::layout(&connection).map_err(failed)?;
         if found > LAYOUT {
             return Err(HistoryError::Newer { path: path.to_owned(), found });

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use std::time::Duration;
 use zelador_core::history::block;
 use zelador_core::history::retain::Retention;
 use zelador_core::history::rollup::{buckets, rebuckets};
@@ -14,7 +15,6 @@ use zelador_core::history::{Event, Kind, Metric, Rollup, Tier};
 use zelador_core::id::{IncidentId, InstanceId, RunId};
 use zelador_core::incident::Incident;
 use zelador_core::unit::Moment;
-use std::time::Duration;
 
 use super::item::Audit;
 use super::write::{DAY_UNTIL, HOUR, ROLLED_UNTIL, rollups, ticks};
@@ -103,16 +103,26 @@ impl Reader {
     }
 
     /// The series whose subject is one of these, or begins with one of them and a slash.
-    fn series(&self, subjects: &[String], metrics: &[Metric]) -> rusqlite::Result<Vec<(u32, String, Metric)>> {
-        let mut statement = self.connection.prepare("SELECT id, subject, metric FROM series ORDER BY subject")?;
+    fn series(
+        &self,
+        subjects: &[String],
+        metrics: &[Metric],
+    ) -> rusqlite::Result<Vec<(u32, String, Metric)>> {
+        let mut statement =
+            self.connection.prepare("SELECT id, subject, metric FROM series ORDER BY subject")?;
         let mut rows = statement.query([])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
-            let (id, subject, metric): (u32, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let (id, subject, metric): (u32, String, String) =
+                (row.get(0)?, row.get(1)?, row.get(2)?);
             let wanted = subjects.iter().any(|it| {
-                subject.strip_prefix(it.as_str()).is_some_and(|rest| rest.is_empty() || is_index(rest))
+                subject
+                    .strip_prefix(it.as_str())
+                    .is_some_and(|rest| rest.is_empty() || is_index(rest))
             });
-            if let Some(metric) = Metric::from_word(&metric).filter(|it| wanted && metrics.contains(it)) {
+            if let Some(metric) =
+                Metric::from_word(&metric).filter(|it| wanted && metrics.contains(it))
+            {
                 found.push((id, subject, metric));
             }
         }
@@ -148,7 +158,12 @@ impl Reader {
     }
 
     /// What is not summed up, or not packed, yet.
-    fn recent(&self, tier: Tier, from: u64, to: u64) -> rusqlite::Result<BTreeMap<u32, Vec<(u64, i64)>>> {
+    fn recent(
+        &self,
+        tier: Tier,
+        from: u64,
+        to: u64,
+    ) -> rusqlite::Result<BTreeMap<u32, Vec<(u64, i64)>>> {
         let begin = match tier {
             Tier::Raw => 0,
             Tier::Minute | Tier::Quarter | Tier::Day => self.meta(ROLLED_UNTIL)?,
@@ -156,10 +171,18 @@ impl Reader {
         ticks(&self.connection, begin.max(from), to)
     }
 
-    fn stored(&self, tier: Tier, series: u32, from: u64, to: u64) -> rusqlite::Result<Vec<(u64, Rollup)>> {
+    fn stored(
+        &self,
+        tier: Tier,
+        series: u32,
+        from: u64,
+        to: u64,
+    ) -> rusqlite::Result<Vec<(u64, Rollup)>> {
         match tier {
             Tier::Raw => self.raw(series, from, to),
-            Tier::Minute | Tier::Quarter => rollups(&self.connection, tier, series, from - from % tier.width(), to),
+            Tier::Minute | Tier::Quarter => {
+                rollups(&self.connection, tier, series, from - from % tier.width(), to)
+            }
             Tier::Day => {
                 let until = self.meta(DAY_UNTIL)?;
                 let begin = from - from % tier.width();
@@ -187,7 +210,12 @@ impl Reader {
     }
 
     /// The daily means of every series of a metric since a moment, by subject: for bars of uptime.
-    pub fn days(&self, metric: Metric, from: u64, to: u64) -> rusqlite::Result<BTreeMap<String, Vec<(u64, Rollup)>>> {
+    pub fn days(
+        &self,
+        metric: Metric,
+        from: u64,
+        to: u64,
+    ) -> rusqlite::Result<BTreeMap<String, Vec<(u64, Rollup)>>> {
         let mut recent = self.recent(Tier::Day, from, to)?;
         let mut days = BTreeMap::new();
         for (id, subject, _) in self.all_series(metric)? {
@@ -225,12 +253,19 @@ impl Reader {
     }
 
     /// Events between two moments, the latest first; `app`: of that app only.
-    pub fn events(&self, app: Option<&str>, from: Moment, to: Moment, most: u32) -> rusqlite::Result<Vec<Event>> {
+    pub fn events(
+        &self,
+        app: Option<&str>,
+        from: Moment,
+        to: Moment,
+        most: u32,
+    ) -> rusqlite::Result<Vec<Event>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT at, kind, app, instance, run, incident, text, lasted FROM event
              WHERE (?1 IS NULL OR app = ?1) AND at >= ?2 AND at <= ?3 ORDER BY at DESC, id DESC LIMIT ?4",
         )?;
-        let rows = statement.query_map(params![app, from.as_micros(), to.as_micros(), most], event)?;
+        let rows =
+            statement.query_map(params![app, from.as_micros(), to.as_micros(), most], event)?;
         rows.filter_map(Result::transpose).collect()
     }
 
@@ -256,7 +291,12 @@ impl Reader {
     }
 
     /// The latest incidents since a moment; `app`: of that app only.
-    pub fn incidents(&self, app: Option<&str>, from: Moment, most: u32) -> rusqlite::Result<Vec<IncidentRow>> {
+    pub fn incidents(
+        &self,
+        app: Option<&str>,
+        from: Moment,
+        most: u32,
+    ) -> rusqlite::Result<Vec<IncidentRow>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT id, app, trouble, opened_at, closed_at, state, attempts FROM incident
              WHERE (?1 IS NULL OR app = ?1) AND opened_at >= ?2 ORDER BY opened_at DESC LIMIT ?3",
@@ -323,5 +363,6 @@ fn event(row: &Row<'_>) -> rusqlite::Result<Option<Event>> {
 
 /// Whether this is `/` and a number.
 fn is_index(rest: &str) -> bool {
-    rest.strip_prefix('/').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
+    rest.strip_prefix('/')
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
 }

@@ -48,13 +48,8 @@ impl Writer {
     pub fn open(path: &Path, retention: Retention) -> rusqlite::Result<Self> {
         let connection = super::connect(path)?;
         connection.busy_timeout(PATIENCE)?;
-        let mut writer = Self {
-            connection,
-            series: BTreeMap::new(),
-            retention,
-            now: 0,
-            tidied_at: 0,
-        };
+        let mut writer =
+            Self { connection, series: BTreeMap::new(), retention, now: 0, tidied_at: 0 };
         writer.series = writer.known_series()?;
         Ok(writer)
     }
@@ -98,7 +93,7 @@ impl Writer {
             Item::Event(event) => self.event(event),
             Item::Incident(incident) => self.incident(incident),
             Item::Audit(audit) => self.audit(audit),
-            Item::Retention(_) => Ok(()),
+            Item::Retention(_) | Item::Flush(_) => Ok(()),
         }
     }
 
@@ -136,7 +131,8 @@ impl Writer {
     fn event(&self, event: &Event) -> rusqlite::Result<()> {
         let at = micros(event.at);
         let lasted = event.lasted.map(|it| i64::try_from(it.as_micros()).unwrap_or(i64::MAX));
-        let (instance, run) = (event.instance.map(|it| it.number()), event.run.map(|it| it.number()));
+        let (instance, run) =
+            (event.instance.map(|it| it.number()), event.run.map(|it| it.number()));
         self.connection
             .prepare_cached(
                 "INSERT INTO event (at, kind, app, instance, run, incident, text, lasted)
@@ -338,7 +334,9 @@ impl Writer {
         for id in &series {
             let oldest: Option<u64> = self
                 .connection
-                .prepare_cached("SELECT MIN(at) FROM rollup WHERE width = ?1 AND series = ?2 AND at >= ?3")?
+                .prepare_cached(
+                    "SELECT MIN(at) FROM rollup WHERE width = ?1 AND series = ?2 AND at >= ?3",
+                )?
                 .query_row(params![Tier::Quarter.width(), id, until], |row| row.get(0))?;
             next = oldest.map_or(next, |at| next.min(at - at % width));
         }
@@ -388,7 +386,9 @@ impl Writer {
                 .execute(params![id, raw])?;
             for (tier, before) in widths {
                 self.connection
-                    .prepare_cached("DELETE FROM rollup WHERE width = ?1 AND series = ?2 AND at < ?3")?
+                    .prepare_cached(
+                        "DELETE FROM rollup WHERE width = ?1 AND series = ?2 AND at < ?3",
+                    )?
                     .execute(params![tier.width(), id, before])?;
             }
         }

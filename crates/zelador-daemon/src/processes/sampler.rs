@@ -21,6 +21,9 @@ use super::tree::{Owners, RunKey, mark_of};
 /// Every how many samples all processes are read: half a minute when sampling every 2 s.
 const FULL_PASS_EVERY: u32 = 15;
 
+/// Every how many samples descriptors are counted: every 10 s when sampling every 2 s.
+const COUNT_EVERY: u32 = 5;
+
 /// Measures what runs use, and remembers what it needs for the next time.
 #[derive(Debug, Default)]
 pub struct Sampler {
@@ -35,6 +38,10 @@ pub struct Sampler {
     strangers: HashSet<i32>,
     /// The main processes of the last sample.
     runs: Vec<Identity>,
+    /// Open descriptors of main processes, as last counted.
+    descriptors: HashMap<RunId, u32>,
+    /// How many samples were taken since descriptors were counted.
+    since_counted: u32,
     /// How many samples were taken since all processes were read.
     since_full_pass: u32,
 }
@@ -70,7 +77,26 @@ impl Sampler {
             known
         })?;
         self.strangers = still_there;
-        Ok(self.sample_of(&processes, Instant::now(), runs))
+        let mut usages = self.sample_of(&processes, Instant::now(), runs);
+        self.count_descriptors(&mut usages, runs);
+        Ok(usages)
+    }
+
+    /// Counting costs more than all the rest where there are many: it is done every
+    /// [`COUNT_EVERY`]th time, and for new runs.
+    fn count_descriptors(&mut self, usages: &mut [(RunId, Usage)], runs: &[(RunId, RunKey)]) {
+        self.since_counted += 1;
+        let before = std::mem::take(&mut self.descriptors);
+        let is_due = self.since_counted >= COUNT_EVERY;
+        if is_due {
+            self.since_counted = 0;
+        }
+        for (run, usage) in usages {
+            let known = before.get(run).copied().filter(|_| !is_due);
+            let key = runs.iter().find(|(other, _)| other == run).map(|(_, key)| key);
+            usage.descriptors = known.or_else(|| open_descriptors(key?.pid));
+            self.descriptors.extend(usage.descriptors.map(|count| (*run, count)));
+        }
     }
 
     fn sample_of(
@@ -103,6 +129,7 @@ impl Sampler {
             let sum = &mut sums[run];
             sum.processes += 1;
             sum.pages += process.pages;
+            sum.threads += process.threads;
             let earlier = before.get(&identity(process));
             sum.seen_before |= earlier.is_some();
             sum.ticks += process.ticks.saturating_sub(earlier.copied().unwrap_or(0));
@@ -114,6 +141,12 @@ impl Sampler {
     }
 }
 
+/// How many descriptors a process has open; `None`: it is gone, or somebody else's.
+fn open_descriptors(pid: i32) -> Option<u32> {
+    let entries = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+    u32::try_from(entries.count()).ok()
+}
+
 fn identity(process: &Stat) -> Identity {
     (process.pid, process.start_time)
 }
@@ -122,6 +155,7 @@ fn identity(process: &Stat) -> Identity {
 struct Sum {
     processes: u32,
     pages: u64,
+    threads: u32,
     ticks: u64,
     /// Whether any process of the run was there at the last sample: else `ticks` counts from the
     /// run's beginning, and the time from the last sample says nothing about it.
@@ -138,7 +172,8 @@ impl Sum {
             _ => 0.0,
         };
         let memory = ByteSize::new(self.pages * rustix::param::page_size() as u64);
-        Usage { memory, cpu, processes: self.processes }
+        let (processes, threads) = (self.processes, self.threads);
+        Usage { memory, cpu, processes, threads, descriptors: None }
     }
 }
 

@@ -15,6 +15,7 @@ use zelador_core::id::IncidentId;
 use zelador_core::input::{Command, Fact, Input};
 use zelador_core::supervisor::Supervisor;
 
+use super::asker::Asker;
 use super::{Failure, Handle};
 use crate::driver::Message;
 use crate::saved;
@@ -63,19 +64,22 @@ pub(super) async fn shared(State(handle): State<Handle>) -> Answer<SharedApps> {
 
 pub(super) async fn command(
     State(handle): State<Handle>,
+    asker: Asker,
     Json(command): Json<Command>,
 ) -> Answer<Done> {
-    if command == Command::Shutdown {
-        return shut_down(State(handle)).await;
-    }
-    handle.command(command).await.map(Json)
+    handle.command_by(&asker, command).await.map(Json)
 }
 
-pub(super) async fn shut_down(State(handle): State<Handle>) -> Answer<Done> {
-    handle.command(Command::Shutdown).await.map(Json)
+pub(super) async fn shut_down(State(handle): State<Handle>, asker: Asker) -> Answer<Done> {
+    handle.command_by(&asker, Command::Shutdown).await.map(Json)
 }
 
-pub(super) async fn upgrade(State(handle): State<Handle>, Json(to): Json<UpgradeTo>) -> Answer<()> {
+pub(super) async fn upgrade(
+    State(handle): State<Handle>,
+    asker: Asker,
+    Json(to): Json<UpgradeTo>,
+) -> Answer<()> {
+    handle.audit(&asker, "upgrade", to.program.display().to_string(), Ok(String::new()));
     let (sender, answer) = oneshot::channel();
     let message = Message::Upgrade(to.program, sender);
     handle.inbox.send(message).await.map_err(|_| Failure::ending())?;
@@ -88,8 +92,10 @@ pub(super) async fn upgrade(State(handle): State<Handle>, Json(to): Json<Upgrade
 
 pub(super) async fn save(
     State(handle): State<Handle>,
+    asker: Asker,
     Json(wish): Json<SaveWish>,
 ) -> Answer<SaveDone> {
+    handle.audit(&asker, "save", String::new(), Ok(String::new()));
     let saved = handle.ask(Supervisor::saved).await?;
     let (path, apps) = (handle.home.dump(), saved.apps.len());
     let target = path.clone();
@@ -124,15 +130,18 @@ pub(super) async fn save(
 
 pub(super) async fn settings(
     State(handle): State<Handle>,
+    asker: Asker,
     Json(base): Json<Overlay>,
 ) -> Answer<Done> {
+    handle.audit(&asker, "settings", String::new(), Ok(String::new()));
     let fact = Input::Fact(Fact::BaseSettings(Box::new(base)));
     handle.inbox.send(Message::Input(fact)).await.map_err(|_| Failure::ending())?;
     Ok(Json(Done::default()))
 }
 
 /// Reads the settings of modules anew; a file that cannot be used changes nothing.
-pub(super) async fn module_settings(State(handle): State<Handle>) -> Answer<()> {
+pub(super) async fn module_settings(State(handle): State<Handle>, asker: Asker) -> Answer<()> {
+    handle.audit(&asker, "module settings", String::new(), Ok(String::new()));
     let home = handle.home.clone();
     let read = move || module_conf::read(&home).map(|_| module_conf::in_force(&home));
     let failed = |error: String| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error);

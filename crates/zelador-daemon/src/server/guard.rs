@@ -16,18 +16,23 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, ORIGIN};
+use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, ORIGIN};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use zelador_api::home::Home;
 use zelador_api::problem::Problem;
 use zelador_api::token::{self, Token};
 
-use super::Failure;
+use super::{Failure, dashboard};
 
 /// What is answered without a token wherever others may ask.
-const OPEN: [&str; 1] = ["/healthz"];
+fn is_open(path: &str) -> bool {
+    path == "/healthz" || dashboard::is_open(path)
+}
+
+/// Where a browser gives the token.
+const LOGIN: &str = "/health/login";
 
 /// Told by browsers: whose page a request comes from.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -78,7 +83,7 @@ impl Guard {
             return Err(Refused::Name);
         }
         if [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) {
-            let is_open = OPEN.contains(&request.uri().path());
+            let is_open = is_open(request.uri().path());
             let may = self.token.as_ref().is_none_or(|token| is_open || has(headers, token));
             return if may { Ok(()) } else { Err(Refused::Token) };
         }
@@ -90,7 +95,8 @@ impl Guard {
                 Token::read(&self.home, variable.as_deref()).is_some_and(|it| has(headers, &it))
             }
         };
-        if !is_known {
+        // The form of the dashboard is where the token is given.
+        if !is_known && request.uri().path() != LOGIN {
             return Err(Refused::Token);
         }
         if !is_own_page(headers, host) {
@@ -105,6 +111,12 @@ impl Guard {
 
 async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let Err(refused) = guard.look(&request) else { return next.run(request).await };
+    let is_page = request.method() == Method::GET && request.uri().path().starts_with("/health");
+    let wants_page = text(request.headers(), ACCEPT).is_some_and(|it| it.contains("text/html"));
+    if refused == Refused::Token && is_page && wants_page {
+        let to = format!("{LOGIN}?to={}", request.uri().path());
+        return Redirect::to(&to).into_response();
+    }
     let (status, error, help) = match refused {
         Refused::Name => (
             StatusCode::MISDIRECTED_REQUEST,
@@ -137,9 +149,8 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 }
 
 fn has(headers: &HeaderMap, token: &Token) -> bool {
-    text(headers, AUTHORIZATION)
-        .and_then(|value| value.strip_prefix("Bearer "))
-        .is_some_and(|given| token.is(given))
+    let given = text(headers, AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+    given.is_some_and(|given| token.is(given)) || dashboard::has_session(headers, token)
 }
 
 /// Whether no page sent it, or one that came from where it is sent to.

@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use tokio::sync::oneshot;
 use zelador_api::StandardInput;
 
+use super::asker::Asker;
 use super::{Failure, Handle};
 use crate::driver::Message;
 
@@ -22,8 +23,10 @@ const READS_WITHIN: Duration = Duration::from_secs(2);
 /// Writes to the standard input of an instance.
 pub(super) async fn write(
     State(handle): State<Handle>,
+    asker: Asker,
     Json(wish): Json<StandardInput>,
 ) -> Result<Json<()>, Failure> {
+    handle.audit(&asker, "input", wish.instance.to_string(), Ok(String::new()));
     let (sender, answer) = oneshot::channel();
     let message = Message::StandardInput(wish.instance, sender);
     handle.inbox.send(message).await.map_err(|_| Failure::ending())?;

@@ -14,6 +14,7 @@ use zelador_api::home::Home;
 use zelador_api::token::{self, Token};
 use zelador_core::spec::Settings;
 
+use super::asker::Peer;
 use super::guard;
 
 /// How long to wait before an address that is taken is tried again.
@@ -23,6 +24,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(5);
 pub(super) async fn unix(listener: UnixListener, router: Router, closing: CancellationToken) {
     let own = rustix::process::geteuid().as_raw();
     let listener = Owned { listener, own };
+    let router = router.into_make_service_with_connect_info::<Peer>();
     let served = axum::serve(listener, router).with_graceful_shutdown(closing.cancelled_owned());
     if let Err(error) = served.await {
         tracing::error!(%error, "the control socket is not served any more");
@@ -30,7 +32,7 @@ pub(super) async fn unix(listener: UnixListener, router: Router, closing: Cancel
 }
 
 /// A socket that only its owner and root may speak to, whatever the mode of its file has become.
-struct Owned {
+pub(super) struct Owned {
     listener: UnixListener,
     own: u32,
 }
@@ -114,6 +116,7 @@ async fn serve(
             *complained = None;
             tracing::info!(%address, "health endpoints are up");
             let closing = closing.clone().cancelled_owned();
+            let router = router.into_make_service_with_connect_info::<Peer>();
             let served = axum::serve(listener, router).with_graceful_shutdown(closing);
             if let Err(error) = served.into_future().await {
                 tracing::error!(%error, "health endpoints are down");

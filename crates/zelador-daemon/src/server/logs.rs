@@ -12,6 +12,7 @@ use zelador_core::id::InstanceId;
 use zelador_core::spec::Environment;
 use zelador_core::supervisor::Supervisor;
 
+use super::asker::Asker;
 use super::{Failure, Handle};
 use crate::driver::Message;
 
@@ -20,8 +21,14 @@ type Answer<T> = Result<Json<T>, Failure>;
 /// Empties log files; without a list all of them, and zelador's own.
 pub(super) async fn flush(
     State(handle): State<Handle>,
+    asker: Asker,
     Json(files): Json<LogFiles>,
 ) -> Answer<FlushDone> {
+    let target = match &files {
+        LogFiles::All => "all".to_owned(),
+        LogFiles::Of(ids) => ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    };
+    handle.audit(&asker, "flush", target, Ok(String::new()));
     let own = matches!(files, LogFiles::All).then(|| handle.home.own_log());
     let of_apps = handle
         .ask(move |supervisor: &Supervisor| match files {

@@ -1,6 +1,8 @@
 //! Answers on the control socket, and with the health endpoints on TCP.
 
 mod apps;
+mod asker;
+mod dashboard;
 mod guard;
 mod health;
 mod input;
@@ -27,7 +29,9 @@ use zelador_core::input::Command;
 use zelador_core::spec::Settings;
 use zelador_core::supervisor::Supervisor;
 
+use crate::clock::Clock;
 use crate::driver::Message;
+use crate::history::Archive;
 
 /// What the server needs of the engine.
 #[derive(Clone)]
@@ -40,6 +44,10 @@ pub struct Handle {
     pub home: Home,
     /// The settings in force.
     pub settings: watch::Receiver<Settings>,
+    /// The way to the history.
+    pub archive: Archive,
+    /// Tells the time as the supervisor counts it.
+    pub clock: Clock,
 }
 
 impl Handle {
@@ -123,7 +131,8 @@ pub fn start(
     tasks.spawn(listen::unix(control, everything, closing.clone()));
     let settings = handle.settings.clone();
     let home = handle.home.clone();
-    tasks.spawn(listen::tcp(settings, home, public(handle), closing.clone()));
+    let pages = dashboard::routes(&handle, tasks, closing);
+    tasks.spawn(listen::tcp(settings, home, public(handle).merge(pages), closing.clone()));
     Ok(())
 }
 

@@ -1,0 +1,89 @@
+//! What becomes part of the history: samples at an even pace, and what records and verdicts tell.
+
+use zelador_core::history::{Event, Kind, Metric};
+use zelador_core::instance::{Goal, Phase};
+use zelador_core::record::Record;
+use zelador_core::supervisor::{HealthView, InstanceView, View};
+use zelador_core::unit::Moment;
+
+use super::Driver;
+use crate::history::{Item, Sample};
+
+impl Driver {
+    /// Hands over what everything is at now, and which verdicts have changed.
+    pub(super) fn sample_for_history(&mut self) {
+        let now = self.clock.now();
+        self.supervisor.tell_time(now);
+        let view = self.supervisor.view();
+        self.tell_verdicts(now, &view.health);
+        self.archive.keep(Item::Sample(Sample { at: now, values: values(&view) }));
+    }
+
+    fn tell_verdicts(&mut self, now: Moment, health: &HealthView) {
+        let mut verdicts = std::mem::take(&mut self.verdicts);
+        for check in &health.checks {
+            let before = verdicts.insert(check.component.clone(), check.status);
+            if before.is_some_and(|before| before != check.status) {
+                let text = format!("{}: {}", check.status, check.message);
+                let event = Event::new(now, Kind::Verdict, text).of(&check.component);
+                self.archive.keep(Item::Event(event));
+            }
+        }
+        verdicts.retain(|name, _| health.checks.iter().any(|check| check.component == *name));
+        self.verdicts = verdicts;
+    }
+
+    /// Hands over what these records tell.
+    pub(crate) fn remember(&mut self, now: Moment, records: &[Record]) {
+        for record in records {
+            for event in self.journal.tell(now, record) {
+                self.archive.keep(Item::Event(event));
+            }
+            if let Record::Incident(incident) = record {
+                self.archive.keep(Item::Incident(incident.clone()));
+            }
+        }
+    }
+}
+
+/// The numbers of everything.
+fn values(view: &View) -> Vec<(String, Metric, i64)> {
+    let mut values = Vec::new();
+    for instance in &view.instances {
+        let subject = format!("app:{}/{}", instance.app, instance.index);
+        let mut add = |metric, value| values.push((subject.clone(), metric, value));
+        if let Some(usage) = instance.usage.filter(|_| instance.pid.is_some()) {
+            add(Metric::Memory, whole(usage.memory.bytes()));
+            add(Metric::Cpu, (usage.cpu * 10.0).round() as i64);
+            add(Metric::Threads, usage.threads.into());
+            if let Some(descriptors) = usage.descriptors {
+                add(Metric::Descriptors, descriptors.into());
+            }
+        }
+        add(Metric::Restarts, instance.restarts.into());
+        if let Some(up) = is_up(instance) {
+            add(Metric::Up, if up { 1000 } else { 0 });
+        }
+    }
+    for check in &view.health.checks {
+        let subject = format!("check:{}", check.component);
+        values.push((subject, Metric::Latency, whole(check.took.as_micros() as u64)));
+    }
+    values
+}
+
+/// Whether it does what it is there for; `None`: nothing is wanted of it.
+fn is_up(instance: &InstanceView) -> Option<bool> {
+    if instance.goal == Goal::Down || matches!(instance.phase, Phase::Finished { .. }) {
+        return None;
+    }
+    let is_sick = instance
+        .health
+        .as_ref()
+        .is_some_and(|health| health.status == zelador_core::check::Status::Unhealthy);
+    Some(instance.phase.is_ready() && !is_sick)
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,161 @@
+//! Who asks: for the audit of what was done.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum::serve::IncomingStream;
+use tokio::net::TcpListener;
+use zelador_core::effect::Done;
+use zelador_core::input::{Command, Replicas};
+
+use super::listen::Owned;
+use super::{Failure, Handle};
+use crate::history::{Audit, Item};
+
+/// The longest text of the audit, in characters.
+const LONGEST: usize = 300;
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Peer {
+    /// On the control socket.
+    Local { uid: u32, pid: Option<i32> },
+    /// Over TCP.
+    Remote(SocketAddr),
+    /// Not known.
+    Nobody,
+}
+
+impl Connected<IncomingStream<'_, Owned>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Owned>) -> Self {
+        match stream.io().peer_cred() {
+            Ok(peer) => Self::Local { uid: peer.uid(), pid: peer.pid() },
+            Err(_) => Self::Nobody,
+        }
+    }
+}
+
+impl Connected<IncomingStream<'_, TcpListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
+        Self::Remote(*stream.remote_addr())
+    }
+}
+
+/// Who asks, in words.
+#[derive(Clone, Debug)]
+pub(super) struct Asker {
+    who: String,
+    origin: String,
+}
+
+impl<S: Sync> FromRequestParts<S> for Asker {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let peer = parts.extensions.get::<ConnectInfo<Peer>>().map_or(Peer::Nobody, |it| it.0);
+        Ok(match peer {
+            Peer::Local { uid, pid } => {
+                let name =
+                    pid.and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/comm")).ok());
+                let name = name.map(|name| format!(" ({})", name.trim_end())).unwrap_or_default();
+                let pid = pid.map(|pid| format!("pid {pid}{name}")).unwrap_or_default();
+                Self { who: format!("uid {uid}"), origin: pid }
+            }
+            Peer::Remote(address) => {
+                let by_header = parts.headers.contains_key(AUTHORIZATION);
+                let who = if by_header { "token" } else { "dashboard" };
+                Self { who: who.to_owned(), origin: address.to_string() }
+            }
+            Peer::Nobody => Self { who: "unknown".to_owned(), origin: String::new() },
+        })
+    }
+}
+
+impl Handle {
+    /// Has something done, and notes who wanted it.
+    pub(super) async fn command_by(
+        &self,
+        asker: &Asker,
+        command: Command,
+    ) -> Result<Done, Failure> {
+        let told = in_words(&command);
+        let answer = self.command(command).await;
+        if let Some((verb, target)) = told {
+            self.audit(asker, verb, target, answer.as_ref().map(outcome));
+        }
+        answer
+    }
+
+    /// Notes who wanted what, and what became of it.
+    pub(super) fn audit(
+        &self,
+        asker: &Asker,
+        verb: &str,
+        target: String,
+        answer: Result<String, &Failure>,
+    ) {
+        let (ok, result) = match answer {
+            Ok(result) => (true, result),
+            Err(failure) => (false, failure.problem.error.clone()),
+        };
+        self.archive.keep(Item::Audit(Audit {
+            at: self.clock.now(),
+            who: asker.who.clone(),
+            origin: asker.origin.clone(),
+            verb: verb.to_owned(),
+            target: short(target),
+            ok,
+            result: short(result),
+        }));
+    }
+}
+
+/// What a command is called, and whom it concerns; `None`: it changes nothing.
+fn in_words(command: &Command) -> Option<(&'static str, String)> {
+    let of = |selectors: &[String]| selectors.join(", ");
+    Some(match command {
+        Command::Declare { apps, .. } => {
+            let names: Vec<&str> = apps.iter().map(|it| it.spec.name.as_str()).collect();
+            ("declare", names.join(", "))
+        }
+        Command::Start { selectors } => ("start", of(selectors)),
+        Command::Stop { selectors } => ("stop", of(selectors)),
+        Command::Restart { selectors, .. } => ("restart", of(selectors)),
+        Command::Reload { selectors, .. } => ("reload", of(selectors)),
+        Command::Trigger { selectors, action, .. } => {
+            ("trigger", format!("{} ({action})", of(selectors)))
+        }
+        Command::Delete { selectors } => ("delete", of(selectors)),
+        Command::Scale { selectors, to, .. } => {
+            let to = match to {
+                Replicas::Exactly(count) => count.to_string(),
+                Replicas::More(count) => format!("+{count}"),
+                Replicas::Fewer(count) => format!("-{count}"),
+            };
+            ("scale", format!("{} to {to}", of(selectors)))
+        }
+        Command::Reset { selectors } => ("reset", of(selectors)),
+        Command::Signal { selectors, signal } => {
+            ("signal", format!("{} ({signal})", of(selectors)))
+        }
+        Command::Shutdown => ("kill", "everything".to_owned()),
+        Command::CheckNow => return None,
+    })
+}
+
+fn outcome(done: &Done) -> String {
+    let said: Vec<String> =
+        done.instances.iter().map(|it| format!("{}: {}", it.app, it.what)).collect();
+    said.join("; ")
+}
+
+fn short(text: String) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
+}

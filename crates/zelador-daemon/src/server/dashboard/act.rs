@@ -1,0 +1,68 @@
+//! The buttons: what is asked for goes the way of every other command, and into the audit.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use zelador_core::effect::Done;
+use zelador_core::input::{Command, Replicas, Surplus};
+
+use super::Dashboard;
+use crate::server::Failure;
+use crate::server::asker::Asker;
+
+/// The most instances that a click can ask for.
+const MOST: u32 = 256;
+
+/// What is asked for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wish {
+    /// `start`, `stop`, `restart`, `reload`, `scale`, `reset`, `check`.
+    verb: String,
+    /// The app, or the number of an instance.
+    #[serde(default)]
+    of: String,
+    /// How many instances, for `scale`.
+    to: Option<u32>,
+}
+
+/// Does it.
+pub async fn act(
+    State(dashboard): State<Dashboard>,
+    asker: Asker,
+    Json(wish): Json<Wish>,
+) -> Result<Json<Done>, Failure> {
+    let bad = |error: String| Failure::new(StatusCode::BAD_REQUEST, error);
+    let selectors = vec![wish.of.clone()];
+    let is_check = wish.verb == "check";
+    if wish.of.trim().is_empty() && !is_check {
+        return Err(bad(format!(
+            "`{}` needs `of`: an app, or the number of an instance",
+            wish.verb
+        )));
+    }
+    let command = match wish.verb.as_str() {
+        "start" => Command::Start { selectors },
+        "stop" => Command::Stop { selectors },
+        "restart" => Command::Restart { selectors, change: None },
+        "reload" => Command::Reload { selectors, change: None },
+        "reset" => Command::Reset { selectors },
+        "check" => Command::CheckNow,
+        "scale" => match wish.to {
+            Some(to) if (1..=MOST).contains(&to) => {
+                Command::Scale { selectors, to: Replicas::Exactly(to), surplus: Surplus::Newest }
+            }
+            other => {
+                let found = other.map_or_else(|| "nothing".to_owned(), |to| to.to_string());
+                return Err(bad(format!("`to` is {found}; allowed is 1 to {MOST}")));
+            }
+        },
+        other => {
+            return Err(bad(format!(
+                "there is no verb `{other}`; allowed are start, stop, restart, reload, scale, reset, check"
+            )));
+        }
+    };
+    dashboard.handle.command_by(&asker, command).await.map(Json)
+}

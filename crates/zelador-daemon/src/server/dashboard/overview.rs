@@ -1,0 +1,450 @@
+//! How everything is, at one look.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use maud::{Markup, html};
+use zelador_core::check::Status;
+use zelador_core::history::{Metric, Rollup};
+use zelador_core::incident::Incident;
+use zelador_core::instance::{Goal, Phase};
+use zelador_core::spec::{Settings, Thresholds};
+use zelador_core::supervisor::{InstanceView, Supervisor, View};
+use zelador_core::unit::ByteSize;
+
+use super::Dashboard;
+use super::lang::Lang;
+use super::live::Fragment;
+use super::page::percent;
+use super::parts::{self, Look, badge, icon, time};
+
+/// How long a sparkline looks back, in seconds.
+const HOUR: u64 = 3600;
+
+/// The width of a point of a sparkline, in seconds: 30 points.
+const SPARK_STEP: u64 = 120;
+
+/// How old the past may be that is drawn, in seconds.
+const FRESH: u64 = 30;
+
+/// What was read of the history for small pictures.
+#[derive(Debug, Default)]
+pub struct Cache {
+    at: u64,
+    past: Arc<Past>,
+}
+
+type Lines = BTreeMap<String, Vec<(u64, Rollup)>>;
+
+/// The past of everything, coarsely.
+#[derive(Debug, Default)]
+pub struct Past {
+    from: u64,
+    to: u64,
+    memory: Lines,
+    cpu: Lines,
+    days: Lines,
+}
+
+impl Cache {
+    /// The past, read anew when it is too old.
+    async fn past(&mut self, dashboard: &Dashboard) -> Arc<Past> {
+        let now = dashboard.seconds();
+        if now.saturating_sub(self.at) < FRESH {
+            return Arc::clone(&self.past);
+        }
+        self.at = now;
+        let to = now - now % SPARK_STEP + SPARK_STEP;
+        let from = to - HOUR;
+        let first = now.saturating_sub(parts::DAYS * 24 * HOUR);
+        let read = dashboard.read(move |reader| {
+            Ok(Past {
+                from,
+                to,
+                memory: reader.minutes(Metric::Memory, from, to, SPARK_STEP)?,
+                cpu: reader.minutes(Metric::Cpu, from, to, SPARK_STEP)?,
+                days: reader.days(Metric::Up, first, now + 1)?,
+            })
+        });
+        match read.await {
+            Ok(past) => self.past = Arc::new(past),
+            Err(failure) => tracing::debug!(error = %failure.problem, "no past for the dashboard"),
+        }
+        Arc::clone(&self.past)
+    }
+}
+
+/// What is looked at for the overview.
+struct Seen {
+    view: View,
+    settings: Settings,
+    /// The latest incident that is over, and all that are not.
+    last: Option<Incident>,
+    open: Vec<Incident>,
+}
+
+impl Seen {
+    fn of(supervisor: &Supervisor) -> Self {
+        let incidents = supervisor.incidents();
+        let last = incidents.iter().find(|it| !it.is_open()).map(|it| short(it));
+        let open = incidents.iter().filter(|it| it.is_open()).map(|it| short(it)).collect();
+        Self { view: supervisor.view(), settings: supervisor.settings().clone(), last, open }
+    }
+}
+
+/// Without what the overview does not show.
+fn short(incident: &Incident) -> Incident {
+    Incident { evidence: None, diagnosis: None, story: Vec::new(), ..incident.clone() }
+}
+
+/// The pieces of the page.
+pub async fn fragments(
+    dashboard: &Dashboard,
+    cache: &mut Cache,
+    lang: Lang,
+) -> Option<Vec<Fragment>> {
+    let seen = dashboard.handle.ask(Seen::of).await.ok()?;
+    let past = cache.past(dashboard).await;
+    let mut fragments = vec![
+        Fragment::new("sum", summary(lang, &seen)),
+        Fragment::new("trouble", trouble(dashboard, lang)),
+        Fragment::new("host", host(lang, &seen, &past)),
+        Fragment::new("open", open(lang, &seen)),
+    ];
+    let mut rows = String::new();
+    let mut key = String::new();
+    for instance in &seen.view.instances {
+        let cells = cells(lang, instance, &past);
+        rows.push_str(&row(lang, instance, &cells).into_string());
+        key.push_str(&format!("{} {}\n", instance.id, instance.name));
+        let id = instance.id;
+        fragments.extend(
+            cells.into_iter().map(|(name, cell)| Fragment::new(format!("a{id}-{name}"), cell)),
+        );
+    }
+    let rows = if seen.view.instances.is_empty() {
+        html! {}
+    } else {
+        maud::PreEscaped(rows)
+    };
+    fragments.push(Fragment::keyed("rows", &key, rows));
+    fragments.push(Fragment::new("none", none(lang, seen.view.instances.is_empty())));
+    Some(fragments)
+}
+
+/// The page around its pieces.
+pub fn page(lang: Lang, piece: &dyn Fn(&str) -> Markup) -> Markup {
+    let column = |key: &str, en, pt| {
+        html! {
+            th scope="col" aria-sort="none" { button.sort type="button" data-key=(key) { (lang.t(en, pt)) span.arrow aria-hidden="true" {} } }
+        }
+    };
+    html! {
+        h1 #sum.sum { (piece("sum")) }
+        div #trouble { (piece("trouble")) }
+        div #open { (piece("open")) }
+        section aria-labelledby="host-title" {
+            h2 #host-title { (lang.t("Host", "Servidor")) }
+            div #host.gauges { (piece("host")) }
+        }
+        section aria-labelledby="apps-title" {
+            div.bar {
+                h2 #apps-title { "Apps" }
+                span #shown.dim role="status" data-of=(lang.t("of", "de")) {}
+                label.find { span.hide { (lang.t("Search apps", "Buscar apps")) } input #find type="search" placeholder=(lang.t("Search  /", "Buscar  /")) autocomplete="off" spellcheck="false"; }
+                div.chips role="group" aria-label=(lang.t("Filter", "Filtro")) {
+                    button.chip type="button" data-filter="" aria-pressed="true" { (lang.t("All", "Todos")) }
+                    button.chip type="button" data-filter="bad" aria-pressed="false" { (lang.t("Needs attention", "Atenção")) }
+                    button.chip type="button" data-filter="off" aria-pressed="false" { (lang.t("Stopped", "Parados")) }
+                }
+            }
+            div.scroll tabindex="0" role="region" aria-labelledby="apps-title" {
+                table.apps {
+                    thead { tr {
+                        (column("name", "Name", "Nome"))
+                        (column("state", "State", "Estado"))
+                        (column("days", "90 days", "90 dias"))
+                        (column("cpu", "CPU", "CPU"))
+                        (column("mem", "Memory", "Memória"))
+                        (column("up", "Up for", "No ar há"))
+                        (column("re", "Restarts", "Reinícios"))
+                    } }
+                    tbody #rows { (piece("rows")) }
+                }
+            }
+            div #none { (piece("none")) }
+            p #nothing.dim hidden { (lang.t("No app matches.", "Nenhum app corresponde.")) }
+        }
+    }
+}
+
+fn none(lang: Lang, is_empty: bool) -> Markup {
+    if !is_empty {
+        return html! {};
+    }
+    parts::empty(
+        lang.t("No apps yet", "Ainda não há apps"),
+        html! {
+            p { (lang.t("Start one, and it appears here by itself:", "Inicie um, e ele aparece aqui sozinho:")) }
+            pre { code { "zelador start ecosystem.config.js" } }
+        },
+    )
+}
+
+/// One sentence that says how things are.
+fn summary(lang: Lang, seen: &Seen) -> Markup {
+    let wanted: Vec<&InstanceView> =
+        seen.view.instances.iter().filter(|it| it.goal == Goal::Up).collect();
+    let sick: Vec<(&InstanceView, Look)> = wanted
+        .iter()
+        .map(|it| (*it, parts::instance(lang, it)))
+        .filter(|(_, look)| look.rank < 2)
+        .collect();
+    let host: Vec<_> = seen
+        .view
+        .health
+        .checks
+        .iter()
+        .filter(|check| check.status != Status::Healthy && !check.component.starts_with("app:"))
+        .collect();
+    let is_bad = sick.iter().any(|(_, look)| look.class == "bad")
+        || host.iter().any(|check| check.status == Status::Unhealthy);
+    let class = match (sick.is_empty() && host.is_empty(), is_bad) {
+        (true, _) => "ok",
+        (false, false) => "warn",
+        (false, true) => "bad",
+    };
+    let all = wanted.len();
+    let first = match (seen.view.instances.len(), sick.len()) {
+        (0, _) => lang.t("Nothing to take care of yet", "Nada para cuidar ainda").to_owned(),
+        (_, 0) if all == 0 => {
+            lang.t("Every app is stopped", "Todos os apps estão parados").to_owned()
+        }
+        (_, 0) if all == 1 => lang.t("The app is healthy", "O app está saudável").to_owned(),
+        (_, 0) => match lang {
+            Lang::En => format!("All {all} apps healthy"),
+            Lang::Pt => format!("Todos os {all} apps saudáveis"),
+        },
+        (_, 1) => format!(
+            "{} {}",
+            parts::plain(&sick[0].0.name),
+            match lang {
+                Lang::En => format!("needs attention: {}", sick[0].1.word),
+                Lang::Pt => format!("precisa de atenção: {}", sick[0].1.word),
+            }
+        ),
+        (_, count) => match lang {
+            Lang::En => format!("{count} of {all} apps need attention"),
+            Lang::Pt => format!("{count} de {all} apps precisam de atenção"),
+        },
+    };
+    html! {
+        span class={ "lead " (class) } { (icon(class)) (first) }
+        @for check in &host {
+            span.also { "; " (component(lang, &check.component)) " " (lang.status(check.status)) }
+        }
+        @if let Some(last) = &seen.last {
+            span.also {
+                "; " (lang.t("last incident", "último incidente")) " "
+                a href={ "/health/incident/" (last.id) } { (time(last.closed_at.unwrap_or(last.opened_at), true)) }
+                @if let Some(closed) = last.closed_at {
+                    ", " (outcome(lang, last)) " " (lang.t("in", "em")) " " (lang.span(closed.since(last.opened_at)))
+                }
+            }
+        }
+    }
+}
+
+fn outcome(lang: Lang, incident: &Incident) -> String {
+    match incident.state().as_str() {
+        "healed" => lang.t("healed", "curado").to_owned(),
+        "recovered" => lang.t("recovered", "recuperado").to_owned(),
+        "taken over" => lang.t("taken over", "assumido por alguém").to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// What a check of the host is called.
+pub fn component(lang: Lang, name: &str) -> String {
+    match name {
+        "memory" => lang.t("host memory", "memória do servidor").to_owned(),
+        "cpu" => lang.t("host CPU", "CPU do servidor").to_owned(),
+        "disk" => lang.t("disk", "disco").to_owned(),
+        other => parts::plain(other),
+    }
+}
+
+/// Says it when the history cannot be written.
+fn trouble(dashboard: &Dashboard, lang: Lang) -> Markup {
+    let archive = &dashboard.handle.archive;
+    html! {
+        @if archive.is_in_trouble() {
+            p.note.warn { (icon("warn")) (lang.t("The history cannot be written at the moment; everything else works. See the log of zelador.", "O histórico não pode ser gravado no momento; todo o resto funciona. Veja o log do zelador.")) }
+        } @else if archive.lost() > 0 {
+            p.note.warn { (icon("warn")) (archive.lost()) " " (lang.t("entries of the history were lost since the engine began.", "registros do histórico foram perdidos desde o início do motor.")) }
+        }
+    }
+}
+
+/// Incidents that are not over.
+fn open(lang: Lang, seen: &Seen) -> Markup {
+    html! {
+        @if !seen.open.is_empty() {
+            ul.incidents aria-label=(lang.t("Open incidents", "Incidentes abertos")) {
+                @for incident in &seen.open {
+                    li { a.incident href={ "/health/incident/" (incident.id) } {
+                        (icon("warn"))
+                        strong { (parts::plain(incident.app.as_str())) } " · " (trouble_word(lang, &incident.trouble.to_string()))
+                        span.dim { " · " (state_word(lang, &incident.state())) " · " (time(incident.opened_at, true)) }
+                    } }
+                }
+            }
+        }
+    }
+}
+
+/// A kind of trouble.
+pub fn trouble_word(lang: Lang, trouble: &str) -> String {
+    match (lang, trouble) {
+        (Lang::Pt, "unresponsive") => "não responde".to_owned(),
+        (Lang::Pt, "crash loop") => "quedas em série".to_owned(),
+        (_, other) => parts::plain(other),
+    }
+}
+
+/// The state of an incident.
+pub fn state_word(lang: Lang, state: &str) -> String {
+    let pt = match state {
+        "gathering evidence" => "reunindo evidências",
+        "asking dependencies" => "consultando dependências",
+        "rechecking" => "verificando de novo",
+        "pausing" => "em pausa",
+        "restarting" => "reiniciando",
+        "verifying" => "confirmando",
+        "awaiting trial" => "aguardando teste",
+        "escalated" => "uma pessoa é necessária",
+        "healed" => "curado",
+        "recovered" => "recuperado",
+        "taken over" => "assumido por alguém",
+        other => other,
+    };
+    let en = if state == "escalated" { "a person is needed" } else { state };
+    parts::plain(if lang == Lang::Pt { pt } else { en })
+}
+
+/// What the host is at, with thresholds.
+fn host(lang: Lang, seen: &Seen, past: &Past) -> Markup {
+    let settings = &seen.settings;
+    html! {
+        @for (name, label, thresholds, line) in [
+            ("memory", lang.t("Memory", "Memória"), settings.memory, past.memory.get("host")),
+            ("cpu", "CPU", settings.cpu, past.cpu.get("host")),
+            ("disk", lang.t("Disk", "Disco"), settings.disk, None),
+        ] {
+            @if let Some(check) = seen.view.health.checks.iter().find(|check| check.component == name) {
+                @let share = share_in(&check.message);
+                @let look = parts::status(lang, check.status);
+                div.tile {
+                    div.tile-head { span { (label) } (badge(look)) }
+                    p.value { (share.map_or_else(|| "–".to_owned(), |share| lang.percent(share))) }
+                    (parts::gauge(share.unwrap_or(0.0), thresholds.map(limits), look.class, &format!("{label}: {}", check.message)))
+                    p.dim { (parts::plain(&check.message)) }
+                    @if let Some(line) = line { (parts::sparkline(line, past.from, past.to, SPARK_STEP, 0)) }
+                }
+            }
+        }
+    }
+}
+
+fn limits(thresholds: Thresholds) -> (f64, f64) {
+    (thresholds.degraded.value(), thresholds.unhealthy.value())
+}
+
+/// The share at the beginning of a check's message: `2.2 % of 23.5gb memory in use`.
+fn share_in(message: &str) -> Option<f64> {
+    message.split_once(" %")?.0.parse().ok()
+}
+
+/// The cells of a row that change by themselves.
+fn cells(lang: Lang, instance: &InstanceView, past: &Past) -> [(&'static str, Markup); 7] {
+    let look = parts::instance(lang, instance);
+    let subject = format!("app:{}/{}", instance.app, instance.index);
+    let known = |lines: &Lines| lines.get(&subject).cloned().unwrap_or_default();
+    let usage = instance.usage.filter(|_| instance.pid.is_some());
+    let (cpu, memory) = (usage.map(|it| it.cpu), usage.map(|it| it.memory));
+    let today = past.to - past.to % (24 * HOUR);
+    let (bar, share) = parts::uptime_bar(lang, &known(&past.days), today);
+    let spark = |lines: &Lines, floor| {
+        parts::sparkline(&known(lines), past.from, past.to, SPARK_STEP, floor)
+    };
+    [
+        (
+            "state",
+            html! { data value=(look.rank) data-class=(look.class) { (badge(look)) } (why(instance)) },
+        ),
+        (
+            "days",
+            html! { data value=(share.unwrap_or(-1.0)) { (bar) } @if let Some(share) = share { span.dim.num { (lang.number(share, if share >= 99.95 { 0 } else { 1 })) " %" } } },
+        ),
+        (
+            "cpu",
+            html! { data.num value=(cpu.unwrap_or(-1.0)) { (cpu.map_or_else(|| "–".to_owned(), |cpu| lang.percent(cpu))) } },
+        ),
+        ("cpus", spark(&past.cpu, 100)),
+        (
+            "mem",
+            html! { data.num value=(memory.map_or(-1, |it: ByteSize| it.bytes() as i64)) { (memory.map_or_else(|| "–".to_owned(), |it| lang.bytes(it))) } },
+        ),
+        ("mems", spark(&past.memory, 0)),
+        ("re", restarts(instance)),
+    ]
+}
+
+fn row(lang: Lang, instance: &InstanceView, cells: &[(&'static str, Markup); 7]) -> Markup {
+    let id = instance.id;
+    let cell = |name: &str| {
+        let found = cells.iter().find(|(other, _)| *other == name).map(|(_, cell)| cell);
+        html! { span id={ "a" (id) "-" (name) } { @if let Some(cell) = found { (cell) } } }
+    };
+    let name = parts::plain(&instance.name);
+    let up = instance.started_at.filter(|_| matches!(instance.phase, Phase::Running { .. }));
+    html! {
+        tr data-name=(name) data-id=(id) {
+            th scope="row" { a href={ "/health/app/" (percent(&instance.app)) } { (name) } @if instance.namespace != "default" { span.dim.space { (parts::plain(&instance.namespace)) } } }
+            td.c-state data-label=(lang.t("State", "Estado")) { (cell("state")) }
+            td.c-days data-label=(lang.t("90 days", "90 dias")) { (cell("days")) }
+            td.c-cpu data-label="CPU" { (cell("cpu")) (cell("cpus")) }
+            td.c-mem data-label=(lang.t("Memory", "Memória")) { (cell("mem")) (cell("mems")) }
+            td.c-up data-label=(lang.t("Up for", "No ar há")) { @if let Some(at) = up { time.since datetime=(at) { (time(at, false)) } } @else { "–" } }
+            td.c-re data-label=(lang.t("Restarts", "Reinícios")) { (cell("re")) }
+        }
+    }
+}
+
+/// Why it is not as it should be, in a few words.
+fn why(instance: &InstanceView) -> Markup {
+    let reason = match &instance.phase {
+        Phase::Running { .. } => instance
+            .health
+            .as_ref()
+            .filter(|it| it.status != Status::Healthy)
+            .map(|it| it.message.clone()),
+        Phase::Backoff { .. } | Phase::Tripped { .. } => {
+            let last = instance.deaths.first();
+            last.map(|past| past.explained.clone().unwrap_or_else(|| past.death.to_string()))
+        }
+        _ => None,
+    };
+    html! { @if let Some(reason) = reason { span.why title=(reason) lang="en" { (parts::plain(&reason)) } } }
+}
+
+/// How often, and why last.
+fn restarts(instance: &InstanceView) -> Markup {
+    let last = instance.last_start.as_ref().filter(|_| instance.restarts > 0);
+    html! {
+        data.num value=(instance.restarts) { (instance.restarts) }
+        @if let Some(start) = last {
+            span.why title=(start.cause) lang="en" { (parts::plain(&start.cause.to_string())) }
+        }
+    }
+}

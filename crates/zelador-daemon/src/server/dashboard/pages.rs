@@ -1,0 +1,247 @@
+//! Which pages there are: each with the pieces that keep it up to date.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use maud::{Markup, PreEscaped, html};
+use serde_json::{Value, json};
+use zelador_api::{HealthView, Status};
+use zelador_core::supervisor::Supervisor;
+
+use super::lang::Lang;
+use super::live::{Fragment, Key, Snapshot};
+use super::overview::{self, Cache};
+use super::page::Page;
+use super::{Dashboard, app, incident, lists, parts, report};
+
+/// The pieces of a page; `None`: there is no such page.
+pub async fn fragments(
+    dashboard: &Dashboard,
+    cache: &mut Cache,
+    key: &Key,
+) -> Option<Vec<Fragment>> {
+    let lang = key.1;
+    match key.0.as_str() {
+        "overview" => overview::fragments(dashboard, cache, lang).await,
+        "incidents" => lists::incidents(dashboard, lang).await,
+        "checks" => lists::checks(dashboard, lang).await,
+        "retries" => lists::retries(dashboard, lang).await,
+        "breakers" => lists::breakers(dashboard, lang).await,
+        "audit" => lists::audit(dashboard, lang).await,
+        other => {
+            let (kind, of) = other.split_once('/')?;
+            match kind {
+                "app" => app::fragments(dashboard, of, lang).await,
+                "incident" => incident::fragments(dashboard, of.parse().ok()?, lang).await,
+                _ => None,
+            }
+        }
+    }
+}
+
+/// A piece of what is shown, to be put into its place.
+fn piece(snapshot: &Snapshot, id: &str) -> Markup {
+    let found = snapshot.fragments.get(id);
+    PreEscaped(found.map(|(fragment, _)| fragment.html.to_string()).unwrap_or_default())
+}
+
+/// What every page needs to know.
+struct Frame {
+    key: String,
+    section: &'static str,
+    title: String,
+    charts: bool,
+}
+
+impl Frame {
+    fn new(key: &str, section: &'static str, title: &str) -> Self {
+        Self { key: key.to_owned(), section, title: title.to_owned(), charts: false }
+    }
+}
+
+async fn live(
+    dashboard: &Dashboard,
+    headers: &HeaderMap,
+    frame: Frame,
+    body: impl FnOnce(Lang, &dyn Fn(&str) -> Markup, bool) -> Markup,
+) -> Response {
+    let lang = Lang::of(headers);
+    let Some(seen) = dashboard.look(&frame.key, lang).await else {
+        return missing(dashboard, headers);
+    };
+    let snapshot = Arc::clone(&seen.borrow());
+    let may_act = dashboard.knows(headers);
+    let main = body(lang, &|id| piece(&snapshot, id), may_act);
+    Page {
+        lang,
+        title: frame.title,
+        section: frame.section,
+        live: Some((frame.key, snapshot.version.to_string())),
+        charts: frame.charts,
+        may_act,
+        main,
+    }
+    .answer(headers)
+}
+
+/// There is no such page.
+fn missing(dashboard: &Dashboard, headers: &HeaderMap) -> Response {
+    let lang = Lang::of(headers);
+    let main = parts::empty(
+        lang.t("Nothing is here", "Não há nada aqui"),
+        html! { p { (lang.t("It may have been removed.", "Pode ter sido removido.")) " " a href="/health" { (lang.t("To the overview", "Para a visão geral")) } } },
+    );
+    let title = lang.t("Not found", "Não encontrado").to_owned();
+    let may_act = dashboard.knows(headers);
+    Page { lang, title, section: "", live: None, charts: false, may_act, main }
+        .answer_with(StatusCode::NOT_FOUND, headers)
+}
+
+/// The overview for browsers, and how everything is for programs.
+pub async fn overview(State(dashboard): State<Dashboard>, headers: HeaderMap) -> Response {
+    let accepts = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !accepts.contains("text/html") {
+        let standard = accepts.contains("application/health+json");
+        return match dashboard.handle.ask(Supervisor::health).await {
+            Ok(health) => data(&health, standard),
+            Err(failure) => failure.into_response(),
+        };
+    }
+    let lang = Lang::of(&headers);
+    let frame = Frame::new("overview", "/health", lang.t("Overview", "Visão geral"));
+    live(&dashboard, &headers, frame, |lang, piece, _| overview::page(lang, piece)).await
+}
+
+/// `application/health+json` (draft-inadarei-api-health-check), or all that is known.
+fn data(health: &HealthView, standard: bool) -> Response {
+    let code = match health.overall {
+        Status::Healthy | Status::Degraded => StatusCode::OK,
+        Status::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    if !standard {
+        return (code, Json(health)).into_response();
+    }
+    let word = |status| match status {
+        Status::Healthy => "pass",
+        Status::Degraded => "warn",
+        Status::Unhealthy => "fail",
+    };
+    let check = |check: &zelador_api::CheckView| {
+        let took = check.took.as_secs_f64() * 1000.0;
+        let entry = json!([{
+            "status": word(check.status), "output": check.message, "time": check.at.to_string(),
+            "observedValue": took, "observedUnit": "ms",
+        }]);
+        (format!("{}:responseTime", check.component), entry)
+    };
+    let checks: serde_json::Map<String, Value> = health.checks.iter().map(check).collect();
+    let body = json!({
+        "status": word(health.overall), "version": "1", "releaseId": env!("CARGO_PKG_VERSION"),
+        "checks": checks,
+    });
+    (code, [(CONTENT_TYPE, "application/health+json")], body.to_string()).into_response()
+}
+
+/// One app.
+pub async fn app(
+    State(dashboard): State<Dashboard>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let Some(about) = app::about(&dashboard, &name).await else {
+        return missing(&dashboard, &headers);
+    };
+    let mut frame = Frame::new(&format!("app/{name}"), "/health", &parts::plain(&name));
+    frame.charts = true;
+    live(&dashboard, &headers, frame, |lang, piece, may_act| {
+        app::page(lang, &about, piece, may_act)
+    })
+    .await
+}
+
+/// All incidents.
+pub async fn incidents(State(dashboard): State<Dashboard>, headers: HeaderMap) -> Response {
+    list(&dashboard, &headers, "incidents", ("/health/incidents", "Incidents", "Incidentes")).await
+}
+
+/// One incident.
+pub async fn incident(
+    State(dashboard): State<Dashboard>,
+    Path(id): Path<u64>,
+    headers: HeaderMap,
+) -> Response {
+    let title = format!("{} {id}", Lang::of(&headers).t("Incident", "Incidente"));
+    let frame = Frame::new(&format!("incident/{id}"), "/health/incidents", &title);
+    live(&dashboard, &headers, frame, |lang, piece, _| incident::page(lang, id, piece)).await
+}
+
+/// All checks.
+pub async fn checks(State(dashboard): State<Dashboard>, headers: HeaderMap) -> Response {
+    list(&dashboard, &headers, "checks", ("/health/checks", "Checks", "Verificações")).await
+}
+
+/// What is tried again.
+pub async fn retries(State(dashboard): State<Dashboard>, headers: HeaderMap) -> Response {
+    list(&dashboard, &headers, "retries", ("/health/retries", "Retries", "Tentativas")).await
+}
+
+/// What is not tried for now.
+pub async fn breakers(State(dashboard): State<Dashboard>, headers: HeaderMap) -> Response {
+    list(&dashboard, &headers, "breakers", ("/health/breakers", "Breakers", "Disjuntores")).await
+}
+
+/// Who did what.
+pub async fn audit(State(dashboard): State<Dashboard>, headers: HeaderMap) -> Response {
+    list(&dashboard, &headers, "audit", ("/health/audit", "Audit", "Auditoria")).await
+}
+
+async fn list(
+    dashboard: &Dashboard,
+    headers: &HeaderMap,
+    key: &'static str,
+    (section, en, pt): (&'static str, &'static str, &'static str),
+) -> Response {
+    let title = Lang::of(headers).t(en, pt);
+    let frame = Frame::new(key, section, title);
+    live(dashboard, headers, frame, |_, piece, _| {
+        html! { h1 { (title) } div #list { (piece("list")) } }
+    })
+    .await
+}
+
+/// How the last days were.
+pub async fn report(
+    State(dashboard): State<Dashboard>,
+    axum::extract::Query(asked): axum::extract::Query<report::Asked>,
+    headers: HeaderMap,
+) -> Response {
+    let lang = Lang::of(&headers);
+    let main = match report::page(&dashboard, lang, &asked).await {
+        Ok(main) => main,
+        Err(failure) => return failure.into_response(),
+    };
+    still(&dashboard, &headers, ("/health/report", "Report", "Relatório"), main)
+}
+
+/// The settings in force.
+pub async fn settings(State(dashboard): State<Dashboard>, headers: HeaderMap) -> Response {
+    let settings = dashboard.handle.settings.borrow().clone();
+    let main = lists::settings(Lang::of(&headers), &settings, &dashboard.handle.home);
+    still(&dashboard, &headers, ("/health/settings", "Settings", "Configuração"), main)
+}
+
+/// A page that does not change while it is looked at.
+fn still(
+    dashboard: &Dashboard,
+    headers: &HeaderMap,
+    (section, en, pt): (&'static str, &'static str, &'static str),
+    main: Markup,
+) -> Response {
+    let lang = Lang::of(headers);
+    let (title, may_act) = (lang.t(en, pt).to_owned(), dashboard.knows(headers));
+    Page { lang, title, section, live: None, charts: false, may_act, main }.answer(headers)
+}

@@ -1,0 +1,289 @@
+//! Small things that pages share: how a state, a time, a line and a bar look.
+
+use maud::{Markup, PreEscaped, html};
+use zelador_core::check::Status;
+use zelador_core::history::{Kind, Rollup};
+use zelador_core::instance::{Goal, Phase};
+use zelador_core::supervisor::InstanceView;
+use zelador_core::unit::Moment;
+
+use super::lang::Lang;
+
+/// The shapes: states differ by shape and word, not by colour only.
+const SPRITE: &str = r#"<svg hidden xmlns="http://www.w3.org/2000/svg"><defs>
+<symbol id="i-ok" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" fill="currentColor"/><path d="m4.8 8.2 2.2 2.2 4.2-4.6" fill="none" stroke="var(--page)" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round"/></symbol>
+<symbol id="i-warn" viewBox="0 0 16 16"><path d="M8 1.2 15.3 14.2H.7z" fill="currentColor"/><path d="M8 6v3.6" stroke="var(--page)" stroke-width="1.8" stroke-linecap="round"/><circle cx="8" cy="11.9" r="1" fill="var(--page)"/></symbol>
+<symbol id="i-bad" viewBox="0 0 16 16"><path d="M5 1h6l4 4v6l-4 4H5l-4-4V5z" fill="currentColor"/><path d="m5.6 5.6 4.8 4.8m0-4.8-4.8 4.8" stroke="var(--page)" stroke-width="1.8" stroke-linecap="round"/></symbol>
+<symbol id="i-off" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6" fill="none" stroke="currentColor" stroke-width="1.8"/></symbol>
+<symbol id="i-wait" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6.2" fill="none" stroke="currentColor" stroke-width="1.6"/><path d="M8 4.6V8l2.4 1.6" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linecap="round"/></symbol>
+<symbol id="i-fix" viewBox="0 0 16 16"><path d="M8 2v12M2 8h12" stroke="currentColor" stroke-width="3" stroke-linecap="round"/></symbol>
+<symbol id="i-up" viewBox="0 0 16 16"><path d="M8 13.5v-11m-4.5 4.6L8 2.5l4.5 4.6" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round"/></symbol>
+</defs></svg>"#;
+
+/// The shapes, once a page.
+pub fn sprite() -> Markup {
+    PreEscaped(SPRITE.to_owned())
+}
+
+/// One of the shapes.
+pub fn icon(name: &str) -> Markup {
+    html! { svg.i aria-hidden="true" { use href={ "#i-" (name) } {} } }
+}
+
+/// A class, a shape and a word for how something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// `ok`, `warn`, `bad`, `off`, `wait`: class and shape.
+    pub class: &'static str,
+    /// The word.
+    pub word: &'static str,
+    /// The worst first, for sorting.
+    pub rank: u8,
+}
+
+/// How a status looks.
+pub fn status(lang: Lang, status: Status) -> Look {
+    let word = lang.status(status);
+    match status {
+        Status::Healthy => Look { class: "ok", word, rank: 4 },
+        Status::Degraded => Look { class: "warn", word, rank: 1 },
+        Status::Unhealthy => Look { class: "bad", word, rank: 0 },
+    }
+}
+
+/// How an instance looks: its phase, and when that is fine its health.
+pub fn instance(lang: Lang, view: &InstanceView) -> Look {
+    let wait = |word| Look { class: "wait", word, rank: 2 };
+    match &view.phase {
+        Phase::Stopped if view.goal == Goal::Up => wait(lang.t("about to start", "vai iniciar")),
+        Phase::Stopped => Look { class: "off", word: lang.t("stopped", "parado"), rank: 5 },
+        Phase::Finished { .. } => {
+            Look { class: "off", word: lang.t("finished", "terminou"), rank: 5 }
+        }
+        Phase::Starting { .. } | Phase::Running { ready_by: Some(_), .. } => {
+            wait(lang.t("starting", "iniciando"))
+        }
+        Phase::Stopping { .. } => wait(lang.t("stopping", "parando")),
+        Phase::Backoff { held: true, .. } => {
+            wait(lang.t("waiting for a dependency", "aguardando dependência"))
+        }
+        Phase::Backoff { .. } => Look {
+            class: "warn",
+            word: lang.t("waiting to restart", "aguardando reinício"),
+            rank: 1,
+        },
+        Phase::Tripped { .. } => {
+            Look { class: "bad", word: lang.t("gave up", "desistiu"), rank: 0 }
+        }
+        Phase::Running { .. } => match &view.health {
+            Some(health) => status(lang, health.status),
+            None => Look { class: "ok", word: lang.t("running", "em execução"), rank: 4 },
+        },
+    }
+}
+
+/// A state with its shape and word.
+pub fn badge(look: Look) -> Markup {
+    html! { span class={ "badge " (look.class) } { (icon(look.class)) (look.word) } }
+}
+
+/// A moment in the viewer's zone; `ago`: as the time that has passed.
+pub fn time(at: Moment, ago: bool) -> Markup {
+    let text = at.timestamp().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    html! { time class=(if ago { "ago" } else { "at" }) datetime=(at) { (text) } }
+}
+
+/// How a kind of event looks: class and shape.
+pub fn kind_icon(kind: Kind) -> (&'static str, &'static str) {
+    match kind {
+        Kind::Died | Kind::Tripped => ("bad", "bad"),
+        Kind::Opened | Kind::Escalated => ("warn", "warn"),
+        Kind::Remedy => ("fix", "fix"),
+        Kind::Closed | Kind::Up => ("ok", "ok"),
+        Kind::Changed | Kind::Declared => ("deploy", "up"),
+        _ => ("off", "off"),
+    }
+}
+
+/// The size of a sparkline.
+const SPARK: (f64, f64) = (96.0, 22.0);
+
+/// A line of the last hour: values oldest first with their moment; gaps are left open.
+pub fn sparkline(points: &[(u64, Rollup)], from: u64, to: u64, width: u64, floor: i64) -> Markup {
+    let greatest = points.iter().map(|(_, it)| it.max).max().unwrap_or(0).max(floor).max(1);
+    let span = to.saturating_sub(from).max(1) as f64;
+    let mut path = String::new();
+    let mut before: Option<u64> = None;
+    for (at, rollup) in points {
+        let x = at.saturating_sub(from) as f64 / span * SPARK.0;
+        let y = SPARK.1 - 1.0 - rollup.mean.max(0) as f64 / greatest as f64 * (SPARK.1 - 2.0);
+        let joined = before.is_some_and(|before| at - before <= width * 2);
+        path.push_str(&format!("{}{x:.0} {y:.1}", if joined { "L" } else { "M" }));
+        before = Some(*at);
+    }
+    html! {
+        svg.spark viewBox={ "0 0 " (SPARK.0) " " (SPARK.1) } width=(SPARK.0) height=(SPARK.1) preserveAspectRatio="none" aria-hidden="true" {
+            path d=(path) {}
+        }
+    }
+}
+
+/// How many days the bar has.
+pub const DAYS: u64 = 90;
+
+/// A day in seconds.
+const DAY: u64 = 24 * 60 * 60;
+
+/// The days of the bar: neighbours that are alike are one rectangle. Returns the bar and the share of
+/// the time in which it was up.
+pub fn uptime_bar(lang: Lang, days: &[(u64, Rollup)], today: u64) -> (Markup, Option<f64>) {
+    let first = today.saturating_sub((DAYS - 1) * DAY);
+    let class = |day: u64| {
+        let found = days.iter().find(|(at, _)| *at == day);
+        found.map_or(0, |(_, it)| match it.mean {
+            999.. => 4,
+            950..=998 => 3,
+            500..=949 => 2,
+            _ => 1,
+        })
+    };
+    let mut runs: Vec<(u64, u64, u8)> = Vec::new();
+    for index in 0..DAYS {
+        let class = class(first + index * DAY);
+        match runs.last_mut() {
+            // A rectangle a day, but for days that are not known.
+            Some((_, length, before)) if *before == class && class == 0 => *length += 1,
+            _ => runs.push((index, 1, class)),
+        }
+    }
+    let share = Rollup::merge(days.iter().filter(|(at, _)| *at >= first).map(|(_, it)| *it));
+    let share = share.map(|it| it.mean as f64 / 10.0);
+    let label = match share {
+        Some(share) => {
+            format!("{} {}", lang.number(share, 1), lang.t("% up in 90 days", "% no ar em 90 dias"))
+        }
+        None => lang.t("no history yet", "ainda sem histórico").to_owned(),
+    };
+    let bar = html! {
+        svg.days viewBox={ "0 0 " (DAYS * 2) " 18" } preserveAspectRatio="none" role="img" aria-label=(label) {
+            title { (label) }
+            @for (at, length, class) in runs {
+                rect class={ "d" (class) } x=(at * 2) width=(if class == 0 { format!("{}", length * 2) } else { "1.5".to_owned() }) height="18" {}
+            }
+        }
+    };
+    (bar, share)
+}
+
+/// A gauge with its thresholds: `value`, `degraded` and `unhealthy` are shares of 100.
+pub fn gauge(value: f64, thresholds: Option<(f64, f64)>, look: &str, label: &str) -> Markup {
+    let value = value.clamp(0.0, 100.0);
+    html! {
+        svg.gauge class=(look) viewBox="0 0 100 6" preserveAspectRatio="none" role="img" aria-label=(label) {
+            rect.track width="100" height="6" rx="1" {}
+            rect.fill width=(format!("{value:.1}")) height="6" rx="1" {}
+            @if let Some((degraded, unhealthy)) = thresholds {
+                rect.mark.warn x=(degraded) width="0.6" height="6" {}
+                rect.mark.bad x=(unhealthy) width="0.6" height="6" {}
+            }
+        }
+    }
+}
+
+/// What stands where there is nothing to show.
+pub fn empty(title: &str, more: Markup) -> Markup {
+    html! { div.empty { p.big { (title) } div { (more) } } }
+}
+
+/// The question before something is done, and the field for a number.
+pub fn dialog(lang: Lang) -> Markup {
+    html! {
+        dialog #ask aria-labelledby="ask-what" {
+            form method="dialog" {
+                h2 #ask-what {}
+                p #ask-more {}
+                label #ask-field hidden { span { (lang.t("How many instances", "Quantas instâncias")) } input #ask-number type="number" min="1" max="256"; }
+                div.buttons {
+                    button value="no" { (lang.t("Cancel", "Cancelar")) }
+                    button.primary #ask-yes value="yes" { (lang.t("Confirm", "Confirmar")) }
+                }
+            }
+        }
+    }
+}
+
+/// A text of somebody else's without terminal colours and other control characters.
+pub fn plain(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c == '\u{1b}' {
+            escape(&mut chars);
+        } else if c == '\t' {
+            shown.push_str("    ");
+        } else if !c.is_control() && !is_turning(c) {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// Characters that change the direction of the text around them: a line could look like another.
+fn is_turning(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+}
+
+/// Passes over the rest of an escape sequence (ECMA-48).
+fn escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
+    match chars.peek() {
+        Some('[') => {
+            chars.next();
+            while let Some(c) = chars.next() {
+                if ('\u{40}'..='\u{7e}').contains(&c) {
+                    return;
+                }
+            }
+        }
+        Some(']' | 'P' | '^' | '_' | 'X') => {
+            while let Some(c) = chars.next() {
+                if c == '\u{7}' {
+                    return;
+                }
+                if c == '\u{1b}' {
+                    chars.next_if_eq(&'\\');
+                    return;
+                }
+            }
+        }
+        Some(_) => {
+            chars.next();
+        }
+        None => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_titles_and_turns_are_taken_out_of_a_line() {
+        assert_eq!(plain("\u{1b}[1;31mred\u{1b}[0m"), "red");
+        assert_eq!(plain("a\u{1b}]0;title\u{7}b\u{1b}]8;;http://x\u{1b}\\c"), "abc");
+        assert_eq!(plain("x\u{202e}y\u{0}\tz\u{1b}"), "xy    z");
+        assert_eq!(plain("<script>"), "<script>", "escaping is maud's");
+    }
+
+    #[test]
+    fn a_bar_shows_what_is_known_and_no_more() {
+        let day = |at, mean| (at * DAY, Rollup { count: 10, min: 0, mean, max: 1000, p95: 1000 });
+        let (bar, share) = uptime_bar(Lang::En, &[day(1000, 1000), day(999, 500)], 1000 * DAY);
+        let bar = bar.into_string();
+        assert_eq!(share, Some(75.0));
+        assert_eq!(
+            (bar.matches("d0").count(), bar.matches("d4").count(), bar.matches("d2").count()),
+            (1, 1, 1)
+        );
+        assert_eq!(uptime_bar(Lang::Pt, &[], 0).1, None);
+    }
+}
