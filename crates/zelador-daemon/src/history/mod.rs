@@ -225,6 +225,8 @@ fn set_aside(path: &Path, now: Moment) -> Result<PathBuf, HistoryError> {
 }
 
 #[cfg(test)]
+mod past_tests;
+#[cfg(test)]
 mod tests {
     use super::*;
     use zelador_core::record::Counters;

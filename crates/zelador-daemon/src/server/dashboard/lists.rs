@@ -144,7 +144,7 @@ pub async fn audit(dashboard: &Dashboard, lang: Lang) -> Option<Vec<Fragment>> {
                 tbody { @for it in &found { tr {
                     td { (time(it.at, false)) } td { (parts::plain(&it.who)) } td { (parts::plain(&it.origin)) }
                     td { strong { (it.verb) } " " (parts::plain(&it.target)) }
-                    td lang="en" { span.end class=(if it.ok { "ok" } else { "bad" }) { (icon(if it.ok { "ok" } else { "bad" })) (parts::plain(&it.result)) } }
+                    td lang="en" { span class={ "end " (if it.ok { "ok" } else { "bad" }) } { (icon(if it.ok { "ok" } else { "bad" })) (parts::plain(&it.result)) } }
                 } } }
             } }
         },

@@ -241,7 +241,7 @@ fn summary(lang: Lang, seen: &Seen) -> Markup {
     html! {
         span class={ "lead " (class) } { (icon(class)) (first) }
         @for check in &host {
-            span.also { "; " (component(lang, &check.component)) " " (lang.status(check.status)) }
+            span.also { (if sick.is_empty() { lang.t(", but ", ", mas ") } else { "; " }) (component(lang, &check.component)) " " (lang.status(check.status)) }
         }
         @if let Some(last) = &seen.last {
             span.also {

@@ -179,7 +179,7 @@ pub fn uptime_bar(lang: Lang, days: &[(u64, Rollup)], today: u64) -> (Markup, Op
 pub fn gauge(value: f64, thresholds: Option<(f64, f64)>, look: &str, label: &str) -> Markup {
     let value = value.clamp(0.0, 100.0);
     html! {
-        svg.gauge class=(look) viewBox="0 0 100 6" preserveAspectRatio="none" role="img" aria-label=(label) {
+        svg class={ "gauge " (look) } viewBox="0 0 100 6" preserveAspectRatio="none" role="img" aria-label=(label) {
             rect.track width="100" height="6" rx="1" {}
             rect.fill width=(format!("{value:.1}")) height="6" rx="1" {}
             @if let Some((degraded, unhealthy)) = thresholds {
