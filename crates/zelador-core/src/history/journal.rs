@@ -305,7 +305,7 @@ impl Journal {
         match stance {
             Stance::Open => {}
             Stance::Escalated => {
-                told.push(event(now, Kind::Escalated, incident.trouble.to_string()))
+                told.push(event(now, Kind::Escalated, incident.trouble.to_string()));
             }
             Stance::Closed => {
                 let at = incident.closed_at.unwrap_or(now);
@@ -402,6 +402,7 @@ mod tests {
             kill_at: NOW,
             then: Then::Start,
             death,
+            waits: false,
         };
         story.phase(stopping(None));
         story.phase(stopping(Some(Death::Exited { code: 0 })));

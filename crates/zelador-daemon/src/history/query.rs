@@ -40,7 +40,7 @@ pub struct Line {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
     /// Which.
-    pub run: RunId,
+    pub id: RunId,
     /// Of which replica.
     pub instance: InstanceId,
     /// Why it was started.
@@ -277,7 +277,7 @@ impl Reader {
         )?;
         let rows = statement.query_map(params![app, most], |row| {
             Ok(Run {
-                run: RunId::new(row.get(0)?),
+                id: RunId::new(row.get(0)?),
                 instance: InstanceId::new(row.get(1)?),
                 cause: row.get(2)?,
                 begun_at: Moment::from_micros(row.get(3)?),

@@ -13,6 +13,7 @@ use zelador_core::history::block;
 use zelador_core::history::retain::{Retention, Spans};
 use zelador_core::history::rollup::{buckets, rebuckets};
 use zelador_core::history::{Event, Kind, Metric, Rollup, Tier};
+use zelador_core::id::{IncidentId, InstanceId, RunId};
 use zelador_core::incident::Incident;
 use zelador_core::unit::Moment;
 
@@ -132,7 +133,7 @@ impl Writer {
         let at = micros(event.at);
         let lasted = event.lasted.map(|it| i64::try_from(it.as_micros()).unwrap_or(i64::MAX));
         let (instance, run) =
-            (event.instance.map(|it| it.number()), event.run.map(|it| it.number()));
+            (event.instance.map(InstanceId::number), event.run.map(RunId::number));
         self.connection
             .prepare_cached(
                 "INSERT INTO event (at, kind, app, instance, run, incident, text, lasted)
@@ -144,7 +145,7 @@ impl Writer {
                 event.app,
                 instance,
                 run,
-                event.incident.map(|it| it.number()),
+                event.incident.map(IncidentId::number),
                 event.text,
                 lasted
             ])?;

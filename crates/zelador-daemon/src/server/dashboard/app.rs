@@ -269,7 +269,7 @@ fn list_runs(lang: Lang, runs: &[Run], failed: Option<&str>) -> Markup {
         @else { table {
             thead { tr { th scope="col" { (lang.t("Run", "Execução")) } th scope="col" { (lang.t("Started", "Início")) } th scope="col" { (lang.t("Why", "Por quê")) } th scope="col" { (lang.t("Lasted", "Durou")) } th scope="col" { (lang.t("How it ended", "Como terminou")) } } }
             tbody { @for run in runs { tr {
-                td.num { (run.run) } td { (time(run.begun_at, false)) } td lang="en" { (parts::plain(&run.cause)) }
+                td.num { (run.id) } td { (time(run.begun_at, false)) } td lang="en" { (parts::plain(&run.cause)) }
                 td { @match (run.up_at, run.ended_at) {
                     (Some(up), Some(ended)) => (lang.span(ended.since(up))),
                     (Some(up), None) => time.since datetime=(up) { (time(up, false)) },

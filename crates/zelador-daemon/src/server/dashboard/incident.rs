@@ -127,13 +127,12 @@ fn entry_look(what: &str) -> (&'static str, &'static str) {
 }
 
 fn story(lang: Lang, incident: &Incident) -> Markup {
-    let mut before = incident.opened_at;
+    let before = std::iter::once(incident.opened_at).chain(incident.story.iter().map(|it| it.at));
     html! {
         @if incident.story.is_empty() { p.dim { (lang.t("Nothing was told.", "Nada foi registrado.")) } }
-        ol.timeline { @for entry in &incident.story {
+        ol.timeline { @for (entry, before) in incident.story.iter().zip(before) {
             @let (class, shape) = entry_look(&entry.what);
             @let later = entry.at.since(before);
-            @let _ = before = entry.at;
             li class=(class) {
                 span.when { (time(entry.at, false)) @if later.as_millis() > 0 { span.dim { " +" (lang.span(later)) } } }
                 span.dot { (icon(shape)) }

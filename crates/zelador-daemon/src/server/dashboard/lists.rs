@@ -19,8 +19,8 @@ use super::parts::{self, badge, icon, time};
 /// How many entries are listed.
 const LISTED: u32 = 200;
 
-fn one(content: Markup) -> Option<Vec<Fragment>> {
-    Some(vec![Fragment::new("list", content)])
+fn one(content: Markup) -> Vec<Fragment> {
+    vec![Fragment::new("list", content)]
 }
 
 /// What stands where the past cannot be read.
@@ -31,14 +31,14 @@ fn unreadable(lang: Lang, error: &str) -> Markup {
 /// All incidents.
 pub async fn incidents(dashboard: &Dashboard, lang: Lang) -> Option<Vec<Fragment>> {
     let found = dashboard.read(|reader| reader.incidents(None, Moment::default(), LISTED)).await;
-    one(match found {
+    Some(one(match found {
         Ok(found) if found.is_empty() => parts::empty(
             lang.t("No incidents", "Nenhum incidente"),
             html! { p { (lang.t("When something goes wrong, its whole story is here.", "Quando algo der errado, a história completa estará aqui.")) } },
         ),
         Ok(found) => super::app::list_incidents(lang, &found),
         Err(failure) => unreadable(lang, &failure.problem.error),
-    })
+    }))
 }
 
 /// All checks with their last results.
@@ -48,7 +48,7 @@ pub async fn checks(dashboard: &Dashboard, lang: Lang) -> Option<Vec<Fragment>> 
     checks.sort_by(|one, other| {
         other.status.cmp(&one.status).then_with(|| one.component.cmp(&other.component))
     });
-    one(html! {
+    Some(one(html! {
         p.facts { (badge(parts::status(lang, health.overall))) span { (lang.count(checks.len(), ("check", "verificação"), ("checks", "verificações"))) } }
         div.scroll tabindex="0" role="region" aria-label=(lang.t("Checks", "Verificações")) { table {
             thead { tr { th scope="col" { (lang.t("Component", "Componente")) } th scope="col" { (lang.t("State", "Estado")) } th scope="col" { (lang.t("Why", "Por quê")) } th.num scope="col" { (lang.t("Took", "Levou")) } th.num scope="col" { (lang.t("Looked at", "Verificado")) } } }
@@ -61,7 +61,7 @@ pub async fn checks(dashboard: &Dashboard, lang: Lang) -> Option<Vec<Fragment>> 
                 td.num { (lang.span(check.took)) } td.num { (time(check.at, true)) }
             } } }
         } }
-    })
+    }))
 }
 
 /// What the two pages about trying look at.
@@ -77,12 +77,12 @@ pub async fn retries(dashboard: &Dashboard, lang: Lang) -> Option<Vec<Fragment>>
         .instances
         .iter()
         .filter_map(|it| match &it.phase {
-            Phase::Backoff { retry_at, held } => Some((it, *retry_at, *held)),
+            Phase::Backoff { retry_at, held, .. } => Some((it, *retry_at, *held)),
             _ => None,
         })
         .collect();
     let healing: Vec<_> = open.iter().filter(|it| !matches!(it.stage, Stage::Escalated)).collect();
-    one(html! {
+    Some(one(html! {
         p.dim { (lang.t("What failed and is tried again: restarts with their delay, and remedies with their pauses.", "O que falhou e é tentado de novo: reinícios com seu atraso e remédios com suas pausas.")) }
         @if waiting.is_empty() && healing.is_empty() { (parts::empty(lang.t("Nothing is being retried", "Nada está sendo tentado de novo"), html! { p { (lang.t("Everything that is wanted is up.", "Tudo o que é desejado está no ar.")) } })) }
         @else { div.scroll tabindex="0" role="region" aria-label=(lang.t("Retries", "Tentativas")) { table {
@@ -102,13 +102,13 @@ pub async fn retries(dashboard: &Dashboard, lang: Lang) -> Option<Vec<Fragment>>
                 } }
             }
         } } }
-    })
+    }))
 }
 
 /// What is not tried for now.
 pub async fn breakers(dashboard: &Dashboard, lang: Lang) -> Option<Vec<Fragment>> {
     let (view, _) = dashboard.handle.ask(look).await.ok()?;
-    one(html! {
+    Some(one(html! {
         p.dim { (lang.t("A breaker opens when an app keeps dying young; it is then left alone until a trial start, or until somebody starts it.", "Um disjuntor abre quando um app morre cedo repetidamente; ele é deixado em paz até um início de teste, ou até que alguém o inicie.")) }
         @if view.instances.is_empty() { (parts::empty(lang.t("No apps yet", "Ainda não há apps"), html! {})) }
         @else { div.scroll tabindex="0" role="region" aria-label=(lang.t("Breakers", "Disjuntores")) { table {
@@ -126,13 +126,13 @@ pub async fn breakers(dashboard: &Dashboard, lang: Lang) -> Option<Vec<Fragment>
                 }
             } }
         } } }
-    })
+    }))
 }
 
 /// Who did what.
 pub async fn audit(dashboard: &Dashboard, lang: Lang) -> Option<Vec<Fragment>> {
     let found = dashboard.read(|reader| reader.audit(LISTED)).await;
-    one(match found {
+    Some(one(match found {
         Err(failure) => unreadable(lang, &failure.problem.error),
         Ok(found) if found.is_empty() => {
             parts::empty(lang.t("No command yet", "Nenhum comando ainda"), html! {})
@@ -148,7 +148,7 @@ pub async fn audit(dashboard: &Dashboard, lang: Lang) -> Option<Vec<Fragment>> {
                 } } }
             } }
         },
-    })
+    }))
 }
 
 /// The settings in force, to be read.

@@ -384,7 +384,7 @@ fn cells(lang: Lang, instance: &InstanceView, past: &Past) -> [(&'static str, Ma
         ),
         (
             "days",
-            html! { data value=(share.unwrap_or(-1.0)) { (bar) } @if let Some(share) = share { span.dim.num { (lang.number(share, if share >= 99.95 { 0 } else { 1 })) " %" } } },
+            html! { data value=(share.unwrap_or(-1.0)) { (bar) } @if let Some(share) = share { span.dim.num { (lang.number(share, usize::from(share < 99.95))) " %" } } },
         ),
         (
             "cpu",

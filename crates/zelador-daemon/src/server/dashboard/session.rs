@@ -60,8 +60,7 @@ fn signed(end: u64) -> Vec<u8> {
 fn new_session(token: &Token, now: u64) -> String {
     let end = now + LASTS.as_secs();
     let tag = hmac::sign(&key(token), &signed(end));
-    let tag: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{end}.{tag}")
+    tag.as_ref().iter().fold(format!("{end}."), |text, byte| format!("{text}{byte:02x}"))
 }
 
 fn is_valid(session: &str, token: &Token, now: u64) -> bool {

@@ -228,7 +228,8 @@ mod tests {
     fn the_first_look_shows_the_end_and_begins_with_a_whole_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.log");
-        let text: String = (0..20_000).map(|at| format!("line {at}\n")).collect();
+        let lines: Vec<String> = (0..20_000).map(|at| format!("line {at}")).collect();
+        let text = format!("{}\n", lines.join("\n"));
         std::fs::write(&path, text).unwrap();
         let mut followed = Followed { stream: "out", path, file: None, rest: Vec::new() };
         let lines = texts(followed.look());
