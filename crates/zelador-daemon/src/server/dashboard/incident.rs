@@ -310,15 +310,10 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use zelador_core::id::{AppName, InstanceId};
-    use zelador_core::incident::{Entry, Trouble};
-    use zelador_core::unit::Moment;
-
     use super::*;
 
     #[test]
     fn what_a_log_says_stays_text_when_it_is_passed_on() {
-        let at = Moment::from_micros(1_700_000_000_000_000);
         let evidence = Evidence {
             err_tail: vec![
                 "```\n# not a title".into(),
@@ -326,19 +321,14 @@ mod tests {
             ],
             ..Evidence::default()
         };
-        let incident = Incident {
-            id: IncidentId::new(3),
-            app: AppName::new("api").unwrap(),
-            instance: InstanceId::new(0),
-            trouble: Trouble::Unresponsive,
-            opened_at: at,
-            closed_at: None,
-            stage: Stage::Escalated,
-            attempts: 4,
-            evidence: Some(evidence),
-            diagnosis: None,
-            story: vec![Entry { at, what: "detected: <script>*x*".into() }],
-        };
+        let at = 1_700_000_000_000_000_u64;
+        let incident: Incident = serde_json::from_value(serde_json::json!({
+            "id": 3, "app": "api", "instance": 0, "trouble": "unresponsive", "opened_at": at,
+            "closed_at": null, "stage": { "stage": "escalated" }, "attempts": 4,
+            "evidence": evidence, "diagnosis": null,
+            "story": [{ "at": at, "what": "detected: <script>*x*" }],
+        }))
+        .unwrap();
         let text = in_markdown(&incident);
         assert!(text.contains("detected: \\<script\\>\\*x\\*"), "{text}");
         assert!(text.contains("    ```# not a title\n    <b>Error</b>: no\n"), "{text}");
