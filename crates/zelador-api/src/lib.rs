@@ -7,6 +7,7 @@ pub mod client;
 pub mod env_file;
 pub mod home;
 pub mod module_conf;
+pub mod notify;
 pub mod problem;
 pub mod route;
 pub mod saved;

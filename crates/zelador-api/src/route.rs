@@ -31,6 +31,10 @@ pub const SAVE: &str = "/v1/save";
 pub const SHUTDOWN: &str = "/v1/shutdown";
 /// `POST` of a [`crate::UpgradeTo`]: another executable takes over; 409 while commands are under way.
 pub const UPGRADE: &str = "/v1/upgrade";
+/// `GET`: [`crate::notify::NotifyView`].
+pub const NOTIFY: &str = "/v1/notify";
+/// `POST` of a [`crate::notify::Trial`]: sends a message to a channel; 502 where it is not taken.
+pub const NOTIFY_TEST: &str = "/v1/notify/test";
 /// `POST`: reads the settings of modules anew.
 pub const MODULE_SETTINGS: &str = "/v1/settings/modules";
 /// `POST` of a [`crate::config::Overlay`]: what `zelador.toml` says now.

@@ -20,6 +20,7 @@ mod logs;
 mod mistake;
 mod modules;
 mod node;
+mod notify;
 mod overlay;
 mod place;
 mod rotation;
@@ -39,6 +40,7 @@ pub use modules::{
     LOGROTATE, ModuleConf, NoSettings, SettingError, SettingName, masked as masked_settings,
 };
 pub use node::{Key, Node, Position, Value};
+pub use notify::NotifyOverlay;
 pub use overlay::{CadenceOverlay, DatabaseOverlay, Overlay, Switch};
 pub use rotation::LogsOverlay;
 pub use shell::words as shell_words;

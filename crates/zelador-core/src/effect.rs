@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::CheckTarget;
-use crate::id::{AppName, IncidentId, InstanceId, ProbeId, RunId, Ticket};
+use crate::check::{CheckTarget, Status};
+use crate::id::{AppName, CheckId, IncidentId, InstanceId, ProbeId, RunId, Ticket};
 use crate::launch::Launch;
+use crate::notify::Delivery;
 use crate::record::Record;
 use crate::signal::Signal;
 use crate::spec::Settings;
@@ -121,8 +122,10 @@ pub enum Effect {
     },
     /// The settings are now these.
     Configure(Box<Settings>),
-    /// Tell people.
+    /// Say it in zelador's own log.
     Notify(Notice),
+    /// Send a message to a channel; answered by `Delivered`.
+    Deliver(Box<Delivery>),
     /// Answer a command.
     Reply(Ticket, Result<Done, Refusal>),
 }
@@ -152,6 +155,9 @@ pub struct Notice {
     pub subject: String,
     /// In one sentence.
     pub text: String,
+    /// Of a check: how it is now, which a later notice changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<(CheckId, Status)>,
 }
 
 /// How bad a notice is.

@@ -11,6 +11,7 @@ use crate::death::{Death, SpawnFailure};
 use crate::evidence::{Evidence, PortHolder};
 use crate::id::{AppName, IncidentId, InstanceId, ProbeId, RunId, Ticket};
 use crate::instance::Goal;
+use crate::notify::{DeliveryId, DeliveryOutcome};
 use crate::probe::{ProbeOutcome, Usage};
 use crate::signal::Signal;
 use crate::spec::{AppSpec, Environment};
@@ -262,6 +263,13 @@ pub enum Fact {
         died_at: Moment,
         /// Who has the port.
         holders: Vec<PortHolder>,
+    },
+    /// A delivery went like this.
+    Delivered {
+        /// Which one.
+        delivery: DeliveryId,
+        /// How.
+        outcome: DeliveryOutcome,
     },
     /// The wall clock was set: the difference to what [`crate::unit::Moment`] says changed.
     ClockJumped {

@@ -24,6 +24,7 @@ pub mod incident;
 pub mod input;
 pub mod instance;
 pub mod launch;
+pub mod notify;
 pub mod probe;
 pub mod record;
 pub mod redact;

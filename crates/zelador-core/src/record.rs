@@ -7,6 +7,7 @@ use crate::config::Overlay;
 use crate::id::{AppName, IncidentId, InstanceId, RunId};
 use crate::incident::Incident;
 use crate::instance::{Instance, Retiring};
+use crate::notify::{Matter, Parcel, ParcelId};
 use crate::spec::AppSpec;
 
 /// One piece of the supervisor's state, as it is now.
@@ -31,6 +32,14 @@ pub enum Record {
     IncidentGone(IncidentId),
     /// The settings that came with an ecosystem file.
     Settings(Box<Overlay>),
+    /// What people were told of a matter.
+    Matter(Box<Matter>),
+    /// A matter is over, and everybody knows.
+    MatterGone(String),
+    /// A message waits for its channel.
+    Parcel(Box<Parcel>),
+    /// It was delivered, or dropped.
+    ParcelGone(ParcelId),
     /// The next numbers.
     Counters(Counters),
 }
@@ -65,6 +74,10 @@ impl Record {
             Self::Incident(incident) => format!("incident/{}", incident.id),
             Self::IncidentGone(id) => format!("incident/{id}"),
             Self::Settings(_) => "settings".to_owned(),
+            Self::Matter(matter) => format!("matter/{}", matter.key),
+            Self::MatterGone(key) => format!("matter/{key}"),
+            Self::Parcel(parcel) => format!("parcel/{}", parcel.id),
+            Self::ParcelGone(id) => format!("parcel/{id}"),
             Self::Counters(_) => "counters".to_owned(),
         }
     }
@@ -73,7 +86,12 @@ impl Record {
     pub fn is_end(&self) -> bool {
         matches!(
             self,
-            Self::AppGone(_) | Self::InstanceGone(_) | Self::IncidentGone(_) | Self::Retired(_)
+            Self::AppGone(_)
+                | Self::InstanceGone(_)
+                | Self::IncidentGone(_)
+                | Self::Retired(_)
+                | Self::MatterGone(_)
+                | Self::ParcelGone(_)
         )
     }
 }

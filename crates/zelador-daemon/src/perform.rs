@@ -10,6 +10,7 @@ use zelador_core::effect::{Effect, Notice, Severity};
 use zelador_core::id::{InstanceId, ProbeId, RunId};
 use zelador_core::input::{Fact, Input};
 use zelador_core::launch::{FILE_SERVER, FILE_SERVER_ROLE, Launch};
+use zelador_core::notify::{Delivery, DeliveryOutcome};
 use zelador_core::signal::Signal;
 use zelador_core::spec::ProbeTarget;
 use zelador_core::unit::Moment;
@@ -18,7 +19,7 @@ use crate::checks::{self, Target};
 use crate::driver::{Driver, Message, in_force};
 use crate::evidence;
 use crate::history::Item;
-use crate::{env_files, logs, pm2, processes};
+use crate::{env_files, logs, notify, pm2, processes};
 
 impl Driver {
     /// Does all of these, in order; records first, then what rests on them.
@@ -79,6 +80,7 @@ impl Driver {
                 self.settings.send_replace(in_force(*settings, self.http));
             }
             Effect::Notify(notice) => tell(&notice),
+            Effect::Deliver(delivery) => self.deliver(*delivery),
             Effect::Reply(ticket, answer) => {
                 if let Some(waiting) = self.answers.remove(&ticket) {
                     // Nobody listens any more: the client has gone.
@@ -186,6 +188,28 @@ impl Driver {
             _ = sender.send(looked(outcome)).await;
         });
     }
+
+    /// Brings a message to its channel; the desk hears how that went.
+    fn deliver(&mut self, delivery: Delivery) {
+        let (sender, home) = (self.sender.clone(), self.home.clone());
+        self.tasks.spawn(async move {
+            let outcome = notify::deliver(&delivery, &home).await;
+            let channel = &delivery.name;
+            match &outcome {
+                DeliveryOutcome::Delivered { .. } => {
+                    tracing::debug!(%channel, "a notice is delivered");
+                }
+                DeliveryOutcome::Failed { reason, .. } => {
+                    tracing::warn!(%channel, %reason, "a notice is not delivered: it waits");
+                }
+                DeliveryOutcome::Refused { reason } => {
+                    tracing::error!(%channel, %reason, "a notice is refused: it is dropped");
+                }
+            }
+            let fact = Fact::Delivered { delivery: delivery.id, outcome };
+            _ = sender.send(Message::Input(Input::Fact(fact))).await;
+        });
+    }
 }
 
 /// Its last line may still be on its way to the log: it is looked for again after these pauses.
@@ -242,7 +266,7 @@ impl Driver {
 
 /// Tells people; so far they read zelador's own log.
 fn tell(notice: &Notice) {
-    let Notice { severity, subject, text } = notice;
+    let Notice { severity, subject, text, .. } = notice;
     match severity {
         Severity::Info => tracing::info!(%subject, "{text}"),
         Severity::Warning => tracing::warn!(%subject, "{text}"),

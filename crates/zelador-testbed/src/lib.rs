@@ -3,3 +3,4 @@
 pub mod home;
 pub mod machine;
 pub mod mariadb;
+pub mod receiver;

@@ -13,7 +13,8 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
-pub use more::More;
+pub use crate::command::logs::Level;
+pub use more::{More, Notify};
 pub use options::Options;
 
 /// Keeps other people's services alive: supervises, checks, diagnoses, heals, and leaves a record.
@@ -246,6 +247,15 @@ pub struct Logs {
     /// How many of the last lines of each file; 0: new lines only
     #[arg(long, default_value_t = 15, value_name = "N")]
     pub lines: usize,
+    /// Lines from then on, rotated files too: `10m`, `2h`, `14:30`, `2026-11-28 14:30`
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Lines that this regular expression fits; small letters mean capitals too
+    #[arg(long, value_name = "PATTERN")]
+    pub grep: Option<String>,
+    /// Lines of this level or worse; standard error counts as error where a line does not say it
+    #[arg(long, value_enum, ignore_case = true)]
+    pub level: Option<Level>,
     /// Standard error only
     #[arg(long, conflicts_with = "out")]
     pub err: bool,

@@ -97,8 +97,14 @@ pub(super) const HEALTH: &[Names] = &[
 ];
 
 /// The settings of zelador itself.
-pub(super) const SETTINGS: &[Names] =
-    &[("http", &[]), ("checks", &[]), ("databases", &[]), ("logs", &[]), ("history", &[])];
+pub(super) const SETTINGS: &[Names] = &[
+    ("http", &[]),
+    ("checks", &[]),
+    ("databases", &[]),
+    ("logs", &[]),
+    ("history", &[]),
+    ("notify", &[]),
+];
 
 /// How much of the past is kept.
 pub(super) const HISTORY: &[Names] = &[("age", &[]), ("size", &[])];

@@ -13,15 +13,21 @@ use serde_json::{Map, Value as Json};
 use super::fields::{LOGS, canonical, nearest};
 use super::mistake::Report;
 use super::node::{Key, Node, Value};
+use super::notify::NotifyOverlay;
 use super::overlay::Overlay;
 use super::place::Place;
 use super::rotation::LogsOverlay;
+use crate::effect::Severity;
 use crate::id::AppName;
+use crate::notify::{Channel, ChannelKind, Route, Secret, SlackTo, Template};
 use crate::redact;
 use crate::spec::Environment;
 
 /// The module whose settings are zelador's own rotation.
 pub const LOGROTATE: &str = "pm2-logrotate";
+
+/// The module whose settings are a channel of zelador's own.
+pub const SLACK: &str = "pm2-slack";
 
 /// Not a module: where PM2 keeps which modules are installed.
 const INSTALLED: &str = "module-db-v2";
@@ -259,6 +265,9 @@ impl ModuleConf {
                 }
             }
         }
+        if let Some(options) = self.0.get(SLACK).and_then(Json::as_object) {
+            overlay.notify = slack(options);
+        }
         (overlay, wrong)
     }
 
@@ -349,6 +358,35 @@ fn plain(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
+/// Reads the settings of pm2-slack: `slack_url` is a channel, `slack_url-APP` one of that app alone, and
+/// `servername` what this host is called. Which events it tells is zelador's own matter: incidents.
+fn slack(options: &Map<String, Json>) -> NotifyOverlay {
+    let mut overlay = NotifyOverlay::default();
+    let is_set = |value: &Json| value.as_str().is_some_and(|url| url.starts_with("http"));
+    for (option, _) in options.iter().filter(|(_, value)| is_set(value)) {
+        let app = match option.strip_prefix("slack_url") {
+            Some("") => None,
+            Some(rest) => match rest.strip_prefix('-') {
+                Some(app) => Some(app.to_owned()),
+                None => continue,
+            },
+            None => continue,
+        };
+        let name = app.as_ref().map_or_else(|| SLACK.to_owned(), |app| format!("{SLACK}-{app}"));
+        let url = Secret::Module { module: SLACK.to_owned(), option: option.clone() };
+        let kind = ChannelKind::Slack(SlackTo::Webhook { url });
+        overlay.channels.insert(name.clone(), Channel { kind, template: Template::default() });
+        overlay.routes.push(Route {
+            apps: app.into_iter().collect(),
+            severity: Severity::Warning,
+            kinds: Vec::new(),
+            to: vec![name],
+        });
+    }
+    overlay.host = options.get("servername").map(plain).filter(|name| !name.trim().is_empty());
+    overlay
+}
+
 /// Reads one setting of pm2-logrotate; also returns what is worth saying about it.
 fn logrotate(option: &str, value: &Json) -> Result<(LogsOverlay, Option<String>), SettingError> {
     if canonical(option, LOGS).is_none() {
@@ -389,6 +427,23 @@ fn logrotate(option: &str, value: &Json) -> Result<(LogsOverlay, Option<String>)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_settings_of_pm2_slack_are_channels_and_show_no_address() {
+        let conf = conf(&[
+            ("pm2-slack:slack_url", "https://hooks.example/T0/B0/x"),
+            ("pm2-slack:slack_url-api", "https://hooks.example/T0/B0/y"),
+            ("pm2-slack:servername", "db1"),
+            ("pm2-slack:error", "true"),
+        ]);
+        let (overlay, wrong) = conf.overlay();
+        assert_eq!(wrong, [""; 0]);
+        let plan = Settings::resolve(&[&overlay]).notify;
+        assert_eq!(plan.channels.keys().collect::<Vec<_>>(), ["pm2-slack", "pm2-slack-api"]);
+        assert_eq!(plan.host.as_deref(), Some("db1"));
+        assert_eq!(plan.routes[1].apps, ["api"]);
+        assert!(!format!("{overlay:?}").contains("hooks.example"), "only where it is found");
+    }
     use crate::spec::{Keep, Rotation, Settings};
     use crate::unit::ByteSize;
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::notify::NotifyOverlay;
 use super::place::{Block, Place};
 use super::rotation::LogsOverlay;
 use crate::history::retain::Retention;
@@ -53,6 +54,8 @@ pub struct Overlay {
     pub logs: LogsOverlay,
     /// How much of the past is kept.
     pub history: HistoryOverlay,
+    /// Notices.
+    pub notify: NotifyOverlay,
 }
 
 /// What a file says about the past.
@@ -180,6 +183,7 @@ impl Settings {
             databases.extend(&layer.databases);
             settings.rotation = layer.logs.over(settings.rotation);
             settings.history = layer.history.over(settings.history);
+            settings.notify = layer.notify.over(settings.notify);
         }
         let cadence = settings.cadence;
         let resolved = |(name, database): (&String, &DatabaseOverlay)| {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::fields::{CHECKS, DATABASE, HISTORY, LOGS, SETTINGS, THRESHOLDS};
 use super::health::is_authority;
 use super::node::Value;
+use super::notify::NotifyOverlay;
 use super::overlay::{CadenceOverlay, DatabaseOverlay, HistoryOverlay, Overlay, Switch};
 use super::place::Place;
 use super::rotation::LogsOverlay;
@@ -36,6 +37,9 @@ pub(super) fn check(place: &Place<'_>, folder: &Path) -> Overlay {
     if let Some(history) = block.get("history").and_then(|place| place.block("`history`", HISTORY))
     {
         overlay.history = HistoryOverlay::check(&history);
+    }
+    if let Some(place) = block.get("notify") {
+        overlay.notify = NotifyOverlay::check(place, folder);
     }
     overlay
 }

@@ -1,6 +1,7 @@
 //! Whole documents: what comes out of right ones, and what is said about wrong ones.
 
 mod arbitrary;
+mod notify;
 mod reports;
 
 use std::path::{Path, PathBuf};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Cadence, Rotation};
 use crate::history::retain::Retention;
+use crate::notify::Plan;
 use crate::unit::Percent;
 
 /// The settings of zelador itself.
@@ -29,6 +30,9 @@ pub struct Settings {
     /// How much of the past is kept.
     #[serde(default)]
     pub history: Retention,
+    /// Who is told what.
+    #[serde(default)]
+    pub notify: Plan,
 }
 
 impl Default for Settings {
@@ -48,6 +52,7 @@ impl Default for Settings {
             databases: BTreeMap::new(),
             rotation: Rotation::default(),
             history: Retention::default(),
+            notify: Plan::default(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::check::{Check, CheckPlan, CheckResult, CheckTarget, Status, judge, plans};
-use crate::effect::{Effect, Severity};
+use crate::effect::{Effect, Notice, Severity};
 use crate::healing::VERIFY_EVERY;
 use crate::id::{CheckId, InstanceId, ProbeId};
 use crate::incident::Stage;
@@ -198,7 +198,9 @@ impl Supervisor {
                 Status::Healthy => Severity::Info,
                 Status::Degraded | Status::Unhealthy => Severity::Warning,
             };
-            self.notify(severity, subject.clone(), format!("{subject} is {after}: {message}"));
+            let text = format!("{subject} is {after}: {message}");
+            let check = Some((id.clone(), after));
+            self.effects.push(Effect::Notify(Notice { severity, subject, text, check }));
         }
         if let (CheckId::Instance(instance), Status::Unhealthy) = (id, after) {
             self.open_unresponsive(*instance, &message);

@@ -16,6 +16,7 @@ mod gather;
 mod heal;
 mod held;
 mod lifecycle;
+mod notifying;
 mod order;
 mod planned;
 mod ports;
@@ -43,6 +44,7 @@ use crate::id::{AppName, CheckId, IncidentId, InstanceId, ProbeId, RunId};
 use crate::incident::Incident;
 use crate::input::{Fact, Input, ModuleSettings};
 use crate::instance::{Instance, Retiring};
+use crate::notify::Desk;
 use crate::record::{Counters, Record};
 use crate::spec::{AppSpec, Settings};
 use crate::unit::Moment;
@@ -101,6 +103,10 @@ pub struct Supervisor {
     watches: BTreeMap<AppName, watching::Watch>,
     /// What runs used over their lives; not kept over a restart of zelador.
     courses: BTreeMap<RunId, Course>,
+    /// Who is told what.
+    desk: Desk,
+    /// The desk has not seen the incidents yet that an engine before this one left.
+    desk_is_new: bool,
     /// Instances of which it was asked within the last second whether their port was taken.
     asked_ports: BTreeMap<InstanceId, Moment>,
     pending: Vec<Pending>,
@@ -153,6 +159,8 @@ impl Supervisor {
             runs: BTreeMap::new(),
             watches: BTreeMap::new(),
             courses: BTreeMap::new(),
+            desk: Desk::default(),
+            desk_is_new: true,
             asked_ports: BTreeMap::new(),
             pending: Vec::new(),
             deadlines: Deadlines::default(),
@@ -210,6 +218,7 @@ impl Supervisor {
             Fact::Watching { app, folders } => self.watches_folders(&app, folders),
             Fact::CannotWatch { app, reason } => self.cannot_watch(&app, reason),
             Fact::FilesChanged { app, paths, more } => self.files_changed(&app, &paths, more),
+            Fact::Delivered { delivery, outcome } => self.delivered(delivery, outcome),
             Fact::ClockJumped { ahead_micros } => {
                 self.clock_ahead = ahead_micros;
                 let apps: Vec<AppName> = self.apps.keys().cloned().collect();
@@ -236,6 +245,7 @@ impl Supervisor {
                 Deadline::Command(ticket) => self.command_due(ticket),
                 Deadline::Cron(app) => self.cron_due(&app),
                 Deadline::Watch(app) => self.watch_due(&app),
+                Deadline::Desk => self.desk_due(),
                 Deadline::Incident(id) => {
                     self.changed.incidents.insert(id);
                     self.changed.world = true;
@@ -261,6 +271,7 @@ impl Supervisor {
         self.plan_watches();
         self.hurry_dependencies();
         self.answer_pending();
+        self.tell_people();
         self.refresh_deadlines();
         self.write_records();
     }
@@ -325,6 +336,7 @@ impl Supervisor {
                 None => Record::IncidentGone(id),
             });
         }
+        self.records.extend(self.desk.changes());
     }
 
     /// Notes that an instance was touched, and that others may wait for that.
@@ -334,7 +346,8 @@ impl Supervisor {
     }
 
     fn notify(&mut self, severity: Severity, subject: impl Into<String>, text: impl Into<String>) {
-        let notice = Notice { severity, subject: subject.into(), text: text.into() };
+        let (subject, text) = (subject.into(), text.into());
+        let notice = Notice { severity, subject, text, check: None };
         self.effects.push(Effect::Notify(notice));
     }
 

@@ -22,6 +22,8 @@ pub enum Deadline {
     Watch(AppName),
     /// An incident's: a pause, a verification.
     Incident(IncidentId),
+    /// The desk's: a message, a reminder.
+    Desk,
 }
 
 /// All deadlines, the next one first.

@@ -83,6 +83,10 @@ impl Supervisor {
             Record::IncidentGone(id) => {
                 self.incidents.remove(&id);
             }
+            Record::Matter(matter) => self.desk.restore_matter(*matter),
+            Record::MatterGone(key) => self.desk.forget_matter(&key),
+            Record::Parcel(parcel) => self.desk.restore_parcel(*parcel),
+            Record::ParcelGone(id) => self.desk.forget_parcel(id),
             Record::Settings(overlay) => self.overlay = *overlay,
             Record::Counters(counters) => self.counters = counters,
         }
@@ -104,7 +108,8 @@ impl Supervisor {
             self.incidents.values().map(|incident| Record::Incident(Box::new(incident.clone())));
         let settings = Record::Settings(Box::new(self.overlay.clone()));
         let counters = Record::Counters(self.counters);
-        apps.chain(instances).chain(retiring).chain(incidents).chain([settings, counters]).collect()
+        let all = apps.chain(instances).chain(retiring).chain(incidents);
+        all.chain(self.desk.durable()).chain([settings, counters]).collect()
     }
 
     /// Compares what the records say with what the guardian knows, and lets the difference happen.

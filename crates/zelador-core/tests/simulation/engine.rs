@@ -83,6 +83,7 @@ impl World {
         self.supervisor = Supervisor::recover(surroundings(seed), self.now, records);
         self.engine_is_there = true;
         self.watch.engine_is_new(self.now, &self.supervisor);
+        self.post.engine_is_new();
         let base = Fact::BaseSettings(Box::new(crate::script::settings()));
         self.step(Input::Fact(base))?;
         let runs = self.guardian.inventory();

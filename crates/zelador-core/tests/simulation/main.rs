@@ -13,6 +13,7 @@ mod engine;
 mod events;
 mod guardian;
 mod invariants;
+mod post;
 mod rules;
 mod script;
 mod sequence;
@@ -47,7 +48,8 @@ fn play(script: &Script, world: &mut World) -> Result<(), Violation> {
         world.run_until(pause)?;
     }
     let records = world.kept.clone();
-    world.watch.compare_records(&records, &world.supervisor)
+    world.watch.compare_records(&records, &world.supervisor)?;
+    world.post.everybody_knows_the_end(&world.supervisor)
 }
 
 /// Rule 6: what is not yet as it should be.
@@ -57,6 +59,9 @@ fn restless(world: &World) -> Option<String> {
     }
     if world.watch.unanswered() > 0 {
         return Some(format!("{} commands have no answer", world.watch.unanswered()));
+    }
+    if world.post.waits(&world.supervisor) {
+        return Some("messages wait".to_owned());
     }
     let view = world.supervisor.view();
     let moving = view.instances.iter().find(|instance| match (&instance.goal, &instance.phase) {

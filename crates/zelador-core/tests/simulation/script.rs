@@ -175,6 +175,10 @@ pub fn settings() -> Overlay {
             "url": "mysql://u:secret@db/x",
             "cadence": { "interval": seconds(10), "timeout": seconds(2) },
         }},
+        "notify": { "channels": {
+            "machine": { "kind": { "webhook": { "url": { "env": "HOOK" }, "secret": null } } },
+            "chat": { "kind": { "discord": { "url": { "env": "CHAT" } } } },
+        }, "limit": { "on": { "most": 6, "within": seconds(60) } }},
     }))
     .unwrap()
 }

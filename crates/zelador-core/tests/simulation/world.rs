@@ -15,6 +15,7 @@ use zelador_core::unit::{Moment, SECOND};
 
 use crate::guardian::{Guardian, lifetime};
 use crate::invariants::{Invariants, Violation};
+use crate::post::Post;
 use crate::script::{Behaviour, Event, Script, says_ready};
 
 /// What is going to happen.
@@ -67,6 +68,7 @@ pub struct World {
     pub now: Moment,
     pub supervisor: Supervisor,
     pub watch: Invariants,
+    pub post: Post,
     pub guardian: Guardian,
     pub kept: BTreeMap<String, Record>,
     pub database_up: bool,
@@ -101,6 +103,7 @@ impl World {
         let mut world = Self {
             now: DAWN,
             watch: Invariants::new(&supervisor),
+            post: Post::default(),
             supervisor,
             guardian: Guardian::default(),
             kept: BTreeMap::new(),
@@ -234,6 +237,7 @@ impl World {
             self.digest = fnv(self.digest, &format!("{effect:?}"));
         }
         self.watch.after(before, &self.supervisor, &input, &effects)?;
+        self.post.note(self.now, &input, &effects)?;
         let performed = match self.doomed {
             Some(_) => self.rng.usize(0..=effects.len()),
             None => effects.len(),
@@ -292,6 +296,7 @@ impl World {
                 let at = self.now + self.span(50..400);
                 self.say(at, Fact::Gathered { incident, evidence }, true);
             }
+            Effect::Deliver(delivery) => self.deliver(&delivery),
             Effect::Configure(_)
             | Effect::Notify(_)
             | Effect::Watch { .. }

@@ -1,4 +1,5 @@
-//! `/metrics`: what is known, for Prometheus (`OpenMetrics` text).
+//! `/metrics`: what is known, for Prometheus: `OpenMetrics` for who accepts it, else the text format
+//! that everybody reads.
 //!
 //! Made anew for each request from one look at the supervisor, so that the numbers of one answer belong
 //! together. Units are base units: seconds, bytes, cores.
@@ -6,14 +7,15 @@
 use std::sync::atomic::AtomicU64;
 
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
+use zelador_api::notify::{ChannelState, NotifyView};
 use zelador_api::{InstanceView, Status, View};
 use zelador_core::supervisor::Supervisor;
 use zelador_core::unit::Moment;
@@ -27,21 +29,58 @@ type Counters = Family<Labels, Counter>;
 /// What [`encode`] writes.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-pub(super) async fn metrics(State(handle): State<Handle>) -> Response {
+/// Prometheus' own text format.
+const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// An app may tell any number of things about itself; so many of each are handed on.
+const OWN_METRICS: usize = 50;
+
+pub(super) async fn metrics(State(handle): State<Handle>, headers: HeaderMap) -> Response {
     let look = |supervisor: &Supervisor| {
         let open = supervisor.incidents().iter().filter(|incident| incident.is_open()).count();
-        (supervisor.view(), open)
+        (supervisor.view(), open, supervisor.notify_view())
     };
-    let (view, open) = match handle.ask(look).await {
+    let (view, open, notify) = match handle.ask(look).await {
         Ok(seen) => seen,
         Err(failure) => return failure.into_response(),
     };
-    match text(&view, open) {
-        Ok(text) => ([(CONTENT_TYPE, OPENMETRICS)], text).into_response(),
+    let accepted = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_open = accepted.contains("application/openmetrics-text");
+    match text(&view, open, &notify) {
+        Ok(text) if is_open => ([(CONTENT_TYPE, OPENMETRICS)], text).into_response(),
+        Ok(text) => ([(CONTENT_TYPE, CLASSIC)], classic(&text)).into_response(),
         Err(error) => {
             Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()
         }
     }
+}
+
+/// The same in Prometheus' own text format: there a counter's name has its ending everywhere, and units
+/// and the end are not written.
+fn classic(open: &str) -> String {
+    let mut text = String::with_capacity(open.len());
+    let mut counters = Vec::new();
+    for line in open.lines() {
+        if let Some(name) = line.strip_prefix("# TYPE ").and_then(|it| it.strip_suffix(" counter"))
+        {
+            counters.push(name);
+        }
+    }
+    for line in open.lines().filter(|it| *it != "# EOF" && !it.starts_with("# UNIT ")) {
+        let about = line.strip_prefix("# HELP ").or_else(|| line.strip_prefix("# TYPE "));
+        let name = about.and_then(|about| about.split(' ').next());
+        match name.filter(|name| counters.contains(name)) {
+            Some(name) => {
+                let (before, after) = line.split_at("# HELP ".len() + name.len());
+                text.push_str(before);
+                text.push_str("_total");
+                text.push_str(after);
+            }
+            None => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    text
 }
 
 /// A registry and what is put into it.
@@ -75,7 +114,11 @@ impl Book {
     }
 }
 
-fn text(view: &View, open_incidents: usize) -> Result<String, std::fmt::Error> {
+fn text(
+    view: &View,
+    open_incidents: usize,
+    notify: &NotifyView,
+) -> Result<String, std::fmt::Error> {
     let mut book = Book::default();
     let about =
         book.gauges("zelador_build", "Which zelador this is", Some(Unit::Other("info".into())));
@@ -86,9 +129,21 @@ fn text(view: &View, open_incidents: usize) -> Result<String, std::fmt::Error> {
     book.number("zelador_incidents_open", "Incidents that are not over", None, open);
     health(&mut book, view);
     apps(&mut book, view);
+    channels(&mut book, notify);
     let mut text = String::new();
     encode(&mut text, &book.0)?;
     Ok(text)
+}
+
+fn channels(book: &mut Book, notify: &NotifyView) {
+    let waiting = book.gauges("zelador_notify_waiting", "Messages that wait for a channel", None);
+    let failing = book.gauges("zelador_notify_failing", "1: a channel takes no messages", None);
+    for channel in &notify.channels {
+        let labels = vec![("channel", channel.name.clone()), ("kind", channel.kind.clone())];
+        waiting.get_or_create(&labels).set(channel.waiting as f64);
+        let is_failing = channel.state != ChannelState::Good;
+        failing.get_or_create(&labels).set(f64::from(u8::from(is_failing)));
+    }
 }
 
 fn health(book: &mut Book, view: &View) {
@@ -148,7 +203,7 @@ fn apps(book: &mut Book, view: &View) {
         if let Some(at) = app.started_at.filter(|_| app.pid.is_some()) {
             started.get_or_create(&labels).set(seconds(at));
         }
-        for (name, metric) in &app.metrics {
+        for (name, metric) in app.metrics.iter().take(OWN_METRICS) {
             let value = metric.value.as_f64().or_else(|| metric.value.as_str()?.parse().ok());
             if let Some(value) = value {
                 let mut labels = labels.clone();

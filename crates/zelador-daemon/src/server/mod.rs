@@ -9,6 +9,7 @@ mod input;
 mod listen;
 mod logs;
 mod metrics;
+mod notify;
 mod trpc;
 
 use std::io;
@@ -158,6 +159,8 @@ fn private(handle: Handle) -> Router {
         .route(route::LOGS_REOPEN, post(logs::reopen))
         .route(route::INPUT, post(input::write))
         .route(route::SAVE, post(apps::save))
+        .route(route::NOTIFY, get(notify::view))
+        .route(route::NOTIFY_TEST, post(notify::test))
         .route(route::SHUTDOWN, post(apps::shut_down))
         .route(route::UPGRADE, post(apps::upgrade))
         .route(route::SETTINGS, post(apps::settings))

@@ -160,6 +160,9 @@ pub enum More {
         #[arg(long)]
         json: bool,
     },
+    /// Show who is told what, or try a channel
+    #[command(subcommand)]
+    Notify(Notify),
     /// Print the token that asking over the network needs; made when there is none
     Token {
         /// Make a new one; a zelador that listens takes it at its next start
@@ -195,6 +198,22 @@ pub enum More {
     },
     /// Show examples of the verbs
     Examples,
+}
+
+/// Notices.
+#[derive(Debug, Subcommand)]
+pub enum Notify {
+    /// Show channels, how they are, and routes
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Send a message to a channel, and say whether it was taken
+    Test {
+        /// The channel's name
+        channel: String,
+    },
 }
 
 /// An ecosystem file, and what of it.

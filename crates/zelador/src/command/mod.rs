@@ -17,6 +17,7 @@ pub mod logs;
 pub mod look;
 mod module_settings;
 mod modules;
+mod notify;
 pub mod number;
 mod report;
 pub mod runtime;
@@ -36,7 +37,7 @@ use zelador_api::home::Home;
 use zelador_api::select::{Candidate, Unselected, nearest};
 use zelador_api::{AppView, InstanceView, Unchanged, View, route};
 
-use crate::cli::{Config, More, Verb};
+use crate::cli::{Config, More, Notify, Verb};
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::{declare, home, settings};
@@ -138,6 +139,8 @@ fn perform_more(context: &Context, more: More) -> Result<ExitCode, Failure> {
         More::Serve(serve) => serve::serve(context, &serve),
         More::Upgrade { binary } => upgrade::upgrade(context, binary.as_deref()),
         More::Diagnose { app, json } => diagnose::diagnose(context, &app, json),
+        More::Notify(Notify::List { json }) => notify::list(context, json),
+        More::Notify(Notify::Test { channel }) => notify::test(context, &channel),
         More::Token { new } => token::token(context, new),
         More::Cleardump => saving::clear(context),
         More::Prettylist => look::prettylist(context),

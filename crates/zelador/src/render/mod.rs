@@ -8,6 +8,7 @@ pub mod inspect;
 pub mod jlist;
 pub mod list;
 pub mod node_version;
+pub mod notify;
 pub mod order;
 pub mod show;
 pub mod terminal;

@@ -36,6 +36,10 @@ pub enum Colour {
     Grey,
     /// A heading.
     Cyan,
+    /// One of several apps.
+    Blue,
+    /// One of several apps.
+    Magenta,
 }
 
 /// `--no-color` was given.
@@ -118,6 +122,10 @@ impl Terminal {
 }
 
 impl Colour {
+    /// By which several apps are told apart; red is left for what is wrong.
+    pub const OF_APPS: [Self; 5] =
+        [Self::Green, Self::Cyan, Self::Magenta, Self::Yellow, Self::Blue];
+
     fn code(self) -> u8 {
         match self {
             Self::Green => 32,
@@ -125,6 +133,8 @@ impl Colour {
             Self::Red => 31,
             Self::Grey => 90,
             Self::Cyan => 36,
+            Self::Blue => 34,
+            Self::Magenta => 35,
         }
     }
 
@@ -135,6 +145,8 @@ impl Colour {
             Self::Red => Color::DarkRed,
             Self::Grey => Color::DarkGrey,
             Self::Cyan => Color::DarkCyan,
+            Self::Blue => Color::DarkBlue,
+            Self::Magenta => Color::DarkMagenta,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! `--raw`, and colours where the terminal shows them; an object of JSON is valid whatever the line
 //! holds.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use jiff::Zoned;
@@ -43,6 +44,8 @@ pub struct Printer<W: Write> {
     timestamp: Option<DateFormat>,
     highlight: Option<String>,
     width: usize,
+    /// Apps in the order of their colours; empty where there is only one.
+    apps: Vec<String>,
     out: W,
 }
 
@@ -80,6 +83,7 @@ impl<W: Write> Printer<W> {
             look,
             timestamp: asked.timestamp.as_deref().map(DateFormat::parse),
             highlight: highlight.filter(|it| !it.is_empty()),
+            apps: apps(sources),
             width: sources
                 .iter()
                 .map(|it| it.owner().chars().count())
@@ -93,6 +97,10 @@ impl<W: Write> Printer<W> {
     /// Has lines of one more file stand below each other.
     pub fn make_room(&mut self, source: &Source) {
         self.width = self.width.max(source.owner().chars().count());
+        // One more colour; the others keep theirs.
+        if !self.apps.is_empty() && !self.apps.contains(&source.app) {
+            self.apps.push(source.app.clone());
+        }
     }
 
     /// Writes one line, which `is_new`, or stood there before.
@@ -149,7 +157,12 @@ impl<W: Write> Printer<W> {
         if owner.is_empty() {
             return writeln!(self.out, "{line}");
         }
-        let colour = if source.stream == Stream::Out { Colour::Green } else { Colour::Red };
+        let place = self.apps.iter().position(|app| *app == source.app);
+        let colour = match (source.stream, place) {
+            (Stream::Err, _) => Colour::Red,
+            (Stream::Out, None) => Colour::Green,
+            (Stream::Out, Some(place)) => Colour::OF_APPS[place % Colour::OF_APPS.len()],
+        };
         let owner = format!("{:<width$} |", text::plain(&owner), width = self.width);
         writeln!(self.out, "{} {line}", self.terminal.paint(&owner, colour))
     }
@@ -198,6 +211,12 @@ impl<W: Write> Printer<W> {
     }
 }
 
+/// The apps that need a colour each.
+fn apps(sources: &[Source]) -> Vec<String> {
+    let names: BTreeSet<&String> = sources.iter().map(|source| &source.app).collect();
+    if names.len() < 2 { Vec::new() } else { names.into_iter().cloned().collect() }
+}
+
 fn now() -> Zoned {
     Zoned::now()
 }
@@ -232,6 +251,23 @@ mod tests {
         let asked = Logs { timestamp: Some("[at] YYYY".to_owned()), ..Logs::default() };
         assert!(shown(&asked, false, &raw, b"x", true).starts_with("at 20"));
         assert_eq!(shown(&asked, false, &raw, b"x", false), "        0|api | x\n");
+    }
+
+    #[test]
+    fn several_apps_are_told_apart_by_colour_and_standard_error_is_red() {
+        let of = |app: &str, stream| Source {
+            app: app.to_owned(),
+            ..source(stream, None, LogFormat::Raw)
+        };
+        let sources = [of("api", Stream::Out), of("web", Stream::Out), of("web", Stream::Err)];
+        let terminal = Terminal { width: 80, colours: true };
+        let mut printer = Printer::new(terminal, &Logs::default(), &sources, Vec::new());
+        for source in &sources {
+            printer.line(source, b"x", true).unwrap();
+        }
+        let shown = String::from_utf8(printer.out).unwrap();
+        let codes: Vec<&str> = shown.lines().map(|line| &line[2..4]).collect();
+        assert_eq!(codes, ["32", "36", "31"], "{shown}");
     }
 
     #[test]

@@ -4,15 +4,18 @@
 //! be read while zelador is down. The engine only tells which files there are; when it is down,
 //! the files in the folder of logs are taken.
 
+mod filter;
 mod line;
 mod newcomers;
+mod older;
 mod sources;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use jiff::Zoned;
 use rustix::event::Timespec;
 use zelador_api::{View, route};
 
@@ -24,6 +27,9 @@ use crate::render::text;
 use crate::tail::Tail;
 use crate::{output, voice};
 
+pub use filter::Level;
+
+use filter::Filter;
 use line::Printer;
 use newcomers::Newcomers;
 use sources::{Source, sources};
@@ -45,6 +51,7 @@ pub fn logs_and(
     asked: &Logs,
     begun: impl FnOnce(),
 ) -> Result<ExitCode, Failure> {
+    let mut filter = Filter::new(asked, &Zoned::now())?;
     let sources = sources(context, asked)?;
     let newcomers = Newcomers::new(context, asked);
     let out = BufWriter::new(io::stdout());
@@ -64,19 +71,47 @@ pub fn logs_and(
             text::plain(what)
         ))?;
     }
+    let (is_asked, filter_since) = (!filter.is_idle(), filter.since());
     for (source, tail) in &mut tails {
         if headings {
             let (path, lines) = (tail.path().display(), asked.lines);
             if voice::is_pm2() {
                 output::tell(&format!("{path} last {lines} lines:\n"))?;
             } else {
-                output::remark(&format!("{path}: the last {lines} lines"));
+                let asked = if is_asked { ", of those that fit" } else { "" };
+                output::remark(&match filter_since {
+                    Some(since) => format!("{path}: since {since}{asked}"),
+                    None => format!("{path}: the last {lines} lines{asked}"),
+                });
             }
         }
-        let mut sink = |line: &[u8]| printer.line(source, line, false);
-        readable(source, tail.last(asked.lines, &mut sink))?;
-        if asked.nostream && asked.lines > 0 {
+        // With a question, N lines of the answer, which may lie anywhere in the file.
+        let mut kept = VecDeque::new();
+        let lines = asked.lines;
+        let mut sink = |line: &[u8]| {
+            if filter.is_idle() {
+                return printer.line(source, line, false);
+            }
+            if filter.takes(source, line, false) && lines > 0 {
+                kept.push_back(line.to_vec());
+                if kept.len() > lines && filter.since().is_none() {
+                    kept.pop_front();
+                }
+            }
+            Ok(())
+        };
+        if let Some(since) = filter_since {
+            for path in older::rotated(&source.path, since) {
+                readable(source, older::lines(&path, &mut sink))?;
+            }
+        }
+        let wanted = if is_asked { usize::MAX } else { lines };
+        readable(source, tail.last(if lines == 0 { 0 } else { wanted }, &mut sink))?;
+        if asked.nostream && lines > 0 {
             tail.rest(&mut sink)?;
+        }
+        for line in kept {
+            printer.line(source, &line, false)?;
         }
         printer.flush()?;
     }
@@ -85,7 +120,7 @@ pub fn logs_and(
     }
     begun();
     let apps = (asked.json && !asked.own).then_some(context);
-    follow(tails, newcomers, &mut printer, apps)
+    follow(tails, newcomers, &mut printer, &mut filter, apps)
 }
 
 /// Tells what is appended, until nobody reads it any more.
@@ -93,6 +128,7 @@ fn follow<W: Write>(
     mut tails: Vec<(Source, Tail)>,
     mut newcomers: Newcomers<'_>,
     printer: &mut Printer<W>,
+    filter: &mut Filter,
     apps: Option<&Context>,
 ) -> Result<ExitCode, Failure> {
     let mut statuses = Statuses::default();
@@ -104,7 +140,13 @@ fn follow<W: Write>(
         come.iter().for_each(|(source, _)| printer.make_room(source));
         tails.extend(come);
         tails.retain_mut(|(source, tail)| {
-            let told = tail.poll(&mut |line: &[u8]| printer.line(source, line, true));
+            let told = tail.poll(&mut |line: &[u8]| {
+                if filter.takes(source, line, true) {
+                    printer.line(source, line, true)
+                } else {
+                    Ok(())
+                }
+            });
             match told {
                 // Whether stdout is still there shows at the flush.
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -10,8 +10,10 @@ pub fn paint(look: &Look, colour: Colour) -> Style {
     let style = Style::new();
     if !look.colours {
         return match colour {
-            Colour::Red | Colour::Yellow | Colour::Cyan => style.add_modifier(Modifier::BOLD),
-            Colour::Green => style,
+            Colour::Red | Colour::Yellow | Colour::Cyan | Colour::Magenta => {
+                style.add_modifier(Modifier::BOLD)
+            }
+            Colour::Green | Colour::Blue => style,
             Colour::Grey => style.add_modifier(Modifier::DIM),
         };
     }
@@ -21,6 +23,8 @@ pub fn paint(look: &Look, colour: Colour) -> Style {
         Colour::Red => Color::Red,
         Colour::Grey => Color::DarkGray,
         Colour::Cyan => Color::Cyan,
+        Colour::Blue => Color::Blue,
+        Colour::Magenta => Color::Magenta,
     })
 }
 

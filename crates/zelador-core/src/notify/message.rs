@@ -1,0 +1,166 @@
+//! What a person reads, before a channel gives it its shape.
+
+use serde::{Deserialize, Serialize};
+
+use super::matter::About;
+use super::plan::Template;
+use super::words::Language;
+use crate::effect::Severity;
+use crate::unit::Moment;
+
+/// How a message stands to its matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum News {
+    /// It began.
+    Opened,
+    /// There is more to say.
+    Changed,
+    /// It is not over yet.
+    Reminder,
+    /// It is over.
+    Resolved,
+    /// It stands for itself.
+    Event,
+    /// Several, put together.
+    Digest,
+    /// Somebody tries the channel.
+    Test,
+}
+
+/// One sentence of a story.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tale {
+    /// When.
+    pub at: Moment,
+    /// What.
+    pub what: String,
+}
+
+/// One line of a digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DigestLine {
+    /// When.
+    pub at: Moment,
+    /// How bad.
+    pub severity: Severity,
+    /// What.
+    pub text: String,
+    /// Whether it is over.
+    pub resolved: bool,
+}
+
+/// A message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// The matter: the same for all that is said about it.
+    pub key: String,
+    /// How it stands to its matter.
+    pub news: News,
+    /// What it is about.
+    pub about: About,
+    /// How bad.
+    pub severity: Severity,
+    /// The headline: one line.
+    pub title: String,
+    /// What there is to say: a sentence or two.
+    pub text: String,
+    /// What happened so far, oldest first.
+    pub story: Vec<Tale>,
+    /// What a digest is made of.
+    pub lines: Vec<DigestLine>,
+    /// When the matter began.
+    pub opened_at: Moment,
+    /// When this was written.
+    pub at: Moment,
+    /// How often the same was not said before this.
+    pub repeats: u32,
+    /// Where more is to be seen: a label, and an address.
+    pub links: Vec<(String, String)>,
+    /// The language of its frame.
+    pub language: Language,
+}
+
+/// How many sentences of a story a message tells: the first one and the latest.
+pub(super) const STORY_TOLD: usize = 8;
+
+impl Message {
+    /// `critical`, `warning` or `info` in the message's language.
+    pub fn severity_word(&self) -> &'static str {
+        self.language.severity(self.severity)
+    }
+
+    /// `open`, `changed`, `resolved` in the message's language.
+    pub fn news_word(&self) -> &'static str {
+        self.language.news(self.news)
+    }
+
+    /// What stands beside the text: labels and values.
+    pub fn fields(&self, host: &str) -> Vec<(&'static str, String)> {
+        let words = self.language.labels();
+        let mut fields = vec![(words.severity, self.severity_word().to_owned())];
+        if let Some(app) = &self.about.app {
+            fields.push((words.app, app.clone()));
+        }
+        if let Some(incident) = self.about.incident {
+            fields.push((words.incident, incident.to_string()));
+        }
+        fields.push((words.host, host.to_owned()));
+        if self.news != News::Event && self.news != News::Test && self.news != News::Digest {
+            fields.push((words.since, self.opened_at.to_string()));
+        }
+        if self.repeats > 0 {
+            fields.push((words.repeats, self.repeats.to_string()));
+        }
+        fields
+    }
+
+    /// Returns headline and text as a template has them; as they are where it says nothing.
+    pub fn read_by(&self, template: &Template, host: &str) -> (String, String) {
+        let value = |name: &str| match name {
+            "title" => self.title.clone(),
+            "text" => self.text.clone(),
+            "app" => self.about.app.clone().unwrap_or_default(),
+            "incident" => self.about.incident.map(|id| id.to_string()).unwrap_or_default(),
+            "severity" => self.severity_word().to_owned(),
+            "state" => self.news_word().to_owned(),
+            "kind" => self.about.kind.clone(),
+            "host" => host.to_owned(),
+            "time" => self.at.to_string(),
+            "story" => self.told(usize::MAX),
+            other => format!("{{{other}}}"),
+        };
+        let read = |said: &Option<String>, otherwise: &str| {
+            said.as_ref().map_or_else(|| otherwise.to_owned(), |it| Template::fill(it, value))
+        };
+        (read(&template.title, &self.title), read(&template.text, &self.text))
+    }
+
+    /// The story, or the lines of a digest, one sentence a line, with at most this many letters.
+    pub fn told(&self, most: usize) -> String {
+        let time = |at: Moment| at.timestamp().strftime("%H:%M:%S").to_string();
+        let tales = self.story.iter().map(|tale| format!("{}  {}", time(tale.at), tale.what));
+        let lines = self.lines.iter().map(|line| {
+            let mark = if line.resolved { "✓" } else { self.language.severity(line.severity) };
+            format!("{}  {mark}  {}", time(line.at), line.text)
+        });
+        let mut told = String::new();
+        for line in tales.chain(lines) {
+            if !told.is_empty() {
+                told.push('\n');
+            }
+            told.push_str(&line);
+        }
+        shortened(&told, most)
+    }
+}
+
+/// The text with at most `most` letters; an ellipsis stands for what is missing.
+pub fn shortened(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(most.saturating_sub(1)).collect();
+    short.push('…');
+    short
+}

@@ -1,0 +1,162 @@
+//! What is told of incidents, of channels that fail, and of a try.
+
+use super::desk::{Desk, Post, Terms};
+use super::matter::{About, Matter, Progress};
+use super::message::{Message, News, STORY_TOLD, Tale};
+use super::plan::Plan;
+use super::words::Language;
+use crate::effect::Severity;
+use crate::incident::{Incident, Stage};
+use crate::unit::{Moment, spoken};
+
+impl Desk {
+    /// Takes in how an incident is now.
+    pub fn incident(&mut self, terms: Terms<'_>, incident: &Incident) {
+        let progress = match incident.stage {
+            _ if !incident.is_open() => Progress::Closed,
+            Stage::Escalated => Progress::Escalated,
+            _ if incident.diagnosis.is_some() => Progress::Diagnosed,
+            _ => Progress::Opened,
+        };
+        let severity =
+            if progress == Progress::Escalated { Severity::Critical } else { Severity::Warning };
+        let kind = incident.trouble.to_string().replace(' ', "-");
+        let title = format!("{}: {}", incident.app, terms.plan.language.trouble(&kind));
+        let said = |entry: &crate::incident::Entry| entry.what.clone();
+        let text = match progress {
+            Progress::Opened => incident.story.first().map(said),
+            Progress::Diagnosed => {
+                let mut diagnoses =
+                    incident.story.iter().rev().filter(|it| it.what.starts_with("diagnosis"));
+                diagnoses.next().or(incident.story.last()).map(said)
+            }
+            Progress::Escalated | Progress::Closed => incident.story.last().map(said),
+        };
+        let text = text.unwrap_or_default();
+        let text = text.strip_prefix("detected: ").unwrap_or(&text).to_owned();
+        let (first, rest) = incident.story.split_at(incident.story.len().min(1));
+        let latest = &rest[rest.len().saturating_sub(STORY_TOLD - 1)..];
+        let tale = |entry: &crate::incident::Entry| Tale { at: entry.at, what: entry.what.clone() };
+        self.post(
+            terms,
+            Post {
+                key: format!("incident/{}", incident.id),
+                about: About {
+                    kind,
+                    app: Some(incident.app.to_string()),
+                    incident: Some(incident.id),
+                },
+                severity,
+                progress: Some(progress),
+                title,
+                text,
+                story: first.iter().chain(latest).map(tale).collect(),
+                opened_at: incident.opened_at,
+            },
+        );
+    }
+
+    /// Whether a matter is not over.
+    pub fn is_open(&self, key: &str) -> bool {
+        self.matters.get(key).is_some_and(Matter::is_open)
+    }
+
+    /// A matter is over, and nothing more is known about it than these words.
+    pub fn end(&mut self, terms: Terms<'_>, key: &str, text: &str) {
+        let Some(matter) = self.matters.get(key).filter(|matter| matter.is_open()) else { return };
+        let post = Post {
+            key: key.to_owned(),
+            about: matter.about.clone(),
+            severity: matter.severity,
+            progress: Some(Progress::Closed),
+            title: matter.title.clone(),
+            text: text.to_owned(),
+            story: Vec::new(),
+            opened_at: matter.opened_at,
+        };
+        self.post(terms, post);
+    }
+
+    /// A channel takes nothing: the others are told, once.
+    pub(super) fn tell_of_failure(&mut self, terms: Terms<'_>, name: &str, reason: &str) {
+        let language = terms.plan.language;
+        let since = self.lines.get(name).and_then(|line| line.failing_since).unwrap_or(terms.now);
+        let key = format!("channel/{name}");
+        if self.is_open(&key) {
+            return;
+        }
+        self.post(
+            terms,
+            Post {
+                key,
+                about: about_channel(),
+                severity: Severity::Warning,
+                progress: Some(Progress::Opened),
+                title: title(language, name),
+                text: language.pick(
+                    format!("notices cannot be delivered: {reason}"),
+                    format!("as mensagens não podem ser entregues: {reason}"),
+                ),
+                story: Vec::new(),
+                opened_at: since,
+            },
+        );
+    }
+
+    /// A channel takes something again.
+    pub(super) fn tell_of_recovery(&mut self, terms: Terms<'_>, name: &str) {
+        let language = terms.plan.language;
+        let key = format!("channel/{name}");
+        let Some(matter) = self.matters.get(&key).filter(|matter| matter.is_open()) else { return };
+        let (opened_at, after) = (matter.opened_at, spoken(terms.now.since(matter.opened_at)));
+        self.post(
+            terms,
+            Post {
+                key,
+                about: about_channel(),
+                severity: Severity::Warning,
+                progress: Some(Progress::Closed),
+                title: title(language, name),
+                text: language.pick(
+                    format!("notices are delivered again after {after}"),
+                    format!("as mensagens são entregues de novo após {after}"),
+                ),
+                story: Vec::new(),
+                opened_at,
+            },
+        );
+    }
+}
+
+impl Plan {
+    /// The message by which somebody tries a channel.
+    pub fn trial(&self, name: &str, now: Moment) -> Message {
+        let language = self.language;
+        Message {
+            key: format!("test/{name}/{}", now.as_micros()),
+            news: News::Test,
+            about: About { kind: "test".to_owned(), app: None, incident: None },
+            severity: Severity::Info,
+            title: language.pick("zelador: a test", "zelador: um teste").to_owned(),
+            text: language.pick(
+                format!("If you can read this, the channel {name} works."),
+                format!("Se você está lendo isto, o canal {name} funciona."),
+            ),
+            story: Vec::new(),
+            lines: Vec::new(),
+            opened_at: now,
+            at: now,
+            repeats: 0,
+            links: Vec::new(),
+            language,
+        }
+    }
+}
+
+fn about_channel() -> About {
+    About { kind: "channel".to_owned(), app: None, incident: None }
+}
+
+fn title(language: Language, name: &str) -> String {
+    language.pick(format!("channel {name} fails"), format!("o canal {name} falha"))
+}

@@ -1,0 +1,189 @@
+//! What reaches people: the desk is told of incidents as they are now, and of what was said besides.
+
+use std::collections::BTreeSet;
+
+use crate::check::Status;
+use crate::effect::{Effect, Notice, Severity};
+use crate::id::{CheckId, IncidentId};
+use crate::notify::{
+    About, Delivery, DeliveryId, DeliveryOutcome, Message, NotifyView, Plan, Post, Progress, Terms,
+};
+use crate::unit::Moment;
+
+use super::Supervisor;
+use super::order::Deadline;
+
+/// What the desk must know, borrowed beside it.
+macro_rules! terms {
+    ($supervisor:ident) => {{
+        let quiet_until = $supervisor.quiet_until();
+        Terms { now: $supervisor.now, plan: &$supervisor.settings.notify, quiet_until }
+    }};
+}
+
+impl Supervisor {
+    /// Tells the desk what this step brought, and has sent what is due.
+    pub(super) fn tell_people(&mut self) {
+        if !self.settings.notify.channels.is_empty() {
+            let moved: Vec<IncidentId> = self.changed.incidents.iter().copied().collect();
+            let apps: BTreeSet<String> = moved
+                .iter()
+                .filter_map(|id| self.incidents.get(id))
+                .map(|incident| incident.app.to_string())
+                .collect();
+            let notices: Vec<Notice> = self
+                .effects
+                .iter()
+                .filter_map(|effect| match effect {
+                    Effect::Notify(notice) => Some(notice.clone()),
+                    _ => None,
+                })
+                .collect();
+            let all = std::mem::take(&mut self.desk_is_new).then(|| self.incidents.keys());
+            let all: Vec<IncidentId> = all.into_iter().flatten().copied().collect();
+            for id in moved.into_iter().chain(all) {
+                let terms = terms!(self);
+                if let Some(incident) = self.incidents.get(&id) {
+                    self.desk.incident(terms, incident);
+                }
+            }
+            for notice in notices {
+                match &notice.check {
+                    Some((check, status)) => self.post_check(check, *status, &notice),
+                    // What is said about an app while an incident of it moves is part of that.
+                    None if apps.contains(base(&notice.subject)) => {}
+                    None => self.post_event(&notice),
+                }
+            }
+            self.close_checks();
+        }
+        self.after_desk();
+    }
+
+    /// What is well again, or not looked at any more, although no notice says so: it was looked at by
+    /// an engine before this one, or its app is gone.
+    fn close_checks(&mut self) {
+        for id in self.changed.checks.clone() {
+            let key = check_key(&id);
+            if !self.desk.is_open(&key) {
+                continue;
+            }
+            let (is_over, text) = match self.checks.get(&id) {
+                Some(check) => (check.verdict == Some(Status::Healthy), "healthy"),
+                None => (true, "not looked at any more"),
+            };
+            if is_over {
+                let terms = terms!(self);
+                self.desk.end(terms, &key, text);
+            }
+        }
+    }
+
+    fn after_desk(&mut self) {
+        let deliveries = self.desk.deliveries();
+        self.effects.extend(deliveries.into_iter().map(|it| Effect::Deliver(Box::new(it))));
+        let deadline = self.desk.deadline(&self.settings.notify);
+        self.deadlines.set(Deadline::Desk, deadline);
+    }
+
+    fn post_event(&mut self, notice: &Notice) {
+        let app = base(&notice.subject);
+        let known = self.apps.keys().find(|name| name.as_str() == app);
+        let about =
+            About { kind: "app".to_owned(), app: known.map(ToString::to_string), incident: None };
+        let post = Post {
+            key: format!("event/{}", notice.subject),
+            about,
+            severity: notice.severity,
+            progress: None,
+            title: notice.subject.clone(),
+            text: notice.text.clone(),
+            story: Vec::new(),
+            opened_at: self.now,
+        };
+        let terms = terms!(self);
+        self.desk.post(terms, post);
+    }
+
+    fn post_check(&mut self, check: &CheckId, status: Status, notice: &Notice) {
+        let app = match check {
+            // An incident tells of it.
+            CheckId::Instance(_) if status == Status::Unhealthy => return,
+            CheckId::Instance(id) => self.instances.get(id).map(|it| it.app.to_string()),
+            CheckId::Memory | CheckId::Cpu | CheckId::Disk | CheckId::Database(_) => None,
+        };
+        let progress = match status {
+            Status::Healthy => Progress::Closed,
+            Status::Degraded | Status::Unhealthy => Progress::Opened,
+        };
+        // Busy processors do their work: nobody is woken for that.
+        let severity = match (check, status) {
+            (CheckId::Cpu, _) | (_, Status::Healthy | Status::Degraded) => Severity::Warning,
+            (_, Status::Unhealthy) => Severity::Critical,
+        };
+        let post = Post {
+            key: check_key(check),
+            about: About { kind: "check".to_owned(), app, incident: None },
+            severity,
+            progress: Some(progress),
+            title: notice.subject.clone(),
+            text: notice.text.clone(),
+            story: Vec::new(),
+            opened_at: self.now,
+        };
+        let terms = terms!(self);
+        self.desk.post(terms, post);
+    }
+
+    pub(super) fn delivered(&mut self, delivery: DeliveryId, outcome: DeliveryOutcome) {
+        let terms = terms!(self);
+        if !self.desk.delivered(terms, delivery, outcome) {
+            self.ignored += 1;
+        }
+    }
+
+    pub(super) fn desk_due(&mut self) {
+        let terms = terms!(self);
+        self.desk.tick(terms);
+    }
+
+    /// When the quiet hours end that it is now.
+    pub(super) fn quiet_until(&self) -> Option<Moment> {
+        let quiet = self.settings.notify.quiet.as_ref()?;
+        quiet.end(self.now, self.clock_ahead, &self.zone)
+    }
+
+    /// Channels, routes and what is open.
+    pub fn notify_view(&self) -> NotifyView {
+        self.desk.view(&self.settings.notify, self.quiet_until())
+    }
+
+    /// A message by which somebody tries a channel, past the desk; `None`: there is no such channel.
+    pub fn trial(&self, channel: &str) -> Option<Delivery> {
+        let plan: &Plan = &self.settings.notify;
+        let message: Message = plan.trial(channel, self.now);
+        Some(Delivery {
+            id: DeliveryId::MAX,
+            name: channel.to_owned(),
+            channel: plan.channels.get(channel)?.clone(),
+            message,
+            handle: None,
+            host: plan.host.clone(),
+        })
+    }
+}
+
+fn check_key(id: &CheckId) -> String {
+    match id {
+        CheckId::Memory => "check/memory".to_owned(),
+        CheckId::Cpu => "check/cpu".to_owned(),
+        CheckId::Disk => "check/disk".to_owned(),
+        CheckId::Database(name) => format!("check/database:{name}"),
+        CheckId::Instance(id) => format!("check/instance:{id}"),
+    }
+}
+
+/// The app of `api/0`.
+fn base(subject: &str) -> &str {
+    subject.split_once('/').map_or(subject, |(app, _)| app)
+}

@@ -1,0 +1,54 @@
+//! What a web service's answer means for a message.
+
+use std::time::Duration;
+
+use hyper::Method;
+use hyper::header::{CONTENT_TYPE, HeaderName};
+use serde_json::Value;
+use zelador_core::notify::shortened;
+
+use super::{Failed, PATIENCE};
+use crate::https::{self, Answer, Ask};
+
+/// How much of an answer a reason repeats.
+const REPEATED: usize = 160;
+
+/// Sends JSON; an answer that is not good is a failure.
+pub(super) async fn post(
+    method: Method,
+    url: String,
+    mut headers: Vec<(HeaderName, String)>,
+    body: Vec<u8>,
+) -> Result<Answer, Failed> {
+    headers.push((CONTENT_TYPE, "application/json".to_owned()));
+    let ask = Ask { method, url, headers, body: body.into() };
+    let answer = https::ask(ask, PATIENCE).await.map_err(|error| Failed::new(error.to_string()))?;
+    judge(answer)
+}
+
+/// An answer that says that it went well, or what went wrong.
+pub(super) fn judge(answer: Answer) -> Result<Answer, Failed> {
+    if (200..300).contains(&answer.status) {
+        return Ok(answer);
+    }
+    let text = String::from_utf8_lossy(&answer.body);
+    let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = if text.is_empty() || text.starts_with('<') {
+        String::new()
+    } else {
+        format!(": {}", shortened(&text, REPEATED))
+    };
+    Err(Failed {
+        reason: format!("HTTP {}{said}", answer.status),
+        retry_after: answer.retry_after.or_else(|| retry_after(&answer.body)),
+        // What is wrong with an address or a token may be mended; what is wrong with a message not.
+        refused: matches!(answer.status, 400 | 413 | 422),
+    })
+}
+
+/// Discord and Telegram say it in the body too, in seconds.
+fn retry_after(body: &[u8]) -> Option<Duration> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let said = body.get("retry_after").or_else(|| body.get("parameters")?.get("retry_after"))?;
+    Duration::try_from_secs_f64(said.as_f64()?).ok()
+}

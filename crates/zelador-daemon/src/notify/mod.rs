@@ -1,0 +1,143 @@
+//! Brings messages to channels: one file a service.
+//!
+//! A delivery goes in, how it went comes out. Always holds: a secret is read when it is needed, goes to
+//! the service that it is for, and is in no text that comes back.
+
+mod answer;
+mod discord;
+mod mail;
+mod ntfy;
+mod pagerduty;
+mod secret;
+mod slack;
+mod teams;
+mod telegram;
+mod webhook;
+
+use std::time::Duration;
+
+use zelador_api::home::Home;
+use zelador_core::effect::Severity;
+use zelador_core::notify::{ChannelKind, Delivery, DeliveryOutcome, Message, News};
+
+use secret::Secrets;
+
+/// How long a service may take. Below what the desk waits for.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Brings it there.
+pub async fn deliver(delivery: &Delivery, home: &Home) -> DeliveryOutcome {
+    let host = delivery.host.clone().unwrap_or_else(host_name);
+    let secrets = Secrets::new(home);
+    let letter = Letter::new(delivery, &host);
+    let done = match &delivery.channel.kind {
+        ChannelKind::Slack(to) => slack::send(to, &letter, &secrets).await,
+        ChannelKind::Discord { url } => discord::send(url, &letter, &secrets).await,
+        ChannelKind::Teams { url } => teams::send(url, &letter, &secrets).await,
+        ChannelKind::Telegram { token, chat, server } => {
+            telegram::send(token, chat, server, &letter, &secrets).await
+        }
+        ChannelKind::Ntfy { server, topic, token } => {
+            ntfy::send(server, topic, token.as_ref(), &letter, &secrets).await
+        }
+        ChannelKind::Webhook { url, secret } => {
+            webhook::send(url, secret.as_ref(), &letter, &secrets).await
+        }
+        ChannelKind::Mail { .. } => mail::send(&delivery.channel.kind, &letter, &secrets).await,
+        ChannelKind::PagerDuty { key, server } => {
+            pagerduty::send(key, server, &letter, &secrets).await
+        }
+    };
+    match done {
+        Ok(handle) => DeliveryOutcome::Delivered { handle },
+        Err(failure) => failure.outcome(&secrets),
+    }
+}
+
+/// Why a message is not there.
+#[derive(Debug)]
+struct Failed {
+    reason: String,
+    retry_after: Option<Duration>,
+    /// The message itself is to blame.
+    refused: bool,
+}
+
+impl Failed {
+    fn new(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), retry_after: None, refused: false }
+    }
+
+    /// A service may say back what it was sent.
+    fn outcome(self, secrets: &Secrets) -> DeliveryOutcome {
+        let reason = secrets.mask(&self.reason);
+        if self.refused {
+            return DeliveryOutcome::Refused { reason };
+        }
+        DeliveryOutcome::Failed { reason, retry_after: self.retry_after }
+    }
+}
+
+/// By what the service knows the message, where it can be changed or answered.
+type Sent = Result<Option<String>, Failed>;
+
+/// A message with its words chosen.
+struct Letter<'a> {
+    message: &'a Message,
+    /// By what the service knows the first message of the matter.
+    handle: Option<&'a str>,
+    host: &'a str,
+    title: String,
+    text: String,
+}
+
+impl<'a> Letter<'a> {
+    fn new(delivery: &'a Delivery, host: &'a str) -> Self {
+        let (title, text) = delivery.message.read_by(&delivery.channel.template, host);
+        Self { message: &delivery.message, handle: delivery.handle.as_deref(), host, title, text }
+    }
+
+    /// A sign that is seen before the words are read.
+    fn sign(&self) -> &'static str {
+        match (self.message.news, self.message.severity) {
+            (News::Resolved, _) => "✅",
+            (News::Test, _) => "🧪",
+            (_, Severity::Critical) => "🔴",
+            (_, Severity::Warning) => "🟠",
+            (_, Severity::Info) => "🔵",
+        }
+    }
+
+    /// Red, amber, blue, green: 0xRRGGBB.
+    fn colour(&self) -> u32 {
+        match (self.message.news, self.message.severity) {
+            (News::Resolved, _) => 0x2e_a0_43,
+            (_, Severity::Critical) => 0xd1_24_2f,
+            (_, Severity::Warning) => 0xd2_99_22,
+            (_, Severity::Info) => 0x09_69_da,
+        }
+    }
+
+    /// The headline with its sign, and how it stands.
+    fn headline(&self) -> String {
+        let word = self.message.news_word();
+        match self.message.news {
+            News::Opened | News::Event | News::Test | News::Digest => {
+                format!("{} {}", self.sign(), self.title)
+            }
+            News::Changed | News::Reminder | News::Resolved => {
+                format!("{} {} ({word})", self.sign(), self.title)
+            }
+        }
+    }
+}
+
+/// What this host calls itself.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,44 @@
+//! Channels and routes, and a try of a channel.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use zelador_api::notify::{DeliveryOutcome, NotifyView, Trial};
+use zelador_api::problem::Problem;
+use zelador_core::supervisor::Supervisor;
+
+use super::{Failure, Handle};
+use crate::notify;
+
+type Answer<T> = Result<Json<T>, Failure>;
+
+pub(super) async fn view(State(handle): State<Handle>) -> Answer<NotifyView> {
+    handle.ask(Supervisor::notify_view).await.map(Json)
+}
+
+/// Sends a message past the desk, once.
+pub(super) async fn test(State(handle): State<Handle>, Json(trial): Json<Trial>) -> Answer<()> {
+    let channel = trial.channel.clone();
+    let (delivery, known) = handle
+        .ask(move |supervisor| {
+            let known: Vec<String> =
+                supervisor.settings().notify.channels.keys().cloned().collect();
+            (supervisor.trial(&channel), known)
+        })
+        .await?;
+    let Some(delivery) = delivery else {
+        let help = match known.as_slice() {
+            [] => "no channel is configured: docs/notifications.md shows how".to_owned(),
+            known => format!("there are: {}", known.join(", ")),
+        };
+        let error = format!("no channel is called `{}`", trial.channel);
+        let problem = Problem { error, help: Some(help) };
+        return Err(Failure { status: StatusCode::NOT_FOUND, problem });
+    };
+    match notify::deliver(&delivery, &handle.home).await {
+        DeliveryOutcome::Delivered { .. } => Ok(Json(())),
+        DeliveryOutcome::Failed { reason, .. } | DeliveryOutcome::Refused { reason } => {
+            Err(Failure::new(StatusCode::BAD_GATEWAY, reason))
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! `/metrics` and what is made for it, by Prometheus' own tool.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use zelador_testbed::home::{Zelador, until};
+
+use crate::zelador;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Runs `promtool` with this input; returns what it says where it is not content.
+fn promtool(args: &[&str], input: &str) -> Result<(), String> {
+    let mut tool = Command::new("promtool")
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool is installed by ./test");
+    tool.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let done = tool.wait_with_output().unwrap();
+    let said = [done.stdout.as_slice(), &done.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    // Lint findings are told with exit code 3.
+    if done.status.success() { Ok(()) } else { Err(said) }
+}
+
+fn with_everything() -> Zelador {
+    let zelador = zelador();
+    zelador.write(
+        "api.js",
+        "setInterval(() => process.send({ type: 'axm:monitor', data: { Users: { value: 7 } } }), 50)",
+    );
+    zelador.write(
+        "ecosystem.config.js",
+        "module.exports = { apps: [{ name: 'api', script: 'api.js', instances: 2 }, { name: 'off', script: 'api.js', autostart: false }],
+          zelador: { notify: { channels: { ops: { slack: { url_env: 'NOT_SET' } } } } } }",
+    );
+    zelador.ok(&["start", "ecosystem.config.js"]);
+    until("both to be sampled", || {
+        let text = zelador.get("/metrics").1;
+        text.matches("zelador_app_memory_bytes{").count() >= 2
+            && text.contains("zelador_app_metric{")
+    });
+    zelador
+}
+
+fn asked_for(zelador: &Zelador, accept: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", zelador.port())).unwrap();
+    write!(
+        stream,
+        "GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn promtool_finds_nothing_wrong_and_everything_told_is_documented() {
+    let zelador = with_everything();
+    let (status, text) = zelador.get("/metrics");
+    assert_eq!(status, 200);
+    promtool(&["check", "metrics"], &text).unwrap_or_else(|said| panic!("{said}\n{text}"));
+    assert!(text.contains("# TYPE zelador_app_restarts_total counter"), "{text}");
+    let open = asked_for(&zelador, "application/openmetrics-text;version=1.0.0");
+    assert!(open.contains("application/openmetrics-text; version=1.0.0"), "{open}");
+    assert!(open.trim_end().ends_with("# EOF"), "{open}");
+    let documented = std::fs::read_to_string(root().join("docs/metrics.md")).unwrap();
+    let names: BTreeSet<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    for name in &names {
+        assert!(documented.contains(&format!("`{name}`")), "{name} is not in docs/metrics.md");
+    }
+    for line in documented.lines().filter(|line| line.starts_with("| `zelador_")) {
+        let name = line.split('`').nth(1).unwrap();
+        assert!(names.contains(name), "{name} is documented and not told");
+    }
+}
+
+#[test]
+fn rules_and_dashboard_ask_for_what_there_is() {
+    let rules = root().join("contrib/prometheus/alerts.yml");
+    promtool(&["check", "rules", rules.to_str().unwrap()], "")
+        .unwrap_or_else(|said| panic!("{said}"));
+    let documented = std::fs::read_to_string(root().join("docs/metrics.md")).unwrap();
+    let dashboard = std::fs::read_to_string(root().join("contrib/grafana/zelador.json")).unwrap();
+    let board: Value = serde_json::from_str(&dashboard).unwrap();
+    let mut asked = std::fs::read_to_string(&rules).unwrap();
+    for panel in board["panels"].as_array().unwrap() {
+        for target in panel["targets"].as_array().unwrap() {
+            asked.push_str(target["expr"].as_str().unwrap());
+            asked.push('\n');
+        }
+    }
+    let names = asked.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let names: BTreeSet<&str> = names.filter(|it| it.starts_with("zelador_")).collect();
+    assert!(names.len() > 10, "{names:?}");
+    for name in names {
+        assert!(documented.contains(&format!("`{name}`")), "{name} is asked for and not told");
+    }
+}
