@@ -104,8 +104,9 @@ pub fn run(options: Options) -> Result<(), Error> {
         .build()
         .map_err(|error| Error::System("the runtime cannot be set up", error))?;
     let ended = runtime.block_on(async {
-        let driver = Driver::begin(options, socket)?;
-        Ok::<_, Error>(driver.run().await)
+        let driver = Box::new(Driver::begin(options, socket)?);
+        // Once in the life of a process: its future lives on the heap.
+        Ok::<_, Error>(Box::pin(driver.run()).await)
     })?;
     // What still runs on the blocking pool may be stuck on a dead disk: nobody waits for it.
     runtime.shutdown_background();
