@@ -31,6 +31,8 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
+use voice::Voice;
+
 fn main() -> ExitCode {
     let mut words: Vec<OsString> = std::env::args_os().collect();
     if let Some(role) = words.get(1).and_then(|verb| roles::named(verb)) {
@@ -41,6 +43,19 @@ fn main() -> ExitCode {
     }
     if words.get(1).is_some_and(|verb| verb == "pm2") {
         return pm2::enter(&words[2..], false);
+    }
+    if let Some(verb) = words.first().and_then(verb_of_name) {
+        // Its home and its defaults; what it says is zelador's own, and not on stdout.
+        voice::set(Voice::Pm2Data);
+        if verb == "runtime" {
+            match pm2::home() {
+                Ok(found) => home::choose(found),
+                Err(failure) => {
+                    failure.report();
+                    return ExitCode::FAILURE;
+                }
+            }
+        }
     }
     match cli::read(&as_another_name(words)) {
         Ok(cli) => {
@@ -56,13 +71,15 @@ fn main() -> ExitCode {
 const NAMES: [(&str, &str); 3] =
     [("pm2-runtime", "runtime"), ("pm2-docker", "runtime"), ("pm2-dev", "dev")];
 
+/// Returns the verb that a name of this program stands for.
+fn verb_of_name(program: &OsString) -> Option<&'static str> {
+    let name = Path::new(program).file_name()?;
+    NAMES.iter().find(|(known, _)| name == *known).map(|(_, verb)| *verb)
+}
+
 /// Returns the words as they would be under the usual name.
 fn as_another_name(mut words: Vec<OsString>) -> Vec<OsString> {
-    let name = words.first().map(Path::new).and_then(Path::file_name);
-    let Some((_, verb)) = NAMES.iter().find(|(known, _)| name.is_some_and(|it| it == *known))
-    else {
-        return words;
-    };
+    let Some(verb) = words.first().and_then(verb_of_name) else { return words };
     if words.get(1).is_some_and(|word| word == "start") {
         words.remove(1);
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use rustix::event::Timespec;
 use serde_json::json;
 use zelador_api::select::nearest;
-use zelador_api::{AppView, View, route};
+use zelador_api::{AppView, Phase, View, route};
 
 use super::words::Line;
 use super::{describe, listed, say, table};
@@ -71,7 +71,9 @@ fn troubles(context: &Context, apps: &[AppView], terminal: Terminal) -> Option<S
     if apps.is_empty() {
         return None;
     }
-    let view: View = context.engine.get(route::VIEW).ok()?;
+    let mut view: View = context.engine.get(route::VIEW).ok()?;
+    // What was restarted a moment ago is no trouble.
+    view.instances.retain(|instance| !matches!(instance.phase, Phase::Starting { .. }));
     render::list::troubles(&view, terminal)
 }
 

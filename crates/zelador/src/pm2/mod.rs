@@ -28,6 +28,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use zelador_api::Done;
+use zelador_api::home::Home;
 
 use crate::command::Context;
 use crate::failure::Failure;
@@ -48,6 +49,14 @@ const NAME: &str = "pm2";
 /// Returns whether this program was called as PM2.
 pub fn is_name(program: &OsStr) -> bool {
     Path::new(program).file_name() == Some(OsStr::new(NAME))
+}
+
+/// Returns the home of this program where it is called by one of PM2's names.
+///
+/// # Errors
+/// Nobody says where it is, or PM2 itself runs there.
+pub fn home() -> Result<Home, Failure> {
+    home::find(true)
 }
 
 /// Shows the list as PM2 does at the end of a verb that changed something.

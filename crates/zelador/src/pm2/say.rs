@@ -5,6 +5,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use super::verbs;
 use crate::output;
 use crate::render::terminal::{Colour, Terminal};
 use crate::render::text;
@@ -59,7 +60,7 @@ pub fn lines(kind: Kind, said: &str) {
     let terminal = Terminal { width: 0, colours };
     let prefix = terminal.paint(kind.prefix(), kind.colour());
     let mut shown = String::new();
-    for line in said.lines() {
+    for line in in_pm2s_words(said).lines() {
         shown.push_str(&format!("{prefix}{}\n", text::plain(line)));
     }
     // Nobody to tell is no reason to stop.
@@ -68,6 +69,20 @@ pub fn lines(kind: Kind, said: &str) {
     } else {
         io::stdout().write_all(shown.as_bytes()).and_then(|()| io::stdout().flush())
     };
+}
+
+/// Advice names zelador's verbs; those that PM2 has too are typed here as PM2's, as they are about
+/// this home.
+fn in_pm2s_words(said: &str) -> String {
+    const OURS: &str = "`zelador ";
+    let mut parts = said.split(OURS);
+    let mut told = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let verb = part.split([' ', '`']).next().unwrap_or_default();
+        told.push_str(if verbs::find(verb).is_some() { "`pm2 " } else { OURS });
+        told.push_str(part);
+    }
+    told
 }
 
 /// Says what was done, or is about to be.
@@ -101,4 +116,18 @@ pub fn advice(said: &str) {
     }
     let terminal = Terminal::stdout();
     _ = output::answer(&format!("{}\n", terminal.paint(said, Colour::Cyan)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_is_about_verbs_that_can_be_typed() {
+        assert_eq!(
+            in_pm2s_words("`zelador list` shows it, `zelador health` too; `zelador save --force`"),
+            "`pm2 list` shows it, `zelador health` too; `pm2 save --force`"
+        );
+        assert_eq!(in_pm2s_words("nothing of that"), "nothing of that");
+    }
 }

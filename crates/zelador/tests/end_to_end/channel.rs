@@ -97,7 +97,7 @@ fn unmodified_workers_share_a_port_and_a_reload_fails_no_request() {
     assert_eq!(said["title"], "node");
     let load = Load::on(port);
     let mut seen = pids(&zelador, "web");
-    for _ in 0..3 {
+    for _ in 0..20 {
         zelador.ok(&["reload", "web"]);
         let now = pids(&zelador, "web");
         assert!(now.len() == 2 && now.iter().all(|pid| !seen.contains(pid)), "{seen:?} {now:?}");

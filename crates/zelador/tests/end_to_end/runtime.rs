@@ -208,3 +208,40 @@ fn a_developer_sees_whose_line_it_is_and_a_change_restarts() {
     kill(i32::try_from(child.id()).unwrap(), Signal::INT);
     assert_eq!(end(child).status.code(), Some(0));
 }
+
+#[test]
+fn by_its_old_name_it_has_pm2s_home_and_pm2_sees_what_runs() {
+    let zelador = zelador();
+    let link = zelador.app().join("pm2-runtime");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_zelador"), &link).unwrap();
+    zelador.write(
+        "one.js",
+        "console.log('up'); require('fs').writeFileSync('said', ''); setInterval(() => {}, 1000)",
+    );
+    zelador.write(
+        "eco.config.js",
+        "module.exports = { apps: [{ name: 'one', script: 'one.js', description: 'unknown' }] }",
+    );
+    let mut front = Command::new(&link);
+    front.args(["start", "eco.config.js", "--json"]).current_dir(zelador.app());
+    front.env_remove("ZELADOR_HOME").env("HOME", zelador.app()).env("ZELADOR_HTTP", "off");
+    let front = front.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let exec = || {
+        let mut pm2 = zelador.command(&["pm2", "jlist"]);
+        pm2.env_remove("ZELADOR_HOME").env("PM2_HOME", zelador.app().join(".pm2"));
+        String::from_utf8(pm2.output().unwrap().stdout).unwrap()
+    };
+    until("it to be listed", || exec().contains(r#""status":"online""#));
+    until("it to say something", || zelador.app().join("said").exists());
+    assert!(exec().contains(r#""kill_timeout":1600"#), "PM2's defaults");
+    kill(i32::try_from(front.id()).unwrap(), Signal::TERM);
+    let output = end(front);
+    let (out, err) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(output.status.code(), Some(0), "{err}");
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines.len(), 1, "{out}");
+    assert!(lines[0].starts_with(r#"{"message":"up","timestamp":""#), "{out}");
+    assert!(lines[0].ends_with(r#"Z","type":"out","process_id":0,"app_name":"one"}"#), "{out}");
+    assert!(err.contains("description: is an unknown field"), "{err}");
+}

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use jiff::Zoned;
-use serde_json::json;
+use serde::Serialize;
 use zelador_api::AppView;
 
 use crate::cli::boot::Runtime;
@@ -49,11 +49,12 @@ impl Format {
             }
             Self::Json => {
                 let kind = if *is_err { "err" } else { "out" };
-                let object = json!({
-                    "message": String::from_utf8_lossy(text), "timestamp": now, "type": kind,
-                    "process_id": id, "app_name": app,
-                });
-                format!("{object}\n").into_bytes()
+                let message = &String::from_utf8_lossy(text);
+                let object =
+                    Object { message, timestamp: now, kind, process_id: *id, app_name: app };
+                let mut line = serde_json::to_vec(&object).expect("every key is text");
+                line.push(b'\n');
+                line
             }
             Self::Words => {
                 let text = String::from_utf8_lossy(text);
@@ -62,6 +63,17 @@ impl Format {
             }
         }
     }
+}
+
+/// PM2's fields, in its order.
+#[derive(Serialize)]
+struct Object<'a> {
+    message: &'a str,
+    timestamp: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    process_id: u32,
+    app_name: &'a str,
 }
 
 /// Whose line it is.
@@ -104,8 +116,12 @@ impl Follower {
     pub fn tell(&mut self, end: bool) -> io::Result<()> {
         let width = self.tails.iter().map(|(owner, _)| format!("{}|{}", owner.id, owner.app).len());
         let width = width.max().unwrap_or_default();
-        let now = Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
-        let format = self.format;
+        let (format, now) = (self.format, Zoned::now());
+        // PM2's dates.
+        let now = match format {
+            Format::Words => now.strftime("%Y-%m-%d-%H:%M:%S%z").to_string(),
+            _ => now.timestamp().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+        };
         for (owner, tail) in &mut self.tails {
             // Formats that carry the kind of a stream are read by programs, from one output.
             let to_err = owner.is_err && format == Format::Prefixed;
