@@ -98,7 +98,7 @@ fn every_verb_does_and_says_what_it_should() {
             ("start site --silent", 0, &[], &[]),
             ("list --sort pid:up", 1, &[], &["found `pid:up`", "uptime"]),
             ("list -m --sort name:desc", 0, &["+--- site\nnamespace : default\nid : 2\n"], &[]),
-            ("prettylist", 0, &["name: 'api',\n", "monit: { cpu: 0", "pm_id: 0,\n"], &[]),
+            ("prettylist", 0, &["name: 'api',\n", "monit: { memory: ", "pm_id: 0,\n"], &[]),
             ("slist", 0, &["processors", "memory"], &[]),
             ("report", 0, &["--- zelador\n", "--- list\n", "site", "the engine is up"], &[]),
             ("cleardump", 0, &["no list is saved"], &[]),
