@@ -44,6 +44,18 @@ pub struct Pong {
     pub http: Option<std::net::SocketAddr>,
 }
 
+/// Where an engine is to panic, for tests of what follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PanicAt {
+    /// In the driver, between two steps.
+    Driver,
+    /// In the thread that moves lines.
+    Logs,
+    /// In a task: the engine goes on.
+    Task,
+}
+
 /// Which executable is to take over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UpgradeTo {

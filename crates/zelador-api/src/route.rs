@@ -35,6 +35,8 @@ pub const UPGRADE: &str = "/v1/upgrade";
 pub const NOTIFY: &str = "/v1/notify";
 /// `POST` of a [`crate::notify::Trial`]: sends a message to a channel; 502 where it is not taken.
 pub const NOTIFY_TEST: &str = "/v1/notify/test";
+/// `POST` of a [`crate::PanicAt`]: the engine panics there, on purpose.
+pub const PANIC: &str = "/v1/debug/panic";
 /// `POST`: reads the settings of modules anew.
 pub const MODULE_SETTINGS: &str = "/v1/settings/modules";
 /// `POST` of a [`crate::config::Overlay`]: what `zelador.toml` says now.

@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{self, Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
+use zelador_api::PanicAt;
 use zelador_core::check::Status;
 use zelador_core::chronicle::Chronicle;
 use zelador_core::config::Switch;
@@ -85,6 +86,8 @@ pub enum Message {
     /// Go over to another executable; told when nothing is under way that would suffer, and else why
     /// not.
     Upgrade(PathBuf, oneshot::Sender<Result<(), String>>),
+    /// Panic, to see what follows.
+    Panic(PanicAt),
     /// A run said something over its channel; dealt with when answered.
     Heard {
         /// Which run.
@@ -322,6 +325,11 @@ impl Driver {
             Message::StandardInput(of, answer) => {
                 // As above.
                 _ = answer.send(self.standard_input(of));
+            }
+            Message::Panic(PanicAt::Driver) => panic!("asked to panic"),
+            Message::Panic(PanicAt::Logs) => self.logs.panic(),
+            Message::Panic(PanicAt::Task) => {
+                self.tasks.spawn(async { panic!("asked to panic") });
             }
             Message::ReopenLogs => self.logs.reopen(),
             Message::Heard { run, heard, done } => self.heard(run, heard, done),

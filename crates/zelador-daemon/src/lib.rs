@@ -42,6 +42,9 @@ pub const TABLE_FLAG: &str = "--table";
 /// brings the saved list up.
 pub const RESURRECT_FLAG: &str = "--resurrect";
 
+/// The newest layout of the history that this version understands.
+pub const HISTORY_LAYOUT: u32 = history::LAYOUT as u32;
+
 /// What an engine is given.
 #[derive(Debug)]
 pub struct Options {

@@ -123,7 +123,10 @@ impl Driver {
         // The usual case costs a system call or two instead of a pass over all processes.
         let gone = match &key.group {
             Some(group) => processes::cgroup::is_empty(group),
-            None => processes::group_is_empty(key.pid) && !self.native.has_orphans(),
+            None => {
+                let may_have_left = self.native.has_orphans() || self.native.is_foreign(run);
+                processes::group_is_empty(key.pid) && !may_have_left
+            }
         };
         if gone {
             self.native.swept(run);

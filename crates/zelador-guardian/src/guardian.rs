@@ -215,9 +215,11 @@ impl Guardian {
         )?;
         // Of this end alone: whether the engine's blocks is the engine's matter.
         rustix::io::ioctl_fionbio(&ours, true)?;
-        let log = self.home.open_log()?;
+        // Services are worth more than what an engine says about itself.
+        let log = self.home.open_log();
         let program = self.argv.first().ok_or(io::ErrorKind::InvalidInput)?;
-        let (log, null) = (log.as_raw_fd(), self.ground.null.as_raw_fd());
+        let null = self.ground.null.as_raw_fd();
+        let log = log.as_ref().map_or(null, AsRawFd::as_raw_fd);
         let started = self.ground.stack.start(&Plan {
             program,
             argv: &self.argv,

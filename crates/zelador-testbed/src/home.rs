@@ -137,6 +137,12 @@ impl Zelador {
         (said.code == 0).then(|| roles_in(&said))
     }
 
+    /// What zelador itself uses, in KiB: engine and guardian, shared pages by their share (PSS).
+    pub fn own_memory(&self) -> u64 {
+        let (engine, guardian) = self.roles();
+        [engine, guardian].into_iter().map(proportional).sum()
+    }
+
     /// Everything that the engine knows, from its control socket; `None` while nobody answers.
     pub fn view(&self) -> Option<Value> {
         let mut stream = UnixStream::connect(self.home().join("zelador.sock")).ok()?;
@@ -153,6 +159,13 @@ impl Zelador {
     pub fn get(&self, path: &str) -> (u16, String) {
         http_get(self.http, path).unwrap_or_default()
     }
+}
+
+/// What a process uses, in KiB, shared pages by their share; 0 when that cannot be read.
+fn proportional(pid: i32) -> u64 {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
 }
 
 fn roles_in(said: &Said) -> (i32, i32) {

@@ -19,6 +19,7 @@ use zelador_api::home::Home;
 use zelador_api::{Pong, route};
 
 use crate::engine::Engine;
+use crate::history_file::{self, KNOWN, Kind};
 use crate::output;
 use crate::roles::FOREGROUND;
 
@@ -61,6 +62,14 @@ pub enum BringUpError {
         /// Its mode.
         mode: u32,
     },
+    /// No engine of this version could use it.
+    #[error("{} was written by a newer zelador (layout {found}, this one knows {KNOWN})", .path.display())]
+    Newer {
+        /// The history.
+        path: PathBuf,
+        /// Its layout.
+        found: u32,
+    },
     /// The log cannot be written.
     #[error("the log {} cannot be opened", .0.display())]
     Log(PathBuf, #[source] io::Error),
@@ -97,6 +106,7 @@ impl BringUpError {
                 "run this as the owner, or set ZELADOR_HOME to a folder of your own".to_owned()
             }
             Self::Open { path, .. } => format!("chmod 700 {}", path.display()),
+            Self::Newer { .. } => "go back to the newer zelador, or move the file away".to_owned(),
             Self::Log(..) => "check who owns it, and whether the disk is full".to_owned(),
             Self::Spawn(_) => "check that the zelador executable is still where it was".to_owned(),
             Self::Died { .. } | Self::Silent { .. } => {
@@ -142,6 +152,7 @@ pub fn bring_up_quietly(
                 let ended = match &mut guardian {
                     None => {
                         make(home.path())?;
+                        refuse_newer(&home.history())?;
                         true
                     }
                     Some(child) => has_ended(child, home, log_start)?,
@@ -169,6 +180,16 @@ pub fn bring_up_quietly(
     }
 }
 
+/// Better told now than in the log of an engine that ends again and again.
+fn refuse_newer(path: &Path) -> Result<(), BringUpError> {
+    match history_file::look(path) {
+        Ok(Kind::Layout(found)) if found > KNOWN => {
+            Err(BringUpError::Newer { path: path.to_owned(), found })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Makes the home, or makes sure that the one there is nobody else's.
 ///
 /// # Errors
@@ -185,6 +206,11 @@ pub fn make(path: &Path) -> Result<(), BringUpError> {
     let found = fs::metadata(path).map_err(failed)?;
     if !found.is_dir() {
         return Err(BringUpError::NotAFolder(path.to_owned()));
+    }
+    // Nobody else's business, whatever the umask of whoever starts the first app.
+    for folder in ["logs", "pids"] {
+        // One that is there, or a full disk, is no hindrance.
+        _ = DirBuilder::new().mode(0o700).create(path.join(folder));
     }
     let own = rustix::process::geteuid().as_raw();
     if found.uid() != own {

@@ -7,6 +7,8 @@
 
 mod error;
 mod evaluate;
+#[cfg(test)]
+mod fuzz;
 mod javascript;
 mod json;
 mod lines;

@@ -15,6 +15,7 @@ mod declare;
 mod ecosystem;
 mod engine;
 mod failure;
+mod history_file;
 mod home;
 mod monit;
 mod moving;

@@ -10,6 +10,7 @@ use hyper::client::conn::http1;
 use hyper::header::{CONNECTION, HOST, USER_AGENT};
 use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use zelador_core::probe::Finding;
 
 use super::connect::{bare, connect};
@@ -31,10 +32,20 @@ pub(super) async fn look(
             detail: format!("`{shown}` is not `http://host:port/path`"),
         };
     };
-    let stream = match connect(&host, port, patience).await {
-        Ok(stream) => stream,
-        Err(finding) => return finding,
-    };
+    match connect(&host, port, patience).await {
+        Ok(stream) => talk(stream, request, status, contains, patience).await,
+        Err(finding) => finding,
+    }
+}
+
+/// Asks over a connection.
+async fn talk(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    request: Request<Empty<Bytes>>,
+    status: (u16, u16),
+    contains: Option<&str>,
+    patience: Patience,
+) -> Finding {
     let mut stage = Stage::Connected;
     let exchange = async {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
@@ -220,6 +231,29 @@ mod tests {
 
     /// Long enough for whatever answers at all.
     const LONG: u64 = 20_000;
+
+    #[test]
+    fn fuzz_answers_of_probes() {
+        let good: [&[u8]; 4] = [
+            b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nfine",
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nfine\r\n0\r\n\r\n",
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 Sick\r\nretry-after: 1\r\n\r\n",
+            b"HTTP/1.0 302 Found\r\nlocation: /\r\nconnection: close\r\n\r\n",
+        ];
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        zelador_testbed::fuzz::fuzz("answers of probes", &good, |answer| {
+            runtime.block_on(async {
+                let (ours, mut theirs) = tokio::io::duplex(8192);
+                theirs.write_all(answer).await.unwrap();
+                theirs.shutdown().await.unwrap();
+                let (_, _, request) = prepare("http://127.0.0.1/health").unwrap();
+                let patience = Patience::new(Duration::from_secs(20));
+                let found = talk(ours, request, (200, 399), Some("fine"), patience).await;
+                let is_slow = matches!(found, Finding::TimedOut { .. });
+                assert!(!is_slow, "an answer that has ended is judged at once: {found:?}");
+            });
+        });
+    }
 
     #[tokio::test]
     async fn the_status_decides() {

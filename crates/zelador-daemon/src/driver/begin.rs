@@ -11,7 +11,8 @@ use crate::watch::Watcher;
 use crate::{Error, Options, pm2, server};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use tokio::sync::{mpsc, watch};
@@ -26,6 +27,9 @@ use zelador_core::supervisor::{Supervisor, Surroundings};
 
 use super::{Driver, INBOX, Message};
 
+/// Stands in the log of a run that outlived its guardian and its engine.
+const GAP: &str = "zelador: guardian and engine were killed together: what this run writes from there on is lost, until it is restarted\n";
+
 impl Driver {
     /// Takes over from the engine before: records, then the guardian's inventory.
     pub fn begin(options: Options, socket: OwnedFd) -> Result<Self, Error> {
@@ -35,7 +39,7 @@ impl Driver {
         for complaint in complaints {
             tracing::warn!("settings: {complaint}");
         }
-        let (native, sources, inventory) =
+        let (mut native, sources) =
             Native::connect(socket, home.path().to_owned()).map_err(Error::Guardian)?;
         let (history, records, aside) = History::open(&history_path, clock.now())?;
         if let Some(aside) = aside {
@@ -51,6 +55,8 @@ impl Driver {
         let version = env!("CARGO_PKG_VERSION");
         let begun = format!("zelador {version}, pid {}", std::process::id());
         archive.keep(Item::Event(Event::new(clock.now(), Kind::Engine, begun)));
+        let adopted = native.take_on_lost(&records);
+        let inventory = native.inventory();
         let (sender, inbox) = mpsc::channel(INBOX);
         let log_events = sender.clone();
         let watch_facts = sender.clone();
@@ -120,6 +126,7 @@ impl Driver {
             driver.logs.finish(run);
         }
         driver.step(Input::Fact(inventory));
+        note_gaps(&driver.supervisor, &adopted);
         for run in driver.native.ended_runs() {
             driver.native.recorded(run);
         }
@@ -147,6 +154,22 @@ impl Driver {
             clock: self.clock,
         };
         server::start(&mut self.server, handle, listener, &self.closing).map_err(failed)
+    }
+}
+
+/// Says in the logs of adopted runs that there is a gap: their pipes ended with those who held them.
+fn note_gaps(supervisor: &Supervisor, adopted: &[i32]) {
+    for instance in supervisor.view().instances {
+        if !instance.pid.is_some_and(|pid| adopted.contains(&pid)) {
+            continue;
+        }
+        for path in supervisor.log_files(Some(&[instance.id])) {
+            let file = OpenOptions::new().append(true).open(&path);
+            let noted = file.and_then(|mut file| file.write_all(GAP.as_bytes()));
+            if let Err(error) = noted {
+                tracing::debug!(path = %path.display(), %error, "the gap in a log is not noted");
+            }
+        }
     }
 }
 

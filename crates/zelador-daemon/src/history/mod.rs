@@ -2,9 +2,11 @@
 //!
 //! Always holds: the newest record of each key is in the file before the effects that rest on it
 //! are done; a file that cannot be read is set aside, never overwritten; a disk that is full costs
-//! nothing but the freshness of the file.
+//! nothing but the freshness of the file; a file that cannot be written, or not even opened where it is,
+//! is read, and kept in memory until it can be.
 
 mod archive;
+mod copy;
 mod host;
 mod item;
 mod query;
@@ -15,6 +17,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, params};
 use zelador_core::record::Record;
@@ -23,7 +26,11 @@ use zelador_core::unit::Moment;
 pub use archive::Archive;
 pub use item::{Audit, Item, Sample};
 pub use query::{IncidentRow, Line, Reader, Run};
-use schema::LAYOUT;
+pub(crate) use schema::LAYOUT;
+use schema::{layout, migrate};
+
+/// How often a file that could not be opened is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(2);
 
 /// A page cache of 512 KiB: the state of a thousand instances fits.
 const CACHE_KIB: i64 = -512;
@@ -49,7 +56,11 @@ pub enum HistoryError {
 
 /// The open file.
 pub struct History {
-    connection: Connection,
+    path: PathBuf,
+    /// `None`: it can be read only, and not where it is.
+    connection: Option<Connection>,
+    /// When it was last tried to open.
+    tried_at: Instant,
     /// Records that could not be written yet, by key.
     waiting: BTreeMap<String, Record>,
     in_trouble: bool,
@@ -73,6 +84,12 @@ impl History {
                 let (history, records) = Self::try_open(path)?;
                 Ok((history, records, Some(aside)))
             }
+            Err(HistoryError::Open(_, error)) if is_of_the_disk(&error) => {
+                let failed = |error| HistoryError::Open(path.to_owned(), error);
+                let records = copy::read(path).map_err(failed)?;
+                tracing::error!(%error, "the history cannot be written; it is kept in memory");
+                Ok((Self { in_trouble: true, ..Self::of(path, None) }, records, None))
+            }
             Err(error) => Err(error),
         }
     }
@@ -80,16 +97,25 @@ impl History {
     fn try_open(path: &Path) -> Result<(Self, Vec<Record>), HistoryError> {
         let failed = |error| HistoryError::Open(path.to_owned(), error);
         let mut connection = connect(path).map_err(failed)?;
-        let found = schema::layout(&connection).map_err(failed)?;
+        let found = layout(&connection).map_err(failed)?;
         if found > LAYOUT {
             return Err(HistoryError::Newer { path: path.to_owned(), found });
         }
-        schema::migrate(&connection).map_err(failed)?;
+        migrate(&connection).map_err(failed)?;
         connection.busy_handler(Some(a_moment)).map_err(failed)?;
         let records = load(&connection).map_err(failed)?;
-        let history =
-            Self { connection, waiting: BTreeMap::new(), in_trouble: false, frozen: false };
-        Ok((history, records))
+        Ok((Self::of(path, Some(connection)), records))
+    }
+
+    fn of(path: &Path, connection: Option<Connection>) -> Self {
+        Self {
+            path: path.to_owned(),
+            connection,
+            tried_at: Instant::now(),
+            waiting: BTreeMap::new(),
+            in_trouble: false,
+            frozen: false,
+        }
     }
 
     /// Keeps these records. One that cannot be written waits in memory for the next time.
@@ -120,7 +146,15 @@ impl History {
 
     fn write(&mut self, at: Moment) -> rusqlite::Result<()> {
         let at = i64::try_from(at.as_micros()).unwrap_or(i64::MAX);
-        let transaction = self.connection.transaction()?;
+        if self.connection.is_none() && self.tried_at.elapsed() >= TRY_AGAIN {
+            self.tried_at = Instant::now();
+            let mut connection = connect(&self.path)?;
+            migrate(&connection)?;
+            connection.busy_handler(Some(a_moment))?;
+            self.connection = Some(connection);
+        }
+        let Some(connection) = &mut self.connection else { return Err(unopened()) };
+        let transaction = connection.transaction()?;
         for (key, record) in &self.waiting {
             if record.is_end() {
                 transaction.prepare_cached("DELETE FROM state WHERE key = ?1")?.execute([key])?;
@@ -156,9 +190,13 @@ fn a_moment(tries: i32) -> bool {
 }
 
 /// How long to wait before the file is tried again.
-const PAUSE: std::time::Duration = std::time::Duration::from_micros(250);
+const PAUSE: Duration = Duration::from_micros(250);
 /// How often: 50 ms in all.
 const PATIENCE: i32 = 200;
+fn unopened() -> rusqlite::Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
+    rusqlite::Error::SqliteFailure(code, None)
+}
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(
@@ -167,6 +205,11 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
+    // `SQLite` falls back to reading by itself, and every write would fail for ever.
+    if connection.is_readonly(rusqlite::MAIN_DB)? {
+        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY);
+        return Err(rusqlite::Error::SqliteFailure(code, None));
+    }
     // Declarations carry whole environments: for the owner's eyes only.
     _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600));
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -207,6 +250,15 @@ fn is_damage(error: &rusqlite::Error) -> bool {
         error.sqlite_error_code(),
         Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
     )
+}
+
+/// Whether the disk, or the right to write to it, is what is missing.
+fn is_of_the_disk(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{CannotOpen, DiskFull, PermissionDenied, ReadOnly, SystemIoFailure};
+    let code = error.sqlite_error_code();
+    code.is_some_and(|code| {
+        [CannotOpen, DiskFull, PermissionDenied, ReadOnly, SystemIoFailure].contains(&code)
+    })
 }
 
 fn set_aside(path: &Path, now: Moment) -> Result<PathBuf, HistoryError> {
@@ -250,6 +302,28 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_cannot_be_written_is_read_and_written_when_it_can_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.db");
+        let (mut history, ..) = History::open(&path, Moment::default()).unwrap();
+        history.keep(vec![counters(1)], Moment::default());
+        // As after a kill: the newest records are in the write-ahead log only.
+        std::mem::forget(history);
+        let records = copy::read(&path).unwrap();
+        assert_eq!(records, [counters(1)]);
+        let mut history = History { in_trouble: true, ..History::of(&path, None) };
+        history.tried_at = Instant::now().checked_sub(TRY_AGAIN).unwrap();
+        history.path = folder.path().join("not there/history.db");
+        history.keep(vec![counters(2)], Moment::default());
+        assert!(history.is_behind());
+        history.tried_at = Instant::now().checked_sub(TRY_AGAIN).unwrap();
+        history.path = path.clone();
+        history.keep(Vec::new(), Moment::default());
+        assert!(!history.is_behind());
+        assert_eq!(copy::read(&path).unwrap(), [counters(2)]);
+    }
+
+    #[test]
     fn a_damaged_file_is_set_aside_and_a_newer_one_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.db");
@@ -259,7 +333,8 @@ mod tests {
         assert!(records.is_empty());
         assert!(std::fs::read(aside.unwrap()).unwrap().starts_with(b"this is"));
         history.keep(vec![counters(3)], Moment::default());
-        history.connection.pragma_update(None, "user_version", LAYOUT + 1).unwrap();
+        let connection = history.connection.as_ref().unwrap();
+        connection.pragma_update(None, "user_version", LAYOUT + 1).unwrap();
         drop(history);
         let refused = History::open(&path, Moment::default()).err().unwrap().to_string();
         assert!(refused.contains("newer zelador"), "{refused}");

@@ -157,6 +157,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn fuzz_lines_of_a_channel() {
+        let good = [
+            r#"{"cmd":"NODE_CLUSTER","act":"queryServer","index":0,"address":"::","port":3000,"addressType":4,"fd":null,"flags":0,"seq":1}"#,
+            r#"{"cmd":"NODE_CLUSTER","act":"listening","port":3000}"#,
+            r#"{"cmd":"NODE_CLUSTER","act":"close","key":":3000:4:","seq":9}"#,
+            r#"{"type":"axm:monitor","data":{"Heap Size":{"value":12.5,"type":"internal","unit":"MiB"}}}"#,
+            r#"{"type":"axm:action","data":{"action_name":"km:heapdump","arity":2,"opts":null}}"#,
+            r#"{"type":"axm:reply","data":{"action_name":"x","return":{"ok":true}}}"#,
+            "\"ready\"",
+        ];
+        let good: Vec<&[u8]> = good.iter().map(|line| line.as_bytes()).collect();
+        zelador_testbed::fuzz::fuzz("lines of a channel", &good, |line| {
+            if let Heard::Wants(query) = hear(line) {
+                let answered = answer(&query, Some(98));
+                assert!(answered.ends_with('\n') && answered.matches('\n').count() == 1);
+                _ = query.key();
+            }
+        });
+    }
+
+    #[test]
     fn what_a_run_says_is_understood() {
         assert_eq!(hear(b"\"ready\""), Heard::Ready(ReadyBy::Message));
         assert_eq!(hear(br#"{"cmd":"NODE_CLUSTER","act":"listening","addressType":4,"port":3000,"address":null}"#), Heard::Ready(ReadyBy::Listening));

@@ -149,6 +149,11 @@ impl Logs {
         self.send(Command::Finish(run));
     }
 
+    /// Has the thread panic, which ends the process.
+    pub fn panic(&self) {
+        self.send(Command::Panic);
+    }
+
     /// Changes when logs are rotated.
     pub fn set_rotation(&self, rotation: Rotation) {
         self.send(Command::SetRotation(rotation));

@@ -175,6 +175,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn fuzz_output_of_services() {
+        let good: [&[u8]; 3] = [
+            b"one\ntwo\r\nhalf a li",
+            b"\x1b[31mred\x1b[0m\n\xff\xfe\n\n",
+            b"S\xc3\xa3o\n{\"a\":1}\n",
+        ];
+        let json = Json { date: None, stream: Stream::Err, id: 1, app: "a \"b\"".to_owned() };
+        let json = Style::Json(json);
+        let dated = Style::Dated(DateFormat::parse("YYYY"));
+        let mut output = Vec::new();
+        zelador_testbed::fuzz::fuzz("output of services", &good, |input| {
+            let used = json.write(input, false, &TimeZone::UTC, &mut output);
+            assert!(used <= input.len());
+            for line in output.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                let object: serde_json::Value = serde_json::from_slice(line).unwrap();
+                assert_eq!(object["app_name"], "a \"b\"");
+            }
+            let used = dated.write(input, true, &TimeZone::UTC, &mut output);
+            let ends = |bytes: &[u8]| memchr::memchr_iter(b'\n', bytes).count();
+            assert_eq!((used, ends(&output)), (input.len(), ends(input)));
+        });
+    }
+
+    #[test]
     fn a_date_is_put_before_each_line_that_begins() {
         let stamped = |input: &str, inside| {
             let mut output = Vec::new();

@@ -47,6 +47,7 @@ pub enum Command {
     SetRotation(Rotation),
     Empty(Vec<PathBuf>, Box<dyn FnOnce(Failed) + Send>),
     Reopen,
+    Panic,
     RotateAll(Vec<PathBuf>),
 }
 
@@ -207,6 +208,7 @@ impl Worker {
                     self.rotate_own(0);
                 }
                 Ok(Command::Empty(paths, told)) => told(self.bench.files.empty(&paths)),
+                Ok(Command::Panic) => panic!("asked to panic"),
                 Ok(Command::Reopen) => self.bench.files.reopen(),
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,

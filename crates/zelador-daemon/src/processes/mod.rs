@@ -14,6 +14,7 @@ mod tree;
 pub use group::{group_is_empty, signal_outside_group};
 pub use kill::sweep;
 pub use sampler::Sampler;
+pub use snapshot::snapshot;
 pub use stat::{Stat, StatReader};
 pub use tree::{RunKey, mark_of};
 

@@ -129,6 +129,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn fuzz_lines_of_proc() {
+        let good: [&[u8]; 2] = [
+            b"12 (no) de (x) S 1 12 12 0 -1 4194560 1 0 0 0 7 3 0 0 20 0 11 0 12345 1000 200 1844 1 1",
+            b"1 (systemd) Z 0 1 1 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 5 0 0",
+        ];
+        zelador_testbed::fuzz::fuzz("lines of /proc", &good, |line| {
+            _ = Stat::parse(line).map(|stat| stat.is_dead());
+        });
+    }
+
+    #[test]
     fn a_name_with_parentheses_and_blanks_does_not_move_the_fields() {
         let line = b"42 (a) S (b) D 7 8 9 0 -1 4194304 97 0 0 0 11 22 5 5 20 0 3 0 207232 3133440 \
             350 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n";

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use zelador_api::config::Overlay;
 use zelador_api::module_conf;
 use zelador_api::shared::SharedApps;
-use zelador_api::{AppView, Incident, Pong, SaveDone, SaveWish, UpgradeTo, View};
+use zelador_api::{AppView, Incident, PanicAt, Pong, SaveDone, SaveWish, UpgradeTo, View};
 use zelador_core::effect::Done;
 use zelador_core::id::IncidentId;
 use zelador_core::input::{Command, Fact, Input};
@@ -169,4 +169,13 @@ pub(super) async fn incident(
     let found = handle.ask(move |supervisor| supervisor.incident(id).cloned()).await?;
     let missing = || Failure::new(StatusCode::NOT_FOUND, format!("there is no incident {id}"));
     found.map(Json).ok_or_else(missing)
+}
+
+/// Nobody is answered where the engine ends by it.
+pub(super) async fn panic(
+    State(handle): State<Handle>,
+    Json(at): Json<PanicAt>,
+) -> Answer<Option<()>> {
+    handle.inbox.send(Message::Panic(at)).await.map_err(|_| Failure::ending())?;
+    handle.ask(|_| Json(None)).await
 }

@@ -3,6 +3,8 @@
 mod apps;
 mod asker;
 mod dashboard;
+#[cfg(test)]
+mod fuzz;
 mod guard;
 mod health;
 mod input;
@@ -163,6 +165,7 @@ fn private(handle: Handle) -> Router {
         .route(route::NOTIFY_TEST, post(notify::test))
         .route(route::SHUTDOWN, post(apps::shut_down))
         .route(route::UPGRADE, post(apps::upgrade))
+        .route(route::PANIC, post(apps::panic))
         .route(route::SETTINGS, post(apps::settings))
         .route(route::MODULE_SETTINGS, post(apps::module_settings))
         .route(route::HEALTH, get(health::last))

@@ -163,6 +163,20 @@ pub enum More {
     /// Show who is told what, or try a channel
     #[command(subcommand)]
     Notify(Notify),
+    /// Have the engine panic, to see what follows: services go on, and the guardian starts another engine
+    #[command(name = "debug-panic", hide = true)]
+    DebugPanic {
+        /// Where
+        #[arg(default_value = "driver")]
+        at: PanicPlace,
+    },
+    /// Check the installation and the host, and say what is missing and what to do (exit code: 0 all is
+    /// well, 1 warnings, 2 something does not work)
+    Doctor {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the token that asking over the network needs; made when there is none
     Token {
         /// Make a new one; a zelador that listens takes it at its next start
@@ -234,6 +248,17 @@ pub struct OfFile {
 pub enum EcosystemKind {
     /// One app, no comments.
     Simple,
+}
+
+/// Where an engine panics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PanicPlace {
+    /// In the driver.
+    Driver,
+    /// In the thread that moves lines.
+    Logs,
+    /// In a task: the engine goes on.
+    Task,
 }
 
 /// Which shell.

@@ -27,9 +27,9 @@ pub fn check(file: &Path, env_name: Option<String>, json: bool) -> Result<ExitCo
     if json {
         // Whoever asks knows his own environment, and a file with it would be full of secrets.
         declared.apps.iter_mut().for_each(|app| app.launch.inherited_env = Arc::default());
-        let text = serde_json::to_string_pretty(&declared.apps)
+        let json = serde_json::to_string_pretty(&declared.apps)
             .map_err(|error| Failure::new(error.to_string()))?;
-        output::answer(&format!("{text}\n"))?;
+        output::answer(&format!("{}\n", text::json(json)))?;
         return Ok(ExitCode::SUCCESS);
     }
     let path = file.display().to_string();

@@ -28,7 +28,7 @@ pub fn diagnose(context: &Context, app: &str, json: bool) -> Result<ExitCode, Fa
     if json {
         let text =
             serde_json::to_string(&answer).map_err(|error| Failure::new(error.to_string()))?;
-        output::answer(&format!("{text}\n"))?;
+        output::answer(&format!("{}\n", text::json(text)))?;
     } else {
         output::answer(&shown(&answer))?;
     }

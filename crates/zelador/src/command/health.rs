@@ -34,5 +34,6 @@ pub fn health(context: &Context, json: bool, now: bool) -> Result<ExitCode, Fail
 /// Returns a value as JSON for people and programs, with a line end.
 pub fn pretty(value: &impl serde::Serialize) -> Result<String, Failure> {
     let json = serde_json::to_string_pretty(value);
-    Ok(json.map_err(|error| Failure::new(format!("no JSON can be made: {error}")))? + "\n")
+    let json = json.map_err(|error| Failure::new(format!("no JSON can be made: {error}")))?;
+    Ok(render::text::json(json) + "\n")
 }

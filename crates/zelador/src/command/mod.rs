@@ -3,6 +3,7 @@
 pub mod act;
 mod check;
 mod diagnose;
+mod doctor;
 mod ecosystem;
 pub mod environment;
 mod examples;
@@ -141,6 +142,8 @@ fn perform_more(context: &Context, more: More) -> Result<ExitCode, Failure> {
         More::Diagnose { app, json } => diagnose::diagnose(context, &app, json),
         More::Notify(Notify::List { json }) => notify::list(context, json),
         More::Notify(Notify::Test { channel }) => notify::test(context, &channel),
+        More::DebugPanic { at } => doctor::panic(context, at),
+        More::Doctor { json } => doctor::doctor(context, json),
         More::Token { new } => token::token(context, new),
         More::Cleardump => saving::clear(context),
         More::Prettylist => look::prettylist(context),

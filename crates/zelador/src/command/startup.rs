@@ -139,7 +139,7 @@ fn systemd_runs() -> bool {
 }
 
 /// Where the file of the service belongs.
-fn path_of(platform: Platform, service: &str) -> Result<PathBuf, Failure> {
+pub(super) fn path_of(platform: Platform, service: &str) -> Result<PathBuf, Failure> {
     Ok(match platform {
         Platform::Systemd => Path::new("/etc/systemd/system").join(format!("{service}.service")),
         Platform::SystemdUser => {

@@ -64,7 +64,7 @@ pub fn evaluate_main() -> ExitCode {
     if written && io::stdout().flush().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn evaluate(request: &Request) -> Answer {
+pub(super) fn evaluate(request: &Request) -> Answer {
     let interrupted = Rc::new(Cell::new(false));
     let answer = engine(Rc::clone(&interrupted)).and_then(|(runtime, context)| {
         let answer = context.with(|ctx| Ok(answer(&ctx, request)));

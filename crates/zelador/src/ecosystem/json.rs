@@ -31,7 +31,7 @@ fn is_thrown(error: &ReadError) -> bool {
     matches!(error, ReadError::Threw { message, .. } if !message.starts_with("ReferenceError"))
 }
 
-fn read_json(path: &Path, text: &str) -> Result<Node, ReadError> {
+pub(super) fn read_json(path: &Path, text: &str) -> Result<Node, ReadError> {
     let lines = Lines::of(text);
     let options = ParseOptions { allow_missing_commas: false, ..ParseOptions::default() };
     match parse_to_ast(text, &CollectOptions::default(), &options) {

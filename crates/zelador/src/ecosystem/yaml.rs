@@ -9,8 +9,13 @@ use zelador_api::config::{Key, Node, Position, Value};
 
 use super::error::ReadError;
 
+/// Deeper than any ecosystem file; each level takes tens of kilobytes of stack in a build without
+/// optimization.
+const DEEPEST: usize = 24;
+
 pub(super) fn read(path: &Path, text: &str) -> Result<Node, ReadError> {
-    let options = serde_saphyr::options! { with_snippet: false };
+    let budget = serde_saphyr::budget! { max_depth: DEEPEST };
+    let options = serde_saphyr::options! { with_snippet: false, budget: budget };
     let read: Result<Yaml, _> = serde_saphyr::from_str_with_options(text, options);
     read.map(|Yaml(node)| node).map_err(|error| ReadError::Syntax {
         file: path.to_owned(),

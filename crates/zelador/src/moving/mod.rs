@@ -9,6 +9,8 @@ pub mod supervisord;
 pub mod systemd;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 use serde_json::Value;

@@ -229,6 +229,10 @@ fn quoted(text: &str) -> String {
             '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => {
                 _ = write!(shown, "\\x{:02X}", u32::from(c));
             }
+            // Node shows these as they are; a terminal would turn what follows around.
+            c if super::text::is_harmful(c) => {
+                _ = write!(shown, "\\u{{{:X}}}", u32::from(c));
+            }
             c => shown.push(c),
         }
     }

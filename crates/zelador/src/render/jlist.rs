@@ -28,7 +28,7 @@ const KILL_RETRY_TIME: u32 = 100;
 pub fn jlist(apps: &[AppView]) -> String {
     let mut found = Found::default();
     let elements: Vec<Element<'_>> = apps.iter().map(|app| Element::of(app, &mut found)).collect();
-    serde_json::to_string(&elements).expect("every key is text")
+    super::text::json(serde_json::to_string(&elements).expect("every key is text"))
 }
 
 /// Returns the list as JavaScript shows it, without a line end.

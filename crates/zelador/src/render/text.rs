@@ -31,6 +31,26 @@ pub fn plain(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Returns JSON in which every character that does harm is written as JSON escapes it: valid as before,
+/// and with the same meaning.
+pub fn json(text: String) -> String {
+    let harms = |c: char| c != '\n' && is_harmful(c);
+    if !text.contains(harms) {
+        return text;
+    }
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if harms(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                shown.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
 /// Returns a line of an app's log. Where colours are kept, they end with the line.
 pub fn log_line(line: &str, colours: Colours) -> Cow<'_, str> {
     let line = line.strip_suffix('\r').unwrap_or(line);
@@ -72,7 +92,7 @@ fn harmless(text: &str, colours: Colours) -> Cow<'_, str> {
 }
 
 /// Control characters, and those that reorder or break lines without being seen.
-fn is_harmful(c: char) -> bool {
+pub(super) fn is_harmful(c: char) -> bool {
     (c.is_control() && c != '\t')
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
         || matches!(c, '\u{61c}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
@@ -176,6 +196,14 @@ mod tests {
         assert_eq!(plain("two\nlines\tand a tab"), "two lines and a tab");
         assert_eq!(plain("\x07\u{9b}2J\u{202e}evil"), "\u{fffd}\u{fffd}2J\u{fffd}evil");
         assert_eq!(plain("São Tomé 🌴 中文"), "São Tomé 🌴 中文");
+    }
+
+    #[test]
+    fn json_means_the_same_and_does_nothing() {
+        let evil = "a\u{7f}\u{9b}2J\u{202e}\u{feff}\u{e0001}\n\u{1b} é";
+        let shown = json(serde_json::to_string_pretty(&[evil]).unwrap());
+        assert!(!shown.chars().any(|c| c != '\n' && is_harmful(c)), "{shown:?}");
+        assert_eq!(serde_json::from_str::<[String; 1]>(&shown).unwrap(), [evil]);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Checks, endpoints, healing.
 
+use std::fs::{self, DirBuilder};
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -117,8 +119,8 @@ fn an_unmodified_trpc_client_of_both_versions_can_call() {
     for version in ["10.45.2", "11.6.0"] {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("trpc-{version}"));
         if !folder.join("node_modules/@trpc/client/package.json").exists() {
-            std::fs::create_dir_all(&folder).unwrap();
-            std::fs::write(folder.join("package.json"), "{\"private\":true}").unwrap();
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("package.json"), "{\"private\":true}").unwrap();
             let packages = [
                 format!("@trpc/client@{version}"),
                 format!("@trpc/server@{version}"),
@@ -132,7 +134,7 @@ fn an_unmodified_trpc_client_of_both_versions_can_call() {
                 .expect("npm is there: ./test installs it");
             assert!(installed.status.success(), "{}", said(&installed).err);
         }
-        std::fs::write(folder.join("client.js"), CLIENT).unwrap();
+        fs::write(folder.join("client.js"), CLIENT).unwrap();
         let output = Command::new("node")
             .args(["client.js", &format!("http://127.0.0.1:{}/api/trpc", zelador.port()), version])
             .current_dir(&folder)
@@ -146,6 +148,10 @@ fn an_unmodified_trpc_client_of_both_versions_can_call() {
 #[test]
 fn an_address_that_others_reach_needs_a_token_and_a_foreign_name_is_refused() {
     let zelador = zelador();
+    // What is asked is who may ask: a busy host is no part of it.
+    DirBuilder::new().mode(0o700).create(zelador.home()).unwrap();
+    let off = "[checks]\ncpu = false\nmemory = false\ndisk = false\n";
+    fs::write(zelador.home().join("zelador.toml"), off).unwrap();
     let port = zelador.port();
     let begin = |address: &str| {
         let mut command = zelador.command(&["start", "sleep", "--name", "app", "--", "1000"]);
@@ -179,6 +185,19 @@ fn an_address_that_others_reach_needs_a_token_and_a_foreign_name_is_refused() {
     assert_eq!(ask(status, "Host: x"), "401");
     assert_eq!(ask(status, "Host: x\r\nAuthorization: Bearer wrong"), "401");
     assert_eq!(ask(status, &format!("Host: x\r\nAuthorization: Bearer {token}")), "200");
+    // Changing: the token here too, and no page of another origin.
+    let post = |path: &str, headers: &str| {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\nConnection: close\r\nHost: x\r\n{headers}");
+        write!(stream, "{head}Content-Length: 0\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap_or_default().to_owned()
+    };
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    assert_eq!(post(status, ""), "401");
+    assert_eq!(post(status, &format!("{bearer}Origin: http://evil.example\r\n")), "403");
+    assert_eq!(post(status, &format!("{bearer}Origin: http://x\r\n")), "405", "it is a query");
     assert!(!log().contains(&token));
 }
 

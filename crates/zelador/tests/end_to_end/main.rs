@@ -4,13 +4,17 @@
 
 mod bad_host;
 mod bad_input;
+mod bad_service;
 mod boot;
 mod channel;
 mod databases;
 mod diagnose;
+mod doctor;
 mod every_verb;
 mod fields;
+mod guardian;
 mod health;
+mod hostile;
 mod import;
 mod input;
 mod keeping;

@@ -1,6 +1,7 @@
 //! The engine is killed at random moments, under load: nothing may be lost, doubled or forgotten.
 //!
-//! 50 kills here; `ZELADOR_KILLS=1000` for a long run, `ZELADOR_SEED` for the same moments again.
+//! 50 ends (`SIGKILL`, `SIGSTOP` and then `SIGKILL`, `SIGABRT`, a panic) here; `ZELADOR_KILLS=1000 cargo test -p zelador --test
+//! end_to_end torture -- --nocapture` is a long run, `ZELADOR_SEED` for the same moments again.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -123,7 +124,7 @@ fn list(zelador: &Zelador) -> Vec<Value> {
 /// Ends the engine in one of several ways, and waits for the next one; returns how long nobody
 /// answered.
 fn murder(zelador: &Zelador, engine: i32, random: &mut Random) -> (i32, Duration) {
-    match random.below(4) {
+    match random.below(6) {
         // Hung first, as the guardian may find it.
         0 => {
             kill(engine, Signal::STOP);
@@ -131,6 +132,9 @@ fn murder(zelador: &Zelador, engine: i32, random: &mut Random) -> (i32, Duration
             kill(engine, Signal::KILL);
         }
         1 => kill(engine, Signal::ABORT),
+        // A panic on purpose, in the driver or in the thread that moves lines.
+        2 => _ = zelador.run(&["debug-panic", "driver"]),
+        3 => _ = zelador.run(&["debug-panic", "logs"]),
         _ => kill(engine, Signal::KILL),
     }
     let begun = Instant::now();

@@ -72,6 +72,45 @@ fn an_upgrade_is_invisible_to_services_their_callers_and_their_logs() {
 }
 
 #[test]
+fn the_history_and_incidents_that_are_pending_are_kept() {
+    let zelador = zelador();
+    let port = free_port();
+    let flag = "require('fs').existsSync('sick')";
+    zelador.write("server.js", &SERVER.replace("&& sick", &format!("&& {flag}")));
+    zelador.start(&format!(
+        "{{ name: 'sick', script: 'server.js', env: {{ PORT: {port} }}, max_restarts: 100,
+           health: {{ http: 'http://127.0.0.1:{port}/health', interval: '200ms', failure_threshold: 2,
+             start_period: '0s', verify_within: '1h' }} }},
+         {{ name: 'bad', script: 'sh', args: ['-c', 'exit 3'], max_restarts: 2, half_open_after: false }}"
+    ));
+    until("the server", || http_get(port, "/").is_some());
+    until("one to be given up", || zelador.status("bad") == "errored");
+    // No restart helps.
+    zelador.write("sick", "");
+    let pending = |zelador: &Zelador| {
+        let mut all: Vec<(u64, String)> = zelador
+            .incidents()
+            .iter()
+            .filter(|it| it["closed"].is_null() && it["closed_at"].is_null())
+            .map(|it| (it["id"].as_u64().unwrap(), it["trouble"].as_str().unwrap().to_owned()))
+            .collect();
+        all.sort();
+        all
+    };
+    until("two incidents", || pending(&zelador).len() == 2);
+    let (before, engine) = (pending(&zelador), zelador.roles().0);
+    let story = |id: u64| zelador.ok(&["incidents", &id.to_string()]).out;
+    let told = story(before[1].0);
+    let next = copy(&zelador);
+    zelador.ok(&["upgrade", next.to_str().unwrap()]);
+    assert_ne!(zelador.roles().0, engine);
+    assert_eq!(pending(&zelador), before);
+    let first = told.lines().find(|line| line.contains("detected: ")).unwrap();
+    assert!(story(before[1].0).contains(first), "its story goes on: {first}");
+    assert_eq!((zelador.status("bad").as_str(), zelador.restarts("bad")), ("errored", 1));
+}
+
+#[test]
 fn what_is_no_good_touches_nothing_or_is_rolled_back() {
     let zelador = zelador();
     zelador.start("{ name: 'app', script: 'sleep', args: '1000' }");

@@ -7,6 +7,7 @@ mod groups;
 mod identity;
 mod launch;
 mod link;
+mod lost;
 mod sources;
 mod status;
 mod stowed;
@@ -82,11 +83,11 @@ pub enum Heard {
 
 impl Native {
     /// Takes over what the guardian has: waits for its welcome on `socket`. Returns the streams
-    /// that the log thread must take on, and what the supervisor must compare its records with.
+    /// that the log thread must take on.
     ///
     /// # Errors
     /// The other side is no guardian, or does not answer.
-    pub fn connect(socket: OwnedFd, home: PathBuf) -> io::Result<(Self, Vec<Source>, Fact)> {
+    pub fn connect(socket: OwnedFd, home: PathBuf) -> io::Result<(Self, Vec<Source>)> {
         let (link, welcome) = Link::open(socket)?;
         let mut native = Self {
             link,
@@ -121,13 +122,17 @@ impl Native {
         if let Some(groups) = &native.groups {
             groups.tidy(|run| native.runs.contains_key(&run));
         }
-        let runs = native.runs.iter().map(|(run, state)| KnownRun {
+        Ok((native, sources))
+    }
+
+    /// What the supervisor must compare its records with.
+    pub fn inventory(&self) -> Fact {
+        let runs = self.runs.iter().map(|(run, state)| KnownRun {
             run: *run,
             pid: pid_of(&state.kept),
             death: state.death.clone(),
         });
-        let inventory = Fact::Inventory { runs: runs.collect() };
-        Ok((native, sources, inventory))
+        Fact::Inventory { runs: runs.collect() }
     }
 
     /// Says hello: from here on the guardian expects to hear from this engine.
@@ -198,11 +203,20 @@ impl Native {
             FromGuardian::Resurrect => Heard::Resurrect,
             FromGuardian::Refused { run, why } => {
                 tracing::debug!(run, ?why, "the guardian refused");
-                Heard::Nothing
+                let run = RunId::new(run);
+                if !self.is_gone(run, why) {
+                    return self.hear(logs);
+                }
+                logs.finish(run);
+                Heard::Fact(Fact::Exited { run, death: Death::Unknown })
             }
-            FromGuardian::Welcome { .. }
-            | FromGuardian::Kept { .. }
-            | FromGuardian::Stowed { .. } => Heard::Nothing,
+            kept @ FromGuardian::Kept { .. } => {
+                if let Some(kept) = Kept::from_message(kept, descriptors) {
+                    self.adopted(kept);
+                }
+                self.hear(logs)
+            }
+            FromGuardian::Welcome { .. } | FromGuardian::Stowed { .. } => self.hear(logs),
         }
     }
 
@@ -350,6 +364,11 @@ impl Native {
             guardian: self.guardian_pid,
             group: group.clone(),
         })
+    }
+
+    /// Whether it was adopted: what it orphaned is not the guardian's.
+    pub fn is_foreign(&self, run: RunId) -> bool {
+        self.runs.get(&run).is_some_and(|state| state.kept.foreign)
     }
 
     /// Whether the guardian has a child that is no run's main process: something was orphaned.

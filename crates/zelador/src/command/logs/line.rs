@@ -121,7 +121,7 @@ impl<W: Write> Printer<W> {
         let object = serde_json::json!({
             "timestamp": timestamp, "type": "process_event", "status": status, "app_name": app,
         });
-        writeln!(self.out, "{object}")
+        writeln!(self.out, "{}", text::json(object.to_string()))
     }
 
     /// Whether lines have to say whose files they are from.
@@ -195,8 +195,8 @@ impl<W: Write> Printer<W> {
             let kind = if source.stream == Stream::Out { "out" } else { "err" };
             let (timestamp, process_id, app_name) = (date.as_deref(), id, app);
             let object = Object { message, timestamp, kind, process_id, app_name };
-            serde_json::to_writer(&mut self.out, &object)?;
-            return writeln!(self.out);
+            let json = serde_json::to_string(&object)?;
+            return writeln!(self.out, "{}", text::json(json));
         }
         let seen = || {
             let now = now();
@@ -241,6 +241,38 @@ mod tests {
         let mut printer = Printer::new(terminal, asked, &sources, Vec::new());
         printer.line(source, line, is_new).unwrap();
         String::from_utf8(printer.out).unwrap()
+    }
+
+    #[test]
+    fn fuzz_lines_of_logs() {
+        let good: [&[u8]; 4] = [
+            b"2026-01-01: plain",
+            b"\x1b[31mred\x1b[0m \x1b]8;;http://x\x1b\\link\x1b]8;;\x07",
+            br#"{"message":"a\u001b[2J","timestamp":"2026-01-01T00:00:00Z","type":"out"}"#,
+            "\u{202e}\u{9b}2J\u{feff}S\u{e3}o".as_bytes(),
+        ];
+        let asked = [
+            Logs { highlight: Some("re".to_owned()), ..Logs::default() },
+            Logs { json: true, ..Logs::default() },
+            Logs { format: true, ..Logs::default() },
+        ];
+        let sources = [LogFormat::Raw, LogFormat::Json]
+            .map(|format| source(Stream::Out, Some("YYYY-MM-DD"), format));
+        zelador_testbed::fuzz::fuzz("lines of logs", &good, |line| {
+            for asked in &asked {
+                for source in &sources {
+                    let mut out = Vec::new();
+                    let terminal = Terminal { width: 80, colours: false };
+                    let sources = std::slice::from_ref(source);
+                    Printer::new(terminal, asked, sources, &mut out)
+                        .line(source, line, true)
+                        .unwrap();
+                    let shown = String::from_utf8(out).unwrap();
+                    let line = shown.strip_suffix('\n').unwrap();
+                    assert!(!line.chars().any(|c| c.is_control() && c != '\t'), "{line:?}");
+                }
+            }
+        });
     }
 
     #[test]

@@ -1,0 +1,209 @@
+//! Runs whose guardian and engine died together: the records know them, the new guardian does not.
+//!
+//! A process is taken for a run only with proof: it leads a session, and it carries the run's mark in its
+//! environment, or lives in the run's control group, or has the recorded process id and was started when
+//! that run was. Always holds: what is proven is adopted and not started again; of the rest the main
+//! process is gone, and what it left is swept before another run begins.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use zelador_core::death::Death;
+use zelador_core::id::RunId;
+use zelador_core::instance::Phase;
+use zelador_core::launch::run_mark;
+use zelador_core::record::Record;
+use zelador_core::unit::Moment;
+use zelador_guardian::message::{ToGuardian, Why};
+use zelador_guardian::{Descriptors, Kept};
+
+use super::{Native, Run, launch};
+use crate::processes::{self, Stat, mark_of};
+
+/// The record says when the engine learned of the start, and the clock may have been corrected a bit.
+const STARTED_ABOUT: Duration = Duration::from_secs(3);
+
+/// What the records say of a run that may have a process.
+struct Recorded {
+    pid: Option<i32>,
+    since: Option<Moment>,
+}
+
+impl Native {
+    /// Compares the records with what the guardian has told; returns the
+    /// main processes of the runs that are adopted.
+    pub fn take_on_lost(&mut self, records: &[Record]) -> Vec<i32> {
+        let mut lost = recorded(records);
+        lost.retain(|run, _| !self.runs.contains_key(run));
+        if lost.is_empty() {
+            return Vec::new();
+        }
+        let all = match processes::snapshot() {
+            Ok(all) => all,
+            Err(error) => {
+                tracing::error!(%error, "it is not known which runs of the engine before still live");
+                return Vec::new();
+            }
+        };
+        // A child that has begun a session of its own carries the mark too: the oldest is the main one.
+        let mut marked: BTreeMap<String, &Stat> = BTreeMap::new();
+        for process in all.all().iter().filter(|it| it.session == it.pid && !it.is_dead()) {
+            let Some(mark) = mark_of(process) else { continue };
+            let first = marked.entry(mark).or_insert(process);
+            if process.start_time < first.start_time {
+                *first = process;
+            }
+        }
+        let mut adopted = Vec::new();
+        for (run, recorded) in lost {
+            let mark = run_mark(&self.home, run);
+            let found = match recorded.pid {
+                // Its start was never recorded.
+                None => marked.get(&mark).copied(),
+                Some(pid) => all.get(pid).filter(|process| {
+                    let is_marked = || mark_of(process).is_some_and(|its| its == mark);
+                    let leads = process.session == process.pid && !process.is_dead();
+                    leads && (is_marked() || is_proven(process, run, recorded.since))
+                }),
+            };
+            match found {
+                Some(process) => {
+                    self.adopt(run, process.pid, process.start_time);
+                    adopted.push(process.pid);
+                }
+                None => self.bury(run, recorded.pid.unwrap_or_default()),
+            }
+        }
+        adopted
+    }
+
+    fn adopt(&mut self, run: RunId, pid: i32, start_time: u64) {
+        tracing::warn!(%run, pid, "a run outlived its guardian and its engine: adopted; what it writes is lost until it is restarted");
+        let group = group_of(pid);
+        let state = Run { group, ..of_lost(run, pid, start_time, None) };
+        self.runs.insert(run, state);
+        let (run, pid) = (run.number(), pid.unsigned_abs());
+        self.link.send(ToGuardian::Adopt { run, pid, start_time, label: Vec::new() });
+    }
+
+    /// Its main process is gone; whether anything is left of it is looked at when its end is told.
+    fn bury(&mut self, run: RunId, pid: i32) {
+        if pid <= 0 {
+            return;
+        }
+        let group = self.groups.as_ref().map(|groups| groups.path(run));
+        let group = group.filter(|group| group.is_dir());
+        self.runs.insert(run, Run { group, ..of_lost(run, pid, 0, Some(Death::Unknown)) });
+    }
+
+    /// The guardian has adopted a run.
+    pub(super) fn adopted(&mut self, kept: Kept) {
+        if let Some(state) = self.runs.get_mut(&RunId::new(kept.run)) {
+            state.kept = kept;
+        }
+    }
+
+    /// The guardian refused; whether that means that an adopted run is gone after all.
+    pub(super) fn is_gone(&mut self, run: RunId, why: Why) -> bool {
+        let gone = matches!(why, Why::Gone | Why::Different | Why::Failed(_));
+        let Some(state) = self.runs.get_mut(&run) else { return false };
+        let is_lost = state.kept.foreign && state.kept.descriptors.pidfd.is_none();
+        let is_news = gone && is_lost && state.death.is_none();
+        if is_news {
+            state.death = Some(Death::Unknown);
+        }
+        is_news
+    }
+}
+
+fn of_lost(run: RunId, pid: i32, start_time: u64, death: Option<Death>) -> Run {
+    let kept = Kept {
+        run: run.number(),
+        pid: pid.unsigned_abs(),
+        start_time,
+        label: Vec::new(),
+        ended: None,
+        linger: true,
+        foreign: true,
+        leads_group: true,
+        descriptors: Descriptors::default(),
+    };
+    Run {
+        kept,
+        group: None,
+        request: None,
+        intent: launch::Refused::default(),
+        killed: false,
+        death,
+        recorded: false,
+        drained: false,
+    }
+}
+
+/// The runs that had, or were about to have, a process.
+fn recorded(records: &[Record]) -> BTreeMap<RunId, Recorded> {
+    let mut runs = BTreeMap::new();
+    for record in records {
+        match record {
+            Record::Instance(instance) => {
+                let since = match &instance.phase {
+                    Phase::Running { since, .. } => Some(*since),
+                    _ => None,
+                };
+                if let Some(run) = instance.phase.run() {
+                    runs.insert(run, Recorded { pid: instance.phase.pid(), since });
+                }
+                if let Some(successor) = &instance.successor {
+                    let recorded = Recorded { pid: successor.pid, since: Some(successor.since) };
+                    runs.insert(successor.run, recorded);
+                }
+            }
+            Record::Retiring(retiring) if retiring.death.is_none() => {
+                runs.insert(retiring.run, Recorded { pid: retiring.pid, since: None });
+            }
+            _ => {}
+        }
+    }
+    runs
+}
+
+/// Whether the process with the recorded number is the run, although its mark cannot be read: programs
+/// that set their title write over their environment.
+fn is_proven(process: &Stat, run: RunId, since: Option<Moment>) -> bool {
+    let group = group_of(process.pid);
+    let in_group = group.is_some_and(|group| {
+        let place = group.parent().and_then(Path::file_name).unwrap_or_default();
+        let is_ours = place.to_string_lossy().starts_with("zelador-");
+        is_ours && group.file_name().is_some_and(|name| *name == *run.to_string())
+    });
+    let when = || {
+        let ticks = rustix::param::clock_ticks_per_second();
+        let since_boot = Duration::from_millis(process.start_time.saturating_mul(1000) / ticks);
+        let started = booted()? + since_boot;
+        let recorded = Duration::from_micros(since?.as_micros());
+        Some(started.abs_diff(recorded) < STARTED_ABOUT)
+    };
+    in_group || when().unwrap_or(false)
+}
+
+/// When the host was booted, since the Unix epoch.
+fn booted() -> Option<Duration> {
+    let text = fs::read_to_string("/proc/stat").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("btime "))?;
+    line.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// The control group of a process, if a zelador has made it.
+fn group_of(pid: i32) -> Option<std::path::PathBuf> {
+    let own = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    let own = own.lines().find_map(|line| line.strip_prefix("0::"))?;
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let mount = mounts.lines().find_map(|line| {
+        let (place, kind) = line.split_once(" - ")?;
+        kind.starts_with("cgroup2 ").then(|| place.split(' ').nth(4))?
+    })?;
+    let group = Path::new(mount).join(own.trim_start_matches('/'));
+    (own.contains("/zelador-") && group.is_dir()).then_some(group)
+}

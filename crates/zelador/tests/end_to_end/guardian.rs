@@ -1,0 +1,117 @@
+//! The guardian dies, alone or with its engine: nothing is doubled, and what could not be known is said.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use zelador_testbed::home::{Zelador, alive, kill, text, until, until_within};
+
+use crate::zelador;
+
+/// Ends both so that neither can do anything about the other.
+fn kill_both(zelador: &Zelador) {
+    let (engine, guardian) = zelador.roles();
+    kill(guardian, Signal::STOP);
+    kill(engine, Signal::STOP);
+    kill(guardian, Signal::KILL);
+    kill(engine, Signal::KILL);
+    until("both to be gone", || !alive(engine) && !alive(guardian));
+}
+
+#[test]
+fn what_outlives_guardian_and_engine_is_adopted_and_never_doubled() {
+    let zelador = zelador();
+    let alone = "exec 9>$NAME.lock; flock -n 9 || echo $NAME twice >> doubled; ";
+    zelador.write("quiet.sh", &format!("{alone} while :; do sleep 0.05; done"));
+    // It dies of the pipe that nobody reads any more, as most would.
+    zelador.write("talks.sh", &format!("{alone} while :; do echo on; sleep 0.05; done"));
+    // Its main process dies with them; what it left holds what the next run needs.
+    let pids = zelador.app().join("children");
+    zelador.write(
+        "parent.sh",
+        &format!("{alone} setsid sleep 1000 9>&- & echo $! >> {}; wait", pids.display()),
+    );
+    // Nothing is left of the mark in its environment.
+    zelador.write("titled.js", "process.title = 't'.repeat(5000); setInterval(() => {}, 1000)");
+    zelador.start(
+        "{ name: 'quiet', script: 'quiet.sh', env: { NAME: 'quiet' } },
+         { name: 'talks', script: 'talks.sh', env: { NAME: 'talks' } },
+         { name: 'parent', script: 'parent.sh', env: { NAME: 'parent' } },
+         { name: 'titled', script: 'titled.js' }, { name: 'down', script: 'sleep', args: '1', autostart: false }",
+    );
+    until("the child", || text(&pids).lines().count() == 1);
+    until("the title", || {
+        text(format!("/proc/{}/cmdline", zelador.pid("titled"))).starts_with("ttt")
+    });
+    let names = ["quiet", "talks", "parent", "titled"];
+    let [quiet, talks, parent, titled] = names.map(|name| zelador.pid(name));
+    let child: i32 = text(&pids).trim().parse().unwrap();
+    kill_both(&zelador);
+    kill(parent, Signal::KILL);
+    until("the one that talks to die of it", || !alive(talks));
+    assert!(alive(quiet) && alive(titled) && alive(child));
+    assert_eq!(zelador.run(&["list"]).code, 1, "nobody answers");
+
+    zelador.ok(&["start", "ecosystem.config.js"]);
+    assert_eq!(
+        [zelador.pid("quiet"), zelador.pid("titled")],
+        [quiet, titled],
+        "the same processes"
+    );
+    until("the others to be up again", || {
+        [("talks", talks), ("parent", parent)].into_iter().all(|(name, before)| {
+            zelador.status(name) == "online" && ![0, before].contains(&zelador.pid(name))
+        })
+    });
+    until("what was left of a run to be ended", || !alive(child));
+    assert_eq!(text(zelador.app().join("doubled")), "", "none runs twice");
+    assert_eq!((zelador.restarts("quiet"), zelador.restarts("talks")), (0, 1));
+    assert!(zelador.ok(&["show", "talks"]).out.contains("ended while nobody was watching"));
+    assert_eq!(zelador.status("down"), "stopped");
+    let log = text(zelador.home().join("logs/quiet-out.log"));
+    assert!(log.contains("zelador: guardian and engine were killed together"), "{log}");
+
+    // It is supervised like any other.
+    kill(titled, Signal::KILL);
+    until("another run", || ![0, titled].contains(&zelador.pid("titled")));
+    zelador.ok(&["restart", "quiet"]);
+    assert!(!alive(quiet));
+    zelador.ok(&["stop", "all"]);
+    assert_eq!(text(zelador.app().join("doubled")), "");
+}
+
+#[test]
+fn a_service_that_dies_while_guardians_change_is_started_again_once() {
+    let zelador = zelador();
+    zelador.start("{ name: 'a', script: 'sh', args: ['-c', 'echo $$ >> runs; exec sleep 1000'] }");
+    let runs = || text(zelador.app().join("runs")).lines().count();
+    let mut expected = 1;
+    for _ in 0..5 {
+        until("it to run", || runs() == expected && zelador.status("a") == "online");
+        let (pid, guardian) = (zelador.pid("a"), zelador.roles().1);
+        kill(guardian, Signal::STOP);
+        kill(pid, Signal::KILL);
+        kill(guardian, Signal::KILL);
+        expected += 1;
+        until("another guardian and another run", || {
+            zelador.roles_now().is_some_and(|(_, it)| it != guardian) && runs() >= expected
+        });
+    }
+    until_within("it to stay so", Duration::from_secs(5), || zelador.status("a") == "online");
+    assert_eq!(runs(), expected, "one run a death");
+    let shown = zelador.ok(&["show", "a"]).out;
+    assert!(shown.contains("SIGKILL") || shown.contains("while nobody was watching"), "{shown}");
+}
+
+#[test]
+fn an_engine_that_hangs_is_replaced_by_its_guardian() {
+    let zelador = zelador();
+    zelador.start("{ name: 'a', script: 'sleep', args: '1000' }");
+    let (pid, (engine, guardian)) = (zelador.pid("a"), zelador.roles());
+    kill(engine, Signal::STOP);
+    // 20 s of silence, and what a busy machine needs.
+    until_within("another engine", Duration::from_mins(1), || {
+        !alive(engine) && zelador.roles_now().is_some_and(|(it, _)| it != engine)
+    });
+    assert_eq!((zelador.pid("a"), zelador.roles().1), (pid, guardian));
+    assert!(text(zelador.home().join("zelador.log")).contains("says nothing: killing it"));
+}
