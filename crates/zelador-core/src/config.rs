@@ -13,6 +13,7 @@ mod dependencies;
 mod ecosystem;
 mod environment;
 mod fields;
+mod heal;
 mod health;
 mod interpreter;
 mod launch;

@@ -11,7 +11,7 @@ use crate::launch::Launch;
 use crate::notify::Delivery;
 use crate::record::Record;
 use crate::signal::Signal;
-use crate::spec::Settings;
+use crate::spec::{Environment, Settings};
 use crate::unit::Moment;
 use crate::watch::WatchPlan;
 
@@ -101,6 +101,15 @@ pub enum Effect {
         /// Folders that it writes to, as far as they are known.
         folders: Vec<PathBuf>,
     },
+    /// Do something about an incident outside of its processes' lives; answered by `Applied`.
+    Apply {
+        /// For which incident.
+        incident: IncidentId,
+        /// What.
+        deed: Box<Deed>,
+        /// How long it may take.
+        timeout: Duration,
+    },
     /// Watch the files of an app, instead of what was watched for it before; `None`: no more.
     /// Answered by `Watching` or `CannotWatch`; changes are told by `FilesChanged`.
     Watch {
@@ -128,6 +137,38 @@ pub enum Effect {
     Deliver(Box<Delivery>),
     /// Answer a command.
     Reply(Ticket, Result<Done, Refusal>),
+}
+
+/// What is done about an incident.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// Run a program to its end; it must exit with 0.
+    Command {
+        /// The program and its arguments.
+        argv: Vec<String>,
+        /// Where.
+        cwd: PathBuf,
+        /// With exactly these variables.
+        env: Environment,
+        /// As which user; `None`: zelador's own.
+        uid: Option<String>,
+        /// As which group; `None`: that of the user.
+        gid: Option<String>,
+    },
+    /// Remove the renamed logs beside these, and what lies in these folders.
+    FreeDisk {
+        /// Log files that zelador writes.
+        logs: Vec<PathBuf>,
+        /// Folders that were declared as caches.
+        caches: Vec<PathBuf>,
+    },
+    /// End a process that is not ours, if it is still the one that was seen.
+    End {
+        /// Its id.
+        pid: i32,
+        /// When it was started.
+        started_at: Option<Moment>,
+    },
 }
 
 /// What zelador says to a run over Node's channel.

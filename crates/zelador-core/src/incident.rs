@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnosis::Diagnosis;
 use crate::evidence::Evidence;
+use crate::healing::Remedy;
 use crate::id::{AppName, IncidentId, InstanceId, RunId};
 use crate::unit::{Moment, spoken};
 
@@ -86,6 +87,13 @@ pub enum Stage {
     AwaitingStart,
     /// The breaker is open: its trial start decides.
     AwaitingTrial,
+    /// A person is asked.
+    AwaitingApproval {
+        /// Until when the question stands.
+        until: Moment,
+    },
+    /// It is only told what would be done.
+    Observing,
     /// Nothing helped; a person is needed.
     Escalated,
     /// Over.
@@ -169,6 +177,57 @@ pub struct Incident {
     /// How often it came back after it had seemed to be over.
     #[serde(default)]
     pub reopened: u32,
+    /// The remedy that is considered or applied.
+    #[serde(default)]
+    pub current: Option<Remedy>,
+    /// What can be tried after it.
+    #[serde(default)]
+    pub ladder: Vec<Remedy>,
+    /// What was tried, and what came of it.
+    #[serde(default)]
+    pub tries: Vec<Try>,
+    /// What could be done if a person says yes.
+    #[serde(default)]
+    pub proposal: Option<Remedy>,
+    /// Nobody wants to hear of it any more.
+    #[serde(default)]
+    pub muted: bool,
+    /// The incident whose trouble this one comes of.
+    #[serde(default)]
+    pub part_of: Option<IncidentId>,
+}
+
+/// One try of a remedy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Try {
+    /// What was tried.
+    pub remedy: Remedy,
+    /// When.
+    pub at: Moment,
+    /// What came of it; `None`: that is not known yet, or never will be.
+    pub result: Option<TryResult>,
+}
+
+/// What came of a try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TryResult {
+    /// It helped.
+    Healed,
+    /// It changed nothing.
+    NoEffect,
+    /// It made it worse.
+    Worse,
+}
+
+impl std::fmt::Display for TryResult {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Healed => "healed",
+            Self::NoEffect => "no effect",
+            Self::Worse => "worse",
+        })
+    }
 }
 
 impl Incident {
@@ -197,7 +256,32 @@ impl Incident {
             held: BTreeSet::new(),
             fingerprint: None,
             reopened: 0,
+            current: None,
+            ladder: Vec::new(),
+            tries: Vec::new(),
+            proposal: None,
+            muted: false,
+            part_of: None,
         }
+    }
+
+    /// What was tried and why it did not help, in words.
+    pub fn tried(&self) -> String {
+        let mut said: Vec<(String, usize)> = Vec::new();
+        for it in &self.tries {
+            let result = it.result.map_or_else(String::new, |result| format!(" ({result})"));
+            let words = format!("{}{result}", it.remedy);
+            match said.iter_mut().find(|(known, _)| *known == words) {
+                Some((_, times)) => *times += 1,
+                None => said.push((words, 1)),
+            }
+        }
+        if said.is_empty() {
+            return "there is nothing that may be tried".to_owned();
+        }
+        let words: Vec<String> =
+            said.into_iter().map(|(words, times)| format!("{times} \u{d7} {words}")).collect();
+        format!("nothing helped: {}", words.join(", "))
     }
 
     /// It had seemed to be over, and came back.
@@ -236,10 +320,13 @@ impl Incident {
             Stage::Gathering { give_up_at }
             | Stage::Asking { give_up_at }
             | Stage::Applying { give_up_at, .. } => Some(give_up_at),
-            Stage::Rechecking { until } | Stage::Verifying { until } => Some(until),
+            Stage::Rechecking { until }
+            | Stage::Verifying { until }
+            | Stage::AwaitingApproval { until } => Some(until),
             Stage::Pausing { retry_at } => Some(retry_at),
             Stage::WaitingForDependency { .. }
             | Stage::AwaitingStart
+            | Stage::Observing
             | Stage::AwaitingTrial
             | Stage::Escalated
             | Stage::Closed { .. } => None,
@@ -254,7 +341,15 @@ impl Incident {
             Stage::WaitingForDependency { dependency } => format!("waiting for {dependency}"),
             Stage::Rechecking { .. } => "rechecking".to_owned(),
             Stage::Pausing { .. } => "pausing".to_owned(),
-            Stage::Applying { .. } => "restarting".to_owned(),
+            Stage::Applying { .. } => match &self.current {
+                Some(remedy) if !remedy.restarts() => format!("applying: {remedy}"),
+                _ => "restarting".to_owned(),
+            },
+            Stage::AwaitingApproval { .. } => match &self.current {
+                Some(remedy) => format!("asks: {remedy}?"),
+                None => "asks".to_owned(),
+            },
+            Stage::Observing => "observing".to_owned(),
             Stage::Verifying { .. } => "verifying".to_owned(),
             Stage::AwaitingStart => "awaiting start".to_owned(),
             Stage::AwaitingTrial => "awaiting trial".to_owned(),

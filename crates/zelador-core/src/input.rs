@@ -105,10 +105,29 @@ pub enum Command {
         /// Which signal.
         signal: Signal,
     },
+    /// Say yes or no to what an incident asks, or have it leave people alone.
+    Incident {
+        /// Which one.
+        id: IncidentId,
+        /// What.
+        order: IncidentOrder,
+    },
     /// Look at everything now; answered when every look is done.
     CheckNow,
     /// Stop and forget everything, for the end of zelador.
     Shutdown,
+}
+
+/// What a person says to an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IncidentOrder {
+    /// Do what it asks.
+    Approve,
+    /// Do not.
+    Reject,
+    /// Tell nobody of it any more.
+    Mute,
 }
 
 /// What becomes of an app that is up when it is declared again without a change.
@@ -231,6 +250,13 @@ pub enum Fact {
         incident: IncidentId,
         /// What was found.
         evidence: Box<Evidence>,
+    },
+    /// What was to be done about an incident is done, or could not be.
+    Applied {
+        /// Which incident.
+        incident: IncidentId,
+        /// What it said, or why not.
+        result: Result<String, String>,
     },
     /// The files of an app are watched.
     Watching {

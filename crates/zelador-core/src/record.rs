@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::Overlay;
+use crate::healing::History;
 use crate::id::{AppName, IncidentId, InstanceId, RunId};
 use crate::incident::Incident;
 use crate::instance::{Instance, Retiring};
@@ -30,6 +31,8 @@ pub enum Record {
     Incident(Box<Incident>),
     /// An incident was forgotten: too old.
     IncidentGone(IncidentId),
+    /// What was done to apps, and whether it helped.
+    History(Box<History>),
     /// The settings that came with an ecosystem file.
     Settings(Box<Overlay>),
     /// What people were told of a matter.
@@ -73,6 +76,7 @@ impl Record {
             Self::Retired(run) => format!("retiring/{run}"),
             Self::Incident(incident) => format!("incident/{}", incident.id),
             Self::IncidentGone(id) => format!("incident/{id}"),
+            Self::History(_) => "history".to_owned(),
             Self::Settings(_) => "settings".to_owned(),
             Self::Matter(matter) => format!("matter/{}", matter.key),
             Self::MatterGone(key) => format!("matter/{key}"),

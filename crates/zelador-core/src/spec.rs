@@ -3,6 +3,7 @@
 //! Values of these types come from [`crate::config`] and cannot be wrong in themselves.
 
 mod filter;
+mod heal;
 mod logs;
 mod settings;
 
@@ -19,6 +20,7 @@ use crate::unit::{ByteSize, SECOND};
 use crate::watch::WatchSpec;
 
 pub use filter::EnvFilter;
+pub use heal::{HOOK_WITHIN, HealCommand, HealMode, HealSpec, Hook, Hooks, QuietHours};
 pub use logs::{Keep, LogFormat, LogSpec, LogTarget, ROTATED_DATE, Rotation};
 pub use settings::{DEFAULT_PORT, DatabaseSpec, Settings, Thresholds};
 
@@ -66,6 +68,9 @@ pub struct AppSpec {
     /// Which changes of files restart it.
     #[serde(default)]
     pub watch: WatchSpec,
+    /// What the healer may do to it.
+    #[serde(default)]
+    pub heal: HealSpec,
     /// The file that declared it.
     pub source: Option<PathBuf>,
     /// The file that tells the main process; the instance's number is put before its extension.

@@ -4,6 +4,7 @@
 mod begin;
 mod boot;
 mod channels;
+mod deeds;
 mod gathering;
 mod past;
 mod sampling;

@@ -73,6 +73,7 @@ impl Driver {
                 let logs = [logs.1, logs.0].into_iter().flatten().collect();
                 self.explain(instance, died_at, logs, port);
             }
+            Effect::Apply { incident, deed, timeout } => self.apply(incident, *deed, timeout),
             Effect::Watch { app, plan } => self.watcher.set(app, plan.map(|plan| *plan)),
             Effect::Configure(settings) => {
                 self.logs.set_rotation(settings.rotation.clone());

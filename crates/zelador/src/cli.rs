@@ -113,11 +113,17 @@ pub enum Verb {
     /// Show what went wrong and what was done about it
     #[command(visible_alias = "incident")]
     Incidents {
-        /// The number of one incident, to see its story
+        /// The number of one incident, or what to do with it
+        #[arg(value_name = "ID|show|export|explain|approve|reject|mute")]
+        what: Option<String>,
+        /// Its number, after a word
         id: Option<u64>,
         /// Print JSON
         #[arg(long)]
         json: bool,
+        /// Print a post-mortem in Markdown (the only form of `export`)
+        #[arg(long)]
+        markdown: bool,
     },
     /// Run apps in the foreground, as the main process of a container: their output is ours
     #[command(visible_alias = "docker")]

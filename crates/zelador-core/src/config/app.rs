@@ -10,7 +10,7 @@ use super::fields::{APP, DEPENDENCY, canonical, nearest};
 use super::interpreter::is_node;
 use super::node::{Key, Value};
 use super::place::{Block, Place};
-use super::{health, launch, logs, watch};
+use super::{heal, health, launch, logs, watch};
 use crate::id::AppName;
 use crate::signal::Signal;
 use crate::spec::{
@@ -88,6 +88,7 @@ pub(super) fn check<'a>(
             .and_then(on_dependency_down)
             .unwrap_or_default(),
         watch: watch::check(&app),
+        heal: heal::check(&app, &launch.spec.cwd),
         source: None,
         pid_file: app.get("pid_file").and_then(|place| pid_file(place, &launch.spec.cwd)),
         launch: launch.spec,

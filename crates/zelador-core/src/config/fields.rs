@@ -57,6 +57,8 @@ pub(super) const APP: &[Names] = &[
     ("uid", &["user"]),
     ("gid", &[]),
     ("health", &[]),
+    ("heal", &["healing"]),
+    ("hooks", &[]),
     ("depends_on", &[]),
     ("on_dependency_down", &[]),
     ("force", &[]),
@@ -95,6 +97,22 @@ pub(super) const HEALTH: &[Names] = &[
     ("start_period", &[]),
     ("verify_within", &[]),
 ];
+
+/// What the healer may do to an app.
+pub(super) const HEAL: &[Names] = &[
+    ("mode", &[]),
+    ("quiet_hours", &[]),
+    ("approve_within", &[]),
+    ("max_instances", &[]),
+    ("cache_folders", &["cache_folder"]),
+    ("commands", &[]),
+];
+
+/// What an app offers to do about itself.
+pub(super) const HOOKS: &[Names] = &[("gc", &[]), ("clear_cache", &[]), ("reconnect", &[])];
+
+/// A command of the healer.
+pub(super) const COMMAND: &[Names] = &[("run", &["command"]), ("when", &[]), ("timeout", &[])];
 
 /// The settings of zelador itself.
 pub(super) const SETTINGS: &[Names] = &[

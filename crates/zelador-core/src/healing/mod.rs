@@ -2,10 +2,16 @@
 
 pub mod case;
 pub mod fingerprint;
+pub mod guard;
+mod history;
+mod ladder;
 mod remedy;
+pub mod report;
 
 use std::time::Duration;
 
+pub use history::{Beta, History, Learned, Use};
+pub use ladder::ladder;
 pub use remedy::{Remedy, Risk, STABLE_FOR};
 
 use crate::retry::RetryPolicy;

@@ -105,6 +105,8 @@ impl Supervisor {
                 incident.app = new.clone();
                 self.changed.incidents.insert(incident.id);
             }
+            self.history.rename(name, &new);
+            self.changed.history = true;
             for wait in self.pending.iter_mut().flat_map(|pending| &mut pending.waits) {
                 if wait.app == *name {
                     wait.app = new.clone();

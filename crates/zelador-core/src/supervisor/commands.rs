@@ -72,6 +72,9 @@ impl Supervisor {
                 Ok(self.delete(&all))
             }
             _ if self.stopping => Err(Refusal::Stopping),
+            Command::Incident { id, order } => {
+                self.order_incident(id, order).map(|done| (Vec::new(), done))
+            }
             Command::Declare { apps, settings, unchanged } => {
                 self.declare(apps, settings, unchanged)
             }

@@ -13,12 +13,13 @@ use crate::check::Status;
 use crate::death::Death;
 use crate::diagnosis::Cause;
 use crate::effect::Severity;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, PortHolder};
 use crate::healing::case::{by_rules, forbids_restart, harms_to_restart, wants_backoff};
-use crate::healing::{GATHER_WITHIN, STABLE_FOR};
+use crate::healing::{GATHER_WITHIN, Remedy, STABLE_FOR};
 use crate::id::{AppName, CheckId, IncidentId, InstanceId, RunId};
 use crate::incident::{Incident, Outcome, Stage, Trouble};
 use crate::instance::{Goal, Phase, Then};
+use crate::spec::HealMode;
 use crate::unit::{Moment, SECOND, spoken};
 
 /// An app that dies in the same way within this time after it seemed healed was not: whoever is told
@@ -78,7 +79,9 @@ impl Supervisor {
             self.ask_for_evidence(id, number, known, Some((run, death.clone())));
             self.set_stage(number, Stage::Gathering { give_up_at });
         }
+        let only_looks = self.heal_mode(id) == HealMode::Observe;
         let advice = match diagnosis {
+            _ if only_looks => Advice::Usual,
             _ if is_pending => Advice::Judge(give_up_at),
             Some(it) if forbids_restart(&it) => Advice::Judge(give_up_at),
             Some(it) if wants_backoff(&it) => Advice::Later(self.now + delay(deaths)),
@@ -118,15 +121,19 @@ impl Supervisor {
         let incident = self.incidents.get_mut(&back)?;
         incident.reopen(now, text);
         incident.trouble = Trouble::Died;
-        let (often, subject) = (incident.reopened, incident.app.to_string());
+        if let Some(print) = incident.fingerprint.clone() {
+            self.history.learn(print, Remedy::Restart, false, now);
+            self.changed.history = true;
+        }
+        let often = incident.reopened;
         self.changed.incidents.insert(back);
         if often == HIDES_AFTER {
             let text = format!(
-                "incident {back}: {subject} came back {often} times with the same end: a restart \
-                 only hides it, and a person should look"
+                "came back {often} times with the same end: a restart only hides it, and a person \
+                 should look"
             );
             self.tell(back, "a restart only hides it: a person is told");
-            self.notify(Severity::Critical, subject, text);
+            self.say_of(back, Severity::Critical, &text);
         }
         Some((back, true))
     }
@@ -222,14 +229,29 @@ impl Supervisor {
         let (forbids, harms) = (forbids_restart(&diagnosis), harms_to_restart(&diagnosis));
         let (later, cause) = (wants_backoff(&diagnosis), diagnosis.cause);
         self.diagnosed(id, diagnosis);
-        if harms || (forbids && deaths > 1) {
-            return self.quarantine(id, instance, held, cause);
+        let holder = self.incidents[&id].evidence.as_ref().and_then(|it| foreign_holder(it, cause));
+        if let Some(words) = holder {
+            if let Some(incident) = self.incidents.get_mut(&id) {
+                incident.proposal = Some(Remedy::KillPortHolder);
+            }
+            self.tell(id, &format!("{words}: `zelador incident approve {id}` would end it"));
         }
-        if forbids {
+        let only_looks = self.heal_mode(instance) == HealMode::Observe;
+        if harms || (forbids && deaths > 1) {
+            if !only_looks {
+                return self.quarantine(id, instance, held, cause);
+            }
+            self.tell(id, "would have left it down: a start cannot help; its mode is `observe`");
+        } else if forbids {
             self.tell(id, "a start cannot help: if it ends in the same way again, it is left down");
         }
         let at = if later && deaths > 1 { self.now + delay(deaths) } else { self.now };
         held.into_iter().for_each(|it| self.let_start(it, at));
+    }
+
+    fn heal_mode(&self, id: InstanceId) -> HealMode {
+        let app = self.instances.get(&id).and_then(|it| self.apps.get(&it.app));
+        app.map(|app| app.spec.heal.mode).unwrap_or_default()
     }
 
     /// Leaves an app down, and tells a person. Where nothing is lost by it, the breaker makes a trial
@@ -274,7 +296,7 @@ impl Supervisor {
     }
 
     /// A start that waited for the diagnosis may be made, not before this moment.
-    fn let_start(&mut self, id: InstanceId, at: Moment) {
+    pub(super) fn let_start(&mut self, id: InstanceId, at: Moment) {
         let now = self.now;
         let Some(instance) = self.instances.get_mut(&id) else { return };
         let Phase::Backoff { retry_at, held: false, .. } = &mut instance.phase else { return };
@@ -284,6 +306,13 @@ impl Supervisor {
             self.start_as_noted(id, true);
         }
     }
+}
+
+/// The process that has the port, where it is none of zelador's: said in words.
+fn foreign_holder(evidence: &Evidence, cause: Cause) -> Option<String> {
+    let mut holders = evidence.port_holders.iter().filter(|_| cause == Cause::PortInUse);
+    let foreign = |it: &&PortHolder| it.pid.is_some() && it.app.is_none() && it.home.is_none();
+    holders.find(foreign).map(|holder| holder.spoken(evidence.gathered_at))
 }
 
 /// How long the start after so many deaths in a row waits.

@@ -49,12 +49,8 @@ impl Supervisor {
         self.changed.counters = true;
         let mut incident = Incident::new(number, app, id, trouble, self.now);
         incident.tell(self.now, format!("detected: {text}"));
-        self.notify(
-            Severity::Warning,
-            incident.app.to_string(),
-            format!("incident {number}: {text}"),
-        );
         self.incidents.insert(number, incident);
+        self.say_of(number, Severity::Warning, text);
         self.forget_old_incidents();
         Some(number)
     }
@@ -118,6 +114,8 @@ impl Supervisor {
             | Stage::WaitingForDependency { .. }
             | Stage::Rechecking { .. }
             | Stage::Pausing { .. }
+            | Stage::AwaitingApproval { .. }
+            | Stage::Observing
             | Stage::Escalated
                 if good =>
             {
@@ -128,6 +126,9 @@ impl Supervisor {
             Stage::WaitingForDependency { dependency } => self.drive_waiting(id, &dependency),
             Stage::Rechecking { until } => self.drive_rechecking(id, until),
             Stage::Pausing { retry_at } if self.now >= retry_at => self.try_again(id),
+            Stage::AwaitingApproval { until } if self.now >= until => {
+                self.escalate(id, "nobody said yes in time");
+            }
             Stage::Applying { run, give_up_at } => {
                 let phase = &self.instances[&instance_id].phase;
                 match phase {
@@ -183,16 +184,12 @@ impl Supervisor {
         }
         let diagnosis = self.diagnose(incident, &state);
         let remedy = diagnosis.remedy.clone();
-        let certain = diagnosis.confidence >= CERTAIN;
         self.diagnosed(id, diagnosis);
         match (remedy, state) {
             (Remedy::WaitForDependency, Dependency::Down { name, .. }) => {
                 self.wait_for(id, name);
             }
-            (Remedy::StopAndNotify | Remedy::NotifyOnly, _) if certain => {
-                self.escalate(id, "a restart cannot help");
-            }
-            _ => self.apply_restart(id),
+            _ => self.begin_treatment(id),
         }
     }
 
@@ -213,12 +210,29 @@ impl Supervisor {
         };
         // What its numbers and its log say, where they say more than its silence does.
         let read = by_rules(evidence);
-        let says_more = read.cause != Cause::Unknown && read.confidence > sure.confidence;
+        let hopeless = matches!(read.remedy, Remedy::StopAndNotify | Remedy::NotifyOnly);
+        // A process that lives is not given up for a line that may be an old one.
+        let says_more = read.cause != Cause::Unknown
+            && read.confidence > sure.confidence
+            && (!hopeless || read.confidence >= CERTAIN);
         if says_more { read } else { Diagnosis { hypotheses: read.hypotheses, ..sure } }
     }
 
     pub(super) fn wait_for(&mut self, id: IncidentId, dependency: String) {
         self.tell(id, &format!("waiting for {dependency}: a restart would not bring it back"));
+        let awaits = |it: &&Incident| {
+            let same = matches!(&it.stage, Stage::WaitingForDependency { dependency: other } if *other == dependency);
+            same && it.id != id && it.is_open() && it.part_of.is_none()
+        };
+        let first = self.incidents.values().find(awaits).map(|it| it.id);
+        if let Some(first) = first {
+            self.tell(id, &format!("this is part of incident {first}: {dependency} is down"));
+            let app = self.incidents[&id].app.to_string();
+            self.tell(first, &format!("{app} suffers from it too (incident {id})"));
+            if let Some(incident) = self.incidents.get_mut(&id) {
+                incident.part_of = Some(first);
+            }
+        }
         self.set_stage(id, Stage::WaitingForDependency { dependency });
     }
 
@@ -257,7 +271,7 @@ impl Supervisor {
         if self.now >= until {
             let complaint = self.complaint(incident.instance);
             self.tell(id, &format!("it stays sick although what it needs is back: {complaint}"));
-            self.apply_restart(id);
+            self.resume_treatment(id);
         }
     }
 }

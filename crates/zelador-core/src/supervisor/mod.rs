@@ -11,6 +11,7 @@ mod commands;
 mod crashes;
 mod deaths;
 mod declare;
+mod deeds;
 mod dependencies;
 mod gather;
 mod heal;
@@ -18,6 +19,7 @@ mod held;
 mod lifecycle;
 mod notifying;
 mod order;
+mod orders;
 mod planned;
 mod ports;
 mod prerequisites;
@@ -27,6 +29,7 @@ mod remedy;
 mod scale;
 mod select;
 mod stops;
+mod treat;
 mod view;
 mod watching;
 
@@ -40,6 +43,7 @@ use crate::check::Check;
 use crate::config::Overlay;
 use crate::course::Course;
 use crate::effect::{Effect, Notice, Severity};
+use crate::healing::History;
 use crate::id::{AppName, CheckId, IncidentId, InstanceId, ProbeId, RunId};
 use crate::incident::Incident;
 use crate::input::{Fact, Input, ModuleSettings};
@@ -96,6 +100,8 @@ pub struct Supervisor {
     retiring: BTreeMap<RunId, Retiring>,
     reloads: BTreeMap<AppName, Reload>,
     incidents: BTreeMap<IncidentId, Incident>,
+    /// What was done to apps, and whether it helped.
+    history: History,
     checks: BTreeMap<CheckId, Check>,
     probes: BTreeMap<ProbeId, CheckId>,
     next_probe: u64,
@@ -129,6 +135,7 @@ struct Changed {
     checks: BTreeSet<CheckId>,
     watches: BTreeSet<AppName>,
     counters: bool,
+    history: bool,
     /// Something happened that an incident or a held instance may wait for.
     world: bool,
 }
@@ -153,6 +160,7 @@ impl Supervisor {
             retiring: BTreeMap::new(),
             reloads: BTreeMap::new(),
             incidents: BTreeMap::new(),
+            history: History::default(),
             checks: BTreeMap::new(),
             probes: BTreeMap::new(),
             next_probe: 0,
@@ -215,6 +223,7 @@ impl Supervisor {
                 self.port_taken(instance, died_at, holders);
             }
             Fact::Gathered { incident, evidence } => self.gathered(incident, *evidence),
+            Fact::Applied { incident, result } => self.applied(incident, result),
             Fact::Watching { app, folders } => self.watches_folders(&app, folders),
             Fact::CannotWatch { app, reason } => self.cannot_watch(&app, reason),
             Fact::FilesChanged { app, paths, more } => self.files_changed(&app, &paths, more),
@@ -311,6 +320,9 @@ impl Supervisor {
     fn write_records(&mut self) {
         if std::mem::take(&mut self.changed.counters) {
             self.records.push(Record::Counters(self.counters));
+        }
+        if std::mem::take(&mut self.changed.history) {
+            self.records.push(Record::History(Box::new(self.history.clone())));
         }
         for name in std::mem::take(&mut self.changed.apps) {
             self.records.push(match self.apps.get(&name) {

@@ -77,6 +77,7 @@ impl Supervisor {
             Record::Retired(run) => {
                 self.retiring.remove(&run);
             }
+            Record::History(history) => self.history = *history,
             Record::Incident(incident) => {
                 self.incidents.insert(incident.id, *incident);
             }
@@ -106,10 +107,11 @@ impl Supervisor {
             self.retiring.values().map(|retiring| Record::Retiring(Box::new(retiring.clone())));
         let incidents =
             self.incidents.values().map(|incident| Record::Incident(Box::new(incident.clone())));
+        let history = Record::History(Box::new(self.history.clone()));
         let settings = Record::Settings(Box::new(self.overlay.clone()));
         let counters = Record::Counters(self.counters);
         let all = apps.chain(instances).chain(retiring).chain(incidents);
-        all.chain(self.desk.durable()).chain([settings, counters]).collect()
+        all.chain(self.desk.durable()).chain([history, settings, counters]).collect()
     }
 
     /// Compares what the records say with what the guardian knows, and lets the difference happen.

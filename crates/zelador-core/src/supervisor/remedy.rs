@@ -3,11 +3,11 @@
 use super::Supervisor;
 use super::dependencies::Dependency;
 use crate::effect::Severity;
-use crate::healing::{self, APPLY_WITHIN, Next};
+use crate::healing::{APPLY_WITHIN, Remedy};
 use crate::id::{CheckId, IncidentId, InstanceId};
 use crate::incident::{Outcome, Stage};
 use crate::instance::{Cause, HEALING_BUDGET, Phase};
-use crate::spec::{HealthSpec, OnDependencyDown};
+use crate::spec::{ExecMode, HealthSpec, OnDependencyDown};
 use crate::unit::{Moment, spoken};
 use std::time::Duration;
 
@@ -18,11 +18,13 @@ impl Supervisor {
         let wait = self.policy(&app) == OnDependencyDown::Wait;
         match self.dependency_state(&app, Moment::default()) {
             Dependency::Down { name, .. } if wait => self.wait_for(id, name),
-            _ => self.apply_restart(id),
+            _ => self.resume_treatment(id),
         }
     }
 
-    pub(super) fn apply_restart(&mut self, id: IncidentId) {
+    /// Ends the process of a sick instance, for a new one after it, or has its successor take its
+    /// place where its remedy is gentle.
+    pub(super) fn apply_restart(&mut self, id: IncidentId, remedy: &Remedy, again: bool) {
         let incident = &self.incidents[&id];
         let instance_id = incident.instance;
         let now = self.now;
@@ -41,53 +43,35 @@ impl Supervisor {
             );
             return self.escalate(id, &text);
         }
-        let Some(incident) = self.incidents.get_mut(&id) else { return };
-        incident.attempts += 1;
-        let attempt = incident.attempts;
-        self.tell(id, &format!("try {attempt}: restart"));
+        self.note_try(id, remedy, again);
         self.set_stage(id, Stage::Applying { run: Some(run), give_up_at });
+        let is_worker = self.apps.get(&self.incidents[&id].app).map(|app| app.spec.mode);
+        if *remedy == Remedy::Reload && is_worker == Some(ExecMode::Cluster) {
+            self.note_cause(instance_id, Cause::Healed { incident: id });
+            return self.start_successor(instance_id);
+        }
         self.restart_because(instance_id, Cause::Healed { incident: id });
     }
 
-    /// A try did not help.
-    pub(super) fn failed(&mut self, id: IncidentId, why: &str) {
-        let attempts = self.incidents[&id].attempts;
-        self.tell(id, &format!("try {attempts} did not help: {why}"));
-        match healing::after_failure(attempts) {
-            Next::Pause(pause) => {
-                self.tell(id, &format!("next try in {}", spoken(pause)));
-                self.set_stage(id, Stage::Pausing { retry_at: self.now + pause });
-            }
-            Next::Escalate => self.escalate(id, &format!("{attempts} restarts did not help")),
-        }
-    }
-
+    /// A person is needed.
     pub(super) fn escalate(&mut self, id: IncidentId, why: &str) {
         self.tell(
             id,
             &format!("escalated: {why}; a person is needed, and the app is left as it is"),
         );
-        let app = self.incidents[&id].app.to_string();
         self.set_stage(id, Stage::Escalated);
-        self.notify(
-            Severity::Critical,
-            app.clone(),
-            format!("incident {id}: {app} could not be healed: {why}"),
-        );
+        self.say_of(id, Severity::Critical, &format!("could not be healed: {why}"));
     }
 
     pub(super) fn close(&mut self, id: IncidentId, outcome: Outcome, why: &str) {
         let now = self.now;
+        self.note_healed(id, outcome);
         let Some(incident) = self.incidents.get_mut(&id) else { return };
         incident.close(now, outcome, why);
-        let (app, after) = (incident.app.to_string(), spoken(now.since(incident.opened_at)));
+        let after = spoken(now.since(incident.opened_at));
         self.changed.incidents.insert(id);
         self.changed.world = true;
-        self.notify(
-            Severity::Info,
-            app.clone(),
-            format!("incident {id}: {app} {outcome} after {after}: {why}"),
-        );
+        self.say_of(id, Severity::Info, &format!("{outcome} after {after}: {why}"));
     }
 
     pub(super) fn set_stage(&mut self, id: IncidentId, stage: Stage) {

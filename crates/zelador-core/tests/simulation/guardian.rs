@@ -121,7 +121,9 @@ impl Guardian {
 pub fn lifetime(behaviour: Behaviour, rng: &mut fastrand::Rng) -> Option<Duration> {
     match behaviour {
         Behaviour::Mortal(about) => Some(about.mul_f64(rng.f64() * 2.0)),
-        Behaviour::Stillborn => Some(SECOND * rng.u32(0..60) / 1000),
+        Behaviour::Stillborn | Behaviour::Broken | Behaviour::Damaged => {
+            Some(SECOND * rng.u32(0..60) / 1000)
+        }
         Behaviour::Forking => Some(rng.u32(1..10) * SECOND),
         _ => None,
     }

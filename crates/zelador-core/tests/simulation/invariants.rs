@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use zelador_core::check::Status;
 use zelador_core::effect::Effect;
+use zelador_core::healing::guard::{APP_BUDGET, BUDGET_SPAN};
 use zelador_core::id::{IncidentId, InstanceId, RunId, Ticket};
 use zelador_core::input::{Command, Input};
 use zelador_core::instance::{BUDGET_WINDOW, Goal, HEALING_BUDGET, Phase};
@@ -81,6 +82,8 @@ pub struct Invariants {
     attempts: BTreeMap<IncidentId, u32>,
     /// How many remedies an instance may get within [`BUDGET_WINDOW`].
     pub remedies_allowed: usize,
+    /// How many incidents may use one remedy on one app within [`BUDGET_SPAN`].
+    pub uses_allowed: usize,
     remedies: BTreeMap<InstanceId, Vec<Moment>>,
     /// Commands without an answer.
     tickets: BTreeMap<Ticket, Command>,
@@ -98,6 +101,7 @@ impl Invariants {
             starts: Starts::default(),
             attempts: BTreeMap::new(),
             remedies_allowed: HEALING_BUDGET,
+            uses_allowed: APP_BUDGET,
             remedies: BTreeMap::new(),
             tickets: BTreeMap::new(),
             ticks_in_a_row: 0,
@@ -192,6 +196,7 @@ impl Invariants {
         self.starts.within_rate(before.now, &self.specs)?;
         self.starts.within_budget(before.now, &self.specs)?;
         self.remedies_within_budget(before.now, supervisor)?;
+        self.uses_within_budget(before.now, supervisor)?;
         one_open_incident(&supervisor.incidents())?;
         if before.database_known_down && database_known_down(&view) {
             self.dependants_are_left_alone(input, effects)?;
@@ -294,6 +299,24 @@ impl Invariants {
             }
         }
         Ok(())
+    }
+
+    /// Rule 11 for incidents: how many of them may use one remedy on one app in a quarter of an hour.
+    fn uses_within_budget(&self, now: Moment, supervisor: &Supervisor) -> Result<(), Violation> {
+        let mut uses: BTreeMap<(String, String), usize> = BTreeMap::new();
+        for incident in supervisor.incidents() {
+            let mut seen = BTreeSet::new();
+            let first = incident.tries.iter().filter(|it| seen.insert(it.remedy.clone()));
+            for it in first.filter(|it| now.since(it.at) < BUDGET_SPAN) {
+                *uses.entry((incident.app.to_string(), it.remedy.to_string())).or_default() += 1;
+            }
+        }
+        match uses.iter().find(|(_, times)| **times > self.uses_allowed) {
+            Some(((app, remedy), times)) => {
+                broken(11, format!("{now}: {remedy} was used {times} times on {app}"))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Rule 14. What was begun before the database was known to be down may be finished.

@@ -12,6 +12,7 @@
 mod engine;
 mod events;
 mod guardian;
+mod healing;
 mod invariants;
 mod post;
 mod rules;

@@ -25,7 +25,7 @@ pub fn records_agree(kept: &BTreeMap<String, Record>, durable: &[Record]) -> Res
                 kept == *now
             }
             (Some(kept), record) => kept == record,
-            (None, Record::Counters(_) | Record::Settings(_)) => true,
+            (None, Record::Counters(_) | Record::Settings(_) | Record::History(_)) => true,
             (None, _) => false,
         };
         if !same {
@@ -161,6 +161,9 @@ pub fn names(command: &Command, instance: &InstanceView) -> bool {
         | Command::Delete { selectors } => selectors.iter().any(|selector| {
             *selector == "all" || *selector == instance.app || *selector == instance.id.to_string()
         }),
-        Command::Signal { .. } | Command::CheckNow | Command::Shutdown => false,
+        Command::Signal { .. }
+        | Command::Incident { .. }
+        | Command::CheckNow
+        | Command::Shutdown => false,
     }
 }

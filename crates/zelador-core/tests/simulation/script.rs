@@ -22,7 +22,10 @@ use zelador_core::watch::WatchSpec;
 
 /// Whether a process of this kind ever says that it is ready.
 pub fn says_ready(behaviour: Behaviour) -> bool {
-    !matches!(behaviour, Behaviour::Sick | Behaviour::Stillborn)
+    !matches!(
+        behaviour,
+        Behaviour::Sick | Behaviour::Stillborn | Behaviour::Broken | Behaviour::Damaged
+    )
 }
 
 /// How the processes of an app behave.
@@ -34,6 +37,10 @@ pub enum Behaviour {
     Mortal(Duration),
     /// Ends soon after its start.
     Stillborn,
+    /// Its source cannot be parsed: ends at once with 1, and says so.
+    Broken,
+    /// Its data is damaged: the same.
+    Damaged,
     /// Does not listen to the stop signal.
     Stubborn,
     /// Uses more and more memory.
@@ -143,6 +150,7 @@ pub fn app(name: &str) -> AppSpec {
         source: None,
         pid_file: None,
         watch: WatchSpec::default(),
+        heal: zelador_core::spec::HealSpec::default(),
     }
 }
 
@@ -316,7 +324,7 @@ fn depend_on_earlier(rng: &mut fastrand::Rng, apps: &mut [(AppSpec, Behaviour)],
 }
 
 fn random_behaviour(rng: &mut fastrand::Rng) -> Behaviour {
-    match rng.u8(0..15) {
+    match rng.u8(0..16) {
         0 | 1 => Behaviour::Mortal(Duration::from_millis(rng.u64(100..20_000))),
         2 => Behaviour::Stillborn,
         3 => Behaviour::Stubborn,
@@ -329,6 +337,7 @@ fn random_behaviour(rng: &mut fastrand::Rng) -> Behaviour {
         11 => Behaviour::Unstartable,
         12 => Behaviour::FailsToSpawn,
         13 => Behaviour::Forking,
+        14 => Behaviour::Broken,
         _ => Behaviour::Good,
     }
 }

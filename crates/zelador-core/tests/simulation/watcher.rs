@@ -212,6 +212,15 @@ fn remedies_above_the_budget_are_noticed() {
 }
 
 #[test]
+fn a_remedy_that_is_used_too_often_is_noticed() {
+    let spec = AppSpec { health: Some(health("api")), ..app("api") };
+    let script = story(spec, Behaviour::HangsAfter(5 * SECOND), Vec::new());
+    let mut world = World::new(&script);
+    world.watch.uses_allowed = 0;
+    assert_eq!(play(&script, &mut world).map_err(|it| it.rule), Err(11));
+}
+
+#[test]
 fn a_reload_that_leaves_nobody_is_noticed() {
     let mut spec = app("api");
     spec.mode = ExecMode::Cluster;

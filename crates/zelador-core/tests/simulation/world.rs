@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use zelador_core::death::{Death, SpawnFailure};
 use zelador_core::effect::Effect;
+use zelador_core::evidence::Evidence;
 use zelador_core::id::{CheckId, InstanceId, RunId};
 use zelador_core::input::{Fact, Input, ReadyBy};
 use zelador_core::record::Record;
@@ -291,8 +292,12 @@ impl World {
                 let outcome = zelador_core::probe::ProbeOutcome { finding, took };
                 self.say(self.now + took, Fact::Looked { probe, outcome }, true);
             }
+            Effect::Apply { incident, .. } => {
+                let at = self.now + self.span(50..400);
+                self.say(at, Fact::Applied { incident, result: Ok("done".to_owned()) }, true);
+            }
             Effect::Gather { incident, .. } => {
-                let evidence = Box::default();
+                let evidence = Box::new(self.evidence_of(incident));
                 let at = self.now + self.span(50..400);
                 self.say(at, Fact::Gathered { incident, evidence }, true);
             }
@@ -305,6 +310,18 @@ impl World {
             | Effect::WritePid { .. }
             | Effect::RemovePid { .. } => {}
         }
+    }
+
+    /// What is found about an incident: of most apps nothing.
+    fn evidence_of(&self, incident: zelador_core::id::IncidentId) -> Evidence {
+        let app = self.supervisor.incident(incident).map(|it| it.app.to_string());
+        let behaviour = app.and_then(|app| self.behaviours.get(&app).copied());
+        let said = match behaviour {
+            Some(Behaviour::Broken) => "SyntaxError: Unexpected token '}'",
+            Some(Behaviour::Damaged) => "PANIC: could not locate a valid checkpoint record",
+            _ => return Evidence::default(),
+        };
+        Evidence { err_tail: vec![said.to_owned()], ..Evidence::default() }
     }
 
     /// When the guardian carries out a request that is sent now: one after the other.
@@ -335,7 +352,8 @@ impl World {
             self.at(at, Happening::Says { run });
         }
         if let Some(span) = lifetime(behaviour, &mut self.rng) {
-            let code = self.rng.i32(0..3);
+            let hopeless = matches!(behaviour, Behaviour::Broken | Behaviour::Damaged);
+            let code = if hopeless { 1 } else { self.rng.i32(0..3) };
             self.at(self.now + span, Happening::Die { run, death: Death::Exited { code } });
         }
         if behaviour == Behaviour::DiesWithDatabase && !self.database_up {

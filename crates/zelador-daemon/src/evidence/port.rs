@@ -144,6 +144,12 @@ fn has_one(pid: i32, wanted: &BTreeSet<String>) -> bool {
         .any(|target| target.to_str().is_some_and(|target| wanted.contains(target)))
 }
 
+/// When a process was started, as seen at `now`; `None`: there is none.
+pub fn started_at(pid: i32, now: Moment) -> Option<Moment> {
+    let stat = StatReader::new().ok()?.read(pid)?;
+    age(stat.start_time).map(|age| now - age)
+}
+
 fn of_process(port: u16, pid: i32, now: Moment) -> Option<PortHolder> {
     let stat = StatReader::new().ok()?.read(pid)?;
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;

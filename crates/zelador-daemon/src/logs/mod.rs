@@ -44,6 +44,12 @@ pub use self::style::{Json, Style};
 pub use self::tail::tail;
 use self::thread::{Command, Worker};
 
+/// The renamed logs beside the log at `path`, with dates of this format, compressed ones too.
+pub fn renamed(path: &std::path::Path, date_format: &str) -> Vec<PathBuf> {
+    let own = names::Names::new(date_format).own(path).rotated;
+    own.into_iter().flat_map(|it| it.plain.into_iter().chain(it.compressed)).collect()
+}
+
 /// The logs of all services. Its methods never wait, [`Logs::stop`] excepted.
 ///
 /// Dropped without [`Logs::stop`], its thread moves what is in the pipes and ends by itself.

@@ -93,6 +93,12 @@ pub fn signal(member: Member, signal: Signal) -> io::Result<bool> {
     send(&StatReader::new()?, member, signal.number())
 }
 
+/// Returns the process that has this number now and lives.
+pub fn member(pid: i32) -> Option<Member> {
+    let stat = StatReader::new().ok()?.read(pid).filter(|stat| !stat.is_dead())?;
+    Some(Member { pid, start_time: stat.start_time })
+}
+
 fn send(reader: &StatReader, member: Member, number: u8) -> io::Result<bool> {
     let Some(pid) = Pid::from_raw(member.pid) else { return Ok(false) };
     let pidfd = match pidfd_open(pid, PidfdFlags::empty()) {

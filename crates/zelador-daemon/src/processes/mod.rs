@@ -12,7 +12,7 @@ mod stat;
 mod tree;
 
 pub use group::{group_is_empty, signal_outside_group};
-pub use kill::sweep;
+pub use kill::{member, signal, sweep};
 pub use sampler::Sampler;
 pub use snapshot::snapshot;
 pub use stat::{Stat, StatReader};

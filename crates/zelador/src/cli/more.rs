@@ -194,8 +194,15 @@ pub enum More {
         #[arg(long)]
         json: bool,
     },
-    /// Print what helps with a bug report; secrets are masked
-    Report,
+    /// Print what helps with a bug report, secrets masked; with `--since 7d` what was healed and what not
+    Report {
+        /// Tell instead what was healed since so long ago: `90m`, `12h`, `7d`
+        #[arg(long, value_name = "SPAN")]
+        since: Option<String>,
+        /// Print JSON (with --since)
+        #[arg(long, requires = "since")]
+        json: bool,
+    },
     /// Write a commented ecosystem.config.js into this folder
     #[command(visible_alias = "init")]
     Ecosystem {

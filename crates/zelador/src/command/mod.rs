@@ -7,6 +7,7 @@ mod doctor;
 mod ecosystem;
 pub mod environment;
 mod examples;
+mod healed;
 mod health;
 mod host;
 mod import;
@@ -98,7 +99,9 @@ fn perform(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Kill => whole::kill(&context),
         Verb::Ping => whole::ping(&context),
         Verb::Health { json, now } => health::health(&context, json, now),
-        Verb::Incidents { id, json } => incidents::incidents(&context, id, json),
+        Verb::Incidents { what, id, json, markdown } => {
+            incidents::incidents(&context, what.as_deref(), id, json, markdown)
+        }
         Verb::More(more) => perform_more(&context, more),
         Verb::Config { what: None, key, value } => {
             module_settings::conf(&context, key.as_deref(), value.as_deref())
@@ -148,7 +151,8 @@ fn perform_more(context: &Context, more: More) -> Result<ExitCode, Failure> {
         More::Cleardump => saving::clear(context),
         More::Prettylist => look::prettylist(context),
         More::Slist { json } => host::slist(context, json),
-        More::Report => report::report(context),
+        More::Report { since: None, .. } => report::report(context),
+        More::Report { since: Some(since), json } => healed::report(context, &since, json),
         More::Ecosystem { kind, force } => ecosystem::write(kind, force),
         More::Completion { shell } => examples::completion(shell),
         More::Examples => examples::examples(),

@@ -10,6 +10,7 @@ pub mod list;
 pub mod node_version;
 pub mod notify;
 pub mod order;
+pub mod post_mortem;
 pub mod show;
 pub mod terminal;
 pub mod text;

@@ -1,0 +1,58 @@
+//! What people say to incidents: yes, no, and that they want to hear no more.
+
+use super::Supervisor;
+use crate::effect::{Done, Refusal};
+use crate::id::IncidentId;
+use crate::incident::Stage;
+use crate::input::IncidentOrder;
+
+impl Supervisor {
+    /// Does what a person says to an incident.
+    pub(super) fn order_incident(
+        &mut self,
+        id: IncidentId,
+        order: IncidentOrder,
+    ) -> Result<Done, Refusal> {
+        let refuse = |reason: String, help: &str| {
+            Err(Refusal::NotPossible { reason, help: Some(help.to_owned()) })
+        };
+        let Some(incident) = self.incidents.get_mut(&id) else {
+            let help = "`zelador incidents` shows what there is";
+            return refuse(format!("there is no incident {id}"), help);
+        };
+        let done = |note: String| Ok(Done { notes: vec![note], ..Done::default() });
+        if order == IncidentOrder::Mute {
+            incident.muted = true;
+            self.tell(id, "muted: nobody hears of it any more");
+            return done(format!("incident {id} is muted; it is dealt with all the same"));
+        }
+        let asks = matches!(incident.stage, Stage::AwaitingApproval { .. });
+        let proposed = incident.proposal.clone().filter(|_| incident.is_open());
+        let Some(remedy) = incident.current.clone().filter(|_| asks).or(proposed) else {
+            let reason = format!("incident {id} asks for nothing: it is {}", incident.state());
+            return refuse(reason, "`zelador incident show ID` tells what is being done");
+        };
+        if !asks {
+            incident.proposal = None;
+        }
+        if order == IncidentOrder::Reject {
+            self.tell(id, &format!("a person said no: {remedy}"));
+            if asks {
+                self.next_rung(id);
+            }
+            return done(format!("incident {id}: {remedy} is not done"));
+        }
+        self.tell(id, &format!("a person said yes: {remedy}"));
+        if let Some(incident) = self.incidents.get_mut(&id) {
+            incident.current = Some(remedy.clone());
+        }
+        if self.consider(id, &remedy, true) {
+            return done(format!("incident {id}: {remedy}"));
+        }
+        if asks {
+            self.next_rung(id);
+        }
+        let reason = format!("incident {id}: the guard refuses: {remedy}");
+        refuse(reason, "`zelador incident show ID` tells why")
+    }
+}

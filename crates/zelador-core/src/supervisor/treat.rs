@@ -1,0 +1,229 @@
+//! The treatment of a sick app: rung after rung of its ladder, each past the guard, each verified.
+
+use std::time::Duration;
+
+use super::Supervisor;
+use crate::effect::Severity;
+use crate::healing::guard::{Ruling, Wish, rule};
+use crate::healing::{Next, Remedy, after_failure, ladder};
+use crate::id::{AppName, IncidentId};
+use crate::incident::{Outcome, Stage, Try, TryResult};
+use crate::unit::{Moment, SECOND, spoken};
+
+impl Supervisor {
+    /// It is known what is wrong: the remedies against it are tried, one after the other.
+    pub(super) fn begin_treatment(&mut self, id: IncidentId) {
+        let Some(incident) = self.incidents.get(&id) else { return };
+        let Some(app) = self.apps.get(&incident.app) else { return };
+        let Some(diagnosis) = &incident.diagnosis else {
+            return self.escalate(id, "its cause is not known");
+        };
+        let mut rungs = ladder(diagnosis, &app.spec);
+        let before = rungs.clone();
+        if let Some(print) = &incident.fingerprint {
+            self.history.order(print, &mut rungs);
+        }
+        if rungs.len() > 1 {
+            let words: Vec<String> = rungs.iter().map(ToString::to_string).collect();
+            let learned = if rungs == before { "" } else { ", in the order of what helped before" };
+            self.tell(id, &format!("what can be tried: {}{learned}", words.join(", then ")));
+        }
+        if let Some(incident) = self.incidents.get_mut(&id) {
+            incident.ladder = rungs;
+            incident.current = None;
+        }
+        self.next_rung(id);
+    }
+
+    /// Goes on where a pause ended.
+    pub(super) fn resume_treatment(&mut self, id: IncidentId) {
+        match self.incidents.get(&id).and_then(|it| it.current.clone()) {
+            None => self.begin_treatment(id),
+            Some(remedy) => {
+                if !self.consider(id, &remedy, false) {
+                    self.next_rung(id);
+                }
+            }
+        }
+    }
+
+    /// The next remedy that the guard lets pass; a person, when none is left.
+    pub(super) fn next_rung(&mut self, id: IncidentId) {
+        loop {
+            let Some(incident) = self.incidents.get_mut(&id) else { return };
+            if incident.ladder.is_empty() {
+                let why = incident.tried();
+                return self.escalate(id, &why);
+            }
+            let remedy = incident.ladder.remove(0);
+            incident.current = Some(remedy.clone());
+            if self.consider(id, &remedy, false) {
+                return;
+            }
+        }
+    }
+
+    /// Asks the guard; false: the remedy is out of the question.
+    pub(super) fn consider(&mut self, id: IncidentId, remedy: &Remedy, approved: bool) -> bool {
+        let Some(incident) = self.incidents.get(&id) else { return true };
+        let Some(app) = self.apps.get(&incident.app) else { return true };
+        let again = incident.tries.last().is_some_and(|last| last.remedy == *remedy);
+        let busy = self.busy_neighbour(&incident.app);
+        let wish = Wish {
+            app: &incident.app,
+            remedy,
+            diagnosis: incident.diagnosis.as_ref(),
+            evidence: incident.evidence.as_ref(),
+            mode: app.spec.heal.mode,
+            approved,
+            again,
+            quiet_until: self.quiet_until(&incident.app),
+            busy: busy.as_deref(),
+            fingerprint: incident.fingerprint.as_deref(),
+        };
+        let within = app.spec.heal.approve_within;
+        match rule(&wish, &self.history, self.now) {
+            Ruling::Go => self.carry_out(id, remedy, again),
+            Ruling::Wait { until, why } => {
+                self.tell(id, &format!("{remedy}: not now, {why}"));
+                self.set_stage(id, Stage::Pausing { retry_at: until });
+            }
+            Ruling::Ask { why } => {
+                let until = self.now + within;
+                let text = format!(
+                    "{remedy} would be next, and {why}: `zelador incident approve {id}` or `zelador \
+                     incident reject {id}`, within {}",
+                    spoken(within)
+                );
+                self.tell(id, &text);
+                self.set_stage(id, Stage::AwaitingApproval { until });
+                self.say_of(id, Severity::Warning, &text);
+            }
+            Ruling::WouldHave => {
+                let text = format!("would have tried: {remedy}; its mode is `observe`");
+                self.tell(id, &text);
+                self.set_stage(id, Stage::Observing);
+                self.say_of(id, Severity::Warning, &text);
+            }
+            Ruling::Refuse { why } => {
+                self.tell(id, &format!("the guard refuses: {remedy}, because {why}"));
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Another app of the same group that is being healed.
+    fn busy_neighbour(&self, app: &AppName) -> Option<String> {
+        let group = |name: &AppName| self.apps.get(name).map(|app| app.spec.namespace.as_str());
+        let own = group(app).filter(|group| *group != "default")?;
+        let busy = self.incidents.values().find(|it| {
+            let acts = matches!(it.stage, Stage::Applying { .. } | Stage::Verifying { .. });
+            let near = it.app != *app && group(&it.app) == Some(own);
+            near && acts && it.is_open() && !it.trouble.is_deadly()
+        });
+        busy.map(|it| it.app.to_string())
+    }
+
+    /// When the quiet hours of an app end, if these are some.
+    fn quiet_until(&self, app: &AppName) -> Option<Moment> {
+        let quiet = self.apps.get(app)?.spec.heal.quiet?;
+        let ahead = Duration::from_micros(self.clock_ahead.unsigned_abs());
+        let wall = if self.clock_ahead < 0 { self.now - ahead } else { self.now + ahead };
+        let local = wall.timestamp().to_zoned(self.zone.clone());
+        let number = |part: i8| u16::from(part.unsigned_abs());
+        let left = quiet.left(number(local.hour()) * 60 + number(local.minute()))?;
+        let begun = Duration::from_secs(u64::from(number(local.second())));
+        Some(self.now + left.saturating_sub(begun).max(SECOND))
+    }
+
+    /// Does what was allowed.
+    fn carry_out(&mut self, id: IncidentId, remedy: &Remedy, again: bool) {
+        match remedy {
+            Remedy::StopAndNotify | Remedy::NotifyOnly | Remedy::None => {
+                self.escalate(id, "nothing that zelador may do would help");
+            }
+            _ if remedy.restarts() => self.apply_restart(id, remedy, again),
+            _ => {
+                self.note_try(id, remedy, again);
+                self.do_deed(id, remedy);
+            }
+        }
+    }
+
+    /// Notes that a remedy is tried.
+    pub(super) fn note_try(&mut self, id: IncidentId, remedy: &Remedy, again: bool) {
+        let now = self.now;
+        let Some(incident) = self.incidents.get_mut(&id) else { return };
+        incident.attempts += 1;
+        incident.tries.push(Try { remedy: remedy.clone(), at: now, result: None });
+        let (app, print) = (incident.app.clone(), incident.fingerprint.clone());
+        let attempt = incident.attempts;
+        if !again {
+            self.history.begin(&app, remedy, id, print, now);
+            self.changed.history = true;
+        }
+        let told = if again { String::new() } else { format!("; then {}", remedy.must_hold()) };
+        self.tell(id, &format!("try {attempt}: {remedy}{told}"));
+    }
+
+    /// A try did not help.
+    pub(super) fn failed(&mut self, id: IncidentId, why: &str) {
+        let now = self.now;
+        let Some(incident) = self.incidents.get(&id) else { return };
+        let (attempts, instance) = (incident.attempts, incident.instance);
+        let died = self.instances.get(&instance).and_then(|it| it.deaths.front()).map(|it| it.at);
+        let Some(incident) = self.incidents.get_mut(&id) else { return };
+        let Some(last) = incident.tries.last_mut() else {
+            // Nothing was tried: it was its restart policy that did not help.
+            return self.escalate(id, &format!("its restart policy does not help: {why}"));
+        };
+        let worse = died.is_some_and(|at| at > last.at);
+        last.result = Some(if worse { TryResult::Worse } else { TryResult::NoEffect });
+        let remedy = last.remedy.clone();
+        let times = incident.tries.iter().filter(|it| it.remedy == remedy).count();
+        let word = if worse { "made it worse" } else { "did not help" };
+        self.tell(id, &format!("try {attempts} {word}: {why}"));
+        if worse {
+            self.undo(id, &remedy);
+        }
+        let times = u32::try_from(times).unwrap_or(u32::MAX);
+        if remedy.restarts()
+            && let Next::Pause(pause) = after_failure(times)
+        {
+            self.tell(id, &format!("next try in {}", spoken(pause)));
+            return self.set_stage(id, Stage::Pausing { retry_at: now + pause });
+        }
+        self.history.end(id, false, now);
+        self.changed.history = true;
+        self.next_rung(id);
+    }
+
+    /// It is over by what was done: that is remembered.
+    pub(super) fn note_healed(&mut self, id: IncidentId, outcome: Outcome) {
+        let now = self.now;
+        let Some(incident) = self.incidents.get_mut(&id) else { return };
+        if outcome != Outcome::Healed {
+            return;
+        }
+        match (incident.tries.last_mut(), &incident.fingerprint) {
+            (Some(last), _) if last.result.is_none() => {
+                last.result = Some(TryResult::Healed);
+                self.history.end(id, true, now);
+            }
+            // Its restart policy did it.
+            (None, Some(print)) => {
+                self.history.learn(print.clone(), Remedy::Restart, true, now);
+            }
+            _ => return,
+        }
+        self.changed.history = true;
+    }
+
+    /// Tells people about an incident, unless they want to hear no more of it.
+    pub(super) fn say_of(&mut self, id: IncidentId, severity: Severity, text: &str) {
+        let Some(incident) = self.incidents.get(&id).filter(|it| !it.muted) else { return };
+        let app = incident.app.to_string();
+        self.notify(severity, app.clone(), format!("incident {id}: {app}: {text}"));
+    }
+}

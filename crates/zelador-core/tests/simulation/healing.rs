@@ -1,0 +1,144 @@
+//! Stories of apps that are healed, and of such that are left alone.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use zelador_core::diagnosis::Cause;
+use zelador_core::healing::Remedy;
+use zelador_core::incident::{Incident, Outcome, Stage};
+use zelador_core::input::{Command, IncidentOrder};
+use zelador_core::instance::Phase;
+use zelador_core::spec::{AppSpec, HealCommand, HealMode, HealSpec, QuietHours};
+use zelador_core::unit::SECOND;
+
+use crate::script::{Behaviour, app, health};
+use crate::watcher::{story, user};
+use crate::world::{DAWN, World};
+
+fn spawns(world: &World) -> usize {
+    world.done.iter().filter(|(_, what)| what.starts_with("spawn")).count()
+}
+
+fn incidents(world: &World) -> Vec<Incident> {
+    world.supervisor.incidents().into_iter().rev().cloned().collect()
+}
+
+/// What becomes of one app within so many seconds.
+fn after(spec: AppSpec, behaviour: Behaviour, seconds: u32) -> World {
+    let script = story(spec, behaviour, Vec::new());
+    let mut world = World::new(&script);
+    assert_eq!(world.run_until(DAWN + seconds * SECOND), Ok(()));
+    world
+}
+
+fn patient(mut spec: AppSpec) -> AppSpec {
+    spec.restart.max_restarts = 16;
+    spec.restart.half_open_after = None;
+    spec
+}
+
+#[test]
+fn what_no_start_can_help_is_started_twice_and_then_left_down() {
+    let world = after(patient(app("api")), Behaviour::Broken, 300);
+    assert!((2..=3).contains(&spawns(&world)), "{:?}", world.done);
+    let [incident] = &incidents(&world)[..] else { panic!("one incident") };
+    assert_eq!(incident.stage, Stage::Escalated);
+    assert_eq!(incident.diagnosis.as_ref().unwrap().cause, Cause::SyntaxError);
+    let phase = &world.supervisor.view().instances[0].phase;
+    assert!(matches!(phase, Phase::Tripped { .. }), "{phase:?}");
+}
+
+#[test]
+fn an_app_that_is_only_observed_is_started_as_its_policy_says() {
+    let mut spec = patient(app("api"));
+    spec.heal.mode = HealMode::Observe;
+    let world = after(spec, Behaviour::Broken, 300);
+    assert_eq!(spawns(&world), 16);
+    let told = incidents(&world)[0].story.iter().any(|it| it.what.contains("would have left it"));
+    assert!(told);
+}
+
+#[test]
+fn damaged_data_gets_no_trial_start() {
+    let mut spec = patient(app("db"));
+    spec.restart.half_open_after = Some(20 * SECOND);
+    let world = after(spec, Behaviour::Damaged, 900);
+    assert!(spawns(&world) <= 3, "{:?}", world.done);
+    let phase = &world.supervisor.view().instances[0].phase;
+    assert_eq!(*phase, Phase::Tripped { trial_at: None });
+}
+
+/// An app that hangs, with a command against it that does not help.
+fn hanging(mode: HealMode) -> AppSpec {
+    let nudge = HealCommand {
+        run: vec!["nudge".to_owned(), "{pid}".to_owned()],
+        when: vec![Cause::DeadlockOrHang, Cause::Unknown, Cause::CpuRunaway],
+        timeout: 5 * SECOND,
+    };
+    let commands = BTreeMap::from([("nudge".to_owned(), nudge)]);
+    let heal = HealSpec { mode, commands, ..HealSpec::default() };
+    AppSpec { health: Some(health("api")), heal, ..app("api") }
+}
+
+#[test]
+fn the_second_time_the_remedy_that_helped_comes_first() {
+    let world = after(hanging(HealMode::Heal), Behaviour::HangsAfter(60 * SECOND), 400);
+    let all = incidents(&world);
+    let tried =
+        |it: &Incident| -> Vec<Remedy> { it.tries.iter().map(|it| it.remedy.clone()).collect() };
+    let healed: Vec<&Incident> =
+        all.iter().filter(|it| it.stage == Stage::Closed { outcome: Outcome::Healed }).collect();
+    assert!(healed.len() >= 2, "{all:#?}");
+    let nudge = Remedy::Command("nudge".to_owned());
+    assert_eq!(tried(healed[0]), [nudge, Remedy::Restart]);
+    assert_eq!(tried(healed[1]), [Remedy::Restart], "fewer steps the second time");
+}
+
+#[test]
+fn the_same_cause_three_times_within_an_hour_is_a_persons_business() {
+    let world = after(hanging(HealMode::Heal), Behaviour::HangsAfter(60 * SECOND), 1200);
+    let all = incidents(&world);
+    let healed = all.iter().filter(|it| it.stage == Stage::Closed { outcome: Outcome::Healed });
+    assert!(healed.count() <= 3);
+    assert_eq!(all.last().unwrap().stage, Stage::Escalated, "{:#?}", all.last());
+}
+
+#[test]
+fn in_mode_ask_nothing_is_done_before_somebody_says_yes() {
+    let script = story(
+        hanging(HealMode::Ask),
+        Behaviour::HangsAfter(20 * SECOND),
+        vec![user(120 * SECOND, order(IncidentOrder::Approve))],
+    );
+    let mut world = World::new(&script);
+    assert_eq!(world.run_until(DAWN + 119 * SECOND), Ok(()));
+    let asked = incidents(&world);
+    assert!(matches!(asked[0].stage, Stage::AwaitingApproval { .. }), "{asked:#?}");
+    assert_eq!((spawns(&world), asked[0].tries.len()), (1, 0));
+    assert_eq!(world.run_until(DAWN + 121 * SECOND), Ok(()));
+    assert_eq!(incidents(&world)[0].tries.len(), 1, "the first rung");
+}
+
+#[test]
+fn a_question_that_nobody_answers_is_escalated_in_time() {
+    let mut spec = hanging(HealMode::Ask);
+    spec.heal.approve_within = Duration::from_mins(2);
+    let world = after(spec, Behaviour::HangsAfter(20 * SECOND), 400);
+    let asked = incidents(&world);
+    assert_eq!((asked[0].stage.clone(), asked[0].tries.len()), (Stage::Escalated, 0));
+}
+
+#[test]
+fn in_quiet_hours_nothing_that_lives_is_ended() {
+    let mut spec = hanging(HealMode::Heal);
+    spec.heal.commands.clear();
+    // The story begins at 22:13.
+    spec.heal.quiet = QuietHours::parse("22:00-22:20");
+    let world = after(spec, Behaviour::HangsAfter(20 * SECOND), 600);
+    let first = incidents(&world)[0].tries[0].at;
+    assert!(first >= DAWN + 380 * SECOND, "{}", first.since(DAWN).as_secs());
+}
+
+fn order(order: IncidentOrder) -> Command {
+    Command::Incident { id: zelador_core::id::IncidentId::new(1), order }
+}

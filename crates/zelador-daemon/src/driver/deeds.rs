@@ -1,0 +1,217 @@
+//! What is done about an incident outside of its processes' lives: commands, room on the disk, the
+//! holder of a port. Off the driver's thread, bounded in time; what came of it goes back as a fact.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use zelador_core::effect::Deed;
+use zelador_core::id::IncidentId;
+use zelador_core::input::{Fact, Input};
+use zelador_core::redact;
+use zelador_core::signal::Signal;
+use zelador_core::spec::Environment;
+use zelador_core::unit::{ByteSize, Moment};
+
+use super::{Driver, Message};
+use crate::{evidence, logs, processes};
+
+/// How much of what a command said is told.
+const SAID: u64 = 300;
+
+/// How long the holder of a port has to end before it is killed: PM2's `KILL_TIMEOUT` is 1600 ms, and
+/// a foreign program may have more to finish.
+const ENDS_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether it has.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+impl Driver {
+    /// Does it; answered by `Applied`.
+    pub(crate) fn apply(&mut self, incident: IncidentId, deed: Deed, timeout: Duration) {
+        let (sender, now) = (self.sender.clone(), self.clock.now());
+        let date_format = self.supervisor.settings().rotation.date_format.clone();
+        self.tasks.spawn_blocking(move || {
+            let result = match deed {
+                Deed::Command { argv, cwd, env, uid, gid } => {
+                    command(&as_user(argv, uid, gid), &cwd, &env, timeout)
+                }
+                Deed::FreeDisk { logs, caches } => free_disk(&logs, &caches, &date_format),
+                Deed::End { pid, started_at } => end(pid, started_at, now),
+            };
+            let fact = Fact::Applied { incident, result };
+            _ = sender.blocking_send(Message::Input(Input::Fact(fact)));
+        });
+    }
+}
+
+/// Another user than zelador's own: by the tool of util-linux, so that the engine forks nothing itself.
+fn as_user(argv: Vec<String>, uid: Option<String>, gid: Option<String>) -> Vec<String> {
+    let Some(uid) = uid else { return argv };
+    let group = match gid {
+        Some(gid) => vec!["--regid".to_owned(), gid, "--clear-groups".to_owned()],
+        None => vec!["--init-groups".to_owned()],
+    };
+    let prefix = ["setpriv".to_owned(), "--reuid".to_owned(), uid];
+    prefix.into_iter().chain(group).chain(["--".to_owned()]).chain(argv).collect()
+}
+
+/// Runs a program to its end; killed when its time is over.
+fn command(
+    argv: &[String],
+    cwd: &Path,
+    env: &Environment,
+    timeout: Duration,
+) -> Result<String, String> {
+    let Some((program, args)) = argv.split_first() else {
+        return Err("the command is empty".to_owned());
+    };
+    let failed = |error: io::Error| format!("`{program}`: {error}");
+    // A file instead of a pipe: however much it says, it is never held up.
+    let said = rustix::fs::memfd_create("said", rustix::fs::MemfdFlags::CLOEXEC);
+    let said = File::from(said.map_err(|error| failed(error.into()))?);
+    let (out, err) = (said.try_clone().map_err(failed)?, said.try_clone().map_err(failed)?);
+    let mut command = Command::new(program);
+    command.args(args).current_dir(cwd).env_clear().envs(env);
+    let mut child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().map_err(failed)?;
+    let until = Instant::now() + timeout;
+    let status = loop {
+        match child.try_wait().map_err(failed)? {
+            Some(status) => break status,
+            None if Instant::now() >= until => {
+                // It may have ended just now.
+                _ = child.kill();
+                _ = child.wait();
+                return Err(format!("`{program}` took longer than {} s", timeout.as_secs()));
+            }
+            None => thread::sleep(LOOK_AGAIN),
+        }
+    };
+    let last = redact::text(&last_line(&said));
+    if status.success() {
+        Ok(if last.is_empty() { format!("`{program}` ended with 0") } else { last })
+    } else {
+        Err(format!("`{program}` ended with {status}: {last}"))
+    }
+}
+
+fn last_line(said: &File) -> String {
+    let length = said.metadata().map_or(0, |known| known.len());
+    let mut end = vec![0; length.min(SAID * 4) as usize];
+    if said.read_exact_at(&mut end, length.saturating_sub(SAID * 4)).is_err() {
+        return String::new();
+    }
+    let text = String::from_utf8_lossy(&end);
+    text.trim().lines().last().unwrap_or_default().chars().take(SAID as usize).collect()
+}
+
+/// Removes renamed logs, and the content of cache folders; nothing else, and nothing through a link.
+fn free_disk(logs: &[PathBuf], caches: &[PathBuf], date_format: &str) -> Result<String, String> {
+    let mut freed = 0;
+    let mut files = 0_u64;
+    for path in logs.iter().flat_map(|log| logs::renamed(log, date_format)) {
+        if let Ok(known) = fs::symlink_metadata(&path)
+            && fs::remove_file(&path).is_ok()
+        {
+            freed += known.len();
+            files += 1;
+        }
+    }
+    for cache in caches {
+        let is_folder = fs::symlink_metadata(cache).is_ok_and(|known| known.is_dir());
+        if is_folder {
+            empty(cache, &mut freed, &mut files);
+        }
+    }
+    if files == 0 {
+        return Err("there was no old log and no cache to remove".to_owned());
+    }
+    Ok(format!("removed {files} files, {}", ByteSize::new(freed)))
+}
+
+fn empty(folder: &Path, freed: &mut u64, files: &mut u64) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let Ok(known) = fs::symlink_metadata(&path) else { continue };
+        if known.is_dir() {
+            empty(&path, freed, files);
+            // One that something was put into meanwhile stays.
+            _ = fs::remove_dir(&path);
+        } else if fs::remove_file(&path).is_ok() {
+            *freed += known.len();
+            *files += 1;
+        }
+    }
+}
+
+/// Ends a process, if it is the one that was seen.
+fn end(pid: i32, started_at: Option<Moment>, now: Moment) -> Result<String, String> {
+    let known = evidence::port::started_at(pid, now);
+    let differs = |a: Moment, b: Moment| a.since(b).max(b.since(a)) > Duration::from_secs(2);
+    match (known, started_at) {
+        (None, _) => return Ok(format!("process {pid} has ended already")),
+        (Some(known), Some(seen)) if differs(known, seen) => {
+            return Err(format!("process {pid} is another one by now"));
+        }
+        _ => {}
+    }
+    let Some(member) = processes::member(pid) else {
+        return Ok(format!("process {pid} has ended already"));
+    };
+    let told = processes::signal(member, Signal::TERM).map_err(|error| error.to_string())?;
+    let until = Instant::now() + ENDS_WITHIN;
+    while told && processes::member(pid) == Some(member) {
+        if Instant::now() >= until {
+            processes::signal(member, Signal::KILL).map_err(|error| error.to_string())?;
+            thread::sleep(LOOK_AGAIN);
+            return Ok(format!("process {pid} was killed"));
+        }
+        thread::sleep(LOOK_AGAIN);
+    }
+    Ok(format!("process {pid} has ended"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_caches_are_emptied_and_nothing_through_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (cache, kept) = (folder.path().join("cache"), folder.path().join("kept"));
+        for path in [cache.join("deep"), kept.clone()] {
+            fs::create_dir_all(path).unwrap();
+        }
+        fs::write(cache.join("deep/a"), "12345").unwrap();
+        fs::write(kept.join("b"), "12345").unwrap();
+        std::os::unix::fs::symlink(&kept, cache.join("link")).unwrap();
+        let said = free_disk(&[], std::slice::from_ref(&cache), "YYYY").unwrap();
+        assert!(said.starts_with("removed 2 files"), "{said}");
+        assert!(kept.join("b").exists() && cache.exists() && !cache.join("deep").exists());
+        let linked = folder.path().join("linked");
+        std::os::unix::fs::symlink(&kept, &linked).unwrap();
+        assert!(free_disk(&[], &[linked], "YYYY").is_err());
+        assert!(kept.join("b").exists());
+    }
+
+    #[test]
+    fn a_command_tells_its_last_line_without_secrets_and_its_failure() {
+        let run = |line: &str, within| {
+            let argv = ["sh", "-c", line].map(str::to_owned);
+            let env = [("PATH".to_owned(), "/usr/bin:/bin".to_owned())].into();
+            command(&argv, Path::new("/"), &env, within)
+        };
+        let minute = Duration::from_mins(1);
+        let said = run("echo one; echo password=hunter2", minute);
+        assert_eq!(said, Ok("password=********".to_owned()));
+        let failed = run("echo no >&2; exit 3", minute).unwrap_err();
+        assert!(failed.contains("exit status: 3") && failed.contains("no"), "{failed}");
+        let late = run("exec sleep 1000", Duration::from_millis(100)).unwrap_err();
+        assert!(late.contains("took longer"), "{late}");
+    }
+}

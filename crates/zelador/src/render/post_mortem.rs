@@ -1,0 +1,140 @@
+//! An incident as a document that a person can paste, and in a few plain sentences.
+
+use jiff::tz::TimeZone;
+use zelador_api::unit::{Moment, spoken};
+use zelador_api::{Incident, Remedy};
+
+use super::incidents::duration;
+use super::{text, words};
+
+/// Returns a post-mortem in Markdown.
+pub fn markdown(incident: &Incident, now: Moment, zone: &TimeZone) -> String {
+    let mut said = format!(
+        "# Incident {}: {} ({})\n\n| | |\n|---|---|\n| state | {} |\n| opened | {} |\n",
+        incident.id,
+        cell(incident.app.as_str()),
+        incident.trouble,
+        cell(&incident.state()),
+        words::local(incident.opened_at, zone)
+    );
+    if let Some(at) = incident.closed_at {
+        said.push_str(&format!("| closed | {} |\n", words::local(at, zone)));
+    }
+    said.push_str(&format!("| lasted | {} |\n", duration(incident, now)));
+    if let Some(print) = &incident.fingerprint {
+        said.push_str(&format!("| fingerprint | `{print}` |\n"));
+    }
+    if let Some(diagnosis) = &incident.diagnosis {
+        let sure = (diagnosis.confidence * 100.0).round();
+        said.push_str(&format!("\n## Cause\n\n{} ({sure} % sure)\n\n", diagnosis.cause));
+        for why in &diagnosis.because {
+            said.push_str(&format!("- {}\n", cell(why)));
+        }
+        for other in diagnosis.hypotheses.iter().filter(|it| it.cause != diagnosis.cause) {
+            let percent = (other.confidence * 100.0).round();
+            said.push_str(&format!("- less likely: {} ({percent} %)\n", other.cause));
+        }
+    }
+    if !incident.tries.is_empty() {
+        said.push_str("\n## What was tried\n\n| when | remedy | result |\n|---|---|---|\n");
+        for it in &incident.tries {
+            let result = it.result.map_or_else(|| "not known".to_owned(), |it| it.to_string());
+            let at = words::local(it.at, zone);
+            said.push_str(&format!("| {at} | {} | {result} |\n", cell(&it.remedy.to_string())));
+        }
+    }
+    said.push_str("\n## Timeline\n\n");
+    for entry in &incident.story {
+        said.push_str(&format!("- {} {}\n", words::local(entry.at, zone), cell(&entry.what)));
+    }
+    if let Some(evidence) = &incident.evidence {
+        for (name, lines) in
+            [("standard output", &evidence.out_tail), ("standard error", &evidence.err_tail)]
+        {
+            if lines.is_empty() {
+                continue;
+            }
+            said.push_str(&format!("\n## Last lines of {name}\n\n"));
+            // Indented: no line of a log can end the block.
+            for line in lines {
+                said.push_str(&format!("    {}\n", text::plain(line)));
+            }
+        }
+    }
+    said
+}
+
+/// Returns it in a few sentences.
+pub fn explained(incident: &Incident) -> String {
+    let app = text::plain(incident.app.as_str()).into_owned();
+    let first = incident.story.first().map(|entry| text::plain(&entry.what).into_owned());
+    let mut said = format!("{}\n", first.unwrap_or_else(|| format!("{app}: {}", incident.trouble)));
+    match &incident.diagnosis {
+        None => said.push_str("Why is not known yet.\n"),
+        Some(diagnosis) => {
+            let sure = (diagnosis.confidence * 100.0).round();
+            said.push_str(&format!("It seems that {} ({sure} % sure):\n", diagnosis.cause));
+            for why in &diagnosis.because {
+                said.push_str(&format!("  - {}\n", text::plain(why)));
+            }
+            said.push_str(&format!("What helps against that: {}.\n", diagnosis.remedy));
+        }
+    }
+    if incident.deaths > 1 {
+        said.push_str(&format!("It ended {} times in a row in the same way.\n", incident.deaths));
+    }
+    for it in &incident.tries {
+        let result = it.result.map_or_else(|| "not known yet".to_owned(), |it| it.to_string());
+        said.push_str(&format!("Tried: {}; result: {result}.\n", it.remedy));
+    }
+    if let Some(remedy) = incident.ladder.first() {
+        said.push_str(&format!("Next, if that does not help: {remedy}.\n"));
+    }
+    if incident.proposal == Some(Remedy::KillPortHolder) {
+        let id = incident.id;
+        said.push_str(&format!(
+            "It would end the process that has its port, if you say so: `zelador incident approve {id}`.\n"
+        ));
+    }
+    let lasted = incident.closed_at.map(|at| spoken(at.since(incident.opened_at)));
+    match lasted {
+        Some(lasted) => said.push_str(&format!("Now: {}, after {lasted}.\n", incident.state())),
+        None => said.push_str(&format!("Now: {}.\n", text::plain(&incident.state()))),
+    }
+    said
+}
+
+/// A text that stays in its place in Markdown.
+fn cell(said: &str) -> String {
+    let mut kept = String::new();
+    for letter in text::plain(said).chars() {
+        if matches!(letter, '|' | '`' | '*' | '_' | '<' | '[' | '#' | '\\') {
+            kept.push('\\');
+        }
+        kept.push(letter);
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::sample;
+
+    #[test]
+    fn a_post_mortem_has_its_parts_and_nothing_of_a_log_that_markdown_obeys() {
+        let mut incident = sample::incident();
+        if let Some(evidence) = &mut incident.evidence {
+            evidence.err_tail.push("``` # not a heading".to_owned());
+        }
+        incident.story[0].what = "a | b <script>".to_owned();
+        let said = markdown(&incident, Moment::from_micros(sample::NOW), &TimeZone::UTC);
+        for part in
+            ["# Incident 7: api", "## Cause", "## Timeline", "a \\| b \\<script>", "    ``` #"]
+        {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        let explained = explained(&incident);
+        assert!(explained.contains("It seems that it computes"), "{explained}");
+    }
+}
