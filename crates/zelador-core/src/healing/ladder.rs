@@ -29,8 +29,11 @@ pub fn ladder(diagnosis: &Diagnosis, spec: &AppSpec) -> Vec<Remedy> {
     let is_cluster = spec.mode == ExecMode::Cluster;
     rungs.push(match &diagnosis.remedy {
         Remedy::ScaleOut if !may_grow => Remedy::NotifyOnly,
-        Remedy::ScaleOut | Remedy::FreeDisk => diagnosis.remedy.clone(),
-        Remedy::NotifyOnly | Remedy::StopAndNotify | Remedy::None => diagnosis.remedy.clone(),
+        Remedy::ScaleOut
+        | Remedy::FreeDisk
+        | Remedy::NotifyOnly
+        | Remedy::StopAndNotify
+        | Remedy::None => diagnosis.remedy.clone(),
         // A process that does not answer is not replaced gently: it would be asked to finish first.
         _ if cause == Cause::MemoryLeak && is_cluster => Remedy::Reload,
         _ => Remedy::Restart,

@@ -77,7 +77,7 @@ impl Supervisor {
             mode: app.spec.heal.mode,
             approved,
             again,
-            quiet_until: self.quiet_until(&incident.app),
+            quiet_until: self.quiet_hours_end(&incident.app),
             busy: busy.as_deref(),
             fingerprint: incident.fingerprint.as_deref(),
         };
@@ -126,7 +126,7 @@ impl Supervisor {
     }
 
     /// When the quiet hours of an app end, if these are some.
-    fn quiet_until(&self, app: &AppName) -> Option<Moment> {
+    fn quiet_hours_end(&self, app: &AppName) -> Option<Moment> {
         let quiet = self.apps.get(app)?.spec.heal.quiet?;
         let ahead = Duration::from_micros(self.clock_ahead.unsigned_abs());
         let wall = if self.clock_ahead < 0 { self.now - ahead } else { self.now + ahead };
