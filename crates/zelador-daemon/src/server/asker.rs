@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use axum::serve::IncomingStream;
 use tokio::net::TcpListener;
 use zelador_core::effect::Done;
-use zelador_core::input::{Command, Replicas};
+use zelador_core::input::{Command, IncidentOrder, Replicas};
 
 use super::listen::Owned;
 use super::{Failure, Handle};
@@ -141,6 +141,14 @@ fn in_words(command: &Command) -> Option<(&'static str, String)> {
         Command::Reset { selectors } => ("reset", of(selectors)),
         Command::Signal { selectors, signal } => {
             ("signal", format!("{} ({signal})", of(selectors)))
+        }
+        Command::Incident { id, order } => {
+            let verb = match order {
+                IncidentOrder::Approve => "approve",
+                IncidentOrder::Reject => "reject",
+                IncidentOrder::Mute => "mute",
+            };
+            (verb, format!("incident {id}"))
         }
         Command::Shutdown => ("kill", "everything".to_owned()),
         Command::CheckNow => return None,
