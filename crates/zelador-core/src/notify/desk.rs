@@ -624,7 +624,7 @@ fn message_of(post: &Post, terms: Terms<'_>, news: News) -> Message {
     let mut links = Vec::new();
     if let (Some(base), Some(incident)) = (&terms.plan.base_url, post.about.incident) {
         let label = terms.plan.language.pick("Show the incident", "Ver o incidente");
-        links.push((label.to_owned(), format!("{base}/health/incidents/{incident}")));
+        links.push((label.to_owned(), format!("{base}/health/incident/{incident}")));
     }
     Message {
         key: post.key.clone(),

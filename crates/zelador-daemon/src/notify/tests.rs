@@ -86,7 +86,7 @@ fn message(news: News) -> Message {
         opened_at: AT,
         at: AT,
         repeats: 3,
-        links: vec![("Show".to_owned(), "https://ops.example/health/incidents/7".to_owned())],
+        links: vec![("Show".to_owned(), "https://ops.example/health/incident/7".to_owned())],
         language: Language::En,
     }
 }
