@@ -9,6 +9,7 @@ pub mod home;
 pub mod module_conf;
 pub mod notify;
 pub mod problem;
+pub mod rest;
 pub mod route;
 pub mod saved;
 pub mod shared;

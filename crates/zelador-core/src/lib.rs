@@ -15,6 +15,7 @@ pub mod death;
 pub mod diagnosis;
 pub mod dotenv;
 pub mod effect;
+pub mod event;
 pub mod evidence;
 pub mod healing;
 pub mod history;

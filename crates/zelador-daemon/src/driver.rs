@@ -35,6 +35,7 @@ use zelador_guardian::Handover;
 use crate::backend::native::{Heard, Native};
 use crate::checks::CpuMeter;
 use crate::clock::Clock;
+use crate::events::{Listening, Outlet};
 use crate::history::{self, Archive, History};
 use crate::ipc;
 use crate::logs::{Failed, LogEvent, Logs};
@@ -82,6 +83,8 @@ pub enum Message {
     StandardInput(InstanceId, oneshot::Sender<Result<OwnedFd, NoInput>>),
     /// Sample what new runs use; told when that is done.
     SampleNew(oneshot::Sender<()>),
+    /// Somebody listens to events, from after that one on.
+    Listen(Option<u64>, oneshot::Sender<Listening>),
     /// A look inside.
     Ask(Box<dyn FnOnce(&Supervisor) + Send>),
     /// Go over to another executable; told when nothing is under way that would suffer, and else why
@@ -143,6 +146,8 @@ pub struct Driver {
     /// The last verdict of every check.
     verdicts: BTreeMap<String, Status>,
     pub(crate) pids: PidFiles,
+    /// What happens, for those who listen and for a file.
+    pub(crate) outlet: Outlet,
     /// What happens, for the log of a home of PM2's shape.
     pub(crate) chronicle: Option<Chronicle>,
     pub(crate) sender: mpsc::Sender<Message>,
@@ -311,6 +316,10 @@ impl Driver {
             Message::Ask(look) => {
                 self.supervisor.tell_time(self.clock.now());
                 look(&self.supervisor);
+            }
+            Message::Listen(after, answer) => {
+                // As above.
+                _ = answer.send(self.outlet.listen(after));
             }
             Message::Upgrade(program, answer) => {
                 let allowed = self.may_upgrade();

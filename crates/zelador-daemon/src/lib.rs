@@ -9,6 +9,7 @@ mod checks;
 mod clock;
 mod driver;
 mod env_files;
+mod events;
 mod evidence;
 mod history;
 mod https;

@@ -37,6 +37,7 @@ impl Driver {
         }
         if !records.is_empty() {
             let now = self.clock.now();
+            self.outlet.records(now, &records);
             if let Some(chronicle) = &mut self.chronicle {
                 pm2::tell(chronicle, now, &records);
             }
@@ -80,7 +81,10 @@ impl Driver {
                 self.archive.keep(Item::Retention(settings.history));
                 self.settings.send_replace(in_force(*settings, self.http));
             }
-            Effect::Notify(notice) => tell(&notice),
+            Effect::Notify(notice) => {
+                self.outlet.notice(self.clock.now(), &notice);
+                tell(&notice);
+            }
             Effect::Deliver(delivery) => self.deliver(*delivery),
             Effect::Reply(ticket, answer) => {
                 if let Some(waiting) = self.answers.remove(&ticket) {

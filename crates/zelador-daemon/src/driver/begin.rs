@@ -3,6 +3,7 @@
 use crate::backend::native::Native;
 use crate::checks::CpuMeter;
 use crate::clock::Clock;
+use crate::events::Outlet;
 use crate::history::{Archive, History, Item};
 use crate::logs::Logs;
 use crate::pids::PidFiles;
@@ -64,6 +65,7 @@ impl Driver {
         let watched = move |fact| _ = watch_facts.blocking_send(Message::Input(Input::Fact(fact)));
         let surroundings =
             Surroundings { home: home.path().to_owned(), zone: TimeZone::system(), seed: seed() };
+        let outlet = Outlet::start(home.logs().join("events.jsonl"), &records);
         let chronicle = pm2::begin(&home, native.guardian_pid(), &records, clock.now());
         let mut supervisor = Supervisor::recover(surroundings, clock.now(), records);
         // Before the logs begin: by other settings old ones would be deleted that are to be kept.
@@ -97,6 +99,7 @@ impl Driver {
             verdicts: BTreeMap::new(),
             pids: PidFiles::start(),
             program,
+            outlet,
             chronicle,
             sender,
             answers: BTreeMap::new(),

@@ -12,6 +12,8 @@ mod listen;
 mod logs;
 mod metrics;
 mod notify;
+mod rest;
+mod stream;
 mod trpc;
 
 use std::io;
@@ -144,6 +146,17 @@ fn public(handle: Handle) -> Router {
     Router::new()
         .route("/healthz", get(health::healthz))
         .route("/metrics", get(metrics::metrics))
+        .route("/api/openapi.json", get(rest::openapi))
+        .route("/api/events", get(stream::events))
+        .route("/api/v1/apps", get(rest::apps))
+        .route("/api/v1/apps/{id}", get(rest::app))
+        .route("/api/v1/apps/{id}/logs", get(rest::logs))
+        .route("/api/v1/apps/{id}/{verb}", post(rest::act))
+        .route("/api/v1/incidents", get(rest::incidents))
+        .route("/api/v1/incidents/{id}", get(rest::incident))
+        .route("/api/v1/checks", get(rest::checks))
+        .route("/api/v1/notify", get(rest::channels))
+        .route("/api/v1/notify/{channel}/test", post(rest::try_channel))
         .route("/api/trpc/{procedures}", get(trpc::query).fallback(trpc::wrong_method))
         .with_state(handle)
 }

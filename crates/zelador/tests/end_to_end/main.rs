@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first thing that fails")]
 
+mod api;
 mod bad_host;
 mod bad_input;
 mod bad_service;
