@@ -310,10 +310,11 @@ impl Desk {
         self.changed_parcels.insert(id);
     }
 
-    /// The parcel of a matter that waits for a channel and is not on its way.
+    /// The latest parcel of a matter that waits for a channel and is not on its way: after a restart
+    /// one that was on its way waits before it.
     fn waiting_of(&self, channel: &str, key: &str) -> Option<ParcelId> {
-        let mut waiting = self.waiting(channel);
-        waiting.find(|parcel| parcel.message.key == key).map(|parcel| parcel.id)
+        let waiting = self.waiting(channel).filter(|parcel| parcel.message.key == key);
+        waiting.map(|parcel| parcel.id).max()
     }
 
     /// What waits for a channel and is not on its way, the oldest first.

@@ -187,7 +187,8 @@ fn since(text: &str, now: &Zoned) -> Option<Timestamp> {
             return now.timestamp().checked_sub(span).ok();
         }
     }
-    if !text.contains('-')
+    if text.contains(':')
+        && !text.contains('-')
         && let Ok(time) = text.parse::<jiff::civil::Time>()
     {
         return Some(now.date().to_datetime(time).to_zoned(zone.clone()).ok()?.timestamp());
