@@ -1,5 +1,6 @@
 //! A whole zelador in a temporary home, and the real servers that its tests need.
 
+pub mod browser;
 pub mod fuzz;
 pub mod home;
 pub mod machine;

@@ -8,6 +8,7 @@ mod bad_input;
 mod bad_service;
 mod boot;
 mod channel;
+mod dashboard;
 mod databases;
 mod diagnose;
 mod doctor;

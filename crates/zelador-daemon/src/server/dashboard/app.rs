@@ -205,7 +205,7 @@ fn head(lang: Lang, instances: &[InstanceView]) -> Markup {
             @if let Some(at) = since { span { (lang.t("up for", "no ar há")) " " time.since datetime=(at) { (time(at, false)) } } }
             span { strong { (lang.bytes(zelador_core::unit::ByteSize::new(memory))) } }
             span { strong { (lang.percent(cpu)) } " CPU" }
-            span { strong { (restarts) } " " (lang.t("restarts", "reinícios")) }
+            span { (lang.count(restarts as usize, ("restart", "reinício"), ("restarts", "reinícios"))) }
         }
         @for instance in instances {
             @if let Some(start) = instance.last_start.as_ref().filter(|_| instance.restarts > 0) {
@@ -316,7 +316,7 @@ pub fn list_incidents(lang: Lang, incidents: &[IncidentRow]) -> Markup {
         @if incidents.is_empty() { p.dim { (lang.t("None. That is good.", "Nenhum. Isso é bom.")) } }
         @else { ul.incidents { @for it in incidents {
             @let (class, shape) = match (it.closed_at, it.state.as_str()) { (Some(_), _) => ("ok", "ok"), (None, "escalated") => ("bad", "bad"), (None, _) => ("warn", "warn") };
-            li { a.incident class=(class) href={ "/health/incident/" (it.id) } {
+            li { a class={ "incident " (class) } href={ "/health/incident/" (it.id) } {
                 (icon(shape)) strong { (parts::plain(&it.app)) } " · " (super::overview::trouble_word(lang, &it.trouble))
                 span.dim {
                     " · " (super::overview::state_word(lang, &it.state)) " · " (time(it.opened_at, true))

@@ -154,6 +154,11 @@ fn diagnosis(lang: Lang, incident: &Incident) -> Markup {
             span { (sure) " % " (lang.t("sure", "de certeza")) " · " (lang.t("remedy", "remédio")) ": " span lang="en" { (diagnosis.remedy) } }
         }
         ul.because { @for reason in &diagnosis.because { li lang="en" { (parts::plain(reason)) } } }
+        @let others: Vec<_> = diagnosis.hypotheses.iter().filter(|it| it.cause != diagnosis.cause).collect();
+        @if !others.is_empty() { details {
+            summary { (lang.t("Also considered", "Também considerado")) " (" (others.len()) ")" }
+            ul.because { @for other in others { li lang="en" { (other.cause) " (" (format!("{:.0}", other.confidence * 100.0)) " %): " (parts::plain(&other.because.join("; "))) } } }
+        } }
     }
 }
 
@@ -174,7 +179,7 @@ fn facts(found: &Evidence) -> Vec<String> {
     let mut facts = Vec::new();
     if let Some(usage) = found.usage {
         facts.push(format!(
-            "{} of memory, {:.0} % of a core, {} processes",
+            "{} of memory, {:.0} % of a core, processes: {}",
             usage.memory, usage.cpu, usage.processes
         ));
     }

@@ -86,7 +86,8 @@ impl Lang {
 
     /// A span of time, with its two largest units.
     pub fn span(self, span: Duration) -> String {
-        let text = zelador_core::unit::spoken(span);
+        // A number and its unit stay on one line.
+        let text = zelador_core::unit::spoken(span).replace(' ', "\u{a0}");
         if self == Self::Pt { text.replace('.', ",") } else { text }
     }
 

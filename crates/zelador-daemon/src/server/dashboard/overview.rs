@@ -240,8 +240,8 @@ fn summary(lang: Lang, seen: &Seen) -> Markup {
     };
     html! {
         span class={ "lead " (class) } { (icon(class)) (first) }
-        @for check in &host {
-            span.also { (if sick.is_empty() { lang.t(", but ", ", mas ") } else { "; " }) (component(lang, &check.component)) " " (lang.status(check.status)) }
+        @for (at, check) in host.iter().enumerate() {
+            span.also { (if sick.is_empty() && at == 0 { lang.t(", but ", ", mas ") } else { "; " }) (component(lang, &check.component)) " " (lang.status(check.status)) }
         }
         @if let Some(last) = &seen.last {
             span.also {

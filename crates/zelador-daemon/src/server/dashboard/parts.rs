@@ -204,7 +204,7 @@ pub fn dialog(lang: Lang) -> Markup {
                 p #ask-more {}
                 label #ask-field hidden { span { (lang.t("How many instances", "Quantas instâncias")) } input #ask-number type="number" min="1" max="256"; }
                 div.buttons {
-                    button value="no" { (lang.t("Cancel", "Cancelar")) }
+                    button #ask-no type="button" { (lang.t("Cancel", "Cancelar")) }
                     button.primary #ask-yes value="yes" { (lang.t("Confirm", "Confirmar")) }
                 }
             }

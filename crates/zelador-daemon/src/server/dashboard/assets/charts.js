@@ -13,11 +13,13 @@
     return `${number(value, value < 100 && unit ? 1 : 0)} ${units[unit]}`;
   };
   const millis = (value) => value >= 1000 ? `${number(value / 1000)} s` : `${number(value, value < 10 ? 2 : 0)} ms`;
+  // Steps of an axis that are whole in their unit.
+  const steps = (unit) => [0, 1, 2, 3].flatMap((power) => [1, 2, 5, 10, 20, 50, 100, 200, 500].map((step) => step * unit ** power));
   const panels = [
-    { metric: 'memory', title: word.memory, of: word.of, scale: 1, say: bytes, limit: Number(word.limit) },
+    { metric: 'memory', title: word.memory, of: word.of, scale: 1, say: bytes, limit: Number(word.limit), incrs: steps(1024) },
     { metric: 'cpu', title: word.cpu, of: word.of, scale: 0.1, say: (value) => `${number(value)} %` },
     { metric: 'latency', title: word.latency, of: word.check, scale: 0.001, say: millis },
-    { metric: 'restarts', title: word.restarts, of: word.of, scale: 1, say: (value) => number(value, 0), steps: true },
+    { metric: 'restarts', title: word.restarts, of: word.of, scale: 1, say: (value) => number(value, 0), steps: true, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 10000, 100000] },
   ];
   const looks = { died: ['bad', 1], tripped: ['bad', 1], opened: ['warn', 0], escalated: ['bad', 0], remedy: ['wait', 2], closed: ['ok', 3], changed: ['accent', 4], declared: ['accent', 4] };
   const view = { from: 0, to: 0, range: 3600, follow: true };
@@ -125,7 +127,7 @@
       legend: { show: false },
       cursor: { sync: { key: 'app' }, drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
       scales: { x: { time: true, min: view.from, max: view.to, range: () => [view.from, view.to] }, y: { range: (_, min, max) => [0, Math.max(max, panel.limit && max > panel.limit / 2 ? panel.limit : 0, panel.metric === 'cpu' ? 5 : 1) * 1.1] } },
-      axes: [{ ...axis, values: (_, splits, __, ___, step) => splits.map((at) => clock(at, step)), space: 70 }, { ...axis, size: 66, values: (_, splits) => splits.map(panel.say) }],
+      axes: [{ ...axis, values: (_, splits, __, ___, step) => splits.map((at) => clock(at, step)), space: 70, size: 30 }, { ...axis, size: 66, ...(panel.incrs ? { incrs: panel.incrs } : {}), values: (_, splits) => splits.map(panel.say) }],
       hooks: {
         draw: [drawMarks, (plot) => {
           if (!panel.limit || panel.limit > plot.scales.y.max) return;
