@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use zelador_core::check::CheckTarget;
 use zelador_core::effect::{Effect, Notice, Severity};
+use zelador_core::history::{Event, Kind};
 use zelador_core::id::{InstanceId, ProbeId, RunId};
 use zelador_core::input::{Fact, Input};
 use zelador_core::launch::{FILE_SERVER, FILE_SERVER_ROLE, Launch};
@@ -83,6 +84,8 @@ impl Driver {
             }
             Effect::Notify(notice) => {
                 self.outlet.notice(self.clock.now(), &notice);
+                let event = Event::new(self.clock.now(), Kind::Notice, &notice.text);
+                self.archive.keep(Item::Event(event.of(&notice.subject)));
                 tell(&notice);
             }
             Effect::Deliver(delivery) => self.deliver(*delivery),
