@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -65,7 +65,7 @@ impl Browser {
             let found = list.as_array().into_iter().flatten().find(|it| it["type"] == "page");
             found
                 .and_then(|it| it["webSocketDebuggerUrl"].as_str())
-                .inspect(|url| page = (*url).to_owned())
+                .inspect(|url| (*url).clone_into(&mut page))
                 .is_some()
         });
         let (socket, _) = tungstenite::connect(&page).expect("the browser takes the connection");
@@ -186,7 +186,7 @@ impl Browser {
     }
 
     /// Writes a picture of the page.
-    pub fn picture(&mut self, path: &PathBuf) {
+    pub fn picture(&mut self, path: &Path) {
         let height = self.eval("Math.min(document.documentElement.scrollHeight, 4000)");
         let width = self.eval("innerWidth");
         let clip = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 1 });
