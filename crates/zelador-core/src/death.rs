@@ -119,6 +119,16 @@ pub enum SpawnFailure {
         /// What is wrong with it.
         reason: String,
     },
+    /// What a field asks for is not to be had.
+    #[error("{field}: found {found}, allowed: {allowed}")]
+    Setting {
+        /// The field.
+        field: String,
+        /// What it asks for, and what the system said.
+        found: String,
+        /// What it may ask for.
+        allowed: String,
+    },
     /// Anything else.
     #[error("{0}")]
     Other(String),
@@ -145,6 +155,7 @@ impl SpawnFailure {
             Self::EnvFile { .. } => {
                 "correct the file, or change `env_file`; lines are like NAME=value"
             }
+            Self::Setting { .. } => "change that field, or give zelador the right to it",
             Self::Other(_) => "see the log of zelador itself: `zelador logs --self`",
         }
     }

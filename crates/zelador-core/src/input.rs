@@ -13,6 +13,7 @@ use crate::id::{AppName, IncidentId, InstanceId, ProbeId, RunId, Ticket};
 use crate::instance::Goal;
 use crate::notify::{DeliveryId, DeliveryOutcome};
 use crate::probe::{ProbeOutcome, Usage};
+use crate::sd_notify::Notified;
 use crate::signal::Signal;
 use crate::spec::{AppSpec, Environment};
 use crate::unit::Moment;
@@ -212,6 +213,20 @@ pub enum Fact {
         run: RunId,
         /// How.
         by: ReadyBy,
+    },
+    /// A run said something over `NOTIFY_SOCKET`, or to its notification descriptor.
+    Notified {
+        /// Which run.
+        run: RunId,
+        /// What.
+        said: Box<Notified>,
+    },
+    /// Limits of a run that this host cannot hold.
+    NotLimited {
+        /// Which run.
+        run: RunId,
+        /// Which, and why.
+        why: String,
     },
     /// A run said something about itself.
     Told {

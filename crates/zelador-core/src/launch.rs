@@ -9,7 +9,9 @@ use crate::config::is_node;
 use crate::id::{InstanceId, RunId};
 use crate::identity;
 use crate::instance::Instance;
-use crate::spec::{AppSpec, Environment, ExecMode, LogFormat, LogTarget};
+use crate::spec::{
+    AppSpec, Environment, ExecMode, Limits, LogFormat, LogTarget, Notify, SocketSpec,
+};
 
 /// One process to start.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +53,12 @@ pub struct Launch {
     pub log_format: LogFormat,
     /// What it may say to zelador, and hear.
     pub channel: Channel,
+    /// How it says that it is ready and alive.
+    pub notify: Notify,
+    /// The sockets that it is handed.
+    pub sockets: Vec<SocketSpec>,
+    /// What it may use and do at most.
+    pub limits: Limits,
 }
 
 /// Node's IPC channel of a run.
@@ -123,6 +131,9 @@ pub fn launch(
         date_format: spec.logs.date_format.clone(),
         log_format: spec.logs.format,
         channel: channel(spec, instance),
+        notify: spec.notify,
+        sockets: spec.sockets.clone(),
+        limits: spec.limits.clone(),
     }
 }
 

@@ -30,6 +30,7 @@ pub mod probe;
 pub mod record;
 pub mod redact;
 pub mod retry;
+pub mod sd_notify;
 pub mod select;
 pub mod signal;
 pub mod spec;

@@ -4,7 +4,9 @@
 
 mod filter;
 mod heal;
+mod limits;
 mod logs;
+mod protocol;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -21,7 +23,9 @@ use crate::watch::WatchSpec;
 
 pub use filter::EnvFilter;
 pub use heal::{HOOK_WITHIN, HealCommand, HealMode, HealSpec, Hook, Hooks, QuietHours};
+pub use limits::{CAPABILITIES, IoPriority, Limits, Resource, ResourceLimit};
 pub use logs::{Keep, LogFormat, LogSpec, LogTarget, ROTATED_DATE, Rotation};
+pub use protocol::{Listen, Notify, SocketSpec};
 pub use settings::{DEFAULT_PORT, DatabaseSpec, Settings, Thresholds};
 
 /// Environment variables, by name.
@@ -71,6 +75,15 @@ pub struct AppSpec {
     /// What the healer may do to it.
     #[serde(default)]
     pub heal: HealSpec,
+    /// How it says that it is ready and alive.
+    #[serde(default)]
+    pub notify: Notify,
+    /// The sockets that it is handed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sockets: Vec<SocketSpec>,
+    /// What it may use and do at most.
+    #[serde(default)]
+    pub limits: Limits,
     /// The file that declared it.
     pub source: Option<PathBuf>,
     /// The file that tells the main process; the instance's number is put before its extension.
@@ -82,7 +95,7 @@ pub struct AppSpec {
 impl AppSpec {
     /// Whether a run says by itself that it is ready: by message, or by listening as a worker.
     pub fn says_ready(&self) -> bool {
-        self.readiness.wait || self.mode == ExecMode::Cluster
+        self.readiness.wait || self.mode == ExecMode::Cluster || self.notify.says_ready()
     }
 
     /// How far an app of this name must be before this one is started.

@@ -6,9 +6,12 @@ mod boot;
 mod channels;
 mod deeds;
 mod gathering;
+mod handed;
+mod notified;
 mod past;
 mod sampling;
 mod standard_input;
+mod stowed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -17,7 +20,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{self, Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use zelador_api::PanicAt;
@@ -28,6 +31,7 @@ use zelador_core::effect::{Done, Refusal};
 use zelador_core::history::{Journal, Tier};
 use zelador_core::id::{InstanceId, RunId, Ticket};
 use zelador_core::input::{Command, Fact, Input};
+use zelador_core::sd_notify::Notified;
 use zelador_core::spec::Settings;
 use zelador_core::supervisor::Supervisor;
 use zelador_guardian::Handover;
@@ -101,6 +105,19 @@ pub enum Message {
         /// Told when it was dealt with.
         done: oneshot::Sender<()>,
     },
+    /// Something came over the `NOTIFY_SOCKET` of a run; dealt with when answered.
+    Notified {
+        /// Which run.
+        run: RunId,
+        /// Who sent it.
+        sender: Option<notified::Sender>,
+        /// What.
+        said: Box<Notified>,
+        /// What rode along.
+        descriptors: Vec<OwnedFd>,
+        /// Told when it was dealt with.
+        done: oneshot::Sender<()>,
+    },
     /// The logs have something to say.
     Log(LogEvent),
     /// The processors were measured; the meter comes back.
@@ -163,6 +180,8 @@ pub struct Driver {
     pub(crate) watcher: Watcher,
     /// How to speak to runs that have a channel.
     pub(crate) speakers: BTreeMap<RunId, ipc::Speaker>,
+    /// The tasks that listen to what runs say by `sd_notify`.
+    listeners: BTreeMap<RunId, Vec<AbortHandle>>,
     /// Which runs have which shared port, as far as this engine knows.
     port_users: BTreeMap<Vec<u8>, BTreeSet<RunId>>,
     /// Where runs began in their logs.
@@ -221,7 +240,10 @@ impl Driver {
                 _ = past.tick() => self.sample_for_history(),
                 _ = checkpoint.tick() => self.checkpoint(),
                 Some(done) = self.tasks.join_next() => {
-                    if let Err(error) = done {
+                    // A listener of a run that is over is aborted.
+                    if let Err(error) = done
+                        && !error.is_cancelled()
+                    {
                         tracing::error!(%error, "a task of the engine failed");
                     }
                 }
@@ -245,6 +267,9 @@ impl Driver {
             match self.native.hear(&self.logs) {
                 Heard::Fact(fact) => {
                     let (mut ended, mut begun) = (None, None);
+                    if let Fact::SpawnFailed { run, .. } = &fact {
+                        self.close_notify(*run);
+                    }
                     match &fact {
                         Fact::Exited { run, .. } => ended = Some(*run),
                         Fact::Spawned { run, .. } => begun = Some(*run),
@@ -257,6 +282,7 @@ impl Driver {
                     // Only now that it is recorded may the guardian forget it.
                     if let Some(run) = ended {
                         self.close_channel(run);
+                        self.close_notify(run);
                         self.native.recorded(run);
                     }
                 }
@@ -343,6 +369,11 @@ impl Driver {
             }
             Message::ReopenLogs => self.logs.reopen(),
             Message::Heard { run, heard, done } => self.heard(run, heard, done),
+            Message::Notified { run, sender, said, descriptors, done } => {
+                self.notified(run, sender, *said, descriptors);
+                // The task may have ended with its run.
+                _ = done.send(());
+            }
             Message::Log(LogEvent::Drained { run }) => self.native.drained(run),
             Message::Log(LogEvent::Trouble { path, error }) => {
                 tracing::warn!(path = %path.display(), %error, "a log cannot be written; its lines wait");

@@ -106,9 +106,16 @@ impl Driver {
         self.log_starts.note(run, &launch);
         let spawned = env_files::lay(&mut launch).and_then(|env| {
             self.facts.extend(env.map(|env| Fact::EnvRead { run, env }));
-            self.native.spawn(run, &launch)
+            let handed = self.hand_over(run, &launch)?;
+            self.native.spawn(run, &launch, handed)
         });
+        if let Ok(not_held) = &spawned
+            && !not_held.is_empty()
+        {
+            self.facts.push(Fact::NotLimited { run, why: not_held.join("; ") });
+        }
         if let Err(failure) = spawned {
+            self.close_notify(run);
             tracing::warn!(%run, %failure, "a process could not be started");
             self.facts.push(Fact::SpawnFailed { run, failure });
         }

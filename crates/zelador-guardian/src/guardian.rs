@@ -16,7 +16,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use crate::engine::{Engine, Note, Patience, Restarts};
 use crate::home::Home;
 use crate::link;
-use crate::message::{FromGuardian, ToGuardian};
+use crate::message::{Extras, FromGuardian, ToGuardian};
 use crate::notify::Manager;
 use crate::poll::{For, Poll, Signals};
 use crate::runs::{Entry, Ground};
@@ -230,8 +230,9 @@ impl Guardian {
             groups: None,
             nofile: None,
             oom: self.ground.oom,
-            cgroup: None,
-            descriptors: &[null, log, log, theirs.as_raw_fd()],
+            cgroups: &[],
+            descriptors: &[(null, 0), (log, 1), (log, 2), (theirs.as_raw_fd(), ENGINE_SOCKET)],
+            extras: &Extras::default(),
         });
         match started {
             Ok(started) => Ok((started.pid, ours)),

@@ -28,7 +28,7 @@ pub const INLINE: usize = 64 * 1024;
 pub const LARGEST: usize = 16 * 1024 * 1024;
 
 /// The most descriptors one message carries; the kernel's limit (`SCM_MAX_FD`) is 253.
-pub const MOST_DESCRIPTORS: usize = 16;
+pub const MOST_DESCRIPTORS: usize = 96;
 
 /// Second byte of a datagram whose message is in the memfd; no message has this number.
 const LARGE: u8 = 0xff;

@@ -92,6 +92,45 @@ pub struct Launch {
     pub label: Vec<u8>,
     /// Whether a descriptor of a `cgroup.procs` file, open for writing, rides along.
     pub cgroup: bool,
+    /// What most services do not have.
+    pub extras: Box<Extras>,
+}
+
+/// What a service may have besides. A guardian that does not know of it understands every launch that
+/// has none of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// Limits of resources.
+    pub limits: Vec<Limit>,
+    /// How nice it is, from -20 to 19.
+    pub nice: Option<i32>,
+    /// Class and level of its input and output, as `ioprio_set` takes them.
+    pub io: Option<u32>,
+    /// Its out-of-memory score, from -1000 to 1000.
+    pub oom: Option<i32>,
+    /// Which permissions its files do not get.
+    pub umask: Option<u32>,
+    /// Nothing that it executes gives it more rights.
+    pub no_new_privs: bool,
+    /// The only capabilities that it may have, a bit each.
+    pub capabilities: Option<u64>,
+    /// So many further `cgroup.procs` ride along, after the one of `cgroup`.
+    pub cgroups: u8,
+    /// The numbers in the service of the descriptors that ride along last, in their order.
+    pub passed: Vec<u32>,
+    /// The number of its end of the channel instead of 3.
+    pub channel_at: Option<u32>,
+}
+
+/// A limit of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// `RLIMIT_…`.
+    pub resource: u32,
+    /// The soft one.
+    pub soft: u64,
+    /// The hard one.
+    pub hard: u64,
 }
 
 /// A request of the engine.
@@ -201,10 +240,20 @@ pub enum Stage {
     Directory,
     /// `execve`, or the descriptors just before it.
     Exec,
+    /// Writing `oom_score_adj`.
+    Oom,
+    /// `setpriority`.
+    Nice,
+    /// `ioprio_set`.
+    Io,
+    /// Dropping or keeping capabilities.
+    Capabilities,
+    /// `PR_SET_NO_NEW_PRIVS`.
+    Privileges,
 }
 
 impl Stage {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 14] = [
         Self::Pipes,
         Self::Fork,
         Self::Cgroup,
@@ -214,6 +263,11 @@ impl Stage {
         Self::Uid,
         Self::Directory,
         Self::Exec,
+        Self::Oom,
+        Self::Nice,
+        Self::Io,
+        Self::Capabilities,
+        Self::Privileges,
     ];
 
     pub(crate) fn from_number(number: u8) -> Option<Self> {

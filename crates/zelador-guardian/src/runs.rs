@@ -1,7 +1,7 @@
 //! The runs the guardian keeps: how each is started, adopted, signalled and ends.
 
 use std::ffi::CString;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use crate::keep::{Descriptors, Kept};
@@ -55,11 +55,13 @@ impl Ground {
         let (argv, env) = (texts(launch.argv)?, texts(launch.env)?);
         let cwd = (!launch.cwd.is_empty()).then(|| CString::new(launch.cwd)).transpose();
         let cwd = cwd.map_err(|_| invalid(Stage::Directory))?;
-        let cgroup = match (launch.cgroup, passed.first()) {
-            (true, None) => return Err(Failure { stage: Stage::Cgroup, errno: libc::EBADF }),
-            (true, Some(procs)) => Some(procs.as_raw_fd()),
-            (false, _) => None,
-        };
+        let extras = &launch.extras;
+        let cgroups = usize::from(launch.cgroup) + usize::from(extras.cgroups);
+        if passed.len() < cgroups + extras.passed.len() {
+            return Err(Failure { stage: Stage::Cgroup, errno: libc::EBADF });
+        }
+        let (cgroups, passed) = passed.split_at(cgroups);
+        let cgroups: Vec<_> = cgroups.iter().map(AsRawFd::as_raw_fd).collect();
         // Another user must not keep the groups of root.
         let drops = launch.uid.is_some_and(|uid| uid != 0) && rustix::process::geteuid().is_root();
         let groups = launch.groups.as_deref().or_else(|| drops.then_some(&[]));
@@ -75,8 +77,12 @@ impl Ground {
             Stream::Pipe | Stream::Null => ends.err.as_ref().map_or(null, AsRawFd::as_raw_fd),
         };
         let input = ends.input.as_ref().map_or(null, AsRawFd::as_raw_fd);
-        let channel = ends.channel.as_ref().map(AsRawFd::as_raw_fd);
-        let all: Vec<_> = [input, out, err].into_iter().chain(channel).collect();
+        let mut all = vec![(input, 0), (out, 1), (err, 2)];
+        let channel_at = extras.channel_at.unwrap_or(3) as RawFd;
+        all.extend(ends.channel.as_ref().map(|channel| (channel.as_raw_fd(), channel_at)));
+        let numbers = extras.passed.iter().map(|number| *number as RawFd);
+        all.extend(passed.iter().map(AsRawFd::as_raw_fd).zip(numbers));
+        let raised = if extras.passed.is_empty() { Vec::new() } else { raise(&mut all)? };
         let started = self.stack.start(&Plan {
             program: &program,
             argv: &argv,
@@ -87,9 +93,11 @@ impl Ground {
             groups,
             nofile: Some(self.nofile.with(launch.nofile)),
             oom: self.oom,
-            cgroup,
+            cgroups: &cgroups,
             descriptors: &all,
+            extras,
         })?;
+        drop(raised);
         let start_time = wait::stat(started.pid).map_or(0, |stat| stat.start_time);
         descriptors.pidfd = Some(started.pidfd);
         let kept = Kept {
@@ -105,6 +113,22 @@ impl Ground {
         };
         Ok(Entry { kept, adopted: false, exiting: None })
     }
+}
+
+/// Puts duplicates above all wanted numbers in the place of these descriptors, so that none is in
+/// another's way.
+fn raise(all: &mut [(RawFd, RawFd)]) -> Result<Vec<OwnedFd>, Failure> {
+    let above = all.iter().map(|(_, number)| number + 1).max().unwrap_or_default();
+    let mut raised = Vec::new();
+    for (from, _) in all {
+        // SAFETY: it is one of the descriptors that the caller holds.
+        let borrowed = unsafe { BorrowedFd::borrow_raw(*from) };
+        let duplicate = rustix::io::fcntl_dupfd_cloexec(borrowed, above)
+            .map_err(|errno| Failure::new(Stage::Pipes, &errno.into()))?;
+        *from = duplicate.as_raw_fd();
+        raised.push(duplicate);
+    }
+    Ok(raised)
 }
 
 impl Entry {

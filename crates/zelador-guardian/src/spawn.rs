@@ -10,7 +10,7 @@ use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::{io, ptr};
 
 use crate::limits::Nofile;
-use crate::message::Stage;
+use crate::message::{Extras, Stage};
 
 /// Stack of the child, in bytes; it needs less than 2 KiB in a debug build.
 const STACK: usize = 64 * 1024;
@@ -32,10 +32,12 @@ pub(crate) struct Plan<'a> {
     /// `None`: the guardian's own.
     pub nofile: Option<Nofile>,
     pub oom: Option<i32>,
-    /// A `cgroup.procs`, open for writing.
-    pub cgroup: Option<RawFd>,
-    /// The child's descriptors 0, 1, 2, ...: none below its index, which would be overwritten before.
-    pub descriptors: &'a [RawFd],
+    /// Files `cgroup.procs`, open for writing.
+    pub cgroups: &'a [RawFd],
+    /// The child's descriptors: ours, and the number that it has there. None is overwritten before it
+    /// was given its number.
+    pub descriptors: &'a [(RawFd, RawFd)],
+    pub extras: &'a Extras,
 }
 
 /// A started process.
@@ -58,6 +60,9 @@ impl Failure {
         Self { stage, errno: error.raw_os_error().unwrap_or(libc::EINVAL) }
     }
 }
+
+/// The variable whose value is the process's own number, when it is given without one.
+const LISTEN_PID: &[u8] = b"LISTEN_PID=";
 
 /// The memory the child runs on; one for all, since there is one child at a time.
 #[derive(Debug)]
@@ -90,11 +95,18 @@ impl Stack {
             strings.iter().map(|one| one.as_ptr()).chain([ptr::null()]).collect()
         };
         let argv = pointers(plan.argv);
-        let env = plan.env.map(pointers);
+        let mut env = plan.env.map(pointers);
+        // The child alone knows its number in time.
+        let mut own_number = [0_u8; LISTEN_PID.len() + 12];
+        own_number[..LISTEN_PID.len()].copy_from_slice(LISTEN_PID);
+        let place = plan.env.and_then(|env| env.iter().position(|it| it.as_bytes() == LISTEN_PID));
+        if let (Some(env), Some(place)) = (&mut env, place) {
+            env[place] = own_number.as_ptr().cast();
+        }
         unsafe extern "C" {
             static environ: *const *const libc::c_char;
         }
-        let oom = plan.oom.map(|score| score.to_string());
+        let oom = plan.extras.oom.or(plan.oom).map(|score| score.to_string());
         let limit =
             plan.nofile.map(|one| libc::rlimit64 { rlim_cur: one.soft, rlim_max: one.hard });
         let mut child = Child {
@@ -108,8 +120,10 @@ impl Stack {
             groups: plan.groups,
             limit,
             oom: oom.as_deref().map(str::as_bytes),
-            cgroup: plan.cgroup,
+            cgroups: plan.cgroups,
             descriptors: plan.descriptors,
+            extras: plan.extras,
+            own_number: own_number[LISTEN_PID.len()..].as_mut_ptr(),
             failure: None,
         };
         let mut pidfd: RawFd = -1;
@@ -169,8 +183,11 @@ struct Child<'a> {
     groups: Option<&'a [u32]>,
     limit: Option<libc::rlimit64>,
     oom: Option<&'a [u8]>,
-    cgroup: Option<RawFd>,
-    descriptors: &'a [RawFd],
+    cgroups: &'a [RawFd],
+    descriptors: &'a [(RawFd, RawFd)],
+    extras: &'a Extras,
+    /// Room for ten digits and a zero byte.
+    own_number: *mut u8,
     failure: Option<Failure>,
 }
 
@@ -197,22 +214,50 @@ unsafe fn become_service(child: &Child) -> Failure {
             }
         };
     }
+    let extras = child.extras;
     // SAFETY: system calls with valid pointers only, as the caller promises.
     unsafe {
         default_signals();
+        write_number(child.own_number, libc::getpid().unsigned_abs());
         step!(Exec, libc::setsid());
         if let Some(score) = child.oom {
             // The score of the guardian must not shield its services; raising it is always allowed.
             let file = libc::open(OOM_PATH.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
-            libc::write(file, score.as_ptr().cast(), score.len());
+            let written = libc::write(file, score.as_ptr().cast(), score.len());
+            if extras.oom.is_some() {
+                step!(Oom, written);
+            }
             libc::close(file);
         }
-        if let Some(cgroup) = child.cgroup {
-            step!(Cgroup, libc::write(cgroup, c"0".as_ptr().cast(), 1));
+        for cgroup in child.cgroups {
+            step!(Cgroup, libc::write(*cgroup, c"0".as_ptr().cast(), 1));
+        }
+        if let Some(nice) = extras.nice {
+            step!(Nice, libc::setpriority(libc::PRIO_PROCESS, 0, nice));
+        }
+        if let Some(io) = extras.io {
+            /// This process: `IOPRIO_WHO_PROCESS`.
+            const WHO: libc::c_int = 1;
+            step!(Io, libc::syscall(libc::SYS_ioprio_set, WHO, 0, io));
+        }
+        if let Some(kept) = extras.capabilities {
+            step!(Capabilities, drop_bounding(kept));
+            if child.uid.is_some() {
+                step!(Capabilities, libc::prctl(libc::PR_SET_KEEPCAPS, 1, 0, 0, 0));
+            }
         }
         if let Some(limit) = &child.limit {
             let limit = ptr::from_ref(limit);
             step!(Limits, libc::prlimit64(0, libc::RLIMIT_NOFILE, limit, ptr::null_mut()));
+        }
+        for limit in &extras.limits {
+            let given = libc::rlimit64 { rlim_cur: limit.soft, rlim_max: limit.hard };
+            let none = ptr::null_mut::<libc::rlimit64>();
+            // The raw call: the number's type differs between libraries.
+            step!(
+                Limits,
+                libc::syscall(libc::SYS_prlimit64, 0, limit.resource, &raw const given, none)
+            );
         }
         // The raw calls: libc's change every thread of the process by signals.
         if let Some(groups) = child.groups {
@@ -224,20 +269,100 @@ unsafe fn become_service(child: &Child) -> Failure {
         if let Some(uid) = child.uid {
             step!(Uid, libc::syscall(libc::SYS_setuid, uid));
         }
+        if let Some(kept) = extras.capabilities {
+            step!(Capabilities, keep_capabilities(kept, child.uid.is_some_and(|uid| uid != 0)));
+        }
+        if extras.no_new_privs {
+            step!(Privileges, libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+        }
+        if let Some(mask) = extras.umask {
+            libc::umask(mask);
+        }
         if !child.cwd.is_null() {
             step!(Directory, libc::chdir(child.cwd));
         }
-        for (to, from) in child.descriptors.iter().enumerate() {
-            let to = to as RawFd;
-            if *from == to {
-                step!(Exec, libc::fcntl(to, libc::F_SETFD, 0));
+        for (from, to) in child.descriptors {
+            if from == to {
+                step!(Exec, libc::fcntl(*to, libc::F_SETFD, 0));
             } else {
-                step!(Exec, libc::dup2(*from, to));
+                step!(Exec, libc::dup2(*from, *to));
             }
         }
         step!(Exec, libc::execve(child.program, child.argv, child.env));
     }
     Failure { stage: Stage::Exec, errno: libc::EINVAL }
+}
+
+/// Writes the digits of a number, and a zero byte after them.
+///
+/// # Safety
+/// There is room for eleven bytes.
+unsafe fn write_number(to: *mut u8, number: u32) {
+    let mut digits = [0_u8; 10];
+    let (mut left, mut count) = (number, 0);
+    while count < digits.len() {
+        digits[count] = b'0' + (left % 10) as u8;
+        (left, count) = (left / 10, count + 1);
+        if left == 0 {
+            break;
+        }
+    }
+    for place in 0..count {
+        // SAFETY: at most ten digits, as the caller promises.
+        unsafe { to.add(place).write_volatile(digits[count - 1 - place]) };
+    }
+    // SAFETY: as above.
+    unsafe { to.add(count).write_volatile(0) };
+}
+
+/// Takes all other capabilities out of what this process and its children can ever get. Returns a
+/// negative number when the kernel refuses.
+///
+/// # Safety
+/// In a child of `clone` only.
+unsafe fn drop_bounding(kept: u64) -> libc::c_int {
+    for number in (0..64_u64).filter(|number| kept >> number & 1 == 0) {
+        // SAFETY: changes only the rights of the calling process.
+        unsafe {
+            if libc::prctl(libc::PR_CAPBSET_DROP, number, 0, 0, 0) < 0 {
+                // Beyond the last capability that this kernel knows.
+                return if *libc::__errno_location() == libc::EINVAL { 0 } else { -1 };
+            }
+        }
+    }
+    0
+}
+
+/// Leaves the calling process only these of its capabilities; `ambient`: what it executes has them
+/// too, although it is not root.
+///
+/// # Safety
+/// In a child of `clone` only.
+unsafe fn keep_capabilities(kept: u64, ambient: bool) -> libc::c_long {
+    /// `_LINUX_CAPABILITY_VERSION_3`, and this process.
+    const HEADER: [u32; 2] = [0x2008_0522, 0];
+    // Effective, permitted, inheritable; the lower halves first.
+    let mut data = [0_u32; 6];
+    // SAFETY: header and data have the kernel's layout and live as long as the calls.
+    unsafe {
+        if libc::syscall(libc::SYS_capget, HEADER.as_ptr(), data.as_mut_ptr()) < 0 {
+            return -1;
+        }
+        for half in 0..2 {
+            let has = data[half * 3 + 1] & (kept >> (32 * half)) as u32;
+            data[half * 3..half * 3 + 3].fill(has);
+        }
+        if libc::syscall(libc::SYS_capset, HEADER.as_ptr(), data.as_ptr()) < 0 {
+            return -1;
+        }
+        let has = u64::from(data[1]) | u64::from(data[4]) << 32;
+        for number in (0..64_u64).filter(|number| ambient && has >> number & 1 == 1) {
+            if libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE, number, 0, 0) < 0 {
+                return -1;
+            }
+        }
+    }
+    0
 }
 
 /// Sets every signal to its default and blocks none, in this order: a handler of the guardian must

@@ -5,9 +5,13 @@
 
 use crate::codec::{Reader, Writer};
 use crate::message::{
-    Ended, FromGuardian, LONGEST_LABEL, LONGEST_NAME, Launch, Malformed, Message, Stage, Stream,
-    ToGuardian, VERSION, Which, Why,
+    Ended, Extras, FromGuardian, LONGEST_LABEL, LONGEST_NAME, Launch, Limit, Malformed, Message,
+    Stage, Stream, ToGuardian, VERSION, Which, Why,
 };
+
+/// A descriptor of a service has a number below this: it leaves room above for the guardian's own
+/// within 1024, the usual limit.
+const MOST_NUMBER: u32 = 512;
 
 impl Message for ToGuardian {
     fn encode(&self) -> Vec<u8> {
@@ -17,9 +21,13 @@ impl Message for ToGuardian {
             Self::Hello => to.u8(0),
             Self::Alive => to.u8(1),
             Self::Spawn { run, launch } => {
-                to.u8(2);
+                let plain = *launch.extras == Extras::default();
+                to.u8(if plain { 2 } else { 12 });
                 to.u64(*run);
                 launch.write(&mut to);
+                if !plain {
+                    launch.extras.write(&mut to);
+                }
             }
             Self::Signal { run, signal, group } => {
                 to.u8(3);
@@ -85,6 +93,11 @@ impl Message for ToGuardian {
                 9 => Self::Stow { name: name(from)? },
                 10 => Self::Discard { name: name(from)? },
                 11 => Self::Ready { status: from.bytes()? },
+                12 => {
+                    let (run, mut launch) = (from.u64()?, Launch::read(from)?);
+                    launch.extras = Box::new(Extras::read(from)?);
+                    Self::Spawn { run, launch }
+                }
                 _ => return None,
             })
         })
@@ -268,6 +281,44 @@ impl Launch {
             channel: from.bool()?,
             label: label(from)?,
             cgroup: from.bool()?,
+            extras: Box::default(),
+        })
+    }
+}
+
+impl Extras {
+    fn write(&self, to: &mut Writer) {
+        to.list(&self.limits, |to, limit| {
+            to.u32(limit.resource);
+            to.u64(limit.soft);
+            to.u64(limit.hard);
+        });
+        to.option(self.nice.as_ref(), |to, nice| to.i32(*nice));
+        to.option(self.io.as_ref(), |to, io| to.u32(*io));
+        to.option(self.oom.as_ref(), |to, oom| to.i32(*oom));
+        to.option(self.umask.as_ref(), |to, umask| to.u32(*umask));
+        to.bool(self.no_new_privs);
+        to.option(self.capabilities.as_ref(), |to, bits| to.u64(*bits));
+        to.u8(self.cgroups);
+        to.list(&self.passed, |to, number| to.u32(*number));
+        to.option(self.channel_at.as_ref(), |to, number| to.u32(*number));
+    }
+
+    fn read(from: &mut Reader) -> Option<Self> {
+        let number = |from: &mut Reader| from.u32().filter(|number| *number < MOST_NUMBER);
+        Some(Self {
+            limits: from.list(|from| {
+                Some(Limit { resource: from.u32()?, soft: from.u64()?, hard: from.u64()? })
+            })?,
+            nice: from.option(Reader::i32)?,
+            io: from.option(Reader::u32)?,
+            oom: from.option(Reader::i32)?,
+            umask: from.option(Reader::u32)?,
+            no_new_privs: from.bool()?,
+            capabilities: from.option(Reader::u64)?,
+            cgroups: from.u8()?,
+            passed: from.list(number)?,
+            channel_at: from.option(number)?,
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use zelador_guardian::message::{
-    Ended, FromGuardian, Launch, Message, Stream, ToGuardian, Which, Why,
+    Ended, Extras, FromGuardian, Launch, Limit, Message, Stream, ToGuardian, Which, Why,
 };
 use zelador_testbed::fuzz::fuzz;
 
@@ -31,9 +31,21 @@ fn fuzz_messages_to_the_guardian() {
         channel: true,
         label: b"{}".to_vec(),
         cgroup: false,
+        extras: Box::default(),
+    };
+    let limited = Launch {
+        extras: Box::new(Extras {
+            limits: vec![Limit { resource: 7, soft: 1, hard: 2 }],
+            nice: Some(5),
+            passed: vec![3, 4],
+            channel_at: Some(5),
+            ..Extras::default()
+        }),
+        ..launch.clone()
     };
     let good = [
         ToGuardian::Spawn { run: 7, launch }.encode(),
+        ToGuardian::Spawn { run: 8, launch: limited }.encode(),
         ToGuardian::Signal { run: 7, signal: 15, group: true }.encode(),
         ToGuardian::Adopt { run: 7, pid: 1, start_time: 2, label: b"x".to_vec() }.encode(),
         ToGuardian::Upgrade { argv: vec![b"/z".to_vec()], table_flag: b"--table".to_vec() }

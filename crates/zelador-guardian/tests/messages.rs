@@ -1,7 +1,8 @@
 //! Messages survive the way there; garbage is refused without harm.
 
 use zelador_guardian::message::{
-    Ended, FromGuardian, Launch, Malformed, Message, Stage, Stream, ToGuardian, VERSION, Which, Why,
+    Ended, Extras, FromGuardian, Launch, Limit, Malformed, Message, Stage, Stream, ToGuardian,
+    VERSION, Which, Why,
 };
 
 /// The same numbers at every run: xorshift64*.
@@ -65,6 +66,26 @@ impl Random {
             channel: self.yes(),
             label: self.bytes(4096),
             cgroup: self.yes(),
+            extras: if self.yes() { Box::new(self.extras()) } else { Box::default() },
+        }
+    }
+
+    fn extras(&mut self) -> Extras {
+        Extras {
+            limits: self.list(3, |random| Limit {
+                resource: random.next() as u32,
+                soft: random.next(),
+                hard: random.next(),
+            }),
+            nice: self.maybe(|random| random.next() as i32),
+            io: self.maybe(|random| random.next() as u32),
+            oom: self.maybe(|random| random.next() as i32),
+            umask: self.maybe(|random| random.next() as u32),
+            no_new_privs: self.yes(),
+            capabilities: self.maybe(Self::next),
+            cgroups: self.next() as u8,
+            passed: self.list(4, |random| random.below(512) as u32),
+            channel_at: self.maybe(|random| random.below(512) as u32),
         }
     }
 

@@ -10,12 +10,12 @@ use super::fields::{APP, DEPENDENCY, canonical, nearest};
 use super::interpreter::is_node;
 use super::node::{Key, Value};
 use super::place::{Block, Place};
-use super::{heal, health, launch, logs, watch};
+use super::{heal, health, launch, limits, logs, protocol, watch};
 use crate::id::AppName;
 use crate::signal::Signal;
 use crate::spec::{
-    AppSpec, Cadence, Condition, CronPattern, ExecMode, LaunchSpec, MAX_OPEN, OnDependencyDown,
-    Readiness, RestartDelay, RestartPolicy, StopPolicy,
+    AppSpec, Cadence, Condition, CronPattern, ExecMode, LaunchSpec, MAX_OPEN, Notify,
+    OnDependencyDown, Readiness, RestartDelay, RestartPolicy, StopPolicy,
 };
 use crate::unit::SECOND;
 use crate::watch::absolute;
@@ -64,11 +64,13 @@ pub(super) fn check<'a>(
     let combined = defaults.logs.join(format!("{}.log", name.file_stem()));
     let namespace = app.get("namespace").and_then(Place::text_or_number);
     let (needs, conditions) = depends_on(&app, &name);
+    let sockets = protocol::sockets(&app, &launch.spec.cwd);
+    let notify = protocol::notify(&app, sockets.len());
     let spec = AppSpec {
         namespace: namespace.unwrap_or_else(|| "default".to_owned()),
         instances: instances(&app, context.cores),
         mode: mode(&app, &launch.spec),
-        readiness: readiness(&app, defaults),
+        readiness: readiness(&app, defaults, &notify),
         autostart: flag("autostart", true),
         restart: restart(&app),
         stop: StopPolicy {
@@ -89,6 +91,9 @@ pub(super) fn check<'a>(
             .unwrap_or_default(),
         watch: watch::check(&app),
         heal: heal::check(&app, &launch.spec.cwd),
+        notify,
+        sockets,
+        limits: limits::check(&app),
         source: None,
         pid_file: app.get("pid_file").and_then(|place| pid_file(place, &launch.spec.cwd)),
         launch: launch.spec,
@@ -175,10 +180,11 @@ fn mode(app: &Block<'_>, launch: &LaunchSpec) -> ExecMode {
     }
 }
 
-fn readiness(app: &Block<'_>, defaults: &Defaults) -> Readiness {
+fn readiness(app: &Block<'_>, defaults: &Defaults, notify: &Notify) -> Readiness {
+    let usual = if notify.says_ready() { protocol::READY_WITHIN } else { defaults.ready_within };
     Readiness {
         wait: app.get("wait_ready").and_then(Place::flag).unwrap_or_default(),
-        within: span(app, "listen_timeout").unwrap_or(defaults.ready_within),
+        within: span(app, "listen_timeout").unwrap_or(usual),
     }
 }
 

@@ -252,6 +252,9 @@ pub fn differing_fields(old: &AppSpec, new: &AppSpec) -> Vec<&'static str> {
     for (field, differs) in [
         ("health", old.health != new.health),
         ("depends_on", (&old.depends_on, &old.conditions) != (&new.depends_on, &new.conditions)),
+        ("notify", old.notify != new.notify),
+        ("sockets", old.sockets != new.sockets),
+        ("limits", old.limits != new.limits),
         ("on_dependency_down", old.on_dependency_down != new.on_dependency_down),
     ] {
         if differs {

@@ -61,6 +61,11 @@ pub(super) const APP: &[Names] = &[
     ("hooks", &[]),
     ("depends_on", &[]),
     ("on_dependency_down", &[]),
+    ("notify", &[]),
+    ("notification_fd", &[]),
+    ("watchdog", &[]),
+    ("sockets", &[]),
+    ("limits", &[]),
     ("force", &[]),
     ("source_map_support", &[]),
     ("disable_source_map_support", &[]),
@@ -82,6 +87,29 @@ pub(super) const APP: &[Names] = &[
 
 /// The fields of something that an app depends on.
 pub(super) const DEPENDENCY: &[Names] = &[("condition", &[])];
+
+/// The fields of a socket.
+pub(super) const SOCKET: &[Names] =
+    &[("tcp", &[]), ("udp", &[]), ("unix", &[]), ("name", &[]), ("mode", &[])];
+
+/// What an app may use and do at most; the other names are those of the kernel.
+pub(super) const LIMITS: &[Names] = &[
+    ("memory", &["memory_max"]),
+    ("memory_high", &[]),
+    ("cpu", &["cpu_max", "cpus"]),
+    ("pids", &["pids_max", "tasks"]),
+    ("nofile", &[]),
+    ("nproc", &[]),
+    ("core", &[]),
+    ("as", &[]),
+    ("nice", &[]),
+    ("ionice", &[]),
+    ("oom_score_adj", &[]),
+    ("umask", &[]),
+    ("no_new_privs", &["no_new_privileges"]),
+    ("groups", &[]),
+    ("capabilities", &["cap_keep"]),
+];
 
 /// The fields of an app's health check.
 pub(super) const HEALTH: &[Names] = &[

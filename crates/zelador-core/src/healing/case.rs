@@ -106,7 +106,11 @@ fn never_started(failure: &SpawnFailure) -> Diagnosis {
         | SpawnFailure::User { .. }
         | SpawnFailure::Log { .. } => (Cause::PermissionDenied, 0.9),
         SpawnFailure::Directory { .. } => (Cause::MissingFile, 0.9),
-        SpawnFailure::EnvFile { .. } => (Cause::BadConfig, 0.85),
+        // A socket that somebody else has may be free later.
+        SpawnFailure::Setting { field, .. } if field.starts_with("sockets") => {
+            (Cause::Unknown, 0.3)
+        }
+        SpawnFailure::EnvFile { .. } | SpawnFailure::Setting { .. } => (Cause::BadConfig, 0.85),
         SpawnFailure::Other(_) => (Cause::Unknown, 0.3),
     };
     let (action, restart_helps) = usual(cause);

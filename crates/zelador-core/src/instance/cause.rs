@@ -1,6 +1,7 @@
 //! Why an instance was started: who asked, or the exact death before.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +46,11 @@ pub enum Cause {
         /// So much is allowed.
         limit: ByteSize,
     },
+    /// It has not said in time that it is alive.
+    Watchdog {
+        /// How often it was to say so.
+        within: Duration,
+    },
     /// The clock asked for it.
     Cron,
     /// Files that it asks to be watched changed.
@@ -68,6 +74,7 @@ impl Cause {
             Self::Declared | Self::Redeclared | Self::Asked { .. } | Self::Scaled => false,
             Self::Died { .. }
             | Self::Memory { .. }
+            | Self::Watchdog { .. }
             | Self::Cron
             | Self::FilesChanged { .. }
             | Self::Healed { .. }
@@ -87,6 +94,10 @@ impl fmt::Display for Cause {
             Self::Died { death } => write!(f, "it {death}"),
             Self::Memory { used, limit } => {
                 write!(f, "it used {used} of memory, above its limit of {limit}")
+            }
+            Self::Watchdog { within } => {
+                let within = crate::unit::spoken(*within);
+                write!(f, "it did not say within {within} that it is alive (watchdog)")
             }
             Self::Cron => f.write_str("the clock asked for it (cron_restart)"),
             Self::FilesChanged { changed } => write!(f, "{changed} changed (watch)"),

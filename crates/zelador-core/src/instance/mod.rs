@@ -43,6 +43,37 @@ pub const HEALING_BUDGET: usize = 8;
 /// The window of [`HEALING_BUDGET`].
 pub const BUDGET_WINDOW: Duration = Duration::from_hours(1);
 
+/// What a run said of itself by `sd_notify`, and what became of its limits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spoken {
+    /// For people.
+    pub status: Option<String>,
+    /// It is reloading its configuration.
+    pub reloading: bool,
+    /// It is about to end.
+    pub stopping: bool,
+    /// How often it says that it is alive, where it has changed that itself.
+    pub watchdog: Option<Duration>,
+    /// When it must have said so again.
+    pub alive_by: Option<Moment>,
+    /// Limits that this host cannot hold, and why.
+    pub not_limited: Option<String>,
+}
+
+impl Spoken {
+    /// In a few words; `None`: it has said nothing.
+    pub fn text(&self) -> Option<String> {
+        let doing = match (self.stopping, self.reloading) {
+            (true, _) => Some("stopping"),
+            (false, true) => Some("reloading"),
+            (false, false) => None,
+        };
+        let status = self.status.as_deref().filter(|status| !status.is_empty());
+        let parts: Vec<&str> = doing.into_iter().chain(status).collect();
+        (!parts.is_empty()).then(|| parts.join(": "))
+    }
+}
+
 /// One replica of an app.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Instance {
@@ -88,6 +119,9 @@ pub struct Instance {
     /// What the files of `env_file` said at the last start; not kept, so that no secret is.
     #[serde(skip)]
     pub file_env: Option<Environment>,
+    /// What the current run said of itself; not kept over a restart of zelador.
+    #[serde(skip)]
+    pub spoken: Spoken,
     /// The last sample of what it uses; not kept over a restart of zelador.
     #[serde(skip)]
     pub usage: Option<Usage>,
@@ -115,6 +149,7 @@ impl Instance {
             deaths: VecDeque::new(),
             healed_at: Vec::new(),
             file_env: None,
+            spoken: Spoken::default(),
             usage: None,
         }
     }
@@ -147,7 +182,7 @@ impl Instance {
             // A run that has lived long enough closes the breaker.
             Phase::Running { since, ready_by, .. } => {
                 let settled = self.breaker.can_close().then(|| *since + min_uptime);
-                settled.into_iter().chain(*ready_by).min()
+                settled.into_iter().chain(*ready_by).chain(self.spoken.alive_by).min()
             }
             Phase::Stopping { kill_at, .. } => Some(*kill_at),
             Phase::Backoff { retry_at, held: false, .. } => Some(*retry_at),

@@ -50,6 +50,7 @@ impl Supervisor {
         self.counters.run += 1;
         self.changed.counters = true;
         instance.phase = Phase::Starting { run, give_up_at };
+        instance.spoken = crate::instance::Spoken::default();
         if counted {
             instance.restarts = instance.restarts.saturating_add(1);
         }
@@ -171,6 +172,7 @@ impl Supervisor {
         instance.phase = Phase::Running { run, pid, since: now, ready_by };
         instance.started_at = Some(now);
         instance.said_ready = false;
+        self.begin_watchdog(id);
         if ready_by.is_none() {
             self.begin_check(id, now);
         }
@@ -337,8 +339,12 @@ impl Supervisor {
                 if settled.is_some_and(|span| now >= since + span) {
                     instance.breaker.close();
                 }
+                let silent = instance.spoken.alive_by.is_some_and(|at| now >= at);
                 if waited_enough {
                     self.begin_check(id, since);
+                }
+                if silent {
+                    self.missed_watchdog(id);
                 }
             }
             Phase::Stopping { waits: true, kill_at, .. } if now >= *kill_at => self.ask_to_end(id),

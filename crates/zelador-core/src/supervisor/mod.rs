@@ -17,6 +17,7 @@ mod gather;
 mod heal;
 mod held;
 mod lifecycle;
+mod notified;
 mod notifying;
 mod order;
 mod orders;
@@ -214,6 +215,8 @@ impl Supervisor {
             Fact::EnvRead { run, env } => self.env_read(run, env),
             Fact::SpawnFailed { run, failure } => self.spawn_failed(run, failure),
             Fact::Ready { run, by } => self.said_ready(run, by),
+            Fact::Notified { run, said } => self.notified(run, *said),
+            Fact::NotLimited { run, why } => self.not_limited(run, why),
             Fact::Told { run, told } => self.told(run, told),
             Fact::Exited { run, death } => self.exited(run, death),
             Fact::Swept { run } => self.swept(run),

@@ -99,6 +99,7 @@ impl Supervisor {
         let instances = self.instances.values().map(|instance| {
             Record::Instance(Box::new(crate::instance::Instance {
                 file_env: None,
+                spoken: crate::instance::Spoken::default(),
                 usage: None,
                 ..instance.clone()
             }))
@@ -207,6 +208,8 @@ impl Supervisor {
         }
         if let Some(death) = &known.death {
             self.ended_unseen(known.run, death.clone());
+        } else if let Some(id) = self.runs.get(&known.run).copied() {
+            self.begin_watchdog(id);
         }
     }
 

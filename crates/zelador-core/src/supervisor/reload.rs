@@ -160,6 +160,7 @@ impl Supervisor {
         instance.usage = None;
         instance.actions = actions;
         instance.metrics.clear();
+        self.begin_watchdog(id);
         self.note_successor(id, Some(pid));
         self.begin_check(id, since);
         if let Phase::Running { run, pid, .. } = old {

@@ -91,6 +91,12 @@ pub struct InstanceView {
     /// What it tells about itself.
     #[serde(default)]
     pub metrics: Metrics,
+    /// What it says of itself by `sd_notify`.
+    #[serde(default)]
+    pub says: Option<String>,
+    /// Limits that this host cannot hold, and why.
+    #[serde(default)]
+    pub not_limited: Option<String>,
     /// The last deaths, the latest first.
     pub deaths: Vec<PastDeath>,
     /// The delay before the last start, while an exponential backoff is under way.
@@ -228,6 +234,8 @@ impl Supervisor {
             health: self.health_of(id),
             actions: instance.actions.clone(),
             metrics: instance.metrics.clone(),
+            says: instance.spoken.text(),
+            not_limited: instance.spoken.not_limited.clone(),
             deaths: instance.deaths.iter().cloned().collect(),
             backoff: instance.backoff,
         })
@@ -369,6 +377,18 @@ impl Supervisor {
     /// Whose run this is.
     pub fn app_of(&self, run: RunId) -> Option<AppName> {
         Some(self.instances.get(self.runs.get(&run)?)?.app.clone())
+    }
+
+    /// Of which instance this is the run, and of which app.
+    pub fn instance_of(&self, run: RunId) -> Option<(AppName, InstanceId)> {
+        let instance = self.instances.get(self.runs.get(&run)?)?;
+        Some((instance.app.clone(), instance.id))
+    }
+
+    /// Whether an app declares a socket that listens there.
+    pub fn has_socket(&self, app: &AppName, listen: &str) -> bool {
+        let sockets = self.apps.get(app).into_iter().flat_map(|app| &app.spec.sockets);
+        sockets.into_iter().any(|socket| socket.listen.to_string() == listen)
     }
 
     /// The run of an instance whose process is up.

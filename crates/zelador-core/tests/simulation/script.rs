@@ -14,8 +14,8 @@ use zelador_core::instance::Goal;
 use zelador_core::signal::Signal;
 use zelador_core::spec::{
     AppSpec, Cadence, Condition, CronPattern, EnvFilter, Environment, ExecMode, HealthSpec,
-    LaunchSpec, LogFormat, LogSpec, LogTarget, OnDependencyDown, ProbeTarget, Readiness,
-    RestartDelay, RestartPolicy, StopPolicy,
+    LaunchSpec, Limits, LogFormat, LogSpec, LogTarget, Notify, OnDependencyDown, ProbeTarget,
+    Readiness, RestartDelay, RestartPolicy, StopPolicy,
 };
 use zelador_core::unit::{ByteSize, SECOND};
 use zelador_core::watch::WatchSpec;
@@ -147,6 +147,9 @@ pub fn app(name: &str) -> AppSpec {
         depends_on: Vec::new(),
         conditions: BTreeMap::new(),
         on_dependency_down: OnDependencyDown::Wait,
+        notify: Notify::default(),
+        sockets: Vec::new(),
+        limits: Limits::default(),
         source: None,
         pid_file: None,
         watch: WatchSpec::default(),

@@ -109,6 +109,7 @@ impl Driver {
             tasks: JoinSet::new(),
             watcher: Watcher::new(watched),
             speakers: BTreeMap::new(),
+            listeners: BTreeMap::new(),
             port_users: BTreeMap::new(),
             log_starts: super::gathering::LogStarts::default(),
             facts: Vec::new(),
@@ -135,6 +136,7 @@ impl Driver {
         }
         for run in driver.native.live_runs() {
             driver.open_channel(run);
+            driver.open_notify(run);
         }
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),

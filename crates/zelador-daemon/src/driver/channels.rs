@@ -4,8 +4,8 @@
 //! has it too.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use zelador_core::effect::Say;
 use zelador_core::id::{AppName, RunId};
@@ -13,25 +13,9 @@ use zelador_core::input::{Fact, Input};
 use zelador_core::signal::Signal;
 
 use super::Driver;
+use super::handed::remove_dead_socket;
+use super::stowed::Stowed;
 use crate::ipc::{self, Channel, Heard, Query};
-
-/// The name of a stowed port.
-#[derive(Serialize, Deserialize)]
-struct PortName {
-    app: AppName,
-    port: String,
-}
-
-impl PortName {
-    fn bytes(app: &AppName, port: &str) -> Vec<u8> {
-        let name = Self { app: app.clone(), port: port.to_owned() };
-        serde_json::to_vec(&name).unwrap_or_default()
-    }
-
-    fn read(bytes: &[u8]) -> Option<Self> {
-        serde_json::from_slice(bytes).ok()
-    }
-}
 
 /// Ports that one app may share among its workers: far more than a service listens on.
 const MOST_PORTS: usize = 64;
@@ -88,7 +72,7 @@ impl Driver {
     /// A worker wants a port: the same socket for all that ask for the same.
     fn share(&mut self, run: RunId, query: &Query) {
         let Some(app) = self.supervisor.app_of(run) else { return };
-        let name = PortName::bytes(&app, &query.key());
+        let name = port_name(&app, &query.key());
         let known = self.native.stowed(&name).map(std::os::fd::OwnedFd::try_clone);
         let port = match known {
             Some(port) => port.map_err(|error| error.raw_os_error().unwrap_or(libc::EMFILE)),
@@ -114,7 +98,7 @@ impl Driver {
         name: &[u8],
         query: &Query,
     ) -> Result<std::os::fd::OwnedFd, i32> {
-        let of_app = |name: &&Vec<u8>| PortName::read(name).is_some_and(|it| it.app == *app);
+        let of_app = |name: &&Vec<u8>| matches!(Stowed::read(name), Some(Stowed::Port { app: its, .. }) if its == *app);
         if self.native.stowed_names().filter(of_app).count() >= MOST_PORTS {
             return Err(libc::EMFILE);
         }
@@ -140,7 +124,7 @@ impl Driver {
     /// closed for good.
     fn port_closed(&mut self, run: RunId, port: &str) {
         let Some(app) = self.supervisor.app_of(run) else { return };
-        let name = PortName::bytes(&app, port);
+        let name = port_name(&app, port);
         let Some(users) = self.port_users.get_mut(&name) else { return };
         if users.remove(&run) && users.is_empty() && self.supervisor.live_runs_of(&app) <= 1 {
             self.port_users.remove(&name);
@@ -149,20 +133,34 @@ impl Driver {
     }
 
     /// Closes the ports of apps that nobody wants up any more, so that callers are refused instead of
-    /// waiting.
+    /// waiting, what such apps had kept, and the sockets that no app declares any more.
     pub(super) fn close_unwanted_ports(&mut self) {
         let unwanted: BTreeSet<Vec<u8>> = self
             .native
             .stowed_names()
-            .filter(|name| {
-                let app = PortName::read(name).map(|it| it.app);
-                app.is_none_or(|app| !self.supervisor.wants_ports(&app))
+            .filter(|name| !Stowed::is_of_run(name))
+            .filter(|name| match Stowed::read(name) {
+                Some(Stowed::Port { app, .. } | Stowed::Store { app, .. }) => {
+                    !self.supervisor.wants_ports(&app)
+                }
+                Some(Stowed::Socket { app, socket }) => !self.supervisor.has_socket(&app, &socket),
+                Some(Stowed::Notify { .. } | Stowed::Ready { .. }) => false,
+                None => true,
             })
             .cloned()
             .collect();
         for name in unwanted {
             self.port_users.remove(&name);
             self.native.discard(&name);
+            if let Some(Stowed::Socket { socket, .. }) = Stowed::read(&name)
+                && socket.starts_with('/')
+            {
+                remove_dead_socket(Path::new(&socket));
+            }
         }
     }
+}
+
+fn port_name(app: &AppName, port: &str) -> Vec<u8> {
+    Stowed::Port { app: app.clone(), port: port.to_owned() }.bytes()
 }

@@ -14,4 +14,4 @@ pub use port::bind;
 pub use speak::{Heard, Query, acknowledge, answer, say};
 
 /// The number of the service's end.
-pub const DESCRIPTOR: i32 = 3;
+pub const DESCRIPTOR: u32 = 3;

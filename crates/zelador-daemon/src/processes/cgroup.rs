@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 use tokio::time;
 use zelador_core::id::RunId;
 
+use super::controllers;
+
 /// How long a process that was killed may take to free its memory: 64 GiB take about 10 s.
 const DYING: Duration = Duration::from_secs(10);
 
@@ -57,13 +59,12 @@ impl Groups {
     /// Removes what former engines left: the groups of runs that nobody knows, as far as they are
     /// empty.
     pub fn tidy(&self, known: impl Fn(RunId) -> bool) {
-        let Ok(entries) = fs::read_dir(&self.folder) else { return };
-        for entry in entries.flatten() {
-            let run = entry.file_name().to_str().and_then(|name| name.parse().ok());
-            if run.is_some_and(|run| !known(RunId::new(run))) {
-                remove(&entry.path());
-            }
-        }
+        tidy(&self.folder, known);
+    }
+
+    /// The place of all groups.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Removes the place of all groups, for the very end; waits for processes that are dying.
@@ -78,6 +79,34 @@ impl Groups {
     }
 }
 
+/// Removes the groups below a place of runs that nobody knows, as far as they are empty.
+pub(super) fn tidy(place: &Path, known: impl Fn(RunId) -> bool) {
+    let Ok(entries) = fs::read_dir(place) else { return };
+    for entry in entries.flatten() {
+        let run = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        if run.is_some_and(|run| !known(RunId::new(run))) {
+            remove(&entry.path());
+        }
+    }
+}
+
+/// The place of this home in the hierarchy of a controller of cgroup v1.
+pub(super) fn folder_of(controller: &str, mounts: &str, own: &str, home: &Path) -> Option<PathBuf> {
+    let mount = mounts.lines().find_map(|line| {
+        let (place, kind) = line.split_once(" - ")?;
+        let mut fields = place.split(' ').skip(3);
+        let (root, point) = (fields.next()?, fields.next()?);
+        let options = kind.strip_prefix("cgroup ")?.rsplit(' ').next()?;
+        options.split(',').any(|option| option == controller).then_some((root, point))
+    });
+    let own = own.lines().find_map(|line| {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let (names, path) = (fields.next()?, fields.next()?);
+        names.split(',').any(|name| name == controller).then_some(path)
+    });
+    Some(below(mount?, own?, home))
+}
+
 /// The folder of this home below the group that `own` (`/proc/PID/cgroup`) names.
 fn folder(mounts: &str, own: &str, home: &Path) -> Option<PathBuf> {
     // Fields: id, parent, device, root, mount point, options, optional fields, `-`, type, …
@@ -87,8 +116,14 @@ fn folder(mounts: &str, own: &str, home: &Path) -> Option<PathBuf> {
         let (root, point) = (fields.next()?, fields.next()?);
         kind.starts_with("cgroup2 ").then_some((root, point))
     });
-    let (root, point) = mount?;
     let own = own.lines().find_map(|line| line.strip_prefix("0::"))?;
+    // Zelador may have gone one group down itself.
+    let own = own.strip_suffix(controllers::SELF).map_or(own, |own| own.trim_end_matches('/'));
+    Some(below(mount?, own, home))
+}
+
+/// The place of this home below a group, where its hierarchy is mounted.
+fn below((root, point): (&str, &str), own: &str, home: &Path) -> PathBuf {
     // In a container the mount may show a part of the hierarchy only.
     let own = own.strip_prefix(root.trim_end_matches('/')).unwrap_or(own);
     // FNV-1a: the next engine, of whatever version, must find the same name.
@@ -97,7 +132,7 @@ fn folder(mounts: &str, own: &str, home: &Path) -> Option<PathBuf> {
             (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
         });
     let name = format!("zelador-{number:016x}");
-    Some(Path::new(point).join(own.trim_start_matches('/')).join(name))
+    Path::new(point).join(own.trim_start_matches('/')).join(name)
 }
 
 /// Whether no process lives in a group or below it; also when the group is gone.

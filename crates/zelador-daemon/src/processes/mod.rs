@@ -4,8 +4,10 @@
 //! a pass over `/proc` takes (5 to 15 µs a process) and belongs on the blocking pool.
 
 pub mod cgroup;
+pub mod controllers;
 mod group;
 pub(crate) mod kill;
+mod member;
 mod sampler;
 mod snapshot;
 mod stat;
@@ -13,6 +15,7 @@ mod tree;
 
 pub use group::{group_is_empty, signal_outside_group};
 pub use kill::{member, signal, sweep};
+pub use member::is_member;
 pub use sampler::Sampler;
 pub use snapshot::snapshot;
 pub use stat::{Stat, StatReader};

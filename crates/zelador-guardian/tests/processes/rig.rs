@@ -334,6 +334,7 @@ pub fn shell(script: &str) -> Launch {
         input: false,
         channel: false,
         cgroup: false,
+        extras: Box::default(),
     }
 }
 

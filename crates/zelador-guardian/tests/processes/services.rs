@@ -125,6 +125,7 @@ pub fn a_service_gets_its_user_directory_limit_and_cgroup() {
         uid: root.then_some(65_534),
         gid: root.then_some(65_533),
         cgroup: true,
+        extras: Box::default(),
         ..shell("pwd; ulimit -Sn; id -u; id -g; id -G")
     };
     engine.pass(&ToGuardian::Spawn { run: 1, launch: launch.clone() }, &[procs.as_fd()]);

@@ -142,7 +142,19 @@ pub fn status(of: &InstanceView, now: Moment) -> String {
         Phase::Tripped { trial_at: Some(at) } => {
             format!("{} (trial in {})", of.status, spoken(at.since(now)))
         }
-        _ => of.status.clone(),
+        _ => match &of.says {
+            Some(says) => format!("{} ({})", of.status, short(says)),
+            None => of.status.clone(),
+        },
+    }
+}
+
+/// What an app says of itself is as long as it likes.
+fn short(says: &str) -> String {
+    const SHOWN: usize = 32;
+    match says.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &says[..end]),
+        None => says.to_owned(),
     }
 }
 

@@ -82,6 +82,8 @@ pub fn state(instance: &InstanceView, now: Moment, zone: &TimeZone) -> Vec<Row> 
         let said = format!("{}, {}", start.cause, words::local(start.at, zone));
         rows.push(row("started because", said));
     }
+    rows.extend(instance.says.as_ref().map(|says| row("says", says)));
+    rows.extend(instance.not_limited.as_ref().map(|why| row("not limited", why)));
     rows.push(row("pid", instance.pid.map_or("-".to_owned(), |pid| pid.to_string())));
     let up = match instance.phase {
         Phase::Running { since, .. } => {

@@ -46,5 +46,6 @@ impl Native {
         } else if let Some(groups) = &self.groups {
             cgroup::remove(&groups.path(run));
         }
+        self.controllers.remove(run);
     }
 }

@@ -10,13 +10,17 @@ use zelador_core::launch::{Channel, Launch};
 use zelador_core::spec::Environment;
 use zelador_guardian::message::{self, Stage, Stream};
 
-use super::{identity, versions};
+use super::{Handed, identity, limits, versions};
 
 /// Where programs are looked up when the environment has no PATH.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Returns the request to the guardian, or why it cannot be made.
-pub(super) fn request(launch: &Launch, label: Vec<u8>) -> Result<message::Launch, SpawnFailure> {
+pub(super) fn request(
+    launch: &Launch,
+    label: Vec<u8>,
+    handed: &Handed,
+) -> Result<message::Launch, SpawnFailure> {
     if label.len() > message::LONGEST_LABEL {
         return Err(SpawnFailure::Other("the paths of its log files are too long".to_owned()));
     }
@@ -46,10 +50,23 @@ pub(super) fn request(launch: &Launch, label: Vec<u8>) -> Result<message::Launch
             }
         }
     }
+    if let Some(names) = &launch.limits.groups {
+        let known = |name: &String| {
+            let unknown =
+                || limits::refused("limits.groups", format!("{name:?}"), "groups of this host");
+            identity::group(name).ok_or_else(unknown)
+        };
+        groups = Some(names.iter().map(known).collect::<Result<Vec<u32>, _>>()?);
+    }
     let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     if own.0 != 0 {
         // Who is that user already needs no right to become it.
         if uid.is_none_or(|uid| uid == own.0) && gid.is_none_or(|gid| gid == own.1) {
+            if launch.limits.groups.is_some() {
+                let found = "a list".to_owned();
+                let allowed = "nothing, since zelador does not run as root";
+                return Err(limits::refused("limits.groups", found, allowed));
+            }
             (uid, gid, groups) = (None, None, None);
         } else {
             let name = launch.uid.as_ref().or(launch.gid.as_ref());
@@ -60,7 +77,15 @@ pub(super) fn request(launch: &Launch, label: Vec<u8>) -> Result<message::Launch
     }
     let mut argv = vec![argv0.into_bytes()];
     argv.extend(launch.args.iter().map(|arg| arg.clone().into_bytes()));
-    ipc_variables(&mut env, launch.channel);
+    ipc_variables(&mut env, launch.channel, handed.channel_at);
+    // What zelador itself was told by its service manager is nothing for its services.
+    for name in HANDED.into_iter().filter(|name| !launch.declared.contains(*name)) {
+        env.remove(name);
+    }
+    env.extend(handed.env.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    let mut extras = limits::extras(&launch.limits)?;
+    extras.passed.clone_from(&handed.numbers);
+    extras.channel_at = handed.channel_at;
     // A zero byte ends a string for the kernel: such a variable cannot be handed over.
     let variables = env.iter().filter(|(name, value)| {
         !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0')
@@ -80,8 +105,19 @@ pub(super) fn request(launch: &Launch, label: Vec<u8>) -> Result<message::Launch
         channel: launch.channel != Channel::None,
         label,
         cgroup: false,
+        extras: Box::new(extras),
     })
 }
+
+/// The variables of `sd_notify(3)` and `sd_listen_fds(3)`.
+const HANDED: [&str; 6] = [
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    "LISTEN_PID",
+];
 
 fn stream(inherited: bool, files: &[PathBuf]) -> Stream {
     match (inherited, files) {
@@ -103,13 +139,13 @@ fn of_version(version: &str, env: &mut Environment) -> Result<(PathBuf, String),
 
 /// Tells Node of its channel. What zelador itself inherited is not handed on: it names descriptors that
 /// the service has not.
-fn ipc_variables(env: &mut Environment, channel: Channel) {
+fn ipc_variables(env: &mut Environment, channel: Channel, at: Option<u32>) {
     for name in ["NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID"] {
         env.remove(name);
     }
     let mut set = |name: &str, value: &str| env.insert(name.to_owned(), value.to_owned());
     if channel != Channel::None {
-        set("NODE_CHANNEL_FD", &crate::ipc::DESCRIPTOR.to_string());
+        set("NODE_CHANNEL_FD", &at.unwrap_or(crate::ipc::DESCRIPTOR).to_string());
         set("NODE_CHANNEL_SERIALIZATION_MODE", "json");
     }
     if let Channel::Cluster { worker } = channel {
@@ -186,7 +222,17 @@ pub(super) fn failure(stage: Stage, errno: i32, launch: &Refused) -> SpawnFailur
              or LimitNOFILE= of its service) and begin it anew"
                 .to_owned(),
         ),
-        Stage::Pipes | Stage::Fork | Stage::Cgroup | Stage::Limits => {
+        Stage::Limits => limits::refused("limits", reason, "what the system lets zelador set"),
+        Stage::Oom => limits::refused("limits.oom_score_adj", reason, "a higher number"),
+        Stage::Nice => limits::refused("limits.nice", reason, "a higher number"),
+        Stage::Io => limits::refused("limits.ionice", reason, "`best-effort` or `idle`"),
+        Stage::Capabilities => limits::refused(
+            "limits.capabilities",
+            reason,
+            "capabilities that zelador has itself, with CAP_SETPCAP",
+        ),
+        Stage::Privileges => limits::refused("limits.no_new_privs", reason, "Linux 3.5 or newer"),
+        Stage::Pipes | Stage::Fork | Stage::Cgroup => {
             SpawnFailure::Other(format!("the system has no room for it ({stage:?}): {reason}"))
         }
     }

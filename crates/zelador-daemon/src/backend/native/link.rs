@@ -17,7 +17,7 @@ const WELCOME_WITHIN: Duration = Duration::from_secs(10);
 /// The socket and what it had no room for.
 pub struct Link {
     socket: AsyncFd<OwnedFd>,
-    outgoing: VecDeque<(ToGuardian, Option<OwnedFd>)>,
+    outgoing: VecDeque<(ToGuardian, Vec<OwnedFd>)>,
 }
 
 /// What the guardian says first.
@@ -84,19 +84,19 @@ impl Link {
 
     /// Sends a message, now or as soon as there is room.
     pub(super) fn send(&mut self, message: ToGuardian) {
-        self.send_with(message, None);
+        self.send_with(message, Vec::new());
     }
 
-    /// The same, with a descriptor.
-    pub(super) fn send_with(&mut self, message: ToGuardian, descriptor: Option<OwnedFd>) {
-        self.outgoing.push_back((message, descriptor));
+    /// The same, with descriptors.
+    pub(super) fn send_with(&mut self, message: ToGuardian, descriptors: Vec<OwnedFd>) {
+        self.outgoing.push_back((message, descriptors));
         self.flush();
     }
 
     /// Sends what there is room for.
     pub(super) fn flush(&mut self) {
-        while let Some((message, descriptor)) = self.outgoing.front() {
-            let descriptors: Vec<_> = descriptor.iter().map(AsFd::as_fd).collect();
+        while let Some((message, descriptors)) = self.outgoing.front() {
+            let descriptors: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
             match link::send(self.socket.get_ref().as_fd(), message, &descriptors) {
                 Ok(()) => {
                     self.outgoing.pop_front();

@@ -4,8 +4,10 @@
 //! when its end is recorded and its last line is in its log file, whichever comes last.
 
 mod groups;
+mod handed;
 mod identity;
 mod launch;
+mod limits;
 mod link;
 mod lost;
 mod sources;
@@ -28,12 +30,14 @@ use zelador_core::spec::LogFormat;
 use zelador_guardian::message::{self, FromGuardian, Stage, ToGuardian};
 use zelador_guardian::{Descriptors, Handover, Kept};
 
+pub use handed::{Handed, give_file};
 pub use link::Link;
 
 use crate::logs::{Logs, Source};
 
 use crate::processes::RunKey;
 use crate::processes::cgroup::{self, Groups};
+use crate::processes::controllers::Controllers;
 use sources::{Label, sources_of};
 
 /// All runs that the guardian knows, and the connection to it.
@@ -45,6 +49,8 @@ pub struct Native {
     nofile: (u64, u64),
     /// Where the control groups of runs stand; `None`: this host allows none.
     groups: Option<Groups>,
+    /// What holds the limits of whole trees.
+    controllers: Controllers,
     runs: BTreeMap<RunId, Run>,
     /// Descriptors that the guardian keeps for this and later engines.
     stowed: BTreeMap<Vec<u8>, OwnedFd>,
@@ -89,12 +95,16 @@ impl Native {
     /// The other side is no guardian, or does not answer.
     pub fn connect(socket: OwnedFd, home: PathBuf) -> io::Result<(Self, Vec<Source>)> {
         let (link, welcome) = Link::open(socket)?;
+        let groups = Groups::below(welcome.guardian_pid, &home);
+        let folder = groups.as_ref().map(Groups::folder);
+        let controllers = Controllers::find(welcome.guardian_pid, &home, folder);
         let mut native = Self {
             link,
             guardian_pid: welcome.guardian_pid,
             listener: welcome.listener,
             nofile: welcome.nofile,
-            groups: Groups::below(welcome.guardian_pid, &home),
+            groups,
+            controllers,
             home,
             runs: BTreeMap::new(),
             stowed: welcome.stowed,
@@ -104,7 +114,7 @@ impl Native {
         for kept in welcome.kept {
             let run = RunId::new(kept.run);
             sources.extend(sources_of(run, &kept.descriptors, &kept.label)?);
-            let death = kept.ended.map(|ended| native.death(&ended, false));
+            let death = kept.ended.map(|ended| native.death(run, &ended, false));
             let intent = launch::Refused::default();
             let group = native.groups.as_ref().map(|groups| groups.path(run));
             let run_state = Run {
@@ -122,6 +132,7 @@ impl Native {
         if let Some(groups) = &native.groups {
             groups.tidy(|run| native.runs.contains_key(&run));
         }
+        native.controllers.tidy(|run| native.runs.contains_key(&run));
         Ok((native, sources))
     }
 
@@ -193,7 +204,7 @@ impl Native {
             FromGuardian::Ended { run, ended } => {
                 let run = RunId::new(run);
                 let killed = self.runs.get(&run).is_some_and(|state| state.killed);
-                let death = self.death(&ended, killed);
+                let death = self.death(run, &ended, killed);
                 let Some(state) = self.runs.get_mut(&run) else { return Heard::Nothing };
                 state.death = Some(death.clone());
                 logs.finish(run);
@@ -246,7 +257,13 @@ impl Native {
     }
 
     /// Asks for a process; a failure that shows before the guardian is asked is returned.
-    pub fn spawn(&mut self, run: RunId, launch: &Launch) -> Result<(), SpawnFailure> {
+    /// Returns what is not held of its limits; empty: nothing.
+    pub fn spawn(
+        &mut self,
+        run: RunId,
+        launch: &Launch,
+        handed: Handed,
+    ) -> Result<Vec<String>, SpawnFailure> {
         let label = Label {
             out: launch.out.clone(),
             err: launch.err.clone(),
@@ -256,10 +273,12 @@ impl Native {
             module: false,
         };
         let label = serde_json::to_vec(&label).unwrap_or_default();
-        let mut request = launch::request(launch, label.clone())?;
+        let mut request = launch::request(launch, label.clone(), &handed)?;
         let procs = self.make_group(run);
         request.cgroup = procs.is_some();
         let group = self.groups.as_ref().filter(|_| procs.is_some()).map(|it| it.path(run));
+        let held = self.controllers.hold(run, &launch.limits, group.as_deref());
+        request.extras.cgroups = held.enter.len() as u8;
         let kept = Kept {
             run: run.number(),
             pid: 0,
@@ -272,10 +291,14 @@ impl Native {
             descriptors: Descriptors::default(),
         };
         let intent = launch::Refused::of(launch);
+        let passed: Vec<OwnedFd> =
+            procs.into_iter().chain(held.enter).chain(handed.descriptors).collect();
+        // A request with more than its group is not made again without.
+        let again = request.cgroup && passed.len() == 1;
         let state = Run {
             kept,
             group,
-            request: procs.is_some().then(|| Box::new(request.clone())),
+            request: again.then(|| Box::new(request.clone())),
             intent,
             killed: false,
             death: None,
@@ -283,8 +306,8 @@ impl Native {
             drained: false,
         };
         self.runs.insert(run, state);
-        self.link.send_with(ToGuardian::Spawn { run: run.number(), launch: request }, procs);
-        Ok(())
+        self.link.send_with(ToGuardian::Spawn { run: run.number(), launch: request }, passed);
+        Ok(held.not_held)
     }
 
     /// The saved list is up, as far as it can be.
@@ -385,6 +408,7 @@ impl Native {
         if let Some(groups) = &self.groups {
             groups.end();
         }
+        self.controllers.end();
         self.link.send(ToGuardian::Shutdown);
         self.link.flush_blocking();
     }
@@ -411,10 +435,17 @@ impl Native {
     }
 
     /// How a run ended, in the core's words.
-    fn death(&mut self, ended: &message::Ended, killed_by_us: bool) -> Death {
+    fn death(&mut self, run: RunId, ended: &message::Ended, killed_by_us: bool) -> Death {
         let death = status::death(ended);
         if killed_by_us || death != (Death::Signaled { signal: Signal::KILL, core_dumped: false }) {
             return death;
+        }
+        // Its own groups know it exactly.
+        let group = self.groups.as_ref().map(|groups| groups.path(run));
+        match self.controllers.out_of_memory(run, group.as_deref()) {
+            Some(true) => return Death::OutOfMemory,
+            Some(false) => return death,
+            None => {}
         }
         let before = self.oom_kills;
         let now = status::oom_kills();

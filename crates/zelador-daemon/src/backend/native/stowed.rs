@@ -49,7 +49,7 @@ impl Native {
     pub fn stow(&mut self, name: &[u8], descriptor: &OwnedFd) -> io::Result<()> {
         let (ours, theirs) = (descriptor.try_clone()?, descriptor.try_clone()?);
         self.stowed.insert(name.to_owned(), ours);
-        self.link.send_with(ToGuardian::Stow { name: name.to_owned() }, Some(theirs));
+        self.link.send_with(ToGuardian::Stow { name: name.to_owned() }, vec![theirs]);
         Ok(())
     }
 

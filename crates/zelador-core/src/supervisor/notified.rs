@@ -1,0 +1,128 @@
+//! What runs say by `sd_notify`: readiness, life, more time.
+
+use std::time::Duration;
+
+use super::Supervisor;
+use super::order::Deadline;
+use crate::effect::Severity;
+use crate::id::{InstanceId, RunId};
+use crate::input::ReadyBy;
+use crate::instance::{Cause, Phase, Ruling, Spoken, Then};
+use crate::sd_notify::Notified;
+use crate::unit::spoken;
+
+impl Supervisor {
+    /// A run said something.
+    pub(super) fn notified(&mut self, run: RunId, said: Notified) {
+        if said.ready {
+            self.said_ready(run, ReadyBy::Message);
+        }
+        let now = self.now;
+        let Some(id) = self.runs.get(&run).copied() else {
+            self.ignored += 1;
+            return;
+        };
+        let Some(instance) = self.instances.get_mut(&id).filter(|it| it.is_current(run)) else {
+            return;
+        };
+        let words = &mut instance.spoken;
+        if let Some(status) = said.status {
+            words.status = Some(status);
+        }
+        words.reloading = (words.reloading && !said.ready) || said.reloading;
+        words.stopping |= said.stopping;
+        words.watchdog = said.watchdog.or(words.watchdog);
+        if let Some(more) = said.extend {
+            let until = now + more;
+            match &mut instance.phase {
+                Phase::Running { ready_by: Some(at), .. }
+                | Phase::Stopping { kill_at: at, death: None, .. } => *at = until.max(*at),
+                _ => {}
+            }
+            words.alive_by = words.alive_by.map(|at| at.max(until));
+            self.touch(id);
+        }
+        if let Some(new) = said.main_pid
+            && let Some(Phase::Running { pid, .. }) =
+                self.instances.get_mut(&id).map(|it| &mut it.phase)
+            && *pid != new
+        {
+            *pid = new;
+            self.tell_pid(id, new);
+            self.touch(id);
+        }
+        if said.broken {
+            return self.missed_watchdog(id);
+        }
+        if said.alive || said.ready || said.watchdog.is_some() {
+            self.is_alive(id);
+        }
+    }
+
+    /// A run came up, or its engine is new: its watchdog begins.
+    pub(super) fn begin_watchdog(&mut self, id: InstanceId) {
+        if let Some(instance) = self.instances.get_mut(&id) {
+            // Told before the process was up.
+            let not_limited = instance.spoken.not_limited.take();
+            instance.spoken = Spoken { not_limited, ..Spoken::default() };
+        }
+        self.is_alive(id);
+    }
+
+    /// It has the whole time again, from when it is ready at the latest. Nothing of it is recorded:
+    /// some say it many times a second.
+    fn is_alive(&mut self, id: InstanceId) {
+        let now = self.now;
+        let every = self.watchdog_of(id);
+        let Some(instance) = self.instances.get_mut(&id) else { return };
+        let Phase::Running { ready_by, .. } = instance.phase else { return };
+        instance.spoken.alive_by = every.map(|every| ready_by.unwrap_or(now).max(now) + every);
+        let settled = self.apps.get(&instance.app).map(|app| app.spec.restart.min_uptime);
+        let deadline = settled.and_then(|settled| instance.deadline(settled));
+        self.deadlines.set(Deadline::Instance(id), deadline);
+    }
+
+    /// How often an instance must say that it is alive.
+    fn watchdog_of(&self, id: InstanceId) -> Option<Duration> {
+        let instance = self.instances.get(&id)?;
+        let declared = self.apps.get(&instance.app)?.spec.notify.watchdog?;
+        Some(instance.spoken.watchdog.unwrap_or(declared))
+    }
+
+    /// A run did not say in time that it is alive, or said that it is broken: it counts as a death.
+    pub(super) fn missed_watchdog(&mut self, id: InstanceId) {
+        let now = self.now;
+        let within = self.watchdog_of(id).unwrap_or_default();
+        let Some(instance) = self.instances.get_mut(&id) else { return };
+        instance.spoken.alive_by = None;
+        let Phase::Running { since, .. } = instance.phase else { return };
+        let Some(app) = self.apps.get(&instance.app) else { return };
+        let uptime = now.since(since);
+        let ruling = instance.breaker.after_death(&app.spec.restart, now, uptime, false);
+        self.note_cause(id, Cause::Watchdog { within });
+        let name = self.spoken_name(id);
+        let text = format!(
+            "{name} did not say within {} that it is alive: it is unhealthy, and restarted",
+            spoken(within)
+        );
+        self.notify(Severity::Warning, name.clone(), text);
+        let then = match ruling {
+            Ruling::Closed => Then::Start,
+            Ruling::Open(open) => {
+                let text = format!("{name} misses its watchdog soon after every start");
+                self.open_crash_loop(id, &text);
+                Then::Trip { trial_at: open.map(|open| now + open) }
+            }
+        };
+        self.terminate(id, then);
+    }
+
+    /// This host cannot hold what a run was to be limited to.
+    pub(super) fn not_limited(&mut self, run: RunId, why: String) {
+        let Some(id) = self.runs.get(&run).copied() else { return };
+        let name = self.spoken_name(id);
+        let Some(instance) = self.instances.get_mut(&id) else { return };
+        instance.spoken.not_limited = Some(why.clone());
+        self.notify(Severity::Warning, name.clone(), format!("{name}: {why}"));
+    }
+}

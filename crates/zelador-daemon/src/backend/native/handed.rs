@@ -1,0 +1,37 @@
+//! What a run is handed besides its streams and its channel.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use super::identity;
+
+/// Descriptors with their numbers in the service, and the variables that tell it of them.
+#[derive(Debug, Default)]
+pub struct Handed {
+    /// The descriptors.
+    pub descriptors: Vec<OwnedFd>,
+    /// The number of each.
+    pub numbers: Vec<u32>,
+    /// Variables.
+    pub env: Vec<(&'static str, String)>,
+    /// The number of the channel, if it is not 3.
+    pub channel_at: Option<u32>,
+}
+
+impl Handed {
+    /// Adds a descriptor.
+    pub fn pass(&mut self, descriptor: OwnedFd, number: u32) {
+        self.descriptors.push(descriptor);
+        self.numbers.push(number);
+    }
+}
+
+/// Gives a file to the user of an app.
+///
+/// # Errors
+/// There is no such user, or zelador has no right to.
+pub fn give_file(path: &Path, user: &str) -> io::Result<()> {
+    let user = identity::user(user).ok_or(io::ErrorKind::NotFound)?;
+    std::os::unix::fs::chown(path, Some(user.uid), Some(user.gid))
+}

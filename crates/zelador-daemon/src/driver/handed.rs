@@ -1,0 +1,215 @@
+//! What a run is handed: declared sockets, what its predecessor had kept, where it says that it is
+//! ready.
+//!
+//! Always holds: whatever a caller or a run may still have to say through one of these is stowed with
+//! the guardian before the run begins, so a killed engine loses none of it.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with, sockopt,
+};
+use rustix::pipe::PipeFlags;
+use zelador_core::death::SpawnFailure;
+use zelador_core::id::{AppName, RunId};
+use zelador_core::launch::{Channel, Launch};
+use zelador_core::spec::{Listen, SocketSpec};
+
+use super::Driver;
+use super::stowed::Stowed;
+use crate::backend::native::Handed;
+
+/// The first number: `SD_LISTEN_FDS_START`.
+const FIRST: u32 = 3;
+
+/// Callers that may wait for an app that is down; the kernel cuts it to `net.core.somaxconn` (4096).
+const BACKLOG: i32 = 4096;
+
+impl Driver {
+    /// Opens what a run is handed.
+    ///
+    /// # Errors
+    /// A socket cannot be opened.
+    pub(crate) fn hand_over(
+        &mut self,
+        run: RunId,
+        launch: &Launch,
+    ) -> Result<Handed, SpawnFailure> {
+        let mut handed = Handed::default();
+        let mut names = Vec::new();
+        let failed =
+            |error: io::Error| SpawnFailure::Other(format!("no descriptor is left: {error}"));
+        for (index, spec) in launch.sockets.iter().enumerate() {
+            let socket = self.socket(launch, index, spec)?;
+            handed.pass(socket, FIRST + names.len() as u32);
+            names.push(spec.name.clone());
+        }
+        for (name, descriptor) in self.stored(launch).map_err(failed)? {
+            handed.pass(descriptor, FIRST + names.len() as u32);
+            names.push(name);
+        }
+        let after = FIRST + names.len() as u32;
+        if !names.is_empty() {
+            handed.env.push(("LISTEN_FDS", names.len().to_string()));
+            handed.env.push(("LISTEN_FDNAMES", names.join(":")));
+            // The guardian fills it in: the number is not known before.
+            handed.env.push(("LISTEN_PID", String::new()));
+        }
+        let notified = launch.notify.descriptor;
+        if launch.channel != Channel::None && (after > FIRST || notified == Some(FIRST)) {
+            handed.channel_at = Some(if notified == Some(after) { after + 1 } else { after });
+        }
+        if let Some(number) = notified {
+            if number < after {
+                return Err(SpawnFailure::Setting {
+                    field: "notification_fd".to_owned(),
+                    found: format!("{number}, which a socket or a kept descriptor has"),
+                    allowed: format!("{after} to 255"),
+                });
+            }
+            let ours = pipe(&mut handed, number).map_err(failed)?;
+            self.native
+                .stow(&Stowed::Ready { ready: run.number() }.bytes(), &ours)
+                .map_err(failed)?;
+            self.listen_to_pipe(run, ours);
+        }
+        if launch.notify.socket {
+            let (ours, address) = notify_socket().map_err(failed)?;
+            let name = Stowed::Notify { notify: run.number() }.bytes();
+            self.native.stow(&name, &ours).map_err(failed)?;
+            handed.env.push(("NOTIFY_SOCKET", address));
+            if let Some(every) = launch.notify.watchdog {
+                handed.env.push(("WATCHDOG_USEC", every.as_micros().to_string()));
+            }
+            self.listen_to_notify(run, ours);
+        }
+        Ok(handed)
+    }
+
+    /// A declared socket: opened the first time, the same for ever after.
+    fn socket(
+        &mut self,
+        launch: &Launch,
+        index: usize,
+        spec: &SocketSpec,
+    ) -> Result<OwnedFd, SpawnFailure> {
+        let refused = |error: io::Error| {
+            SpawnFailure::Setting {
+            field: format!("sockets[{index}]"),
+            found: format!("{}, which cannot be opened ({})", spec.listen, plain(&error)),
+            allowed: "an address of this host that nobody else has, a file in a folder that zelador may write"
+                .to_owned(),
+        }
+        };
+        let Some(app) = AppName::new(launch.app.as_str()) else {
+            return Err(refused(io::ErrorKind::InvalidInput.into()));
+        };
+        let name = Stowed::Socket { app, socket: spec.listen.to_string() }.bytes();
+        if let Some(known) = self.native.stowed(&name) {
+            return known.try_clone().map_err(refused);
+        }
+        let socket = open(spec).map_err(refused)?;
+        if let (Listen::Unix(path), Some(user)) = (&spec.listen, &launch.uid) {
+            crate::backend::native::give_file(path, user).map_err(refused)?;
+        }
+        self.native.stow(&name, &socket).map_err(refused)?;
+        tracing::info!(app = %launch.app, socket = %spec.listen, "a socket is open");
+        Ok(socket)
+    }
+
+    /// What earlier runs of the instance gave us to keep.
+    fn stored(&self, launch: &Launch) -> io::Result<Vec<(String, OwnedFd)>> {
+        let own = self.native.stowed_names().filter_map(|bytes| match Stowed::read(bytes) {
+            Some(Stowed::Store { app, instance, store, .. })
+                if app.as_str() == launch.app && instance == launch.instance.number() =>
+            {
+                Some((store, self.native.stowed(bytes)?.try_clone()))
+            }
+            _ => None,
+        });
+        own.map(|(name, descriptor)| Ok((name, descriptor?))).collect()
+    }
+}
+
+/// A pipe whose write end the service gets.
+fn pipe(handed: &mut Handed, number: u32) -> io::Result<OwnedFd> {
+    let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+    rustix::io::ioctl_fionbio(&read, true)?;
+    handed.pass(write, number);
+    Ok(read)
+}
+
+/// A socket for datagrams at a name that nobody can guess, and the name as the service is told it.
+fn notify_socket() -> io::Result<(OwnedFd, String)> {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    let random = || RandomState::new().build_hasher().finish();
+    let name = format!("zelador/{:016x}{:016x}", random(), random());
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
+    sockopt::set_socket_passcred(&socket, true)?;
+    bind(&socket, &SocketAddrUnix::new_abstract_name(name.as_bytes())?)?;
+    Ok((socket, format!("@{name}")))
+}
+
+fn open(spec: &SocketSpec) -> io::Result<OwnedFd> {
+    let (kind, address) = match &spec.listen {
+        Listen::Unix(path) => return open_file(path, spec.mode),
+        Listen::Tcp(address) => (SocketType::STREAM, *address),
+        Listen::Udp(address) => (SocketType::DGRAM, *address),
+    };
+    let at = |address: std::net::SocketAddr| -> io::Result<OwnedFd> {
+        let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
+        let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
+        if kind == SocketType::STREAM {
+            sockopt::set_socket_reuseaddr(&socket, true)?;
+        }
+        if address.is_ipv6() {
+            // Any address means both families.
+            sockopt::set_ipv6_v6only(&socket, !address.ip().is_unspecified())?;
+        }
+        bind(&socket, &address)?;
+        if kind == SocketType::STREAM {
+            listen(&socket, BACKLOG)?;
+        }
+        Ok(socket)
+    };
+    match at(address) {
+        // A host without IPv6.
+        Err(error)
+            if address.ip().is_unspecified()
+                && error.raw_os_error() == Some(libc::EAFNOSUPPORT) =>
+        {
+            at((std::net::Ipv4Addr::UNSPECIFIED, address.port()).into())
+        }
+        done => done,
+    }
+}
+
+fn open_file(path: &Path, mode: u32) -> io::Result<OwnedFd> {
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    remove_dead_socket(path);
+    bind(&socket, &SocketAddrUnix::new(path)?)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    listen(&socket, BACKLOG)?;
+    Ok(socket)
+}
+
+/// Removes the file of a socket that nobody listens on any more; anything else stays.
+pub(super) fn remove_dead_socket(path: &Path) {
+    use std::os::unix::fs::FileTypeExt;
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|it| it.file_type().is_socket());
+    let dead = UnixStream::connect(path).err().map(|error| error.kind());
+    if is_socket && dead == Some(io::ErrorKind::ConnectionRefused) {
+        _ = std::fs::remove_file(path);
+    }
+}
+
+/// The system's words without the number.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}

@@ -1,0 +1,243 @@
+//! What runs say by `sd_notify` and by s6's notification descriptor.
+//!
+//! Always holds: only what comes from a run's own processes counts; a datagram is taken from the
+//! socket when it was dealt with.
+
+use std::io::IoSliceMut;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, recvmsg};
+use tokio::io::unix::AsyncFd;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+use zelador_core::id::RunId;
+use zelador_core::input::{Fact, Input};
+use zelador_core::sd_notify::Notified;
+
+use super::stowed::Stowed;
+use super::{Driver, Message};
+use crate::processes;
+
+/// The longest datagram that is read; systemd reads 4096 bytes.
+const LONGEST: usize = 4096;
+
+/// Descriptors that one datagram may bring: `NOTIFY_FD_MAX` of systemd is 768, of which a service
+/// rarely uses more than a handful.
+const MOST_DESCRIPTORS: usize = 64;
+
+/// Descriptors that are kept for an instance.
+const MOST_STORED: usize = 64;
+
+/// Who sent something, as the kernel says.
+#[derive(Clone, Copy, Debug)]
+pub struct Sender {
+    pid: i32,
+    uid: u32,
+}
+
+impl Driver {
+    /// Begins to listen to what a run that is there already says.
+    pub(super) fn open_notify(&mut self, run: RunId) {
+        let number = run.number();
+        let end =
+            |driver: &Self, name: Stowed| driver.native.stowed(&name.bytes())?.try_clone().ok();
+        if let Some(socket) = end(self, Stowed::Notify { notify: number }) {
+            self.listen_to_notify(run, socket);
+        }
+        if let Some(pipe) = end(self, Stowed::Ready { ready: number }) {
+            self.listen_to_pipe(run, pipe);
+        }
+    }
+
+    pub(super) fn listen_to_notify(&mut self, run: RunId, socket: OwnedFd) {
+        let driver = self.sender.clone();
+        let task = self.tasks.spawn(async move {
+            // SAFETY: the descriptor is owned by the `AsyncFd` from here on, so it stays open and the
+            // same for as long as it is registered.
+            let Ok(socket) = (unsafe { AsyncFd::register(socket) }) else { return };
+            while let Some(datagram) = next(&socket).await {
+                if !deal_with(run, datagram, &driver).await {
+                    return;
+                }
+                // Only now: whoever comes after a killed engine finds it again.
+                take(&socket);
+            }
+        });
+        self.listeners.entry(run).or_default().push(task);
+    }
+
+    pub(super) fn listen_to_pipe(&mut self, run: RunId, pipe: OwnedFd) {
+        let driver = self.sender.clone();
+        let task = self.tasks.spawn(async move {
+            // SAFETY: as above.
+            let Ok(pipe) = (unsafe { AsyncFd::register(pipe) }) else { return };
+            if wait_for_line(&pipe).await {
+                let said = Notified { ready: true, ..Notified::default() };
+                let fact = Fact::Notified { run, said: Box::new(said) };
+                _ = driver.send(Message::Input(Input::Fact(fact))).await;
+            }
+        });
+        self.listeners.entry(run).or_default().push(task);
+    }
+
+    /// A run is over: nobody says anything any more.
+    pub(crate) fn close_notify(&mut self, run: RunId) {
+        let listeners: Vec<AbortHandle> = self.listeners.remove(&run).unwrap_or_default();
+        if listeners.is_empty() {
+            return;
+        }
+        listeners.iter().for_each(AbortHandle::abort);
+        let number = run.number();
+        for name in [Stowed::Notify { notify: number }, Stowed::Ready { ready: number }] {
+            if self.native.stowed(&name.bytes()).is_some() {
+                self.native.discard(&name.bytes());
+            }
+        }
+    }
+
+    /// A run, or somebody in its place, said something.
+    pub(super) fn notified(
+        &mut self,
+        run: RunId,
+        sender: Option<Sender>,
+        said: Notified,
+        descriptors: Vec<OwnedFd>,
+    ) {
+        if !sender.is_some_and(|sender| self.is_own(run, sender)) {
+            tracing::warn!(%run, ?sender, "a message to NOTIFY_SOCKET of a process that is no part of the run: passed over");
+            return;
+        }
+        if let Some(name) = &said.unstore {
+            self.unstore(run, name);
+        }
+        if let Some(name) = &said.store {
+            for descriptor in descriptors {
+                self.store(run, name, &descriptor);
+            }
+        }
+        let said = match said.main_pid.and_then(|pid| self.is_member(run, pid)) {
+            Some(true) => said,
+            _ => Notified { main_pid: None, ..said },
+        };
+        self.step(Input::Fact(Fact::Notified { run, said: Box::new(said) }));
+    }
+
+    fn is_member(&self, run: RunId, pid: i32) -> Option<bool> {
+        processes::is_member(&self.native.key(run)?, pid)
+    }
+
+    /// One that is gone already is known by the name of the socket, which only the run's environment
+    /// tells, and by its user.
+    fn is_own(&self, run: RunId, sender: Sender) -> bool {
+        self.is_member(run, sender.pid).unwrap_or_else(|| {
+            let main = self.native.key(run).map(|key| format!("/proc/{}", key.pid));
+            let owner = main.and_then(|path| std::fs::metadata(path).ok()).map(|it| it.uid());
+            owner == Some(sender.uid)
+        })
+    }
+
+    fn store(&mut self, run: RunId, name: &str, descriptor: &OwnedFd) {
+        let Some((app, instance)) = self.supervisor.instance_of(run) else { return };
+        let own = |bytes: &&Vec<u8>| matches!(Stowed::read(bytes), Some(Stowed::Store { instance: its, .. }) if its == instance.number());
+        if self.native.stowed_names().filter(own).count() >= MOST_STORED {
+            tracing::warn!(%app, "no more than {MOST_STORED} descriptors are kept for an instance");
+            return;
+        }
+        let name = |number| Stowed::Store {
+            app: app.clone(),
+            instance: instance.number(),
+            store: name.to_owned(),
+            number,
+        };
+        let free =
+            (0..).map(|number| name(number).bytes()).find(|it| self.native.stowed(it).is_none());
+        if let Some(free) = free
+            && let Err(error) = self.native.stow(&free, descriptor)
+        {
+            tracing::warn!(%app, %error, "a descriptor cannot be kept");
+        }
+    }
+
+    fn unstore(&mut self, run: RunId, name: &str) {
+        let Some((_, instance)) = self.supervisor.instance_of(run) else { return };
+        let own = |bytes: &&Vec<u8>| {
+            matches!(Stowed::read(bytes), Some(Stowed::Store { instance: its, store, .. })
+                if its == instance.number() && store == name)
+        };
+        let gone: Vec<Vec<u8>> = self.native.stowed_names().filter(own).cloned().collect();
+        gone.iter().for_each(|name| self.native.discard(name));
+    }
+}
+
+/// One datagram: who, what, and what rode along.
+struct Datagram {
+    sender: Option<Sender>,
+    bytes: Vec<u8>,
+    descriptors: Vec<OwnedFd>,
+}
+
+/// The next datagram, which stays in the socket; `None`: there will be none.
+async fn next(socket: &AsyncFd<OwnedFd>) -> Option<Datagram> {
+    loop {
+        let mut ready = socket.readable().await.ok()?;
+        let mut bytes = vec![0; LONGEST];
+        let mut space = [MaybeUninit::uninit();
+            rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS), ScmCredentials(1))];
+        let mut beside = RecvAncillaryBuffer::new(&mut space);
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+        let mut into = [IoSliceMut::new(&mut bytes)];
+        match recvmsg(socket.get_ref(), &mut into, &mut beside, flags) {
+            Ok(message) => {
+                let (count, cut) = (message.bytes, message.flags.contains(ReturnFlags::TRUNC));
+                let (mut sender, mut descriptors) = (None, Vec::new());
+                for message in beside.drain() {
+                    match message {
+                        RecvAncillaryMessage::ScmCredentials(it) => {
+                            let pid = it.pid.as_raw_nonzero().get();
+                            sender = Some(Sender { pid, uid: it.uid.as_raw() });
+                        }
+                        RecvAncillaryMessage::ScmRights(list) => descriptors.extend(list),
+                        _ => {}
+                    }
+                }
+                bytes.truncate(if cut { 0 } else { count });
+                return Some(Datagram { sender, bytes, descriptors });
+            }
+            Err(rustix::io::Errno::AGAIN) => ready.clear_ready(),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+fn take(socket: &AsyncFd<OwnedFd>) {
+    let mut byte = [0_u8; 1];
+    _ = rustix::net::recv(socket.get_ref(), &mut byte[..], RecvFlags::DONTWAIT);
+}
+
+/// False when the driver is gone.
+async fn deal_with(run: RunId, datagram: Datagram, driver: &mpsc::Sender<Message>) -> bool {
+    let (done, dealt_with) = oneshot::channel();
+    let Datagram { sender, bytes, descriptors } = datagram;
+    // A message with BARRIER=1 is answered by closing the descriptor that rides along.
+    let said = Box::new(Notified::read(&bytes));
+    let message = Message::Notified { run, sender, said, descriptors, done };
+    driver.send(message).await.is_ok() && dealt_with.await.is_ok()
+}
+
+/// Whether a line comes before the end.
+async fn wait_for_line(pipe: &AsyncFd<OwnedFd>) -> bool {
+    loop {
+        let Ok(mut ready) = pipe.readable().await else { return false };
+        let mut bytes = [0_u8; 256];
+        match rustix::io::read(pipe.get_ref(), &mut bytes[..]) {
+            Ok(0) => return false,
+            Ok(count) if bytes[..count].contains(&b'\n') => return true,
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::AGAIN) => ready.clear_ready(),
+            Err(_) => return false,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The names under which the guardian keeps descriptors for this and later engines.
+
+use serde::{Deserialize, Serialize};
+use zelador_core::id::AppName;
+
+/// One name. Its bytes stay readable for every later version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Stowed {
+    /// A port that the workers of a cluster share.
+    Port {
+        app: AppName,
+        /// As Node names it.
+        port: String,
+    },
+    /// A socket that an app declares.
+    Socket {
+        app: AppName,
+        /// Where it listens.
+        socket: String,
+    },
+    /// A descriptor that a run gave us to keep.
+    Store {
+        app: AppName,
+        /// Of which instance.
+        instance: u32,
+        /// As the run named it.
+        store: String,
+        /// Which of that name.
+        number: u32,
+    },
+    /// Our end of a run's `NOTIFY_SOCKET`.
+    Notify { notify: u64 },
+    /// Our end of a run's notification descriptor.
+    Ready { ready: u64 },
+}
+
+impl Stowed {
+    pub fn bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    /// Whether these bytes name something of a single run, by a look at how they begin.
+    pub fn is_of_run(bytes: &[u8]) -> bool {
+        bytes.starts_with(b"{\"notify\"") || bytes.starts_with(b"{\"ready\"")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_read_as_what_it_was() {
+        let app = AppName::new("api").unwrap();
+        for name in [
+            Stowed::Port { app: app.clone(), port: "4:127.0.0.1:80".to_owned() },
+            Stowed::Socket { app: app.clone(), socket: "[::]:80".to_owned() },
+            Stowed::Store { app, instance: 3, store: "conn".to_owned(), number: 1 },
+            Stowed::Notify { notify: 7 },
+            Stowed::Ready { ready: 7 },
+        ] {
+            assert_eq!(Stowed::read(&name.bytes()), Some(name.clone()));
+            let of_run = matches!(name, Stowed::Notify { .. } | Stowed::Ready { .. });
+            assert_eq!(Stowed::is_of_run(&name.bytes()), of_run);
+        }
+        // As zelador has always written it.
+        assert!(Stowed::read(br#"{"app":"api","port":"x"}"#).is_some());
+        assert_eq!(Stowed::read(b"?"), None);
+    }
+}
