@@ -13,7 +13,7 @@ use zelador_core::input::{Fact, Input};
 use zelador_core::signal::Signal;
 
 use super::Driver;
-use super::handed::remove_dead_socket;
+use super::handed::remove_socket;
 use super::stowed::Stowed;
 use crate::ipc::{self, Channel, Heard, Query};
 
@@ -155,7 +155,7 @@ impl Driver {
             if let Some(Stowed::Socket { socket, .. }) = Stowed::read(&name)
                 && socket.starts_with('/')
             {
-                remove_dead_socket(Path::new(&socket));
+                remove_socket(Path::new(&socket));
             }
         }
     }

@@ -199,11 +199,18 @@ fn open_file(path: &Path, mode: u32) -> io::Result<OwnedFd> {
 }
 
 /// Removes the file of a socket that nobody listens on any more; anything else stays.
-pub(super) fn remove_dead_socket(path: &Path) {
+fn remove_dead_socket(path: &Path) {
+    let answer = UnixStream::connect(path).err().map(|error| error.kind());
+    if answer == Some(io::ErrorKind::ConnectionRefused) {
+        remove_socket(path);
+    }
+}
+
+/// Removes the file of a socket; anything else stays. What cannot be removed is found dead by whoever
+/// wants its place.
+pub(super) fn remove_socket(path: &Path) {
     use std::os::unix::fs::FileTypeExt;
-    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|it| it.file_type().is_socket());
-    let dead = UnixStream::connect(path).err().map(|error| error.kind());
-    if is_socket && dead == Some(io::ErrorKind::ConnectionRefused) {
+    if std::fs::symlink_metadata(path).is_ok_and(|it| it.file_type().is_socket()) {
         _ = std::fs::remove_file(path);
     }
 }

@@ -34,7 +34,7 @@ fn what_an_app_needs_is_there_before_it_and_goes_after_it() {
     zelador.write("told.js", TOLD);
     zelador.start(
         "{ name: 'web', script: 'told.js', depends_on: ['api'], env: { LINGER: 300 } },
-         { name: 'api', script: 'told.js', depends_on: { base: 'ready', migrate: { condition: 'service_completed_successfully' } }, env: { LINGER: 300 } },
+         { name: 'api', script: 'told.js', wait_ready: true, depends_on: { base: 'ready', migrate: { condition: 'service_completed_successfully' } }, env: { LINGER: 300 } },
          { name: 'base', script: 'told.js', wait_ready: true, env: { WAIT: 600 } },
          { name: 'other', script: 'told.js' },
          { name: 'migrate', script: 'bash', args: ['-c', 'echo migrate starts >> told; sleep 0.3; echo migrate done >> told'], interpreter: 'none', autorestart: false }",
