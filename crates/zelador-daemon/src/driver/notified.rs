@@ -151,8 +151,9 @@ impl Driver {
             store: name.to_owned(),
             number,
         };
-        let free =
-            (0..).map(|number| name(number).bytes()).find(|it| self.native.stowed(it).is_none());
+        let free = (0..=MOST_STORED as u32)
+            .map(|number| name(number).bytes())
+            .find(|it| self.native.stowed(it).is_none());
         if let Some(free) = free
             && let Err(error) = self.native.stow(&free, descriptor)
         {
