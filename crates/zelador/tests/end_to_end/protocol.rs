@@ -95,7 +95,7 @@ fn a_socket_that_cannot_be_had_is_told_with_its_field() {
     assert!(http_get(port, "/").is_none());
 }
 
-/// Speaks sd_notify as a test wants: files say what to do.
+/// Speaks `sd_notify` as a test wants: files say what to do.
 const SPEAKS: &str = "
 import array, os, socket, time
 def say(text, fds=()):
