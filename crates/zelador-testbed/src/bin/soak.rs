@@ -30,11 +30,11 @@ const BOUND: u64 = 64 << 10;
 const COUNTER: &str = "exec 9>$NAME.lock; flock -n 9 || echo $NAME twice >> doubled
 n=$(cat $NAME.n 2>/dev/null || echo 0)
 trap 'echo $n > $NAME.n; exit 0' INT
-while :; do n=$((n+1)); echo \"line $n\"; sleep 0.01; done\n";
+while :; do n=$((n+1)); echo \"line $n\"; sleep 0.01 9>&-; done\n";
 
 /// Dies again and again.
 const MORTAL: &str = "exec 9>$NAME.lock; flock -n 9 || echo $NAME twice >> doubled
-sleep 0.$(( $$ % 9 )); exit $(( $$ % 200 ))\n";
+sleep 0.$(( $$ % 9 )) 9>&-; exit $(( $$ % 200 ))\n";
 
 /// Is quiet, and leaves a child in a session of its own.
 const STEADY: &str = "exec 9>$NAME.lock; flock -n 9 || echo $NAME twice >> doubled
