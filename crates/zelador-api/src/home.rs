@@ -110,6 +110,11 @@ impl Home {
         self.0.join("dump.json")
     }
 
+    /// What a language model answered, and how much of its budget is used.
+    pub fn advice(&self) -> PathBuf {
+        self.0.join("advice.json")
+    }
+
     /// The boot of the host in which the saved list was brought up last.
     pub fn booted(&self) -> PathBuf {
         self.0.join("booted")

@@ -59,6 +59,37 @@ pub enum PanicAt {
     Task,
 }
 
+/// A trouble to explain.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Explain {
+    /// The evidence.
+    pub evidence: diagnosis::Snapshot,
+    /// Whether a remedy for it failed: a model is asked although the rules are sure.
+    #[serde(default)]
+    pub remedy_failed: bool,
+}
+
+/// An explanation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Explained {
+    /// What is believed.
+    #[serde(flatten)]
+    pub answer: diagnosis::Answer,
+    /// What became of the question to the model; `None`: it was not asked.
+    pub advisor: Option<String>,
+}
+
+/// What a model would be asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WouldAsk {
+    /// The server; `None`: no advisor is set.
+    pub url: Option<String>,
+    /// Why it would be asked; `None`: the rules are sure, it would not.
+    pub reason: Option<String>,
+    /// The body of the request, exactly.
+    pub body: Option<serde_json::Value>,
+}
+
 /// Which executable is to take over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UpgradeTo {

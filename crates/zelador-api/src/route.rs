@@ -14,6 +14,10 @@ pub const COMMANDS: &str = "/v1/commands";
 pub const HEALTH: &str = "/v1/health";
 /// `POST`: [`crate::HealthView`] after looking at everything now.
 pub const HEALTH_CHECK: &str = "/v1/health/check";
+/// `POST` of a [`crate::Explain`]: [`crate::Explained`], by rules and, where they are unsure, by a model.
+pub const DIAGNOSIS: &str = "/v1/diagnosis";
+/// `POST` of a [`crate::Explain`]: [`crate::WouldAsk`], what a model would be asked.
+pub const DIAGNOSIS_PROMPT: &str = "/v1/diagnosis/prompt";
 /// `GET`: a list of [`crate::Incident`], the latest first; `…/ID`: one.
 pub const INCIDENTS: &str = "/v1/incidents";
 /// `…/ID`, `GET`: the [`crate::spec::Environment`] of an instance, secrets masked unless

@@ -10,6 +10,7 @@ mod app;
 mod change;
 mod defaults;
 mod dependencies;
+mod diagnosis;
 mod ecosystem;
 mod environment;
 mod fields;

@@ -2,6 +2,7 @@
 //!
 //! Values of these types come from [`crate::config`] and cannot be wrong in themselves.
 
+mod advisor;
 mod filter;
 mod heal;
 mod limits;
@@ -21,6 +22,7 @@ use crate::signal::Signal;
 use crate::unit::{ByteSize, SECOND};
 use crate::watch::WatchSpec;
 
+pub use advisor::{AdvisorSpec, KeyFrom, Provider};
 pub use filter::EnvFilter;
 pub use heal::{HOOK_WITHIN, HealCommand, HealMode, HealSpec, Hook, Hooks, QuietHours};
 pub use limits::{CAPABILITIES, IoPriority, Limits, Resource, ResourceLimit};

@@ -4,6 +4,7 @@
 //! control loop runs on a current-thread runtime; logs have a thread of their own; what may wait
 //! for a disk or a lock goes to the blocking pool.
 
+mod advisor;
 mod backend;
 mod checks;
 mod clock;

@@ -150,10 +150,31 @@ pub(super) const SETTINGS: &[Names] = &[
     ("logs", &[]),
     ("history", &[]),
     ("notify", &[]),
+    ("diagnosis", &[]),
+    ("advisor", &[]),
 ];
 
 /// How much of the past is kept.
 pub(super) const HISTORY: &[Names] = &[("age", &[]), ("size", &[])];
+
+/// How troubles are explained.
+pub(super) const DIAGNOSIS: &[Names] = &[("rules", &[])];
+
+/// What a line of a log means.
+pub(super) const RULE: &[Names] = &[("pattern", &[]), ("cause", &[]), ("action", &[])];
+
+/// A language model that may be asked.
+pub(super) const ADVISOR: &[Names] = &[
+    ("provider", &[]),
+    ("url", &[]),
+    ("model", &[]),
+    ("key_env", &[]),
+    ("key_file", &[]),
+    ("timeout", &[]),
+    ("max_tokens", &[]),
+    ("budget_per_day", &[]),
+    ("language", &[]),
+];
 
 /// How the host is looked at, and the default for databases and apps.
 pub(super) const CHECKS: &[Names] = &[

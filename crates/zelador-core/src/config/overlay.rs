@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::notify::NotifyOverlay;
 use super::place::{Block, Place};
 use super::rotation::LogsOverlay;
+use crate::diagnosis::UserRule;
 use crate::history::retain::Retention;
-use crate::spec::{Cadence, DatabaseSpec, Settings, Thresholds};
+use crate::spec::{AdvisorSpec, Cadence, DatabaseSpec, Settings, Thresholds};
 use crate::unit::ByteSize;
 
 /// A feature that a file switches off, or on with a value.
@@ -56,6 +57,10 @@ pub struct Overlay {
     pub history: HistoryOverlay,
     /// Notices.
     pub notify: NotifyOverlay,
+    /// What lines of logs mean.
+    pub rules: Option<Vec<UserRule>>,
+    /// A language model that may be asked.
+    pub advisor: Option<Switch<AdvisorSpec>>,
 }
 
 /// What a file says about the past.
@@ -184,6 +189,12 @@ impl Settings {
             settings.rotation = layer.logs.over(settings.rotation);
             settings.history = layer.history.over(settings.history);
             settings.notify = layer.notify.over(settings.notify);
+            if let Some(rules) = &layer.rules {
+                settings.rules.clone_from(rules);
+            }
+            if let Some(advisor) = &layer.advisor {
+                settings.advisor = advisor.clone().value();
+            }
         }
         let cadence = settings.cadence;
         let resolved = |(name, database): (&String, &DatabaseOverlay)| {

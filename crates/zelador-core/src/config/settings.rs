@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use super::diagnosis;
 use super::fields::{CHECKS, DATABASE, HISTORY, LOGS, SETTINGS, THRESHOLDS};
 use super::health::is_authority;
 use super::node::Value;
@@ -41,6 +42,8 @@ pub(super) fn check(place: &Place<'_>, folder: &Path) -> Overlay {
     if let Some(place) = block.get("notify") {
         overlay.notify = NotifyOverlay::check(place, folder);
     }
+    overlay.rules = block.get("diagnosis").and_then(diagnosis::rules);
+    overlay.advisor = block.get("advisor").and_then(|place| diagnosis::advisor(place, folder));
     overlay
 }
 

@@ -32,6 +32,20 @@ pub enum Action {
 }
 
 impl Action {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Restart,
+        Self::RestartWithBackoff,
+        Self::StopAndNotify,
+        Self::WaitForDependency,
+        Self::FreeDisk,
+        Self::RaiseLimitAndRestart,
+        Self::Reload,
+        Self::ScaleOut,
+        Self::NotifyOnly,
+        Self::None,
+    ];
+
     /// Whether the program runs again by it.
     pub fn starts_again(self) -> bool {
         matches!(

@@ -30,7 +30,7 @@ pub struct Hypothesis {
 }
 
 /// What is found, the likeliest first.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// The likeliest.
     #[serde(flatten)]

@@ -6,6 +6,7 @@
 mod action;
 mod board;
 mod codes;
+pub mod consult;
 mod contexts;
 mod judge;
 mod level;
@@ -14,12 +15,14 @@ mod phrase;
 mod rules;
 mod snapshot;
 mod text;
+mod user;
 
 use serde::{Deserialize, Serialize};
 
 pub use action::{Action, Helps, usual};
 pub use judge::{Answer, Hypothesis, judge};
 pub use snapshot::{Metrics, Probe, Snapshot};
+pub use user::{MOST_RULES, UserRule, judge_with, may_ask, pattern};
 
 pub use crate::healing::Remedy;
 
@@ -110,6 +113,48 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// All of them.
+    pub const ALL: [Self; 38] = [
+        Self::PortInUse,
+        Self::PermissionDenied,
+        Self::MissingModule,
+        Self::MissingFile,
+        Self::MissingCommand,
+        Self::BadConfig,
+        Self::MissingEnvVar,
+        Self::SyntaxError,
+        Self::VersionIncompatibility,
+        Self::WrongArchitecture,
+        Self::AlreadyRunning,
+        Self::OutOfMemoryHeap,
+        Self::OomKilled,
+        Self::MemoryLeak,
+        Self::CpuRunaway,
+        Self::Overload,
+        Self::StackOverflow,
+        Self::DiskFull,
+        Self::InotifyLimit,
+        Self::TooManyOpenFiles,
+        Self::ThreadExhaustion,
+        Self::ClockSkew,
+        Self::DependencyUnreachable,
+        Self::DependencyAuthFailed,
+        Self::DnsFailure,
+        Self::TlsCertificate,
+        Self::DbSchema,
+        Self::DbTooManyConnections,
+        Self::DbLock,
+        Self::RateLimited,
+        Self::UncaughtException,
+        Self::PanicAssertion,
+        Self::Segfault,
+        Self::DeadlockOrHang,
+        Self::DataCorruption,
+        Self::ExternalKill,
+        Self::CleanExit,
+        Self::Unknown,
+    ];
+
     /// Whether somebody or something outside of the program ended it, whatever its log says.
     fn is_about_its_end(self) -> bool {
         matches!(self, Self::ExternalKill | Self::OomKilled | Self::CleanExit | Self::Segfault)

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cadence, Rotation};
+use super::{AdvisorSpec, Cadence, Rotation};
+use crate::diagnosis::UserRule;
 use crate::history::retain::Retention;
 use crate::notify::Plan;
 use crate::unit::Percent;
@@ -33,6 +34,12 @@ pub struct Settings {
     /// Who is told what.
     #[serde(default)]
     pub notify: Plan,
+    /// What lines of logs mean, as the user knows.
+    #[serde(default)]
+    pub rules: Vec<UserRule>,
+    /// A language model that may be asked; `None`: there is none.
+    #[serde(default)]
+    pub advisor: Option<AdvisorSpec>,
 }
 
 impl Default for Settings {
@@ -53,6 +60,8 @@ impl Default for Settings {
             rotation: Rotation::default(),
             history: Retention::default(),
             notify: Plan::default(),
+            rules: Vec::new(),
+            advisor: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! How an engine begins: settings, the guardian's welcome, what the engine before knew.
 
+use crate::advisor::Advisor;
 use crate::backend::native::Native;
 use crate::checks::CpuMeter;
 use crate::clock::Clock;
@@ -150,7 +151,11 @@ impl Driver {
     pub(super) fn serve(&mut self) -> Result<(), Error> {
         let failed = |error: io::Error| Error::System("the control socket cannot be used", error);
         let listener = self.native.listener().map_err(failed)?;
+        let file = self.home.advice();
+        let (advisor, questions) = Advisor::new(&file, self.clock, self.settings.subscribe());
+        self.server.spawn(advisor.run(self.closing.clone()));
         let handle = server::Handle {
+            advisor: questions,
             inbox: self.sender.clone(),
             guardian_pid: self.native.guardian_pid().unsigned_abs(),
             home: self.home.clone(),

@@ -3,6 +3,7 @@
 mod apps;
 mod asker;
 mod dashboard;
+mod diagnosis;
 #[cfg(test)]
 mod fuzz;
 mod guard;
@@ -35,6 +36,7 @@ use zelador_core::spec::Settings;
 use zelador_core::supervisor::Supervisor;
 
 use crate::clock::Clock;
+use crate::advisor::Question;
 use crate::driver::Message;
 use crate::history::Archive;
 
@@ -53,6 +55,8 @@ pub struct Handle {
     pub archive: Archive,
     /// Tells the time as the supervisor counts it.
     pub clock: Clock,
+    /// Who explains troubles.
+    pub advisor: mpsc::Sender<Question>,
 }
 
 impl Handle {
@@ -183,6 +187,8 @@ fn private(handle: Handle) -> Router {
         .route(route::MODULE_SETTINGS, post(apps::module_settings))
         .route(route::HEALTH, get(health::last))
         .route(route::HEALTH_CHECK, post(health::check))
+        .route(route::DIAGNOSIS, post(diagnosis::explain))
+        .route(route::DIAGNOSIS_PROMPT, post(diagnosis::prompt))
         .route(route::INCIDENTS, get(apps::incidents))
         .route("/v1/incidents/{id}", get(apps::incident))
         .layer(axum::extract::DefaultBodyLimit::max(LARGEST_COMMAND))

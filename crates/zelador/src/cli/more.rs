@@ -159,6 +159,9 @@ pub enum More {
         /// Print JSON
         #[arg(long)]
         json: bool,
+        /// Show exactly what a language model would be asked, and send nothing
+        #[arg(long)]
+        show_prompt: bool,
     },
     /// Show who is told what, or try a channel
     #[command(subcommand)]

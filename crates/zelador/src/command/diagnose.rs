@@ -3,8 +3,8 @@
 use std::io::{self, Read};
 use std::process::ExitCode;
 
-use zelador_api::diagnosis::{Answer, Metrics, Snapshot, judge};
-use zelador_api::{AppView, Death};
+use zelador_api::diagnosis::{Metrics, Snapshot, judge};
+use zelador_api::{AppView, Death, Explain, Explained, WouldAsk, route};
 
 use super::{Context, incidents, select};
 use crate::failure::Failure;
@@ -22,17 +22,42 @@ const LARGEST: u64 = 8 << 20;
 const LINES: usize = 60;
 
 /// Says why an app is sick.
-pub fn diagnose(context: &Context, app: &str, json: bool) -> Result<ExitCode, Failure> {
-    let snapshot = if app == STDIN { from_stdin()? } else { of_app(context, app)? };
-    let answer = judge(&snapshot);
-    if json {
-        let text =
-            serde_json::to_string(&answer).map_err(|error| Failure::new(error.to_string()))?;
-        output::answer(&format!("{}\n", text::json(text)))?;
-    } else {
-        output::answer(&shown(&answer))?;
+pub fn diagnose(
+    context: &Context,
+    app: &str,
+    json: bool,
+    show_prompt: bool,
+) -> Result<ExitCode, Failure> {
+    let evidence = if app == STDIN { from_stdin()? } else { of_app(context, app)? };
+    let wanted = Explain { evidence, remedy_failed: false };
+    if show_prompt {
+        let asked: WouldAsk = context.engine.post(route::DIAGNOSIS_PROMPT, &wanted)?;
+        output::answer(&if json { line(&asked)? } else { prompt(&asked) })?;
+        return Ok(ExitCode::SUCCESS);
     }
+    // Evidence of somebody else is judged by the rules alone, without an engine.
+    let explained = if app == STDIN {
+        Explained { answer: judge(&wanted.evidence), advisor: None }
+    } else {
+        context.engine.post(route::DIAGNOSIS, &wanted)?
+    };
+    output::answer(&if json { line(&explained)? } else { shown(&explained) })?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn line(value: &impl serde::Serialize) -> Result<String, Failure> {
+    let text = serde_json::to_string(value).map_err(|error| Failure::new(error.to_string()))?;
+    Ok(format!("{}\n", text::json(text)))
+}
+
+/// What a model would be asked: the words as they are, then the rest of the request.
+fn prompt(asked: &WouldAsk) -> String {
+    let (Some(url), Some(body)) = (&asked.url, &asked.body) else {
+        return "no advisor is set (`advisor` in the settings): nothing would leave\n".to_owned();
+    };
+    let reason = asked.reason.as_deref().unwrap_or("it would not: the rules are sure");
+    let body = serde_json::to_string_pretty(body).unwrap_or_default();
+    format!("asked because: {reason}\nPOST {url}\n{body}\n")
 }
 
 fn from_stdin() -> Result<Snapshot, Failure> {
@@ -98,9 +123,9 @@ fn lines(app: &AppView) -> Vec<String> {
     all
 }
 
-fn shown(answer: &Answer) -> String {
+fn shown(explained: &Explained) -> String {
     let mut shown = String::new();
-    for (index, found) in answer.hypotheses.iter().enumerate() {
+    for (index, found) in explained.answer.hypotheses.iter().enumerate() {
         let percent = found.confidence * 100.0;
         let cause = id(&found.cause);
         if index == 0 {
@@ -115,6 +140,9 @@ fn shown(answer: &Answer) -> String {
         } else {
             shown.push_str(&format!("or: {} ({cause}), {percent:.0} %\n", found.cause));
         }
+    }
+    if let Some(advisor) = &explained.advisor {
+        shown.push_str(&format!("advisor: {}\n", text::plain(advisor)));
     }
     shown
 }

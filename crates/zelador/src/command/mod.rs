@@ -142,7 +142,9 @@ fn perform_more(context: &Context, more: More) -> Result<ExitCode, Failure> {
         More::StartOrReload(of) => start::start_or(context, &of, Unchanged::Reload),
         More::Serve(serve) => serve::serve(context, &serve),
         More::Upgrade { binary } => upgrade::upgrade(context, binary.as_deref()),
-        More::Diagnose { app, json } => diagnose::diagnose(context, &app, json),
+        More::Diagnose { app, json, show_prompt } => {
+            diagnose::diagnose(context, &app, json, show_prompt)
+        }
         More::Notify(Notify::List { json }) => notify::list(context, json),
         More::Notify(Notify::Test { channel }) => notify::test(context, &channel),
         More::DebugPanic { at } => doctor::panic(context, at),

@@ -1,0 +1,186 @@
+//! The language model that may be asked where the rules are unsure.
+//!
+//! A task that owns what was asked and answered: one question at a time, once for each kind of trouble, within the tokens
+//! of a day, behind the retry policy and a breaker. Its answer is checked and weighed by the core.
+
+mod client;
+mod ledger;
+mod wire;
+
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use zelador_api::WouldAsk;
+use zelador_core::breaker::{Breaker, BreakerPolicy, Call};
+use zelador_core::diagnosis::consult::{Advice, Prompt, parse, prompt, reason_to_ask, weigh};
+use zelador_core::diagnosis::{Answer, Snapshot, judge_with};
+use zelador_core::retry::{Next, Retry, RetryPolicy};
+use zelador_core::spec::{AdvisorSpec, KeyFrom, Settings};
+
+use crate::clock::Clock;
+use client::Broken;
+use ledger::Ledger;
+
+/// How many questions may wait.
+const QUEUE: usize = 16;
+
+/// A character in four is a token, as a rule of thumb, where the server does not count.
+const CHARACTERS_A_TOKEN: usize = 4;
+
+/// Something to explain.
+pub struct Question {
+    /// The evidence.
+    pub snapshot: Snapshot,
+    /// Whether a remedy failed, so that a model is asked although the rules are sure.
+    pub remedy_failed: bool,
+    /// Where the answer goes.
+    pub answer: oneshot::Sender<Explained>,
+}
+
+/// An explanation.
+#[derive(Clone, Debug)]
+pub struct Explained {
+    /// What is believed.
+    pub answer: Answer,
+    /// What became of the question to the model, in words; `None`: it was not asked.
+    pub advisor: Option<String>,
+}
+
+/// Returns what the model would be asked, without asking it.
+pub fn would_ask(settings: &Settings, snapshot: &Snapshot, remedy_failed: bool) -> WouldAsk {
+    let answer = judge_with(snapshot, &settings.rules);
+    let failed = remedy_failed.then_some("a remedy failed");
+    let reason = reason_to_ask(&answer).or(failed).map(str::to_owned);
+    let body = settings.advisor.as_ref().map(|spec| {
+        wire::body(spec, &prompt(snapshot, &answer, spec.language))
+    });
+    let url = settings.advisor.as_ref().map(|spec| format!("{}{}", spec.url, wire::path(spec.provider)));
+    WouldAsk { url, reason, body }
+}
+
+/// Owns what was asked.
+pub struct Advisor {
+    clock: Clock,
+    settings: watch::Receiver<Settings>,
+    questions: mpsc::Receiver<Question>,
+    ledger: Ledger,
+    breaker: Breaker,
+    rng: fastrand::Rng,
+}
+
+impl Advisor {
+    /// Returns the task, and where to ask it; what was answered is kept in `file`.
+    pub fn new(file: &Path, clock: Clock, settings: watch::Receiver<Settings>) -> (Self, mpsc::Sender<Question>) {
+        let (sender, questions) = mpsc::channel(QUEUE);
+        let policy = BreakerPolicy { failures_in_row: Some(3), ..BreakerPolicy::default() };
+        let (ledger, breaker) = (Ledger::open(file), Breaker::new(policy));
+        (Self { clock, settings, questions, ledger, breaker, rng: fastrand::Rng::new() }, sender)
+    }
+
+    /// Answers until it is cancelled or nobody can ask any more.
+    pub async fn run(mut self, cancelled: CancellationToken) {
+        while let Some(Some(question)) = cancelled.run_until_cancelled(self.questions.recv()).await {
+            let explain = self.explain(&question.snapshot, question.remedy_failed);
+            let Some(explained) = cancelled.run_until_cancelled(explain).await else { break };
+            // Nobody may wait any more.
+            _ = question.answer.send(explained);
+        }
+    }
+
+    async fn explain(&mut self, snapshot: &Snapshot, remedy_failed: bool) -> Explained {
+        let (rules, spec) = {
+            let settings = self.settings.borrow();
+            (settings.rules.clone(), settings.advisor.clone())
+        };
+        let answer = judge_with(snapshot, &rules);
+        let Some(spec) = spec else { return Explained { answer, advisor: None } };
+        if reason_to_ask(&answer).is_none() && !remedy_failed {
+            return Explained { answer, advisor: None };
+        }
+        let fingerprint = ledger::fingerprint(&spec, snapshot, &answer);
+        if let Some(advice) = self.ledger.answer(&fingerprint) {
+            let told = format!("{} said so before", spec.model);
+            return Explained { answer: weigh(answer, &advice, snapshot), advisor: Some(told) };
+        }
+        let asked = prompt(snapshot, &answer, spec.language);
+        match self.ask(&spec, &asked, snapshot).await {
+            Ok(advice) => {
+                self.ledger.keep(fingerprint, advice.clone());
+                let told = format!("{} was asked", spec.model);
+                Explained { answer: weigh(answer, &advice, snapshot), advisor: Some(told) }
+            }
+            Err(why) => {
+                tracing::warn!(model = spec.model, why, "the advisor gave no advice");
+                Explained { answer, advisor: Some(format!("{} gave no advice: {why}", spec.model)) }
+            }
+        }
+    }
+
+    /// Asks, with the patience of the policy; `Err` says why there is no advice.
+    async fn ask(&mut self, spec: &AdvisorSpec, asked: &Prompt, snapshot: &Snapshot) -> Result<Advice, String> {
+        let estimate = (asked.system.len() + asked.user.len()) / CHARACTERS_A_TOKEN;
+        let estimate = estimate as u64 + u64::from(spec.max_tokens);
+        let key = key(&spec.key)?;
+        let policy = RetryPolicy { retries: 1, total: Some(spec.timeout), ..RetryPolicy::general() };
+        let mut retry = Retry::new(policy, self.clock.now());
+        loop {
+            let now = self.clock.now();
+            if !self.ledger.allows(now, estimate, spec.budget_per_day) {
+                return Err(format!("its {} tokens of this day are used", spec.budget_per_day));
+            }
+            let permit = self.breaker.ask(now).map_err(|denied| denied.to_string())?;
+            let answer = once(spec, asked, key.as_deref()).await;
+            let took = self.clock.now().since(now);
+            let call = if answer.is_ok() { Call::worked(took) } else { Call::failed(took) };
+            self.breaker.report(self.clock.now(), permit, call);
+            // What failed may have been counted by the provider.
+            let said = match answer {
+                Ok(body) => wire::read(spec.provider, &body),
+                Err(broken) => {
+                    self.ledger.spend(self.clock.now(), estimate);
+                    match retry.after_failure(self.clock.now(), broken.failure, None, &mut self.rng) {
+                        Next::After(delay) => tokio::time::sleep(delay).await,
+                        Next::GiveUp(_) => return Err(broken.text),
+                    }
+                    continue;
+                }
+            };
+            let tokens = said.as_ref().ok().and_then(|said| said.tokens).unwrap_or(estimate);
+            self.ledger.spend(self.clock.now(), tokens);
+            let said = said.map_err(|wrong| wrong.to_string())?;
+            return parse(&said.text, snapshot).map_err(|wrong| wrong.to_string());
+        }
+    }
+}
+
+async fn once(spec: &AdvisorSpec, asked: &Prompt, key: Option<&str>) -> Result<Bytes, Broken> {
+    let body = Bytes::from(wire::body(spec, asked).to_string());
+    let headers = wire::headers(spec.provider, key);
+    client::post(&spec.url, wire::path(spec.provider), &headers, body, spec.timeout.max(Duration::from_millis(1))).await
+}
+
+/// The key, never kept.
+fn key(from: &KeyFrom) -> Result<Option<String>, String> {
+    match from {
+        KeyFrom::Nowhere => Ok(None),
+        KeyFrom::Variable(name) => match std::env::var(name) {
+            Ok(key) if !key.trim().is_empty() => Ok(Some(key.trim().to_owned())),
+            _ => Err(format!("the variable {name} is not set where zelador was started")),
+        },
+        KeyFrom::File(path) => {
+            let text = std::fs::read_to_string(path);
+            let text = text.map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+            let key = text.lines().next().unwrap_or_default().trim().to_owned();
+            if key.is_empty() {
+                return Err(format!("{} is empty", path.display()));
+            }
+            Ok(Some(key))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
