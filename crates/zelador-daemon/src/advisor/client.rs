@@ -72,9 +72,9 @@ async fn exchange(
     for (name, value) in headers {
         request = request.header(*name, value);
     }
-    let request = request
-        .body(Full::new(body))
-        .map_err(|_| broken(ErrorClass::Invalid, "the key of the advisor has characters that no header has"))?;
+    let request = request.body(Full::new(body)).map_err(|_| {
+        broken(ErrorClass::Invalid, "the key of the advisor has characters that no header has")
+    })?;
     let stream = TcpStream::connect((host.as_str(), port))
         .await
         .map_err(|error| broken(ErrorClass::Unreachable, format!("{host}:{port}: {error}")))?;
@@ -110,10 +110,14 @@ async fn talk(
     let exchange = async {
         let response = sender.send_request(request).await.map_err(lost)?;
         let status = response.status().as_u16();
-        let wait = response.headers().get(RETRY_AFTER).and_then(|it| it.to_str().ok()?.trim().parse().ok());
+        let wait = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|it| it.to_str().ok()?.trim().parse().ok());
         let body = Limited::new(response.into_body(), LARGEST).collect().await;
         let Some(class) = ErrorClass::of_http_status(status) else {
-            let body = body.map_err(|error| broken(ErrorClass::ConnectionLost, error.to_string()))?;
+            let body =
+                body.map_err(|error| broken(ErrorClass::ConnectionLost, error.to_string()))?;
             return Ok(body.to_bytes());
         };
         let failure = match wait {

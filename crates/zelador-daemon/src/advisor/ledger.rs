@@ -82,7 +82,8 @@ impl Ledger {
     fn write(&self) {
         let Ok(text) = serde_json::to_vec(&self.kept) else { return };
         let beside = self.file.with_extension("new");
-        let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, &self.file));
+        let written =
+            std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, &self.file));
         if let Err(error) = written {
             tracing::warn!(%error, "what the advisor said cannot be kept");
         }

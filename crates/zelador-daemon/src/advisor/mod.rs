@@ -54,10 +54,12 @@ pub fn would_ask(settings: &Settings, snapshot: &Snapshot, remedy_failed: bool) 
     let answer = judge_with(snapshot, &settings.rules);
     let failed = remedy_failed.then_some("a remedy failed");
     let reason = reason_to_ask(&answer).or(failed).map(str::to_owned);
-    let body = settings.advisor.as_ref().map(|spec| {
-        wire::body(spec, &prompt(snapshot, &answer, spec.language))
-    });
-    let url = settings.advisor.as_ref().map(|spec| format!("{}{}", spec.url, wire::path(spec.provider)));
+    let body = settings
+        .advisor
+        .as_ref()
+        .map(|spec| wire::body(spec, &prompt(snapshot, &answer, spec.language)));
+    let url =
+        settings.advisor.as_ref().map(|spec| format!("{}{}", spec.url, wire::path(spec.provider)));
     WouldAsk { url, reason, body }
 }
 
@@ -73,16 +75,23 @@ pub struct Advisor {
 
 impl Advisor {
     /// Returns the task, and where to ask it; what was answered is kept in `file`.
-    pub fn new(file: &Path, clock: Clock, settings: watch::Receiver<Settings>) -> (Self, mpsc::Sender<Question>) {
+    pub fn new(
+        file: &Path,
+        clock: Clock,
+        settings: watch::Receiver<Settings>,
+    ) -> (Self, mpsc::Sender<Question>) {
         let (sender, questions) = mpsc::channel(QUEUE);
         let policy = BreakerPolicy { failures_in_row: Some(3), ..BreakerPolicy::default() };
         let (ledger, breaker) = (Ledger::open(file), Breaker::new(policy));
-        (Self { clock, settings, questions, ledger, breaker, rng: fastrand::Rng::new() }, sender)
+        // Only spreads waits: any seed will do.
+        let rng = fastrand::Rng::with_seed(u64::from(std::process::id()));
+        (Self { clock, settings, questions, ledger, breaker, rng }, sender)
     }
 
     /// Answers until it is cancelled or nobody can ask any more.
     pub async fn run(mut self, cancelled: CancellationToken) {
-        while let Some(Some(question)) = cancelled.run_until_cancelled(self.questions.recv()).await {
+        while let Some(Some(question)) = cancelled.run_until_cancelled(self.questions.recv()).await
+        {
             let explain = self.explain(&question.snapshot, question.remedy_failed);
             let Some(explained) = cancelled.run_until_cancelled(explain).await else { break };
             // Nobody may wait any more.
@@ -120,11 +129,17 @@ impl Advisor {
     }
 
     /// Asks, with the patience of the policy; `Err` says why there is no advice.
-    async fn ask(&mut self, spec: &AdvisorSpec, asked: &Prompt, snapshot: &Snapshot) -> Result<Advice, String> {
+    async fn ask(
+        &mut self,
+        spec: &AdvisorSpec,
+        asked: &Prompt,
+        snapshot: &Snapshot,
+    ) -> Result<Advice, String> {
         let estimate = (asked.system.len() + asked.user.len()) / CHARACTERS_A_TOKEN;
         let estimate = estimate as u64 + u64::from(spec.max_tokens);
         let key = key(&spec.key)?;
-        let policy = RetryPolicy { retries: 1, total: Some(spec.timeout), ..RetryPolicy::general() };
+        let policy =
+            RetryPolicy { retries: 1, total: Some(spec.timeout), ..RetryPolicy::general() };
         let mut retry = Retry::new(policy, self.clock.now());
         loop {
             let now = self.clock.now();
@@ -141,7 +156,8 @@ impl Advisor {
                 Ok(body) => wire::read(spec.provider, &body),
                 Err(broken) => {
                     self.ledger.spend(self.clock.now(), estimate);
-                    match retry.after_failure(self.clock.now(), broken.failure, None, &mut self.rng) {
+                    match retry.after_failure(self.clock.now(), broken.failure, None, &mut self.rng)
+                    {
                         Next::After(delay) => tokio::time::sleep(delay).await,
                         Next::GiveUp(_) => return Err(broken.text),
                     }
@@ -159,7 +175,14 @@ impl Advisor {
 async fn once(spec: &AdvisorSpec, asked: &Prompt, key: Option<&str>) -> Result<Bytes, Broken> {
     let body = Bytes::from(wire::body(spec, asked).to_string());
     let headers = wire::headers(spec.provider, key);
-    client::post(&spec.url, wire::path(spec.provider), &headers, body, spec.timeout.max(Duration::from_millis(1))).await
+    client::post(
+        &spec.url,
+        wire::path(spec.provider),
+        &headers,
+        body,
+        spec.timeout.max(Duration::from_millis(1)),
+    )
+    .await
 }
 
 /// The key, never kept.
@@ -172,7 +195,8 @@ fn key(from: &KeyFrom) -> Result<Option<String>, String> {
         },
         KeyFrom::File(path) => {
             let text = std::fs::read_to_string(path);
-            let text = text.map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+            let text =
+                text.map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
             let key = text.lines().next().unwrap_or_default().trim().to_owned();
             if key.is_empty() {
                 return Err(format!("{} is empty", path.display()));

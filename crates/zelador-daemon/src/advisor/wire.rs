@@ -136,20 +136,23 @@ mod tests {
         let openai = r#"{"choices":[{"finish_reason":"stop","message":{"content":"x"}}],"usage":{"total_tokens":9}}"#;
         let anthropic = r#"{"stop_reason":"end_turn","content":[{"type":"thinking"},{"type":"text","text":"x"}],"usage":{"input_tokens":4,"output_tokens":5}}"#;
         let ollama = r#"{"done":true,"done_reason":"stop","message":{"content":"x"},"prompt_eval_count":4,"eval_count":5}"#;
-        for (provider, body) in
-            [(Provider::Openai, openai), (Provider::Anthropic, anthropic), (Provider::Ollama, ollama)]
-        {
+        for (provider, body) in [
+            (Provider::Openai, openai),
+            (Provider::Anthropic, anthropic),
+            (Provider::Ollama, ollama),
+        ] {
             let said = Said { text: "x".to_owned(), tokens: Some(9) };
             assert_eq!(read(provider, body.as_bytes()), Ok(said), "{provider:?}");
             let cut = body.replace("\"stop\"", "\"length\"").replace("end_turn", "max_tokens");
             assert_eq!(read(provider, cut.as_bytes()), Err(NoAnswer::CutOff), "{provider:?}");
             for garbage in ["", "<html>", "[]", "{}", "{\"choices\":[]}", "null"] {
-                let is_none = read(provider, garbage.as_bytes()).is_err()
-                    || provider == Provider::Ollama;
+                let is_none =
+                    read(provider, garbage.as_bytes()).is_err() || provider == Provider::Ollama;
                 assert!(is_none, "{provider:?}: {garbage}");
             }
         }
-        let refused = r#"{"choices":[{"finish_reason":"stop","message":{"content":null,"refusal":"no"}}]}"#;
+        let refused =
+            r#"{"choices":[{"finish_reason":"stop","message":{"content":null,"refusal":"no"}}]}"#;
         assert_eq!(read(Provider::Openai, refused.as_bytes()), Err(NoAnswer::Refused));
     }
 }

@@ -35,8 +35,8 @@ use zelador_core::input::Command;
 use zelador_core::spec::Settings;
 use zelador_core::supervisor::Supervisor;
 
-use crate::clock::Clock;
 use crate::advisor::Question;
+use crate::clock::Clock;
 use crate::driver::Message;
 use crate::history::Archive;
 
