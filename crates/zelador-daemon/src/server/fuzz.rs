@@ -19,7 +19,10 @@ fn requests(name: &str, good: &[&[u8]], router: fn(Handle) -> axum::Router) {
     let folder = tempfile::tempdir().unwrap();
     let archive = crate::history::Archive::start(&folder.path().join("history.db")).unwrap();
     let clock = crate::clock::Clock::start();
-    let mut router = router(Handle { inbox, guardian_pid: 1, home, settings, archive, clock });
+    // Nobody explains: such a request is told that the engine is ending.
+    let (advisor, _) = mpsc::channel(1);
+    let handle = Handle { inbox, guardian_pid: 1, home, settings, archive, clock, advisor };
+    let mut router = router(handle);
     fuzz(name, good, |input| {
         let (line, body) = match input.iter().position(|byte| *byte == b'\n') {
             Some(end) => (&input[..end], &input[end + 1..]),
