@@ -16,6 +16,7 @@ pub mod shared;
 pub mod token;
 pub mod trpc;
 
+pub use zelador_core::breaker::Order;
 pub use zelador_core::check::{CheckResult, Status};
 pub use zelador_core::custom::{Action, Metric};
 pub use zelador_core::death::{Death, SpawnFailure};
@@ -27,7 +28,11 @@ pub use zelador_core::incident::{Incident, Outcome, Stage, Trouble, Try, TryResu
 pub use zelador_core::input::{Command, Declaration, IncidentOrder, Replicas, Surplus, Unchanged};
 pub use zelador_core::instance::{Cause, Goal, Phase, Start};
 pub use zelador_core::launch::{FILE_SERVER, FILE_SERVER_ROLE, RUN_VARIABLE, log_paths, pid_path};
-pub use zelador_core::supervisor::{AppView, CheckView, HealthView, InstanceView, Saved, View};
+pub use zelador_core::retry::{Attempt, AttemptOutcome, OperationStats};
+pub use zelador_core::supervisor::{
+    AppView, BreakerView, CheckView, HealthView, InstanceView, Readiness, RetryView, Saved,
+    VerdictView, View,
+};
 pub use zelador_core::{
     config, date, diagnosis, id, identity, probe, redact, select, signal, spec, unit,
 };

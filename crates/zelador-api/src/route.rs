@@ -18,6 +18,10 @@ pub const HEALTH_CHECK: &str = "/v1/health/check";
 pub const DIAGNOSIS: &str = "/v1/diagnosis";
 /// `POST` of a [`crate::Explain`]: [`crate::WouldAsk`], what a model would be asked.
 pub const DIAGNOSIS_PROMPT: &str = "/v1/diagnosis/prompt";
+/// `GET`: a list of [`crate::RetryView`].
+pub const RETRIES: &str = "/v1/retries";
+/// `GET`: a list of [`crate::BreakerView`].
+pub const BREAKERS: &str = "/v1/breakers";
 /// `GET`: a list of [`crate::Incident`], the latest first; `…/ID`: one.
 pub const INCIDENTS: &str = "/v1/incidents";
 /// `…/ID`, `GET`: the [`crate::spec::Environment`] of an instance, secrets masked unless

@@ -5,7 +5,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use zelador_core::check::Status;
-use zelador_core::supervisor::{HealthView, SimpleHealth};
+use zelador_core::retry::{Attempt, AttemptOutcome};
+use zelador_core::supervisor::{HealthView, RetryView, SimpleHealth, VerdictView};
 
 /// The answer to one procedure call: its HTTP status and its envelope.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +69,95 @@ impl Envelope {
 }
 
 /// The procedures that exist.
-pub const PROCEDURES: [&str; 3] = ["health.check", "health.status", "health.simple"];
+pub const PROCEDURES: [&str; 7] = [
+    "health.check",
+    "health.status",
+    "health.simple",
+    "health.history",
+    "retry.stats",
+    "retry.history",
+    "breaker.list",
+];
+
+/// One line of what `health.history` answers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Verdict {
+    component: String,
+    status: Status,
+    message: String,
+    /// ISO 8601.
+    timestamp: String,
+}
+
+impl From<&VerdictView> for Verdict {
+    fn from(view: &VerdictView) -> Self {
+        Self {
+            component: view.component.clone(),
+            status: view.status,
+            message: view.message.clone(),
+            timestamp: view.at.to_string(),
+        }
+    }
+}
+
+/// One line of what `retry.stats` answers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RetryStats {
+    operation: String,
+    total: u64,
+    successful: u64,
+    failed: u64,
+    attempts: u64,
+    failed_attempts: u64,
+    /// Percent.
+    success_rate: Option<f64>,
+    average_attempts: Option<f64>,
+    last_errors: Vec<String>,
+}
+
+/// How many errors `retry.stats` tells.
+const LAST_ERRORS: usize = 5;
+
+impl From<&RetryView> for RetryStats {
+    fn from(view: &RetryView) -> Self {
+        let stats = &view.stats;
+        let errors = stats.last_errors().take(LAST_ERRORS);
+        Self {
+            operation: view.operation.clone(),
+            total: stats.total,
+            successful: stats.successful,
+            failed: stats.failed,
+            attempts: stats.attempts,
+            failed_attempts: stats.failed_attempts,
+            success_rate: view.success_rate,
+            average_attempts: view.average_attempts,
+            last_errors: errors.map(|(_, error)| error.to_owned()).collect(),
+        }
+    }
+}
+
+/// What `retry.history` answers, the latest attempt first; `operation` narrows it down.
+pub fn retry_history(views: &[RetryView], operation: Option<&str>) -> Value {
+    let wanted = views.iter().filter(|view| operation.is_none_or(|it| it == view.operation));
+    let mut attempts: Vec<_> = wanted
+        .flat_map(|view| view.stats.latest.iter().map(|attempt| (view.operation.as_str(), attempt)))
+        .collect();
+    attempts.sort_by_key(|(_, attempt)| std::cmp::Reverse(attempt.at));
+    let entry = |(operation, attempt): (&str, &Attempt)| {
+        let (outcome, error, delay) = match &attempt.outcome {
+            AttemptOutcome::Succeeded => ("succeeded", None, None),
+            AttemptOutcome::Retrying { error, delay, .. } => ("retrying", Some(error), Some(delay)),
+            AttemptOutcome::GaveUp { error, .. } => ("gave-up", Some(error), None),
+        };
+        json!({
+            "operation": operation, "target": attempt.target, "attempt": attempt.number,
+            "outcome": outcome, "error": error, "delay": delay.map(|it| seconds(*it)),
+            "duration": seconds(attempt.took), "timestamp": attempt.at.to_string(),
+        })
+    };
+    Value::Array(attempts.into_iter().map(entry).collect())
+}
 
 /// What `health.check` and `health.status` answer.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -7,10 +7,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{CheckId, ProbeId};
-use crate::probe::{Finding, ProbeOutcome};
+use crate::probe::{Finding, Usage};
 use crate::retry::RetryPolicy;
-use crate::spec::{Cadence, ProbeTarget, Settings, Thresholds};
-use crate::unit::{Moment, Percent, spoken};
+use crate::spec::{Cadence, HostMeter, Limit, NamedTarget, ProbeTarget, Settings, Thresholds};
+use crate::unit::Moment;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// How something is. Ordered: the worst is the greatest.
@@ -48,6 +49,8 @@ pub struct CheckPlan {
     pub slow: Option<Duration>,
     /// From which shares on a host check is degraded and unhealthy.
     pub thresholds: Option<Thresholds>,
+    /// Limits to what is measured.
+    pub limits: Vec<Limit>,
 }
 
 /// What a check asks.
@@ -63,8 +66,23 @@ pub enum CheckTarget {
     Database {
         /// The URL, with its password.
         url: String,
+        /// A query of one's own, in place of `SELECT 1`.
+        query: Option<String>,
+        /// What the first value of the first row must be.
+        expect: Option<String>,
     },
-    /// An app.
+    /// A property of the host.
+    Host(HostMeter),
+    /// The process tree of a run.
+    Process {
+        /// Its main process.
+        pid: i32,
+        /// What its tree uses, by the last sample.
+        usage: Option<Usage>,
+        /// How often it was restarted within ten minutes.
+        restarts: u32,
+    },
+    /// An app, or something else that can be asked.
     App(ProbeTarget),
 }
 
@@ -77,14 +95,31 @@ pub fn plans(settings: &Settings) -> Vec<CheckPlan> {
             cadence: settings.cadence,
             slow: None,
             thresholds: Some(thresholds),
+            limits: Vec::new(),
         })
     };
     let databases = settings.databases.iter().map(|(name, spec)| CheckPlan {
         id: CheckId::Database(name.clone()),
-        target: CheckTarget::Database { url: spec.url.clone() },
+        target: CheckTarget::Database {
+            url: spec.url.clone(),
+            query: spec.query.clone(),
+            expect: spec.expect.clone(),
+        },
         cadence: spec.cadence,
         slow: Some(spec.slow),
         thresholds: None,
+        limits: spec.limits.clone(),
+    });
+    let named = settings.named.iter().map(|(name, spec)| CheckPlan {
+        id: CheckId::Named(name.clone()),
+        target: match &spec.target {
+            NamedTarget::Probe(probe) => CheckTarget::App((**probe).clone()),
+            NamedTarget::Host(meter) => CheckTarget::Host(meter.clone()),
+        },
+        cadence: spec.cadence,
+        slow: spec.slow,
+        thresholds: None,
+        limits: spec.limits.clone(),
     });
     [
         host(CheckId::Memory, CheckTarget::Memory, settings.memory),
@@ -94,6 +129,7 @@ pub fn plans(settings: &Settings) -> Vec<CheckPlan> {
     .into_iter()
     .flatten()
     .chain(databases)
+    .chain(named)
     .collect()
 }
 
@@ -123,16 +159,22 @@ pub struct Check {
     pub finding: Option<Finding>,
     /// Results in a row that were not unhealthy.
     pub good_in_row: u32,
+    /// The looks that changed the verdict, with the verdict that followed, oldest first.
+    pub changes: VecDeque<CheckResult>,
     /// When to look next.
     pub next_at: Moment,
     /// The look under way and when it is given up.
     pub under_way: Option<(ProbeId, Moment)>,
-    /// Results in a row that differ from the verdict to the same side.
+    /// Results that differ from the verdict to the same side: in a row, or the latest of all where
+    /// the cadence looks at so many.
     streak: Vec<Status>,
     /// Looks since somebody began to wait for this check, which come as far apart as the mission's
     /// general retries (1, 2, 4 … 32 s); `None`: nobody waits.
     pub hurried: Option<u32>,
 }
+
+/// The most changes of a verdict that are kept of one check.
+const CHANGES_KEPT: usize = 20;
 
 /// How much longer than its timeout a look may stay unanswered before it counts as lost.
 pub const LOST_AFTER: Duration = Duration::from_secs(5);
@@ -146,6 +188,7 @@ impl Check {
             last: None,
             finding: None,
             good_in_row: 0,
+            changes: VecDeque::new(),
             next_at: first_at,
             under_way: None,
             streak: Vec::new(),
@@ -187,7 +230,38 @@ impl Check {
 
     /// Forgets what was seen, as for a new run.
     pub fn reset(&mut self, first_at: Moment) {
-        *self = Self { hurried: self.hurried, ..Self::new(self.plan.clone(), first_at) };
+        *self = Self {
+            hurried: self.hurried,
+            changes: std::mem::take(&mut self.changes),
+            ..Self::new(self.plan.clone(), first_at)
+        };
+    }
+
+    /// Notes a change of the verdict.
+    pub fn note_change(&mut self, verdict: Status) {
+        let Some(last) = self.last.clone() else { return };
+        if self.changes.len() >= CHANGES_KEPT {
+            self.changes.pop_front();
+        }
+        self.changes.push_back(CheckResult { status: verdict, ..last });
+    }
+
+    /// The same of a startup probe: it becomes unhealthy only after its failure threshold, from the
+    /// very first result on.
+    pub fn take_startup(&mut self, result: CheckResult) -> Option<(Option<Status>, Status)> {
+        if self.verdict.is_none() && result.status == Status::Unhealthy {
+            self.under_way = None;
+            self.last = Some(result);
+            self.good_in_row = 0;
+            self.streak.push(Status::Unhealthy);
+            if self.streak.len() < self.plan.cadence.failure_threshold as usize {
+                return None;
+            }
+            self.streak.clear();
+            self.verdict = Some(Status::Unhealthy);
+            return Some((None, Status::Unhealthy));
+        }
+        self.take(result)
     }
 
     /// Takes in a result; returns the verdict before and after when it changed.
@@ -201,23 +275,40 @@ impl Check {
             self.verdict = Some(status);
             return Some((None, status));
         };
-        if status == verdict {
-            self.streak.clear();
-            return None;
-        }
-        let worse = status > verdict;
-        if self.streak.first().is_some_and(|first| (*first > verdict) != worse) {
-            self.streak.clear();
-        }
-        self.streak.push(status);
+        let (worse, counted) = match self.plan.cadence.within {
+            Some(window) => {
+                if self.streak.len() >= window as usize {
+                    self.streak.remove(0);
+                }
+                self.streak.push(status);
+                let is_worse = |it: &&Status| **it > verdict;
+                let worse = self.streak.iter().filter(is_worse).count();
+                let better = self.streak.iter().filter(|it| **it < verdict).count();
+                let failing = worse >= self.plan.cadence.failure_threshold as usize;
+                (failing, if failing { worse } else { better })
+            }
+            None => {
+                if status == verdict {
+                    self.streak.clear();
+                    return None;
+                }
+                let worse = status > verdict;
+                if self.streak.first().is_some_and(|first| (*first > verdict) != worse) {
+                    self.streak.clear();
+                }
+                self.streak.push(status);
+                (worse, self.streak.len())
+            }
+        };
         let needed = if worse {
             self.plan.cadence.failure_threshold
         } else {
             self.plan.cadence.success_threshold
         };
-        if self.streak.len() < needed as usize {
+        if counted < needed as usize {
             return None;
         }
+        self.streak.retain(|it| if worse { *it > verdict } else { *it < verdict });
         // The result nearest to the old verdict: what all of the streak agree on at least.
         let agreed = if worse { self.streak.iter().min() } else { self.streak.iter().max() };
         let changed = agreed.copied().unwrap_or(status);
@@ -227,68 +318,14 @@ impl Check {
     }
 }
 
-/// Says what a look amounts to.
-pub fn judge(plan: &CheckPlan, outcome: &ProbeOutcome, at: Moment) -> CheckResult {
-    let (status, message) = status_of(plan, outcome);
-    CheckResult { status, message, took: outcome.took, at }
-}
+mod judge;
 
-fn status_of(plan: &CheckPlan, outcome: &ProbeOutcome) -> (Status, String) {
-    match &outcome.finding {
-        Finding::Memory { used, total } => {
-            let share = Percent::of(used.bytes(), total.bytes());
-            against(plan, share, format!("{share} of {total} memory in use"))
-        }
-        Finding::Cpu { busy, cores } => {
-            let noun = if *cores == 1 { "core" } else { "cores" };
-            against(plan, *busy, format!("{busy} of {cores} {noun} busy"))
-        }
-        Finding::Disks { volumes } => {
-            let fullest =
-                volumes.iter().max_by(|a, b| a.share().value().total_cmp(&b.share().value()));
-            match fullest {
-                Some(volume) => against(
-                    plan,
-                    volume.share(),
-                    format!(
-                        "{} of {} in use, {} free",
-                        volume.share(),
-                        volume.mount,
-                        volume.available
-                    ),
-                ),
-                None => (Status::Healthy, "no file system to look at".to_owned()),
-            }
-        }
-        Finding::Answered { detail } => match plan.slow {
-            Some(slow) if outcome.took > slow => (
-                Status::Degraded,
-                format!("{detail}, but after {}; {} is slow", spoken(outcome.took), spoken(slow)),
-            ),
-            _ => (Status::Healthy, detail.clone()),
-        },
-        Finding::WrongAnswer { detail }
-        | Finding::TimedOut { detail }
-        | Finding::Refused { detail } => (Status::Unhealthy, detail.clone()),
-        // Not being able to look says nothing about the thing; it is worth a person's attention.
-        Finding::Unavailable { detail } => (Status::Degraded, format!("cannot look: {detail}")),
-    }
-}
-
-fn against(plan: &CheckPlan, share: Percent, message: String) -> (Status, String) {
-    let Some(limits) = plan.thresholds else { return (Status::Healthy, message) };
-    if share >= limits.unhealthy {
-        (Status::Unhealthy, format!("{message}; unhealthy from {} on", limits.unhealthy))
-    } else if share >= limits.degraded {
-        (Status::Degraded, format!("{message}; degraded from {} on", limits.degraded))
-    } else {
-        (Status::Healthy, message)
-    }
-}
+pub use judge::judge;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::probe::ProbeOutcome;
     use crate::unit::ByteSize;
     use Status::{Degraded, Healthy, Unhealthy};
 
@@ -333,7 +370,8 @@ mod tests {
         let plan = plans(&Settings::default()).remove(0);
         let status = |used| {
             let finding = Finding::Memory { used: ByteSize::new(used), total: ByteSize::new(100) };
-            judge(&plan, &ProbeOutcome { finding, took: Duration::ZERO }, Moment::default()).status
+            let outcome = ProbeOutcome { finding, took: Duration::ZERO };
+            judge(&plan, None, &outcome, Moment::default()).status
         };
         assert_eq!([status(74), status(75), status(90)], [Healthy, Degraded, Unhealthy]);
     }

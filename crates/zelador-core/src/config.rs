@@ -22,10 +22,12 @@ mod limits;
 mod logs;
 mod mistake;
 mod modules;
+mod named;
 mod node;
 mod notify;
 mod overlay;
 mod place;
+mod probe;
 mod protocol;
 mod rotation;
 mod settings;
@@ -45,7 +47,7 @@ pub use modules::{
 };
 pub use node::{Key, Node, Position, Value};
 pub use notify::NotifyOverlay;
-pub use overlay::{CadenceOverlay, DatabaseOverlay, Overlay, Switch};
+pub use overlay::{CadenceOverlay, DatabaseOverlay, NamedOverlay, Overlay, Switch};
 pub use rotation::LogsOverlay;
 pub use shell::words as shell_words;
 

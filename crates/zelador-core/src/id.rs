@@ -106,7 +106,8 @@ impl fmt::Display for AppName {
     }
 }
 
-/// What is looked at regularly.
+/// What is looked at regularly. The order of the kinds counts: databases stand together, and what
+/// belongs to instances stands last.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind", content = "of")]
 pub enum CheckId {
@@ -118,6 +119,32 @@ pub enum CheckId {
     Disk,
     /// A database, by its name in the configuration.
     Database(String),
-    /// An instance's own check.
+    /// A host check or another one, by its name in the configuration.
+    Named(String),
+    /// An instance's own check: whether it is alive and well.
     Instance(InstanceId),
+    /// Whether an instance has come up; until it has, it is asked nothing else.
+    Startup(InstanceId),
+    /// Whether an instance can take work.
+    Ready(InstanceId),
+}
+
+impl CheckId {
+    /// The checks of databases, of all there are in order.
+    pub fn of_databases() -> std::ops::Range<Self> {
+        Self::Database(String::new())..Self::Named(String::new())
+    }
+
+    /// The checks of instances, of all there are in order.
+    pub fn of_instances() -> std::ops::RangeFrom<Self> {
+        Self::Instance(InstanceId::new(0))..
+    }
+
+    /// The instance whose check it is.
+    pub fn instance(&self) -> Option<InstanceId> {
+        match self {
+            Self::Instance(id) | Self::Startup(id) | Self::Ready(id) => Some(*id),
+            Self::Memory | Self::Cpu | Self::Disk | Self::Database(_) | Self::Named(_) => None,
+        }
+    }
 }

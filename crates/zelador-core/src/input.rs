@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::breaker::Order;
 use crate::config::{Change, Overlay};
 use crate::custom::Told;
 use crate::death::{Death, SpawnFailure};
@@ -13,6 +14,7 @@ use crate::id::{AppName, IncidentId, InstanceId, ProbeId, RunId, Ticket};
 use crate::instance::Goal;
 use crate::notify::{DeliveryId, DeliveryOutcome};
 use crate::probe::{ProbeOutcome, Usage};
+use crate::retry::Attempt;
 use crate::sd_notify::Notified;
 use crate::signal::Signal;
 use crate::spec::{AppSpec, Environment};
@@ -115,6 +117,16 @@ pub enum Command {
     },
     /// Look at everything now; answered when every look is done.
     CheckNow,
+    /// Do something to the breakers of a target.
+    Breaker {
+        /// Which target: `app:api`, `notify:slack`.
+        target: String,
+        /// Which operation; `None`: all.
+        #[serde(default)]
+        operation: Option<String>,
+        /// What.
+        order: Order,
+    },
     /// Stop and forget everything, for the end of zelador.
     Shutdown,
 }
@@ -253,6 +265,18 @@ pub enum Fact {
         probe: ProbeId,
         /// What it found.
         outcome: ProbeOutcome,
+    },
+    /// Something was tried outside of the supervisor, for the statistics.
+    Attempted {
+        /// Doing what: `send`.
+        operation: String,
+        /// What came of it.
+        attempt: Attempt,
+    },
+    /// A service called that calls by itself.
+    Heartbeat {
+        /// Under which name.
+        name: String,
     },
     /// What runs use now.
     Sampled {

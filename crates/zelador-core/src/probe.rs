@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::unit::{ByteSize, Percent};
+use crate::unit::{ByteSize, Percent, spoken};
 
 /// What one execution of a check found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,11 +58,84 @@ pub enum Finding {
         /// What the system or the server said, without secrets.
         detail: String,
     },
+    /// It answered, and the answer says that it works worse than it should.
+    Impaired {
+        /// What it said, short.
+        detail: String,
+    },
+    /// It answered as it should, and this was measured.
+    Measured {
+        /// What it said, short: `SELECT 1`.
+        detail: String,
+        /// What was measured, by name: `connect`, `connections`, `lag`.
+        measures: Vec<Measure>,
+    },
     /// The look itself was not possible: no `/proc`, no right to read.
     Unavailable {
         /// Why.
         detail: String,
     },
+}
+
+/// One thing that was measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measure {
+    /// What: `connections`.
+    pub name: String,
+    /// How much.
+    pub value: f64,
+    /// Of what.
+    pub unit: Unit,
+}
+
+/// What a measured number counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// Just a number.
+    Count,
+    /// A share of 100.
+    Percent,
+    /// Seconds.
+    Seconds,
+    /// Bytes.
+    Bytes,
+    /// Days.
+    Days,
+    /// So many a minute.
+    PerMinute,
+}
+
+impl Measure {
+    /// Returns a measure.
+    pub fn new(name: impl Into<String>, value: f64, unit: Unit) -> Self {
+        Self { name: name.into(), value, unit }
+    }
+
+    /// Returns a time span that was measured.
+    pub fn span(name: impl Into<String>, span: Duration) -> Self {
+        Self::new(name, span.as_secs_f64(), Unit::Seconds)
+    }
+}
+
+impl Unit {
+    /// The number as a person says it: `91.0 %`, `4 ms`, `1.5gb`.
+    pub fn said(self, value: f64) -> String {
+        let whole = |value: f64| {
+            if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.1}") }
+        };
+        match self {
+            Self::Count => whole(value),
+            Self::Percent => format!("{value:.1} %"),
+            Self::Seconds => {
+                spoken(Duration::try_from_secs_f64(value.max(0.0)).unwrap_or(Duration::MAX))
+            }
+            Self::Bytes => ByteSize::new(value.max(0.0) as u64).to_string(),
+            Self::Days if (1.0..2.0).contains(&value) => "1 day".to_owned(),
+            Self::Days => format!("{:.0} days", value.trunc()),
+            Self::PerMinute => format!("{} a minute", whole(value)),
+        }
+    }
 }
 
 /// One file system.

@@ -3,12 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::breaker::{Breaker, BreakerKey};
 use crate::config::Overlay;
 use crate::healing::History;
 use crate::id::{AppName, IncidentId, InstanceId, RunId};
 use crate::incident::Incident;
 use crate::instance::{Instance, Retiring};
 use crate::notify::{Matter, Parcel, ParcelId};
+use crate::retry::OperationStats;
 use crate::spec::AppSpec;
 
 /// One piece of the supervisor's state, as it is now.
@@ -43,6 +45,14 @@ pub enum Record {
     Parcel(Box<Parcel>),
     /// It was delivered, or dropped.
     ParcelGone(ParcelId),
+    /// What came of an operation's attempts.
+    Retries(Box<(String, OperationStats)>),
+    /// The attempts of an operation made room for others.
+    RetriesGone(String),
+    /// A breaker is now like this.
+    Breaker(Box<(BreakerKey, Breaker)>),
+    /// A breaker made room for others.
+    BreakerGone(BreakerKey),
     /// The next numbers.
     Counters(Counters),
 }
@@ -77,6 +87,10 @@ impl Record {
             Self::Incident(incident) => format!("incident/{}", incident.id),
             Self::IncidentGone(id) => format!("incident/{id}"),
             Self::History(_) => "history".to_owned(),
+            Self::Retries(kept) => format!("retries/{}", kept.0),
+            Self::RetriesGone(operation) => format!("retries/{operation}"),
+            Self::Breaker(kept) => format!("breaker/{}", kept.0),
+            Self::BreakerGone(key) => format!("breaker/{key}"),
             Self::Settings(_) => "settings".to_owned(),
             Self::Matter(matter) => format!("matter/{}", matter.key),
             Self::MatterGone(key) => format!("matter/{key}"),
@@ -96,6 +110,8 @@ impl Record {
                 | Self::Retired(_)
                 | Self::MatterGone(_)
                 | Self::ParcelGone(_)
+                | Self::RetriesGone(_)
+                | Self::BreakerGone(_)
         )
     }
 }

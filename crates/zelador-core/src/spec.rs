@@ -7,6 +7,7 @@ mod filter;
 mod heal;
 mod limits;
 mod logs;
+mod probe;
 mod protocol;
 mod settings;
 
@@ -27,8 +28,14 @@ pub use filter::EnvFilter;
 pub use heal::{HOOK_WITHIN, HealCommand, HealMode, HealSpec, Hook, Hooks, QuietHours};
 pub use limits::{CAPABILITIES, IoPriority, Limits, Resource, ResourceLimit};
 pub use logs::{Keep, LogFormat, LogSpec, LogTarget, ROTATED_DATE, Rotation};
+pub use probe::{
+    CommandProbe, FileProbe, HEALTHY_STATUS, HttpProbe, JsonCondition, Operator, ProbeTarget,
+    TalkProbe,
+};
 pub use protocol::{Listen, Notify, SocketSpec};
-pub use settings::{DEFAULT_PORT, DatabaseSpec, Settings, Thresholds};
+pub use settings::{
+    DEFAULT_PORT, DatabaseSpec, HostMeter, MARGIN, NamedSpec, NamedTarget, Settings, Thresholds,
+};
 
 /// Environment variables, by name.
 pub type Environment = BTreeMap<String, String>;
@@ -64,6 +71,9 @@ pub struct AppSpec {
     pub logs: LogSpec,
     /// The app's own health check.
     pub health: Option<HealthSpec>,
+    /// What is asked before and beside it.
+    #[serde(default, skip_serializing_if = "ProbesSpec::is_empty")]
+    pub probes: ProbesSpec,
     /// Names of databases (of `zelador.databases`) and apps that this app needs.
     pub depends_on: Vec<String>,
     /// How far each of those must be before this app is started, where that was said.
@@ -310,26 +320,44 @@ pub struct HealthSpec {
     pub start_period: Duration,
     /// How long a restart by the healer has to make the check healthy again.
     pub verify_within: Duration,
+    /// Limits to what is measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<Limit>,
 }
 
-/// What a check asks of an app.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ProbeTarget {
-    /// A GET request; healthy when the status lies within `status`.
-    Http {
-        /// `http://host:port/path`.
-        url: String,
-        /// Lowest and highest status that is healthy. Kubernetes: 200 to 399.
-        status: (u16, u16),
-        /// Text that the body must contain.
-        contains: Option<String>,
-    },
-    /// A connection that must be accepted: `host:port`.
-    Tcp {
-        /// Where to connect.
-        address: String,
-    },
+/// What is asked of an app before and beside its health check, as Kubernetes has it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ProbesSpec {
+    /// Until this was good once, nothing else is asked; a run that does not come to it is restarted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub startup: Option<HealthSpec>,
+    /// Whether it can take work: it is told to whoever asks, and nothing is restarted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readiness: Option<HealthSpec>,
+}
+
+impl ProbesSpec {
+    /// Whether nothing is asked.
+    pub fn is_empty(&self) -> bool {
+        self.startup.is_none() && self.readiness.is_none()
+    }
+}
+
+/// From where on something that is measured is degraded, and unhealthy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Limit {
+    /// The measure: `connections`.
+    pub measure: String,
+    /// From here on degraded.
+    pub degraded: Option<f64>,
+    /// From here on unhealthy.
+    pub unhealthy: Option<f64>,
+    /// True: too little is bad, not too much.
+    #[serde(default)]
+    pub below: bool,
+    /// What is bad is better only when it is back by this much: no flapping at the edge.
+    #[serde(default)]
+    pub margin: f64,
 }
 
 /// How often something is looked at, and how many equal results change its verdict.
@@ -343,6 +371,10 @@ pub struct Cadence {
     pub failure_threshold: u32,
     /// That many better results in a row make the verdict better.
     pub success_threshold: u32,
+    /// The thresholds need not be reached in a row, but within this many results, which catches
+    /// what comes and goes. Monit: `X times within Y cycles`, at most 64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<u32>,
 }
 
 impl Default for Cadence {
@@ -354,6 +386,7 @@ impl Default for Cadence {
             timeout: 3 * SECOND,
             failure_threshold: 3,
             success_threshold: 2,
+            within: None,
         }
     }
 }

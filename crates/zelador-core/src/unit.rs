@@ -120,7 +120,7 @@ impl fmt::Display for ByteSize {
 }
 
 /// A share, from 0 to 100 inclusive.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Percent(f64);
 

@@ -13,7 +13,6 @@ use zelador_core::input::{Fact, Input};
 use zelador_core::launch::{FILE_SERVER, FILE_SERVER_ROLE, Launch};
 use zelador_core::notify::{Delivery, DeliveryOutcome};
 use zelador_core::signal::Signal;
-use zelador_core::spec::ProbeTarget;
 use zelador_core::unit::Moment;
 
 use crate::checks::{self, Target};
@@ -182,11 +181,14 @@ impl Driver {
             CheckTarget::Memory => Target::Memory,
             CheckTarget::Cpu => Target::Cpu,
             CheckTarget::Disk => Target::Disk { paths: self.supervisor.written_folders() },
-            CheckTarget::Database { url } => Target::Database { url },
-            CheckTarget::App(ProbeTarget::Tcp { address }) => Target::Tcp { address },
-            CheckTarget::App(ProbeTarget::Http { url, status, contains }) => {
-                Target::Http { url, status, contains }
+            CheckTarget::Database { url, query, expect } => Target::Database { url, query, expect },
+            CheckTarget::Host(meter) => {
+                Target::Host { meter, paths: self.supervisor.written_folders() }
             }
+            CheckTarget::Process { pid, usage, restarts } => {
+                Target::Process { pid, usage, restarts }
+            }
+            CheckTarget::App(probe) => Target::Probe(probe),
         };
         let sender = self.sender.clone();
         let looked = move |outcome| Message::Input(Input::Fact(Fact::Looked { probe, outcome }));

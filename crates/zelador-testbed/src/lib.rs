@@ -5,4 +5,8 @@ pub mod fuzz;
 pub mod home;
 pub mod machine;
 pub mod mariadb;
+pub mod postgres;
+mod process;
 pub mod receiver;
+pub mod redis;
+pub mod tls;

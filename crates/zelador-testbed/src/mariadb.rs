@@ -1,8 +1,8 @@
 //! A private `MariaDB` server: its own folder, socket and port, and an end with the test.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
-use std::net::{TcpListener, TcpStream};
+use std::io::Read;
+use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// How long the server may take to start or to stop; it takes a second on a quiet machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+use crate::process::{self, PATIENCE, free_port, program};
 
 /// A running `MariaDB` server with a database `shop` and a user `ana` who may use it.
 #[derive(Debug)]
@@ -82,16 +81,8 @@ impl MariaDb {
 
     /// Stops the server and waits until it has ended. Its data stay.
     pub fn stop(&mut self) {
-        let Some(mut server) = self.server.take() else { return };
-        send("CONT", server.id());
-        send("TERM", server.id());
-        let limit = Instant::now() + PATIENCE;
-        while server.try_wait().expect("it is a child").is_none() {
-            if Instant::now() > limit {
-                let _ = server.kill();
-            }
-            thread::park_timeout(Duration::from_millis(10));
-        }
+        let Some(server) = self.server.take() else { return };
+        process::end(server, "TERM");
     }
 
     /// Starts a stopped server with the same data, port and socket.
@@ -108,12 +99,7 @@ impl MariaDb {
     /// # Panics
     /// The server is stopped.
     pub fn freeze(&self) {
-        let pid = self.pid().expect("a server that runs");
-        send("STOP", pid);
-        let limit = Instant::now() + PATIENCE;
-        while state(pid) != Some('T') && Instant::now() < limit {
-            thread::park_timeout(Duration::from_millis(1));
-        }
+        process::freeze(self.pid().expect("a server that runs"));
     }
 
     /// Lets it go on after [`MariaDb::freeze`].
@@ -121,7 +107,7 @@ impl MariaDb {
     /// # Panics
     /// The server is stopped.
     pub fn thaw(&self) {
-        send("CONT", self.pid().expect("a server that runs"));
+        process::send("CONT", self.pid().expect("a server that runs"));
     }
 
     /// How many connections the server has seen end without a farewell or before their login.
@@ -235,36 +221,4 @@ fn install(folder: &Path) {
 fn as_root() -> Option<&'static str> {
     let uid = fs::metadata("/proc/self").map(|own| own.uid()).unwrap_or_default();
     (uid == 0).then_some("--user=root")
-}
-
-/// The path of a program in PATH or where administrators' programs are.
-fn program(name: &str, package: &str) -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path)
-        .chain(["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/libexec"].map(PathBuf::from));
-    let found = folders.map(|folder| folder.join(name)).find(|path| path.is_file());
-    found.unwrap_or_else(|| {
-        panic!("{name} is missing, which this test needs: apt-get install -y {package}")
-    })
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("it is bound").port()
-}
-
-fn send(signal: &str, pid: u32) {
-    let sent = Command::new("kill").args([format!("-{signal}"), pid.to_string()]).status();
-    match sent {
-        Ok(status) => assert!(status.success(), "kill -{signal} {pid}: {status}"),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            panic!("kill is missing, which this test needs: apt-get install -y procps")
-        }
-        Err(error) => panic!("kill: {error}"),
-    }
-}
-
-fn state(pid: u32) -> Option<char> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(") ")?.1.chars().next()
 }

@@ -109,6 +109,10 @@ pub enum Verb {
         /// Look at everything now instead of telling what the last looks found
         #[arg(long)]
         now: bool,
+        /// Show it anew every so many seconds, until Ctrl-C
+        #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2",
+            value_parser = clap::value_parser!(u64).range(1..=3600))]
+        watch: Option<u64>,
     },
     /// Show what went wrong and what was done about it
     #[command(visible_alias = "incident")]

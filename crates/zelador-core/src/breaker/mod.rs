@@ -95,6 +95,18 @@ pub enum Order {
     Reset,
 }
 
+impl Order {
+    /// As it is given on a command line.
+    pub const fn said(self) -> &'static str {
+        match self {
+            Self::ForceOpen => "force-open",
+            Self::Disable => "disable",
+            Self::MetricsOnly => "metrics-only",
+            Self::Reset => "reset",
+        }
+    }
+}
+
 /// The right to make one call; to be given back.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a permit that is not given back takes up a place"]

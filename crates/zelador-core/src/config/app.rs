@@ -10,12 +10,13 @@ use super::fields::{APP, DEPENDENCY, canonical, nearest};
 use super::interpreter::is_node;
 use super::node::{Key, Value};
 use super::place::{Block, Place};
+use super::probe::Around;
 use super::{heal, health, launch, limits, logs, protocol, watch};
 use crate::id::AppName;
 use crate::signal::Signal;
 use crate::spec::{
     AppSpec, Cadence, Condition, CronPattern, ExecMode, LaunchSpec, MAX_OPEN, Notify,
-    OnDependencyDown, Readiness, RestartDelay, RestartPolicy, StopPolicy,
+    OnDependencyDown, ProbesSpec, Readiness, RestartDelay, RestartPolicy, StopPolicy,
 };
 use crate::unit::SECOND;
 use crate::watch::absolute;
@@ -66,6 +67,12 @@ pub(super) fn check<'a>(
     let (needs, conditions) = depends_on(&app, &name);
     let sockets = protocol::sockets(&app, &launch.spec.cwd);
     let notify = protocol::notify(&app, sockets.len());
+    let around = Around {
+        env: &launch.spec.env,
+        folder: &launch.spec.cwd,
+        user: launch.spec.uid.as_deref(),
+    };
+    let mut probes = ProbesSpec::default();
     let spec = AppSpec {
         namespace: namespace.unwrap_or_else(|| "default".to_owned()),
         instances: instances(&app, context.cores),
@@ -82,7 +89,8 @@ pub(super) fn check<'a>(
         max_memory: app.get("max_memory_restart").filter(|p| !p.is_false()).and_then(Place::size),
         cron: app.get("cron_restart").and_then(cron),
         logs: logs::check(&app, &launch.spec.cwd, &combined),
-        health: app.get("health").and_then(|place| health::check(place, &launch.spec.env, cadence)),
+        health: health::all(&app, &around, cadence, &mut probes),
+        probes,
         depends_on: needs,
         conditions,
         on_dependency_down: app

@@ -251,6 +251,7 @@ pub fn differing_fields(old: &AppSpec, new: &AppSpec) -> Vec<&'static str> {
     }
     for (field, differs) in [
         ("health", old.health != new.health),
+        ("probes", old.probes != new.probes),
         ("depends_on", (&old.depends_on, &old.conditions) != (&new.depends_on, &new.conditions)),
         ("notify", old.notify != new.notify),
         ("sockets", old.sockets != new.sockets),

@@ -59,6 +59,7 @@ pub(super) const APP: &[Names] = &[
     ("health", &[]),
     ("heal", &["healing"]),
     ("hooks", &[]),
+    ("probes", &[]),
     ("depends_on", &[]),
     ("on_dependency_down", &[]),
     ("notify", &[]),
@@ -111,18 +112,49 @@ pub(super) const LIMITS: &[Names] = &[
     ("capabilities", &["cap_keep"]),
 ];
 
-/// The fields of an app's health check.
+/// The fields of an app's health check, of a probe, and of a check with a name.
 pub(super) const HEALTH: &[Names] = &[
-    ("http", &[]),
+    ("http", &["url"]),
     ("tcp", &[]),
+    ("udp", &[]),
+    ("socket", &["unix"]),
+    ("command", &["exec"]),
+    ("dns", &[]),
+    ("grpc", &[]),
+    ("websocket", &["ws"]),
+    ("file", &[]),
+    ("certificate", &["cert"]),
+    ("log", &[]),
+    ("heartbeat", &[]),
+    ("process", &[]),
     ("status", &[]),
+    ("degraded_status", &[]),
     ("contains", &[]),
-    ("interval", &[]),
+    ("lacks", &[]),
+    ("json", &[]),
+    ("degraded_json", &[]),
+    ("method", &[]),
+    ("headers", &[]),
+    ("body", &[]),
+    ("insecure", &[]),
+    ("send", &[]),
+    ("expect", &[]),
+    ("service", &[]),
+    ("path", &[]),
+    ("max_age", &[]),
+    ("min_size", &[]),
+    ("max_size", &[]),
+    ("absent", &[]),
+    ("degraded", &[]),
+    ("unhealthy", &[]),
+    ("limits", &[]),
+    ("interval", &["period"]),
     ("timeout", &[]),
     ("failure_threshold", &[]),
     ("success_threshold", &[]),
-    ("slow", &[]),
-    ("start_period", &[]),
+    ("within", &[]),
+    ("slow", &["degraded_latency"]),
+    ("start_period", &["initial_delay"]),
     ("verify_within", &[]),
 ];
 
@@ -141,6 +173,13 @@ pub(super) const HOOKS: &[Names] = &[("gc", &[]), ("clear_cache", &[]), ("reconn
 
 /// A command of the healer.
 pub(super) const COMMAND: &[Names] = &[("run", &["command"]), ("when", &[]), ("timeout", &[])];
+
+/// The probes of an app.
+pub(super) const PROBES: &[Names] = &[("startup", &[]), ("readiness", &[]), ("liveness", &[])];
+
+/// The fields of a limit to what is measured.
+pub(super) const LIMIT: &[Names] =
+    &[("degraded", &["warn"]), ("unhealthy", &["critical"]), ("below", &[]), ("margin", &[])];
 
 /// The settings of zelador itself.
 pub(super) const SETTINGS: &[Names] = &[
@@ -182,17 +221,29 @@ pub(super) const CHECKS: &[Names] = &[
     ("timeout", &[]),
     ("failure_threshold", &[]),
     ("success_threshold", &[]),
+    ("within", &[]),
     ("memory", &[]),
     ("cpu", &[]),
     ("disk", &[]),
+    ("swap", &[]),
+    ("inodes", &[]),
+    ("descriptors", &[]),
+    ("load", &[]),
+    ("clock", &[]),
+    ("network", &[]),
 ];
 
 /// From which shares on something is degraded, and unhealthy.
-pub(super) const THRESHOLDS: &[Names] = &[("degraded", &[]), ("unhealthy", &[])];
+pub(super) const THRESHOLDS: &[Names] =
+    &[("degraded", &["warn"]), ("unhealthy", &["critical"]), ("margin", &[])];
 
 /// The fields of a database.
 pub(super) const DATABASE: &[Names] = &[
     ("url", &[]),
+    ("query", &[]),
+    ("expect", &[]),
+    ("limits", &[]),
+    ("within", &[]),
     ("slow", &[]),
     ("interval", &[]),
     ("timeout", &[]),

@@ -6,12 +6,11 @@
 
 use std::time::Duration;
 
-use super::environment;
-use super::fields::HEALTH;
-use super::node::Value;
+use super::fields::{HEALTH, PROBES};
 use super::overlay::CadenceOverlay;
 use super::place::{Block, Place};
-use crate::spec::{Cadence, Environment, HealthSpec, ProbeTarget};
+use super::probe::{self, Around};
+use crate::spec::{Cadence, HealthSpec, ProbesSpec};
 use crate::unit::SECOND;
 
 /// An answer that takes longer is degraded, if nothing else is said.
@@ -20,15 +19,9 @@ const SLOW: Duration = SECOND;
 const START_PERIOD: Duration = Duration::from_secs(5);
 /// How long a restart by the healer has, if nothing else is said.
 const VERIFY_WITHIN: Duration = Duration::from_secs(30);
-/// What Kubernetes takes as healthy.
-const STATUS: (u16, u16) = (200, 399);
 
 /// Returns the health check that is declared, if one is.
-pub(super) fn check(
-    place: &Place<'_>,
-    env: &Environment,
-    inherited: Cadence,
-) -> Option<HealthSpec> {
+fn check(place: &Place<'_>, around: &Around<'_>, inherited: Cadence) -> Option<HealthSpec> {
     if place.is_false() {
         return None;
     }
@@ -47,83 +40,66 @@ pub(super) fn check(
             slow => slow,
         },
     };
-    let probe = match (block.get("http"), block.get("tcp")) {
-        (Some(http), None) => http_target(&block, http, env),
-        (None, Some(tcp)) => tcp_target(&block, tcp),
-        (Some(_), Some(tcp)) => tcp.refuse("either `http` or `tcp`, not both"),
-        (None, None) => place.refuse_found("neither `http` nor `tcp`", "one of them"),
-    };
+    let (probe, limits) = probe::target(&block, around)?;
     Some(HealthSpec {
-        probe: probe?,
+        probe,
         cadence,
         slow,
         start_period: span("start_period", START_PERIOD),
         verify_within: span("verify_within", VERIFY_WITHIN),
+        limits,
     })
 }
 
-fn http_target(block: &Block<'_>, place: &Place<'_>, env: &Environment) -> Option<ProbeTarget> {
-    const ALLOWED: &str =
-        "a URL like `http://127.0.0.1:3000/health`, or a path like `/health` with `port`";
-    let status = block.get("status").map_or(Some(STATUS), status);
-    let contains = block.get("contains").map(Place::text);
-    let text = place.text()?;
-    let url = if text.starts_with('/') {
-        let Some(port) = environment::port(env) else {
-            return place.refuse_with_help(
-                "a path only beside `port` or `env.PORT`",
-                "set `port`, or write the whole URL",
-            );
-        };
-        format!("http://127.0.0.1:{port}{text}")
-    } else {
-        text
-    };
-    if url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
-        return place.refuse_with_help(
-            "a URL that begins with `http://`",
-            "https is not supported yet: ask the app itself on its plain port",
-        );
+/// Returns the health check of an app, under whatever name, and sets what is asked beside it.
+pub(super) fn all(
+    app: &Block<'_>,
+    around: &Around<'_>,
+    inherited: Cadence,
+    beside: &mut ProbesSpec,
+) -> Option<HealthSpec> {
+    let health = app.get("health").and_then(|place| check(place, around, inherited));
+    let Some(place) = app.get("probes") else { return health };
+    let probes = probes(place, around, inherited);
+    *beside = probes.spec;
+    if health.is_some() && probes.liveness.is_some() {
+        place.refuse_found::<()>("`liveness` beside `health`", "one of them: they are the same");
     }
-    let Some((scheme, rest)) = url.split_at_checked(7) else { return place.refuse(ALLOWED) };
-    let printable = url.chars().all(|c| c.is_ascii_graphic());
-    if !scheme.eq_ignore_ascii_case("http://") || !printable || url.contains('#') {
-        return place.refuse(ALLOWED);
-    }
-    let authority_end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(authority_end);
-    if authority.contains('@') {
-        return place.refuse("a URL without user and password");
-    }
-    if !is_authority(authority, false) {
-        return place.refuse(ALLOWED);
-    }
-    let slash = if path.starts_with('/') { "" } else { "/" };
-    let url = format!("http://{authority}{slash}{path}");
-    let contains = match contains {
-        Some(None) => return None,
-        Some(text) => text,
-        None => None,
-    };
-    Some(ProbeTarget::Http { url, status: status?, contains })
+    health.or(probes.liveness)
 }
 
-fn tcp_target(block: &Block<'_>, place: &Place<'_>) -> Option<ProbeTarget> {
-    for name in ["status", "contains"] {
-        if let Some(place) = block.get(name) {
-            place.refuse::<()>("this field only beside `http`");
-        }
-    }
-    let text = place.text_or_number()?;
-    let text = text.trim();
-    let address = match text.strip_prefix(':').unwrap_or(text) {
-        port if port.chars().all(|c| c.is_ascii_digit()) => format!("127.0.0.1:{port}"),
-        _ => text.to_owned(),
+/// Returns the probes that are declared, as Kubernetes names them. `liveness` is the health check
+/// under another name.
+fn probes(place: &Place<'_>, around: &Around<'_>, inherited: Cadence) -> Probes {
+    let Some(block) = place.block("probes", PROBES) else { return Probes::default() };
+    let probe = |name| block.get(name).and_then(|place| check(place, around, inherited));
+    let startup = probe("startup");
+    let at_once = |spec: HealthSpec, declared: Option<&Place<'_>>| {
+        let delayed = declared.and_then(Place::entries).is_some_and(|fields| {
+            fields.iter().any(|(key, _)| DELAYS.contains(&key.name.as_str()))
+        });
+        // Nothing to wait for where a startup probe has waited, or is the one that waits.
+        let start_period = if delayed { spec.start_period } else { Duration::ZERO };
+        HealthSpec { start_period, ..spec }
     };
-    if !is_authority(&address, true) {
-        return place.refuse("`host:port`, or a port");
-    }
-    Some(ProbeTarget::Tcp { address })
+    let startup = startup.map(|spec| at_once(spec, block.get("startup")));
+    let readiness = probe("readiness").map(|spec| at_once(spec, block.get("readiness")));
+    let waits = startup.is_some();
+    let liveness = probe("liveness")
+        .map(|spec| if waits { at_once(spec, block.get("liveness")) } else { spec });
+    Probes { spec: ProbesSpec { startup, readiness }, liveness }
+}
+
+/// How the delay before the first look may be written.
+const DELAYS: [&str; 4] = ["start_period", "startPeriod", "initial_delay", "initialDelay"];
+
+/// The probes of an app.
+#[derive(Default)]
+struct Probes {
+    /// Startup and readiness.
+    spec: ProbesSpec,
+    /// What stands for the health check.
+    liveness: Option<HealthSpec>,
 }
 
 /// True for `host:port`, and for `host` alone where a port need not be given. An IPv6 address
@@ -142,20 +118,4 @@ pub(super) fn is_authority(text: &str, with_port: bool) -> bool {
         None => port.is_empty() && !with_port,
     };
     host_is_right && port_is_right
-}
-
-/// One status, or `200-399`.
-fn status(place: &Place<'_>) -> Option<(u16, u16)> {
-    let range = match &place.node.value {
-        Value::Text(text) => text.split_once('-').map_or_else(
-            || Some((text.trim().parse().ok()?, text.trim().parse().ok()?)),
-            |(low, high)| Some((low.trim().parse().ok()?, high.trim().parse().ok()?)),
-        ),
-        Value::Number(number) if number.fract() == 0.0 => Some((*number as u16, *number as u16)),
-        _ => None,
-    };
-    match range {
-        Some((low, high)) if 100 <= low && low <= high && high <= 599 => Some((low, high)),
-        _ => place.refuse("a status from 100 to 599, or a range like `200-399`"),
-    }
 }

@@ -13,7 +13,9 @@ use super::place::{Block, Place};
 use super::rotation::LogsOverlay;
 use crate::diagnosis::UserRule;
 use crate::history::retain::Retention;
-use crate::spec::{AdvisorSpec, Cadence, DatabaseSpec, Settings, Thresholds};
+use crate::spec::{
+    AdvisorSpec, Cadence, DatabaseSpec, Limit, MARGIN, NamedSpec, NamedTarget, Settings, Thresholds,
+};
 use crate::unit::ByteSize;
 
 /// A feature that a file switches off, or on with a value.
@@ -49,6 +51,8 @@ pub struct Overlay {
     pub cpu: Option<Switch<Thresholds>>,
     /// File systems.
     pub disk: Option<Switch<Thresholds>>,
+    /// Other checks by name; `None` is one that a lower layer has and this one switches off.
+    pub named: BTreeMap<String, Option<NamedOverlay>>,
     /// Databases by name; one of the same name in a lower layer is replaced as a whole.
     pub databases: BTreeMap<String, DatabaseOverlay>,
     /// Rotation of logs.
@@ -107,6 +111,8 @@ pub struct CadenceOverlay {
     pub failure_threshold: Option<u32>,
     /// That many better results in a row make the verdict better.
     pub success_threshold: Option<u32>,
+    /// The thresholds count within so many results.
+    pub within: Option<u32>,
 }
 
 impl CadenceOverlay {
@@ -117,6 +123,7 @@ impl CadenceOverlay {
             timeout: self.timeout.unwrap_or(below.timeout),
             failure_threshold: self.failure_threshold.unwrap_or(below.failure_threshold),
             success_threshold: self.success_threshold.unwrap_or(below.success_threshold),
+            within: self.within.or(below.within),
         }
     }
 
@@ -134,9 +141,16 @@ impl CadenceOverlay {
             timeout: span("timeout", 10),
             failure_threshold: count("failure_threshold"),
             success_threshold: count("success_threshold"),
+            within: block
+                .get("within")
+                .and_then(|place| place.whole(1..=LONGEST_WINDOW))
+                .map(|within| within as u32),
         }
     }
 }
+
+/// Monit's bound to `X times within Y cycles`.
+const LONGEST_WINDOW: i64 = 64;
 
 /// What a file says about a database.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -149,6 +163,31 @@ pub struct DatabaseOverlay {
     /// How often and how patiently.
     #[serde(default)]
     pub cadence: CadenceOverlay,
+    /// A query of one's own.
+    #[serde(default)]
+    pub query: Option<String>,
+    /// What it must answer.
+    #[serde(default)]
+    pub expect: Option<String>,
+    /// Limits to what is measured; they take the place of those that hold by default.
+    #[serde(default)]
+    pub limits: Vec<Limit>,
+}
+
+/// What a file says about a check with a name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NamedOverlay {
+    /// What is asked.
+    pub target: NamedTarget,
+    /// Slower than this is degraded.
+    #[serde(default)]
+    pub slow: Option<Duration>,
+    /// How often and how patiently.
+    #[serde(default)]
+    pub cadence: CadenceOverlay,
+    /// Limits to what is measured.
+    #[serde(default)]
+    pub limits: Vec<Limit>,
 }
 
 impl fmt::Debug for DatabaseOverlay {
@@ -158,18 +197,36 @@ impl fmt::Debug for DatabaseOverlay {
             .field("url", &crate::redact::url(&self.url))
             .field("slow", &self.slow)
             .field("cadence", &self.cadence)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
 /// Connect and `SELECT 1` slower than this is degraded, if nothing else is said: the mission.
 const SLOW_DATABASE: Duration = Duration::from_millis(100);
 
+/// From these shares of its connections on a database is near its end: the one in reserve for an
+/// administrator is taken next.
+const CONNECTIONS: (f64, f64) = (80.0, 95.0);
+
+fn with_default_limits(said: &[Limit]) -> Vec<Limit> {
+    let mut limits = said.to_vec();
+    if !limits.iter().any(|limit| limit.measure == "connections") {
+        limits.push(Limit {
+            measure: "connections".to_owned(),
+            degraded: Some(CONNECTIONS.0),
+            unhealthy: Some(CONNECTIONS.1),
+            below: false,
+            margin: MARGIN,
+        });
+    }
+    limits
+}
+
 impl Settings {
     /// Returns the defaults with each layer laid over them, the last one on top.
     pub fn resolve(layers: &[&Overlay]) -> Self {
         let mut settings = Self::default();
-        let mut databases = BTreeMap::new();
+        let (mut databases, mut named) = (BTreeMap::new(), BTreeMap::new());
         for layer in layers {
             if let Some(http) = layer.http {
                 settings.http = http.value();
@@ -186,6 +243,7 @@ impl Settings {
             }
             settings.cadence = layer.cadence.over(settings.cadence);
             databases.extend(&layer.databases);
+            named.extend(&layer.named);
             settings.rotation = layer.logs.over(settings.rotation);
             settings.history = layer.history.over(settings.history);
             settings.notify = layer.notify.over(settings.notify);
@@ -202,9 +260,23 @@ impl Settings {
                 url: database.url.clone(),
                 slow: database.slow.unwrap_or(SLOW_DATABASE),
                 cadence: database.cadence.over(cadence),
+                query: database.query.clone(),
+                expect: database.expect.clone(),
+                limits: with_default_limits(&database.limits),
             };
             (name.clone(), spec)
         };
+        let resolved_name = |(name, check): (&String, &Option<NamedOverlay>)| {
+            let check = check.as_ref()?;
+            let spec = NamedSpec {
+                target: check.target.clone(),
+                slow: check.slow,
+                cadence: check.cadence.over(cadence),
+                limits: check.limits.clone(),
+            };
+            Some((name.clone(), spec))
+        };
+        settings.named = named.into_iter().filter_map(resolved_name).collect();
         settings.databases = databases.into_iter().map(resolved).collect();
         settings
     }

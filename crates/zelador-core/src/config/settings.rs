@@ -13,8 +13,9 @@ use super::notify::NotifyOverlay;
 use super::overlay::{CadenceOverlay, DatabaseOverlay, HistoryOverlay, Overlay, Switch};
 use super::place::Place;
 use super::rotation::LogsOverlay;
+use super::{named, probe};
 use crate::redact;
-use crate::spec::Thresholds;
+use crate::spec::{MARGIN, Thresholds};
 use crate::unit::Percent;
 use crate::watch::absolute;
 
@@ -23,7 +24,18 @@ pub(super) fn check(place: &Place<'_>, folder: &Path) -> Overlay {
     let mut overlay = Overlay::default();
     let Some(block) = place.block("zelador's settings", SETTINGS) else { return overlay };
     overlay.http = block.get("http").and_then(http);
-    if let Some(checks) = block.get("checks").and_then(|place| place.block("`checks`", CHECKS)) {
+    let mut named = Vec::new();
+    let checks = block.get("checks").and_then(|place| {
+        place.block_with("`checks`", CHECKS, |key, place| {
+            let is_check = named::is_check(place);
+            if is_check {
+                named.push((key.name.clone(), place.clone()));
+            }
+            is_check
+        })
+    });
+    if let Some(checks) = checks {
+        overlay.named = named::checks(&checks, named, folder);
         overlay.cadence = CadenceOverlay::check(&checks);
         overlay.memory = checks.get("memory").and_then(thresholds);
         overlay.cpu = checks.get("cpu").and_then(thresholds);
@@ -86,11 +98,15 @@ fn thresholds(place: &Place<'_>) -> Option<Switch<Thresholds>> {
     };
     let (degraded, unhealthy) = (share("degraded"), share("unhealthy"));
     let (degraded, unhealthy) = (degraded?, unhealthy?);
+    let margin = match block.get("margin") {
+        Some(_) => share("margin")?,
+        None => Percent::new(MARGIN)?,
+    };
     if degraded > unhealthy {
         let highest = unhealthy.value();
         return block.get("degraded")?.refuse(format!("at most `unhealthy`, {highest}"));
     }
-    Some(Switch::On(Thresholds { degraded, unhealthy }))
+    Some(Switch::On(Thresholds { degraded, unhealthy, margin }))
 }
 
 fn databases(place: &Place<'_>, folder: &Path) -> BTreeMap<String, DatabaseOverlay> {
@@ -112,8 +128,14 @@ fn databases(place: &Place<'_>, folder: &Path) -> BTreeMap<String, DatabaseOverl
 
 fn database(place: &Place<'_>, folder: &Path) -> Option<DatabaseOverlay> {
     if let Value::Text(_) = &place.node.value {
-        let (slow, cadence) = (None, CadenceOverlay::default());
-        return Some(DatabaseOverlay { url: url(place, folder)?, slow, cadence });
+        return Some(DatabaseOverlay {
+            url: url(place, folder)?,
+            slow: None,
+            cadence: CadenceOverlay::default(),
+            query: None,
+            expect: None,
+            limits: Vec::new(),
+        });
     }
     if !matches!(place.node.value, Value::Table(_)) {
         return place.refuse("a URL, or an object with `url`");
@@ -124,11 +146,18 @@ fn database(place: &Place<'_>, folder: &Path) -> Option<DatabaseOverlay> {
     let Some(url_place) = block.get("url") else {
         return place.refuse_found("no `url`", ALLOWED_URLS);
     };
-    Some(DatabaseOverlay { url: url(url_place, folder)?, slow, cadence })
+    Some(DatabaseOverlay {
+        url: url(url_place, folder)?,
+        slow,
+        cadence,
+        query: block.get("query").and_then(Place::text),
+        expect: block.get("expect").and_then(Place::text_or_number),
+        limits: probe::limits(&block),
+    })
 }
 
-const ALLOWED_URLS: &str =
-    "`mysql://user:password@host:port/name`, `mariadb://…` or `sqlite:///path`";
+const ALLOWED_URLS: &str = "`mysql://user:password@host:port/name`, `mariadb://…`, \
+     `postgres://…`, `redis://…` or `sqlite:///path`";
 
 fn url(place: &Place<'_>, folder: &Path) -> Option<String> {
     let Value::Text(text) = &place.node.value else {
@@ -142,7 +171,12 @@ fn url(place: &Place<'_>, folder: &Path) -> Option<String> {
     }
     let Some((scheme, rest)) = text.split_once(':') else { return refuse(ALLOWED_URLS) };
     match scheme.to_ascii_lowercase().as_str() {
-        "mysql" | "mariadb" => match rest.strip_prefix("//").map(server_mistake) {
+        "redis" | "rediss" | "valkey" | "valkeys" if rest.starts_with("///") => {
+            refuse("a host after `redis://`; for a unix socket `redis+unix:///path`")
+        }
+        "redis+unix" | "unix" => Some(format!("redis+unix:{rest}")),
+        "mysql" | "mariadb" | "postgres" | "postgresql" | "redis" | "rediss" | "valkey"
+        | "valkeys" => match rest.strip_prefix("//").map(server_mistake) {
             Some(None) => Some(format!("{}:{rest}", scheme.to_ascii_lowercase())),
             Some(Some(allowed)) => refuse(allowed),
             None => refuse(ALLOWED_URLS),
@@ -163,9 +197,9 @@ fn server_mistake(rest: &str) -> Option<&'static str> {
     if path.contains(['@', '#']) || user.contains('@') || (user.is_empty() && tail.contains('@')) {
         return Some("`/`, `?`, `#` and `@` in a password written as %2F, %3F, %23 and %40");
     }
-    let by_socket = host.is_empty() && options.contains("socket=");
+    let by_socket = host.is_empty() && (options.contains("socket=") || options.contains("host="));
     let host_is_right = by_socket || is_authority(host, false);
-    (!host_is_right).then_some("a host, and a port from 1 to 65535, after `mysql://`")
+    (!host_is_right).then_some("a host, and a port from 1 to 65535, after `://`")
 }
 
 /// The URL without what may be a password, also where it is too broken to be sure.

@@ -231,9 +231,10 @@ fn logs_go_where_they_are_sent() {
 #[test]
 fn a_health_check_is_a_url_a_path_or_an_address() {
     let probe = |fields: &str| app(fields).health.unwrap().probe;
-    let http =
-        |url: &str, status| ProbeTarget::Http { url: url.to_owned(), status, contains: None };
-    let tcp = |address: &str| ProbeTarget::Tcp { address: address.to_owned() };
+    let http = |url: &str, status| {
+        ProbeTarget::Http(crate::spec::HttpProbe { status, ..crate::spec::HttpProbe::get(url) })
+    };
+    let tcp = |address: &str| ProbeTarget::Tcp(crate::spec::TalkProbe::new(address));
     assert_eq!(
         probe(r#""port":3000,"health":{"http":"/health?x=1"}"#),
         http("http://127.0.0.1:3000/health?x=1", (200, 399))

@@ -290,6 +290,8 @@ fn waiting(evidence: &Evidence) -> Option<String> {
 fn words(finding: &Finding) -> String {
     match finding {
         Finding::Answered { detail }
+        | Finding::Impaired { detail }
+        | Finding::Measured { detail, .. }
         | Finding::WrongAnswer { detail }
         | Finding::TimedOut { detail }
         | Finding::Refused { detail }

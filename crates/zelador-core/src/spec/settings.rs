@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AdvisorSpec, Cadence, Rotation};
+use super::{AdvisorSpec, Cadence, Limit, ProbeTarget, Rotation};
 use crate::diagnosis::UserRule;
 use crate::history::retain::Retention;
 use crate::notify::Plan;
@@ -26,6 +26,9 @@ pub struct Settings {
     pub cadence: Cadence,
     /// Databases, by name.
     pub databases: BTreeMap<String, DatabaseSpec>,
+    /// Everything else that is looked at, by name.
+    #[serde(default)]
+    pub named: BTreeMap<String, NamedSpec>,
     /// Rotation of every log.
     pub rotation: Rotation,
     /// How much of the past is kept.
@@ -48,6 +51,7 @@ impl Default for Settings {
             Some(Thresholds {
                 degraded: Percent::new(degraded)?,
                 unhealthy: Percent::new(unhealthy)?,
+                margin: Percent::new(MARGIN)?,
             })
         };
         Self {
@@ -57,6 +61,7 @@ impl Default for Settings {
             disk: thresholds(80.0, 90.0),
             cadence: Cadence::default(),
             databases: BTreeMap::new(),
+            named: BTreeMap::new(),
             rotation: Rotation::default(),
             history: Retention::default(),
             notify: Plan::default(),
@@ -76,18 +81,75 @@ pub struct Thresholds {
     pub degraded: Percent,
     /// At or above this: unhealthy.
     pub unhealthy: Percent,
+    /// It is better only when it is below by this much: 75 % in, 72 % out.
+    #[serde(default)]
+    pub margin: Percent,
+}
+
+/// How far a share must be back below its threshold, if nothing else is said: 3 points, about what
+/// the shares of a quiet host vary by from look to look.
+pub const MARGIN: f64 = 3.0;
+
+/// Something with a name that is looked at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NamedSpec {
+    /// What is asked.
+    pub target: NamedTarget,
+    /// Slower than this is degraded.
+    pub slow: Option<Duration>,
+    /// How often and how patiently.
+    pub cadence: Cadence,
+    /// Limits to what is measured.
+    pub limits: Vec<Limit>,
+}
+
+/// What a check with a name asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NamedTarget {
+    /// The same as of an app.
+    Probe(Box<ProbeTarget>),
+    /// A property of the host.
+    Host(HostMeter),
+}
+
+/// A property of the host beside memory, processors and disks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HostMeter {
+    /// Swap in use, of all swap.
+    Swap,
+    /// Inodes in use, of the file system that has the fewest left.
+    Inodes,
+    /// Open files, of the most that the kernel allows.
+    Descriptors,
+    /// Processes that want a processor, for each core (the load of a minute).
+    Load,
+    /// How far the clock is off, as the kernel knows.
+    Clock,
+    /// Whether an interface is up; errors and drops, for each minute.
+    Network(String),
 }
 
 /// A database that is looked at.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct DatabaseSpec {
     /// `mysql://user:password@host:port/name` (also `mariadb://`, `?socket=/path`), or
-    /// `sqlite:///absolute/path`.
+    /// `sqlite:///absolute/path`, `postgres://…`, `redis://…`.
     pub url: String,
     /// Connect and `SELECT 1` slower than this is degraded. The mission: 100 ms.
     pub slow: Duration,
     /// How often and how patiently.
     pub cadence: Cadence,
+    /// A query of one's own, in place of `SELECT 1`.
+    #[serde(default)]
+    pub query: Option<String>,
+    /// What the first value of the first row must be.
+    #[serde(default)]
+    pub expect: Option<String>,
+    /// Limits to what is measured: `connections`, `lag`, `connect`, `query`.
+    #[serde(default)]
+    pub limits: Vec<Limit>,
 }
 
 impl std::fmt::Debug for DatabaseSpec {
@@ -97,6 +159,6 @@ impl std::fmt::Debug for DatabaseSpec {
             .field("url", &crate::redact::url(&self.url))
             .field("slow", &self.slow)
             .field("cadence", &self.cadence)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

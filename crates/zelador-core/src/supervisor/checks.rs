@@ -1,6 +1,6 @@
 //! When things are looked at, and what becomes of a result.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::check::{Check, CheckPlan, CheckResult, CheckTarget, Status, judge, plans};
@@ -8,12 +8,13 @@ use crate::effect::{Effect, Notice, Severity};
 use crate::healing::VERIFY_EVERY;
 use crate::id::{CheckId, InstanceId, ProbeId};
 use crate::incident::Stage;
-use crate::instance::Phase;
+use crate::instance::{Instance, Phase};
 use crate::probe::{Finding, ProbeOutcome};
-use crate::spec::Settings;
+use crate::spec::{AppSpec, HealthSpec, ProbeTarget, Settings};
 use crate::unit::{Moment, spoken};
 
 use super::Supervisor;
+use super::dependencies::Dependency;
 
 impl Supervisor {
     /// The settings or a layer of them changed.
@@ -30,18 +31,26 @@ impl Supervisor {
     /// Begins the checks that the settings ask for, ends those that they do not; one whose
     /// settings did not change goes on as it was.
     pub(super) fn plan_checks(&mut self) {
-        let wanted = plans(&self.settings);
+        let wanted: BTreeMap<CheckId, CheckPlan> =
+            plans(&self.settings).into_iter().map(|plan| (plan.id.clone(), plan)).collect();
         let ours: Vec<CheckId> = self.checks.keys().cloned().collect();
-        for id in ours.into_iter().filter(|id| !matches!(id, CheckId::Instance(_))) {
-            if !wanted.iter().any(|plan| plan.id == id && self.checks[&id].plan == *plan) {
+        for id in ours.into_iter().filter(|id| id.instance().is_none()) {
+            if wanted.get(&id) != Some(&self.checks[&id].plan) {
                 self.checks.remove(&id);
                 self.changed.checks.insert(id.clone());
                 self.looked_at(&id);
             }
         }
-        for plan in wanted {
+        for plan in wanted.into_values() {
             if !self.checks.contains_key(&plan.id) {
-                self.insert_check(plan, self.now);
+                // What has a name is spread over its interval, so that five hundred checks that
+                // are declared together are not looked at together.
+                let spread = match &plan.id {
+                    CheckId::Named(_) => plan.cadence.interval.min(NAMED_SPREAD),
+                    _ => Duration::ZERO,
+                };
+                let first_at = self.now + spread.mul_f64(self.rng.f64());
+                self.insert_check(plan, first_at);
             }
         }
         self.changed.world = true;
@@ -53,68 +62,110 @@ impl Supervisor {
         self.changed.checks.insert(id);
     }
 
-    /// Adds the own check of an instance, if its app has one. It is not looked at before
+    /// Adds the own checks of an instance, if its app has some. They are not looked at before
     /// [`Self::begin_check`].
     pub(super) fn add_check(&mut self, id: InstanceId) {
         let Some(app) = self.instances.get(&id).and_then(|it| self.apps.get(&it.app)) else {
             return;
         };
-        let Some(health) = &app.spec.health else { return };
-        let plan = CheckPlan {
-            id: CheckId::Instance(id),
-            target: CheckTarget::App(health.probe.clone()),
-            cadence: health.cadence,
-            slow: Some(health.slow),
-            thresholds: None,
-        };
-        self.insert_check(plan, NEVER);
+        let plans: Vec<CheckPlan> = own_checks(id, &app.spec)
+            .map(|(check_id, spec)| CheckPlan {
+                id: check_id,
+                target: CheckTarget::App(spec.probe.clone()),
+                cadence: spec.cadence,
+                slow: Some(spec.slow),
+                thresholds: None,
+                limits: spec.limits.clone(),
+            })
+            .collect();
+        for plan in plans {
+            self.insert_check(plan, NEVER);
+        }
         if let Phase::Running { since, .. } = self.instances[&id].phase {
             self.begin_check(id, since);
         }
     }
 
-    /// A run came up at `since`: its check begins anew.
+    /// A run came up at `since`: its checks begin anew, the startup probe alone where there is one.
     pub(super) fn begin_check(&mut self, id: InstanceId, since: Moment) {
-        let health = self
-            .instances
-            .get(&id)
-            .and_then(|it| self.apps.get(&it.app))
-            .and_then(|app| app.spec.health.as_ref());
-        let Some(start_period) = health.map(|health| health.start_period) else { return };
+        let Some(app) = self.instances.get(&id).and_then(|it| self.apps.get(&it.app)) else {
+            return;
+        };
+        let delays: Vec<(CheckId, Duration)> = own_checks(id, &app.spec)
+            .map(|(check_id, spec)| (check_id, spec.start_period))
+            .collect();
+        let startup_first = self.checks.contains_key(&CheckId::Startup(id));
+        for (check_id, start_period) in delays {
+            let waits = startup_first && check_id != CheckId::Startup(id);
+            self.begin_one(id, check_id, if waits { None } else { Some(since + start_period) });
+        }
+    }
+
+    /// The startup probe was good: now the others are asked too.
+    fn started_up(&mut self, id: InstanceId) {
+        let Some(app) = self.instances.get(&id).and_then(|it| self.apps.get(&it.app)) else {
+            return;
+        };
+        let others: Vec<(CheckId, Duration)> = own_checks(id, &app.spec)
+            .filter(|(check_id, _)| *check_id != CheckId::Startup(id))
+            .map(|(check_id, spec)| (check_id, spec.start_period))
+            .collect();
+        for (check_id, start_period) in others {
+            self.begin_one(id, check_id, Some(self.now + start_period));
+        }
+        let startup = CheckId::Startup(id);
+        if let Some(check) = self.checks.get_mut(&startup) {
+            check.next_at = NEVER;
+            self.changed.checks.insert(startup);
+        }
+    }
+
+    /// Begins one check anew, at `first_at` at the earliest; `None`: it rests.
+    fn begin_one(&mut self, id: InstanceId, check_id: CheckId, first_at: Option<Moment>) {
         let focused = self.is_focused(id);
-        let check_id = CheckId::Instance(id);
         let Some(check) = self.checks.get_mut(&check_id) else { return };
         // Spread, so that a hundred instances that start together are not looked at together;
         // at once where somebody waits for the verdict.
         let spread = check.plan.cadence.interval.min(SPREAD);
         let jitter = if focused { Duration::ZERO } else { spread.mul_f64(self.rng.f64()) };
-        check.reset((since + start_period).max(self.now) + FIRST_LOOK_AFTER + jitter);
+        check.reset(match first_at {
+            Some(first_at) => first_at.max(self.now) + FIRST_LOOK_AFTER + jitter,
+            None => NEVER,
+        });
         self.changed.checks.insert(check_id);
     }
 
-    /// The run is over: its check rests.
+    /// The run is over: its checks rest.
     pub(super) fn end_check(&mut self, id: InstanceId) {
-        let check_id = CheckId::Instance(id);
-        let Some(check) = self.checks.get_mut(&check_id) else { return };
-        check.reset(NEVER);
-        self.changed.checks.insert(check_id.clone());
-        self.looked_at(&check_id);
+        for check_id in checks_of(id) {
+            let Some(check) = self.checks.get_mut(&check_id) else { continue };
+            check.reset(NEVER);
+            self.changed.checks.insert(check_id.clone());
+            self.looked_at(&check_id);
+        }
     }
 
     pub(super) fn drop_check(&mut self, id: InstanceId) {
-        let check_id = CheckId::Instance(id);
-        self.checks.remove(&check_id);
-        self.changed.checks.insert(check_id.clone());
-        self.looked_at(&check_id);
+        for check_id in checks_of(id) {
+            if self.checks.remove(&check_id).is_some() {
+                self.changed.checks.insert(check_id.clone());
+                self.looked_at(&check_id);
+            }
+        }
     }
 
     /// Looks at everything that can be looked at; returns what is being looked at.
     pub(super) fn check_everything(&mut self) -> BTreeSet<CheckId> {
-        let active = |id: &&CheckId| match id {
-            CheckId::Instance(instance) => {
-                matches!(self.instances[instance].phase, Phase::Running { .. })
+        // What rests is not looked at: a run that is not up, a probe that waits for another.
+        let active = |id: &&CheckId| match id.instance() {
+            Some(instance) => {
+                matches!(self.instances[&instance].phase, Phase::Running { .. })
+                    && !(self.checks[*id].next_at == NEVER && self.waits_for_startup(instance))
             }
-            _ => true,
+            None => !matches!(
+                self.checks[*id].plan.target,
+                CheckTarget::App(ProbeTarget::Heartbeat { .. })
+            ),
         };
         let all: BTreeSet<CheckId> = self.checks.keys().filter(active).cloned().collect();
         for id in &all {
@@ -145,16 +196,125 @@ impl Supervisor {
     fn look(&mut self, id: &CheckId) {
         let probe = ProbeId::new(self.next_probe);
         self.next_probe += 1;
-        let focused = matches!(id, CheckId::Instance(instance) if self.is_focused(*instance));
+        let focused = id.instance().is_some_and(|instance| self.is_focused(instance));
+        let filled = self.filled_target(id);
+        let heard = self.heard_beat(id);
         let Some(check) = self.checks.get_mut(id) else { return };
         check.begin(probe, self.now);
         if focused {
             check.next_at = check.next_at.min(self.now + VERIFY_EVERY);
         }
-        let (target, timeout) = (check.plan.target.clone(), check.plan.cadence.timeout);
+        let target = filled.unwrap_or_else(|| check.plan.target.clone());
+        let timeout = check.plan.cadence.timeout;
+        if let Some(finding) = heard {
+            self.changed.checks.insert(id.clone());
+            return self.conclude(id, &ProbeOutcome { finding, took: Duration::ZERO });
+        }
         self.probes.insert(probe, id.clone());
         self.changed.checks.insert(id.clone());
         self.effects.push(Effect::Look { probe, target, timeout });
+    }
+
+    /// The target of a look with what only the supervisor knows: which process, which logs.
+    fn filled_target(&self, id: &CheckId) -> Option<CheckTarget> {
+        let CheckTarget::App(probe) = &self.checks.get(id)?.plan.target else { return None };
+        let instance = self.instances.get(&id.instance()?)?;
+        match probe {
+            ProbeTarget::Process => Some(CheckTarget::Process {
+                pid: instance.phase.pid()?,
+                usage: instance.usage,
+                restarts: instance
+                    .deaths
+                    .iter()
+                    .filter(|past| self.now.since(past.at) < RESTARTS_WITHIN)
+                    .count() as u32,
+            }),
+            ProbeTarget::Log { paths, pattern } if paths.is_empty() => {
+                let spec = &self.apps.get(&instance.app)?.spec;
+                let (out, err) = crate::launch::log_paths(spec, instance.id, &self.home);
+                let paths = [out, err].into_iter().flatten().collect();
+                Some(CheckTarget::App(ProbeTarget::Log { paths, pattern: pattern.clone() }))
+            }
+            _ => None,
+        }
+    }
+
+    /// What is known of a service that calls by itself; `None` for all other checks.
+    fn heard_beat(&self, id: &CheckId) -> Option<Finding> {
+        let CheckTarget::App(ProbeTarget::Heartbeat { every }) = self.checks.get(id)?.plan.target
+        else {
+            return None;
+        };
+        let name = self.heartbeat_name(id)?;
+        let last = self.heartbeats.get(&name).copied();
+        // Before the first one it has as long as between two.
+        let since = match id.instance().and_then(|id| self.instances.get(&id)) {
+            Some(Instance { phase: Phase::Running { since, .. }, .. }) => *since,
+            _ => self.started_at,
+        };
+        let silent = self.now.since(last.map_or(since, |last| last.max(since)));
+        Some(match last {
+            _ if silent > every => Finding::TimedOut {
+                detail: format!(
+                    "not heard of for {}; it is to call every {}",
+                    spoken(silent),
+                    spoken(every)
+                ),
+            },
+            Some(_) => Finding::Answered { detail: format!("called {} ago", spoken(silent)) },
+            None => Finding::Answered {
+                detail: format!(
+                    "has not called yet, and has {}",
+                    spoken(every.saturating_sub(silent))
+                ),
+            },
+        })
+    }
+
+    /// Under which name a service calls: that of the check, or that of the app.
+    fn heartbeat_name(&self, id: &CheckId) -> Option<String> {
+        match id {
+            CheckId::Named(name) => Some(name.clone()),
+            _ => Some(self.instances.get(&id.instance()?)?.app.to_string()),
+        }
+    }
+
+    /// A service called. Who calls under a name that nobody knows is not remembered.
+    pub(super) fn heartbeat(&mut self, name: String) {
+        let waits = |(id, check): (&CheckId, &Check)| {
+            let target = &check.plan.target;
+            let beats = matches!(target, CheckTarget::App(ProbeTarget::Heartbeat { .. }));
+            (beats && self.heartbeat_name(id).as_ref() == Some(&name)).then(|| id.clone())
+        };
+        let waiting: Vec<CheckId> = self.checks.iter().filter_map(waits).collect();
+        if waiting.is_empty() {
+            return;
+        }
+        self.heartbeats.insert(name, self.now);
+        for id in waiting {
+            if let Some(check) = self.checks.get_mut(&id)
+                && check.next_at != NEVER
+            {
+                check.next_at = self.now;
+                self.changed.checks.insert(id);
+            }
+        }
+    }
+
+    /// The names under which services call.
+    pub fn heartbeat_names(&self) -> BTreeSet<String> {
+        let beats = |check: &Check| {
+            matches!(check.plan.target, CheckTarget::App(ProbeTarget::Heartbeat { .. }))
+        };
+        let ids = self.checks.iter().filter(|(_, check)| beats(check)).map(|(id, _)| id);
+        ids.filter_map(|id| self.heartbeat_name(id)).collect()
+    }
+
+    /// Whether the startup probe of an instance has not been good yet.
+    pub(super) fn waits_for_startup(&self, id: InstanceId) -> bool {
+        self.checks
+            .get(&CheckId::Startup(id))
+            .is_some_and(|check| check.verdict.is_none_or(|verdict| verdict == Status::Unhealthy))
     }
 
     /// Whether the healer, or a start, waits for this instance's verdict.
@@ -184,14 +344,26 @@ impl Supervisor {
 
     fn conclude(&mut self, id: &CheckId, outcome: &ProbeOutcome) {
         let Some(check) = self.checks.get_mut(id) else { return };
-        let result = judge(&check.plan, outcome, self.now);
+        let result = judge(&check.plan, check.verdict, outcome, self.now);
         check.finding = Some(outcome.finding.clone());
         let message = result.message.clone();
-        let change = check.take(result);
+        let good = result.status != Status::Unhealthy;
+        let change = match id {
+            // One failure is none: a run that starts fails until it is there.
+            CheckId::Startup(_) => check.take_startup(result),
+            _ => check.take(result),
+        };
         self.changed.checks.insert(id.clone());
-        self.changed.world = true;
+        // Nothing waits for a check with a name.
+        self.changed.world |= !matches!(id, CheckId::Named(_));
         self.looked_at(id);
+        if let (CheckId::Startup(instance), true) = (id, good) {
+            self.started_up(*instance);
+        }
         let Some((before, after)) = change else { return };
+        if let Some(check) = self.checks.get_mut(id) {
+            check.note_change(after);
+        }
         if before.is_some() || after != Status::Healthy {
             let subject = self.component(id);
             let severity = match after {
@@ -202,7 +374,9 @@ impl Supervisor {
             let check = Some((id.clone(), after));
             self.effects.push(Effect::Notify(Notice { severity, subject, text, check }));
         }
-        if let (CheckId::Instance(instance), Status::Unhealthy) = (id, after) {
+        if let (CheckId::Instance(instance) | CheckId::Startup(instance), Status::Unhealthy) =
+            (id, after)
+        {
             self.open_unresponsive(*instance, &message);
         }
     }
@@ -210,7 +384,7 @@ impl Supervisor {
     /// Looks at what held instances and incidents wait for more often than usual.
     pub(super) fn hurry_dependencies(&mut self) {
         let awaited = self.awaited_databases();
-        for (id, check) in &mut self.checks {
+        for (id, check) in self.checks.range_mut(CheckId::of_databases()) {
             let CheckId::Database(name) = id else { continue };
             let before = check.hurried.is_some();
             if awaited.contains(name) {
@@ -231,13 +405,82 @@ impl Supervisor {
             CheckId::Cpu => "cpu".to_owned(),
             CheckId::Disk => "disk".to_owned(),
             CheckId::Database(name) => format!("database:{name}"),
+            CheckId::Named(name) => name.clone(),
             CheckId::Instance(instance) => format!("app:{}", self.spoken_name(*instance)),
+            CheckId::Startup(instance) => format!("app:{} startup", self.spoken_name(*instance)),
+            CheckId::Ready(instance) => format!("app:{} readiness", self.spoken_name(*instance)),
         }
     }
 
-    /// How an instance is: what its own check says while it runs, and its phase otherwise; `None`
-    /// while nothing is wanted of it.
+    /// What the startup and the readiness probe of a run that is up complain about.
+    fn probe_trouble(&self, id: InstanceId) -> Option<CheckResult> {
+        if let Some(check) = self.checks.get(&CheckId::Startup(id))
+            && self.waits_for_startup(id)
+        {
+            let last = check.last.clone();
+            return Some(match (check.verdict, last) {
+                (Some(Status::Unhealthy), Some(last)) => {
+                    let message = format!("does not come up: {}", last.message);
+                    CheckResult { status: Status::Unhealthy, message, ..last }
+                }
+                (_, last) => {
+                    let said = last.map_or("not asked yet".to_owned(), |last| last.message);
+                    CheckResult {
+                        status: Status::Degraded,
+                        message: format!("is coming up: {said}"),
+                        took: Duration::ZERO,
+                        at: self.now,
+                    }
+                }
+            });
+        }
+        let ready = self.checks.get(&CheckId::Ready(id))?;
+        let alive = self.checks.get(&CheckId::Instance(id)).and_then(|check| check.verdict);
+        if ready.verdict != Some(Status::Unhealthy) || alive == Some(Status::Unhealthy) {
+            return None;
+        }
+        let last = ready.last.clone()?;
+        let message = format!("not ready: {}", last.message);
+        Some(CheckResult { status: Status::Degraded, message, ..last })
+    }
+
+    /// Whether an instance can take work: it is up, its startup probe was good, its readiness probe
+    /// is not bad, and where it has none its health check is not.
+    pub(super) fn can_take_work(&self, id: InstanceId) -> bool {
+        let bad = |check_id: CheckId| {
+            self.checks.get(&check_id).is_some_and(|check| check.verdict == Some(Status::Unhealthy))
+        };
+        let ready = CheckId::Ready(id);
+        let gate = self.checks.get(&ready);
+        // A readiness probe that was not asked yet says no, as in Kubernetes.
+        let unasked = gate.is_some_and(|check| check.verdict.is_none());
+        self.instances.get(&id).is_some_and(|it| it.phase.is_ready())
+            && !self.waits_for_startup(id)
+            && !unasked
+            && !bad(if gate.is_some() { ready } else { CheckId::Instance(id) })
+    }
+
+    /// How an instance is. One that is sick while something that it depends on is down is not to
+    /// blame: it is degraded, and waits.
     pub(super) fn health_of(&self, id: InstanceId) -> Option<CheckResult> {
+        let own = self.own_health_of(id)?;
+        let instance = self.instances.get(&id)?;
+        if own.status != Status::Unhealthy {
+            return Some(own);
+        }
+        match self.dependency_state(&instance.app, Moment::default()) {
+            Dependency::Down { name, message } => {
+                let said = own.message;
+                let message = format!("waiting for {name} ({message}); its own check: {said}");
+                Some(CheckResult { status: Status::Degraded, message, took: own.took, at: own.at })
+            }
+            Dependency::Up | Dependency::Unknown => Some(own),
+        }
+    }
+
+    /// How an instance is by itself: what its own check says while it runs, and its phase otherwise;
+    /// `None` while nothing is wanted of it.
+    pub(super) fn own_health_of(&self, id: InstanceId) -> Option<CheckResult> {
         let instance = self.instances.get(&id)?;
         if instance.goal == crate::instance::Goal::Down {
             return None;
@@ -247,6 +490,9 @@ impl Supervisor {
         };
         match &instance.phase {
             Phase::Running { pid, since, .. } => {
+                if let Some(trouble) = self.probe_trouble(id) {
+                    return Some(trouble);
+                }
                 let check = self.checks.get(&CheckId::Instance(id));
                 match check.map(|check| (check.verdict, &check.last)) {
                     Some((Some(status), Some(last))) => {
@@ -281,6 +527,27 @@ impl Supervisor {
         }
     }
 }
+
+/// The checks of an app's own, each with its declaration.
+fn own_checks(id: InstanceId, spec: &AppSpec) -> impl Iterator<Item = (CheckId, &HealthSpec)> {
+    let all = [
+        (CheckId::Startup(id), &spec.probes.startup),
+        (CheckId::Ready(id), &spec.probes.readiness),
+        (CheckId::Instance(id), &spec.health),
+    ];
+    all.into_iter().filter_map(|(check_id, spec)| Some((check_id, spec.as_ref()?)))
+}
+
+fn checks_of(id: InstanceId) -> [CheckId; 3] {
+    [CheckId::Startup(id), CheckId::Ready(id), CheckId::Instance(id)]
+}
+
+/// How far back restarts count for a check of processes.
+const RESTARTS_WITHIN: Duration = Duration::from_mins(10);
+
+/// The first looks at checks with a name are spread over this time, or over one interval if that is
+/// shorter.
+const NAMED_SPREAD: Duration = Duration::from_secs(30);
 
 /// A check that rests.
 const NEVER: Moment = Moment::from_micros(u64::MAX);

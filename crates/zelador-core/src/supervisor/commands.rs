@@ -96,6 +96,9 @@ impl Supervisor {
             },
             Command::Delete { selectors } => self.select(&selectors).map(|ids| self.delete(&ids)),
             Command::Scale { selectors, to, surplus } => self.scale_apps(&selectors, to, surplus),
+            Command::Breaker { target, operation, order } => self
+                .order_breaker(&target, operation.as_deref(), order)
+                .map(|done| (Vec::new(), done)),
             Command::Reset { selectors } => self.select(&selectors).map(|ids| self.reset(&ids)),
             Command::Signal { selectors, signal } => {
                 self.select(&selectors).map(|ids| self.signal(&ids, signal))

@@ -105,7 +105,7 @@ impl Supervisor {
                 continue;
             }
             let sick = |id: &InstanceId| {
-                self.health_of(*id).is_some_and(|health| health.status == Status::Unhealthy)
+                self.own_health_of(*id).is_some_and(|health| health.status == Status::Unhealthy)
             };
             let instances: Vec<InstanceId> = self
                 .instances_of(&name)
@@ -121,7 +121,8 @@ impl Supervisor {
                 continue;
             }
             if let Some(first) = instances.first().filter(|_| instances.iter().all(sick)) {
-                let message = self.complaint(*first);
+                let own = self.own_health_of(*first);
+                let message = own.map_or_else(|| "it is not up".to_owned(), |own| own.message);
                 return Dependency::Down { name: name.to_string(), message };
             }
         }

@@ -81,9 +81,11 @@ impl Supervisor {
         // over.
         let sick: Vec<(InstanceId, String)> = self
             .checks
-            .iter()
+            .range(CheckId::of_instances())
             .filter_map(|(id, check)| match id {
-                CheckId::Instance(instance) if check.verdict == Some(Status::Unhealthy) => {
+                CheckId::Instance(instance) | CheckId::Startup(instance)
+                    if check.verdict == Some(Status::Unhealthy) =>
+                {
                     Some((*instance, check.last.as_ref()?.message.clone()))
                 }
                 _ => None,

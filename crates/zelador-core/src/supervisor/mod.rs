@@ -27,6 +27,7 @@ mod prerequisites;
 mod recover;
 mod reload;
 mod remedy;
+mod resilience;
 mod scale;
 mod select;
 mod stops;
@@ -40,6 +41,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use crate::breaker::Breakers;
 use crate::check::Check;
 use crate::config::Overlay;
 use crate::course::Course;
@@ -51,12 +53,15 @@ use crate::input::{Fact, Input, ModuleSettings};
 use crate::instance::{Instance, Retiring};
 use crate::notify::Desk;
 use crate::record::{Counters, Record};
+use crate::retry::Ledger;
 use crate::spec::{AppSpec, Settings};
 use crate::unit::Moment;
 
 pub use order::Deadline;
+pub use resilience::{BreakerView, RetryView};
 pub use view::{
-    AppView, CheckView, HealthView, IncidentView, InstanceView, Saved, SimpleHealth, View,
+    AppView, CheckView, HealthView, IncidentView, InstanceView, Readiness, Saved, SimpleHealth,
+    VerdictView, View,
 };
 
 use commands::Pending;
@@ -106,6 +111,10 @@ pub struct Supervisor {
     checks: BTreeMap<CheckId, Check>,
     probes: BTreeMap<ProbeId, CheckId>,
     next_probe: u64,
+    /// When services called that call by themselves.
+    heartbeats: BTreeMap<String, Moment>,
+    ledger: Ledger,
+    breakers: Breakers,
     runs: BTreeMap<RunId, InstanceId>,
     watches: BTreeMap<AppName, watching::Watch>,
     /// What runs used over their lives; not kept over a restart of zelador.
@@ -165,6 +174,9 @@ impl Supervisor {
             checks: BTreeMap::new(),
             probes: BTreeMap::new(),
             next_probe: 0,
+            heartbeats: BTreeMap::new(),
+            ledger: Ledger::default(),
+            breakers: Breakers::default(),
             runs: BTreeMap::new(),
             watches: BTreeMap::new(),
             courses: BTreeMap::new(),
@@ -221,6 +233,8 @@ impl Supervisor {
             Fact::Exited { run, death } => self.exited(run, death),
             Fact::Swept { run } => self.swept(run),
             Fact::Looked { probe, outcome } => self.looked(probe, &outcome),
+            Fact::Heartbeat { name } => self.heartbeat(name),
+            Fact::Attempted { operation, attempt } => self.attempted(&operation, attempt),
             Fact::Sampled { usages } => self.sampled(&usages),
             Fact::PortTaken { instance, died_at, holders } => {
                 self.port_taken(instance, died_at, holders);

@@ -108,9 +108,8 @@ impl Supervisor {
     fn post_check(&mut self, check: &CheckId, status: Status, notice: &Notice) {
         let app = match check {
             // An incident tells of it.
-            CheckId::Instance(_) if status == Status::Unhealthy => return,
-            CheckId::Instance(id) => self.instances.get(id).map(|it| it.app.to_string()),
-            CheckId::Memory | CheckId::Cpu | CheckId::Disk | CheckId::Database(_) => None,
+            CheckId::Instance(_) | CheckId::Startup(_) if status == Status::Unhealthy => return,
+            _ => check.instance().and_then(|id| Some(self.instances.get(&id)?.app.to_string())),
         };
         let progress = match status {
             Status::Healthy => Progress::Closed,
@@ -179,7 +178,10 @@ fn check_key(id: &CheckId) -> String {
         CheckId::Cpu => "check/cpu".to_owned(),
         CheckId::Disk => "check/disk".to_owned(),
         CheckId::Database(name) => format!("check/database:{name}"),
+        CheckId::Named(name) => format!("check/named:{name}"),
         CheckId::Instance(id) => format!("check/instance:{id}"),
+        CheckId::Startup(id) => format!("check/startup:{id}"),
+        CheckId::Ready(id) => format!("check/ready:{id}"),
     }
 }
 

@@ -90,6 +90,9 @@ impl Supervisor {
             Record::ParcelGone(id) => self.desk.forget_parcel(id),
             Record::Settings(overlay) => self.overlay = *overlay,
             Record::Counters(counters) => self.counters = counters,
+            Record::Retries(kept) => self.ledger.restore(kept.0, kept.1),
+            Record::Breaker(kept) => self.breakers.restore(kept.0, kept.1),
+            Record::RetriesGone(_) | Record::BreakerGone(_) => {}
         }
     }
 
@@ -111,8 +114,21 @@ impl Supervisor {
         let history = Record::History(Box::new(self.history.clone()));
         let settings = Record::Settings(Box::new(self.overlay.clone()));
         let counters = Record::Counters(self.counters);
-        let all = apps.chain(instances).chain(retiring).chain(incidents);
-        all.chain(self.desk.durable()).chain([history, settings, counters]).collect()
+        let retries = self.ledger.iter().map(|(operation, stats)| {
+            Record::Retries(Box::new((operation.to_owned(), stats.clone())))
+        });
+        let breakers = self
+            .breakers
+            .iter()
+            .map(|(key, breaker)| Record::Breaker(Box::new((key.clone(), breaker.clone()))));
+        apps.chain(instances)
+            .chain(retiring)
+            .chain(incidents)
+            .chain(retries)
+            .chain(breakers)
+            .chain(self.desk.durable())
+            .chain([history, settings, counters])
+            .collect()
     }
 
     /// Compares what the records say with what the guardian knows, and lets the difference happen.

@@ -7,6 +7,7 @@ use crate::healing::{APPLY_WITHIN, Remedy};
 use crate::id::{CheckId, IncidentId, InstanceId};
 use crate::incident::{Outcome, Stage};
 use crate::instance::{Cause, HEALING_BUDGET, Phase};
+use crate::retry::{Attempt, AttemptOutcome};
 use crate::spec::{ExecMode, HealthSpec, OnDependencyDown};
 use crate::unit::{Moment, spoken};
 use std::time::Duration;
@@ -63,7 +64,27 @@ impl Supervisor {
         self.say_of(id, Severity::Critical, &format!("could not be healed: {why}"));
     }
 
+    /// Notes in the ledger what came of the latest try.
+    pub(super) fn note_attempt(&mut self, id: IncidentId, outcome: AttemptOutcome) {
+        let Some(incident) = self.incidents.get(&id) else { return };
+        let began_at = incident.story.iter().rev().find(|entry| entry.what.starts_with("try "));
+        let attempt = Attempt {
+            at: self.now,
+            target: format!("app:{}", incident.app),
+            number: incident.attempts,
+            took: began_at.map_or(Duration::ZERO, |entry| self.now.since(entry.at)),
+            outcome,
+        };
+        self.attempted("restart", attempt);
+    }
+
     pub(super) fn close(&mut self, id: IncidentId, outcome: Outcome, why: &str) {
+        let tried = self.incidents.get(&id).is_some_and(|it| {
+            it.is_open() && it.tries.last().is_some_and(|last| last.remedy.restarts())
+        });
+        if tried && outcome == Outcome::Healed {
+            self.note_attempt(id, AttemptOutcome::Succeeded);
+        }
         let now = self.now;
         self.note_healed(id, outcome);
         let Some(incident) = self.incidents.get_mut(&id) else { return };
@@ -92,13 +113,21 @@ impl Supervisor {
 
     /// Whether the instance's own check was good often enough in a row.
     pub(super) fn is_good(&self, id: InstanceId) -> bool {
-        let check = self.checks.get(&CheckId::Instance(id));
-        check.is_some_and(|check| check.good_in_row >= check.plan.cadence.success_threshold)
+        if self.waits_for_startup(id) {
+            return false;
+        }
+        let own = [CheckId::Instance(id), CheckId::Startup(id)];
+        let check = own.iter().find_map(|id| self.checks.get(id));
+        check.is_some_and(|check| match check.plan.id {
+            // It is asked until it is good, and then no more.
+            CheckId::Startup(_) => check.good_in_row > 0,
+            _ => check.good_in_row >= check.plan.cadence.success_threshold,
+        })
     }
 
     /// What the instance's own check, or its phase, complains about.
     pub(super) fn complaint(&self, id: InstanceId) -> String {
-        self.health_of(id).map_or_else(|| "it is not up".to_owned(), |health| health.message)
+        self.own_health_of(id).map_or_else(|| "it is not up".to_owned(), |health| health.message)
     }
 
     fn health_spec(&self, id: InstanceId) -> Option<&HealthSpec> {

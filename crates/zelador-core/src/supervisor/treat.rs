@@ -8,6 +8,7 @@ use crate::healing::guard::{Ruling, Wish, rule};
 use crate::healing::{Next, Remedy, after_failure, ladder};
 use crate::id::{AppName, IncidentId};
 use crate::incident::{Outcome, Stage, Try, TryResult};
+use crate::retry::{AttemptOutcome, ErrorClass};
 use crate::unit::{Moment, SECOND, spoken};
 
 impl Supervisor {
@@ -188,8 +189,20 @@ impl Supervisor {
             self.undo(id, &remedy);
         }
         let times = u32::try_from(times).unwrap_or(u32::MAX);
+        let next = after_failure(times);
+        if remedy.restarts() {
+            let (class, error) = (ErrorClass::Ineffective, why.to_owned());
+            let outcome = match next {
+                Next::Pause(delay) => AttemptOutcome::Retrying { class, error, delay },
+                Next::Escalate => {
+                    let why = format!("{times} restarts did not help");
+                    AttemptOutcome::GaveUp { class, error, why }
+                }
+            };
+            self.note_attempt(id, outcome);
+        }
         if remedy.restarts()
-            && let Next::Pause(pause) = after_failure(times)
+            && let Next::Pause(pause) = next
         {
             self.tell(id, &format!("next try in {}", spoken(pause)));
             return self.set_stage(id, Stage::Pausing { retry_at: now + pause });

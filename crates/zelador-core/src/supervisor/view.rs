@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::check::{CheckResult, Status};
+use crate::check::{Check, CheckResult, Status};
 use crate::config::masked_settings;
 use crate::custom::{Action, Metrics};
 use crate::effect::Affected;
@@ -16,7 +16,7 @@ use crate::incident::Incident;
 use crate::input::Declaration;
 use crate::instance::{Goal, Phase, Retiring, Start, Successor};
 use crate::launch::{combined_path, environment, log_paths, pid_path};
-use crate::probe::Usage;
+use crate::probe::{Finding, Measure, Usage};
 use crate::redact;
 use crate::spec::{AppSpec, Environment, ExecMode, Settings};
 use crate::unit::Moment;
@@ -151,6 +151,33 @@ pub struct CheckView {
     pub took: Duration,
     /// When the last look was finished.
     pub at: Moment,
+    /// What was measured: how long each phase took, connections in use, days left.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measures: Vec<Measure>,
+}
+
+/// Whether an app can take work.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Readiness {
+    /// Its name.
+    pub app: String,
+    /// True while at least one instance can take work.
+    pub ready: bool,
+    /// One entry an instance that is wanted: its name, whether it can, and how it is.
+    pub instances: Vec<(String, bool, String)>,
+}
+
+/// One change of a verdict.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VerdictView {
+    /// Of what: `memory`, `app:api`.
+    pub component: String,
+    /// What it changed to.
+    pub status: Status,
+    /// Why.
+    pub message: String,
+    /// When.
+    pub at: Moment,
 }
 
 /// The short form for load balancers.
@@ -243,26 +270,31 @@ impl Supervisor {
 
     /// How everything is, by the last looks.
     pub fn health(&self) -> HealthView {
-        let component = |component, result: CheckResult| CheckView {
+        let component = |component, result: CheckResult, check: Option<&Check>| CheckView {
             component,
+            measures: match check.and_then(|check| check.finding.as_ref()) {
+                Some(Finding::Measured { measures, .. }) => measures.clone(),
+                _ => Vec::new(),
+            },
             status: result.status,
             message: result.message,
             took: result.took,
             at: result.at,
         };
-        let own = self.checks.iter().filter(|(id, _)| !matches!(id, CheckId::Instance(_)));
+        let own = self.checks.iter().filter(|(id, _)| id.instance().is_none());
         let mut checks: Vec<CheckView> = own
             .map(|(id, check)| {
                 let result = match (&check.last, check.verdict) {
                     (Some(last), Some(status)) => CheckResult { status, ..last.clone() },
                     _ => not_yet(self.now),
                 };
-                component(self.component(id), result)
+                component(self.component(id), result, Some(check))
             })
             .collect();
         checks.extend(self.instances.keys().filter_map(|id| {
             let name = self.component(&CheckId::Instance(*id));
-            Some(component(name, self.health_of(*id)?))
+            let check = self.checks.get(&CheckId::Instance(*id));
+            Some(component(name, self.health_of(*id)?, check))
         }));
         HealthView {
             overall: checks.iter().map(|check| check.status).max().unwrap_or(Status::Healthy),
@@ -270,6 +302,43 @@ impl Supervisor {
             uptime: self.now.since(self.started_at),
             at: self.now,
         }
+    }
+
+    /// Whether every app of which something is wanted can take work.
+    pub fn readiness(&self) -> Vec<Readiness> {
+        let wanted = |id: &InstanceId| self.instances[id].goal == Goal::Up;
+        let of_app = |app: &AppName| {
+            let ids: Vec<InstanceId> = self.instances_of(app).into_iter().filter(wanted).collect();
+            let instances: Vec<(String, bool, String)> = ids
+                .into_iter()
+                .map(|id| {
+                    let said = self.health_of(id).map(|health| health.message);
+                    let said = said.unwrap_or_else(|| "it finished".to_owned());
+                    (self.spoken_name(id), self.can_take_work(id), said)
+                })
+                .collect();
+            let ready = instances.iter().any(|(_, ready, _)| *ready);
+            (!instances.is_empty()).then(|| Readiness { app: app.to_string(), ready, instances })
+        };
+        self.apps.keys().filter_map(of_app).collect()
+    }
+
+    /// The latest changes of all verdicts, the latest first.
+    pub fn verdicts(&self) -> Vec<VerdictView> {
+        let mut all: Vec<VerdictView> = self
+            .checks
+            .iter()
+            .flat_map(|(id, check)| {
+                check.changes.iter().map(|result| VerdictView {
+                    component: self.component(id),
+                    status: result.status,
+                    message: result.message.clone(),
+                    at: result.at,
+                })
+            })
+            .collect();
+        all.sort_by_key(|verdict| std::cmp::Reverse(verdict.at));
+        all
     }
 
     /// All incidents that are kept, the latest first.

@@ -107,7 +107,8 @@ impl World {
                 Answered { detail: "SELECT 1".to_owned() }
             }
             CheckTarget::Database { .. } => Refused { detail: REFUSED.to_owned() },
-            CheckTarget::App(zelador_core::spec::ProbeTarget::Http { url, .. }) => {
+            CheckTarget::App(zelador_core::spec::ProbeTarget::Http(http)) => {
+                let url = &http.url;
                 let name = url.trim_start_matches("http://").trim_end_matches("/health");
                 let instance = self.looking_at.take();
                 let mut asked = self.guardian.runs.values_mut().filter(|it| {

@@ -14,6 +14,7 @@ mod events;
 mod guardian;
 mod healing;
 mod invariants;
+mod outage;
 mod post;
 mod rules;
 mod script;

@@ -161,6 +161,7 @@ pub fn names(command: &Command, instance: &InstanceView) -> bool {
         | Command::Delete { selectors } => selectors.iter().any(|selector| {
             *selector == "all" || *selector == instance.app || *selector == instance.id.to_string()
         }),
+        Command::Breaker { target, .. } => target.strip_prefix("app:") == Some(&instance.app),
         Command::Signal { .. }
         | Command::Incident { .. }
         | Command::CheckNow

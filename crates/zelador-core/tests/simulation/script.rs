@@ -14,8 +14,8 @@ use zelador_core::instance::Goal;
 use zelador_core::signal::Signal;
 use zelador_core::spec::{
     AppSpec, Cadence, Condition, CronPattern, EnvFilter, Environment, ExecMode, HealthSpec,
-    LaunchSpec, Limits, LogFormat, LogSpec, LogTarget, Notify, OnDependencyDown, ProbeTarget,
-    Readiness, RestartDelay, RestartPolicy, StopPolicy,
+    HttpProbe, LaunchSpec, Limits, LogFormat, LogSpec, LogTarget, Notify, OnDependencyDown,
+    ProbeTarget, Readiness, RestartDelay, RestartPolicy, StopPolicy,
 };
 use zelador_core::unit::{ByteSize, SECOND};
 use zelador_core::watch::WatchSpec;
@@ -143,6 +143,7 @@ pub fn app(name: &str) -> AppSpec {
             format: LogFormat::Raw,
             merge: false,
         },
+        probes: zelador_core::spec::ProbesSpec::default(),
         health: None,
         depends_on: Vec::new(),
         conditions: BTreeMap::new(),
@@ -161,11 +162,12 @@ pub fn app(name: &str) -> AppSpec {
 pub fn health(name: &str) -> HealthSpec {
     let url = format!("http://{name}/health");
     HealthSpec {
-        probe: ProbeTarget::Http { url, status: (200, 399), contains: None },
+        probe: ProbeTarget::Http(HttpProbe::get(url)),
         cadence: Cadence { interval: 5 * SECOND, timeout: SECOND, ..Cadence::default() },
         slow: SECOND,
         start_period: Duration::ZERO,
         verify_within: 10 * SECOND,
+        limits: Vec::new(),
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time;
@@ -12,19 +13,8 @@ use zelador_core::probe::Finding;
 
 use super::patience::Patience;
 
-/// Looks whether a connection to `host:port` is accepted.
-pub(super) async fn look(address: &str, patience: Patience) -> Finding {
-    let Some((host, port)) = split(address) else {
-        return Finding::Unavailable { detail: format!("`{address}` is not `host:port`") };
-    };
-    match connect(host, port, patience).await {
-        Ok(_) => Finding::Answered { detail: "connected".to_owned() },
-        Err(finding) => finding,
-    }
-}
-
 /// `host:port`, `[::1]:port`, or `:port` for this host.
-fn split(address: &str) -> Option<(&str, u16)> {
+pub(super) fn split(address: &str) -> Option<(&str, u16)> {
     let (host, port) = address.rsplit_once(':')?;
     let host = bare(host);
     Some((if host.is_empty() { "localhost" } else { host }, port.parse().ok()?))
@@ -41,6 +31,25 @@ pub(super) async fn connect(
     port: u16,
     patience: Patience,
 ) -> Result<TcpStream, Finding> {
+    connect_timed(host, port, patience).await.map(|(stream, _)| stream)
+}
+
+/// How long each part of connecting took.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spans {
+    /// Finding the addresses.
+    pub name: Duration,
+    /// From there until a connection was accepted.
+    pub connect: Duration,
+}
+
+/// The same, with how long it took.
+pub(super) async fn connect_timed(
+    host: &str,
+    port: u16,
+    patience: Patience,
+) -> Result<(TcpStream, Spans), Finding> {
+    let begin = time::Instant::now();
     let place =
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
     let addresses = match patience.wait(addresses(host, port)).await {
@@ -54,11 +63,15 @@ pub(super) async fn connect(
             return Err(Finding::TimedOut { detail });
         }
     };
+    let name = begin.elapsed();
     let mut failure = None;
     for (index, address) in addresses.iter().enumerate() {
         let fair = patience.left() / (addresses.len() - index) as u32;
         let found = match time::timeout(fair, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Ok(stream)) => {
+                let connect = begin.elapsed().saturating_sub(name);
+                return Ok((stream, Spans { name, connect }));
+            }
             Ok(Err(error)) if is_elsewhere(&error) && failure.is_some() => continue,
             Ok(Err(error)) => Finding::Refused { detail: format!("{} at {place}", phrase(&error)) },
             Err(_) => {
@@ -100,14 +113,13 @@ pub(super) fn phrase(error: &io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::net::TcpListener;
 
     use super::*;
 
     async fn looked(address: &str) -> Finding {
-        look(address, Patience::new(Duration::from_secs(10))).await
+        let talk = zelador_core::spec::TalkProbe::new(address);
+        super::super::talk::tcp(&talk, Patience::new(Duration::from_secs(10))).await
     }
 
     #[tokio::test]

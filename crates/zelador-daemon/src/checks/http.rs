@@ -3,56 +3,70 @@
 //! A URL and what is expected go in; the kind of failure comes out: nobody listens, nobody
 //! answers, the answer is wrong. Each look has a connection of its own, as a new client would.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use hyper::header::{CONNECTION, HOST, USER_AGENT};
+use hyper::header::{ACCEPT, CONNECTION, HOST, USER_AGENT};
 use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use zelador_core::probe::Finding;
+use tokio::time::Instant;
+use zelador_core::probe::{Finding, Measure};
+use zelador_core::redact;
+use zelador_core::spec::HttpProbe;
 
-use super::connect::{bare, connect};
+use super::connect::{bare, connect_timed};
 use super::patience::Patience;
+use super::tls;
 
 /// How much of a body is read and searched.
 const BODY_READ: usize = 256 << 10;
 
-/// Asks once. `status` is the lowest and the highest that is right.
-pub(super) async fn look(
-    url: &str,
-    status: (u16, u16),
-    contains: Option<&str>,
-    patience: Patience,
-) -> Finding {
-    let Some((host, port, request)) = prepare(url) else {
-        let shown = zelador_core::redact::url(url);
+/// Asks once. A good answer comes with how long each phase took: name, connect, TLS, first byte.
+pub(super) async fn look(probe: &HttpProbe, patience: Patience) -> Finding {
+    let Some(Prepared { host, port, secure, request }) = prepare(probe) else {
+        let shown = redact::url(&probe.url);
         return Finding::Unavailable {
             detail: format!("`{shown}` is not `http://host:port/path`"),
         };
     };
-    match connect(&host, port, patience).await {
-        Ok(stream) => talk(stream, request, status, contains, patience).await,
+    let (stream, spans) = match connect_timed(&host, port, patience).await {
+        Ok(connected) => connected,
+        Err(finding) => return finding,
+    };
+    let mut phases = vec![("name", spans.name), ("connect", spans.connect)];
+    if !secure {
+        return exchange(probe, stream, request, phases, patience).await;
+    }
+    let begin = Instant::now();
+    match tls::handshake(stream, &host, !probe.insecure, patience).await {
+        Ok(stream) => {
+            phases.push(("tls", begin.elapsed()));
+            exchange(probe, stream, request, phases, patience).await
+        }
         Err(finding) => finding,
     }
 }
 
-/// Asks over a connection.
-async fn talk(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    request: Request<Empty<Bytes>>,
-    status: (u16, u16),
-    contains: Option<&str>,
+async fn exchange(
+    probe: &HttpProbe,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: Request<Full<Bytes>>,
+    mut phases: Vec<(&'static str, Duration)>,
     patience: Patience,
 ) -> Finding {
     let mut stage = Stage::Connected;
+    let begin = Instant::now();
     let exchange = async {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let talk = async {
             let response = sender.send_request(request).await?;
+            phases.push(("first byte", begin.elapsed()));
             stage = Stage::Answered(response.status());
-            judge(response, status, contains).await
+            judge(response, probe).await
         };
         // The connection moves the bytes and may end before what it has read is taken.
         let mut talk = std::pin::pin!(talk);
@@ -62,7 +76,7 @@ async fn talk(
             _ = connection => talk.await,
         }
     };
-    match patience.wait(exchange).await {
+    let found = match patience.wait(exchange).await {
         Ok(Ok(finding)) => finding,
         Ok(Err(error)) => broken(&error, stage),
         Err(_) => {
@@ -78,6 +92,13 @@ async fn talk(
                 },
             }
         }
+    };
+    match found {
+        Finding::Answered { detail } => {
+            let measures = phases.into_iter().map(|(name, span)| Measure::span(name, span));
+            Finding::Measured { detail, measures: measures.collect() }
+        }
+        other => other,
     }
 }
 
@@ -87,32 +108,52 @@ enum Stage {
     Answered(StatusCode),
 }
 
+struct Prepared {
+    host: String,
+    port: u16,
+    secure: bool,
+    request: Request<Full<Bytes>>,
+}
+
 /// Host, port and request of a URL; `None` when it is none that can be asked.
-fn prepare(url: &str) -> Option<(String, u16, Request<Empty<Bytes>>)> {
-    let url: Uri = url.parse().ok()?;
-    if url.scheme_str() != Some("http") {
-        return None;
-    }
+fn prepare(probe: &HttpProbe) -> Option<Prepared> {
+    let url: Uri = probe.url.parse().ok()?;
+    let secure = match url.scheme_str()? {
+        "http" => false,
+        "https" => true,
+        _ => return None,
+    };
     let host = url.host().filter(|host| !host.is_empty())?;
     let port = url.port_u16();
     let named = port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
     let path = url.path_and_query().map_or("/", |path| path.as_str());
-    let request = Request::get(path)
-        .header(HOST, named)
-        .header(USER_AGENT, concat!("zelador/", env!("CARGO_PKG_VERSION")))
-        .header(CONNECTION, "close")
-        .body(Empty::new())
-        .ok()?;
-    Some((bare(host).to_owned(), port.unwrap_or(80), request))
+    let mut request = Request::builder().method(probe.method.as_str()).uri(path);
+    // Kubernetes too lets these be set by the user.
+    let ours = [
+        (HOST, named.as_str()),
+        (USER_AGENT, concat!("zelador/", env!("CARGO_PKG_VERSION"))),
+        (ACCEPT, "*/*"),
+        (CONNECTION, "close"),
+    ];
+    for (name, value) in ours {
+        if !probe.headers.contains_key(name.as_str()) {
+            request = request.header(name, value);
+        }
+    }
+    for (name, value) in &probe.headers {
+        request = request.header(name, value);
+    }
+    let body = Bytes::from(probe.body.clone().unwrap_or_default());
+    let request = request.body(Full::new(body)).ok()?;
+    let port = port.unwrap_or(if secure { 443 } else { 80 });
+    Some(Prepared { host: bare(host).to_owned(), port, secure, request })
 }
 
-async fn judge(
-    response: Response<Incoming>,
-    (lowest, highest): (u16, u16),
-    contains: Option<&str>,
-) -> hyper::Result<Finding> {
+async fn judge(response: Response<Incoming>, probe: &HttpProbe) -> hyper::Result<Finding> {
     let status = response.status().as_u16();
-    if !(lowest..=highest).contains(&status) {
+    let within = |(lowest, highest): &(u16, u16)| (*lowest..=*highest).contains(&status);
+    let degraded = probe.degraded_status.iter().any(within);
+    if !degraded && !within(&probe.status) && !probe.more_status.iter().any(within) {
         return Ok(Finding::WrongAnswer { detail: format!("HTTP {status}") });
     }
     // Read even if nothing is searched: an app that hangs half way through is not well.
@@ -126,12 +167,33 @@ async fn judge(
             break;
         }
     }
-    Ok(match contains {
-        Some(text) if !has(&read, text.as_bytes()) => {
-            Finding::WrongAnswer { detail: format!("HTTP {status}, but the body lacks `{text}`") }
-        }
-        _ => Finding::Answered { detail: format!("HTTP {status}") },
+    if let Some(complaint) = complaint(&read, probe) {
+        return Ok(Finding::WrongAnswer { detail: format!("HTTP {status}, but {complaint}") });
+    }
+    let json = serde_json::from_slice(&read).unwrap_or_default();
+    let worse = probe.degraded_json.iter().find_map(|condition| condition.complaint(&json));
+    Ok(match worse {
+        Some(complaint) => Finding::Impaired { detail: format!("HTTP {status}, but {complaint}") },
+        None if degraded => Finding::Impaired { detail: format!("HTTP {status}") },
+        None => Finding::Answered { detail: format!("HTTP {status}") },
     })
+}
+
+/// What is wrong with a body.
+fn complaint(body: &[u8], probe: &HttpProbe) -> Option<String> {
+    if let Some(text) = probe.contains.as_ref().filter(|text| !has(body, text.as_bytes())) {
+        return Some(format!("the body lacks `{text}`"));
+    }
+    if let Some(text) = probe.lacks.as_ref().filter(|text| has(body, text.as_bytes())) {
+        return Some(format!("the body contains `{text}`"));
+    }
+    if probe.json.is_empty() {
+        return None;
+    }
+    let Ok(json) = serde_json::from_slice(body) else {
+        return Some("the body is no JSON".to_owned());
+    };
+    probe.json.iter().find_map(|condition| condition.complaint(&json))
 }
 
 fn has(body: &[u8], text: &[u8]) -> bool {
@@ -161,6 +223,25 @@ mod tests {
     use tokio::task::JoinHandle;
 
     use super::*;
+
+    /// Asks as before there was more to say than these.
+    async fn look(
+        url: &str,
+        status: (u16, u16),
+        contains: Option<&str>,
+        patience: Patience,
+    ) -> Finding {
+        let contains = contains.map(str::to_owned);
+        let probe = HttpProbe { status, contains, ..HttpProbe::get(url) };
+        match super::look(&probe, patience).await {
+            Finding::Measured { detail, measures } => {
+                let names: Vec<&str> = measures.iter().map(|it| it.name.as_str()).collect();
+                assert_eq!(names, ["name", "connect", "first byte"]);
+                Finding::Answered { detail }
+            }
+            other => other,
+        }
+    }
 
     /// What a test server does after it has read the request.
     enum Answer {
@@ -246,9 +327,11 @@ mod tests {
                 let (ours, mut theirs) = tokio::io::duplex(8192);
                 theirs.write_all(answer).await.unwrap();
                 theirs.shutdown().await.unwrap();
-                let (_, _, request) = prepare("http://127.0.0.1/health").unwrap();
+                let contains = Some("fine".to_owned());
+                let probe = HttpProbe { contains, ..HttpProbe::get("http://127.0.0.1/health") };
+                let request = prepare(&probe).unwrap().request;
                 let patience = Patience::new(Duration::from_secs(20));
-                let found = talk(ours, request, (200, 399), Some("fine"), patience).await;
+                let found = exchange(&probe, ours, request, Vec::new(), patience).await;
                 let is_slow = matches!(found, Finding::TimedOut { .. });
                 assert!(!is_slow, "an answer that has ended is judged at once: {found:?}");
             });
@@ -296,13 +379,15 @@ mod tests {
             tokio::time::sleep(slow).await; // it is what is tested
             stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
         });
-        let target = super::super::Target::Http {
-            url: format!("http://127.0.0.1:{port}/"),
-            status: (200, 299),
-            contains: None,
-        };
+        let probe =
+            HttpProbe { status: (200, 299), ..HttpProbe::get(format!("http://127.0.0.1:{port}/")) };
+        let target = super::super::Target::Probe(zelador_core::spec::ProbeTarget::Http(probe));
         let outcome = super::super::look(&target, Duration::from_secs(20)).await;
-        assert_eq!(outcome.finding, answered("HTTP 204"));
+        let Finding::Measured { detail, measures } = &outcome.finding else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!(detail, "HTTP 204");
+        assert!(measures[2].value >= slow.as_secs_f64(), "the first byte came late: {measures:?}");
         assert!(outcome.took >= slow, "{outcome:?}");
         server.await.unwrap();
     }
@@ -364,9 +449,66 @@ mod tests {
 
     #[tokio::test]
     async fn what_cannot_be_asked_is_unavailable() {
-        for url in ["https://a/", "ftp://a/", "/health", "http://", "", "http://a b/"] {
+        for url in ["ftp://a/", "/health", "http://", "", "http://a b/"] {
             let found = look(url, (200, 399), None, Patience::new(Duration::from_secs(1))).await;
             assert!(matches!(found, Finding::Unavailable { .. }), "{url}: {found:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn method_headers_body_and_conditions_are_the_users() {
+        let body = r#"{"status":"ok","queue":{"depth":150}}"#;
+        let (port, task) = serve("127.0.0.1:0", page("207 Multi", body)).await;
+        let condition = |path: &str, operator, value: &str| zelador_core::spec::JsonCondition {
+            path: path.to_owned(),
+            operator,
+            value: value.to_owned(),
+        };
+        use zelador_core::spec::Operator;
+        let probe = HttpProbe {
+            method: "POST".to_owned(),
+            headers: [("x-token".to_owned(), "s3cr3t".to_owned())].into(),
+            body: Some("ask".to_owned()),
+            status: (500, 500),
+            more_status: vec![(207, 207)],
+            json: vec![condition("status", Operator::Equal, "ok")],
+            degraded_json: vec![condition("queue.depth", Operator::Below, "100")],
+            ..HttpProbe::get(format!("http://127.0.0.1:{port}/deep"))
+        };
+        let found = super::look(&probe, Patience::new(Duration::from_millis(LONG))).await;
+        let detail = "HTTP 207, but `queue.depth` is 150, not < 100".to_owned();
+        assert_eq!(found, Finding::Impaired { detail });
+        let request = task.await.unwrap();
+        assert!(request.starts_with("POST /deep HTTP/1.1\r\n"), "{request}");
+        assert!(request.contains("\r\nx-token: s3cr3t\r\n"), "{request}");
+        assert!(!format!("{probe:?}").contains("s3cr3t"));
+
+        let (port, _task) = serve("127.0.0.1:0", page("200 OK", body)).await;
+        let json = vec![condition("status", Operator::Equal, "down")];
+        let probe = HttpProbe { json, ..HttpProbe::get(format!("http://127.0.0.1:{port}/")) };
+        let found = super::look(&probe, Patience::new(Duration::from_millis(LONG))).await;
+        assert_eq!(found, wrong("HTTP 200, but `status` is ok, not == down"));
+
+        let (port, _task) = serve("127.0.0.1:0", page("418 Teapot", "")).await;
+        let degraded_status = vec![(400, 499)];
+        let probe =
+            HttpProbe { degraded_status, ..HttpProbe::get(format!("http://127.0.0.1:{port}/")) };
+        let found = super::look(&probe, Patience::new(Duration::from_millis(LONG))).await;
+        assert_eq!(found, Finding::Impaired { detail: "HTTP 418".to_owned() });
+    }
+
+    #[tokio::test]
+    async fn a_certificate_must_be_vouched_for_unless_the_user_says_otherwise() {
+        let server = zelador_testbed::tls::TlsServer::start(40);
+        let url = format!("https://localhost:{}/", server.port());
+        let found =
+            super::look(&HttpProbe::get(&url), Patience::new(Duration::from_millis(LONG))).await;
+        let Finding::Refused { detail } = &found else { panic!("{found:?}") };
+        assert!(detail.starts_with("the certificate of localhost is not valid: "), "{detail}");
+        let probe = HttpProbe { insecure: true, ..HttpProbe::get(&url) };
+        let found = super::look(&probe, Patience::new(Duration::from_millis(LONG))).await;
+        let Finding::Measured { measures, .. } = &found else { panic!("{found:?}") };
+        let names: Vec<&str> = measures.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(names, ["name", "connect", "tls", "first byte"]);
     }
 }

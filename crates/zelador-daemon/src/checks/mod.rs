@@ -5,25 +5,39 @@
 //! before), can be dropped at any time, and never blocks the runtime, whatever hangs.
 
 mod aside;
+mod certificate;
+mod command;
 mod connect;
 mod disk;
+mod file;
+mod grpc;
 mod host;
 mod http;
+mod meters;
 mod mysql;
+mod name;
 mod patience;
+mod postgres;
+mod query;
+mod redis;
 mod sqlite;
+mod talk;
+mod tls;
+mod websocket;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use zelador_core::probe::{Finding, ProbeOutcome};
+use zelador_core::probe::{Finding, ProbeOutcome, Usage};
+use zelador_core::spec::{HostMeter, ProbeTarget};
 
 pub use host::CpuMeter;
 use patience::Patience;
+use query::Query;
 
 /// What is looked at.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq)]
 pub enum Target {
     /// The host's memory.
     Memory,
@@ -35,25 +49,33 @@ pub enum Target {
         /// Absolute paths.
         paths: Vec<PathBuf>,
     },
-    /// A GET request.
-    Http {
-        /// `http://host:port/path`.
-        url: String,
-        /// Lowest and highest status that is right.
-        status: (u16, u16),
-        /// Text that the body must contain.
-        contains: Option<String>,
+    /// Another property of the host.
+    Host {
+        /// Which.
+        meter: HostMeter,
+        /// Absolute paths whose file systems matter.
+        paths: Vec<PathBuf>,
     },
-    /// A connection that must be accepted.
-    Tcp {
-        /// `host:port`.
-        address: String,
+    /// The process tree of a run.
+    Process {
+        /// Its main process.
+        pid: i32,
+        /// What it uses, by the last sample.
+        usage: Option<Usage>,
+        /// How often it was restarted lately.
+        restarts: u32,
     },
-    /// Connect and `SELECT 1`.
+    /// An app, or something else that can be asked.
+    Probe(ProbeTarget),
+    /// Connect and ask.
     Database {
-        /// `mysql://user:password@host:port/name` (also `mariadb://`, `?socket=/path`), or
-        /// `sqlite:///absolute/path`.
+        /// `mysql://user:password@host:port/name` (also `mariadb://`, `?socket=/path`),
+        /// `postgres://…`, `redis://…`, or `sqlite:///absolute/path`.
         url: String,
+        /// In place of `SELECT 1`.
+        query: Option<String>,
+        /// What the first value of the answer must be.
+        expect: Option<String>,
     },
 }
 
@@ -65,9 +87,10 @@ impl std::fmt::Debug for Target {
             Self::Memory => f.write_str("Memory"),
             Self::Cpu => f.write_str("Cpu"),
             Self::Disk { paths } => f.debug_struct("Disk").field("paths", paths).finish(),
-            Self::Http { url, .. } => f.debug_tuple("Http").field(&masked(url)).finish(),
-            Self::Tcp { address } => f.debug_tuple("Tcp").field(address).finish(),
-            Self::Database { url } => f.debug_tuple("Database").field(&masked(url)).finish(),
+            Self::Host { meter, .. } => f.debug_tuple("Host").field(meter).finish(),
+            Self::Process { pid, .. } => f.debug_tuple("Process").field(pid).finish(),
+            Self::Probe(probe) => f.debug_tuple("Probe").field(&probe.said()).finish(),
+            Self::Database { url, .. } => f.debug_tuple("Database").field(&masked(url)).finish(),
         }
     }
 }
@@ -80,21 +103,51 @@ pub async fn look(target: &Target, timeout: Duration) -> ProbeOutcome {
         Target::Memory => host::memory(),
         Target::Cpu => return CpuMeter::new().look().await,
         Target::Disk { paths } => disk::look(paths.clone(), patience).await,
-        Target::Http { url, status, contains } => {
-            http::look(url, *status, contains.as_deref(), patience).await
+        Target::Host { meter, paths } => meters::look(meter, paths.clone(), patience).await,
+        Target::Process { pid, usage, restarts } => meters::process(*pid, *usage, *restarts),
+        Target::Probe(probe) => ask(probe, patience).await,
+        Target::Database { url, query, expect } => {
+            let query = Query { text: query.as_deref(), expect: expect.as_deref() };
+            database(url, &query, patience).await
         }
-        Target::Tcp { address } => connect::look(address, patience).await,
-        Target::Database { url } => database(url, patience).await,
     };
     ProbeOutcome { finding, took: begin.elapsed() }
 }
 
-async fn database(url: &str, patience: Patience) -> Finding {
+async fn ask(probe: &ProbeTarget, patience: Patience) -> Finding {
+    match probe {
+        ProbeTarget::Http(http) => http::look(http, patience).await,
+        ProbeTarget::Tcp(talk) => talk::tcp(talk, patience).await,
+        ProbeTarget::Udp(talk) => talk::udp(talk, patience).await,
+        ProbeTarget::Unix(talk) => talk::unix(talk, patience).await,
+        ProbeTarget::Command(command) => command::look(command, patience).await,
+        ProbeTarget::Dns { name, expect } => name::look(name, expect, patience).await,
+        ProbeTarget::Grpc { address, service } => grpc::look(address, service, patience).await,
+        ProbeTarget::WebSocket { url, send, expect } => {
+            websocket::look(url, send.as_deref(), expect.as_deref(), patience).await
+        }
+        ProbeTarget::File(file) => file::look(file, patience).await,
+        ProbeTarget::Certificate { of } => certificate::look(of, patience).await,
+        ProbeTarget::Log { paths, pattern } => file::rate::look(paths, pattern, patience).await,
+        // The supervisor answers these itself, or fills in which process is meant.
+        ProbeTarget::Heartbeat { .. } | ProbeTarget::Process => {
+            Finding::Unavailable { detail: "only of an app".to_owned() }
+        }
+    }
+}
+
+async fn database(url: &str, query: &Query<'_>, patience: Patience) -> Finding {
     match url.split_once(':').map(|(scheme, _)| scheme) {
-        Some("mysql" | "mariadb") => mysql::look(url, patience).await,
-        Some("sqlite") => sqlite::look(url, patience).await,
+        Some("mysql" | "mariadb") => mysql::look(url, query, patience).await,
+        Some("postgres" | "postgresql") => postgres::look(url, query, patience).await,
+        Some("redis" | "rediss" | "valkey" | "valkeys" | "redis+unix") => {
+            redis::look(url, query, patience).await
+        }
+        Some("sqlite") => sqlite::look(url, query, patience).await,
         Some(other) => Finding::Unavailable {
-            detail: format!("`{other}` databases are not known; mysql, mariadb and sqlite are"),
+            detail: format!(
+                "`{other}` databases are not known; mysql, mariadb, postgres, redis and sqlite are"
+            ),
         },
         None => Finding::Unavailable { detail: "its URL has no scheme".to_owned() },
     }

@@ -7,15 +7,14 @@
 use std::io;
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, DriverError, Error, IoError, Opts, OptsBuilder, ServerError};
-use zelador_core::probe::Finding;
+use mysql_async::{Conn, DriverError, Error, IoError, Opts, OptsBuilder, Row, ServerError, Value};
+use tokio::time::Instant;
+use zelador_core::probe::{Finding, Measure, Unit};
 use zelador_core::redact;
 
 use super::connect::phrase;
 use super::patience::Patience;
-
-/// The longest text of a server that is passed on.
-const LONGEST_TEXT: usize = 200;
+use super::query::{Query, tidy};
 
 /// Options that the library knows and that concern a single connection. Others in a URL belong to
 /// other clients (`connection_limit`, `charset`) and are left out instead of refused.
@@ -32,7 +31,7 @@ const OPTIONS: [&str; 9] = [
 ];
 
 /// Asks once; `url` is `mysql://user:password@host:port/name`.
-pub(super) async fn look(url: &str, patience: Patience) -> Finding {
+pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Finding {
     let options = match options(url) {
         Ok(options) => options,
         Err(detail) => return Finding::Unavailable { detail },
@@ -41,32 +40,70 @@ pub(super) async fn look(url: &str, patience: Patience) -> Finding {
     let password = options.pass().map(str::to_owned);
     let tidy = |detail: String| tidy(&detail, password.as_deref());
     let mut connected = false;
+    let begin = Instant::now();
     let asked = async {
         let mut connection = Conn::new(options).await?;
         connected = true;
-        let one: Option<u8> = connection.query_first("SELECT 1").await?;
-        Ok::<_, Error>((connection, one))
+        let let_in = begin.elapsed();
+        let row: Option<Row> = connection.query_first(query.text("SELECT 1")).await?;
+        let took = begin.elapsed().saturating_sub(let_in);
+        let mut measures = vec![Measure::span("connect", let_in), Measure::span("query", took)];
+        measures.extend(state(&mut connection).await);
+        Ok::<_, Error>((connection, row.as_ref().and_then(|row| value(row, 0)), measures))
     };
     match patience.wait(asked).await {
-        Ok(Ok((connection, one))) => {
+        Ok(Ok((connection, answer, measures))) => {
             // It has answered; how the farewell goes does not matter.
             let _ = patience.wait(connection.disconnect()).await;
-            match one {
-                Some(1) => Finding::Answered { detail: "SELECT 1".to_owned() },
-                _ => Finding::WrongAnswer { detail: "SELECT 1 gave something else".to_owned() },
-            }
+            query.judge(answer.as_deref(), measures)
         }
         Ok(Err(error)) => failure(error, &place, connected, tidy),
         Err(_) => {
             let said = patience.said();
             Finding::TimedOut {
                 detail: if connected {
-                    format!("connected to {place}, but no answer to SELECT 1 within {said}")
+                    let asked = query.said("SELECT 1");
+                    format!("connected to {place}, but no answer to {asked} within {said}")
                 } else {
                     format!("not let in by {place} within {said}")
                 },
             }
         }
+    }
+}
+
+/// How many of its connections are in use, and how far a replica is behind. What a user may not see
+/// is left out.
+async fn state(connection: &mut Conn) -> Vec<Measure> {
+    const USED: &str = "SHOW GLOBAL STATUS LIKE 'Threads_connected'";
+    let mut measures = Vec::new();
+    let used = connection.query_first::<(String, f64), _>(USED).await.ok().flatten();
+    let most = connection.query_first::<f64, _>("SELECT @@max_connections").await.ok().flatten();
+    if let (Some((_, used)), Some(most)) = (used, most.filter(|most| *most > 0.0)) {
+        measures.push(Measure::new("connections", used * 100.0 / most, Unit::Percent));
+    }
+    // MySQL from 8.0.22 on has another word for it, MariaDB knows both.
+    for (question, column) in [
+        ("SHOW REPLICA STATUS", "Seconds_Behind_Source"),
+        ("SHOW SLAVE STATUS", "Seconds_Behind_Master"),
+    ] {
+        let Ok(Some(row)) = connection.query_first::<Row, _>(question).await else { continue };
+        let place = row.columns_ref().iter().position(|it| it.name_str() == column);
+        let lag = place.and_then(|place| value(&row, place)?.parse::<f64>().ok());
+        if let Some(lag) = lag {
+            measures.push(Measure::new("lag", lag, Unit::Seconds));
+            break;
+        }
+    }
+    measures
+}
+
+/// A value as text; `None` for NULL and where there is none.
+fn value(row: &Row, column: usize) -> Option<String> {
+    match row.as_ref(column)? {
+        Value::NULL => None,
+        Value::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        other => Some(other.as_sql(true).trim_matches('\'').to_owned()),
     }
 }
 
@@ -150,18 +187,6 @@ fn unreachable_place(error: &io::Error, place: &str) -> Finding {
     Finding::Refused { detail }
 }
 
-/// Without secrets, on one line, and not too long.
-fn tidy(text: &str, password: Option<&str>) -> String {
-    let text = match password {
-        // A shorter one would be masked in the middle of words, and tell more than it hides.
-        Some(password) if password.len() >= 4 => text.replace(password, redact::MASK),
-        _ => text.to_owned(),
-    };
-    let text = redact::text(&text);
-    let printable = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
-    printable.take(LONGEST_TEXT).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -176,7 +201,13 @@ mod tests {
     const LONG: Duration = Duration::from_secs(20);
 
     async fn looked(url: &str, timeout: Duration) -> Finding {
-        look(url, Patience::new(timeout)).await
+        match look(url, &Query::default(), Patience::new(timeout)).await {
+            Finding::Measured { detail, measures } => {
+                assert!(measures.iter().any(|it| it.name == "connections"), "{measures:?}");
+                Finding::Answered { detail }
+            }
+            other => other,
+        }
     }
 
     fn answered() -> Finding {

@@ -6,24 +6,28 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::types::Value;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use zelador_core::probe::Finding;
 
 use super::aside::{NotDone, aside};
 use super::connect::phrase;
 use super::patience::Patience;
+use super::query::Query;
 
 /// Asks once; `url` is `sqlite:///absolute/path`.
-pub(super) async fn look(url: &str, patience: Patience) -> Finding {
+pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Finding {
     let Some(path) = path_in(url) else {
         return Finding::Unavailable {
             detail: "its URL is not `sqlite:///absolute/path`".to_owned(),
         };
     };
     let shown = path.display().to_string();
-    let work = move || ask(&path, patience);
+    let text = query.text("SELECT 1").to_owned();
+    let work = move || ask(&path, &text, patience);
     match aside(format!("sqlite {shown}"), patience, work).await {
-        Ok(finding) => finding,
+        Ok(Ok(answer)) => query.judge(answer.as_deref(), Vec::new()),
+        Ok(Err(finding)) => finding,
         Err(NotDone::Late) => {
             let detail = format!("file {shown} did not answer within {}", patience.said());
             Finding::TimedOut { detail }
@@ -51,25 +55,25 @@ fn path_in(url: &str) -> Option<PathBuf> {
     path.is_absolute().then_some(path)
 }
 
-fn ask(path: &Path, patience: Patience) -> Finding {
+/// The first value of the first row, or why there is none.
+fn ask(path: &Path, text: &str, patience: Patience) -> Result<Option<String>, Finding> {
     let shown = path.display();
     match std::fs::metadata(path) {
         Ok(found) if found.is_dir() => {
-            return Finding::Refused { detail: format!("{shown} is a folder") };
+            return Err(Finding::Refused { detail: format!("{shown} is a folder") });
         }
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Finding::Refused { detail: format!("file {shown} does not exist") };
+            return Err(Finding::Refused { detail: format!("file {shown} does not exist") });
         }
         Err(error) => {
-            return Finding::Refused { detail: format!("file {shown}: {}", phrase(&error)) };
+            return Err(Finding::Refused { detail: format!("file {shown}: {}", phrase(&error)) });
         }
     }
     // Whoever waits for a lock gives up a little before the look does, so as to say why.
     let wait = patience.left().mul_f64(0.8);
-    match select(path, wait) {
-        Ok(()) => Finding::Answered { detail: "SELECT 1".to_owned() },
-        Err(rusqlite::Error::SqliteFailure(failure, said)) => {
+    select(path, text, wait).map_err(|error| match error {
+        rusqlite::Error::SqliteFailure(failure, said) => {
             let said = said.unwrap_or_else(|| failure.to_string());
             match failure.code {
                 ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Finding::TimedOut {
@@ -84,18 +88,24 @@ fn ask(path: &Path, patience: Patience) -> Finding {
                 _ => Finding::WrongAnswer { detail: format!("file {shown}: {said}") },
             }
         }
-        Err(error) => Finding::WrongAnswer { detail: format!("file {shown}: {error}") },
-    }
+        error => Finding::WrongAnswer { detail: format!("file {shown}: {error}") },
+    })
 }
 
-fn select(path: &Path, wait: Duration) -> rusqlite::Result<()> {
+fn select(path: &Path, text: &str, wait: Duration) -> rusqlite::Result<Option<String>> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(wait)?;
     // `SELECT 1` alone does not touch the file.
     connection.query_row("PRAGMA schema_version", [], |row| row.get::<_, i64>(0))?;
-    connection.query_row("SELECT 1", [], |row| row.get::<_, i64>(0))?;
-    Ok(())
+    let first = connection.query_row(text, [], |row| row.get::<_, Value>(0)).optional()?;
+    Ok(match first {
+        None | Some(Value::Null) => None,
+        Some(Value::Integer(number)) => Some(number.to_string()),
+        Some(Value::Real(number)) => Some(number.to_string()),
+        Some(Value::Text(text)) => Some(text),
+        Some(Value::Blob(bytes)) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+    })
 }
 
 #[cfg(test)]
@@ -104,7 +114,11 @@ mod tests {
 
     async fn looked(path: &Path, millis: u64) -> Finding {
         let url = format!("sqlite://{}", path.display());
-        look(&url, Patience::new(Duration::from_millis(millis))).await
+        let patience = Patience::new(Duration::from_millis(millis));
+        match look(&url, &Query::default(), patience).await {
+            Finding::Measured { detail, .. } => Finding::Answered { detail },
+            other => other,
+        }
     }
 
     fn database(path: &Path, journal: &str) -> Connection {
@@ -122,6 +136,11 @@ mod tests {
             let in_use = database(&path, journal);
             let answered = Finding::Answered { detail: "SELECT 1".to_owned() };
             assert_eq!(looked(&path, 20_000).await, answered, "{journal}");
+            let url = format!("sqlite://{}", path.display());
+            let query = Query { text: Some("SELECT count(*) FROM t"), expect: Some("2") };
+            let found = look(&url, &query, Patience::new(Duration::from_secs(20))).await;
+            let detail = "SELECT count(*) FROM t gave `1`, not `2`".to_owned();
+            assert_eq!(found, Finding::WrongAnswer { detail });
             drop(in_use);
             assert_eq!(looked(&path, 20_000).await, answered, "{journal}, closed");
         }

@@ -150,6 +150,10 @@ fn in_words(command: &Command) -> Option<(&'static str, String)> {
             };
             (verb, format!("incident {id}"))
         }
+        Command::Breaker { target, operation, order } => {
+            let of = operation.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
+            ("breaker", format!("{target}{of} ({})", order.said()))
+        }
         Command::Shutdown => ("kill", "everything".to_owned()),
         Command::CheckNow => return None,
     })

@@ -5,17 +5,22 @@ use axum::extract::{Path, Query, State};
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use zelador_api::trpc::{Envelope, ErrorCode, Health, PROCEDURES, Simple};
-use zelador_core::supervisor::{SimpleHealth, Supervisor};
+use serde_json::Value;
+use zelador_api::trpc::{
+    Envelope, ErrorCode, Health, PROCEDURES, RetryStats, Simple, Verdict, retry_history,
+};
+use zelador_core::supervisor::{SimpleHealth, Supervisor, VerdictView};
 
 use super::{Failure, Handle, health};
 
-/// More calls than this in one batch are refused: there are three procedures.
+/// More calls than this in one batch are refused: there is a handful of procedures.
 const LARGEST_BATCH: usize = 64;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Options {
     batch: Option<String>,
+    /// JSON: the input of one call, or of each call of a batch by its number.
+    input: Option<String>,
 }
 
 /// Answers one call, or a batch of calls separated by commas.
@@ -24,8 +29,16 @@ pub(super) async fn query(
     Path(procedures): Path<String>,
     Query(options): Query<Options>,
 ) -> Response {
+    let input: Value = match options.input.as_deref().map(serde_json::from_str) {
+        None => Value::Null,
+        Some(Ok(input)) => input,
+        Some(Err(error)) => {
+            let message = format!("`input` is no JSON: {error}");
+            return answer(Envelope::error(ErrorCode::BadRequest, &procedures, &message));
+        }
+    };
     if options.batch.is_none() {
-        return answer(call(&handle, &procedures).await);
+        return answer(call(&handle, &procedures, &input).await);
     }
     let calls: Vec<&str> = procedures.split(',').collect();
     if calls.len() > LARGEST_BATCH {
@@ -34,8 +47,9 @@ pub(super) async fn query(
         return answer(Envelope::error(ErrorCode::BadRequest, &procedures, &message));
     }
     let mut envelopes = Vec::with_capacity(calls.len());
-    for procedure in calls {
-        envelopes.push(call(&handle, procedure).await);
+    for (number, procedure) in calls.into_iter().enumerate() {
+        let input = input.get(number.to_string()).unwrap_or(&Value::Null);
+        envelopes.push(call(&handle, procedure, input).await);
     }
     answer(Envelope::batch(envelopes))
 }
@@ -61,7 +75,8 @@ pub(super) async fn wrong_method(
     answer(Envelope::batch(procedures.split(',').take(LARGEST_BATCH).map(wrong).collect()))
 }
 
-async fn call(handle: &Handle, procedure: &str) -> Envelope {
+async fn call(handle: &Handle, procedure: &str, input: &Value) -> Envelope {
+    let word = |name: &str| input.get(name).and_then(Value::as_str).map(str::to_owned);
     let result = match procedure {
         "health.check" => {
             health::look_now(handle).await.map(|view| Envelope::result(&Health::from(&view)))
@@ -70,6 +85,33 @@ async fn call(handle: &Handle, procedure: &str) -> Envelope {
             handle.ask(|supervisor| Envelope::result(&Health::from(&supervisor.health()))).await
         }
         "health.simple" => handle.ask(simple).await,
+        "health.history" => {
+            let component = word("component");
+            let wanted = move |view: &&VerdictView| {
+                component.as_ref().is_none_or(|component| *component == view.component)
+            };
+            let history = move |supervisor: &Supervisor| {
+                let all = supervisor.verdicts();
+                let lines: Vec<Verdict> = all.iter().filter(wanted).map(Verdict::from).collect();
+                Envelope::result(&lines)
+            };
+            handle.ask(history).await
+        }
+        "retry.stats" => {
+            let stats = |supervisor: &Supervisor| {
+                let all = supervisor.retries();
+                Envelope::result(&all.iter().map(RetryStats::from).collect::<Vec<_>>())
+            };
+            handle.ask(stats).await
+        }
+        "retry.history" => {
+            let operation = word("operation");
+            let history = move |supervisor: &Supervisor| {
+                Envelope::result(&retry_history(&supervisor.retries(), operation.as_deref()))
+            };
+            handle.ask(history).await
+        }
+        "breaker.list" => handle.ask(|supervisor| Envelope::result(&supervisor.breakers())).await,
         _ => Ok(unknown(procedure)),
     };
     result.unwrap_or_else(|failure: Failure| {

@@ -53,6 +53,30 @@ pub enum More {
         /// What each line ends with; default: a line feed
         separator: Option<OsString>,
     },
+    /// Show what was tried again: how often, with what success, and the last errors
+    Retries {
+        /// The operation whose attempts are shown, one by one: `restart`
+        operation: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the breakers, which keep what fails from being tried all the time, or operate one
+    Breaker {
+        /// What to do; default: show all
+        #[arg(value_enum, default_value = "list")]
+        what: BreakerOrder,
+        /// Of what: `app:api`, `notify:slack`
+        #[arg(required_if_eq_any([
+            ("what", "force-open"), ("what", "disable"), ("what", "metrics-only"), ("what", "reset"),
+        ]))]
+        target: Option<String>,
+        /// Which operation: `start`, `send`; default: all of the target
+        operation: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Print main processes, one a line; 0 for what is not up
     Pid {
         /// Name, namespace, number, `/regex/`; default: all
@@ -318,4 +342,19 @@ pub struct Serve {
     /// No effect: every app is watched over
     #[arg(long, hide = true)]
     pub monitor: bool,
+}
+
+/// What to do to a breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BreakerOrder {
+    /// Show all
+    List,
+    /// Keep it open: nothing is tried until told otherwise
+    ForceOpen,
+    /// Turn it off: everything is tried, nothing is counted
+    Disable,
+    /// Only count: everything is tried
+    MetricsOnly,
+    /// Close it, as if nothing had happened; of an app that keeps dying: start it now
+    Reset,
 }

@@ -1,6 +1,8 @@
 //! `health`: how everything is, for people, scripts and monitors.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use zelador_api::{HealthView, Status, route};
 
@@ -12,8 +14,25 @@ use crate::render::{self, terminal::Terminal};
 /// The exit code for "unhealthy", and for "no answer", which is no better.
 pub const UNHEALTHY: u8 = 2;
 
-/// Shows how everything is.
-pub fn health(context: &Context, json: bool, now: bool) -> Result<ExitCode, Failure> {
+/// Shows how everything is; with `watch` again and again, until the output is closed.
+pub fn health(
+    context: &Context,
+    json: bool,
+    now: bool,
+    watch: Option<u64>,
+) -> Result<ExitCode, Failure> {
+    let Some(seconds) = watch else { return show(context, json, now) };
+    loop {
+        // On a terminal each table takes the place of the one before; into a pipe they follow.
+        if !json && std::io::stdout().is_terminal() {
+            output::answer("\x1b[H\x1b[2J")?;
+        }
+        show(context, json, now)?;
+        std::thread::sleep(Duration::from_secs(seconds));
+    }
+}
+
+fn show(context: &Context, json: bool, now: bool) -> Result<ExitCode, Failure> {
     let view: HealthView = if now {
         context.engine.post(route::HEALTH_CHECK, &())?
     } else {

@@ -22,6 +22,7 @@ mod modules;
 mod notify;
 pub mod number;
 mod report;
+mod resilience;
 pub mod runtime;
 pub mod saving;
 mod serve;
@@ -98,7 +99,7 @@ fn perform(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Import(import) => import::import(&context, &import),
         Verb::Kill => whole::kill(&context),
         Verb::Ping => whole::ping(&context),
-        Verb::Health { json, now } => health::health(&context, json, now),
+        Verb::Health { json, now, watch } => health::health(&context, json, now, watch),
         Verb::Incidents { what, id, json, markdown } => {
             incidents::incidents(&context, what.as_deref(), id, json, markdown)
         }
@@ -121,6 +122,12 @@ fn perform_more(context: &Context, more: More) -> Result<ExitCode, Failure> {
         More::Scale { selector, to } => number::scale(context, selector, &to),
         More::Reset { selectors } => number::reset(context, selectors),
         More::SendSignal { signal, selectors } => number::signal(context, &signal, selectors),
+        More::Retries { operation, json } => {
+            resilience::retries(context, operation.as_deref(), json)
+        }
+        More::Breaker { what, target, operation, json } => {
+            resilience::breaker(context, what, target, operation, json)
+        }
         More::Send { selector, line } => input::send(context, &selector, &line),
         More::Attach { selector, separator } => input::attach(context, &selector, separator),
         More::Pid { selector } => number::pid(context, selector.as_deref()),

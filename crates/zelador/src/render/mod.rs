@@ -11,6 +11,7 @@ pub mod node_version;
 pub mod notify;
 pub mod order;
 pub mod post_mortem;
+pub mod resilience;
 pub mod show;
 pub mod terminal;
 pub mod text;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use jiff::tz::TimeZone;
 use zelador_api::evidence::PastDeath;
-use zelador_api::spec::{AppSpec, OnDependencyDown, ProbeTarget, RestartDelay};
+use zelador_api::spec::{AppSpec, OnDependencyDown, RestartDelay};
 use zelador_api::unit::{Moment, spoken};
 use zelador_api::{AppView, Goal, InstanceView, Phase};
 
@@ -208,12 +208,7 @@ fn watch(app: &AppView) -> Option<Row> {
 fn health_check(spec: &AppSpec) -> Vec<Row> {
     let mut rows = Vec::new();
     if let Some(health) = &spec.health {
-        let asked = match &health.probe {
-            ProbeTarget::Http { url, status: (from, to), .. } => {
-                format!("GET {} answers {from} to {to}", zelador_api::redact::url(url))
-            }
-            ProbeTarget::Tcp { address } => format!("{address} accepts a connection"),
-        };
+        let asked = health.probe.said();
         let cadence = health.cadence;
         rows.push(row(
             "health check",

@@ -32,6 +32,7 @@ mod order;
 mod pains;
 mod pm2_scripts;
 mod pm2_voice;
+mod probes;
 mod protocol;
 mod runtime;
 mod serve;

@@ -18,7 +18,7 @@ fn every_mistake_is_reported_at_once() {
             "npm start" ],
           "zelador": { "http": "everywhere", "cheks": {}, "checks": { "memory": { "degraded": 95, "unhealthy": 90 },
             "cpu": { "degraded": 101 }, "disk": true },
-            "databases": { "a": "postgres://u:hunter2@h/x", "b": "mysql://u:hun/ter2@h/x", "c": { "slow": "1s" },
+            "databases": { "a": "oracle://u:hunter2@h/x", "b": "mysql://u:hun/ter2@h/x", "c": { "slow": "1s" },
               "d": "mysql://h:99999/", "e": "sqlite::memory:", "f": 3 } } }"#,
     );
     assert!(!report.to_string().contains("ter2"), "{report}");
@@ -29,10 +29,10 @@ fn every_mistake_is_reported_at_once() {
     ecosystem.config.js: zelador.checks.cpu.degraded: found 101, allowed: a share from 0 to 100
     ecosystem.config.js: zelador.checks.cpu: found no `unhealthy`, allowed: both `degraded` and `unhealthy`
     ecosystem.config.js: zelador.checks.disk: found true, allowed: `{ degraded: 75, unhealthy: 90 }`, or false
-    ecosystem.config.js: zelador.databases.a: found "postgres://u:********@h/x", allowed: `mysql://user:password@host:port/name`, `mariadb://…` or `sqlite:///path`
+    ecosystem.config.js: zelador.databases.a: found "oracle://u:********@h/x", allowed: `mysql://user:password@host:port/name`, `mariadb://…`, `postgres://…`, `redis://…` or `sqlite:///path`
     ecosystem.config.js: zelador.databases.b: found "mysql://u:********@h/x", allowed: `/`, `?`, `#` and `@` in a password written as %2F, %3F, %23 and %40
-    ecosystem.config.js: zelador.databases.c: found no `url`, allowed: `mysql://user:password@host:port/name`, `mariadb://…` or `sqlite:///path`
-    ecosystem.config.js: zelador.databases.d: found "mysql://h:99999/", allowed: a host, and a port from 1 to 65535, after `mysql://`
+    ecosystem.config.js: zelador.databases.c: found no `url`, allowed: `mysql://user:password@host:port/name`, `mariadb://…`, `postgres://…`, `redis://…` or `sqlite:///path`
+    ecosystem.config.js: zelador.databases.d: found "mysql://h:99999/", allowed: a host, and a port from 1 to 65535, after `://`
     ecosystem.config.js: zelador.databases.e: found "sqlite::memory:", allowed: the path of a file: `sqlite:///path` or `sqlite:path`
     ecosystem.config.js: zelador.databases.f: found 3, allowed: a URL, or an object with `url`
     ecosystem.config.js: apps[0].max_restart: found an unknown field, allowed: the fields of an app; did you mean `max_restarts`?
@@ -53,11 +53,10 @@ fn every_mistake_is_reported_at_once() {
     ecosystem.config.js: apps[0].cron_restart: found "61 * * * *", allowed: a cron pattern of five fields like `0 3 * * *`, or six with seconds first; Component error: Number out of bounds
     ecosystem.config.js: apps[0].health.thresold: found an unknown field, allowed: the fields of a health check
     ecosystem.config.js: apps[0].health.interval: found "soon", allowed: milliseconds, or text like `10s`, `5m`, `1h`, at least 100 ms
-    ecosystem.config.js: apps[0].health.http: found "https://x/", allowed: a URL that begins with `http://`; https is not supported yet: ask the app itself on its plain port
     ecosystem.config.js: apps[0].on_dependency_down: found "panic", allowed: `wait` or `restart`
     ecosystem.config.js: apps[1].interpreter: found "node@lts", allowed: `node@` and a version: `node@20`, `node@20.11.1`, `node@latest`
     ecosystem.config.js: apps[1].out_file: found 7, allowed: the path of a file, or `/dev/null`
-    ecosystem.config.js: apps[1].health: found neither `http` nor `tcp`, allowed: one of them
+    ecosystem.config.js: apps[1].health: found nothing to ask, allowed: one of `http`, `tcp`, `udp`, `socket`, `command`, `dns`, `grpc`, `websocket`, `file`, `certificate`, `log`, `heartbeat`, `process`
     ecosystem.config.js: apps[2]: found no `script`, allowed: text: the file or program to execute
     ecosystem.config.js: apps[2].name: found "", allowed: text
     ecosystem.config.js: apps[3]: found "npm start", allowed: an object with the fields of an app

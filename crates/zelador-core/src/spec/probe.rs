@@ -1,0 +1,401 @@
+//! What can be asked of an app, or of anything else that has a name among the checks.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::redact;
+
+/// What a check asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProbeTarget {
+    /// A request over HTTP/1.1.
+    Http(HttpProbe),
+    /// A connection that must be accepted.
+    Tcp(TalkProbe),
+    /// A datagram that must be answered, if an answer is expected.
+    Udp(TalkProbe),
+    /// A connection to a unix socket; the place is its path.
+    Unix(TalkProbe),
+    /// A program: exit code 0 is healthy, 1 degraded, anything else unhealthy; its last line of
+    /// output is the message.
+    Command(CommandProbe),
+    /// A name that must have an address.
+    Dns {
+        /// The name.
+        name: String,
+        /// Addresses that must be among those found.
+        expect: Vec<String>,
+    },
+    /// The health protocol of gRPC, over HTTP/2 without TLS.
+    Grpc {
+        /// `host:port`.
+        address: String,
+        /// The service that is asked about; empty: the server as a whole.
+        service: String,
+    },
+    /// A WebSocket that must open, and answer if an answer is expected.
+    WebSocket {
+        /// `ws://host:port/path` or `wss://…`.
+        url: String,
+        /// Text that is sent when it is open.
+        send: Option<String>,
+        /// Text that the first message must contain.
+        expect: Option<String>,
+    },
+    /// A file that must exist, be young enough, large enough.
+    File(FileProbe),
+    /// A certificate that must be valid for some time yet.
+    Certificate {
+        /// `host:port`, or the path of a PEM file.
+        of: String,
+    },
+    /// How often lines with a pattern are written to a log: lines a minute.
+    Log {
+        /// The files; none: the app's own logs.
+        paths: Vec<PathBuf>,
+        /// A regular expression.
+        pattern: String,
+    },
+    /// The service calls us, at `/api/heartbeat/NAME`, at least so often.
+    Heartbeat {
+        /// Longer silence is unhealthy.
+        every: Duration,
+    },
+    /// What the app's process tree uses: only its limits judge.
+    Process,
+}
+
+/// A request over HTTP/1.1, and what a good answer is.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpProbe {
+    /// `http://host:port/path` or `https://…`.
+    pub url: String,
+    /// The method; GET unless told otherwise.
+    #[serde(default = "get", skip_serializing_if = "is_get")]
+    pub method: String,
+    /// Further headers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// The body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// Lowest and highest status that is healthy. Kubernetes: 200 to 399.
+    pub status: (u16, u16),
+    /// Further ranges that are healthy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more_status: Vec<(u16, u16)>,
+    /// Ranges that are degraded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub degraded_status: Vec<(u16, u16)>,
+    /// Text that the body must contain.
+    pub contains: Option<String>,
+    /// Text that the body must not contain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacks: Option<String>,
+    /// What values in a JSON body must be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub json: Vec<JsonCondition>,
+    /// The same, but what does not hold is degraded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub degraded_json: Vec<JsonCondition>,
+    /// True: any certificate will do.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub insecure: bool,
+}
+
+fn get() -> String {
+    "GET".to_owned()
+}
+
+fn is_get(method: &String) -> bool {
+    method == "GET"
+}
+
+/// What Kubernetes takes as healthy.
+pub const HEALTHY_STATUS: (u16, u16) = (200, 399);
+
+impl HttpProbe {
+    /// A GET of this URL, whose answer must be 200 to 399.
+    pub fn get(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            method: get(),
+            headers: BTreeMap::new(),
+            body: None,
+            status: HEALTHY_STATUS,
+            more_status: Vec::new(),
+            degraded_status: Vec::new(),
+            contains: None,
+            lacks: None,
+            json: Vec::new(),
+            degraded_json: Vec::new(),
+            insecure: false,
+        }
+    }
+}
+
+impl std::fmt::Debug for HttpProbe {
+    /// The URL and the headers are shown without their secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpProbe")
+            .field("method", &self.method)
+            .field("url", &redact::url(&self.url))
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A condition on a value in a JSON body: `queue.depth < 100`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JsonCondition {
+    /// Names and indices with dots between: `checks.0.status`.
+    pub path: String,
+    /// `==`, `!=`, `<`, `<=`, `>` or `>=`.
+    pub operator: Operator,
+    /// What it is compared with, as JSON or as plain text.
+    pub value: String,
+}
+
+/// How two values are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum Operator {
+    #[serde(rename = "==")]
+    Equal,
+    #[serde(rename = "!=")]
+    NotEqual,
+    #[serde(rename = "<")]
+    Below,
+    #[serde(rename = "<=")]
+    AtMost,
+    #[serde(rename = ">")]
+    Above,
+    #[serde(rename = ">=")]
+    AtLeast,
+}
+
+impl Operator {
+    /// Every operator as it is written; the longer ones first.
+    pub const WRITTEN: [(&'static str, Self); 6] = [
+        ("==", Self::Equal),
+        ("!=", Self::NotEqual),
+        ("<=", Self::AtMost),
+        (">=", Self::AtLeast),
+        ("<", Self::Below),
+        (">", Self::Above),
+    ];
+
+    /// As it is written.
+    pub fn written(self) -> &'static str {
+        Self::WRITTEN.iter().find(|(_, it)| *it == self).map_or("", |(written, _)| written)
+    }
+}
+
+impl JsonCondition {
+    /// Returns `None` when it holds, and else what is the case, in few words.
+    pub fn complaint(&self, body: &serde_json::Value) -> Option<String> {
+        let Self { path, operator, value } = self;
+        let mut found = body;
+        for step in path.split('.').filter(|step| !step.is_empty() && *step != "$") {
+            let next = match found {
+                serde_json::Value::Array(items) => {
+                    step.parse::<usize>().ok().and_then(|index| items.get(index))
+                }
+                other => other.get(step),
+            };
+            match next {
+                Some(next) => found = next,
+                None => return Some(format!("it has no `{path}`")),
+            }
+        }
+        let text = match found {
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let numbers = text.parse::<f64>().ok().zip(value.parse::<f64>().ok());
+        let holds = match (operator, numbers) {
+            (Operator::Equal, Some((it, wanted))) => it.total_cmp(&wanted).is_eq(),
+            (Operator::NotEqual, Some((it, wanted))) => it.total_cmp(&wanted).is_ne(),
+            (Operator::Equal, None) => text == *value,
+            (Operator::NotEqual, None) => text != *value,
+            (Operator::Below, Some((it, limit))) => it < limit,
+            (Operator::AtMost, Some((it, limit))) => it <= limit,
+            (Operator::Above, Some((it, limit))) => it > limit,
+            (Operator::AtLeast, Some((it, limit))) => it >= limit,
+            (_, None) => false,
+        };
+        let short: String = text.chars().take(60).collect();
+        (!holds).then(|| format!("`{path}` is {short}, not {} {value}", operator.written()))
+    }
+}
+
+/// A place that is spoken to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TalkProbe {
+    /// `host:port`, or the path of a socket.
+    pub address: String,
+    /// What is sent; `\r`, `\n`, `\t` and `\xNN` stand for themselves as in C.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send: Option<String>,
+    /// Text that must come back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<String>,
+}
+
+impl TalkProbe {
+    /// A place where a connection must be accepted.
+    pub fn new(address: impl Into<String>) -> Self {
+        Self { address: address.into(), send: None, expect: None }
+    }
+
+    /// The bytes that are sent.
+    pub fn bytes_to_send(&self) -> Vec<u8> {
+        unescaped(self.send.as_deref().unwrap_or_default())
+    }
+}
+
+fn unescaped(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        if *first != b'\\' {
+            bytes.push(*first);
+            continue;
+        }
+        let (byte, used) = match tail {
+            [b'n', ..] => (b'\n', 1),
+            [b'r', ..] => (b'\r', 1),
+            [b't', ..] => (b'\t', 1),
+            [b'0', ..] => (0, 1),
+            [b'\\', ..] => (b'\\', 1),
+            [b'x', high, low, ..] => {
+                let digits = [*high, *low];
+                let code = std::str::from_utf8(&digits).ok();
+                match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+                    Some(byte) => (byte, 3),
+                    None => (b'\\', 0),
+                }
+            }
+            _ => (b'\\', 0),
+        };
+        bytes.push(byte);
+        rest = &rest[used..];
+    }
+    bytes
+}
+
+/// A program that looks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandProbe {
+    /// The program and its arguments.
+    pub words: Vec<String>,
+    /// Where it runs.
+    pub cwd: PathBuf,
+    /// The user it runs as; `None`: zelador's own.
+    #[serde(default)]
+    pub user: Option<String>,
+}
+
+/// A file that is looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileProbe {
+    /// Which one.
+    pub path: PathBuf,
+    /// True: it must not exist.
+    #[serde(default)]
+    pub absent: bool,
+    /// Not written for longer than this is unhealthy.
+    #[serde(default)]
+    pub max_age: Option<Duration>,
+    /// Fewer bytes are unhealthy.
+    #[serde(default)]
+    pub min_size: Option<u64>,
+    /// More bytes are unhealthy.
+    #[serde(default)]
+    pub max_size: Option<u64>,
+}
+
+impl ProbeTarget {
+    /// What is asked, in few words: `GET http://127.0.0.1/ answers 200 to 399`.
+    pub fn said(&self) -> String {
+        let talks = |place: &str, talk: &TalkProbe| match &talk.expect {
+            Some(expect) => format!("{place} answers with `{expect}`"),
+            None => format!("{place} accepts a connection"),
+        };
+        match self {
+            Self::Http(http) => {
+                let (from, to) = http.status;
+                let url = redact::url(&http.url);
+                format!("{} {url} answers {from} to {to}", http.method)
+            }
+            Self::Tcp(talk) => talks(&talk.address, talk),
+            Self::Udp(talk) => match &talk.expect {
+                Some(expect) => format!("{} answers a datagram with `{expect}`", talk.address),
+                None => format!("{} takes a datagram", talk.address),
+            },
+            Self::Unix(talk) => talks(&format!("the socket {}", talk.address), talk),
+            Self::Command(command) => {
+                format!("`{}` exits with 0", redact::text(&command.words.join(" ")))
+            }
+            Self::Dns { name, .. } => format!("the name {name} has an address"),
+            Self::Grpc { address, service } if service.is_empty() => {
+                format!("gRPC at {address} serves")
+            }
+            Self::Grpc { address, service } => format!("gRPC at {address} serves {service}"),
+            Self::WebSocket { url, .. } => format!("{} opens", redact::url(url)),
+            Self::File(file) if file.absent => format!("{} does not exist", file.path.display()),
+            Self::File(file) => format!("{} is as it should be", file.path.display()),
+            Self::Certificate { of } => format!("the certificate of {of} stays valid"),
+            Self::Log { paths, pattern } => {
+                let file = paths
+                    .first()
+                    .map_or_else(|| "its log".to_owned(), |path| path.display().to_string());
+                format!("few lines of {file} match `{pattern}`")
+            }
+            Self::Process => "its processes stay within their limits".to_owned(),
+            Self::Heartbeat { every } => {
+                format!("it calls at least every {}", crate::unit::spoken(*every))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_on_json_say_what_is_the_case() {
+        let body = serde_json::json!({ "status": "ok", "queue": { "depth": 120 }, "up": [true] });
+        let complaint = |path: &str, operator, value: &str| {
+            let (path, value) = (path.to_owned(), value.to_owned());
+            JsonCondition { path, operator, value }.complaint(&body)
+        };
+        assert_eq!(complaint("status", Operator::Equal, "ok"), None);
+        assert_eq!(complaint("$.queue.depth", Operator::Above, "100"), None);
+        assert_eq!(complaint("up.0", Operator::Equal, "true"), None);
+        assert_eq!(
+            complaint("queue.depth", Operator::Below, "100").unwrap(),
+            "`queue.depth` is 120, not < 100"
+        );
+        assert_eq!(
+            complaint("queue.rate", Operator::Below, "1").unwrap(),
+            "it has no `queue.rate`"
+        );
+        assert!(complaint("status", Operator::Below, "100").is_some(), "text is no number");
+    }
+
+    #[test]
+    fn what_is_sent_may_have_escapes() {
+        let sent = |text: &str| {
+            TalkProbe { send: Some(text.to_owned()), ..TalkProbe::new("x") }.bytes_to_send()
+        };
+        assert_eq!(sent(r"PING\r\n"), b"PING\r\n");
+        assert_eq!(sent(r"\x1b\\n\q\x"), b"\x1b\\n\\q\\x");
+    }
+}

@@ -1,0 +1,264 @@
+//! What was tried, what came of it, and what is not tried for now: the ledger of attempts and the
+//! breakers of operations, which outlive the engine.
+
+use super::Supervisor;
+use crate::breaker::{BreakerKey, BreakerPolicy, Call, Denied, Order, Permit, State};
+use crate::effect::{Done, Refusal, Severity};
+use crate::id::InstanceId;
+use crate::instance::Phase;
+use crate::record::Record;
+use crate::retry::{Attempt, OperationStats};
+use crate::unit::{Moment, Percent, spoken};
+
+use serde::{Deserialize, Serialize};
+
+/// The operation under which the breaker of an instance that keeps dying is shown.
+const START: &str = "start";
+
+/// A breaker as API and screens show it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BreakerView {
+    /// Towards what: `app:api`, `notify:slack`.
+    pub target: String,
+    /// Doing what: `start`, `restart`, `send`.
+    pub operation: String,
+    /// `closed`, `open`, `half-open`, `forced open`, `disabled` or `metrics only`.
+    pub state: String,
+    /// When the next trial is permitted, of an open one.
+    pub trial_at: Option<Moment>,
+    /// Openings since it was last closed.
+    pub trips: u32,
+    /// Calls in its window; of an instance: short runs in a row.
+    pub calls: u32,
+    /// The share of them that failed.
+    pub failure_rate: Percent,
+    /// The share of them that were slow.
+    pub slow_rate: Percent,
+    /// Calls that worked, in all.
+    pub worked: u64,
+    /// Calls that failed, in all.
+    pub failed: u64,
+    /// Calls that were not permitted, in all.
+    pub denied: u64,
+    /// In one sentence.
+    pub message: String,
+}
+
+/// An operation with its numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RetryView {
+    /// Which: `restart`, `send`.
+    pub operation: String,
+    /// The share of operations that worked in the end, in percent.
+    pub success_rate: Option<f64>,
+    /// Attempts for each operation.
+    pub average_attempts: Option<f64>,
+    /// The numbers, and the latest attempts.
+    pub stats: OperationStats,
+}
+
+impl Supervisor {
+    /// Notes an attempt of an operation, for statistics, history and screens.
+    pub(super) fn attempted(&mut self, operation: &str, attempt: Attempt) {
+        if let Some(gone) = self.ledger.take(operation, attempt) {
+            self.records.push(Record::RetriesGone(gone));
+        }
+        if let Some(stats) = self.ledger.get(operation) {
+            let kept = Box::new((operation.to_owned(), stats.clone()));
+            self.records.push(Record::Retries(kept));
+        }
+    }
+
+    /// Asks whether an operation may be done now; the permit is to be given back by
+    /// [`Self::called`].
+    pub fn may_call(
+        &mut self,
+        key: &BreakerKey,
+        policy: impl FnOnce() -> BreakerPolicy,
+    ) -> Result<Permit, Denied> {
+        let now = self.now;
+        let (breaker, gone) = self.breakers.of(key, policy);
+        let before = breaker.state();
+        let answer = breaker.ask(now);
+        let changed = breaker.state() != before;
+        self.records.extend(gone.map(Record::BreakerGone));
+        if changed {
+            self.keep_breaker(key);
+        }
+        answer
+    }
+
+    /// Tells how an operation went that was permitted.
+    pub fn called(&mut self, key: &BreakerKey, permit: Permit, call: Call) {
+        let now = self.now;
+        let Some(breaker) = self.breakers.get_mut(key) else { return };
+        let change = breaker.report(now, permit, call);
+        self.keep_breaker(key);
+        let Some(change) = change else { return };
+        let (severity, text) = match change.to {
+            State::Open { until, .. } => (
+                Severity::Warning,
+                format!(
+                    "the breaker of {key} opened: it is not tried for {}",
+                    spoken(until.since(now))
+                ),
+            ),
+            _ => (Severity::Info, format!("the breaker of {key} is {}", change.to)),
+        };
+        self.notify(severity, key.target.clone(), text);
+    }
+
+    fn keep_breaker(&mut self, key: &BreakerKey) {
+        if let Some(breaker) = self.breakers.get(key) {
+            self.records.push(Record::Breaker(Box::new((key.clone(), breaker.clone()))));
+        }
+    }
+
+    /// Does to breakers what a person wants: to all of a target, or to one.
+    pub(super) fn order_breaker(
+        &mut self,
+        target: &str,
+        operation: Option<&str>,
+        order: Order,
+    ) -> Result<Done, Refusal> {
+        let mut done = Done::default();
+        let keys: Vec<BreakerKey> = self
+            .breakers
+            .iter()
+            .map(|(key, _)| key.clone())
+            .filter(|key| key.target == target && operation.is_none_or(|it| it == key.operation))
+            .collect();
+        for key in keys {
+            let change = self.breakers.get_mut(&key).and_then(|breaker| breaker.order(order));
+            self.keep_breaker(&key);
+            done.notes.push(match change {
+                Some(change) => format!("{key}: {}, was {}", change.to, change.from),
+                None => format!("{key}: unchanged"),
+            });
+        }
+        let app = target.strip_prefix("app:").unwrap_or(target);
+        if operation.is_none_or(|it| it == START) {
+            for id in self.select(&[app.to_owned()]).unwrap_or_default() {
+                self.order_start_breaker(id, order, &mut done)?;
+            }
+        }
+        if done.notes.is_empty() {
+            let wanted = operation.map_or_else(|| target.to_owned(), |it| format!("{target} {it}"));
+            return Err(Refusal::NotPossible {
+                reason: format!("there is no breaker `{wanted}`"),
+                help: Some("`zelador breaker` shows what there is".to_owned()),
+            });
+        }
+        Ok(done)
+    }
+
+    fn order_start_breaker(
+        &mut self,
+        id: InstanceId,
+        order: Order,
+        done: &mut Done,
+    ) -> Result<(), Refusal> {
+        let name = self.spoken_name(id);
+        if order != Order::Reset {
+            return Err(Refusal::NotPossible {
+                reason: format!("the breaker of app:{name} start can only be reset"),
+                help: Some(format!("`zelador stop {name}` keeps it down")),
+            });
+        }
+        let Some(instance) = self.instances.get_mut(&id) else { return Ok(()) };
+        instance.breaker.close();
+        let tripped = matches!(instance.phase, Phase::Tripped { .. });
+        if tripped {
+            // The trial that would come by itself comes now.
+            instance.phase = Phase::Tripped { trial_at: Some(self.now) };
+        }
+        self.touch(id);
+        done.notes.push(if tripped {
+            format!("app:{name} start: closed, a start follows")
+        } else {
+            format!("app:{name} start: closed")
+        });
+        Ok(())
+    }
+
+    /// Every breaker: those of operations, and those of instances that keep dying.
+    pub fn breakers(&self) -> Vec<BreakerView> {
+        let now = self.now;
+        let operations = self.breakers.iter().map(|(key, breaker)| {
+            let mut breaker = breaker.clone();
+            let (failure_rate, slow_rate, calls) = breaker.rates(now);
+            let tally = breaker.tally();
+            let trial_at = match breaker.state() {
+                State::Open { until, .. } => Some(until),
+                _ => None,
+            };
+            let message = match trial_at {
+                Some(until) => {
+                    format!("not tried; the next trial is in {}", spoken(until.since(now)))
+                }
+                None if breaker.state() == State::Closed => {
+                    format!("{failure_rate} of {calls} calls failed")
+                }
+                None => format!("{}, by an order or a trial", breaker.state()),
+            };
+            BreakerView {
+                target: key.target.clone(),
+                operation: key.operation.clone(),
+                state: breaker.state().to_string(),
+                trial_at,
+                trips: breaker.trips(),
+                calls,
+                failure_rate,
+                slow_rate,
+                worked: tally.worked,
+                failed: tally.failed,
+                denied: tally.denied,
+                message,
+            }
+        });
+        let starts = self.instances.iter().map(|(id, instance)| {
+            let tripped = matches!(instance.phase, Phase::Tripped { .. });
+            let trial_at = match instance.phase {
+                Phase::Tripped { trial_at } => trial_at,
+                _ => None,
+            };
+            let (state, message) = match (tripped, trial_at, instance.breaker.trips) {
+                (true, Some(at), _) => {
+                    ("open", format!("one trial start in {}", spoken(at.since(now))))
+                }
+                (true, None, _) => ("open", "stays down until somebody starts it".to_owned()),
+                (false, _, 0) => ("closed", {
+                    let short = instance.breaker.short_runs;
+                    format!("{short} short runs in a row")
+                }),
+                (false, ..) => ("half-open", "a trial start is under way".to_owned()),
+            };
+            BreakerView {
+                target: format!("app:{}", self.spoken_name(*id)),
+                operation: START.to_owned(),
+                state: state.to_owned(),
+                trial_at,
+                trips: instance.breaker.trips,
+                calls: instance.breaker.short_runs,
+                failure_rate: Percent::of(u64::from(instance.breaker.short_runs > 0), 1),
+                slow_rate: Percent::default(),
+                worked: 0,
+                failed: u64::from(instance.breaker.short_runs),
+                denied: 0,
+                message,
+            }
+        });
+        operations.chain(starts).collect()
+    }
+
+    /// Every operation that was tried, with its numbers.
+    pub fn retries(&self) -> Vec<RetryView> {
+        let view = |(operation, stats): (&str, &OperationStats)| RetryView {
+            operation: operation.to_owned(),
+            success_rate: stats.success_rate(),
+            average_attempts: stats.average_attempts(),
+            stats: stats.clone(),
+        };
+        self.ledger.iter().map(view).collect()
+    }
+}

@@ -1,0 +1,63 @@
+//! A database is down for ten minutes: what comes back, when, and after how many restarts.
+
+use std::time::Duration;
+
+use crate::script::{Behaviour, DATABASE, Event, Script, app};
+use crate::world::{DAWN, World};
+use zelador_core::check::Status;
+use zelador_core::spec::{AppSpec, OnDependencyDown};
+use zelador_core::unit::SECOND;
+
+const DOWN_AT: Duration = Duration::from_mins(1);
+const BACK_AT: Duration = Duration::from_mins(11);
+
+/// The longest that the breaker of these apps is open when the database comes back: 20 s, doubled
+/// with every failed trial, of which the ten minutes see five.
+const HALF_OPEN_PERIOD: Duration = Duration::from_secs(320);
+
+#[test]
+fn every_app_is_back_within_one_half_open_period_after_fewer_than_ten_restarts() {
+    let dependent = AppSpec { depends_on: vec![DATABASE.to_owned()], ..app("told") };
+    // Zelador was not told that this one needs the database, or is not to wait for it.
+    let untold = app("untold");
+    let stubborn = AppSpec {
+        depends_on: vec![DATABASE.to_owned()],
+        on_dependency_down: OnDependencyDown::Restart,
+        ..app("stubborn")
+    };
+    let apps: Vec<(AppSpec, Behaviour)> =
+        [dependent, untold, stubborn].map(|spec| (spec, Behaviour::DiesWithDatabase)).into();
+    let specs: Vec<&AppSpec> = apps.iter().map(|(spec, _)| spec).collect();
+    let declared = Event::User(crate::script::declare(&specs));
+    let events = vec![
+        (Duration::ZERO, declared),
+        (DOWN_AT, Event::Database(false)),
+        (BACK_AT, Event::Database(true)),
+    ];
+    let calm_at = BACK_AT + HALF_OPEN_PERIOD;
+    let script = Script { seed: 7, rudeness: 0, apps, events, calm_at };
+    let mut world = World::new(&script);
+    assert_eq!(world.run_until(DAWN + BACK_AT - SECOND), Ok(()));
+    let up = |world: &World| {
+        let view = world.supervisor.view();
+        view.instances.iter().filter(|it| it.phase.is_ready()).count()
+    };
+    assert_eq!(up(&world), 0, "nothing can be up without its database");
+    let health = world.supervisor.health();
+    let told =
+        health.checks.iter().find(|check| check.component == "app:told").expect("it is listed");
+    assert_eq!(told.status, Status::Degraded);
+    assert!(told.message.starts_with("waits for the database db: "), "{}", told.message);
+    assert_eq!(world.run_until(DAWN + BACK_AT + HALF_OPEN_PERIOD), Ok(()));
+    let view = world.supervisor.view();
+    for instance in &view.instances {
+        assert!(instance.phase.is_ready(), "{}: {:?}", instance.name, instance.phase);
+        assert!(instance.restarts < 10, "{}: {} restarts", instance.name, instance.restarts);
+    }
+    let told = &view.instances[0];
+    assert_eq!(
+        (told.app.as_str(), told.restarts),
+        ("told", 1),
+        "it was started once, when it could be"
+    );
+}

@@ -1,0 +1,233 @@
+//! Properties of the host that the kernel tells: swap, inodes, open files, load, clock, network; and
+//! what the processes of a run have open.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Instant;
+
+use zelador_core::probe::{Finding, Measure, Unit, Usage};
+use zelador_core::spec::HostMeter;
+use zelador_core::unit::{ByteSize, Percent, spoken};
+
+use super::aside::{NotDone, aside};
+use super::patience::Patience;
+
+/// Looks once; `paths` are where zelador and the apps write.
+pub(super) async fn look(meter: &HostMeter, paths: Vec<PathBuf>, patience: Patience) -> Finding {
+    let found = match meter {
+        HostMeter::Swap => swap(),
+        HostMeter::Descriptors => descriptors(),
+        HostMeter::Load => load(),
+        HostMeter::Clock => clock(),
+        HostMeter::Network(interface) => Ok(network(interface)),
+        HostMeter::Inodes => {
+            match aside("inodes".to_owned(), patience, move || inodes(&paths)).await {
+                Ok(found) => Ok(found),
+                Err(NotDone::Failed(error)) => Err(error.to_string()),
+                Err(NotDone::Late | NotDone::StillBusy) => {
+                    Err(format!("a file system did not answer within {}", patience.said()))
+                }
+            }
+        }
+    };
+    found.unwrap_or_else(|detail| Finding::Unavailable { detail })
+}
+
+fn read(path: &str) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))
+}
+
+fn share(name: &str, part: u64, whole: u64) -> Vec<Measure> {
+    vec![Measure::new(name, Percent::of(part, whole).value(), Unit::Percent)]
+}
+
+fn swap() -> Result<Finding, String> {
+    let text = read("/proc/meminfo")?;
+    let kibibytes = |name: &str| -> Option<u64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_ascii_whitespace().next()?.parse().ok()
+    };
+    let total = kibibytes("SwapTotal:").ok_or("/proc/meminfo has no SwapTotal")?;
+    let used = total.saturating_sub(kibibytes("SwapFree:").unwrap_or(total));
+    if total == 0 {
+        return Ok(Finding::Answered { detail: "this host has no swap".to_owned() });
+    }
+    let (said, of) = (ByteSize::new(used << 10), ByteSize::new(total << 10));
+    let detail = format!("{said} of {of} swap in use");
+    Ok(Finding::Measured { detail, measures: share("swap", used, total) })
+}
+
+fn descriptors() -> Result<Finding, String> {
+    let path = "/proc/sys/fs/file-nr";
+    let text = read(path)?;
+    let numbers: Vec<u64> =
+        text.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let [used, _, most] = numbers[..] else { return Err(format!("{path} has not three numbers")) };
+    let detail = format!("{used} files open, of at most {most}");
+    Ok(Finding::Measured { detail, measures: share("descriptors", used, most) })
+}
+
+fn load() -> Result<Finding, String> {
+    let text = read("/proc/loadavg")?;
+    let first = text.split_ascii_whitespace().next().and_then(|word| word.parse::<f64>().ok());
+    let load = first.ok_or("/proc/loadavg begins with no number")?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let detail = format!("load {load:.2} on {cores} cores");
+    let measures = vec![Measure::new("load", load / cores as f64, Unit::Count)];
+    Ok(Finding::Measured { detail, measures })
+}
+
+/// What the kernel knows of its clock: whether something keeps it right, and how far it may be off.
+fn clock() -> Result<Finding, String> {
+    // SAFETY: all zeroes is a valid `timex`, and means "change nothing".
+    let mut state: libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a whole `timex`; without modes the call only reads.
+    let answer = unsafe { libc::adjtimex(&raw mut state) };
+    if answer < 0 {
+        return Err(format!("adjtimex: {}", std::io::Error::last_os_error()));
+    }
+    let synchronised = answer != libc::TIME_ERROR && state.status & libc::STA_UNSYNC == 0;
+    let nanos = state.status & libc::STA_NANO != 0;
+    let offset = state.offset.unsigned_abs() as f64 / if nanos { 1e9 } else { 1e6 };
+    // `esterror` is in microseconds.
+    let off = offset.max(state.esterror.unsigned_abs() as f64 / 1e6);
+    if !synchronised {
+        return Ok(Finding::Impaired {
+            detail: "nothing keeps the clock right (no NTP, or not yet)".to_owned(),
+        });
+    }
+    let said = spoken(std::time::Duration::from_secs_f64(off));
+    let measures = vec![Measure::new("clock", off, Unit::Seconds)];
+    Ok(Finding::Measured { detail: format!("the clock is right within {said}"), measures })
+}
+
+/// Errors and drops of an interface at the last look. Global, because looks have nothing else in
+/// common; one entry an interface.
+static LINES: Mutex<BTreeMap<String, (Instant, u64)>> = Mutex::new(BTreeMap::new());
+
+fn network(interface: &str) -> Finding {
+    let folder = Path::new("/sys/class/net").join(interface);
+    if interface.contains('/') || !folder.exists() {
+        let detail = format!("there is no interface {interface}");
+        return Finding::Refused { detail };
+    }
+    let word = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
+    let state = word("operstate");
+    // `unknown` is what loopback and tunnels say while they work.
+    if !matches!(state.trim(), "up" | "unknown") {
+        let detail = format!("interface {interface} is {}", state.trim());
+        return Finding::WrongAnswer { detail };
+    }
+    let number = |name: &str| word(&format!("statistics/{name}")).trim().parse().unwrap_or(0_u64);
+    let bad: u64 =
+        ["rx_errors", "tx_errors", "rx_dropped", "tx_dropped"].map(number).into_iter().sum();
+    let now = Instant::now();
+    let mut lines = LINES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let before = lines.insert(interface.to_owned(), (now, bad));
+    let Some((at, earlier)) = before else {
+        return Finding::Answered { detail: format!("interface {interface} is up") };
+    };
+    let span = now.duration_since(at).as_secs_f64().max(0.001);
+    let rate = bad.saturating_sub(earlier) as f64 * 60.0 / span;
+    let measures = vec![Measure::new("errors", rate, Unit::PerMinute)];
+    Finding::Measured { detail: format!("interface {interface} is up"), measures }
+}
+
+fn inodes(paths: &[PathBuf]) -> Finding {
+    let mut fullest: Option<(Percent, String)> = None;
+    for path in paths {
+        let existing = path.ancestors().find(|path| path.exists());
+        let Some(Ok(found)) = existing.map(rustix::fs::statvfs) else { continue };
+        // File systems that make inodes as they need them tell 0.
+        if found.f_files == 0 {
+            continue;
+        }
+        let used = Percent::of(found.f_files - found.f_ffree, found.f_files);
+        if fullest.as_ref().is_none_or(|(most, _)| used > *most) {
+            fullest = Some((used, path.display().to_string()));
+        }
+    }
+    let Some((used, path)) = fullest else {
+        return Finding::Answered { detail: "no file system here counts inodes".to_owned() };
+    };
+    let detail = format!("{used} of the inodes in use where {path} is");
+    let measures = vec![Measure::new("inodes", used.value(), Unit::Percent)];
+    Finding::Measured { detail, measures }
+}
+
+/// What the processes of a run use.
+pub(super) fn process(pid: i32, usage: Option<Usage>, restarts: u32) -> Finding {
+    let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else {
+        return Finding::Refused { detail: format!("there is no process {pid}") };
+    };
+    let field = |name: &str| -> Option<f64> {
+        status.lines().find_map(|line| line.strip_prefix(name))?.trim().parse().ok()
+    };
+    let mut measures = vec![Measure::new("restarts", f64::from(restarts), Unit::Count)];
+    if let Some(usage) = usage {
+        measures.push(Measure::new("memory", usage.memory.bytes() as f64, Unit::Bytes));
+        measures.push(Measure::new("cpu", usage.cpu, Unit::Percent));
+        measures.push(Measure::new("processes", f64::from(usage.processes), Unit::Count));
+    }
+    measures.extend(field("Threads:").map(|it| Measure::new("threads", it, Unit::Count)));
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).map(|entries| entries.count() as u64);
+    let limit = fs::read_to_string(format!("/proc/{pid}/limits")).ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+        line.split_ascii_whitespace().next()?.parse::<u64>().ok()
+    });
+    if let (Ok(open), Some(limit)) = (open, limit) {
+        measures.extend(share("descriptors", open, limit));
+    }
+    let said: Vec<String> = measures
+        .iter()
+        .filter(|measure| measure.name != "restarts" || restarts > 0)
+        .map(|measure| format!("{} {}", measure.name, measure.unit.said(measure.value)))
+        .collect();
+    Finding::Measured { detail: said.join(", "), measures }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn this_host_answers_every_question() {
+        for meter in [
+            HostMeter::Swap,
+            HostMeter::Inodes,
+            HostMeter::Descriptors,
+            HostMeter::Load,
+            HostMeter::Clock,
+            HostMeter::Network("lo".to_owned()),
+        ] {
+            let paths = vec![std::env::temp_dir(), PathBuf::from("/")];
+            let found = look(&meter, paths, Patience::new(Duration::from_secs(20))).await;
+            let told = matches!(
+                found,
+                Finding::Measured { .. } | Finding::Answered { .. } | Finding::Impaired { .. }
+            );
+            assert!(told, "{meter:?}: {found:?}");
+        }
+        let none = HostMeter::Network("none0".to_owned());
+        let found = look(&none, Vec::new(), Patience::new(Duration::from_secs(20))).await;
+        assert!(matches!(found, Finding::Refused { .. }), "{found:?}");
+    }
+
+    #[test]
+    fn a_process_is_measured() {
+        let own = std::process::id() as i32;
+        let usage =
+            Usage { memory: ByteSize::mebibytes(5), cpu: 12.0, processes: 1, ..Usage::default() };
+        let Finding::Measured { measures, detail } = process(own, Some(usage), 2) else {
+            panic!("this process is there")
+        };
+        for name in ["restarts", "memory", "cpu", "threads", "descriptors"] {
+            assert!(measures.iter().any(|measure| measure.name == name), "{name}: {detail}");
+        }
+        assert!(matches!(process(i32::MAX, None, 0), Finding::Refused { .. }));
+    }
+}

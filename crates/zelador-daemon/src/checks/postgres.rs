@@ -1,0 +1,365 @@
+//! Asking a `PostgreSQL` server.
+//!
+//! A URL goes in; whether a new client is let in and answered comes out, with how long each phase
+//! took, how many connections are in use and how far a replica is behind. Each look connects anew
+//! and says goodbye. Always holds: no text that comes out contains the password.
+
+use std::time::Duration;
+
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::Instant;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::tls::{MakeTlsConnect, NoTls};
+use tokio_postgres::{Client, Config, Error, SimpleQueryMessage};
+use tokio_postgres_rustls::MakeRustlsConnect;
+use zelador_core::probe::{Finding, Measure, Unit};
+
+use super::connect::{connect, phrase};
+use super::patience::Patience;
+use super::query::{Query, tidy};
+use super::tls;
+
+/// Options of libpq and of other clients that this one does not know are left out.
+const OPTIONS: [&str; 7] = ["host", "port", "user", "password", "dbname", "sslmode", "options"];
+
+/// How a server is: clients of the most it takes; whether it is a replica, and the seconds that the
+/// last change it replayed is old. One that has replayed all it has is not behind, however quiet.
+const STATE: &str = "SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = \
+     'client backend'), current_setting('max_connections'), pg_is_in_recovery(), CASE WHEN NOT \
+     pg_is_in_recovery() OR pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0 ELSE \
+     extract(epoch FROM now() - pg_last_xact_replay_timestamp()) END";
+
+/// Asks once; `url` is `postgres://user:password@host:port/name`.
+pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Finding {
+    let (config, verified) = match config(url) {
+        Ok(read) => read,
+        Err(detail) => return Finding::Unavailable { detail },
+    };
+    let password = config.get_password().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let hide = |text: &str| tidy(text, password.as_deref());
+    let begin = Instant::now();
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    match config.get_hosts().first() {
+        Some(Host::Unix(folder)) => {
+            let socket = folder.join(format!(".s.PGSQL.{port}"));
+            let place = socket.display().to_string();
+            let stream = match patience.wait(UnixStream::connect(&socket)).await {
+                Ok(Ok(stream)) => stream,
+                Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+                    return Finding::Refused { detail: format!("no socket at {place}") };
+                }
+                Ok(Err(error)) => {
+                    return Finding::Refused { detail: format!("{} at {place}", phrase(&error)) };
+                }
+                Err(_) => return not_let_in(&place, patience),
+            };
+            let connected = begin.elapsed();
+            let session = Session { query, place: &place, connected, patience };
+            match patience.wait(config.connect_raw(stream, NoTls)).await {
+                Ok(Ok((client, connection))) => session.talk(client, connection, hide).await,
+                Ok(Err(error)) => refused(&error, &place, hide),
+                Err(_) => not_let_in(&place, patience),
+            }
+        }
+        host => {
+            let host = match host {
+                Some(Host::Tcp(host)) => host.clone(),
+                _ => "localhost".to_owned(),
+            };
+            let place = format!("{host}:{port}");
+            let stream = match connect(&host, port, patience).await {
+                Ok(stream) => stream,
+                Err(finding) => return finding,
+            };
+            let connected = begin.elapsed();
+            let mut maker = MakeRustlsConnect::new((*tls::client(verified)).clone());
+            let connector = <MakeRustlsConnect as MakeTlsConnect<TcpStream>>::make_tls_connect(
+                &mut maker, &host,
+            );
+            let Ok(connector) = connector;
+            let session = Session { query, place: &place, connected, patience };
+            match patience.wait(config.connect_raw(stream, connector)).await {
+                Ok(Ok((client, connection))) => session.talk(client, connection, hide).await,
+                Ok(Err(error)) => refused(&error, &place, hide),
+                Err(_) => not_let_in(&place, patience),
+            }
+        }
+    }
+}
+
+fn config(url: &str) -> Result<(Config, bool), String> {
+    let (start, options) = url.split_once('?').unwrap_or((url, ""));
+    let name = |option: &str| option.split('=').next().unwrap_or_default().to_owned();
+    let verified = options.split('&').any(|it| it.starts_with("sslmode=verify"));
+    let known: Vec<&str> = options
+        .split('&')
+        .filter(|option| OPTIONS.contains(&name(option).as_str()))
+        .filter(|option| !option.starts_with("sslmode=verify") && *option != "sslmode=allow")
+        .collect();
+    let url = format!("{start}?{}", known.join("&"));
+    // The library's text does not repeat the URL.
+    let mut config: Config = url
+        .trim_end_matches('?')
+        .parse()
+        .map_err(|error: Error| format!("its URL cannot be used: {}", cause(&error)))?;
+    if verified {
+        config.ssl_mode(SslMode::Require);
+    }
+    config.application_name("zelador");
+    Ok((config, verified))
+}
+
+fn not_let_in(place: &str, patience: Patience) -> Finding {
+    Finding::TimedOut { detail: format!("not let in by {place} within {}", patience.said()) }
+}
+
+/// One look at a server that lets us in.
+struct Session<'a> {
+    query: &'a Query<'a>,
+    place: &'a str,
+    /// How long the connection took.
+    connected: Duration,
+    patience: Patience,
+}
+
+impl Session<'_> {
+    async fn talk(
+        self,
+        client: Client,
+        connection: impl Future<Output = Result<(), Error>>,
+        hide: impl Fn(&str) -> String,
+    ) -> Finding {
+        let begin = Instant::now();
+        let mut connection = std::pin::pin!(connection);
+        let asked = async {
+            let rows = client.simple_query(self.query.text("SELECT 1")).await?;
+            let took = begin.elapsed();
+            // What a user may not see is left out.
+            let state = client.simple_query(STATE).await.ok();
+            Ok::<_, Error>((first_value(&rows, 0), took, state))
+        };
+        let both = async {
+            tokio::select! {
+                biased;
+                asked = asked => asked,
+                // The connection ends only when it breaks: the query then says how.
+                ended = &mut connection => match ended {
+                    Err(error) => Err(error),
+                    Ok(()) => std::future::pending().await,
+                },
+            }
+        };
+        let result = self.patience.wait(both).await;
+        drop(client);
+        // Says goodbye; how that goes does not matter.
+        _ = self.patience.wait(&mut connection).await;
+        match result {
+            Ok(Ok((answer, took, state))) => {
+                let mut measures =
+                    vec![Measure::span("connect", self.connected), Measure::span("query", took)];
+                if let Some(state) = state {
+                    measures.extend(measures_in(&state));
+                }
+                self.query.judge(answer.as_deref(), measures)
+            }
+            Ok(Err(error)) => match error.as_db_error() {
+                Some(told) => Finding::WrongAnswer { detail: hide(&server_text(told)) },
+                None => Finding::Refused { detail: format!("connection closed by {}", self.place) },
+            },
+            Err(_) => {
+                let (place, said) = (self.place, self.patience.said());
+                let asked = self.query.said("SELECT 1");
+                let detail =
+                    format!("connected to {place}, but no answer to {asked} within {said}");
+                Finding::TimedOut { detail }
+            }
+        }
+    }
+}
+
+fn first_value(messages: &[SimpleQueryMessage], column: usize) -> Option<String> {
+    messages.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(column).map(str::to_owned),
+        _ => None,
+    })
+}
+
+fn measures_in(state: &[SimpleQueryMessage]) -> Vec<Measure> {
+    let number = |column| first_value(state, column)?.parse::<f64>().ok();
+    let mut measures = Vec::new();
+    if let (Some(used), Some(most)) = (number(0), number(1))
+        && most > 0.0
+    {
+        measures.push(Measure::new("connections", used * 100.0 / most, Unit::Percent));
+    }
+    let is_replica = first_value(state, 2).as_deref() == Some("t");
+    if let Some(lag) = number(3).filter(|_| is_replica) {
+        measures.push(Measure::new("lag", lag, Unit::Seconds));
+    }
+    measures
+}
+
+fn refused(error: &Error, place: &str, hide: impl Fn(&str) -> String) -> Finding {
+    if let Some(told) = error.as_db_error() {
+        return Finding::Refused { detail: hide(&server_text(told)) };
+    }
+    let why = cause(error);
+    let detail = match why.as_str() {
+        "server does not support TLS" => format!("{place} offers no TLS"),
+        _ if error.is_closed() => format!("connection closed by {place}"),
+        why if why.contains("invalid message") || why.contains("unexpected message") => {
+            return Finding::WrongAnswer { detail: format!("{place} does not speak PostgreSQL") };
+        }
+        why => format!("{place}: {why}"),
+    };
+    Finding::Refused { detail: hide(&detail) }
+}
+
+/// What lies at the bottom of an error.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
+/// `FATAL 28P01: password authentication failed for user "ana"`.
+fn server_text(error: &tokio_postgres::error::DbError) -> String {
+    format!("{} {}: {}", error.severity(), error.code().code(), error.message())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+    use zelador_testbed::postgres::Postgres;
+
+    use super::*;
+
+    /// Long enough for whatever answers at all.
+    const LONG: Duration = Duration::from_secs(20);
+
+    async fn looked(url: &str, timeout: Duration) -> Finding {
+        look(url, &Query::default(), Patience::new(timeout)).await
+    }
+
+    fn detail_of(finding: Finding) -> String {
+        match finding {
+            Finding::Refused { detail }
+            | Finding::TimedOut { detail }
+            | Finding::WrongAnswer { detail } => detail,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn is_well(finding: &Finding) -> bool {
+        matches!(finding, Finding::Measured { detail, .. } if detail == "SELECT 1")
+    }
+
+    #[tokio::test]
+    async fn a_server_through_its_whole_life() {
+        let mut server = Postgres::start();
+        let (url, socket_url) = (server.url(), server.socket_url());
+        let short = Duration::from_millis(700);
+
+        // Healthy, by port and by socket, with its measures, and with options of other clients.
+        let found = looked(&url, LONG).await;
+        let Finding::Measured { measures, .. } = &found else { panic!("{found:?}") };
+        let names: Vec<&str> = measures.iter().map(|measure| measure.name.as_str()).collect();
+        assert_eq!(names, ["connect", "query", "connections"]);
+        let used = measures[2].value;
+        assert!((10.0..=30.0).contains(&used), "one of ten connections at least: {used}");
+        assert!(is_well(&looked(&socket_url, LONG).await));
+        assert!(is_well(&looked(&format!("{url}?schema=public&connection_limit=5"), LONG).await));
+
+        // A query of one's own, and what it must answer.
+        let query = |text, expect| Query { text: Some(text), expect };
+        let asked = async |query| look(&url, &query, Patience::new(LONG)).await;
+        assert!(matches!(asked(query("SELECT 42", Some("42"))).await, Finding::Measured { .. }));
+        assert_eq!(
+            detail_of(asked(query("SELECT 42", Some("43"))).await),
+            "SELECT 42 gave `42`, not `43`"
+        );
+        let wrong = detail_of(asked(query("SELECT nothing FROM nowhere", None)).await);
+        assert_eq!(wrong, "ERROR 42P01: relation \"nowhere\" does not exist");
+
+        // Wrong password, wrong database, TLS that it does not offer.
+        let wrong = looked(&url.replace(Postgres::PASSWORD, "wr0ng-s3cr3t"), LONG).await;
+        let detail = detail_of(wrong);
+        assert_eq!(detail, "FATAL 28P01: password authentication failed for user \"ana\"");
+        let detail = detail_of(looked(&url.replace("/shop", "/attic"), LONG).await);
+        assert_eq!(detail, "FATAL 3D000: database \"attic\" does not exist");
+        let detail = detail_of(looked(&format!("{url}?sslmode=require"), LONG).await);
+        assert_eq!(detail, format!("127.0.0.1:{} offers no TLS", server.port()));
+
+        // Out of connections: seven for clients, and three that are reserved.
+        let mut guests = Vec::new();
+        let full = loop {
+            let config: Config = url.parse().unwrap();
+            match config.connect(NoTls).await {
+                Ok((client, connection)) => guests.push((client, tokio::spawn(connection))),
+                Err(_) => break looked(&url, LONG).await,
+            }
+            assert!(guests.len() < 20, "it takes any number of clients");
+        };
+        assert!(detail_of(full).starts_with("FATAL 53300: "), "too many connections");
+        drop(guests);
+
+        // A slow query is waited for; one that is too slow is given up, and one whose backend is
+        // killed is told.
+        let slow = Query { text: Some("SELECT pg_sleep(60)"), expect: None };
+        let detail = detail_of(look(&url, &slow, Patience::new(short)).await);
+        assert!(detail.ends_with("but no answer to SELECT pg_sleep(60) within 700 ms"), "{detail}");
+        let (found, ()) = tokio::join!(look(&url, &slow, Patience::new(LONG)), async {
+            server.kill_queries("pg_sleep(60)").await;
+        });
+        let detail = detail_of(found);
+        assert!(detail.starts_with("FATAL 57P01: ") || detail.starts_with("connection closed"));
+
+        // Hung, and thawed while it is waited for.
+        server.freeze();
+        let detail = detail_of(looked(&url, short).await);
+        assert_eq!(detail, format!("not let in by 127.0.0.1:{} within 700 ms", server.port()));
+        assert!(matches!(looked(&socket_url, short).await, Finding::TimedOut { .. }));
+        let (slow, ()) = tokio::join!(looked(&url, LONG), async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            server.thaw();
+        });
+        assert!(is_well(&slow), "{slow:?}");
+
+        // Stopped, and back.
+        server.stop();
+        let detail = detail_of(looked(&url, LONG).await);
+        assert_eq!(detail, format!("connection refused at 127.0.0.1:{}", server.port()));
+        let detail = detail_of(looked(&socket_url, LONG).await);
+        assert!(detail.starts_with("no socket at "), "{detail}");
+        server.start_again();
+        assert!(is_well(&looked(&url, LONG).await));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_server_is_told_without_the_password() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(async move {
+            for greeting in ["HTTP/1.1 400 Bad Request\r\n\r\n", ""] {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                stream.write_all(greeting.as_bytes()).await.unwrap();
+            }
+        });
+        for _ in 0..2 {
+            let found = looked(&format!("postgres://ana:s3cr3t@{address}/shop"), LONG).await;
+            assert!(
+                matches!(&found, Finding::WrongAnswer { .. } | Finding::Refused { .. }),
+                "{found:?}"
+            );
+            assert!(!format!("{found:?}").contains("s3cr3t"));
+        }
+        server.await.unwrap();
+        for url in ["postgres://ana:s3cr3t@host:99999/x", "postgres://%zz:s3cr3t@x/"] {
+            let found = looked(url, Duration::from_millis(200)).await;
+            assert!(!format!("{found:?}").contains("s3cr3t"), "{found:?}");
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Asking a `Redis` or `Valkey` server.
+//!
+//! A URL goes in; whether a new client is let in and answered comes out, with how many clients and
+//! how much of its memory are in use, and how long ago a replica heard of its master. Always holds:
+//! no text that comes out contains the password.
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, ServerErrorKind, Value};
+use tokio::time::Instant;
+use zelador_core::probe::{Finding, Measure, Unit};
+
+use super::connect::{connect, phrase};
+use super::patience::Patience;
+use super::query::{Query, tidy};
+
+/// Asks once; `url` is `redis://user:password@host:port/number`, or `redis+unix:///path`.
+pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Finding {
+    // The library's text may repeat the URL.
+    let Ok(client) = Client::open(url) else {
+        let detail = "its URL is not `redis://user:password@host:port/number`".to_owned();
+        return Finding::Unavailable { detail };
+    };
+    let info = client.get_connection_info();
+    let place = info.addr().to_string();
+    let password = info.redis_settings().password().map(str::to_owned);
+    let hide = |text: &str| tidy(text, password.as_deref());
+    let begin = Instant::now();
+    if let redis::ConnectionAddr::Tcp(host, port) = info.addr()
+        && let Err(finding) = connect(host, *port, patience).await
+    {
+        // Its own words for what keeps it from connecting are those of every other look.
+        return finding;
+    }
+    let reached = begin.elapsed();
+    // Patience is kept here, so that what is cut off can be told from what is refused.
+    let settings =
+        AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+    let connecting = client.get_multiplexed_async_connection_with_config(&settings);
+    let mut connection = match patience.wait(connecting).await {
+        Ok(Ok(connection)) => connection,
+        Ok(Err(error)) => return failure(&error, &place, false, hide),
+        Err(_) => {
+            let detail = format!("not let in by {place} within {}", patience.said());
+            return Finding::TimedOut { detail };
+        }
+    };
+    let let_in = begin.elapsed().saturating_sub(reached);
+    let asked = Instant::now();
+    let answer = match patience.wait(ask(&mut connection, query)).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => return failure(&error, &place, true, hide),
+        Err(_) => {
+            let (query, said) = (query.said("PING"), patience.said());
+            let detail = format!("connected to {place}, but no answer to {query} within {said}");
+            return Finding::TimedOut { detail };
+        }
+    };
+    let mut measures = vec![
+        Measure::span("connect", reached),
+        Measure::span("authenticate", let_in),
+        Measure::span("query", asked.elapsed()),
+    ];
+    // What a user may not see is left out.
+    let info = patience.wait(redis::cmd("INFO").query_async::<String>(&mut connection)).await;
+    let info = info.ok().and_then(Result::ok).unwrap_or_default();
+    measures.extend(measures_in(&info));
+    let found = query.judge_against("PING", Some("PONG"), Some(&answer), measures);
+    match found {
+        Finding::Measured { .. } if field(&info, "master_link_status") == Some("down") => {
+            Finding::Impaired {
+                detail: "it is a replica, and does not reach its master".to_owned(),
+            }
+        }
+        found => found,
+    }
+}
+
+async fn ask(
+    connection: &mut MultiplexedConnection,
+    query: &Query<'_>,
+) -> Result<String, RedisError> {
+    let mut words = query.text("PING").split_whitespace();
+    let mut command = redis::cmd(words.next().unwrap_or("PING"));
+    words.for_each(|word| {
+        command.arg(word);
+    });
+    let value: Value = command.query_async(connection).await?;
+    Ok(match value {
+        Value::Nil => "nil".to_owned(),
+        Value::Int(number) => number.to_string(),
+        Value::BulkString(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Value::SimpleString(text) => text,
+        Value::Okay => "OK".to_owned(),
+        other => format!("{other:?}"),
+    })
+}
+
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+}
+
+fn measures_in(info: &str) -> Vec<Measure> {
+    let number = |name: &str| field(info, name)?.parse::<f64>().ok();
+    let share = |name: &str, part: &str, whole: &str| {
+        let (part, whole) = (number(part)?, number(whole).filter(|whole| *whole > 0.0)?);
+        Some(Measure::new(name, part * 100.0 / whole, Unit::Percent))
+    };
+    let lag = number("master_last_io_seconds_ago").filter(|seconds| *seconds >= 0.0);
+    [
+        share("connections", "connected_clients", "maxclients"),
+        share("memory", "used_memory", "maxmemory"),
+        lag.map(|seconds| Measure::new("lag", seconds, Unit::Seconds)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn failure(
+    error: &RedisError,
+    place: &str,
+    connected: bool,
+    hide: impl Fn(&str) -> String,
+) -> Finding {
+    let said = error.detail().map_or_else(|| error.to_string(), str::to_owned);
+    match error.kind() {
+        ErrorKind::AuthenticationFailed => {
+            Finding::Refused { detail: hide(&format!("{place} does not let us in: {said}")) }
+        }
+        ErrorKind::Server(ServerErrorKind::BusyLoading) => {
+            Finding::Refused { detail: format!("{place} is loading its data") }
+        }
+        ErrorKind::Io => {
+            let source = std::error::Error::source(error);
+            let io = source.and_then(|source| source.downcast_ref::<std::io::Error>());
+            let detail = match io {
+                Some(io) if io.kind() == std::io::ErrorKind::NotFound => {
+                    format!("no socket at {place}")
+                }
+                Some(io) if io.kind() != std::io::ErrorKind::UnexpectedEof => {
+                    format!("{} at {place}", phrase(io))
+                }
+                _ if error.is_connection_dropped() => format!("connection closed by {place}"),
+                _ => format!("{place}: {said}"),
+            };
+            Finding::Refused { detail: hide(&detail) }
+        }
+        ErrorKind::Parse => {
+            Finding::WrongAnswer { detail: format!("{place} does not speak Redis") }
+        }
+        _ => {
+            let code = error.code().unwrap_or("ERR");
+            let detail = hide(&format!("{code} {said}"));
+            if connected { Finding::WrongAnswer { detail } } else { Finding::Refused { detail } }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use zelador_testbed::redis::Redis;
+
+    use super::*;
+
+    /// Long enough for whatever answers at all.
+    const LONG: Duration = Duration::from_secs(20);
+
+    async fn looked(url: &str, timeout: Duration) -> Finding {
+        look(url, &Query::default(), Patience::new(timeout)).await
+    }
+
+    fn detail_of(finding: Finding) -> String {
+        match finding {
+            Finding::Refused { detail }
+            | Finding::TimedOut { detail }
+            | Finding::WrongAnswer { detail } => detail,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn is_well(finding: &Finding) -> bool {
+        matches!(finding, Finding::Measured { detail, .. } if detail == "PING")
+    }
+
+    #[tokio::test]
+    async fn a_server_through_its_whole_life() {
+        let mut server = Redis::start();
+        let (url, socket_url) = (server.url(), server.socket_url());
+        let place = format!("127.0.0.1:{}", server.port());
+        let short = Duration::from_millis(700);
+
+        // Healthy, by port and by socket, with its measures.
+        let found = looked(&url, LONG).await;
+        let Finding::Measured { measures, .. } = &found else { panic!("{found:?}") };
+        let names: Vec<&str> = measures.iter().map(|measure| measure.name.as_str()).collect();
+        assert_eq!(names, ["connect", "authenticate", "query", "connections", "memory"]);
+        assert!(is_well(&looked(&socket_url, LONG).await));
+
+        // A query of one's own, and what it must answer.
+        let query = |text, expect| Query { text: Some(text), expect };
+        let asked = async |query| look(&url, &query, Patience::new(LONG)).await;
+        assert!(matches!(asked(query("SET a 7", Some("OK"))).await, Finding::Measured { .. }));
+        assert!(matches!(asked(query("GET a", Some("7"))).await, Finding::Measured { .. }));
+        assert_eq!(detail_of(asked(query("GET b", Some("7"))).await), "GET b gave `nil`, not `7`");
+        assert!(matches!(asked(query("LPUSH a 1", None)).await, Finding::WrongAnswer { .. }));
+
+        // Wrong password, and none.
+        let detail = detail_of(looked(&url.replace(Redis::PASSWORD, "wr0ng-s3cr3t"), LONG).await);
+        assert!(detail.contains("does not let us in"), "{detail}");
+        assert!(!detail.contains("s3cr3t"), "{detail}");
+        let detail = detail_of(looked(&format!("redis://{place}"), LONG).await);
+        assert!(detail.starts_with("NOAUTH"), "{detail}");
+
+        // Out of connections.
+        let mut guests = Vec::new();
+        for _ in 0..10 {
+            guests.push(tokio::net::TcpStream::connect(&place).await.unwrap());
+        }
+        let found = looked(&url, LONG).await;
+        assert!(matches!(found, Finding::Refused { .. }), "{found:?}");
+        drop(guests);
+
+        // Hung, and thawed while it is waited for.
+        server.freeze();
+        let detail = detail_of(looked(&url, short).await);
+        assert_eq!(detail, format!("not let in by {place} within 700 ms"));
+        let (slow, ()) = tokio::join!(looked(&url, LONG), async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            server.thaw();
+        });
+        assert!(is_well(&slow), "{slow:?}");
+
+        // Killed in the middle of a query: it blocks, and then there is nobody.
+        let blocking = query("BLPOP nothing 60", None);
+        let (found, ()) = tokio::join!(look(&url, &blocking, Patience::new(LONG)), async {
+            server.wait_for_blocked_client().await;
+            server.kill();
+        });
+        assert_eq!(detail_of(found), format!("connection closed by {place}"));
+        assert_eq!(detail_of(looked(&url, LONG).await), format!("connection refused at {place}"));
+        assert!(
+            detail_of(looked(&socket_url, LONG).await)
+                .contains(&server.socket().display().to_string())
+        );
+        server.start_again();
+        assert!(is_well(&looked(&url, LONG).await));
+    }
+}

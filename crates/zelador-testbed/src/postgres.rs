@@ -1,0 +1,249 @@
+//! A private `PostgreSQL` server: its own folder, socket and port, and an end with the test.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::process::{self, PATIENCE, free_port};
+
+/// A running `PostgreSQL` server with a database `shop` and a user `ana` who may use it. It takes ten
+/// clients, of whom three must be administrators.
+#[derive(Debug)]
+pub struct Postgres {
+    folder: TempDir,
+    port: u16,
+    server: Option<Child>,
+}
+
+impl Postgres {
+    /// The password of the user `ana`.
+    pub const PASSWORD: &'static str = "p4ss-of-ana";
+
+    /// Makes a new, empty server and waits until it lets clients in.
+    ///
+    /// # Panics
+    /// `PostgreSQL` is not installed, or does not start.
+    pub fn start() -> Self {
+        let folder = tempfile::Builder::new().prefix("zelador-pg-").tempdir().expect("a folder");
+        let mut server = Self { folder, port: 0, server: None };
+        server.install();
+        // Somebody else may take the port between choosing and using it.
+        for _ in 0..5 {
+            server.port = free_port();
+            if server.launch() {
+                for sql in [
+                    format!("CREATE ROLE ana LOGIN PASSWORD '{}'", Self::PASSWORD),
+                    "GRANT pg_read_all_stats TO ana".to_owned(),
+                    "CREATE DATABASE shop OWNER ana".to_owned(),
+                ] {
+                    let output = server.psql(&sql);
+                    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+                    assert!(output.status.success(), "{sql}: {said}");
+                }
+                return server;
+            }
+        }
+        panic!("postgres does not start:\n{}", server.log());
+    }
+
+    /// `postgres://ana:PASSWORD@127.0.0.1:PORT/shop`.
+    pub fn url(&self) -> String {
+        format!("postgres://ana:{}@127.0.0.1:{}/shop", Self::PASSWORD, self.port)
+    }
+
+    /// The same by way of the unix socket.
+    pub fn socket_url(&self) -> String {
+        let (password, folder) = (Self::PASSWORD, self.path("s"));
+        let (folder, port) = (encoded(&folder), self.port);
+        format!("postgres://ana:{password}@/shop?host={folder}&port={port}")
+    }
+
+    /// The TCP port, on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The server's process id; `None` while it is stopped.
+    pub fn pid(&self) -> Option<u32> {
+        self.server.as_ref().map(Child::id)
+    }
+
+    /// Stops the server and waits until it has ended. Its data stay.
+    pub fn stop(&mut self) {
+        let Some(server) = self.server.take() else { return };
+        // Clients are sent away; SIGTERM would wait for them.
+        process::end(server, "INT");
+    }
+
+    /// Starts a stopped server with the same data, port and socket.
+    ///
+    /// # Panics
+    /// It does not start, as when the port has been taken by another program.
+    pub fn start_again(&mut self) {
+        self.stop();
+        assert!(self.launch(), "postgres does not start again:\n{}", self.log());
+    }
+
+    /// Makes it hang (`SIGSTOP`): connections are accepted by the kernel, nothing is answered.
+    ///
+    /// # Panics
+    /// The server is stopped.
+    pub fn freeze(&self) {
+        process::freeze(self.pid().expect("a server that runs"));
+    }
+
+    /// Lets it go on after [`Postgres::freeze`].
+    ///
+    /// # Panics
+    /// The server is stopped.
+    pub fn thaw(&self) {
+        process::send("CONT", self.pid().expect("a server that runs"));
+    }
+
+    /// Waits until a query with this text runs, and kills the process that works on it.
+    ///
+    /// # Panics
+    /// No such query comes.
+    pub async fn kill_queries(&self, text: &str) {
+        let sql = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() \
+             AND state = 'active' AND query LIKE '%{text}%'"
+        );
+        let limit = Instant::now() + PATIENCE;
+        while !String::from_utf8_lossy(&self.psql(&sql).stdout).contains('t') {
+            assert!(Instant::now() < limit, "no such query");
+            process::pause().await;
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    fn psql(&self, sql: &str) -> Output {
+        self.command("psql")
+            .args([
+                "--no-psqlrc",
+                "--tuples-only",
+                "--quiet",
+                "--username=owner",
+                "--dbname=postgres",
+            ])
+            .arg(format!("--host={}", self.path("s").display()))
+            .arg(format!("--port={}", self.port))
+            .arg(format!("--command={sql}"))
+            .output()
+            .expect("psql starts")
+    }
+
+    /// Makes the system tables: about a second.
+    fn install(&self) {
+        for name in ["data", "s"] {
+            fs::create_dir(self.path(name)).expect("the folder is ours");
+        }
+        if let Some((uid, gid)) = other_user() {
+            for path in [self.folder.path().to_owned(), self.path("data"), self.path("s")] {
+                std::os::unix::fs::chown(path, Some(uid), Some(gid)).expect("root may give away");
+            }
+        }
+        let output = self
+            .command("initdb")
+            .args(["--username=owner", "--auth-local=trust", "--auth-host=scram-sha-256"])
+            .args(["--no-sync", "--no-instructions", "--encoding=UTF8", "--locale=C"])
+            .arg(format!("--pgdata={}", self.path("data").display()))
+            .output()
+            .expect("initdb starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "initdb: {}\n{said}", output.status);
+    }
+
+    /// Starts the server; false when it ended at once.
+    fn launch(&mut self) -> bool {
+        let log =
+            fs::File::options().create(true).append(true).open(self.path("log")).expect("a log");
+        let mut command = self.command("postgres");
+        command
+            .arg("-D")
+            .arg(self.path("data"))
+            .arg(format!("-p{}", self.port))
+            .arg(format!("-k{}", self.path("s").display()))
+            .args(["-h127.0.0.1", "-F", "-cmax_connections=10", "-cshared_buffers=1MB"])
+            .args(["-cautovacuum=off", "-cmax_worker_processes=0", "-cmax_wal_senders=0"])
+            .args(["-cdynamic_shared_memory_type=mmap", "-clog_min_messages=warning"])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a descriptor"))
+            .stderr(log);
+        let mut server = command.spawn().expect("postgres starts");
+        let limit = Instant::now() + PATIENCE;
+        while !self.psql("SELECT 1").status.success() {
+            let ended = server.try_wait().expect("it is a child").is_some();
+            if ended || Instant::now() > limit {
+                let _ = server.kill();
+                let _ = server.wait();
+                return false;
+            }
+            thread::park_timeout(Duration::from_millis(20));
+        }
+        self.server = Some(server);
+        true
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(find(program));
+        command.current_dir(self.folder.path()).env_remove("PGHOST").env_remove("PGPORT");
+        if let Some((uid, gid)) = other_user() {
+            command.uid(uid).gid(gid);
+        }
+        command
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        if let Some(server) = self.server.take() {
+            // SIGQUIT ends it with all of its processes, a frozen one too when it goes on.
+            process::end(server, "QUIT");
+        }
+    }
+}
+
+/// `PostgreSQL` refuses to run as root: the user `postgres` of its package, or `nobody`.
+fn other_user() -> Option<(u32, u32)> {
+    let uid = fs::metadata("/proc/self").map(|own| own.uid()).unwrap_or_default();
+    if uid != 0 {
+        return None;
+    }
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let find = |name: &str| {
+        let mut fields = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
+        let fields = fields.find(|fields| fields.first() == Some(&name))?;
+        Some((fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?))
+    };
+    find("postgres").or_else(|| find("nobody"))
+}
+
+/// Debian keeps the server's programs apart, by version: the newest is taken.
+fn find(program: &str) -> PathBuf {
+    let mut versions: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin").join(program)))
+        .filter(|path| path.is_file())
+        .collect();
+    versions.sort();
+    versions.pop().unwrap_or_else(|| process::program(program, "postgresql"))
+}
+
+fn encoded(path: &Path) -> String {
+    path.display().to_string().replace('/', "%2F")
+}

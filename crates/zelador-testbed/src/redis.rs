@@ -1,0 +1,159 @@
+//! A private `Redis` server: its own folder, socket and port, and an end with the test.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::process::{self, PATIENCE, free_port, program};
+
+/// A running `Redis` server that takes ten clients and 100 MB, with a password.
+#[derive(Debug)]
+pub struct Redis {
+    folder: TempDir,
+    port: u16,
+    server: Option<Child>,
+}
+
+impl Redis {
+    /// The password of the default user.
+    pub const PASSWORD: &'static str = "p4ss-of-ana";
+
+    /// Starts a new, empty server and waits until it answers.
+    ///
+    /// # Panics
+    /// `Redis` is not installed, or does not start.
+    pub fn start() -> Self {
+        let folder = tempfile::Builder::new().prefix("zelador-kv-").tempdir().expect("a folder");
+        let mut server = Self { folder, port: 0, server: None };
+        for _ in 0..5 {
+            server.port = free_port();
+            if server.launch() {
+                return server;
+            }
+        }
+        panic!("redis-server does not start");
+    }
+
+    /// `redis://:PASSWORD@127.0.0.1:PORT/0`.
+    pub fn url(&self) -> String {
+        format!("redis://:{}@127.0.0.1:{}/0", Self::PASSWORD, self.port)
+    }
+
+    /// The same by way of the unix socket.
+    pub fn socket_url(&self) -> String {
+        format!("redis+unix://{}?pass={}", self.socket().display(), Self::PASSWORD)
+    }
+
+    /// The unix socket.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("s")
+    }
+
+    /// The TCP port, on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Stops the server and waits until it has ended.
+    pub fn stop(&mut self) {
+        if let Some(server) = self.server.take() {
+            process::end(server, "TERM");
+        }
+    }
+
+    /// Kills it (`SIGKILL`) and waits until it has ended.
+    pub fn kill(&mut self) {
+        if let Some(server) = self.server.take() {
+            process::end(server, "KILL");
+        }
+    }
+
+    /// Starts a stopped server with the same port and socket.
+    ///
+    /// # Panics
+    /// It does not start, as when the port has been taken by another program.
+    pub fn start_again(&mut self) {
+        self.stop();
+        assert!(self.launch(), "redis-server does not start again");
+    }
+
+    /// Makes it hang (`SIGSTOP`).
+    ///
+    /// # Panics
+    /// The server is stopped.
+    pub fn freeze(&self) {
+        process::freeze(self.server.as_ref().expect("a server that runs").id());
+    }
+
+    /// Lets it go on after [`Redis::freeze`].
+    ///
+    /// # Panics
+    /// The server is stopped.
+    pub fn thaw(&self) {
+        process::send("CONT", self.server.as_ref().expect("a server that runs").id());
+    }
+
+    /// Waits until a client waits in the server for something to come.
+    ///
+    /// # Panics
+    /// None does.
+    pub async fn wait_for_blocked_client(&self) {
+        let limit = Instant::now() + PATIENCE;
+        while !self.ask("INFO clients").contains("blocked_clients:1") {
+            assert!(Instant::now() < limit, "no client waits");
+            process::pause().await;
+        }
+    }
+
+    fn launch(&mut self) -> bool {
+        let log = File::create(self.folder.path().join("log")).expect("a log");
+        let mut command = Command::new(program("redis-server", "redis-server"));
+        command
+            .current_dir(self.folder.path())
+            .args(["--bind", "127.0.0.1", "--port", &self.port.to_string()])
+            .args(["--unixsocket", &self.socket().display().to_string()])
+            .args(["--requirepass", Self::PASSWORD, "--save", "", "--appendonly", "no"])
+            .args(["--maxclients", "10", "--maxmemory", "100mb", "--daemonize", "no"])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a descriptor"))
+            .stderr(log);
+        let mut server = command.spawn().expect("redis-server starts");
+        let limit = Instant::now() + PATIENCE;
+        while !self.ask("PING").contains("PONG") {
+            let ended = server.try_wait().expect("it is a child").is_some();
+            if ended || Instant::now() > limit {
+                let _ = server.kill();
+                let _ = server.wait();
+                return false;
+            }
+            thread::park_timeout(Duration::from_millis(10));
+        }
+        self.server = Some(server);
+        true
+    }
+
+    fn ask(&self, command: &str) -> String {
+        let talk = || -> std::io::Result<String> {
+            let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+            stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+            let text = format!("AUTH {}\r\n{command}\r\nQUIT\r\n", Self::PASSWORD);
+            stream.write_all(text.as_bytes())?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            Ok(answer)
+        };
+        talk().unwrap_or_default()
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
