@@ -311,8 +311,9 @@ mod tests {
         let slow = Query { text: Some("SELECT pg_sleep(60)"), expect: None };
         let detail = detail_of(look(&url, &slow, Patience::new(short)).await);
         assert!(detail.ends_with("but no answer to SELECT pg_sleep(60) within 700 ms"), "{detail}");
+        let slow = Query { text: Some("SELECT pg_sleep(61)"), expect: None };
         let (found, ()) = tokio::join!(look(&url, &slow, Patience::new(LONG)), async {
-            server.kill_queries("pg_sleep(60)").await;
+            server.kill_queries("pg_sleep(61)").await;
         });
         let detail = detail_of(found);
         assert!(detail.starts_with("FATAL 57P01: ") || detail.starts_with("connection closed"));

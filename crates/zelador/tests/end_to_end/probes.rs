@@ -16,7 +16,7 @@ fn probes_say_who_can_take_work_and_restart_nobody() {
     zelador.start(&format!(
         "{{ name: 'a', script: 'sleep', args: '1000', probes: {{
            startup: {{ file: '{}', period: '200ms', failure_threshold: 1000 }},
-           readiness: {{ command: ['test', '-e', '{}'], period: '200ms', failure_threshold: 1, success_threshold: 1 }},
+           readiness: {{ command: ['sh', '-c', 'test -e {} || exit 2'], period: '200ms', failure_threshold: 1, success_threshold: 1 }},
            liveness: {{ process: true, period: '200ms', limits: {{ memory: {{ unhealthy: '4G' }} }} }} }} }}",
         up.display(),
         ready.display()
@@ -72,6 +72,8 @@ fn checks_with_a_name_and_heartbeats_are_part_of_the_whole() {
         of("job") == "healthy"
     });
     assert_eq!(zelador.get("/api/heartbeat/nobody").0, 404);
+    // The first looks of what has a name are spread over half a minute: ask for all of them now.
+    assert_eq!(zelador.get("/api/trpc/health.check").0, 200);
     let (code, body) = zelador.get("/health.json");
     let body = json(&body);
     assert!(code == 200 || body["status"] == "fail", "{body}");
@@ -91,7 +93,7 @@ fn retries_and_breakers_are_shown_kept_and_operated() {
     zelador.write("server.js", SERVER);
     zelador.start(&format!(
         "{{ name: 'web', script: 'server.js', env: {{ PORT: {port} }}, kill_timeout: 1000, health: {{ http: '/health', interval: '1s', timeout: '500ms', failure_threshold: 2, start_period: '1s', verify_within: '3s' }} }},
-         {{ name: 'dies', script: 'false', max_restarts: 2, half_open_after: '1h' }}"
+         {{ name: 'dies', script: 'false', max_restarts: 2, half_open_after: '30m' }}"
     ));
     until("the breaker to open", || zelador.status("dies") == "errored");
     let shown = zelador.ok(&["breaker"]).out;
