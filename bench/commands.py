@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How long commands take with 100 services, beside an empty run of Node and, where given, PM2.
 
-    measure/commands.py target/release/zelador [--pm2 node_modules/.bin/pm2] [--services 100] [--runs 15]
+    bench/commands.py target/release/zelador [--pm2 node_modules/.bin/pm2] [--services 100] [--runs 15]
 
 Every figure is the best and the median of its runs, in milliseconds, and the best as a part of what
 `node -e 0` took in the same minute: that part stays the same on a fast host and on a busy one. Homes are
