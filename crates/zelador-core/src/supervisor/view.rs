@@ -369,15 +369,14 @@ impl Supervisor {
     }
 
     /// Whether every instance has come to where it can come for now: none is being started or
-    /// stopped. One that waits for its next start or for a dependency has settled too.
+    /// stopped. One that waits for its next start after a death has settled too; one whose first start is
+    /// held back by what it depends on has not, so whoever waits for this has a limit.
     pub fn is_settled(&self) -> bool {
         self.instances.values().all(|instance| match instance.phase {
             Phase::Starting { .. } | Phase::Stopping { .. } => false,
             Phase::Running { ready_by, .. } => ready_by.is_none(),
-            Phase::Stopped
-            | Phase::Backoff { .. }
-            | Phase::Tripped { .. }
-            | Phase::Finished { .. } => true,
+            Phase::Backoff { fresh, .. } => !fresh,
+            Phase::Stopped | Phase::Tripped { .. } | Phase::Finished { .. } => true,
         })
     }
 
