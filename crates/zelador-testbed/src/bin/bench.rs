@@ -44,7 +44,9 @@ fn main() -> ExitCode {
     let size = fs::metadata(&binary).map_or(0, |it| it.len());
     println!("size of the executable: {:.1} MB\n", size as f64 / 1e6);
     plain_commands(&binary);
-    println!("| services | start, s | stop, s | own PSS, MB | at rest, % of a core | `list`, ms | `jlist`, ms | `true`, ms |");
+    println!(
+        "| services | start, s | stop, s | own PSS, MB | at rest, % of a core | `list`, ms | `jlist`, ms | `true`, ms |"
+    );
     println!("|---|---|---|---|---|---|---|---|");
     for count in counts {
         with_services(&binary, count);
