@@ -54,14 +54,23 @@ pub fn text(line: &str) -> String {
     let mut masked = String::with_capacity(line.len());
     let mut rest = line;
     while let Some(at) = rest.find("://") {
+        let authority = at + 3;
         let word_end =
             rest[at..].find([' ', '"', '\'', '>', ')']).map_or(rest.len(), |end| at + end);
+        // Where another one begins before the first slash, the first is the beginning of no URL.
+        let slash = rest[authority..].find('/').map_or(word_end, |end| authority + end);
+        if rest[authority..].find("://").is_some_and(|next| authority + next <= slash) {
+            masked.push_str(&rest[..authority]);
+            rest = &rest[authority..];
+            continue;
+        }
         let word_start = rest[..at]
             .rfind(|c: char| !c.is_ascii_alphanumeric() && c != '+')
             .map_or(0, |i| i + rest[i..].chars().next().map_or(1, char::len_utf8));
+        let end = slash.min(word_end);
         masked.push_str(&rest[..word_start]);
-        masked.push_str(&url(&rest[word_start..word_end]));
-        rest = &rest[word_end..];
+        masked.push_str(&url(&rest[word_start..end]));
+        rest = &rest[end..];
     }
     masked.push_str(rest);
     assignments(&masked)
@@ -124,6 +133,8 @@ mod tests {
         assert_eq!(url("mysql://ana:p@ss@db/x"), "mysql://ana:********@db/x");
         assert_eq!(url("http://db:3306/a:b@c"), "http://db:3306/a:b@c");
         assert_eq!(text("dial redis://:abc@h:1 failed"), "dial redis://:********@h:1 failed");
+        assert_eq!(text("x://redis://:abc@h:1"), "x://redis://:********@h:1");
+        assert_eq!(text("a://b/c,d://e:f@g"), "a://b/c,d://e:********@g");
     }
 
     #[test]

@@ -59,9 +59,13 @@ impl Supervisor {
             )
         );
         let ruling = instance.breaker.after_death(policy, now, uptime, hopeless);
-        // Work that was finished is no trouble, however often it is begun again.
-        let advice =
-            if death.is_clean() { Advice::Usual } else { self.note_crash(id, run, &death, known) };
+        // Work that was finished is no trouble, however often it is begun again; an end that nobody
+        // saw, as when the host went down, tells nothing about the app.
+        let advice = if death.is_clean() || death == Death::Unknown {
+            Advice::Usual
+        } else {
+            self.note_crash(id, run, &death, known)
+        };
         let Some(instance) = self.instances.get_mut(&id) else { return };
         let Some(app) = self.apps.get(&instance.app) else { return };
         let policy = &app.spec.restart;
