@@ -64,6 +64,11 @@ impl Home {
         self.0.join(if self.is_pm2() { "pm2.log" } else { "zelador.log" })
     }
 
+    /// What happened, an object a line.
+    pub fn events(&self) -> PathBuf {
+        self.0.join("events.jsonl")
+    }
+
     /// Whether this home has PM2's shape: `pm2.log`, `pm2.pid`, `dump.pm2`. Decided when the home is
     /// brought up in PM2's voice, or was PM2's before.
     pub fn is_pm2(&self) -> bool {

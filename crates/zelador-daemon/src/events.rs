@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn what_an_engine_told_is_known_to_the_next_and_can_be_asked_for() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("logs/events.jsonl");
+        let path = folder.path().join("events.jsonl");
         let mut first = Outlet::start(path.clone(), &[]);
         for number in 0..3 {
             first.notice(Moment::from_micros(100), &notice(&number.to_string()));

@@ -66,7 +66,7 @@ impl Driver {
         let watched = move |fact| _ = watch_facts.blocking_send(Message::Input(Input::Fact(fact)));
         let surroundings =
             Surroundings { home: home.path().to_owned(), zone: TimeZone::system(), seed: seed() };
-        let outlet = Outlet::start(home.logs().join("events.jsonl"), &records);
+        let outlet = Outlet::start(home.events(), &records);
         let chronicle = pm2::begin(&home, native.guardian_pid(), &records, clock.now());
         let mut supervisor = Supervisor::recover(surroundings, clock.now(), records);
         // Before the logs begin: by other settings old ones would be deleted that are to be kept.

@@ -44,7 +44,7 @@ fn events(
 #[test]
 fn events_are_streamed_kept_in_a_file_and_resumed_over_a_new_engine() {
     let zelador = with_an_app();
-    let file = zelador.home().join("logs/events.jsonl");
+    let file = zelador.home().join("events.jsonl");
     until("the start to be written", || text(&file).contains("\"running\""));
     let lines: Vec<Value> =
         text(&file).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
