@@ -111,6 +111,11 @@ impl World {
                         inputs.push_back(Input::Fact(Fact::Exited { run, death }));
                     }
                     Effect::Sweep { run, .. } => inputs.push_back(Input::Fact(Fact::Swept { run })),
+                    // Nothing is found that tells why it ended.
+                    Effect::Gather { incident, .. } => {
+                        let evidence = Box::default();
+                        inputs.push_back(Input::Fact(Fact::Gathered { incident, evidence }));
+                    }
                     Effect::Signal { run, signal } => self.signals.push((run, signal)),
                     Effect::WritePid { path, pid } => _ = self.pid_files.insert(path, pid),
                     Effect::RemovePid { path } => _ = self.pid_files.remove(&path),
