@@ -336,6 +336,7 @@ impl Desk {
     fn flush(&mut self, terms: Terms<'_>) {
         let Terms { now, plan, .. } = terms;
         for (name, channel) in &plan.channels {
+            self.join_waiting(name);
             let limit = plan.limit;
             let line = self.lines.entry(name.clone()).or_default();
             while line.sent.front().is_some_and(|at| *at + limit.within <= now) {
@@ -449,16 +450,34 @@ impl Desk {
         let Some(parcel) = self.parcels.get(&id) else { return };
         let key = parcel.message.key.clone();
         let newer = self.waiting(channel).find(|it| it.id > id && it.message.key == key);
-        let Some(newer) = newer.map(|it| it.id) else { return };
-        if let (Some(older), Some(newer)) = (self.parcels.get(&id), self.parcels.get(&newer)) {
-            let mut one = older.clone();
-            one.message = merge(older.message.clone(), newer.message.clone());
-            one.due = older.due.min(newer.due);
-            one.held = older.held && newer.held;
-            self.parcels.insert(id, one);
+        if let Some(newer) = newer.map(|it| it.id) {
+            self.join(id, newer);
         }
-        self.parcels.remove(&newer);
-        self.changed_parcels.extend([id, newer]);
+    }
+
+    /// After a restart what was on its way waits beside what was written meanwhile: of each matter it
+    /// becomes one, so that the beginning is not told after the end.
+    fn join_waiting(&mut self, channel: &str) {
+        let mut oldest: BTreeMap<String, ParcelId> = BTreeMap::new();
+        let mut later = Vec::new();
+        for parcel in self.waiting(channel) {
+            match oldest.get(&parcel.message.key) {
+                Some(first) => later.push((*first, parcel.id)),
+                None => _ = oldest.insert(parcel.message.key.clone(), parcel.id),
+            }
+        }
+        later.into_iter().for_each(|(older, newer)| self.join(older, newer));
+    }
+
+    /// Makes one of two parcels of a matter, in the place of the older.
+    fn join(&mut self, older: ParcelId, newer: ParcelId) {
+        let Some(late) = self.parcels.remove(&newer) else { return };
+        if let Some(one) = self.parcels.get_mut(&older) {
+            one.message = merge(one.message.clone(), late.message);
+            one.due = one.due.min(late.due);
+            one.held &= late.held;
+        }
+        self.changed_parcels.extend([older, newer]);
     }
 
     fn drop_parcel(&mut self, id: ParcelId) {
