@@ -28,7 +28,7 @@ const BUILT_IN: [(&str, &str); 3] = [
         "pm2-logrotate",
         "logs are rotated already; `pm2 set pm2-logrotate:max_size 10M` is understood",
     ),
-    ("pm2-slack", "its settings are understood and kept: `pm2 set pm2-slack:slack_url URL`"),
+    ("pm2-slack", "its settings count: `pm2 set pm2-slack:slack_url URL`"),
     ("pm2-server-monit", "`pm2 slist` and `zelador health` show the host"),
 ];
 
