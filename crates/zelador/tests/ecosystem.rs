@@ -446,7 +446,7 @@ fn settings_have_a_file_of_their_own() {
     let folder = Folder::new();
     folder.write("zelador.toml", "http = false\n[databases]\nmain = \"mysql://u:p@h/x\"\n");
     assert!(folder.check("zelador.toml").success);
-    folder.write("zelador.toml", "htpp = false\n[databases]\nmain = \"redis://u:p4ss@h/x\"\n");
+    folder.write("zelador.toml", "htpp = false\n[databases]\nmain = \"mongodb://u:p4ss@h/x\"\n");
     let said = folder.error("zelador.toml");
     assert!(
         said.contains("zelador.toml:1:1: htpp") && said.contains("did you mean `http`?"),

@@ -185,9 +185,9 @@ fn a_home_that_becomes_read_only_costs_no_supervision() {
     // What was kept in memory is written: the next engine knows it.
     let now = own.pid("a");
     let file = zelador.home().join("history.db-wal");
-    let written = || fs::metadata(&file).map_or(0, |it| it.len());
-    let before = written();
-    until("the history to be written", || written() > before);
+    let said = format!("\"pid\":{now}");
+    let is_there = |bytes: Vec<u8>| bytes.windows(said.len()).any(|it| it == said.as_bytes());
+    until("the state to be written", || fs::read(&file).is_ok_and(is_there));
     let engine = own.engine();
     kill(engine, Signal::KILL);
     until("another engine", || ![0, engine].contains(&own.engine()));
