@@ -126,6 +126,7 @@ fn what_is_too_old_or_too_much_goes_the_finest_first() {
     let oldest = count("SELECT min(at) FROM rollup WHERE width = 900");
     assert!(oldest >= MIDNIGHT + HOUR - 900, "{oldest}");
     // Too large: raw points go before summaries do. What is too old by now has gone before.
+    writer.set_retention(retention);
     writer.tidy().unwrap();
     let (blocks, quarters) = (
         count("SELECT count(*) FROM block"),
