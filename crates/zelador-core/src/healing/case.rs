@@ -6,7 +6,8 @@
 
 use crate::death::{Death, SpawnFailure};
 use crate::diagnosis::{
-    Action, Cause, Diagnosis, Helps, Hypothesis, Metrics, Probe, Snapshot, judge, usual,
+    Action, Cause, Diagnosis, Helps, Hypothesis, Metrics, Probe, Snapshot, UserRule, judge_with,
+    usual,
 };
 use crate::evidence::Evidence;
 use crate::healing::Remedy;
@@ -20,16 +21,17 @@ pub const CERTAIN: f64 = 0.7;
 /// The most hypotheses that an incident keeps.
 const HYPOTHESES: usize = 5;
 
-/// Says why a run ended, or why one that lives is sick, by the rules.
-pub fn by_rules(evidence: &Evidence) -> Diagnosis {
+/// Says why a run ended, or why one that lives is sick, by the rules, those of the user first.
+pub fn by_rules(evidence: &Evidence, rules: &[UserRule]) -> Diagnosis {
     if let Some(Death::NeverStarted(failure)) = &evidence.death {
         return never_started(failure);
     }
-    let answer = judge(&snapshot(evidence));
+    let answer = judge_with(&snapshot(evidence), rules);
     let Hypothesis { cause, confidence, because, action, .. } = answer.best;
     // Of a crash loop the breaker takes care, as its policy says; a cause that no start can help stands
-    // for itself.
-    let action = if evidence.death.is_some() { usual(cause).0 } else { action };
+    // for itself, and what the user asks for is meant.
+    let is_wish = rules.iter().any(|rule| rule.cause == cause && rule.action == Some(action));
+    let action = if evidence.death.is_some() && !is_wish { usual(cause).0 } else { action };
     let remedy = Remedy::of(action);
     let hypotheses = answer.hypotheses.into_iter().take(HYPOTHESES).collect();
     Diagnosis { cause, confidence, because, remedy, hypotheses }
@@ -154,19 +156,35 @@ mod tests {
 
     #[test]
     fn a_syntax_error_forbids_a_restart_and_a_plain_exception_does_not() {
-        let broken = by_rules(&died(1, &["SyntaxError: Unexpected token '}'"]));
+        let broken = by_rules(&died(1, &["SyntaxError: Unexpected token '}'"]), &[]);
         assert_eq!((broken.cause, forbids_restart(&broken)), (Cause::SyntaxError, true));
-        let bug = by_rules(&died(1, &["TypeError: x is not a function", "    at a.js:1:1"]));
+        let bug = by_rules(&died(1, &["TypeError: x is not a function", "    at a.js:1:1"]), &[]);
         assert!(!forbids_restart(&bug), "{bug:?}");
-        let silent = by_rules(&died(1, &[]));
+        let silent = by_rules(&died(1, &[]), &[]);
         assert_eq!((silent.cause, forbids_restart(&silent)), (Cause::Unknown, false));
         assert!(!wants_backoff(&silent), "as before: its own restart policy decides");
     }
 
     #[test]
+    fn a_rule_of_the_user_decides_what_follows_a_death() {
+        let evidence = died(3, &["licence expired: call sales"]);
+        let rule = |action| UserRule {
+            pattern: "licence expired".to_owned(),
+            cause: Cause::BadConfig,
+            action,
+        };
+        assert_eq!(by_rules(&evidence, &[]).cause, Cause::Unknown);
+        let known = by_rules(&evidence, &[rule(None)]);
+        assert_eq!((known.cause, &known.remedy), (Cause::BadConfig, &Remedy::StopAndNotify));
+        assert!(forbids_restart(&known));
+        let told = by_rules(&evidence, &[rule(Some(Action::NotifyOnly))]);
+        assert_eq!(told.remedy, Remedy::NotifyOnly);
+    }
+
+    #[test]
     fn what_could_not_be_started_needs_no_log() {
         let gone = Death::NeverStarted(SpawnFailure::ProgramNotFound("nodee".to_owned()));
-        let said = by_rules(&Evidence { death: Some(gone), ..Evidence::default() });
+        let said = by_rules(&Evidence { death: Some(gone), ..Evidence::default() }, &[]);
         assert_eq!((said.cause, &said.remedy), (Cause::MissingCommand, &Remedy::StopAndNotify));
         assert!(forbids_restart(&said));
     }
@@ -174,7 +192,7 @@ mod tests {
     #[test]
     fn a_taken_port_waits_longer_each_time() {
         let taken =
-            by_rules(&died(1, &["Error: listen EADDRINUSE: address already in use :::3000"]));
+            by_rules(&died(1, &["Error: listen EADDRINUSE: address already in use :::3000"]), &[]);
         assert_eq!(taken.cause, Cause::PortInUse);
         assert!(wants_backoff(&taken) && !forbids_restart(&taken));
     }
@@ -182,10 +200,10 @@ mod tests {
     #[test]
     fn a_kill_by_the_kernel_is_told_apart_from_one_by_a_person() {
         let oom = Evidence { death: Some(Death::OutOfMemory), ..Evidence::default() };
-        assert_eq!(by_rules(&oom).cause, Cause::OomKilled);
+        assert_eq!(by_rules(&oom, &[]).cause, Cause::OomKilled);
         let signal = crate::signal::Signal::KILL;
         let killed = Death::Signaled { signal, core_dumped: false };
         let killed = Evidence { death: Some(killed), ..Evidence::default() };
-        assert_eq!(by_rules(&killed).cause, Cause::ExternalKill);
+        assert_eq!(by_rules(&killed, &[]).cause, Cause::ExternalKill);
     }
 }

@@ -219,7 +219,8 @@ impl Supervisor {
     /// The evidence is there: what does it say about the next start?
     fn decide_crash(&mut self, id: IncidentId) {
         let Some(incident) = self.incidents.get_mut(&id) else { return };
-        let diagnosis = incident.evidence.as_ref().map(by_rules);
+        let rules = &self.settings.rules;
+        let diagnosis = incident.evidence.as_ref().map(|it| by_rules(it, rules));
         let (instance, deaths) = (incident.instance, incident.deaths);
         let held = std::mem::take(&mut incident.held);
         self.set_stage(id, Stage::AwaitingStart);

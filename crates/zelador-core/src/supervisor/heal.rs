@@ -211,7 +211,7 @@ impl Supervisor {
             return sure;
         };
         // What its numbers and its log say, where they say more than its silence does.
-        let read = by_rules(evidence);
+        let read = by_rules(evidence, &self.settings.rules);
         let hopeless = matches!(read.remedy, Remedy::StopAndNotify | Remedy::NotifyOnly);
         // A process that lives is not given up for a line that may be an old one.
         let says_more = read.cause != Cause::Unknown
