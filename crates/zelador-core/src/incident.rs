@@ -296,6 +296,14 @@ impl Incident {
         self.closed_at.is_none()
     }
 
+    /// What it asks a person for: a remedy that waits for a yes, or one that is only proposed.
+    pub fn asks_for(&self) -> Option<&Remedy> {
+        match self.stage {
+            Stage::AwaitingApproval { .. } => self.current.as_ref(),
+            _ => self.proposal.as_ref().filter(|_| self.is_open()),
+        }
+    }
+
     /// Adds a sentence to the story.
     pub fn tell(&mut self, at: Moment, what: impl Into<String>) {
         if self.story.len() >= STORY_KEPT {

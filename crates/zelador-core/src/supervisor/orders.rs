@@ -27,8 +27,7 @@ impl Supervisor {
             return done(format!("incident {id} is muted; it is dealt with all the same"));
         }
         let asks = matches!(incident.stage, Stage::AwaitingApproval { .. });
-        let proposed = incident.proposal.clone().filter(|_| incident.is_open());
-        let Some(remedy) = incident.current.clone().filter(|_| asks).or(proposed) else {
+        let Some(remedy) = incident.asks_for().cloned() else {
             let reason = format!("incident {id} asks for nothing: it is {}", incident.state());
             return refuse(reason, "`zelador incident show ID` tells what is being done");
         };

@@ -1,5 +1,7 @@
 //! The dashboard in a real browser: every page, every action.
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -8,6 +10,7 @@ use serde_json::{Value, json};
 use zelador_testbed::browser::Browser;
 use zelador_testbed::home::{Zelador, free_port, http_get, kill, until};
 
+use crate::health::web;
 use crate::{SERVER, zelador};
 
 /// The audit of pages for people who use other senses; newer ones may find more.
@@ -223,6 +226,33 @@ fn what_is_clicked_is_done_with_the_token_only_and_is_in_the_audit() {
     browser.eval("document.querySelector('#leave').click()");
     browser.until("not to be known", "document.body.dataset.may === '0'");
     assert_eq!(browser.eval(act), 401);
+    assert_eq!(browser.wrongs(), Vec::<String>::new());
+}
+
+#[test]
+fn an_incident_that_asks_is_answered_on_its_page() {
+    let zelador = zelador();
+    let port = free_port();
+    zelador.write("server.js", SERVER);
+    zelador.start(&web(port, "heal: 'ask'"));
+    until("it to answer", || http_get(port, "/health").is_some_and(|(code, _)| code == 200));
+    let before = zelador.pid("web");
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.write_all(b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let stage = || zelador.incidents().first().map(|it| it["stage"]["stage"].clone());
+    until("it to ask", || stage().is_some_and(|it| it == "awaiting-approval"));
+    assert_eq!(zelador.pid("web"), before, "nothing is done without a yes");
+    let mut browser = browser();
+    sign_in(&mut browser, &zelador, "/health/incident/1");
+    assert_eq!(audit(&mut browser), Vec::<String>::new());
+    press(&mut browser, "mute");
+    browser.until("it to be muted", "!document.querySelector('[data-verb=mute]')");
+    press(&mut browser, "approve");
+    browser.until("it to be over", "document.querySelector('#top').textContent.includes('helped')");
+    assert_ne!(zelador.pid("web"), before);
+    assert_eq!(browser.eval("document.querySelector('#orders').textContent"), "");
+    let story = zelador.ok(&["incidents", "1"]).out;
+    assert!(story.contains("muted") && story.contains("a person said yes: restart"), "{story}");
     assert_eq!(browser.wrongs(), Vec::<String>::new());
 }
 

@@ -12,7 +12,7 @@ use zelador_testbed::home::{free_port, http_get, said, text, until, until_within
 
 use crate::{SERVER, zelador};
 
-fn web(port: u16, more: &str) -> String {
+pub fn web(port: u16, more: &str) -> String {
     format!(
         "{{ name: 'web', script: 'server.js', env: {{ PORT: {port} }}, kill_timeout: 1000, health: {{ http: 'http://127.0.0.1:{port}/health', interval: '1s', timeout: '500ms', failure_threshold: 2, start_period: '1s', verify_within: '3s' }}, {more} }}"
     )

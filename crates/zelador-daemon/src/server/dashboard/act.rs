@@ -5,7 +5,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use zelador_core::effect::Done;
-use zelador_core::input::{Command, Replicas, Surplus};
+use zelador_core::id::IncidentId;
+use zelador_core::input::{Command, IncidentOrder, Replicas, Surplus};
 
 use super::Dashboard;
 use crate::server::Failure;
@@ -18,9 +19,9 @@ const MOST: u32 = 256;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wish {
-    /// `start`, `stop`, `restart`, `reload`, `scale`, `reset`, `check`.
+    /// `start`, `stop`, `restart`, `reload`, `scale`, `reset`, `check`; of an incident `approve`, `reject`, `mute`.
     verb: String,
-    /// The app, or the number of an instance.
+    /// The app, or the number of an instance or incident.
     #[serde(default)]
     of: String,
     /// How many instances, for `scale`.
@@ -38,11 +39,18 @@ pub async fn act(
     let is_check = wish.verb == "check";
     if wish.of.trim().is_empty() && !is_check {
         return Err(bad(format!(
-            "`{}` needs `of`: an app, or the number of an instance",
+            "`{}` needs `of`: an app, or the number of an instance or incident",
             wish.verb
         )));
     }
+    let of_incident = |order| match wish.of.parse() {
+        Ok(number) => Ok(Command::Incident { id: IncidentId::new(number), order }),
+        Err(_) => Err(bad(format!("`of` is `{}`; allowed is the number of an incident", wish.of))),
+    };
     let command = match wish.verb.as_str() {
+        "approve" => of_incident(IncidentOrder::Approve)?,
+        "reject" => of_incident(IncidentOrder::Reject)?,
+        "mute" => of_incident(IncidentOrder::Mute)?,
         "start" => Command::Start { selectors },
         "stop" => Command::Stop { selectors },
         "restart" => Command::Restart { selectors, change: None },
@@ -60,7 +68,7 @@ pub async fn act(
         },
         other => {
             return Err(bad(format!(
-                "there is no verb `{other}`; allowed are start, stop, restart, reload, scale, reset, check"
+                "there is no verb `{other}`; allowed are start, stop, restart, reload, scale, reset, check, approve, reject, mute"
             )));
         }
     };

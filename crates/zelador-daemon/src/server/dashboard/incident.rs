@@ -34,6 +34,7 @@ pub async fn fragments(dashboard: &Dashboard, id: u64, lang: Lang) -> Option<Vec
     let incident = find(dashboard, id).await?;
     Some(vec![
         Fragment::new("top", top(lang, &incident)),
+        Fragment::new("orders", orders(lang, &incident)),
         Fragment::new("story", story(lang, &incident)),
         Fragment::new("diagnosis", diagnosis(lang, &incident)),
         Fragment::new("evidence", evidence(lang, &incident)),
@@ -45,6 +46,7 @@ pub fn page(lang: Lang, id: u64, piece: &dyn Fn(&str) -> Markup) -> Markup {
     html! {
         p.crumb { a href="/health/incidents" { (lang.t("Incidents", "Incidentes")) } " / " }
         div #top { (piece("top")) }
+        div #orders { (piece("orders")) }
         div.actions { a.button href={ "/health/incident/" (id) "/markdown" } download={ "incident-" (id) ".md" } { (lang.t("Export as Markdown", "Exportar em Markdown")) } }
         section aria-labelledby="diagnosis-title" { h2 #diagnosis-title { (lang.t("Why", "Por quê")) } div #diagnosis { (piece("diagnosis")) } }
         section aria-labelledby="story-title" { h2 #story-title { (lang.t("What happened", "O que aconteceu")) } div #story { (piece("story")) } }
@@ -89,17 +91,47 @@ fn top(lang: Lang, incident: &Incident) -> Markup {
     }
 }
 
+/// What a person can say to it while it is open. Whoever has not signed in is asked to.
+fn orders(lang: Lang, incident: &Incident) -> Markup {
+    let name = format!("{} {}", lang.t("incident", "incidente"), incident.id);
+    let quiet = lang.t(
+        "Nobody hears of it any more; it is dealt with all the same.",
+        "Ninguém mais é avisado; o tratamento continua.",
+    );
+    let asked = incident.asks_for();
+    html! {
+        @if incident.is_open() {
+            @if let Some(remedy) = asked {
+                p.answer { (lang.t("It asks for a yes or a no:", "Pede um sim ou um não:")) " " strong lang="en" { (remedy) } }
+            }
+            div.actions role="group" aria-label=(lang.t("Your word", "Sua palavra")) data-of=(incident.id) data-name=(name) {
+                @if let Some(remedy) = asked {
+                    @let more = remedy.to_string();
+                    button type="button" data-verb="approve" data-more=(more) { (lang.t("Approve", "Aprovar")) }
+                    button type="button" data-verb="reject" data-more=(more) { (lang.t("Reject", "Recusar")) }
+                }
+                @if incident.muted { span.dim { (lang.t("Muted", "Silenciado")) } }
+                @else { button type="button" data-verb="mute" data-more=(quiet) { (lang.t("Mute", "Silenciar")) } }
+            }
+        }
+    }
+}
+
 /// What was done, and whether it helped, in one sentence.
 fn in_short(lang: Lang, incident: &Incident) -> Markup {
     let tries = incident.attempts;
     html! {
         @match (&incident.stage, lang) {
-            (Stage::Closed { outcome: Outcome::Healed }, Lang::En) => "It was restarted, and that helped. Nothing needs to be done.",
-            (Stage::Closed { outcome: Outcome::Healed }, Lang::Pt) => "Foi reiniciado, e isso ajudou. Nada precisa ser feito.",
+            (Stage::Closed { outcome: Outcome::Healed }, Lang::En) => "What was done helped. Nothing more needs to be done.",
+            (Stage::Closed { outcome: Outcome::Healed }, Lang::Pt) => "O que foi feito ajudou. Nada mais precisa ser feito.",
             (Stage::Closed { outcome: Outcome::Recovered }, Lang::En) => "It became healthy by itself. Nothing needs to be done.",
             (Stage::Closed { outcome: Outcome::Recovered }, Lang::Pt) => "Ficou saudável sozinho. Nada precisa ser feito.",
             (Stage::Closed { .. }, Lang::En) => "Somebody took over. Nothing more is done here.",
             (Stage::Closed { .. }, Lang::Pt) => "Alguém assumiu. Nada mais é feito aqui.",
+            (Stage::Escalated, Lang::En) if tries == 0 => { "It was left as it is. " strong { "A person is needed." } },
+            (Stage::Escalated, Lang::Pt) if tries == 0 => { "Foi deixado como está. " strong { "Uma pessoa é necessária." } },
+            (Stage::AwaitingApproval { .. }, Lang::En) => "It waits for a person's word.",
+            (Stage::AwaitingApproval { .. }, Lang::Pt) => "Aguarda a palavra de uma pessoa.",
             (Stage::Escalated, Lang::En) => { "Nothing helped after " (lang.count(tries as usize, ("try", ""), ("tries", ""))) ". " strong { "A person is needed." } },
             (Stage::Escalated, Lang::Pt) => { "Nada ajudou após " (lang.count(tries as usize, ("", "tentativa"), ("", "tentativas"))) ". " strong { "Uma pessoa é necessária." } },
             (Stage::WaitingForDependency { dependency }, Lang::En) => { "Nothing is done to it: it waits for " strong { (parts::plain(dependency)) } "." },

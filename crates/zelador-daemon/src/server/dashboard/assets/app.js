@@ -178,15 +178,17 @@
     const text = await answer.text();
     return [answer, text ? JSON.parse(text) : {}];
   };
-  for (const button of $$('[data-verb]')) button.addEventListener('click', async () => {
-    const { of, count } = button.parentElement.dataset, verb = button.dataset.verb;
-    const to = await question(`${button.textContent}: ${of}`, button.dataset.more, verb === 'scale' ? count : undefined);
+  document.addEventListener('click', async (event) => {
+    const button = event.target.closest('[data-verb]');
+    if (!button) return;
+    const { of, count, name } = button.parentElement.dataset, verb = button.dataset.verb;
+    const to = await question(`${button.textContent}: ${name || of}`, button.dataset.more, verb === 'scale' ? count : undefined);
     if (!to) return;
     button.disabled = true;
     try {
       const [answer, done] = await post('/health/act', { verb, of, ...(verb === 'scale' ? { to } : {}) });
       if (answer.status === 401) { location = `/health/login?to=${encodeURIComponent(location.pathname)}`; return; }
-      say(answer.ok ? done.instances.map((it) => `${it.app}: ${it.what}`).join('; ') || '✓' : [done.error, done.help].filter(Boolean).join(' – '));
+      say(answer.ok ? [...done.instances.map((it) => `${it.app}: ${it.what}`), ...done.notes].join('; ') || '✓' : [done.error, done.help].filter(Boolean).join(' – '));
     } catch (error) {
       say(String(error.message || error));
     } finally {
