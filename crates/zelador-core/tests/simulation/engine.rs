@@ -1,6 +1,6 @@
 //! The engine's part of the world: what it sweeps, samples and finds, its loss and its return.
 
-use crate::invariants::Violation;
+use crate::rule::Violation;
 use crate::world::{Happening, REFUSED, World, surroundings};
 use std::time::Duration;
 use zelador_core::check::CheckTarget;

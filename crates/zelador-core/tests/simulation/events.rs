@@ -1,6 +1,6 @@
 //! What people, databases and rumours do to the world.
 
-use crate::invariants::Violation;
+use crate::rule::Violation;
 use crate::script::{Behaviour, Event};
 use crate::world::{Happening, World};
 use std::time::Duration;

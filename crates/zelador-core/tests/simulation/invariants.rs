@@ -1,5 +1,4 @@
-//! What always holds, whatever the world does: checked around every step. The numbers are those of
-//! the list at the end of the design.
+//! What always holds, whatever the world does: checked around every step.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,6 +15,7 @@ use zelador_core::supervisor::{Deadline, InstanceView, Supervisor, View};
 use zelador_core::unit::Moment;
 
 use crate::guardian::Guardian;
+use crate::rule::{Rule, Violation, broken};
 use crate::rules::{
     database_known_down, deadlines_move_on, names, old_facts_change_nothing, one_open_incident,
     records_agree, reloads_leave_nobody_alone, run_of, spawns_are_recorded, stops_are_no_deaths,
@@ -23,20 +23,6 @@ use crate::rules::{
 use crate::script::DATABASE;
 use crate::sequence::{starts_are_in_order, stops_are_in_order};
 use crate::starts::Starts;
-
-/// A rule that did not hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    pub rule: u8,
-    pub what: String,
-}
-
-pub fn broken<T>(rule: u8, what: impl Into<String>) -> Result<T, Violation> {
-    Err(Violation { rule, what: what.into() })
-}
-
-/// Every command is answered once. Ours, beside the design's fourteen.
-pub const ANSWERED_ONCE: u8 = 15;
 
 /// `SIGKILL` is sent this long after the grace at the latest, and again this often.
 const KILL_INTERVAL: Duration = Duration::from_secs(2);
@@ -230,7 +216,7 @@ impl Invariants {
         }
     }
 
-    /// Rule 1: a process begins.
+    /// A process begins.
     pub fn process_begins(
         &self,
         now: Moment,
@@ -239,7 +225,7 @@ impl Invariants {
         guardian: &Guardian,
     ) -> Result<(), Violation> {
         if guardian.runs.contains_key(&run) {
-            return broken(1, format!("{now}: run {run} is used twice"));
+            return broken(Rule::OneProcess, format!("{now}: run {run} is used twice"));
         }
         let known = self.view.instances.iter().find(|known| known.id == instance);
         let retires = |other| self.view.retiring.iter().any(|retiring| retiring.run == other);
@@ -248,14 +234,15 @@ impl Invariants {
             .filter(|it| it.successor.as_ref().is_some_and(|successor| successor.run == run))
             .and_then(|it| it.phase.run());
         match guardian.living(instance).find(|other| Some(*other) != succeeds && !retires(*other)) {
-            Some(other) => {
-                broken(1, format!("{now}: run {run} of instance {instance} begins beside {other}"))
-            }
+            Some(other) => broken(
+                Rule::OneProcess,
+                format!("{now}: run {run} of instance {instance} begins beside {other}"),
+            ),
             None => Ok(()),
         }
     }
 
-    /// Rule 2: what is not wanted is gone in time.
+    /// What is not wanted is gone in time.
     pub fn look_at_processes(
         &self,
         now: Moment,
@@ -269,13 +256,13 @@ impl Invariants {
             let Some(since) = self.down_since.get(&process.instance) else { continue };
             if now.since(*since) > LONGEST_CHAIN * (LONGEST_GRACE + KILL_INTERVAL) + self.lenience {
                 let what = format!("{now}: run {run} is there, its instance is down since {since}");
-                return broken(2, what);
+                return broken(Rule::DownStaysDown, what);
             }
         }
         Ok(())
     }
 
-    /// Rule 11, and four tries an incident at most.
+    /// Within budget, and four tries an incident at most.
     fn remedies_within_budget(
         &mut self,
         now: Moment,
@@ -284,7 +271,10 @@ impl Invariants {
         for incident in supervisor.incidents() {
             let known = self.attempts.insert(incident.id, incident.attempts).unwrap_or_default();
             if incident.attempts > 4 {
-                return broken(11, format!("{now}: try {} of {}", incident.attempts, incident.id));
+                return broken(
+                    Rule::RemediesWithinBudget,
+                    format!("{now}: try {} of {}", incident.attempts, incident.id),
+                );
             }
             if incident.attempts > known {
                 let remedies = self.remedies.entry(incident.instance).or_default();
@@ -295,13 +285,16 @@ impl Invariants {
         for (instance, remedies) in &mut self.remedies {
             remedies.retain(|at| now.since(*at) < BUDGET_WINDOW);
             if remedies.len() > self.remedies_allowed {
-                return broken(11, format!("{now}: {} remedies of {instance}", remedies.len()));
+                return broken(
+                    Rule::RemediesWithinBudget,
+                    format!("{now}: {} remedies of {instance}", remedies.len()),
+                );
             }
         }
         Ok(())
     }
 
-    /// Rule 11 for incidents: how many of them may use one remedy on one app in a quarter of an hour.
+    /// How many of them may use one remedy on one app in a quarter of an hour.
     fn uses_within_budget(&self, now: Moment, supervisor: &Supervisor) -> Result<(), Violation> {
         let mut uses: BTreeMap<(String, String), usize> = BTreeMap::new();
         for incident in supervisor.incidents() {
@@ -312,14 +305,15 @@ impl Invariants {
             }
         }
         match uses.iter().find(|(_, times)| **times > self.uses_allowed) {
-            Some(((app, remedy), times)) => {
-                broken(11, format!("{now}: {remedy} was used {times} times on {app}"))
-            }
+            Some(((app, remedy), times)) => broken(
+                Rule::RemediesWithinBudget,
+                format!("{now}: {remedy} was used {times} times on {app}"),
+            ),
             None => Ok(()),
         }
     }
 
-    /// Rule 14. What was begun before the database was known to be down may be finished.
+    /// What was begun before the database was known to be down may be finished.
     fn dependants_are_left_alone(
         &self,
         input: &Input,
@@ -357,7 +351,10 @@ impl Invariants {
                 _ => false,
             };
             if costs {
-                return broken(14, format!("{effect:?} while the database is known to be down"));
+                return broken(
+                    Rule::DependantsWait,
+                    format!("{effect:?} while the database is known to be down"),
+                );
             }
         }
         Ok(())
@@ -368,13 +365,13 @@ impl Invariants {
             if let Effect::Reply(ticket, _) = effect
                 && self.tickets.remove(ticket).is_none()
             {
-                return broken(ANSWERED_ONCE, format!("ticket {ticket} is answered again"));
+                return broken(Rule::AnsweredOnce, format!("ticket {ticket} is answered again"));
             }
         }
         Ok(())
     }
 
-    /// Rule 10: what the records say is what is true.
+    /// What the records say is what is true.
     pub fn compare_records(
         &self,
         kept: &BTreeMap<String, Record>,

@@ -16,6 +16,7 @@ mod healing;
 mod invariants;
 mod outage;
 mod post;
+mod rule;
 mod rules;
 mod script;
 mod sequence;
@@ -26,7 +27,7 @@ mod world;
 
 use std::time::Duration;
 
-use invariants::{ANSWERED_ONCE, Violation, broken};
+use rule::{Rule, Violation, broken};
 use script::Script;
 use world::{DAWN, World};
 use zelador_core::instance::{Goal, Phase};
@@ -44,7 +45,8 @@ fn play(script: &Script, world: &mut World) -> Result<(), Violation> {
     while restless(world).is_some() {
         let pause = world.now + 2 * SECOND;
         if pause > end {
-            let rule = if world.watch.unanswered() > 0 { ANSWERED_ONCE } else { 6 };
+            let rule =
+                if world.watch.unanswered() > 0 { Rule::AnsweredOnce } else { Rule::RunsInTheEnd };
             return broken(rule, restless(world).unwrap_or_default());
         }
         world.run_until(pause)?;
@@ -54,7 +56,7 @@ fn play(script: &Script, world: &mut World) -> Result<(), Violation> {
     world.post.everybody_knows_the_end(&world.supervisor)
 }
 
-/// Rule 6: what is not yet as it should be.
+/// What is not yet as it should be.
 fn restless(world: &World) -> Option<String> {
     if !world.engine_is_there() {
         return Some("no engine".to_owned());
@@ -99,7 +101,7 @@ fn complain(seed: u64, violation: &Violation) -> ! {
     let trace = world.trace.unwrap_or_default();
     let lines = std::env::var("LINES").ok().and_then(|it| it.parse().ok()).unwrap_or(60);
     let tail = &trace[trace.len().saturating_sub(lines)..];
-    panic!("seed {seed} breaks rule {}: {}\n{}", violation.rule, violation.what, tail.join("\n"));
+    panic!("seed {seed} breaks {:?}: {}\n{}", violation.rule, violation.what, tail.join("\n"));
 }
 
 /// Plays these stories; `SIMULATION_SEED` names a single one to look at.
@@ -113,7 +115,7 @@ fn play_seeds(seeds: std::ops::Range<u64>) {
         }
         if seed % 32 == 0 {
             let (again, _) = play_seed(seed);
-            assert_eq!(world.digest, again.digest, "rule 9: seed {seed} told twice differs");
+            assert_eq!(world.digest, again.digest, "seed {seed} told twice differs");
         }
     }
 }

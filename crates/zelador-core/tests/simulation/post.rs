@@ -9,15 +9,8 @@ use zelador_core::notify::{Delivery, DeliveryId, DeliveryOutcome, News};
 use zelador_core::supervisor::Supervisor;
 use zelador_core::unit::{Moment, SECOND};
 
-use crate::invariants::{Violation, broken};
+use crate::rule::{Rule, Violation, broken};
 use crate::world::World;
-
-/// One delivery at a time is under way on a channel.
-const ONE_AT_A_TIME: u8 = 16;
-/// No channel gets more than its limit.
-const LIMITED: u8 = 17;
-/// Whoever was told of a beginning is told of the end, and once.
-const TOLD_TO_THE_END: u8 = 18;
 
 /// The desk gives up a delivery without an answer after this time.
 const LOST_AFTER: Duration = Duration::from_secs(30);
@@ -52,7 +45,10 @@ impl Post {
             let name = delivery.name.clone();
             let before = self.under_way.insert(name.clone(), (delivery.id, now));
             if before.is_some_and(|(_, since)| now < since + LOST_AFTER) {
-                return broken(ONE_AT_A_TIME, format!("two messages are on their way to {name}"));
+                return broken(
+                    Rule::OneDeliveryAtATime,
+                    format!("two messages are on their way to {name}"),
+                );
             }
             let sent = self.sent.entry(name.clone()).or_default();
             while sent.front().is_some_and(|at| *at + LIMIT.1 <= now) {
@@ -60,7 +56,10 @@ impl Post {
             }
             sent.push_back(now);
             if sent.len() > LIMIT.0 {
-                return broken(LIMITED, format!("{name} gets {} messages", sent.len()));
+                return broken(
+                    Rule::MessagesWithinLimit,
+                    format!("{name} gets {} messages", sent.len()),
+                );
             }
         }
         Ok(())
@@ -77,7 +76,7 @@ impl Post {
         supervisor.notify_view().channels.iter().any(|channel| channel.waiting > 0)
     }
 
-    /// Rule 18: what the channels believe to be open is open.
+    /// What the channels believe to be open is open.
     pub fn everybody_knows_the_end(&self, supervisor: &Supervisor) -> Result<(), Violation> {
         for ((channel, key), news) in &self.last {
             let Some(number) = key.strip_prefix("incident/") else { continue };
@@ -89,7 +88,7 @@ impl Post {
             let known = !self.refused.contains(&(channel.clone(), key.clone()));
             if known && believed != open {
                 let what = format!("{channel} believes {news:?} of {key}, and open is {open}");
-                return broken(TOLD_TO_THE_END, what);
+                return broken(Rule::ToldToTheEnd, what);
             }
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! The rules that compare what was with what is, one function each.
 
-use crate::invariants::{Before, Violation, broken};
+use crate::invariants::Before;
+use crate::rule::{Rule, Violation, broken};
 use crate::script::DATABASE;
 use std::collections::{BTreeMap, BTreeSet};
 use zelador_core::effect::Effect;
@@ -12,7 +13,7 @@ use zelador_core::record::Record;
 use zelador_core::supervisor::{Deadline, InstanceView, View};
 use zelador_core::unit::Moment;
 
-/// Rule 10. Records that were never written stand for what a new supervisor has.
+/// Records that were never written stand for what a new supervisor has.
 pub fn records_agree(kept: &BTreeMap<String, Record>, durable: &[Record]) -> Result<(), Violation> {
     let mut missing: BTreeSet<&String> = kept.keys().collect();
     for record in durable {
@@ -29,16 +30,19 @@ pub fn records_agree(kept: &BTreeMap<String, Record>, durable: &[Record]) -> Res
             (None, _) => false,
         };
         if !same {
-            return broken(10, format!("{:?} was kept, {record:?} is true", kept.get(&key)));
+            return broken(
+                Rule::RecordsAgree,
+                format!("{:?} was kept, {record:?} is true", kept.get(&key)),
+            );
         }
     }
     match missing.first() {
-        Some(key) => broken(10, format!("{key} was kept and is no more")),
+        Some(key) => broken(Rule::RecordsAgree, format!("{key} was kept and is no more")),
         None => Ok(()),
     }
 }
 
-/// Rule 4: a tick at a deadline leaves a later one, or fewer of them.
+/// A tick at a deadline leaves a later one, or fewer of them.
 pub fn deadlines_move_on(
     before: &Before,
     after: Option<(Moment, Deadline)>,
@@ -54,24 +58,27 @@ pub fn deadlines_move_on(
     }
     *ticks_in_a_row += 1;
     if before.deadline == after || *ticks_in_a_row > 8 {
-        return broken(4, format!("{}: {after:?} is due again", before.now));
+        return broken(Rule::DeadlinesMoveOn, format!("{}: {after:?} is due again", before.now));
     }
     Ok(())
 }
 
-/// Rule 5.
+/// Facts of an old run change nothing.
 pub fn old_facts_change_nothing(
     before: &[Record],
     after: &[Record],
     effects: &[Effect],
 ) -> Result<(), Violation> {
     if before != after || !effects.is_empty() {
-        return broken(5, format!("a fact about an old run had consequences: {effects:?}"));
+        return broken(
+            Rule::OldFactsChangeNothing,
+            format!("a fact about an old run had consequences: {effects:?}"),
+        );
     }
     Ok(())
 }
 
-/// Rule 8: the record of the run, and of the next run's number, comes before the process.
+/// The record of the run, and of the next run's number, comes before the process.
 pub fn spawns_are_recorded(effects: &[Effect]) -> Result<(), Violation> {
     for (index, effect) in effects.iter().enumerate() {
         let Effect::Spawn { run, .. } = effect else { continue };
@@ -83,43 +90,52 @@ pub fn spawns_are_recorded(effects: &[Effect]) -> Result<(), Violation> {
             matches!(effect, Effect::Record(Record::Counters(it)) if it.run > run.number())
         });
         if !recorded || !counted {
-            return broken(8, format!("run {run} is started without a record"));
+            return broken(
+                Rule::SpawnsAreRecorded,
+                format!("run {run} is started without a record"),
+            );
         }
     }
     Ok(())
 }
 
-/// Rule 7: the end of a run that was asked to end is no death.
+/// The end of a run that was asked to end is no death.
 pub fn stops_are_no_deaths(before: &View, after: &View, input: &Input) -> Result<(), Violation> {
     let Some(run) = run_of(input) else { return Ok(()) };
     let asked = |it: &&InstanceView| matches!(it.phase, Phase::Stopping { run: stopping, .. } if stopping == run);
     let Some(before) = before.instances.iter().find(asked) else { return Ok(()) };
     let Some(after) = after.instances.iter().find(|it| it.id == before.id) else { return Ok(()) };
     if after.unstable_restarts != before.unstable_restarts || after.deaths != before.deaths {
-        return broken(7, format!("the end of run {run} was asked for, and counted: {input:?}"));
+        return broken(
+            Rule::StopsAreNoDeaths,
+            format!("the end of run {run} was asked for, and counted: {input:?}"),
+        );
     }
     Ok(())
 }
 
-/// Rule 12: a run that was ready retires only when another one of its instance is ready.
+/// A run that was ready retires only when another one of its instance is ready.
 pub fn reloads_leave_nobody_alone(before: &View, after: &View) -> Result<(), Violation> {
     for old in before.instances.iter().filter(|it| it.phase.is_ready()) {
         let retires = after.retiring.iter().any(|it| Some(it.run) == old.phase.run());
         let new = after.instances.iter().find(|it| it.id == old.id);
         if retires && !new.is_some_and(|new| new.phase.is_ready()) {
-            return broken(12, format!("{} retires, and nobody is ready in its place", old.name));
+            return broken(
+                Rule::SomebodyIsReady,
+                format!("{} retires, and nobody is ready in its place", old.name),
+            );
         }
     }
     Ok(())
 }
 
-/// Rule 13.
+/// At most one open incident of an app and kind of trouble.
 pub fn one_open_incident(incidents: &[&Incident]) -> Result<(), Violation> {
     let mut seen = BTreeSet::new();
     for incident in incidents.iter().filter(|it| it.is_open()) {
         if !seen.insert((incident.app.clone(), incident.trouble)) {
             let what = format!("{} has two open incidents: {}", incident.app, incident.trouble);
-            return broken(13, what);
+            return broken(Rule::OneOpenIncident, what);
         }
     }
     Ok(())

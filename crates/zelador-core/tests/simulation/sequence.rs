@@ -1,4 +1,4 @@
-//! Rules 16 and 17: what an app needs is there before it, and goes after it.
+//! What an app needs is there before it, and goes after it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,11 +9,11 @@ use zelador_core::spec::{AppSpec, Condition, OnDependencyDown};
 use zelador_core::supervisor::{InstanceView, View};
 use zelador_core::unit::Moment;
 
-use crate::invariants::{Violation, broken};
+use crate::rule::{Rule, Violation, broken};
 
 type Specs = BTreeMap<String, AppSpec>;
 
-/// Rule 16: nothing is started before what it needs, and what is wanted, is as far as was said.
+/// Nothing is started before what it needs, and what is wanted, is as far as was said.
 pub fn starts_are_in_order(
     view: &View,
     specs: &Specs,
@@ -38,7 +38,7 @@ pub fn starts_are_in_order(
                     "{} begins while {} is {:?}, not {condition:?}",
                     starting.name, short.name, short.phase
                 );
-                return broken(16, what);
+                return broken(Rule::StartsInOrder, what);
             }
         }
     }
@@ -58,7 +58,7 @@ fn is_as_far(needed: &InstanceView, condition: Condition) -> bool {
     }
 }
 
-/// Rule 17: nothing is asked to end while something that needs it is stopping, unless that took
+/// Nothing is asked to end while something that needs it is stopping, unless that took
 /// longer than it may.
 pub fn stops_are_in_order(
     now: Moment,
@@ -89,7 +89,7 @@ pub fn stops_are_in_order(
         let mut dependants = after.instances.iter().filter(needs);
         if let Some(other) = dependants.find(|it| matches!(it.phase, Phase::Stopping { .. })) {
             let what = format!("{} is asked to end while {} stops", stopping.name, other.name);
-            return broken(17, what);
+            return broken(Rule::StopsInOrder, what);
         }
     }
     Ok(())

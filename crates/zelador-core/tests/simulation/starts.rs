@@ -1,4 +1,4 @@
-//! Rule 3: how often an instance is started, counted from outside.
+//! How often an instance is started, counted from outside.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use zelador_core::spec::AppSpec;
 use zelador_core::supervisor::View;
 use zelador_core::unit::{Moment, SECOND};
 
-use crate::invariants::{Violation, broken};
+use crate::rule::{Rule, Violation, broken};
 use crate::rules::names;
 
 /// What bears on the starts of one instance.
@@ -112,7 +112,7 @@ impl Starts {
         self.accounts.values_mut().for_each(|account| account.extras.push(now));
     }
 
-    /// Rule 15: within `restart_window` an instance that ends is started again `max_restarts` times,
+    /// Within `restart_window` an instance that ends is started again `max_restarts` times,
     /// if nobody asks for more.
     pub fn within_rate(
         &mut self,
@@ -128,7 +128,7 @@ impl Starts {
                 let what = format!(
                     "{now}: instance {instance} is restarted {count} times within {window:?}, {allowed} are allowed"
                 );
-                return broken(15, what);
+                return broken(Rule::RestartsWithinWindow, what);
             }
         }
         Ok(())
@@ -152,7 +152,7 @@ impl Starts {
                 let what = format!(
                     "{now}: instance {instance} is started {count} times, {allowed} are allowed"
                 );
-                return broken(3, what);
+                return broken(Rule::StartsWithinBudget, what);
             }
         }
         Ok(())

@@ -4,8 +4,8 @@ use zelador_core::id::RunId;
 use zelador_core::spec::ExecMode;
 use zelador_core::unit::SECOND;
 
-use crate::invariants::Violation;
 use crate::play;
+use crate::rule::Violation;
 use crate::script::{self, Behaviour, Event, Script, app};
 use crate::watcher::{one, story, user};
 use crate::world::{DAWN, World};

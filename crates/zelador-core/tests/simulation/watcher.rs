@@ -14,8 +14,9 @@ use zelador_core::spec::{AppSpec, ExecMode, OnDependencyDown};
 use zelador_core::supervisor::Deadline;
 use zelador_core::unit::SECOND;
 
-use crate::invariants::{ANSWERED_ONCE, Before};
+use crate::invariants::Before;
 use crate::play;
+use crate::rule::Rule;
 use crate::rules;
 use crate::script::{self, Behaviour, DATABASE, Event, Script, app, health};
 use crate::world::{DAWN, Sabotage, World};
@@ -37,7 +38,7 @@ pub fn one() -> Vec<String> {
 }
 
 /// The rule that a story breaks when it is sabotaged; without, it must break none.
-fn rule_broken_by(script: &Script, sabotage: Sabotage) -> Option<u8> {
+fn rule_broken_by(script: &Script, sabotage: Sabotage) -> Option<Rule> {
     let mut world = World::new(script);
     assert_eq!(play(script, &mut world), Ok(()), "without sabotage");
     let mut world = World::new(script);
@@ -79,14 +80,14 @@ fn a_second_process_of_an_instance_is_noticed() {
         effects.push(Effect::Record(Record::Counters(counters)));
         effects.push(Effect::Spawn { run, launch });
     });
-    assert_eq!(rule_broken_by(&script, twice), Some(1));
+    assert_eq!(rule_broken_by(&script, twice), Some(Rule::OneProcess));
 }
 
 #[test]
 fn a_process_that_outlives_its_goal_is_noticed() {
     let script = story(app("api"), Behaviour::Good, vec![user(10 * SECOND, script::stop(one()))]);
     let spared = without(|effect| matches!(effect, Effect::Terminate { .. } | Effect::Kill { .. }));
-    assert_eq!(rule_broken_by(&script, spared), Some(2));
+    assert_eq!(rule_broken_by(&script, spared), Some(Rule::DownStaysDown));
 }
 
 #[test]
@@ -97,7 +98,7 @@ fn starts_above_the_budget_are_noticed() {
             spec.restart.max_restarts = 1;
         }
     });
-    assert_eq!(rule_broken_by(&script, fewer_allowed), Some(3));
+    assert_eq!(rule_broken_by(&script, fewer_allowed), Some(Rule::StartsWithinBudget));
 }
 
 #[test]
@@ -110,7 +111,7 @@ fn restarts_above_the_rate_are_noticed() {
             spec.restart.max_restarts = 1;
         }
     });
-    assert_eq!(rule_broken_by(&script, fewer_allowed), Some(15));
+    assert_eq!(rule_broken_by(&script, fewer_allowed), Some(Rule::RestartsWithinWindow));
 }
 
 #[test]
@@ -120,7 +121,7 @@ fn a_deadline_that_does_not_move_on_is_noticed() {
     let later = Some((DAWN + 2 * SECOND, Deadline::Cron(app("api").name)));
     let check = |after| rules::deadlines_move_on(&before, after, &Input::Tick, &mut 0);
     assert_eq!(check(later), Ok(()));
-    assert_eq!(check(deadline).map_err(|it| it.rule), Err(4));
+    assert_eq!(check(deadline).map_err(|it| it.rule), Err(Rule::DeadlinesMoveOn));
 }
 
 #[test]
@@ -128,9 +129,9 @@ fn consequences_of_an_old_fact_are_noticed() {
     let check = rules::old_facts_change_nothing;
     assert_eq!(check(&[], &[], &[]), Ok(()));
     let kill = [Effect::Kill { run: RunId::new(1) }];
-    assert_eq!(check(&[], &[], &kill).map_err(|it| it.rule), Err(5));
+    assert_eq!(check(&[], &[], &kill).map_err(|it| it.rule), Err(Rule::OldFactsChangeNothing));
     let record = Record::Retired(RunId::new(1));
-    assert_eq!(check(&[], &[record], &[]).map_err(|it| it.rule), Err(5));
+    assert_eq!(check(&[], &[record], &[]).map_err(|it| it.rule), Err(Rule::OldFactsChangeNothing));
 }
 
 #[test]
@@ -139,7 +140,7 @@ fn an_app_that_never_comes_back_is_noticed() {
     let never: Sabotage = Box::new(|now, effects| {
         effects.retain(|it| now < DAWN + SECOND || !matches!(it, Effect::Spawn { .. }));
     });
-    assert_eq!(rule_broken_by(&script, never), Some(6));
+    assert_eq!(rule_broken_by(&script, never), Some(Rule::RunsInTheEnd));
 }
 
 #[test]
@@ -155,14 +156,14 @@ fn a_stop_that_counts_as_death_is_noticed() {
     let mut after = before.clone();
     after.instances[0].unstable_restarts += 1;
     let broken = rules::stops_are_no_deaths(&before, &after, &exited);
-    assert_eq!(broken.map_err(|it| it.rule), Err(7));
+    assert_eq!(broken.map_err(|it| it.rule), Err(Rule::StopsAreNoDeaths));
 }
 
 #[test]
 fn a_start_without_a_record_is_noticed() {
     let script = story(app("api"), Behaviour::Good, Vec::new());
     let unrecorded = without(|effect| matches!(effect, Effect::Record(Record::Instance(_))));
-    assert_eq!(rule_broken_by(&script, unrecorded), Some(8));
+    assert_eq!(rule_broken_by(&script, unrecorded), Some(Rule::SpawnsAreRecorded));
 }
 
 #[test]
@@ -176,7 +177,7 @@ fn another_choice_of_the_same_story_changes_its_digest() {
     };
     assert_eq!(digest(None), digest(None));
     let other = without(|effect| matches!(effect, Effect::Look { .. }));
-    assert_ne!(digest(None), digest(Some(other)), "rule 9");
+    assert_ne!(digest(None), digest(Some(other)), "the same seed gives the same effects");
 }
 
 #[test]
@@ -193,11 +194,11 @@ fn a_lost_record_is_noticed() {
         });
     });
     let rule = rule_broken_by(&script, lost);
-    assert!(matches!(rule, Some(8 | 10)), "{rule:?}");
+    assert!(matches!(rule, Some(Rule::SpawnsAreRecorded | Rule::RecordsAgree)), "{rule:?}");
     let mut kept = BTreeMap::new();
     let record = Record::Retired(RunId::new(1));
     kept.insert(record.key(), record);
-    assert_eq!(rules::records_agree(&kept, &[]).map_err(|it| it.rule), Err(10));
+    assert_eq!(rules::records_agree(&kept, &[]).map_err(|it| it.rule), Err(Rule::RecordsAgree));
 }
 
 #[test]
@@ -208,7 +209,7 @@ fn remedies_above_the_budget_are_noticed() {
     assert_eq!(play(&script, &mut world), Ok(()));
     let mut world = World::new(&script);
     world.watch.remedies_allowed = 1;
-    assert_eq!(play(&script, &mut world).map_err(|it| it.rule), Err(11));
+    assert_eq!(play(&script, &mut world).map_err(|it| it.rule), Err(Rule::RemediesWithinBudget));
 }
 
 #[test]
@@ -217,7 +218,7 @@ fn a_remedy_that_is_used_too_often_is_noticed() {
     let script = story(spec, Behaviour::HangsAfter(5 * SECOND), Vec::new());
     let mut world = World::new(&script);
     world.watch.uses_allowed = 0;
-    assert_eq!(play(&script, &mut world).map_err(|it| it.rule), Err(11));
+    assert_eq!(play(&script, &mut world).map_err(|it| it.rule), Err(Rule::RemediesWithinBudget));
 }
 
 #[test]
@@ -239,7 +240,7 @@ fn a_reload_that_leaves_nobody_is_noticed() {
     assert_eq!(rules::reloads_leave_nobody_alone(&before, &after), Ok(()));
     after.instances[0].phase = Phase::Stopped;
     let broken = rules::reloads_leave_nobody_alone(&before, &after);
-    assert_eq!(broken.map_err(|it| it.rule), Err(12));
+    assert_eq!(broken.map_err(|it| it.rule), Err(Rule::SomebodyIsReady));
     // A successor may stand beside the one whose place it takes only.
     assert!(after.instances[0].successor.is_none());
 }
@@ -255,7 +256,7 @@ fn two_open_incidents_of_one_trouble_are_noticed() {
     let incident = world.supervisor.incidents()[0];
     assert_eq!(rules::one_open_incident(&[incident]), Ok(()));
     let broken = rules::one_open_incident(&[incident, incident]);
-    assert_eq!(broken.map_err(|it| it.rule), Err(13));
+    assert_eq!(broken.map_err(|it| it.rule), Err(Rule::OneOpenIncident));
 }
 
 #[test]
@@ -271,7 +272,7 @@ fn a_restart_while_the_database_is_down_is_noticed() {
             spec.on_dependency_down = OnDependencyDown::Wait;
         }
     });
-    assert_eq!(rule_broken_by(&script, ought_to_wait), Some(14));
+    assert_eq!(rule_broken_by(&script, ought_to_wait), Some(Rule::DependantsWait));
 }
 
 #[test]
@@ -283,9 +284,9 @@ fn a_second_answer_and_a_missing_one_are_noticed() {
             effects.iter().filter(|it| matches!(it, Effect::Reply(..))).cloned().collect();
         effects.extend(replies);
     });
-    assert_eq!(rule_broken_by(&script, twice), Some(ANSWERED_ONCE));
+    assert_eq!(rule_broken_by(&script, twice), Some(Rule::AnsweredOnce));
     let never = without(|effect| matches!(effect, Effect::Reply(..)));
-    assert_eq!(rule_broken_by(&script, never), Some(ANSWERED_ONCE));
+    assert_eq!(rule_broken_by(&script, never), Some(Rule::AnsweredOnce));
 }
 
 /// Two apps that know nothing of each other, and are stopped together.
@@ -312,10 +313,10 @@ fn needs_base(from: Duration) -> Sabotage {
 
 #[test]
 fn a_start_before_what_it_needs_is_noticed() {
-    assert_eq!(rule_broken_by(&two_apps(), needs_base(Duration::ZERO)), Some(16));
+    assert_eq!(rule_broken_by(&two_apps(), needs_base(Duration::ZERO)), Some(Rule::StartsInOrder));
 }
 
 #[test]
 fn a_stop_before_what_needs_it_is_noticed() {
-    assert_eq!(rule_broken_by(&two_apps(), needs_base(9 * SECOND)), Some(17));
+    assert_eq!(rule_broken_by(&two_apps(), needs_base(9 * SECOND)), Some(Rule::StopsInOrder));
 }

@@ -15,8 +15,9 @@ use zelador_core::supervisor::{Deadline, Supervisor, Surroundings};
 use zelador_core::unit::{Moment, SECOND};
 
 use crate::guardian::{Guardian, lifetime};
-use crate::invariants::{Invariants, Violation};
+use crate::invariants::Invariants;
 use crate::post::Post;
+use crate::rule::Violation;
 use crate::script::{Behaviour, Event, Script, says_ready};
 
 /// What is going to happen.

@@ -1,0 +1,57 @@
+//! The rules by name: what always holds of every step, whatever the world does.
+
+/// What did not hold. The first fourteen are those of the design, in its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Never two live processes of one instance.
+    OneProcess,
+    /// Goal down: no process after its grace and one kill interval.
+    DownStaysDown,
+    /// Starts in any window stay within the budget of the breaker, its trials and a person's own.
+    StartsWithinBudget,
+    /// A tick moves the deadline on.
+    DeadlinesMoveOn,
+    /// Facts of an old run change nothing.
+    OldFactsChangeNothing,
+    /// A well-behaved app with goal up runs in the end.
+    RunsInTheEnd,
+    /// An end that was asked for is no death.
+    StopsAreNoDeaths,
+    /// Every spawn is recorded first.
+    SpawnsAreRecorded,
+    /// State that is rebuilt from records equals the state that wrote them.
+    RecordsAgree,
+    /// No remedy above its budget, and none again that was refused.
+    RemediesWithinBudget,
+    /// During a reload somebody is always ready.
+    SomebodyIsReady,
+    /// At most one open incident of an app and kind of trouble.
+    OneOpenIncident,
+    /// A dependency that is down costs its dependants no restart.
+    DependantsWait,
+    /// Every command is answered once.
+    AnsweredOnce,
+    /// No more restarts within `restart_window` than `max_restarts`.
+    RestartsWithinWindow,
+    /// Nothing begins before what it depends on is as far as its condition says.
+    StartsInOrder,
+    /// Nothing is asked to end before those that depend on it have.
+    StopsInOrder,
+    /// One delivery at a time is under way on a channel.
+    OneDeliveryAtATime,
+    /// No channel gets more than its limit.
+    MessagesWithinLimit,
+    /// Whoever was told of a beginning is told of the end, and once.
+    ToldToTheEnd,
+}
+
+/// A rule that did not hold, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    pub rule: Rule,
+    pub what: String,
+}
+
+pub fn broken<T>(rule: Rule, what: impl Into<String>) -> Result<T, Violation> {
+    Err(Violation { rule, what: what.into() })
+}
