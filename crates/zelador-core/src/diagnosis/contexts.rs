@@ -26,6 +26,11 @@ pub(super) fn contexts(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
             board.add(Cause::MissingEnvVar, 1.1, quote(line), usize::MAX - line.number);
         }
     }
+    // Gunicorn guesses at memory whenever it ended a worker itself, which it says in the line before.
+    if any(&["worker timeout"]) && snapshot.metrics.oom_kill_events.is_none_or(|kills| kills == 0.0)
+    {
+        board.scale(Cause::OomKilled, 0.4);
+    }
     unreadable_settings(board, lines, snapshot);
     endless_calls(board, lines);
     // ENOSPC of a watch on a disk with room.
@@ -43,11 +48,16 @@ pub(super) fn contexts(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
         );
     }
     // The disk first: what it breaks says other things.
-    if board.value(Cause::DiskFull) > 0.1
+    let cannot_write =
+        any(&["ioerr", "i/o error", "input/output error", "write error", "write failed"]);
+    if (board.value(Cause::DiskFull) > 0.1 || cannot_write)
         && snapshot.metrics.disk_pct.is_some_and(|used| used >= 95.0)
     {
         let used = snapshot.metrics.disk_pct.unwrap_or_default();
         board.add(Cause::DiskFull, 1.3, format!("{used:.0} % of the disk is in use"), 0);
+        if !any(&["corrupt", "malformed", "checksum"]) {
+            board.scale(Cause::DataCorruption, 0.6);
+        }
     }
     if snapshot.metrics.disk_pct.is_some_and(|used| used < 85.0) {
         // Small volumes and quotas are full while the disk is not: only plain words count.
@@ -56,9 +66,9 @@ pub(super) fn contexts(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
             "no space left",
             "errno 28",
             "quota",
-            "disk full",
+            "disk full (",
             "error 28",
-            "disk is full",
+            "database or disk is full",
         ]) {
             board.scale(Cause::DiskFull, 0.4);
         }

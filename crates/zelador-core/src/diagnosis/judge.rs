@@ -11,7 +11,7 @@ use super::numbers::{alive, status};
 use super::phrase::Haystack;
 use super::snapshot::Snapshot;
 use super::text::{Level, Line, lines};
-use super::{Action, Cause, action, codes, rules};
+use super::{Action, Cause, action, codes, pairs, rules};
 use crate::redact;
 
 /// One explanation.
@@ -75,13 +75,16 @@ fn read(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
         let overcome = if line.recovered { 0.15 } else { 1.0 };
         let fade = 0.9_f64.powi(i32::try_from(line.followed_by).unwrap_or(i32::MAX)).max(FADED);
         let haystack = Haystack::new(&line.text);
-        for rule in rules::all().filter(|rule| rule.matches(&haystack)) {
-            let value = rule.weight * grave * overcome * fade;
-            if value > 0.05 {
-                board.add(rule.cause, value, quote(line), usize::MAX - line.number);
-            }
-        }
-        for (cause, weight) in codes::codes(&line.text) {
+        let known: Vec<(Cause, f64)> = rules::all()
+            .filter(|rule| rule.matches(&haystack))
+            .map(|rule| (rule.cause, rule.weight))
+            .chain(codes::codes(&line.text))
+            .collect();
+        let is_known = known
+            .iter()
+            .any(|(cause, weight)| *cause != Cause::UncaughtException && *weight >= pairs::KNOWN);
+        let pairs = if is_known { Vec::new() } else { pairs::pairs(&haystack, snapshot.uptime_s) };
+        for (cause, weight) in known.into_iter().chain(pairs) {
             let value = weight * grave * overcome * fade;
             if value > 0.05 {
                 board.add(cause, value, quote(line), usize::MAX - line.number);
@@ -130,7 +133,7 @@ fn confidence(value: f64, best: f64, second: f64) -> f64 {
     let height: f64 = match value {
         v if v >= 0.85 => 0.98,
         v if v >= 0.6 => 0.93,
-        v if v >= 0.4 => 0.85,
+        v if v >= 0.4 => 0.8,
         _ => 0.6,
     };
     let ahead = (best - second) / best;

@@ -11,6 +11,7 @@ mod contexts;
 mod judge;
 mod level;
 mod numbers;
+mod pairs;
 mod phrase;
 mod rules;
 mod snapshot;

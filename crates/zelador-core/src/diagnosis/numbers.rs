@@ -72,9 +72,11 @@ pub(super) fn status(board: &mut Board, snapshot: &Snapshot, lines: &[Line]) {
         Some("SIGUSR1" | "SIGUSR2" | "SIGALRM" | "SIGPIPE" | "SIGSTOP") => {
             board.add(Cause::ExternalKill, 0.8, "ended by a signal of another process", 0);
         }
-        Some("SIGFPE" | "SIGTRAP") => {
+        Some("SIGFPE") => {
             board.add(Cause::Segfault, 0.6, "ended by a fault of the processor", 0);
         }
+        // Chromium and V8 end themselves by it after they said why.
+        Some("SIGTRAP") => board.add(Cause::Segfault, 0.5, "ended itself by SIGTRAP", 0),
         Some("SIGABRT") => board.add(Cause::PanicAssertion, 0.45, "it ended itself by SIGABRT", 0),
         _ => {}
     }
@@ -108,6 +110,17 @@ pub(super) fn status(board: &mut Board, snapshot: &Snapshot, lines: &[Line]) {
         // systemd's own codes, and those of sysexits.h.
         Some(203) => {
             board.add(Cause::MissingCommand, 0.6, "exit code 203: it could not be executed", 0);
+        }
+        Some(200) => {
+            board.add(Cause::MissingFile, 0.6, "exit code 200: its folder could not be entered", 0);
+        }
+        Some(216 | 217) => {
+            board.add(
+                Cause::BadConfig,
+                0.9,
+                "exit code 216 or 217: its user or group is unknown",
+                0,
+            );
         }
         Some(78) => board.add(Cause::BadConfig, 0.5, "exit code 78: its configuration is wrong", 0),
         Some(77) => board.add(Cause::PermissionDenied, 0.4, "exit code 77: it may not", 0),

@@ -43,6 +43,7 @@ pub fn lines(tail: &[String]) -> Vec<Line> {
         }
         // What a runtime prints when it ends speaks of no way out.
         let own = lines[at].level != Level::Unsaid
+            && !says(&lines[at].text, FINAL)
             && (says(&lines[at].text, OVERCOME)
                 || lines[at].followed_by > 0 && says(&lines[at].text, PENDING));
         // The same part of the service says soon that it goes on.
@@ -116,6 +117,21 @@ const OVERCOME: &[&str] = &[
     "se omite",
     "désactivé",
     "ignoré",
+];
+
+/// Words of the end: what a record says in their company was not overcome.
+const FINAL: &[&str] = &[
+    "unrecoverable",
+    "<critical/",
+    "[critical]",
+    "<fatal:",
+    "[fatal]",
+    "level=fatal",
+    "cannot continue",
+    "giving up",
+    "not possible to continue",
+    "não é possível continuar",
+    "impossible to continue",
 ];
 
 /// Words of one that is not over yet: it did not matter if ordinary work follows.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 /// The families, one a file.
-const FAMILIES: [(&str, &str); 7] = [
+const FAMILIES: [(&str, &str); 8] = [
     ("startup", include_str!("cases/startup.txt")),
     ("host", include_str!("cases/host.txt")),
     ("dependency", include_str!("cases/dependency.txt")),
@@ -11,6 +11,7 @@ const FAMILIES: [(&str, &str); 7] = [
     ("languages", include_str!("cases/languages.txt")),
     ("traps", include_str!("cases/traps.txt")),
     ("measured", include_str!("cases/measured.txt")),
+    ("wild", include_str!("cases/wild.txt")),
 ];
 
 /// One incident with its label.

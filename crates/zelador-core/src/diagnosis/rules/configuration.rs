@@ -5,6 +5,8 @@ use crate::diagnosis::Cause::BadConfig;
 
 pub const RULES: &[Rule] = &[
     rule(BadConfig, 0.9, &["eaddrnotavail", "cannot assign requested address", "errno 99"]),
+    // A map of LMDB is as large as its setting allows.
+    rule(BadConfig, 1.1, &["mdb_map_full", "mapsize limit"]),
     with(
         BadConfig,
         0.95,

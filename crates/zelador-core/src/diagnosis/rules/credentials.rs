@@ -255,7 +255,7 @@ pub const RULES: &[Rule] = &[
             "pem_read_bio",
             "bad end line",
             "ssl_error",
-            "sslerror",
+            "<sslerror",
             "ssl routines",
             "ssl_ctx_use",
             "private key does not match",
@@ -340,7 +340,7 @@ pub const RULES: &[Rule] = &[
             "pem lib",
             "bad base64 decode",
             "sslhandshakeexception",
-            "sslerror",
+            "<sslerror",
             "ssl_error",
             "ssl: error",
             "ssl routines",
@@ -388,4 +388,6 @@ pub const RULES: &[Rule] = &[
             "tls disabled",
         ],
     ),
+    // curl by number: 35 a handshake, 51 and 60 a certificate.
+    rule(TlsCertificate, 1.25, &["curl error 60", "curl error 35", "curl error 51", "curl: (60)"]),
 ];

@@ -138,6 +138,10 @@ pub const RULES: &[Rule] = &[
             "module",
             "timed out",
             "certificate chain",
+            "unmarshal",
+            "yaml:",
+            "not found in type",
+            "did not find expected",
         ],
     ),
     with(

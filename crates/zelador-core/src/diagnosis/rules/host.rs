@@ -99,7 +99,7 @@ pub const RULES: &[Rule] = &[
             "write error: no space",
         ],
         &[],
-        &["watch", "inotify"],
+        &["watch", "inotify", "curl"],
     ),
     with(
         DiskFull,
@@ -113,7 +113,7 @@ pub const RULES: &[Rule] = &[
             "disk usage exceeded",
         ],
         &[],
-        &["permission", "broken pipe", "epipe", "read-only"],
+        &["permission", "broken pipe", "epipe", "read-only", "curl"],
     ),
     with(
         DiskFull,

@@ -14,7 +14,7 @@ pub const RULES: &[Rule] = &[
             "unknownhostexception",
             "no such host",
             "host not found in upstream",
-            "name resolution",
+            "<name resolution",
             "name or service not known",
             "could not resolve host",
             "couldn't resolve",
@@ -61,7 +61,7 @@ pub const RULES: &[Rule] = &[
             "<enotfound",
             "eai_again",
             "getaddrinfo",
-            "name resolution",
+            "<name resolution",
             "no such host",
             "nxdomain",
             "could not resolve address",
@@ -130,7 +130,10 @@ pub const RULES: &[Rule] = &[
             "rollup",
             "variable",
             "placeholder",
+            "resolution configured",
         ],
     ),
     rule(DnsFailure, 1.25, &["bad hostname", "bad host name"]),
+    // The numbers of curl: 6 a name, 7 and 28 a server, 60 a certificate.
+    rule(DnsFailure, 1.25, &["curl error 6:", "curl: (6)"]),
 ];

@@ -1,6 +1,6 @@
 //! Dependencies that refuse, or say nothing.
 
-use super::{Rule, with};
+use super::{Rule, rule, with};
 use crate::diagnosis::Cause::DependencyUnreachable;
 
 pub const RULES: &[Rule] = &[
@@ -338,5 +338,11 @@ pub const RULES: &[Rule] = &[
             "probe",
             "client",
         ],
+    ),
+    // curl by number, and what clients of brokers say when the other side has fallen silent.
+    rule(
+        DependencyUnreachable,
+        1.2,
+        &["curl error 7:", "curl error 28", "curl: (7)", "curl: (28)", "error: heartbeat timeout"],
     ),
 ];

@@ -132,6 +132,8 @@ pub const RULES: &[Rule] = &[
             "near line",
             "unexpected error",
             "unexpected exception",
+            "unexpected response",
+            "unexpected status",
             "unexpected end of file reading",
         ],
     ),
