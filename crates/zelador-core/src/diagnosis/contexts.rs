@@ -26,6 +26,7 @@ pub(super) fn contexts(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
             board.add(Cause::MissingEnvVar, 1.1, quote(line), usize::MAX - line.number);
         }
     }
+    capital_names(board, lines);
     // Gunicorn guesses at memory whenever it ended a worker itself, which it says in the line before.
     if any(&["worker timeout"]) && snapshot.metrics.oom_kill_events.is_none_or(|kills| kills == 0.0)
     {
@@ -121,6 +122,47 @@ pub(super) fn contexts(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
         board.scale(Cause::UncaughtException, 0.5);
         board.scale(Cause::PanicAssertion, 0.6);
     }
+}
+
+/// Names of variables, as `API_KEY`, that are said to be missing.
+fn capital_names(board: &mut Board, lines: &[Line]) {
+    const ABSENT: &[&str] = &[
+        "not found",
+        "missing",
+        "undefined",
+        "not set",
+        "is required",
+        "required",
+        "must be set",
+        "<unset",
+        "is empty",
+        "no value",
+        "insecure",
+        "not configured",
+        "não definid",
+        "no definid",
+        "nicht gesetzt",
+    ];
+    for line in lines.iter().filter(|line| !line.recovered && says(&line.text, ABSENT)) {
+        let names = line.written.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        if names.into_iter().any(is_variable) {
+            board.add(Cause::MissingEnvVar, 0.75, quote(line), usize::MAX - line.number);
+        }
+    }
+}
+
+/// Whether a word is written as variables of the environment are, and is no code of an error.
+fn is_variable(word: &str) -> bool {
+    const CODES: &[&str] =
+        &["ER", "ERR", "SQLITE", "SSL", "CERT", "UNABLE", "MODULE", "NODE", "LC", "E", "WT"];
+    let first = word.split('_').next().unwrap_or_default();
+    word.len() > 4
+        && word.contains('_')
+        && word.starts_with(|c: char| c.is_ascii_uppercase())
+        && word.bytes().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'_')
+        && !word.ends_with("_ERROR")
+        && !word.ends_with("_NOT_FOUND")
+        && !CODES.contains(&first)
 }
 
 /// What a parser says of a file that holds settings.

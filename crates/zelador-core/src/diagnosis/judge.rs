@@ -68,11 +68,19 @@ fn read(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
         };
         // What a service that lives warns of is what it suffers from; so is the last word of one that died.
         let is_last_word = line.followed_by == 0;
+        let ended_itself = snapshot.exit_code.is_some_and(|code| code != 0);
         let grave = match line.level {
             Level::Warning if snapshot.is_alive() || is_last_word => 0.75,
+            // Some say at level `info` what they then die of.
+            Level::Calm if ended_itself && line.followed_by == 0 && line.tells_of_failure() => 0.5,
             _ => grave,
         };
-        let overcome = if line.recovered { 0.15 } else { 1.0 };
+        // Nothing is overcome by a program that then ends with an error.
+        let overcome = match line.level {
+            Level::Error if line.recovered && ended_itself && is_last_word => 0.6,
+            _ if line.recovered => 0.15,
+            _ => 1.0,
+        };
         let fade = 0.9_f64.powi(i32::try_from(line.followed_by).unwrap_or(i32::MAX)).max(FADED);
         let haystack = Haystack::new(&line.text);
         let known: Vec<(Cause, f64)> = rules::all()

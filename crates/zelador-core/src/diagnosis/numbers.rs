@@ -64,6 +64,10 @@ pub(super) fn status(board: &mut Board, snapshot: &Snapshot, lines: &[Line]) {
                 board.add(Cause::StackOverflow, 2.2, "the stack overflowed before", 0);
             }
         }
+        // Swift and Clang's traps end a program so too, after it said why.
+        Some("SIGILL") if board.value(Cause::PanicAssertion) > 0.5 => {
+            board.add(Cause::PanicAssertion, 1.3, "ended itself by SIGILL", 0);
+        }
         Some("SIGILL") => board.add(Cause::WrongArchitecture, 1.2, "ended by SIGILL", 0),
         Some("SIGSYS") => {
             board.add(Cause::PermissionDenied, 0.9, "ended by SIGSYS: a call is forbidden", 0);
@@ -162,6 +166,15 @@ pub(super) fn alive(board: &mut Board, snapshot: &Snapshot) {
         .filter(|(cause, _)| **cause != Cause::UncaughtException)
         .map(|(_, it)| it.value)
         .fold(0.0, f64::max);
+    let kills = metrics.oom_kill_events.unwrap_or_default();
+    if kills > 0.0 && told < 0.5 {
+        board.add(
+            Cause::OomKilled,
+            0.9,
+            format!("the kernel counts {kills:.0} kills for memory"),
+            0,
+        );
+    }
     if let Some(cpu) = metrics.cpu_pct.filter(|_| fails && !answers) {
         let whole = cpu >= 90.0 && (cpu / 100.0 - (cpu / 100.0).round()).abs() <= 0.12;
         let share = if told > 0.8 { 0.6 } else { 1.3 };

@@ -24,6 +24,15 @@ pub struct Line {
     pub followed_by: usize,
 }
 
+impl Line {
+    /// Whether it says that something failed, and not that it was overcome.
+    pub fn tells_of_failure(&self) -> bool {
+        says(&self.text, &["failed", "<error", "exception", "fatal", "falhou", "erro:"])
+            && !says(&self.text, OVERCOME)
+            && !says(&self.text, GOES_ON)
+    }
+}
+
 /// Longer lines are read at both ends only.
 const LONGEST: usize = 3000;
 
@@ -96,7 +105,7 @@ const OVERCOME: &[&str] = &[
     "übersprungen",
     "deaktiviert",
     "deprecat",
-    "handled ",
+    "<handled ",
     "caught and",
     "rolled back, retry",
     "degraded mode",

@@ -7,6 +7,11 @@ pub const RULES: &[Rule] = &[
     rule(BadConfig, 0.9, &["eaddrnotavail", "cannot assign requested address", "errno 99"]),
     // A map of LMDB is as large as its setting allows.
     rule(BadConfig, 1.1, &["mdb_map_full", "mapsize limit"]),
+    rule(
+        BadConfig,
+        1.0,
+        &["while parsing a block", "expected <block end>", "configuration check failed"],
+    ),
     with(
         BadConfig,
         0.95,

@@ -72,6 +72,8 @@ pub const RULES: &[Rule] = &[
             "is not iterable",
             "is not defined",
             "jsondecodeerror",
+            "prelude.",
+            "indexdefect",
             "kotlinnullpointer",
             "uninitializedpropertyaccess",
             "arraystoreexception",

@@ -41,6 +41,8 @@ pub const RULES: &[Rule] = &[
             "doesn't exist or is not readable",
             "cannot find configuration file",
             "unable to access jarfile",
+            "templatenotfound",
+            "could not locate gemfile",
         ],
         &[],
         &[

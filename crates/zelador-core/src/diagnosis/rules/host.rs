@@ -27,7 +27,7 @@ pub const RULES: &[Rule] = &[
     with(
         InotifyLimit,
         1.1,
-        &["enospc", "no space left", "errno 28", "emfile", "too many open files"],
+        &["enospc", "no space left", "errno 28", "<emfile", "too many open files"],
         &["watch"],
         &[],
     ),
@@ -96,6 +96,7 @@ pub const RULES: &[Rule] = &[
             "'53100'",
             "misconf redis is configured to save rdb",
             "no free inodes",
+            "disk resource limit alarm",
             "write error: no space",
         ],
         &[],
@@ -169,7 +170,7 @@ pub const RULES: &[Rule] = &[
         TooManyOpenFiles,
         1.0,
         &[
-            "emfile",
+            "<emfile",
             "enfile",
             "too many open files",
             "errno 24",
@@ -192,7 +193,7 @@ pub const RULES: &[Rule] = &[
         1.2,
         &[
             "too many open files",
-            "emfile",
+            "<emfile",
             "enfile",
             "out of file descriptors",
             "error number 24",

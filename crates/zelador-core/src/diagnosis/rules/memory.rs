@@ -50,6 +50,8 @@ pub const RULES: &[Rule] = &[
             "nicht genügend speicher",
             "numpy.core._exceptions._arraymemoryerror",
             "oom command not allowed",
+            "memory resource limit alarm",
+            "oom when allocating",
         ],
         &[],
         &["unable to create native thread", "kill process", "killed process", "invoked oom-killer"],

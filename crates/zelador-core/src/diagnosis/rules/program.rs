@@ -131,7 +131,7 @@ pub const RULES: &[Rule] = &[
             "(core dumped) assert",
         ],
         &[],
-        &["uncaught", "syntax", "php", "config file"],
+        &["segmentation fault", "uncaught", "syntax", "php", "config file"],
     ),
     with(
         PanicAssertion,
@@ -171,6 +171,7 @@ pub const RULES: &[Rule] = &[
             "unable to",
             "can't open",
             "fatal error: sed",
+            "fatal error: exception",
         ],
     ),
     with(
@@ -203,6 +204,7 @@ pub const RULES: &[Rule] = &[
             "semaphore wait has lasted",
             "has been blocked",
             "killing worker",
+            "s), killing",
         ],
         &[],
         &["deadlock found", "deadlock detected", "transaction", "dependency"],

@@ -39,6 +39,9 @@ pub const RULES: &[Rule] = &[
         DbSchema,
         1.1,
         &[
+            "need to initialize the database",
+            "incorrectdatabasesetup",
+            "incorrect definition of table",
             "no such table",
             "no such column",
             "unknown column",

@@ -39,7 +39,7 @@ pub const RULES: &[Rule] = &[
             "421 too many",
         ],
         &[],
-        &["get /", "post /", "put /"],
+        &["get /", "post /", "put /", "<oom>", "allocat"],
     ),
     with(
         RateLimited,
@@ -102,6 +102,15 @@ pub const RULES: &[Rule] = &[
             "secondary rate",
         ],
         &[],
-        &["get /", "post /", "put /", "sleeping", "queue rate", "too many clients"],
+        &[
+            "get /",
+            "post /",
+            "put /",
+            "sleeping",
+            "queue rate",
+            "too many clients",
+            "<oom>",
+            "allocat",
+        ],
     ),
 ];
