@@ -320,7 +320,7 @@ impl Check {
 
 mod judge;
 
-pub use judge::judge;
+pub use judge::{breached, judge};
 
 #[cfg(test)]
 mod tests {

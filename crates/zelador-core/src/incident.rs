@@ -189,6 +189,9 @@ pub struct Incident {
     /// What could be done if a person says yes.
     #[serde(default)]
     pub proposal: Option<Remedy>,
+    /// Why a person should look although it is started again each time; that was told.
+    #[serde(default)]
+    pub hidden: Option<String>,
     /// Nobody wants to hear of it any more.
     #[serde(default)]
     pub muted: bool,
@@ -260,6 +263,7 @@ impl Incident {
             ladder: Vec::new(),
             tries: Vec::new(),
             proposal: None,
+            hidden: None,
             muted: false,
             part_of: None,
         }

@@ -24,9 +24,23 @@ impl TlsServer {
     /// # Panics
     /// `openssl` is not installed, or does not serve.
     pub fn start(days: u32) -> Self {
+        Self::serve(days, Command::new(program("openssl", "openssl")))
+    }
+
+    /// The same with a certificate that was valid for a day, ten days ago.
+    ///
+    /// # Panics
+    /// `openssl` or `faketime` is not installed, or does not serve.
+    pub fn start_expired() -> Self {
+        let mut long_ago = Command::new(program("faketime", "faketime"));
+        long_ago.args(["-f", "-10d"]).arg(program("openssl", "openssl"));
+        Self::serve(1, long_ago)
+    }
+
+    fn serve(days: u32, mut maker: Command) -> Self {
         let folder = tempfile::Builder::new().prefix("zelador-tls-").tempdir().expect("a folder");
         let openssl = program("openssl", "openssl");
-        let made = Command::new(&openssl)
+        let made = maker
             .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
             .args(["-nodes", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
             .args(["-days", &days.to_string(), "-keyout", "key.pem", "-out", "cert.pem"])

@@ -69,6 +69,17 @@ fn status_of(plan: &CheckPlan, before: Status, outcome: &ProbeOutcome) -> (Statu
     }
 }
 
+/// The measure by which a look is unhealthy, if it is so by one.
+pub fn breached<'a>(plan: &CheckPlan, finding: &'a Finding) -> Option<&'a Measure> {
+    let Finding::Measured { measures, .. } = finding else { return None };
+    measures.iter().find(|measure| {
+        let mut limits = plan.limits.iter().filter(|limit| limit.measure == measure.name);
+        limits.any(|limit| {
+            breach(limit, Status::Unhealthy, measure).is_some_and(|it| it.0 == Status::Unhealthy)
+        })
+    })
+}
+
 fn slowness(plan: &CheckPlan, took: Duration, detail: &str) -> (Status, String) {
     match plan.slow {
         Some(slow) if took > slow => (

@@ -234,10 +234,15 @@ pub struct Case<'a> {
     pub dependency: Option<(&'a str, &'a str)>,
     /// What to do about a sick app while it is down.
     pub policy: OnDependencyDown,
+    /// What it uses more of than its own check allows.
+    pub over: Option<&'a str>,
 }
 
 /// From this share of one core on a process that does not answer counts as busy.
 const BUSY_CPU: f64 = 80.0;
+
+/// Below it a process waits, even if one of its threads was just about to look for work.
+const SOME_CPU: f64 = 15.0;
 
 /// Says why an app whose own check fails is sick, and what to do about it.
 pub fn diagnose(case: &Case<'_>) -> Diagnosis {
@@ -254,8 +259,22 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
         let cause = Cause::DependencyUnreachable;
         return Diagnosis { cause, confidence: 0.9, because, remedy, hypotheses: Vec::new() };
     }
-    let (cause, confidence) = alone(case, &mut because);
+    let (cause, confidence) = match case.over {
+        Some(measure) => too_much(measure),
+        None => alone(case, &mut because),
+    };
     Diagnosis { cause, confidence, because, remedy: Remedy::Restart, hypotheses: Vec::new() }
+}
+
+/// The cause where it uses more of something than it may: it answers, as far as anybody asked.
+fn too_much(measure: &str) -> (Cause, f64) {
+    match measure {
+        "memory" => (Cause::MemoryLeak, 0.75),
+        "cpu" => (Cause::CpuRunaway, 0.75),
+        "descriptors" => (Cause::TooManyOpenFiles, 0.75),
+        "threads" | "processes" => (Cause::ThreadExhaustion, 0.65),
+        _ => (Cause::Unknown, 0.3),
+    }
 }
 
 /// The cause where no dependency is to blame.
@@ -263,7 +282,7 @@ fn alone(case: &Case<'_>, because: &mut Vec<String>) -> (Cause, f64) {
     let cpu = case.evidence.and_then(|evidence| evidence.usage).map(|usage| usage.cpu);
     match case.finding {
         Some(Finding::TimedOut { .. }) => match cpu {
-            Some(cpu) if cpu >= BUSY_CPU => {
+            Some(cpu) if cpu >= BUSY_CPU || case.evidence.is_some_and(|it| is_running(it, cpu)) => {
                 because.push(format!("its processes use {cpu:.0} % of a core"));
                 (Cause::CpuRunaway, 0.8)
             }
@@ -280,6 +299,12 @@ fn alone(case: &Case<'_>, because: &mut Vec<String>) -> (Cause, f64) {
         }
         _ => (Cause::Unknown, 0.3),
     }
+}
+
+/// Whether its busiest thread computes at this moment, although others leave it but a part of a core.
+fn is_running(evidence: &Evidence, cpu: f64) -> bool {
+    let busiest = evidence.threads.first();
+    cpu >= SOME_CPU && busiest.is_some_and(|thread| thread.state == 'R')
 }
 
 fn waiting(evidence: &Evidence) -> Option<String> {
@@ -312,6 +337,7 @@ mod tests {
             evidence: Some(evidence),
             dependency: None,
             policy: OnDependencyDown::Wait,
+            over: None,
         }
     }
 
@@ -324,6 +350,30 @@ mod tests {
         let silent = Finding::TimedOut { detail: "no answer within 3 s".to_owned() };
         assert_eq!(diagnose(&case(&silent, &using(99.0))).cause, Cause::CpuRunaway);
         assert_eq!(diagnose(&case(&silent, &using(0.0))).cause, Cause::DeadlockOrHang);
+    }
+
+    #[test]
+    fn on_a_busy_host_the_state_of_its_threads_tells_a_loop_from_a_hang() {
+        let silent = Finding::TimedOut { detail: "no answer within 3 s".to_owned() };
+        let thread = |state| crate::evidence::Thread {
+            tid: 7,
+            name: "node".to_owned(),
+            state,
+            waits_in: None,
+            cpu_millis: 900,
+        };
+        let seen = |cpu, state| Evidence { threads: vec![thread(state)], ..using(cpu) };
+        assert_eq!(diagnose(&case(&silent, &seen(39.0, 'R'))).cause, Cause::CpuRunaway);
+        assert_eq!(diagnose(&case(&silent, &seen(39.0, 'S'))).cause, Cause::DeadlockOrHang);
+        assert_eq!(diagnose(&case(&silent, &seen(0.0, 'R'))).cause, Cause::DeadlockOrHang);
+    }
+
+    #[test]
+    fn what_uses_too_much_does_not_hang() {
+        let measured = Finding::Measured { detail: String::new(), measures: Vec::new() };
+        let evidence = using(1.0);
+        let said = |over| diagnose(&Case { over: Some(over), ..case(&measured, &evidence) }).cause;
+        assert_eq!([said("memory"), said("cpu")], [Cause::MemoryLeak, Cause::CpuRunaway]);
     }
 
     #[test]

@@ -101,7 +101,9 @@ fn never_started(failure: &SpawnFailure) -> Diagnosis {
     let (cause, confidence) = match failure {
         SpawnFailure::ProgramNotFound(_) => (Cause::MissingCommand, 0.97),
         SpawnFailure::NoSuchVersion { .. } => (Cause::VersionIncompatibility, 0.95),
-        SpawnFailure::NotExecutable { reason, .. } if reason.contains("format") => {
+        SpawnFailure::NotExecutable { reason, .. }
+            if reason.contains("format") || reason.contains("neither a program") =>
+        {
             (Cause::WrongArchitecture, 0.9)
         }
         SpawnFailure::NotExecutable { .. }

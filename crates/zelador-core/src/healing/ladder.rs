@@ -25,6 +25,9 @@ pub fn ladder(diagnosis: &Diagnosis, spec: &AppSpec) -> Vec<Remedy> {
     rungs.extend(offered(is_connection && hooks.reconnect.is_some(), Remedy::Reconnect));
     let declared = spec.heal.commands.iter().filter(|(_, it)| it.when.contains(&cause));
     rungs.extend(declared.map(|(name, _)| Remedy::Command(name.clone())));
+    let waits =
+        matches!(diagnosis.remedy, Remedy::WaitForDependency) || cause == Cause::RateLimited;
+    rungs.extend(offered(waits, Remedy::WaitForDependency));
     let may_grow = spec.heal.most_instances.is_some_and(|most| most > spec.instances);
     let is_cluster = spec.mode == ExecMode::Cluster;
     rungs.push(match &diagnosis.remedy {

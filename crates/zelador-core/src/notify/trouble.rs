@@ -15,6 +15,7 @@ impl Desk {
         let progress = match incident.stage {
             _ if !incident.is_open() => Progress::Closed,
             Stage::Escalated => Progress::Escalated,
+            _ if incident.hidden.is_some() => Progress::Escalated,
             _ if incident.diagnosis.is_some() => Progress::Diagnosed,
             _ => Progress::Opened,
         };
@@ -30,6 +31,7 @@ impl Desk {
                     incident.story.iter().rev().filter(|it| it.what.starts_with("diagnosis"));
                 diagnoses.next().or(incident.story.last()).map(said)
             }
+            Progress::Escalated if incident.stage != Stage::Escalated => incident.hidden.clone(),
             Progress::Escalated | Progress::Closed => incident.story.last().map(said),
         };
         let text = text.unwrap_or_default();

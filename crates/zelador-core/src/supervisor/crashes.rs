@@ -29,6 +29,13 @@ const COMES_BACK_WITHIN: Duration = Duration::from_mins(10);
 /// So often it may come back until a person is told that a restart only hides it.
 const HIDES_AFTER: u32 = 3;
 
+/// So many deaths in a row of the same kind within an hour, each of a run younger than [`YOUNG`], are a
+/// crash loop, however patient its restart policy is: the taxonomy of causes draws the line there.
+const LOOPS_AFTER: u32 = 8;
+
+/// See [`LOOPS_AFTER`].
+const YOUNG: Duration = Duration::from_mins(1);
+
 /// The first delay of what needs time: 1, 2, 4 … 32 s (the mission's general retry).
 const FIRST_DELAY: Duration = SECOND;
 
@@ -72,8 +79,13 @@ impl Supervisor {
         incident.instance = id;
         let deaths = incident.deaths;
         let diagnosis = incident.diagnosis.clone().filter(|_| same);
+        let (lately, is_hidden) = (known.deaths_last_hour, incident.hidden.is_some());
         if !is_new {
             self.tell(number, &format!("again: {text}"));
+        }
+        let is_young = known.uptime_millis.is_none_or(|millis| millis < YOUNG.as_millis() as u64);
+        if deaths >= LOOPS_AFTER && lately >= LOOPS_AFTER && is_young && !is_hidden {
+            self.say_hidden(number, &format!("ended {lately} times within an hour"));
         }
         if !is_pending {
             self.ask_for_evidence(id, number, known, Some((run, death.clone())));
@@ -128,14 +140,19 @@ impl Supervisor {
         let often = incident.reopened;
         self.changed.incidents.insert(back);
         if often == HIDES_AFTER {
-            let text = format!(
-                "came back {often} times with the same end: a restart only hides it, and a person \
-                 should look"
-            );
-            self.tell(back, "a restart only hides it: a person is told");
-            self.say_of(back, Severity::Critical, &text);
+            self.say_hidden(back, &format!("came back {often} times with the same end"));
         }
         Some((back, true))
+    }
+
+    /// A person is told that starting it again does not mend it; the restart policy goes on.
+    fn say_hidden(&mut self, id: IncidentId, what: &str) {
+        let text = format!("it {what}: a restart only hides it, and a person should look");
+        self.tell(id, &text);
+        if let Some(incident) = self.incidents.get_mut(&id) {
+            incident.hidden = Some(text.clone());
+        }
+        self.say_of(id, Severity::Critical, &text);
     }
 
     /// An instance's breaker opened.
@@ -179,6 +196,8 @@ impl Supervisor {
                     return;
                 }
                 Phase::Finished { .. } => {}
+                // What was decided about it stands: it is about to be down.
+                Phase::Stopping { .. } if stage == Stage::Escalated => return,
                 _ if stage == Stage::AwaitingStart => return,
                 _ => return self.set_stage(id, Stage::AwaitingStart),
             }
@@ -238,7 +257,9 @@ impl Supervisor {
             self.tell(id, &format!("{words}: `zelador incident approve {id}` would end it"));
         }
         let only_looks = self.heal_mode(instance) == HealMode::Observe;
-        if harms || (forbids && deaths > 1) {
+        let phase = self.instances.get(&instance).map(|it| &it.phase);
+        let is_given_up = matches!(phase, Some(Phase::Tripped { .. }));
+        if harms || (forbids && (deaths > 1 || is_given_up)) {
             if !only_looks {
                 return self.quarantine(id, instance, held, cause);
             }

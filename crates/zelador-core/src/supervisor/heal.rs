@@ -4,9 +4,10 @@
 
 use std::time::Duration;
 
-use crate::check::Status;
+use crate::check::{Status, breached};
 use crate::diagnosis::{Case, Cause, Diagnosis, diagnose};
 use crate::effect::Severity;
+use crate::evidence::Evidence;
 use crate::healing::case::{CERTAIN, by_rules};
 use crate::healing::{GATHER_WITHIN, Remedy, VERIFY_EVERY};
 use crate::id::{CheckId, IncidentId, InstanceId};
@@ -197,6 +198,7 @@ impl Supervisor {
 
     fn diagnose(&self, incident: &Incident, state: &Dependency) -> Diagnosis {
         let check = self.checks.get(&CheckId::Instance(incident.instance));
+        let over = check.and_then(|check| breached(&check.plan, check.finding.as_ref()?));
         let sure = diagnose(&Case {
             finding: check.and_then(|check| check.finding.as_ref()),
             evidence: incident.evidence.as_ref(),
@@ -205,13 +207,16 @@ impl Supervisor {
                 Dependency::Up | Dependency::Unknown => None,
             },
             policy: self.policy(&incident.app),
+            over: over.map(|measure| measure.name.as_str()),
         });
         let dependency_is_down = matches!(state, Dependency::Down { .. });
         let Some(evidence) = incident.evidence.as_ref().filter(|_| !dependency_is_down) else {
             return sure;
         };
+        // A check of what it uses says nothing about whether it answers.
+        let probe = evidence.probe.clone().filter(|_| over.is_none());
         // What its numbers and its log say, where they say more than its silence does.
-        let read = by_rules(evidence, &self.settings.rules);
+        let read = by_rules(&Evidence { probe, ..evidence.clone() }, &self.settings.rules);
         let hopeless = matches!(read.remedy, Remedy::StopAndNotify | Remedy::NotifyOnly);
         // A process that lives is not given up for a line that may be an old one.
         let says_more = read.cause != Cause::Unknown
@@ -270,8 +275,14 @@ impl Supervisor {
         {
             return self.wait_for(id, name);
         }
-        if self.now >= until {
-            let complaint = self.complaint(incident.instance);
+        if self.now < until {
+            return;
+        }
+        let complaint = self.complaint(incident.instance);
+        if incident.current == Some(Remedy::WaitForDependency) {
+            self.tell(id, &format!("waiting did not help: {complaint}"));
+            self.next_rung(id);
+        } else {
             self.tell(id, &format!("it stays sick although what it needs is back: {complaint}"));
             self.resume_treatment(id);
         }

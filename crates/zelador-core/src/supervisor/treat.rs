@@ -11,6 +11,10 @@ use crate::incident::{Outcome, Stage, Try, TryResult};
 use crate::retry::{AttemptOutcome, ErrorClass};
 use crate::unit::{Moment, SECOND, spoken};
 
+/// How long something may take to come back that is no dependency which zelador looks at, before the app
+/// is started anew: as long as the mission's general retry (1, 2, 4 … 32 s) takes altogether.
+const WAITS_UNSEEN: Duration = Duration::from_secs(63);
+
 impl Supervisor {
     /// It is known what is wrong: the remedies against it are tried, one after the other.
     pub(super) fn begin_treatment(&mut self, id: IncidentId) {
@@ -143,6 +147,15 @@ impl Supervisor {
         match remedy {
             Remedy::StopAndNotify | Remedy::NotifyOnly | Remedy::None => {
                 self.escalate(id, "nothing that zelador may do would help");
+            }
+            Remedy::WaitForDependency => {
+                let until = self.now + WAITS_UNSEEN;
+                let text = format!(
+                    "waiting for what it needs, which zelador cannot look at, for {}",
+                    spoken(WAITS_UNSEEN)
+                );
+                self.tell(id, &text);
+                self.set_stage(id, Stage::Rechecking { until });
             }
             _ if remedy.restarts() => self.apply_restart(id, remedy, again),
             _ => {

@@ -78,7 +78,7 @@ pub fn gather(subject: &Subject, now: Moment, tail: Tail) -> Evidence {
     let (seen, note) = volumes::of(&subject.written, limit);
     evidence.volumes = seen;
     evidence.missing.extend(note);
-    tails.end(limit, subject.has_ended, &mut evidence);
+    tails.end(limit, &mut evidence);
     // What a healthy app once said about a port is no evidence for why it hangs now.
     if subject.run.is_none() {
         let lines = [evidence.out_tail.as_slice(), &evidence.err_tail].concat();

@@ -52,7 +52,7 @@ pub(super) fn begin(logs: &[(Stream, PathBuf)], tail: &Tail) -> Tails {
 
 impl Tails {
     /// Takes what was read until `limit`.
-    pub(super) fn end(self, limit: Instant, has_ended: bool, evidence: &mut Evidence) {
+    pub(super) fn end(self, limit: Instant, evidence: &mut Evidence) {
         for Reader { stream, path, lines } in self.readers {
             let left = limit.saturating_duration_since(Instant::now());
             let shown = path.display();
@@ -66,7 +66,7 @@ impl Tails {
                     kept.drain(..kept.len().saturating_sub(LINES));
                 }
                 // A log begins with its first line.
-                Ok(Err(error)) if has_ended && error.kind() == io::ErrorKind::NotFound => {}
+                Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {}
                 Ok(Err(error)) => evidence.missing.push(format!("log {shown}: {error}")),
                 Err(mpsc::RecvTimeoutError::Timeout) => {
                     evidence.missing.push(format!("log {shown}: not read in time"));

@@ -13,6 +13,8 @@ mod databases;
 mod diagnose;
 mod doctor;
 mod every_verb;
+
+mod faults;
 mod fields;
 mod guardian;
 mod health;
