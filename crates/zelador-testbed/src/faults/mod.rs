@@ -1,6 +1,6 @@
 //! Faults on real processes and real servers, and how zelador deals with them.
 //!
-//! A fault is an entry of the catalogue: what happens, and what is right then. [`play`] makes a world for
+//! A fault is an entry of the catalogue: what happens, and what is right then. [`play()`] makes a world for
 //! each (an app that works, the servers it needs), does the fault, and lets zelador go on by itself; a
 //! [`Verdict`] is made of zelador's own record (incidents, `events.jsonl`, what reached the person's
 //! webhook) and of the world as it really is. One file a family; `bin/faults.rs` plays them and writes the
