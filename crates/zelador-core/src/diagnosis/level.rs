@@ -150,8 +150,11 @@ fn redis(line: &str) -> Option<Level> {
 fn glog(line: &str) -> Option<Level> {
     let mut chars = line.chars();
     let (first, second) = (chars.next()?, chars.next()?);
+    // Ruby's: `E, [2026-11-02T10:00:00.1 #7] ERROR -- : `.
+    let is_ruby = line[first.len_utf8()..].starts_with(", [");
     if !(second.is_ascii_digit()
-        || second == ' ' && chars.next().is_some_and(|c| c.is_ascii_digit()))
+        || second == ' ' && chars.next().is_some_and(|c| c.is_ascii_digit())
+        || is_ruby)
     {
         return None;
     }

@@ -382,6 +382,7 @@ mod tests {
             ("2026-01-01 level=error msg=x", Level::Error),
             ("E 2023/04/07 09:24:33 repository.go:1046: failed", Level::Error),
             ("E0423 12:00:00.000000 1 main.go:1] failed", Level::Error),
+            ("W, [2026-11-02T10:00:00.1 #7]  WARN -- : mail disabled", Level::Warning),
             ("Traceback (most recent call last):", Level::Unsaid),
             ("    at Error (file.js:1)", Level::Unsaid),
             ("\u{1b}[2m2026-11-23T04:03Z\u{1b}[0m \u{1b}[32m INFO\u{1b}[0m web: ok", Level::Calm),

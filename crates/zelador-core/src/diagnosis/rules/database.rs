@@ -126,6 +126,8 @@ pub const RULES: &[Rule] = &[
         1.1,
         &[
             "deadlock detected",
+            "deadlock detectado",
+            "deadlock rilevato",
             "deadlock found",
             "lock wait timeout",
             "database is locked",
@@ -164,6 +166,8 @@ pub const RULES: &[Rule] = &[
         1.3,
         &[
             "deadlock detected",
+            "deadlock detectado",
+            "deadlock rilevato",
             "deadlock found",
             "deadlockdetected",
             "lock wait timeout",

@@ -117,6 +117,10 @@ pub const RULES: &[Rule] = &[
             "erro:",
             "error fatal",
             "erreur:",
+            "erreur ",
+            "errore:",
+            "fehler ",
+            "ошибка:",
         ],
         &[],
         &[
