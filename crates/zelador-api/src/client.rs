@@ -2,11 +2,13 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::{Method, Request, header};
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response, header};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -103,12 +105,57 @@ impl Client {
         }
     }
 
+    /// Listens to an answer that goes on.
+    ///
+    /// # Errors
+    /// Nobody answers within the patience, or the answer is no success.
+    pub async fn follow(&self, path: &str) -> Result<Lines, ClientError> {
+        let asked = self.ask(Method::GET, path, Bytes::new());
+        let answered = tokio::time::timeout(self.patience, asked).await;
+        let (answer, connection) = answered.map_err(|_| ClientError::TimedOut(self.patience))??;
+        let status = answer.status();
+        if !status.is_success() {
+            let problem = Problem::new(format!("the engine answered {status} to {path}"));
+            return Err(ClientError::Problem(problem));
+        }
+        Ok(Lines { body: answer.into_body(), connection: Some(connection), begun: Vec::new() })
+    }
+
     async fn exchange(
         &self,
         method: Method,
         path: &str,
         body: Bytes,
     ) -> Result<Bytes, ClientError> {
+        let (answer, connection) = self.ask(method, path, body).await?;
+        let status = answer.status();
+        let body = answer.into_body().collect();
+        tokio::pin!(body);
+        let body = tokio::select! {
+            biased;
+            body = &mut body => body,
+            ended = connection => {
+                ended.map_err(broken)?;
+                body.await
+            }
+        };
+        let body = body.map_err(broken)?.to_bytes();
+        if status.is_success() {
+            return Ok(body);
+        }
+        let problem = serde_json::from_slice(&body)
+            .unwrap_or_else(|_| Problem::new(format!("the engine answered {status} to {path}")));
+        Err(ClientError::Problem(problem))
+    }
+
+    /// Sends a request, and returns the beginning of its answer with the connection that has to be
+    /// driven for the rest.
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<(Response<Incoming>, Connection), ClientError> {
         let stream =
             UnixStream::connect(&self.socket).await.map_err(|error| match error.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
@@ -116,7 +163,6 @@ impl Client {
                 }
                 _ => ClientError::NotAllowed(self.socket.clone(), error),
             })?;
-        let broken = |error: hyper::Error| ClientError::Broken(Box::new(error));
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         let request = Request::builder()
@@ -126,26 +172,69 @@ impl Client {
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::new(body))
             .map_err(|error| ClientError::Broken(Box::new(error)))?;
-        let exchanged = async {
-            let answer = sender.send_request(request).await.map_err(broken)?;
-            let status = answer.status();
-            let body = answer.into_body().collect().await.map_err(broken)?.to_bytes();
-            Ok::<_, ClientError>((status, body))
-        };
-        tokio::pin!(exchanged);
-        let (status, body) = tokio::select! {
+        let mut connection: Connection = Box::pin(connection);
+        let answer = sender.send_request(request);
+        tokio::pin!(answer);
+        let answer = tokio::select! {
             biased;
-            answer = &mut exchanged => answer?,
-            ended = connection => {
+            answer = &mut answer => answer,
+            ended = &mut connection => {
                 ended.map_err(broken)?;
-                exchanged.await?
+                // It is over, and its answer is there; nothing is left to be driven.
+                connection = Box::pin(async { Ok(()) });
+                answer.await
             }
         };
-        if status.is_success() {
-            return Ok(body);
+        Ok((answer.map_err(broken)?, connection))
+    }
+}
+
+/// What carries a request and its answer, while it is polled.
+type Connection = Pin<Box<dyn Future<Output = Result<(), hyper::Error>> + Send>>;
+
+fn broken(error: hyper::Error) -> ClientError {
+    ClientError::Broken(Box::new(error))
+}
+
+/// The lines of an answer that goes on.
+pub struct Lines {
+    body: Incoming,
+    connection: Option<Connection>,
+    begun: Vec<u8>,
+}
+
+impl Lines {
+    /// The next line without its end; `None`: the other side has ended.
+    ///
+    /// # Errors
+    /// The connection breaks.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, ClientError> {
+        loop {
+            if let Some(end) = self.begun.iter().position(|byte| *byte == b'\n') {
+                let rest = self.begun.split_off(end + 1);
+                let mut line = std::mem::replace(&mut self.begun, rest);
+                line.pop();
+                return Ok(Some(line));
+            }
+            let frame = match &mut self.connection {
+                None => self.body.frame().await,
+                Some(connection) => tokio::select! {
+                    biased;
+                    frame = self.body.frame() => frame,
+                    ended = connection => {
+                        self.connection = None;
+                        ended.map_err(broken)?;
+                        continue;
+                    }
+                },
+            };
+            match frame {
+                None => return Ok(None),
+                Some(frame) => {
+                    let frame = frame.map_err(broken)?;
+                    self.begun.extend(frame.into_data().unwrap_or_default());
+                }
+            }
         }
-        let problem = serde_json::from_slice(&body)
-            .unwrap_or_else(|_| Problem::new(format!("the engine answered {status} to {path}")));
-        Err(ClientError::Problem(problem))
     }
 }

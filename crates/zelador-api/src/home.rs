@@ -85,6 +85,16 @@ impl Home {
         self.0.join("pm2.pid")
     }
 
+    /// Where programs call that use PM2's library.
+    pub fn pm2_calls(&self) -> PathBuf {
+        self.0.join("rpc.sock")
+    }
+
+    /// Where they listen to what happens.
+    pub fn pm2_bus(&self) -> PathBuf {
+        self.0.join("pub.sock")
+    }
+
     /// The saved list as PM2 reads it.
     pub fn pm2_dump(&self) -> PathBuf {
         self.0.join("dump.pm2")

@@ -3,6 +3,7 @@
 //! The command line, the terminal screen and other programs see of the core what is re-exported
 //! here, and nothing else.
 
+pub mod bus;
 pub mod client;
 pub mod env_file;
 pub mod home;
@@ -38,6 +39,9 @@ pub use zelador_core::{
 };
 
 use serde::{Deserialize, Serialize};
+
+/// The first word of a process that answers programs that use PM2's library.
+pub const PM2_API_ROLE: &str = "pm2-api";
 
 /// Who answers on the control socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

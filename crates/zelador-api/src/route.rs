@@ -33,6 +33,10 @@ pub const LOGS_FLUSH: &str = "/v1/logs/flush";
 pub const LOGS_REOPEN: &str = "/v1/logs/reopen";
 /// `POST` of a [`crate::StandardInput`]: writes it, or says why not.
 pub const INPUT: &str = "/v1/input";
+/// `GET`: a [`crate::bus::Heard`] a line, until one side ends; whoever lags too far behind misses some.
+pub const BUS: &str = "/v1/bus";
+/// `POST` of a [`crate::bus::Saying`]: says it over the channel of an instance, or why not.
+pub const SAY: &str = "/v1/say";
 /// `POST` of a [`crate::SaveWish`]: [`crate::SaveDone`].
 pub const SAVE: &str = "/v1/save";
 /// `POST`: stops and forgets everything, then ends zelador; [`crate::Done`].

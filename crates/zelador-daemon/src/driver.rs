@@ -9,6 +9,7 @@ mod gathering;
 mod handed;
 mod notified;
 mod past;
+mod pm2_sockets;
 mod sampling;
 mod standard_input;
 mod stowed;
@@ -19,6 +20,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{self, Instant, MissedTickBehavior};
@@ -49,6 +51,7 @@ use crate::processes::Sampler;
 use crate::watch::Watcher;
 
 pub(crate) use begin::in_force;
+pub(crate) use handed::remove_socket;
 pub(crate) use standard_input::NoInput;
 
 /// How many messages may wait for the driver.
@@ -85,6 +88,8 @@ pub enum Message {
     ReopenLogs,
     /// Asks for the write end of an instance's standard input.
     StandardInput(InstanceId, oneshot::Sender<Result<OwnedFd, NoInput>>),
+    /// Say something to an instance over its channel; told whether it hears.
+    Say(InstanceId, Value, oneshot::Sender<bool>),
     /// Sample what new runs use; told when that is done.
     SampleNew(oneshot::Sender<()>),
     /// Somebody listens to events, from after that one on.
@@ -178,6 +183,8 @@ pub struct Driver {
     pub(crate) tasks: JoinSet<()>,
     /// Watches the files of apps.
     pub(crate) watcher: Watcher,
+    /// What runs say, for those who listen.
+    sayings: ipc::Sayings,
     /// How to speak to runs that have a channel.
     pub(crate) speakers: BTreeMap<RunId, ipc::Speaker>,
     /// The tasks that listen to what runs say by `sd_notify`.
@@ -352,6 +359,10 @@ impl Driver {
                 self.upgrade_to = allowed.is_ok().then_some(program);
                 // Whoever asked may have gone.
                 _ = answer.send(allowed);
+            }
+            Message::Say(of, message, answer) => {
+                // As above.
+                _ = answer.send(self.say_to(of, &message));
             }
             Message::SampleNew(done) => self.sample_new(done),
             Message::EmptyLogs(paths, answer) => {

@@ -15,6 +15,8 @@ use zelador_core::chronicle::Chronicle;
 use zelador_core::record::Record;
 use zelador_core::unit::Moment;
 
+use crate::driver::remove_socket;
+
 /// PM2's date before a line of its own log: `YYYY-MM-DDTHH:mm:ss`, in local time.
 const DATE: &str = "%Y-%m-%dT%H:%M:%S";
 
@@ -54,6 +56,7 @@ pub fn end(home: &Home) {
     if home.is_pm2() {
         // A file that is left behind names a process that is gone; nobody is harmed by that.
         _ = fs::remove_file(home.pm2_pid());
+        [home.pm2_calls(), home.pm2_bus()].iter().for_each(|path| remove_socket(path));
     }
 }
 

@@ -52,6 +52,15 @@ impl Failure {
         true
     }
 
+    /// What is wrong, for somebody who does not read stderr.
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Said { error, help: None } => error.clone(),
+            Self::Said { error, help: Some(help) } => format!("{error} ({help})"),
+            Self::NobodyReads | Self::SaidAlready => "zelador's log says what is wrong".to_owned(),
+        }
+    }
+
     /// Returns the failure that an error with its causes is.
     pub fn of(error: &(dyn Error + 'static), help: Option<String>) -> Self {
         let mut said = error.to_string();

@@ -41,6 +41,8 @@ pub enum Role {
     Evaluator,
     /// Serves static files; an app like any other.
     FileServer,
+    /// Answers programs that use PM2's library.
+    Pm2Api,
 }
 
 /// Returns the role that a verb names.
@@ -50,6 +52,7 @@ pub fn named(verb: &OsStr) -> Option<Role> {
         "engine" => Some(Role::Engine),
         "evaluate" => Some(Role::Evaluator),
         zelador_api::FILE_SERVER_ROLE => Some(Role::FileServer),
+        zelador_api::PM2_API_ROLE => Some(Role::Pm2Api),
         _ => None,
     }
 }
@@ -61,6 +64,7 @@ pub fn enter(role: Role, rest: Vec<OsString>) -> ExitCode {
         Role::Engine => engine().map(|()| ExitCode::SUCCESS),
         Role::FileServer => return serve_files::main(),
         Role::Evaluator => return ecosystem::evaluate_main(),
+        Role::Pm2Api => home().and_then(pm2::api::serve).map(|()| ExitCode::SUCCESS),
     };
     match entered {
         Ok(code) => code,

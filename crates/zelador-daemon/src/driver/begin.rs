@@ -17,7 +17,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use zelador_core::config::Switch;
@@ -28,6 +28,9 @@ use zelador_core::spec::Settings;
 use zelador_core::supervisor::{Supervisor, Surroundings};
 
 use super::{Driver, INBOX, Message};
+
+/// So much of what runs say may wait for a listener; a line is at most 64 KiB.
+const SAYINGS_WAITING: usize = 128;
 
 /// Stands in the log of a run that outlived its guardian and its engine.
 const GAP: &str = "zelador: guardian and engine were killed together: what this run writes from there on is lost, until it is restarted\n";
@@ -109,6 +112,7 @@ impl Driver {
             meter: Some(CpuMeter::new()),
             tasks: JoinSet::new(),
             watcher: Watcher::new(watched),
+            sayings: broadcast::channel(SAYINGS_WAITING).0,
             speakers: BTreeMap::new(),
             listeners: BTreeMap::new(),
             port_users: BTreeMap::new(),
@@ -162,8 +166,11 @@ impl Driver {
             settings: self.settings.subscribe(),
             archive: self.archive.clone(),
             clock: self.clock,
+            sayings: self.sayings.clone(),
         };
-        server::start(&mut self.server, handle, listener, &self.closing).map_err(failed)
+        server::start(&mut self.server, handle, listener, &self.closing).map_err(failed)?;
+        self.answer_pm2s_clients();
+        Ok(())
     }
 }
 

@@ -6,9 +6,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use serde_json::Value;
 use tokio::sync::oneshot;
 use zelador_core::effect::Say;
-use zelador_core::id::{AppName, RunId};
+use zelador_core::id::{AppName, InstanceId, RunId};
 use zelador_core::input::{Fact, Input};
 use zelador_core::signal::Signal;
 
@@ -24,7 +25,9 @@ impl Driver {
     /// Begins to listen to the channel of a run, if it has one.
     pub(super) fn open_channel(&mut self, run: RunId) {
         let Some(socket) = self.native.channel(run) else { return };
-        let begun = socket.and_then(|socket| Channel::new(run, socket, self.sender.clone()));
+        let begun = socket.and_then(|socket| {
+            Channel::new(run, socket, self.sender.clone(), self.sayings.clone())
+        });
         match begun {
             Ok((channel, speaker)) => {
                 self.speakers.insert(run, speaker);
@@ -53,6 +56,12 @@ impl Driver {
             Say::Shutdown | Say::Disconnect => self.terminate_run(run, Signal::INT, true),
             Say::Act { .. } => tracing::debug!(%run, "an action was called, and nobody hears"),
         }
+    }
+
+    /// Says anything to an instance over its channel; returns false when it does not hear.
+    pub(super) fn say_to(&self, of: InstanceId, message: &Value) -> bool {
+        let speaker = self.supervisor.run_of(of).and_then(|run| self.speakers.get(&run));
+        speaker.is_some_and(|speaker| speaker.say(ipc::line(message), None))
     }
 
     /// A run said something.
@@ -144,7 +153,7 @@ impl Driver {
                     !self.supervisor.wants_ports(&app)
                 }
                 Some(Stowed::Socket { app, socket }) => !self.supervisor.has_socket(&app, &socket),
-                Some(Stowed::Notify { .. } | Stowed::Ready { .. }) => false,
+                Some(Stowed::Notify { .. } | Stowed::Ready { .. } | Stowed::Pm2 { .. }) => false,
                 None => true,
             })
             .cloned()

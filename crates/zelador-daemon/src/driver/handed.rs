@@ -199,7 +199,7 @@ fn open_file(path: &Path, mode: u32) -> io::Result<OwnedFd> {
 }
 
 /// Removes the file of a socket that nobody listens on any more; anything else stays.
-fn remove_dead_socket(path: &Path) {
+pub(super) fn remove_dead_socket(path: &Path) {
     let answer = UnixStream::connect(path).err().map(|error| error.kind());
     if answer == Some(io::ErrorKind::ConnectionRefused) {
         remove_socket(path);
@@ -208,7 +208,7 @@ fn remove_dead_socket(path: &Path) {
 
 /// Removes the file of a socket; anything else stays. What cannot be removed is found dead by whoever
 /// wants its place.
-pub(super) fn remove_socket(path: &Path) {
+pub(crate) fn remove_socket(path: &Path) {
     use std::os::unix::fs::FileTypeExt;
     if std::fs::symlink_metadata(path).is_ok_and(|it| it.file_type().is_socket()) {
         _ = std::fs::remove_file(path);

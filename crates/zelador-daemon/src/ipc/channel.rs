@@ -3,13 +3,15 @@
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recv, sendmsg};
+use serde_json::Value;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use zelador_core::id::RunId;
 
-use super::speak::{Heard, hear};
+use super::speak::{Heard, custom, hear};
 use crate::driver::Message;
 
 /// The longest line that is understood, in bytes; what is longer is passed over. Messages of
@@ -18,6 +20,9 @@ const LONGEST_LINE: usize = 64 << 10;
 
 /// How many lines may wait for a service that does not read.
 const MOST_WAITING: usize = 64;
+
+/// What runs say, for those who listen to apps.
+pub type Sayings = broadcast::Sender<Arc<(RunId, Value)>>;
 
 /// Something to say, perhaps with a descriptor.
 type Line = (Vec<u8>, Option<OwnedFd>);
@@ -40,6 +45,7 @@ pub struct Channel {
     socket: AsyncFd<OwnedFd>,
     lines: mpsc::Receiver<Line>,
     driver: mpsc::Sender<Message>,
+    sayings: Sayings,
     /// What of the current line is not sent yet.
     sending: Option<(Line, usize)>,
     /// In the midst of a line that is too long.
@@ -55,12 +61,13 @@ impl Channel {
         run: RunId,
         socket: OwnedFd,
         driver: mpsc::Sender<Message>,
+        sayings: Sayings,
     ) -> io::Result<(Self, Speaker)> {
         let (sender, lines) = mpsc::channel(MOST_WAITING);
         // SAFETY: the descriptor is owned by the `AsyncFd` from here on, so it stays open and the
         // same for as long as it is registered.
         let socket = unsafe { AsyncFd::register(socket) }?;
-        let channel = Self { run, socket, lines, driver, sending: None, skipping: false };
+        let channel = Self { run, socket, lines, driver, sayings, sending: None, skipping: false };
         Ok((channel, Speaker(sender)))
     }
 
@@ -154,7 +161,15 @@ impl Channel {
     async fn deal_with(&mut self, lines: &[u8]) -> bool {
         let skipped = usize::from(std::mem::take(&mut self.skipping));
         let lines = lines.split(|byte| *byte == b'\n').skip(skipped);
-        let heard: Vec<Heard> = lines.map(hear).filter(|heard| *heard != Heard::Other).collect();
+        let lines: Vec<&[u8]> = lines.collect();
+        if self.sayings.receiver_count() > 0 {
+            for said in lines.iter().filter_map(|line| custom(line)) {
+                // The last listener may have gone.
+                _ = self.sayings.send(Arc::new((self.run, said)));
+            }
+        }
+        let heard = lines.into_iter().map(hear).filter(|heard| *heard != Heard::Other);
+        let heard: Vec<Heard> = heard.collect();
         for heard in heard {
             let (done, dealt_with) = oneshot::channel();
             let message = Message::Heard { run: self.run, heard, done };

@@ -9,9 +9,9 @@ mod channel;
 mod port;
 mod speak;
 
-pub use channel::{Channel, Speaker};
+pub use channel::{Channel, Sayings, Speaker};
 pub use port::bind;
-pub use speak::{Heard, Query, acknowledge, answer, say};
+pub use speak::{Heard, Query, acknowledge, answer, line, say};
 
 /// The number of the service's end.
 pub const DESCRIPTOR: u32 = 3;

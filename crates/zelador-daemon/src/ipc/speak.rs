@@ -97,6 +97,13 @@ pub fn hear(line: &[u8]) -> Heard {
     }
 }
 
+/// Returns what a line says to whoever listens to apps; `None`: nothing, or Node speaks to itself.
+pub fn custom(line: &[u8]) -> Option<Value> {
+    let value: Value = serde_json::from_slice(line).ok()?;
+    let of_node = value["cmd"].as_str().is_some_and(|word| word.starts_with("NODE_"));
+    (!of_node).then_some(value)
+}
+
 fn metrics(told: &serde_json::Map<String, Value>) -> Metrics {
     let one = |(name, value): (&String, &Value)| {
         Some((name.clone(), serde_json::from_value(value.clone()).ok()?))
@@ -148,7 +155,8 @@ pub fn acknowledge(seq: u64) -> String {
     line(&json!({ "cmd": "NODE_CLUSTER", "ack": seq }))
 }
 
-fn line(value: &Value) -> String {
+/// Any message as a line.
+pub fn line(value: &Value) -> String {
     format!("{value}\n")
 }
 
@@ -200,6 +208,17 @@ mod tests {
             panic!("no action")
         };
         assert_eq!((action.name.as_str(), action.arity), ("clear", 1));
+    }
+
+    #[test]
+    fn what_apps_say_is_heard_by_others_and_what_node_says_is_not() {
+        assert_eq!(custom(b"\"ready\""), Some(json!("ready")));
+        let told = br#"{"type":"process:msg","data":{"users":3}}"#;
+        assert_eq!(custom(told), serde_json::from_slice(told).ok());
+        assert_eq!(custom(br#"{"cmd":"mine"}"#), Some(json!({ "cmd": "mine" })));
+        for line in [&b""[..], b"{", br#"{"cmd":"NODE_CLUSTER","act":"listening"}"#] {
+            assert_eq!(custom(line), None, "{line:?}");
+        }
     }
 
     #[test]

@@ -21,7 +21,9 @@ fn requests(name: &str, good: &[&[u8]], router: fn(Handle) -> axum::Router) {
     let clock = crate::clock::Clock::start();
     // Nobody explains: such a request is told that the engine is ending.
     let (advisor, _) = mpsc::channel(1);
-    let handle = Handle { inbox, guardian_pid: 1, home, settings, archive, clock, advisor };
+    let (sayings, _) = tokio::sync::broadcast::channel(1);
+    let handle =
+        Handle { inbox, guardian_pid: 1, home, settings, archive, clock, advisor, sayings };
     let mut router = router(handle);
     fuzz(name, good, |input| {
         let (line, body) = match input.iter().position(|byte| *byte == b'\n') {
@@ -61,8 +63,10 @@ fn fuzz_trpc() {
 
 #[test]
 fn fuzz_control_socket() {
-    let good: [&[u8]; 6] = [
+    let good: [&[u8]; 8] = [
         b"GET /v1/view",
+        b"GET /v1/bus",
+        b"POST /v1/say\n{\"instance\":0,\"message\":{\"topic\":\"x\"}}",
         b"POST /v1/commands\n{\"stop\":{\"selectors\":[\"all\"]}}",
         b"POST /v1/commands\n{\"declare\":{\"apps\":[],\"settings\":null}}",
         b"POST /v1/logs/flush\n{\"selectors\":[\"api\"]}",

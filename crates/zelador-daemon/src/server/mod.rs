@@ -2,6 +2,7 @@
 
 mod apps;
 mod asker;
+mod bus;
 mod dashboard;
 mod diagnosis;
 #[cfg(test)]
@@ -39,6 +40,7 @@ use crate::advisor::Question;
 use crate::clock::Clock;
 use crate::driver::Message;
 use crate::history::Archive;
+use crate::ipc::Sayings;
 
 /// What the server needs of the engine.
 #[derive(Clone)]
@@ -57,6 +59,8 @@ pub struct Handle {
     pub clock: Clock,
     /// Who explains troubles.
     pub advisor: mpsc::Sender<Question>,
+    /// What runs say over their channels.
+    pub sayings: Sayings,
 }
 
 impl Handle {
@@ -182,6 +186,8 @@ fn private(handle: Handle) -> Router {
         .route(route::LOGS_FLUSH, post(logs::flush))
         .route(route::LOGS_REOPEN, post(logs::reopen))
         .route(route::INPUT, post(input::write))
+        .route(route::BUS, get(bus::listen))
+        .route(route::SAY, post(bus::say))
         .route(route::SAVE, post(apps::save))
         .route(route::NOTIFY, get(notify::view))
         .route(route::NOTIFY_TEST, post(notify::test))

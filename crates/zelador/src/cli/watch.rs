@@ -41,6 +41,23 @@ impl Watch {
         fields
     }
 
+    /// Watches only files with these extensions, where anything is watched.
+    pub fn only(&mut self, extensions: &[String]) {
+        let wanted: Vec<&str> = extensions
+            .iter()
+            .map(|it| it.trim_start_matches('.'))
+            .filter(|it| !it.is_empty())
+            .collect();
+        if wanted.is_empty() || self.paths == ["false"] {
+            return;
+        }
+        for path in &mut self.paths {
+            let folder = path.trim_end_matches('/');
+            let below = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+            *path = format!("{below}**/*.{{{}}}", wanted.join(","));
+        }
+    }
+
     /// Takes the word that was meant to be started: `start --watch app.js`.
     pub fn take_target(&mut self) -> Option<String> {
         match self.paths.as_mut_slice() {

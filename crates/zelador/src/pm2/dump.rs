@@ -152,17 +152,20 @@ fn entry(home: &Home, spec: &AppSpec, goal: Goal, index: u32) -> Value {
 /// # Errors
 /// What is there cannot be understood.
 pub fn read(home: &Home) -> Result<Option<Found>, Failure> {
-    let changed = |path: &Path| fs::metadata(path).and_then(|known| known.modified()).ok();
-    let (ours, theirs) = (changed(&home.dump()), changed(&home.pm2_dump()));
-    match (ours, theirs) {
-        (None, None) => Ok(None),
-        (ours, theirs) if ours >= theirs => {
-            let found = own(home)?;
-            let path = home.pm2_dump();
-            Ok(Some(Found { path, apps: found.saved.apps, notes: found.instead_of }))
-        }
-        _ => of_pm2(home, &home.pm2_dump()).map(Some),
+    if is_newer(home) {
+        return of_pm2(home, &home.pm2_dump()).map(Some);
     }
+    if !home.dump().exists() {
+        return Ok(None);
+    }
+    let found = own(home)?;
+    Ok(Some(Found { path: home.pm2_dump(), apps: found.saved.apps, notes: found.instead_of }))
+}
+
+/// Whether `dump.pm2` was written by somebody else after zelador has saved its list.
+pub fn is_newer(home: &Home) -> bool {
+    let changed = |path: &Path| fs::metadata(path).and_then(|known| known.modified()).ok();
+    changed(&home.pm2_dump()) > changed(&home.dump())
 }
 
 /// Reads a list that PM2 has saved.

@@ -8,12 +8,12 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use zelador_api::home::{Home, HomeError};
 
-use crate::declare;
 use crate::failure::Failure;
+use crate::{bring_up, declare};
 
 /// Returns the home. `by_name`: called as `pm2`.
 ///
@@ -22,7 +22,7 @@ use crate::failure::Failure;
 pub fn find(by_name: bool) -> Result<Home, Failure> {
     let home =
         named(env::var_os("PM2_HOME"), env::var_os("ZELADOR_HOME"), env::var_os("HOME"), by_name)?;
-    if is_pm2_alive(home.path()) {
+    if is_pm2_alive(&home) {
         let pid = fs::read_to_string(home.pm2_pid()).unwrap_or_default();
         let who = pid.trim().parse().map_or(String::new(), |pid: u32| format!(" (pid {pid})"));
         return Err(Failure::with_help(
@@ -51,15 +51,18 @@ fn named(
     Home::from_variables(zelador_home, user)
 }
 
-/// Whether a PM2 daemon listens in a home.
-fn is_pm2_alive(home: &Path) -> bool {
-    let socket = home.join("rpc.sock");
-    socket.exists() && UnixStream::connect(socket).is_ok()
+/// Whether a PM2 daemon listens in a home. Where zelador runs, the socket is its own.
+pub fn is_pm2_alive(home: &Home) -> bool {
+    let socket = home.pm2_calls();
+    socket.exists() && bring_up::lock_is_free(home) && UnixStream::connect(socket).is_ok()
 }
 
 #[cfg(test)]
 mod tests {
     use std::os::unix::net::UnixListener;
+    use std::path::Path;
+
+    use rustix::fs::{FlockOperation, flock};
 
     use super::*;
 
@@ -82,11 +85,15 @@ mod tests {
     #[test]
     fn a_daemon_is_alive_while_it_listens() {
         let folder = tempfile::tempdir().unwrap();
-        let socket = folder.path().join("rpc.sock");
-        assert!(!is_pm2_alive(folder.path()));
-        let listener = UnixListener::bind(&socket).unwrap();
-        assert!(is_pm2_alive(folder.path()));
+        let home = Home::new(folder.path());
+        assert!(!is_pm2_alive(&home));
+        let listener = UnixListener::bind(home.pm2_calls()).unwrap();
+        assert!(is_pm2_alive(&home));
+        let guardian = fs::File::create(home.lock()).unwrap();
+        flock(&guardian, FlockOperation::LockExclusive).unwrap();
+        assert!(!is_pm2_alive(&home), "it is zelador that listens");
+        drop(guardian);
         drop(listener);
-        assert!(!is_pm2_alive(folder.path()), "a killed daemon leaves its socket behind");
+        assert!(!is_pm2_alive(&home), "a killed daemon leaves its socket behind");
     }
 }

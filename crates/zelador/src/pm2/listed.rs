@@ -3,9 +3,9 @@
 //! While zelador is down the list is empty, as PM2 says it, since nothing that it keeps can be up.
 
 use serde_json::json;
+use zelador_api::AppView;
 use zelador_api::client::ClientError;
 use zelador_api::select::Unselected;
-use zelador_api::{AppView, route};
 
 use super::say;
 use crate::command::{self, Context};
@@ -17,7 +17,7 @@ use crate::render::inspect::inspect;
 /// # Errors
 /// There is somebody who does not answer.
 pub fn all(context: &Context) -> Result<Vec<AppView>, Failure> {
-    match context.engine.get(route::APPS) {
+    match context.engine.apps() {
         Ok(apps) => Ok(apps),
         Err(ClientError::NotRunning(_)) => Ok(Vec::new()),
         Err(error) => Err(error.into()),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use rustix::event::Timespec;
 use serde_json::json;
 use zelador_api::select::nearest;
-use zelador_api::{AppView, Phase, View, route};
+use zelador_api::{AppView, HealthView, InstanceView, Phase, route};
 
 use super::words::Line;
 use super::{describe, listed, say, table};
@@ -71,10 +71,12 @@ fn troubles(context: &Context, apps: &[AppView], terminal: Terminal) -> Option<S
     if apps.is_empty() {
         return None;
     }
-    let mut view: View = context.engine.get(route::VIEW).ok()?;
+    let health: HealthView = context.engine.get(route::HEALTH).ok()?;
     // What was restarted a moment ago is no trouble.
-    view.instances.retain(|instance| !matches!(instance.phase, Phase::Starting { .. }));
-    render::list::troubles(&view, terminal)
+    let settled = |it: &&InstanceView| !matches!(it.phase, Phase::Starting { .. });
+    let instances: Vec<&InstanceView> =
+        apps.iter().map(|app| &app.instance).filter(settled).collect();
+    render::list::troubles(&instances, &health, terminal)
 }
 
 /// Prints the list as JSON, without a line end.

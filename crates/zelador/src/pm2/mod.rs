@@ -9,10 +9,11 @@
 //! answer and nothing else.
 
 mod act;
+pub mod api;
 mod describe;
 mod dump;
 pub mod files;
-mod home;
+pub mod home;
 mod listed;
 mod look;
 pub mod say;
@@ -21,6 +22,7 @@ mod table;
 mod verbs;
 mod whole;
 mod words;
+mod write;
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -81,6 +83,9 @@ pub fn enter(words: &[OsString], by_name: bool) -> ExitCode {
         return without_verb(words);
     };
     let Some(verb) = verbs::find(&name) else {
+        if name == "help" {
+            return printed(&help(), ExitCode::SUCCESS);
+        }
         return unknown(&name);
     };
     let spoken = match verb.answer {

@@ -8,12 +8,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 
+use zelador_api::select::nearest;
 use zelador_api::spec::AppSpec;
 use zelador_api::{AppView, Command, Declaration, Goal, Replicas, Surplus, Unchanged};
 
 use super::act::{Doing, applying, code, one, tell};
 use super::words::Line;
-use super::{files, listed, look, say};
+use super::{files, listed, look, say, write};
 use crate::boot::in_path;
 use crate::bring_up::lock_is_free;
 use crate::cli::boot::Runtime;
@@ -176,7 +177,8 @@ fn word(context: &Context, target: &str, line: &Line) -> Result<bool, Failure> {
     let Some(script) = resolve(target, folder) else {
         let path = declare::whole_path(&folder.join(target));
         let path = path.map_or(target.to_owned(), |path| path.display().to_string());
-        return Err(Failure::new(format!("Script not found: {path}")));
+        let near = listed::meant(neighbour(&folder.join(target)));
+        return Err(Failure::new(format!("Script not found: {path}{near}")));
     };
     if line.env_name.is_some() {
         say::warning(&format!("--env has no effect: {target} is no ecosystem file"));
@@ -184,6 +186,9 @@ fn word(context: &Context, target: &str, line: &Line) -> Result<bool, Failure> {
     let (mut spec, notes) = declare::script(&script, &line.args, &line.options)?;
     declare::look_at_env_files(&mut spec)?;
     notes.iter().for_each(|note| output::note(note));
+    if line.write {
+        write::write(&spec, line)?;
+    }
     if let Some(missing) = missing_interpreter(&spec) {
         return Err(Failure::new(missing));
     }
@@ -202,6 +207,17 @@ fn word(context: &Context, target: &str, line: &Line) -> Result<bool, Failure> {
             ))
         }
     }
+}
+
+/// The file of the same folder and extension that was perhaps meant.
+fn neighbour(path: &Path) -> Option<String> {
+    let (stem, extension) = path.file_name()?.to_str()?.rsplit_once('.')?;
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = std::fs::read_dir(folder).ok()?.flatten();
+    let names: Vec<String> = entries.filter_map(|it| it.file_name().into_string().ok()).collect();
+    let stems = names.iter().filter_map(|name| name.rsplit_once('.'));
+    let stems = stems.filter(|(_, other)| *other == extension).map(|(stem, _)| stem);
+    nearest(stem, stems).map(|stem| format!("{stem}.{extension}"))
 }
 
 /// The script as PM2 shows it: a program that was looked up in PATH by its whole path.

@@ -55,6 +55,12 @@ pub struct Line {
     /// The list as lines of `key : value`
     #[arg(short, long = "mini-list")]
     pub mini: bool,
+    /// Write what is started into `NAME-pm2.json`
+    #[arg(short, long)]
+    pub write: bool,
+    /// With `--watch`: only files with these extensions
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub ext: Vec<String>,
     /// How a script is started, or what a restart changes.
     #[command(flatten)]
     pub options: Options,
@@ -69,16 +75,12 @@ pub struct Line {
 pub struct Ignored {
     #[arg(long, value_name = "N", hide = true)]
     parallel: Option<String>,
-    #[arg(long, value_name = "A,B", hide = true)]
-    ext: Option<String>,
     #[arg(long, value_name = "HOME", hide = true)]
     hp: Option<String>,
     #[arg(long, value_name = "NAME", hide = true)]
     service_name: Option<String>,
     #[arg(long, hide = true)]
     wait_ip: bool,
-    #[arg(short, long, hide = true)]
-    write: bool,
     #[arg(long, hide = true)]
     no_vizion: bool,
     #[arg(long, hide = true)]
@@ -105,7 +107,6 @@ impl Ignored {
     /// The options that ask for something that does not happen, and that somebody may miss.
     pub fn missed(&self) -> Vec<&'static str> {
         let given = [
-            ("--write", self.write),
             ("--trace", self.trace),
             ("--v8", self.v8),
             ("--event-loop-inspector", self.event_loop_inspector),
@@ -158,7 +159,9 @@ impl Line {
     pub fn read(words: &[OsString]) -> Result<Self, Misunderstood> {
         let program = OsString::from("pm2");
         let line = Self::try_parse_from(std::iter::once(&program).chain(words));
-        line.map_err(|error| Misunderstood::from_clap(&error))
+        let mut line = line.map_err(|error| Misunderstood::from_clap(&error))?;
+        line.options.watch.only(&line.ext);
+        Ok(line)
     }
 
     /// The words after the verb.
@@ -237,6 +240,15 @@ mod tests {
         assert_eq!(line.options.interpreter_args.as_deref(), Some("--harmony"));
         let line = read("start app.js --no-autorestart --no-vizion --no-pmx --source-map-support");
         assert!(line.options.no_autorestart && line.ignored.missed().is_empty());
+    }
+
+    #[test]
+    fn extensions_narrow_what_is_watched() {
+        let paths = |line: &str| read(line).options.watch.paths;
+        assert_eq!(paths("start app.js --watch --ext js,json"), ["**/*.{js,json}"]);
+        assert_eq!(paths("start app.js --ext .ts --watch src/"), ["src/**/*.{ts}"]);
+        assert_eq!(paths("restart app --watch false --ext js"), ["false"]);
+        assert!(paths("start app.js --ext js").is_empty(), "it does not watch by itself");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde::Serialize as DeriveSerialize;
@@ -301,8 +302,14 @@ pub fn user(spec: &AppSpec) -> Option<String> {
     given.or_else(|| variable("LOGNAME")).or_else(own_name)
 }
 
-/// The name of the user of this process, who is the one of whoever runs zelador.
+/// The name of the user of this process, who is the one of whoever runs zelador. Looked up once: every
+/// app of a host that is booted has no other.
 fn own_name() -> Option<String> {
+    static NAME: OnceLock<Option<String>> = OnceLock::new();
+    NAME.get_or_init(look_up_own_name).clone()
+}
+
+fn look_up_own_name() -> Option<String> {
     let users = std::fs::read_to_string("/etc/passwd").ok()?;
     let own = rustix::process::getuid().as_raw().to_string();
     let user = users.lines().find(|line| line.split(':').nth(2) == Some(own.as_str()))?;

@@ -48,7 +48,7 @@ pub fn list(view: &View, terminal: Terminal) -> String {
         let row = columns.iter().map(|column| column.cell(instance, view.at, terminal));
         table.add_row(row);
     }
-    format!("{table}\n{}\n", summary(view, terminal))
+    format!("{table}\n{}\n", summary_of(view, terminal))
 }
 
 /// Returns the list as blocks of `key : value`, for narrow terminals and readers of lines; it ends
@@ -75,7 +75,7 @@ pub fn blocks(view: &View, terminal: Terminal) -> String {
         }
         shown.push('\n');
     }
-    format!("{shown}{}\n", summary(view, terminal))
+    format!("{shown}{}\n", summary_of(view, terminal))
 }
 
 impl Column {
@@ -159,30 +159,38 @@ fn short(says: &str) -> String {
 }
 
 /// What is not well; `None` while everything is.
-pub fn troubles(view: &View, terminal: Terminal) -> Option<String> {
-    let sick = view.instances.iter().any(|it| is_wanted(it) && health(it) != Status::Healthy);
+pub fn troubles(
+    instances: &[&InstanceView],
+    whole: &HealthView,
+    terminal: Terminal,
+) -> Option<String> {
+    let sick = instances.iter().any(|it| is_wanted(it) && health(it) != Status::Healthy);
     if sick {
-        return Some(format!("{}\n", summary(view, terminal)));
+        return Some(format!("{}\n", summary(instances, whole, terminal)));
     }
-    let own = own_troubles(&view.health, terminal);
+    let own = own_troubles(whole, terminal);
     (!own.is_empty()).then(|| format!("{}\n", own.join("\n")))
 }
 
+fn summary_of(view: &View, terminal: Terminal) -> String {
+    summary(&view.instances.iter().collect::<Vec<_>>(), &view.health, terminal)
+}
+
 /// How everything is: one line if all is well, else one line for each trouble.
-fn summary(view: &View, terminal: Terminal) -> String {
-    if view.instances.is_empty() {
+fn summary(instances: &[&InstanceView], whole: &HealthView, terminal: Terminal) -> String {
+    if instances.is_empty() {
         let hint = "no apps yet: `zelador start FILE` starts one, `zelador --help` tells more";
-        return own_troubles(&view.health, terminal)
+        return own_troubles(whole, terminal)
             .into_iter()
             .chain([hint.to_owned()])
             .collect::<Vec<_>>()
             .join("\n");
     }
     let wanted: Vec<&InstanceView> =
-        view.instances.iter().filter(|instance| is_wanted(instance)).collect();
+        instances.iter().copied().filter(|instance| is_wanted(instance)).collect();
     let sick: Vec<&&InstanceView> =
         wanted.iter().filter(|instance| health(instance) != Status::Healthy).collect();
-    let resting = view.instances.len() - wanted.len();
+    let resting = instances.len() - wanted.len();
     let resting = if resting == 0 { String::new() } else { format!(", {resting} stopped") };
     let mut lines = Vec::new();
     if sick.is_empty() {
@@ -202,7 +210,7 @@ fn summary(view: &View, terminal: Terminal) -> String {
         let said = format!("{}: {}: {message}", instance.name, health(instance));
         lines.push(format!("  {}", text::plain(&said)));
     }
-    lines.extend(own_troubles(&view.health, terminal));
+    lines.extend(own_troubles(whole, terminal));
     lines.join("\n")
 }
 

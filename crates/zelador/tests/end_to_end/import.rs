@@ -11,6 +11,26 @@ use crate::zelador;
 /// The PM2 that is moved from.
 const PM2: &str = "pm2@7.0.4";
 
+/// Installs PM2 beside the build, once; returns the folder that its package lies in.
+pub fn pm2_of_npm() -> Result<PathBuf, String> {
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("pm2");
+    let packages = cache.join("node_modules");
+    std::fs::create_dir_all(&cache).unwrap();
+    let lock = std::fs::File::create(cache.join("lock")).unwrap();
+    lock.lock().unwrap();
+    if !packages.join(".bin/pm2").exists() {
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--no-audit", "--no-fund", "--loglevel=error", PM2, "--prefix"]);
+        let output = npm.arg(&cache).stdin(Stdio::null()).output();
+        let output = output.map_err(|error| format!("`npm` cannot be started: {error}"))?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("npm cannot install {PM2}: {}", said.trim()));
+        }
+    }
+    Ok(packages)
+}
+
 /// A PM2 with a home of its own, ended when dropped.
 struct Pm2 {
     program: PathBuf,
@@ -18,23 +38,8 @@ struct Pm2 {
 }
 
 impl Pm2 {
-    /// Installs it beside the build, once.
     fn new(zelador: &Zelador) -> Result<Self, String> {
-        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("pm2");
-        let program = cache.join("node_modules/.bin/pm2");
-        std::fs::create_dir_all(&cache).unwrap();
-        let lock = std::fs::File::create(cache.join("lock")).unwrap();
-        lock.lock().unwrap();
-        if !program.exists() {
-            let mut npm = Command::new("npm");
-            npm.args(["install", "--no-audit", "--no-fund", "--loglevel=error", PM2, "--prefix"]);
-            let output = npm.arg(&cache).stdin(Stdio::null()).output();
-            let output = output.map_err(|error| format!("`npm` cannot be started: {error}"))?;
-            if !output.status.success() {
-                let said = String::from_utf8_lossy(&output.stderr);
-                return Err(format!("npm cannot install {PM2}: {}", said.trim()));
-            }
-        }
+        let program = pm2_of_npm()?.join(".bin/pm2");
         Ok(Self { program, home: zelador.app().join("../pm2") })
     }
 

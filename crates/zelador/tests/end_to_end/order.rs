@@ -67,6 +67,38 @@ fn what_an_app_needs_is_there_before_it_and_goes_after_it() {
     assert_eq!(zelador.status("web"), "stopped");
 }
 
+/// Lives until it is told to die.
+const MORTAL: &str = "until [ -e die-$name ]; do sleep 0.02; done; rm die-$name; exit 1";
+
+#[test]
+fn a_dependant_that_dies_while_its_dependency_is_down_waits_or_is_restarted_as_it_declares() {
+    let zelador = zelador();
+    zelador.write("mortal.sh", MORTAL);
+    zelador.start(
+        "{ name: 'base', script: 'mortal.sh', restart_delay: 600000 },
+         { name: 'patient', script: 'mortal.sh', depends_on: { base: 'started' } },
+         { name: 'eager', script: 'mortal.sh', depends_on: { base: 'started' }, on_dependency_down: 'restart' }",
+    );
+    zelador.write("die-base", "");
+    until("the base to be down", || zelador.status("base") == "waiting restart");
+    let before = zelador.pid("eager");
+    for name in ["die-patient", "die-eager"] {
+        zelador.write(name, "");
+    }
+    until("the eager one to be up again", || {
+        let now = zelador.pid("eager");
+        now != before && alive(now)
+    });
+    assert_eq!(zelador.restarts("eager"), 1);
+    until("the patient one to wait", || zelador.ok(&["list"]).out.contains("waits for base"));
+    assert_eq!(zelador.restarts("patient"), 0);
+    assert!(!alive(zelador.pid("patient")));
+    assert!(zelador.ok(&["show", "eager"]).out.contains("restart"));
+    zelador.ok(&["restart", "base"]);
+    until("the patient one to be up again", || alive(zelador.pid("patient")));
+    assert_eq!(zelador.status("base"), "online");
+}
+
 #[test]
 fn a_job_that_fails_holds_what_needs_it_and_says_so() {
     let zelador = zelador();

@@ -107,6 +107,11 @@ fn every_complaint_has_a_row_and_every_test_that_is_named_exists() {
                 .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
         })
         .collect();
+    // Beside the table, what has five words or more between backticks is a test, too.
+    let names = table.split('`').skip(1).step_by(2).filter(|it| it.matches('_').count() >= 4);
+    for name in names.filter(|it| it.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())) {
+        assert!(tests.iter().any(|test| test == name), "there is no test {name}");
+    }
     let numbers: Vec<usize> =
         rows.iter().filter_map(|row| row.split('|').nth(1)?.trim().parse().ok()).collect();
     assert_eq!(numbers, (1..=49).collect::<Vec<_>>());

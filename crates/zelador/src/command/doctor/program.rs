@@ -4,11 +4,11 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use zelador_api::client::ClientError;
+use zelador_api::home::Home;
 use zelador_api::token::{self, Token};
 use zelador_api::{Pong, View, route};
 
@@ -17,6 +17,7 @@ use super::Finding;
 use crate::boot::{self, Install, Platform};
 use crate::cli::boot::{Startup, StartupOf};
 use crate::failure::Failure;
+use crate::pm2::home::is_pm2_alive;
 use crate::{roles, settings};
 
 /// How long anybody on this host may take to answer.
@@ -225,7 +226,9 @@ fn pm2() -> Option<Finding> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let usual = || Some(PathBuf::from(variable("HOME")?).join(".pm2"));
     let home = variable("PM2_HOME").map(PathBuf::from).or_else(usual)?;
-    UnixStream::connect(home.join("rpc.sock")).ok()?;
+    if !is_pm2_alive(&Home::new(&home)) {
+        return None;
+    }
     Some(Finding::warning(
         "pm2",
         format!("a PM2 lives in {}: its apps are not zelador's", home.display()),

@@ -5,15 +5,17 @@
 
 use std::env;
 use std::fs;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use zelador_api::home::Home;
 
+use crate::bring_up::lock_is_free;
 use crate::cli::import::FromPm2;
 use crate::failure::Failure;
 use crate::moving::pm2::list_in;
+use crate::pm2::home::is_pm2_alive;
 
 /// A PM2.
 pub struct Pm2 {
@@ -41,7 +43,17 @@ impl Pm2 {
                 "`--home FOLDER` names another",
             )
         })?;
-        if UnixStream::connect(home.join("rpc.sock")).is_err() {
+        let whose = Home::new(&home);
+        if !lock_is_free(&whose) {
+            return Err(Failure::with_help(
+                format!(
+                    "zelador itself runs in {}: its apps are zelador's already",
+                    home.display()
+                ),
+                "`--home FOLDER` names the folder of a PM2",
+            ));
+        }
+        if !is_pm2_alive(&whose) {
             return Ok(Self { home, live: None });
         }
         let program = wish.pm2.clone().or_else(in_path).ok_or_else(|| {
