@@ -145,6 +145,11 @@ impl Home {
         self.0.join("token")
     }
 
+    /// What links that answer a question are signed with.
+    pub fn answers_key(&self) -> PathBuf {
+        self.0.join("answers.key")
+    }
+
     /// The folder of installed modules.
     pub fn modules(&self) -> PathBuf {
         self.0.join("modules")

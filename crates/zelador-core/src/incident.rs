@@ -192,6 +192,9 @@ pub struct Incident {
     /// Why a person should look although it is started again each time; that was told.
     #[serde(default)]
     pub hidden: Option<String>,
+    /// When it asked for that, or for a yes to what is considered.
+    #[serde(default)]
+    pub asked_at: Option<Moment>,
     /// Nobody wants to hear of it any more.
     #[serde(default)]
     pub muted: bool,
@@ -264,6 +267,7 @@ impl Incident {
             tries: Vec::new(),
             proposal: None,
             hidden: None,
+            asked_at: None,
             muted: false,
             part_of: None,
         }
@@ -298,14 +302,6 @@ impl Incident {
     /// Returns whether it is not over.
     pub fn is_open(&self) -> bool {
         self.closed_at.is_none()
-    }
-
-    /// What it asks a person for: a remedy that waits for a yes, or one that is only proposed.
-    pub fn asks_for(&self) -> Option<&Remedy> {
-        match self.stage {
-            Stage::AwaitingApproval { .. } => self.current.as_ref(),
-            _ => self.proposal.as_ref().filter(|_| self.is_open()),
-        }
     }
 
     /// Adds a sentence to the story.

@@ -114,6 +114,9 @@ pub enum Command {
         id: IncidentId,
         /// What.
         order: IncidentOrder,
+        /// The question that is answered, by when it was asked; `None`: the one that stands.
+        #[serde(default)]
+        question: Option<Moment>,
     },
     /// Look at everything now; answered when every look is done.
     CheckNow,

@@ -30,7 +30,7 @@ use zelador_core::check::Status;
 use zelador_core::chronicle::Chronicle;
 use zelador_core::config::Switch;
 use zelador_core::effect::{Done, Refusal};
-use zelador_core::history::{Journal, Tier};
+use zelador_core::history::{Journal, Tier, Trials};
 use zelador_core::id::{InstanceId, RunId, Ticket};
 use zelador_core::input::{Command, Fact, Input};
 use zelador_core::sd_notify::Notified;
@@ -52,6 +52,8 @@ use crate::watch::Watcher;
 
 pub(crate) use begin::in_force;
 pub(crate) use handed::remove_socket;
+#[cfg(feature = "otlp")]
+pub(crate) use past::numbers;
 pub(crate) use standard_input::NoInput;
 
 /// How many messages may wait for the driver.
@@ -165,6 +167,7 @@ pub struct Driver {
     pub(crate) archive: Archive,
     /// What happens, for the history.
     journal: Journal,
+    trials: Trials,
     /// The last verdict of every check.
     verdicts: BTreeMap<String, Status>,
     pub(crate) pids: PidFiles,

@@ -5,6 +5,7 @@
 //! for a disk or a lock goes to the blocking pool.
 
 mod advisor;
+mod answers;
 mod backend;
 mod checks;
 mod clock;
@@ -17,6 +18,8 @@ mod https;
 mod ipc;
 mod logs;
 mod notify;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod perform;
 mod pids;
 mod pm2;

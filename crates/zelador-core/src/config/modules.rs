@@ -375,7 +375,9 @@ fn slack(options: &Map<String, Json>) -> NotifyOverlay {
         let name = app.as_ref().map_or_else(|| SLACK.to_owned(), |app| format!("{SLACK}-{app}"));
         let url = Secret::Module { module: SLACK.to_owned(), option: option.clone() };
         let kind = ChannelKind::Slack(SlackTo::Webhook { url });
-        overlay.channels.insert(name.clone(), Channel { kind, template: Template::default() });
+        overlay
+            .channels
+            .insert(name.clone(), Channel { kind, template: Template::default(), answers: false });
         overlay.routes.push(Route {
             apps: app.into_iter().collect(),
             severity: Severity::Warning,

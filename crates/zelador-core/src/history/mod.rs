@@ -9,8 +9,10 @@ pub mod metric;
 pub mod retain;
 pub mod rollup;
 pub mod tier;
+pub mod trials;
 
 pub use journal::{Event, Journal, Kind};
 pub use metric::Metric;
 pub use rollup::Rollup;
 pub use tier::Tier;
+pub use trials::{Trial, Trials, Turn};

@@ -38,8 +38,9 @@ pub(super) fn digest<'a>(
     now: Moment,
     language: Language,
 ) -> Message {
-    let mut lines = Vec::new();
+    let (mut lines, mut questions) = (Vec::new(), Vec::new());
     for message in messages {
+        questions.extend(message.questions.iter().cloned());
         if message.news == News::Digest {
             lines.extend(message.lines.iter().cloned());
             continue;
@@ -79,6 +80,7 @@ pub(super) fn digest<'a>(
         at: now,
         repeats: 0,
         links: Vec::new(),
+        questions,
         language,
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::effect::Severity;
 use crate::id::IncidentId;
+use crate::question::Question;
 use crate::unit::Moment;
 
 /// What a matter is about.
@@ -63,6 +64,9 @@ pub struct Matter {
     pub title: String,
     /// The latest news.
     pub text: String,
+    /// What is asked of a person.
+    #[serde(default)]
+    pub question: Option<Question>,
     /// What was told to whom.
     pub told: BTreeMap<String, Told>,
 }

@@ -6,6 +6,7 @@ use super::matter::About;
 use super::plan::Template;
 use super::words::Language;
 use crate::effect::Severity;
+use crate::question::Question;
 use crate::unit::Moment;
 
 /// How a message stands to its matter.
@@ -77,6 +78,9 @@ pub struct Message {
     pub repeats: u32,
     /// Where more is to be seen: a label, and an address.
     pub links: Vec<(String, String)>,
+    /// What is asked of a person, which a channel that takes answers has links for.
+    #[serde(default)]
+    pub questions: Vec<Question>,
     /// The language of its frame.
     pub language: Language,
 }

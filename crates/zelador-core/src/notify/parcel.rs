@@ -46,6 +46,8 @@ pub struct Delivery {
     pub handle: Option<String>,
     /// What this host is called, if the settings say so.
     pub host: Option<String>,
+    /// Where links that answer a question begin; `None`: nobody answers by this channel.
+    pub answers_at: Option<String>,
 }
 
 /// How a delivery went.

@@ -84,6 +84,9 @@ pub struct Channel {
     /// How a message reads there.
     #[serde(default)]
     pub template: Template,
+    /// Whether whoever reads it may answer questions by a link.
+    #[serde(default)]
+    pub answers: bool,
 }
 
 /// Where something that must not be shown is found.

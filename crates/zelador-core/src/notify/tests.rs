@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use super::*;
 use crate::effect::Severity;
+use crate::question::Question;
 use crate::unit::{Moment, SECOND};
 
 const NOW: Moment = Moment::from_micros(1_700_000_000_000_000);
 
 fn hook(name: &str) -> (String, Channel) {
     let kind = ChannelKind::Slack(SlackTo::Webhook { url: Secret::Env("URL".to_owned()) });
-    (name.to_owned(), Channel { kind, template: Template::default() })
+    (name.to_owned(), Channel { kind, template: Template::default(), answers: false })
 }
 
 fn edited(name: &str) -> (String, Channel) {
     let kind = ChannelKind::Discord { url: Secret::Env("URL".to_owned()) };
-    (name.to_owned(), Channel { kind, template: Template::default() })
+    (name.to_owned(), Channel { kind, template: Template::default(), answers: false })
 }
 
 /// A desk with a plan, and the time.
@@ -43,6 +44,7 @@ impl Scene {
             title: "api: crash loop".to_owned(),
             text: text.to_owned(),
             story: Vec::new(),
+            question: None,
             opened_at: self.now,
         };
         let Self { desk, plan, now, quiet_until } = self;
@@ -51,6 +53,27 @@ impl Scene {
 
     fn opens(&mut self, key: &str) {
         self.post(key, Some(Progress::Opened), Severity::Warning, "it dies young");
+    }
+
+    /// An incident that is open asks something.
+    fn asks(&mut self, key: &str, asked_at: Moment) {
+        let remedy = crate::healing::Remedy::Restart;
+        let incident = crate::id::IncidentId::new(3);
+        let about =
+            About { kind: "crash-loop".to_owned(), app: Some("api".to_owned()), incident: None };
+        let post = Post {
+            key: key.to_owned(),
+            about,
+            severity: Severity::Critical,
+            progress: Some(Progress::Diagnosed),
+            title: "api: crash loop".to_owned(),
+            text: "a restart would be next".to_owned(),
+            story: Vec::new(),
+            question: Some(Question { incident, asked_at, remedy, until: None }),
+            opened_at: self.now,
+        };
+        let Self { desk, plan, now, quiet_until } = self;
+        desk.post(Terms { now: *now, plan, quiet_until: *quiet_until }, post);
     }
 
     fn closes(&mut self, key: &str) {
@@ -300,4 +323,28 @@ fn a_template_is_filled_once_and_says_what_it_does_not_know() {
     assert_eq!(Template::unknown("{app} {titel}").as_deref(), Some("{titel}"));
     assert_eq!(Template::unknown("{app").as_deref(), Some("{"));
     assert_eq!(Template::unknown("{app} {story}"), None);
+}
+
+#[test]
+fn each_question_is_told_once_and_only_a_channel_that_answers_gets_links() {
+    let (name, channel) = hook("duty");
+    let mut scene = Scene::of([hook("ops"), (name, Channel { answers: true, ..channel })]);
+    scene.plan.base_url = Some("https://ops.example.org".to_owned());
+    scene.opens("incident/3");
+    scene.sent();
+    let first = scene.now;
+    scene.asks("incident/3", first);
+    let deliveries = scene.desk.deliveries();
+    let links: Vec<_> = deliveries
+        .iter()
+        .map(|it| (it.name.as_str(), it.answers_at.as_deref(), it.message.questions.len()))
+        .collect();
+    assert_eq!(links, [("duty", Some("https://ops.example.org"), 1), ("ops", None, 1)]);
+    for delivery in deliveries {
+        assert!(scene.answer(delivery.id, DeliveryOutcome::Delivered { handle: None }));
+    }
+    scene.asks("incident/3", first);
+    assert_eq!(scene.sent(), Vec::<String>::new(), "the same question is no news");
+    scene.asks("incident/3", first + SECOND);
+    assert_eq!(scene.sent().len(), 2, "another one is, though it reads the same");
 }

@@ -19,12 +19,14 @@ impl Desk {
             _ if incident.diagnosis.is_some() => Progress::Diagnosed,
             _ => Progress::Opened,
         };
-        let severity =
-            if progress == Progress::Escalated { Severity::Critical } else { Severity::Warning };
+        let waits = matches!(incident.stage, Stage::AwaitingApproval { .. });
+        let needs_a_person = waits || progress == Progress::Escalated;
+        let severity = if needs_a_person { Severity::Critical } else { Severity::Warning };
         let kind = incident.trouble.to_string().replace(' ', "-");
         let title = format!("{}: {}", incident.app, terms.plan.language.trouble(&kind));
         let said = |entry: &crate::incident::Entry| entry.what.clone();
         let text = match progress {
+            _ if waits => incident.story.last().map(said),
             Progress::Opened => incident.story.first().map(said),
             Progress::Diagnosed => {
                 let mut diagnoses =
@@ -53,6 +55,7 @@ impl Desk {
                 title,
                 text,
                 story: first.iter().chain(latest).map(tale).collect(),
+                question: incident.question(),
                 opened_at: incident.opened_at,
             },
         );
@@ -74,6 +77,7 @@ impl Desk {
             title: matter.title.clone(),
             text: text.to_owned(),
             story: Vec::new(),
+            question: None,
             opened_at: matter.opened_at,
         };
         self.post(terms, post);
@@ -100,6 +104,7 @@ impl Desk {
                     format!("as mensagens não podem ser entregues: {reason}"),
                 ),
                 story: Vec::new(),
+                question: None,
                 opened_at: since,
             },
         );
@@ -124,6 +129,7 @@ impl Desk {
                     format!("as mensagens são entregues de novo após {after}"),
                 ),
                 story: Vec::new(),
+                question: None,
                 opened_at,
             },
         );
@@ -150,6 +156,7 @@ impl Plan {
             at: now,
             repeats: 0,
             links: Vec::new(),
+            questions: Vec::new(),
             language,
         }
     }

@@ -72,8 +72,8 @@ impl Supervisor {
                 Ok(self.delete(&all))
             }
             _ if self.stopping => Err(Refusal::Stopping),
-            Command::Incident { id, order } => {
-                self.order_incident(id, order).map(|done| (Vec::new(), done))
+            Command::Incident { id, order, question } => {
+                self.order_incident(id, order, question).map(|done| (Vec::new(), done))
             }
             Command::Declare { apps, settings, unchanged } => {
                 self.declare(apps, settings, unchanged)

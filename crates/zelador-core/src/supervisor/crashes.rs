@@ -252,7 +252,9 @@ impl Supervisor {
         let holder = self.incidents[&id].evidence.as_ref().and_then(|it| foreign_holder(it, cause));
         if let Some(words) = holder {
             if let Some(incident) = self.incidents.get_mut(&id) {
-                incident.proposal = Some(Remedy::KillPortHolder);
+                if incident.proposal.replace(Remedy::KillPortHolder).is_none() {
+                    incident.ask(self.now);
+                }
             }
             self.tell(id, &format!("{words}: `zelador incident approve {id}` would end it"));
         }

@@ -99,6 +99,7 @@ impl Supervisor {
             title: notice.subject.clone(),
             text: notice.text.clone(),
             story: Vec::new(),
+            question: None,
             opened_at: self.now,
         };
         let terms = terms!(self);
@@ -128,6 +129,7 @@ impl Supervisor {
             title: notice.subject.clone(),
             text: notice.text.clone(),
             story: Vec::new(),
+            question: None,
             opened_at: self.now,
         };
         let terms = terms!(self);
@@ -168,6 +170,7 @@ impl Supervisor {
             message,
             handle: None,
             host: plan.host.clone(),
+            answers_at: None,
         })
     }
 }

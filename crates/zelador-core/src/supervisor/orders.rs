@@ -5,6 +5,7 @@ use crate::effect::{Done, Refusal};
 use crate::id::IncidentId;
 use crate::incident::Stage;
 use crate::input::IncidentOrder;
+use crate::unit::Moment;
 
 impl Supervisor {
     /// Does what a person says to an incident.
@@ -12,6 +13,7 @@ impl Supervisor {
         &mut self,
         id: IncidentId,
         order: IncidentOrder,
+        question: Option<Moment>,
     ) -> Result<Done, Refusal> {
         let refuse = |reason: String, help: &str| {
             Err(Refusal::NotPossible { reason, help: Some(help.to_owned()) })
@@ -25,6 +27,12 @@ impl Supervisor {
             incident.muted = true;
             self.tell(id, "muted: nobody hears of it any more");
             return done(format!("incident {id} is muted; it is dealt with all the same"));
+        }
+        let stands = incident.question().map(|it| it.asked_at);
+        if question.is_some() && question != stands {
+            let reason =
+                format!("incident {id} does not ask that any more: it is {}", incident.state());
+            return refuse(reason, "`zelador incident show ID` tells what was done");
         }
         let asks = matches!(incident.stage, Stage::AwaitingApproval { .. });
         let Some(remedy) = incident.asks_for().cloned() else {

@@ -101,6 +101,9 @@ impl Supervisor {
                     spoken(within)
                 );
                 self.tell(id, &text);
+                if let Some(incident) = self.incidents.get_mut(&id) {
+                    incident.ask(self.now);
+                }
                 self.set_stage(id, Stage::AwaitingApproval { until });
                 self.say_of(id, Severity::Warning, &text);
             }

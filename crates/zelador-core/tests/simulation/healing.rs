@@ -120,6 +120,39 @@ fn in_mode_ask_nothing_is_done_before_somebody_says_yes() {
 }
 
 #[test]
+fn an_answer_to_another_question_changes_nothing() {
+    let stale = Command::Incident {
+        id: zelador_core::id::IncidentId::new(1),
+        order: IncidentOrder::Approve,
+        question: Some(DAWN),
+    };
+    let script = story(
+        hanging(HealMode::Ask),
+        Behaviour::HangsAfter(20 * SECOND),
+        vec![user(120 * SECOND, stale)],
+    );
+    let mut world = World::new(&script);
+    assert_eq!(world.run_until(DAWN + 121 * SECOND), Ok(()));
+    let asked = incidents(&world);
+    assert!(matches!(asked[0].stage, Stage::AwaitingApproval { .. }), "{asked:#?}");
+    let question = asked[0].question().expect("it asks");
+    assert!(question.asked_at > DAWN);
+    let right = Command::Incident {
+        id: asked[0].id,
+        order: IncidentOrder::Approve,
+        question: Some(question.asked_at),
+    };
+    let script = story(
+        hanging(HealMode::Ask),
+        Behaviour::HangsAfter(20 * SECOND),
+        vec![user(120 * SECOND, right)],
+    );
+    let mut world = World::new(&script);
+    assert_eq!(world.run_until(DAWN + 121 * SECOND), Ok(()));
+    assert_eq!(incidents(&world)[0].tries.len(), 1, "the same seed asks at the same moment");
+}
+
+#[test]
 fn a_question_that_nobody_answers_is_escalated_in_time() {
     let mut spec = hanging(HealMode::Ask);
     spec.heal.approve_within = Duration::from_mins(2);
@@ -140,5 +173,5 @@ fn in_quiet_hours_nothing_that_lives_is_ended() {
 }
 
 fn order(order: IncidentOrder) -> Command {
-    Command::Incident { id: zelador_core::id::IncidentId::new(1), order }
+    Command::Incident { id: zelador_core::id::IncidentId::new(1), order, question: None }
 }

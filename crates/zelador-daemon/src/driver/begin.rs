@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use zelador_core::config::Switch;
 use zelador_core::effect::Effect;
-use zelador_core::history::{Event, Journal, Kind};
+use zelador_core::history::{Event, Journal, Kind, Trials};
 use zelador_core::input::{Fact, Input};
 use zelador_core::spec::Settings;
 use zelador_core::supervisor::{Supervisor, Surroundings};
@@ -52,10 +52,10 @@ impl Driver {
         }
         let archive = Archive::start(&history_path)
             .map_err(|error| Error::System("the history's thread cannot be started", error))?;
-        let mut journal = Journal::default();
+        let (mut journal, mut trials) = (Journal::default(), Trials::default());
         for record in &records {
             // What was is known already.
-            drop(journal.tell(clock.now(), record));
+            drop((journal.tell(clock.now(), record), trials.tell(clock.now(), record)));
         }
         let version = env!("CARGO_PKG_VERSION");
         let begun = format!("zelador {version}, pid {}", std::process::id());
@@ -100,6 +100,7 @@ impl Driver {
             history_path,
             archive,
             journal,
+            trials,
             verdicts: BTreeMap::new(),
             pids: PidFiles::start(),
             program,
@@ -168,6 +169,10 @@ impl Driver {
             clock: self.clock,
             sayings: self.sayings.clone(),
         };
+        #[cfg(feature = "otlp")]
+        if let Some(exporter) = crate::otlp::Exporter::of(&handle) {
+            self.server.spawn(exporter.run(self.closing.clone()));
+        }
         server::start(&mut self.server, handle, listener, &self.closing).map_err(failed)?;
         self.answer_pm2s_clients();
         Ok(())

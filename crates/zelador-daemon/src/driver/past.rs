@@ -16,7 +16,25 @@ impl Driver {
         self.supervisor.tell_time(now);
         let view = self.supervisor.view();
         self.tell_verdicts(now, &view.health);
-        self.archive.keep(Item::Sample(Sample { at: now, values: values(&view) }));
+        self.archive.keep(Item::Sample(Sample { at: now, values: numbers(&view) }));
+        self.leave_a_damaged_file(now);
+    }
+
+    /// A history that was damaged while it was in use costs the past, and nothing else: it is set aside,
+    /// and the state goes on in a new one.
+    fn leave_a_damaged_file(&mut self, now: Moment) {
+        if !self.history.is_damaged() && !self.archive.is_damaged() {
+            return;
+        }
+        let mut state = self.supervisor.durable();
+        state.sort_by_key(Record::key);
+        match self.history.begin_anew(state, now) {
+            Ok(aside) => {
+                tracing::error!(path = %aside.display(), "the history is damaged: set aside, begun anew");
+                self.archive.begin_anew();
+            }
+            Err(error) => tracing::error!(%error, "the history is damaged"),
+        }
     }
 
     fn tell_verdicts(&mut self, now: Moment, health: &HealthView) {
@@ -39,6 +57,9 @@ impl Driver {
             for event in self.journal.tell(now, record) {
                 self.archive.keep(Item::Event(event));
             }
+            for trial in self.trials.tell(now, record) {
+                self.archive.keep(Item::Trial(trial));
+            }
             if let Record::Incident(incident) = record {
                 self.archive.keep(Item::Incident(incident.clone()));
             }
@@ -47,7 +68,7 @@ impl Driver {
 }
 
 /// The numbers of everything.
-fn values(view: &View) -> Vec<(String, Metric, i64)> {
+pub fn numbers(view: &View) -> Vec<(String, Metric, i64)> {
     let mut values = Vec::new();
     for instance in &view.instances {
         let subject = format!("app:{}/{}", instance.app, instance.index);

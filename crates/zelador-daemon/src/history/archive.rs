@@ -39,6 +39,7 @@ pub struct Archive {
 #[derive(Debug, Default)]
 struct State {
     in_trouble: AtomicBool,
+    damaged: AtomicBool,
     lost: AtomicU64,
 }
 
@@ -80,6 +81,17 @@ impl Archive {
     /// Whether the file cannot be written at the moment.
     pub fn is_in_trouble(&self) -> bool {
         self.state.in_trouble.load(Ordering::Relaxed)
+    }
+
+    /// Whether the file was found damaged since a new one was begun.
+    pub fn is_damaged(&self) -> bool {
+        self.state.damaged.load(Ordering::Relaxed)
+    }
+
+    /// A new file was begun: what comes goes there.
+    pub fn begin_anew(&self) {
+        self.state.damaged.store(false, Ordering::Relaxed);
+        self.keep(Item::Anew);
     }
 
     /// How many things were lost.
@@ -143,6 +155,16 @@ impl Keeper {
                 }
                 return;
             }
+            Item::Doubt => {
+                if super::is_damaged(&self.path) {
+                    self.state.damaged.store(true, Ordering::Relaxed);
+                }
+                return;
+            }
+            Item::Anew => {
+                self.writer = None;
+                return;
+            }
             Item::Flush(done) => {
                 let done = done.clone();
                 self.write();
@@ -168,6 +190,9 @@ impl Keeper {
             Err(error) => {
                 // Whatever was open may be of a file that is gone.
                 self.writer = None;
+                if super::is_damage(&error) {
+                    self.state.damaged.store(true, Ordering::Relaxed);
+                }
                 if !self.state.in_trouble.swap(true, Ordering::Relaxed) {
                     tracing::error!(%error, "the history of metrics and events cannot be written; the latest waits in memory");
                 }

@@ -1,7 +1,7 @@
 //! What is handed to the history's thread.
 
 use zelador_core::history::retain::Retention;
-use zelador_core::history::{Event, Metric};
+use zelador_core::history::{Event, Metric, Trial};
 use zelador_core::incident::Incident;
 use zelador_core::unit::Moment;
 
@@ -12,12 +12,18 @@ pub enum Item {
     Sample(Sample),
     /// Something that happened.
     Event(Event),
+    /// Something was tried, or a breaker turned.
+    Trial(Trial),
     /// An incident as it is now.
     Incident(Box<Incident>),
     /// A command and who gave it.
     Audit(Audit),
     /// How much is kept from now on.
     Retention(Retention),
+    /// Somebody who read the file found it damaged: is it?
+    Doubt,
+    /// A new file was begun in the place of a damaged one.
+    Anew,
     /// Told when everything before it was written, or could not be.
     Flush(std::sync::mpsc::SyncSender<()>),
 }

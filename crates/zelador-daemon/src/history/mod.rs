@@ -11,6 +11,7 @@ mod host;
 mod item;
 mod query;
 mod schema;
+mod trial;
 mod write;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ use zelador_core::record::Record;
 use zelador_core::unit::Moment;
 
 pub use archive::Archive;
+#[cfg(feature = "otlp")]
+pub use host::HostMeter;
 pub use item::{Audit, Item, Sample};
 pub use query::{IncidentRow, Line, Reader, Run};
 pub(crate) use schema::LAYOUT;
@@ -64,6 +67,8 @@ pub struct History {
     /// Records that could not be written yet, by key.
     waiting: BTreeMap<String, Record>,
     in_trouble: bool,
+    /// What was in the file cannot be read any more.
+    damaged: bool,
     frozen: bool,
 }
 
@@ -114,6 +119,7 @@ impl History {
             tried_at: Instant::now(),
             waiting: BTreeMap::new(),
             in_trouble: false,
+            damaged: false,
             frozen: false,
         }
     }
@@ -137,6 +143,7 @@ impl History {
                 }
             }
             Err(error) => {
+                self.damaged |= is_damage(&error);
                 if !std::mem::replace(&mut self.in_trouble, true) {
                     tracing::error!(%error, "the history cannot be written; it is kept in memory");
                 }
@@ -174,6 +181,27 @@ impl History {
     /// Writes nothing more: what follows is not to be remembered.
     pub fn freeze(&mut self) {
         self.frozen = true;
+    }
+
+    /// Whether writing has shown that the file is damaged.
+    pub fn is_damaged(&self) -> bool {
+        self.damaged
+    }
+
+    /// Sets a file aside that was found damaged while it was in use, and begins a new one with the whole
+    /// state; returns where the old one is.
+    ///
+    /// # Errors
+    /// The file cannot be moved away. What is to be kept waits in memory.
+    pub fn begin_anew(&mut self, state: Vec<Record>, now: Moment) -> Result<PathBuf, HistoryError> {
+        self.connection = None;
+        let aside = set_aside(&self.path, now)?;
+        self.damaged = false;
+        self.waiting.clear();
+        // The new file is not waited for: it is opened by the first write.
+        self.tried_at = Instant::now().checked_sub(TRY_AGAIN).unwrap_or(self.tried_at);
+        self.keep(state, now);
+        Ok(aside)
     }
 
     /// Whether records wait in memory because the file cannot be written.
@@ -245,11 +273,24 @@ pub fn checkpoint(path: &Path) {
     }
 }
 
-fn is_damage(error: &rusqlite::Error) -> bool {
+/// Whether what the file says cannot be what was written.
+pub fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
         Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
     )
+}
+
+/// Reads all of a file; whether it is damaged.
+fn is_damaged(path: &Path) -> bool {
+    let read = || -> rusqlite::Result<String> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+    };
+    match read() {
+        Ok(verdict) => verdict != "ok",
+        Err(error) => is_damage(&error),
+    }
 }
 
 /// Whether the disk, or the right to write to it, is what is missing.
@@ -270,9 +311,11 @@ fn set_aside(path: &Path, now: Moment) -> Result<PathBuf, HistoryError> {
     let aside = named(&format!(".damaged-{}", now.as_millis() / 1000));
     std::fs::rename(path, &aside)
         .map_err(|error| HistoryError::SetAside(path.to_owned(), error))?;
-    for suffix in ["-wal", "-shm"] {
-        _ = std::fs::remove_file(named(suffix));
-    }
+    // What was written last is in the write-ahead log: beside its file, whoever mends it can use it.
+    let mut log = aside.clone().into_os_string();
+    log.push("-wal");
+    _ = std::fs::rename(named("-wal"), log);
+    _ = std::fs::remove_file(named("-shm"));
     Ok(aside)
 }
 

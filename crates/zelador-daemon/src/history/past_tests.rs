@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use zelador_core::history::retain::Retention;
 use zelador_core::history::{Event, Kind, Metric};
 use zelador_core::id::{InstanceId, RunId};
+use zelador_core::record::Counters;
 use zelador_core::unit::Moment;
 
 use super::archive::Archive;
@@ -239,11 +240,125 @@ fn a_file_of_the_first_layout_keeps_its_state() {
     drop(old);
     let (_, records, aside) = History::open(&path, Moment::default()).unwrap();
     assert!(aside.is_none());
-    let counters = zelador_core::record::Counters { instance: 4, run: 7, incident: 2 };
+    let counters = Counters { instance: 4, run: 7, incident: 2 };
     assert_eq!(records, [Record::Counters(counters)]);
     let mut writer = Writer::open(&path, Retention::default()).unwrap();
     writer.write(&mut vec![sample(MIDNIGHT, 5)]).unwrap();
     assert_eq!(chart(&path, MIDNIGHT - 60, MIDNIGHT + 60, MIDNIGHT).1[0].points.len(), 1);
+}
+
+#[test]
+fn what_was_tried_and_what_is_not_tried_is_in_tables_of_its_own() {
+    use zelador_core::history::{Trial, Turn};
+    use zelador_core::retry::{Attempt, AttemptOutcome, ErrorClass};
+    let (_folder, path) = file();
+    let mut writer = Writer::open(&path, Retention::default()).unwrap();
+    let (at, target, took) = (moment(MIDNIGHT), "notify:ops".to_owned(), Duration::from_millis(7));
+    let outcome = AttemptOutcome::Retrying {
+        class: ErrorClass::TimedOut,
+        error: "no answer".to_owned(),
+        delay: Duration::from_secs(2),
+    };
+    let attempt = Attempt { at, target: target.clone(), number: 1, took, outcome };
+    let turn = Turn {
+        at,
+        target,
+        operation: "send".to_owned(),
+        state: "open".to_owned(),
+        trial_at: Some(moment(MIDNIGHT + 30)),
+        trips: 1,
+    };
+    let operation = "send".to_owned();
+    let trials = [Trial::Attempt { operation, attempt }, Trial::Turn(turn)];
+    writer.write(&mut trials.map(Item::Trial).to_vec()).unwrap();
+    let connection = Connection::open(&path).unwrap();
+    let row =
+        |query: &str| -> String { connection.query_row(query, [], |row| row.get(0)).unwrap() };
+    assert_eq!(
+        row(
+            "SELECT concat_ws('|', operation, target, number, took, outcome, class, error, delay) FROM retry"
+        ),
+        format!(
+            "send|notify:ops|1|7000|retrying|{}|no answer|2000000",
+            ErrorClass::TimedOut.said()
+        )
+    );
+    assert_eq!(
+        row(
+            "SELECT concat_ws('|', target, operation, state, (trial_at - at) / 1000000, trips) FROM breaker"
+        ),
+        "notify:ops|send|open|30|1"
+    );
+    // They go with their age, like everything.
+    let late = MIDNIGHT + 91 * DAY;
+    writer.write(&mut vec![sample(late, 1)]).unwrap();
+    writer.tidy().unwrap();
+    let count: i64 = connection
+        .query_row(
+            "SELECT (SELECT count(*) FROM retry) + (SELECT count(*) FROM breaker)",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn a_file_of_the_second_layout_keeps_its_past() {
+    let (_folder, path) = file();
+    let mut writer = Writer::open(&path, Retention::default()).unwrap();
+    writer.write(&mut vec![sample(MIDNIGHT, 5)]).unwrap();
+    drop(writer);
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch("DROP TABLE retry; DROP TABLE breaker; PRAGMA user_version = 2;").unwrap();
+    drop(old);
+    let (_, _, aside) = History::open(&path, Moment::default()).unwrap();
+    assert!(aside.is_none());
+    let connection = Connection::open(&path).unwrap();
+    assert_eq!(layout(&connection).unwrap(), LAYOUT);
+    let tables: i64 = connection
+        .query_row(
+            "SELECT count(*) FROM sqlite_master WHERE name IN ('retry', 'breaker')",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(tables, 2);
+    assert_eq!(chart(&path, MIDNIGHT - 60, MIDNIGHT + 60, MIDNIGHT).1[0].points.len(), 1);
+}
+
+#[test]
+fn a_file_that_is_damaged_while_it_is_in_use_is_set_aside_with_its_state_in_the_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.db");
+    let (mut history, ..) = History::open(&path, Moment::default()).unwrap();
+    let archive = Archive::start(&path).unwrap();
+    let counters = |run| Record::Counters(Counters { run, ..Counters::default() });
+    history.keep(vec![counters(1)], Moment::default());
+    archive.keep(Item::Event(Event::new(moment(1), Kind::Notice, "before")));
+    archive.finish(Duration::from_secs(10));
+    assert!(!archive.is_damaged());
+    checkpoint(&path);
+    let length = std::fs::metadata(&path).unwrap().len() as usize;
+    std::fs::write(&path, vec![b'x'; length]).unwrap();
+    // Whoever reads it notices first.
+    archive.keep(Item::Doubt);
+    archive.finish(Duration::from_secs(10));
+    assert!(archive.is_damaged());
+    let aside = history.begin_anew(vec![counters(2)], moment(5)).unwrap();
+    archive.begin_anew();
+    assert!(!archive.is_damaged() && !history.is_behind());
+    assert_eq!(std::fs::read(aside).unwrap()[0], b'x');
+    archive.keep(Item::Event(Event::new(moment(6), Kind::Notice, "after")));
+    archive.finish(Duration::from_secs(10));
+    drop(history);
+    let (_, records, aside) = History::open(&path, Moment::default()).unwrap();
+    assert!(aside.is_none());
+    assert_eq!(records, [counters(2)]);
+    let connection = Connection::open(&path).unwrap();
+    let text: String =
+        connection.query_row("SELECT group_concat(text) FROM event", [], |row| row.get(0)).unwrap();
+    assert_eq!(text, "after");
 }
 
 /// 90 days of 50 apps with seven numbers each: summaries as an engine would have left them.

@@ -6,7 +6,10 @@
 use rusqlite::Connection;
 
 /// The layout that this version writes; a newer one is refused.
-pub const LAYOUT: i64 = 2;
+pub const LAYOUT: i64 = 3;
+
+/// The first layout with the past in it.
+const PAST_SINCE: i64 = 2;
 
 /// Layout 1: the state.
 const STATE: &str = "
@@ -103,6 +106,33 @@ const PAST: &str = "
         FROM rollup JOIN series ON series.id = rollup.series;
 ";
 
+/// Layout 3: what was tried again, and what is not tried for now.
+const TRIALS: &str = "
+    CREATE TABLE retry (
+        id INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,        -- its end: microseconds since the Unix epoch
+        operation TEXT NOT NULL,    -- restart, send, connect, …
+        target TEXT NOT NULL,       -- app:NAME, notify:CHANNEL, database:NAME
+        number INTEGER NOT NULL,    -- 1 is the first attempt
+        took INTEGER NOT NULL,      -- microseconds
+        outcome TEXT NOT NULL,      -- succeeded, retrying, gave-up
+        class TEXT,                 -- what kind of failure: timed-out, denied, …
+        error TEXT,                 -- without secrets
+        delay INTEGER               -- before the next attempt: microseconds
+    ) STRICT;
+    CREATE INDEX retry_at ON retry (at);
+    CREATE TABLE breaker (
+        id INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,        -- microseconds since the Unix epoch
+        target TEXT NOT NULL,       -- app:NAME/INDEX, notify:CHANNEL, …
+        operation TEXT NOT NULL,    -- start, send, …
+        state TEXT NOT NULL,        -- what it became: closed, open, half-open, forced open, …
+        trial_at INTEGER,           -- when the next trial is permitted: microseconds since the Unix epoch
+        trips INTEGER NOT NULL      -- openings since it was last closed
+    ) STRICT;
+    CREATE INDEX breaker_at ON breaker (at);
+";
+
 /// The layout of an open file; 0 for a new one.
 pub fn layout(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0))
@@ -114,10 +144,12 @@ pub fn migrate(connection: &Connection) -> rusqlite::Result<()> {
     if found >= LAYOUT {
         return Ok(());
     }
-    // What is let go is to become room for others; an older file is small, so rebuilding it is quick.
-    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
-    connection.execute_batch("VACUUM")?;
-    let steps = [STATE, PAST];
+    if found < PAST_SINCE {
+        // What is let go is to become room for others; such a file is small, so rebuilding it is quick.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        connection.execute_batch("VACUUM")?;
+    }
+    let steps = [STATE, PAST, TRIALS];
     let missing = &steps[usize::try_from(found).unwrap_or(0).min(steps.len())..];
     let script = missing.concat();
     connection.execute_batch(&format!("BEGIN; {script} PRAGMA user_version = {LAYOUT}; COMMIT;"))

@@ -18,6 +18,7 @@ use zelador_core::incident::Incident;
 use zelador_core::unit::Moment;
 
 use super::item::{Audit, Item, Sample};
+use super::trial;
 
 /// How many rows go into one transaction.
 const CHUNK: usize = 256;
@@ -94,7 +95,8 @@ impl Writer {
             Item::Event(event) => self.event(event),
             Item::Incident(incident) => self.incident(incident),
             Item::Audit(audit) => self.audit(audit),
-            Item::Retention(_) | Item::Flush(_) => Ok(()),
+            Item::Trial(trial) => trial::write(&self.connection, trial),
+            Item::Retention(_) | Item::Doubt | Item::Anew | Item::Flush(_) => Ok(()),
         }
     }
 
@@ -397,6 +399,8 @@ impl Writer {
         for statement in [
             "DELETE FROM event WHERE at < ?1",
             "DELETE FROM audit WHERE at < ?1",
+            "DELETE FROM retry WHERE at < ?1",
+            "DELETE FROM breaker WHERE at < ?1",
             "DELETE FROM incident WHERE opened_at < ?1 AND closed_at IS NOT NULL",
             "DELETE FROM run WHERE begun_at < ?1 AND ended_at IS NOT NULL",
         ] {
@@ -464,6 +468,6 @@ pub fn rollups(
     rows.collect()
 }
 
-fn micros(at: Moment) -> i64 {
+pub(super) fn micros(at: Moment) -> i64 {
     i64::try_from(at.as_micros()).unwrap_or(i64::MAX)
 }

@@ -45,7 +45,7 @@ pub(super) fn body(letter: &Letter<'_>) -> Value {
     if description.chars().count() > DESCRIPTION {
         description = format!("{}\n```", shortened(&description, DESCRIPTION));
     }
-    for (label, url) in &message.links {
+    for (label, url) in &letter.links {
         description.push_str(&format!("\n[{label}]({url})"));
     }
     let field = |(label, value): (&str, String)| json!({ "name": label, "value": shortened(&value, VALUE), "inline": true });

@@ -81,7 +81,7 @@ fn text(letter: &Letter<'_>) -> String {
     if !story.is_empty() {
         text.push_str(&format!("\n{story}\n"));
     }
-    for (label, url) in &letter.message.links {
+    for (label, url) in &letter.links {
         text.push_str(&format!("\n{label}: {url}\n"));
     }
     text

@@ -19,8 +19,10 @@ use std::time::Duration;
 use zelador_api::home::Home;
 use zelador_core::effect::Severity;
 use zelador_core::notify::{ChannelKind, Delivery, DeliveryOutcome, Message, News};
+use zelador_core::question::Question;
 
-use secret::Secrets;
+use crate::answers::{Answers, Link};
+pub(crate) use secret::Secrets;
 
 /// How long a service may take. Below what the desk waits for.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -29,7 +31,10 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub async fn deliver(delivery: &Delivery, home: &Home) -> DeliveryOutcome {
     let host = delivery.host.clone().unwrap_or_else(host_name);
     let secrets = Secrets::new(home);
-    let letter = Letter::new(delivery, &host);
+    let letter = match Letter::new(delivery, &host, home, &secrets) {
+        Ok(letter) => letter,
+        Err(failure) => return failure.outcome(&secrets),
+    };
     let done = match &delivery.channel.kind {
         ChannelKind::Slack(to) => slack::send(to, &letter, &secrets).await,
         ChannelKind::Discord { url } => discord::send(url, &letter, &secrets).await,
@@ -56,7 +61,7 @@ pub async fn deliver(delivery: &Delivery, home: &Home) -> DeliveryOutcome {
 
 /// Why a message is not there.
 #[derive(Debug)]
-struct Failed {
+pub(crate) struct Failed {
     reason: String,
     retry_after: Option<Duration>,
     /// The message itself is to blame.
@@ -89,12 +94,22 @@ struct Letter<'a> {
     host: &'a str,
     title: String,
     text: String,
+    /// Where a question is answered, and where more is to be seen: labels and addresses.
+    links: Vec<(String, String)>,
 }
 
 impl<'a> Letter<'a> {
-    fn new(delivery: &'a Delivery, host: &'a str) -> Self {
-        let (title, text) = delivery.message.read_by(&delivery.channel.template, host);
-        Self { message: &delivery.message, handle: delivery.handle.as_deref(), host, title, text }
+    fn new(
+        delivery: &'a Delivery,
+        host: &'a str,
+        home: &Home,
+        secrets: &Secrets<'_>,
+    ) -> Result<Self, Failed> {
+        let message = &delivery.message;
+        let (title, text) = message.read_by(&delivery.channel.template, host);
+        let mut links = answer_links(delivery, home, secrets)?;
+        links.extend(message.links.iter().cloned());
+        Ok(Self { message, handle: delivery.handle.as_deref(), host, title, text, links })
     }
 
     /// A sign that is seen before the words are read.
@@ -132,8 +147,31 @@ impl<'a> Letter<'a> {
     }
 }
 
+/// A link for each question, where the channel may answer. Its token is a secret like any other.
+fn answer_links(
+    delivery: &Delivery,
+    home: &Home,
+    secrets: &Secrets<'_>,
+) -> Result<Vec<(String, String)>, Failed> {
+    let Delivery { message, answers_at: Some(base), .. } = delivery else { return Ok(Vec::new()) };
+    if message.questions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let answers = Answers::of(home)
+        .map_err(|error| Failed::new(format!("links for answers cannot be signed: {error}")))?;
+    let link = |question: &Question| {
+        let link = Link::to(question, &delivery.name);
+        let token = answers.token(&link);
+        let label = message.language.pick("Approve or reject", "Aprovar ou recusar");
+        let url = format!("{base}{}", link.path(&token));
+        secrets.hide(token);
+        (format!("{label}: {}", question.remedy), url)
+    };
+    Ok(message.questions.iter().map(link).collect())
+}
+
 /// What this host calls itself.
-fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
     if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }

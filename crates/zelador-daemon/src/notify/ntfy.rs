@@ -15,6 +15,12 @@ use super::{Letter, Sent};
 const TITLE: usize = 200;
 const BYTES: usize = 3900;
 
+/// A message has three buttons at most.
+const ACTIONS: usize = 3;
+
+/// More is not shown on a phone.
+const LABEL: usize = 60;
+
 pub(super) async fn send(
     server: &str,
     topic: &Secret,
@@ -62,8 +68,13 @@ pub(super) fn body(letter: &Letter<'_>, topic: &str) -> Value {
         "priority": priority,
         "tags": [tag],
     });
-    if let Some((_, url)) = message.links.first() {
+    if let Some((_, url)) = letter.links.last() {
         body["click"] = url.as_str().into();
+    }
+    let view = |(label, url): &(String, String)| json!({ "action": "view", "label": shortened(label, LABEL), "url": url });
+    let actions: Vec<Value> = letter.links.iter().take(ACTIONS).map(view).collect();
+    if !actions.is_empty() {
+        body["actions"] = actions.into();
     }
     body
 }

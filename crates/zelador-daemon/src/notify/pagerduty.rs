@@ -41,7 +41,7 @@ pub(super) fn body(letter: &Letter<'_>, key: &str) -> Value {
         Severity::Info => "info",
     };
     let links: Vec<Value> =
-        message.links.iter().map(|(label, url)| json!({ "href": url, "text": label })).collect();
+        letter.links.iter().map(|(label, url)| json!({ "href": url, "text": label })).collect();
     json!({
         "routing_key": key,
         "event_action": action,

@@ -12,18 +12,18 @@ use zelador_core::redact;
 use super::Failed;
 
 /// Reads secrets, and masks those that it has read.
-pub(super) struct Secrets<'a> {
+pub struct Secrets<'a> {
     home: &'a Home,
     read: Mutex<Vec<String>>,
 }
 
 impl<'a> Secrets<'a> {
-    pub(super) fn new(home: &'a Home) -> Self {
+    pub fn new(home: &'a Home) -> Self {
         Self { home, read: Mutex::new(Vec::new()) }
     }
 
     /// The secret itself.
-    pub(super) fn reveal(&self, secret: &Secret) -> Result<String, Failed> {
+    pub fn reveal(&self, secret: &Secret) -> Result<String, Failed> {
         let found = match secret {
             Secret::Env(name) => self.variable(name),
             Secret::File(path) => fs::read_to_string(path)
@@ -35,8 +35,13 @@ impl<'a> Secrets<'a> {
         if found.is_empty() {
             return Err(Failed::new(format!("{secret} is empty")));
         }
-        self.read.lock().unwrap_or_else(PoisonError::into_inner).push(found.clone());
+        self.hide(found.clone());
         Ok(found)
+    }
+
+    /// Has something masked that was made here.
+    pub(super) fn hide(&self, secret: String) {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).push(secret);
     }
 
     /// A variable of zelador's own environment, or of `secrets.env` in its home.

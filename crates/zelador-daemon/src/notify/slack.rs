@@ -73,7 +73,7 @@ pub(super) fn body(letter: &Letter<'_>) -> Value {
         let story = escaped(&story.replace("```", "'''"), SECTION);
         blocks.push(json!({ "type": "section", "text": marked(format!("```{story}```")) }));
     }
-    let buttons: Vec<Value> = message
+    let buttons: Vec<Value> = letter
         .links
         .iter()
         .take(5)

@@ -49,7 +49,7 @@ pub(super) fn body(letter: &Letter<'_>) -> Value {
         block["isSubtle"] = true.into();
         parts.push(block);
     }
-    let actions: Vec<Value> = message
+    let actions: Vec<Value> = letter
         .links
         .iter()
         .map(|(label, url)| json!({ "type": "Action.OpenUrl", "title": label, "url": url }))

@@ -64,7 +64,7 @@ pub(super) fn body(letter: &Letter<'_>, chat: &str) -> Value {
     if !story.is_empty() {
         text.push_str(&format!("\n\n<pre>{}</pre>", escaped(&story)));
     }
-    for (label, url) in &message.links {
+    for (label, url) in &letter.links {
         let url = escaped(url).replace('"', "%22");
         text.push_str(&format!("\n<a href=\"{url}\">{}</a>", escaped(label)));
     }

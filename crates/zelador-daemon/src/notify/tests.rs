@@ -41,10 +41,11 @@ impl Far {
         let delivery = Delivery {
             id: 1,
             name: "ops".to_owned(),
-            channel: Channel { kind, template: Template::default() },
+            channel: Channel { kind, template: Template::default(), answers: false },
             message,
             handle: handle.map(str::to_owned),
             host: Some("db1".to_owned()),
+            answers_at: None,
         };
         deliver(&delivery, &Home::new(self.folder.path())).await
     }
@@ -87,6 +88,7 @@ fn message(news: News) -> Message {
         at: AT,
         repeats: 3,
         links: vec![("Show".to_owned(), "https://ops.example/health/incident/7".to_owned())],
+        questions: Vec::new(),
         language: Language::En,
     }
 }

@@ -61,7 +61,7 @@ pub(super) fn body(letter: &Letter<'_>) -> Value {
         .map(|tale| json!({ "at": tale.at.to_string(), "what": tale.what }))
         .collect();
     let links: Vec<Value> =
-        message.links.iter().map(|(label, url)| json!({ "label": label, "url": url })).collect();
+        letter.links.iter().map(|(label, url)| json!({ "label": label, "url": url })).collect();
     json!({
         "version": 1,
         "id": id(letter),

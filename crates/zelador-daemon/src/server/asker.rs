@@ -75,6 +75,13 @@ impl<S: Sync> FromRequestParts<S> for Asker {
     }
 }
 
+impl Asker {
+    /// The same, by a link that a channel was sent.
+    pub(super) fn by_link(self, channel: &str) -> Self {
+        Self { who: format!("link ({channel})"), ..self }
+    }
+}
+
 impl Handle {
     /// Has something done, and notes who wanted it.
     pub(super) async fn command_by(
@@ -142,7 +149,7 @@ fn in_words(command: &Command) -> Option<(&'static str, String)> {
         Command::Signal { selectors, signal } => {
             ("signal", format!("{} ({signal})", of(selectors)))
         }
-        Command::Incident { id, order } => {
+        Command::Incident { id, order, .. } => {
             let verb = match order {
                 IncidentOrder::Approve => "approve",
                 IncidentOrder::Reject => "reject",

@@ -20,9 +20,11 @@ use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, 
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
+use tokio::sync::watch;
 use zelador_api::home::Home;
 use zelador_api::problem::Problem;
 use zelador_api::token::{self, Token};
+use zelador_core::spec::Settings;
 
 use super::{Failure, dashboard};
 
@@ -44,6 +46,8 @@ struct Guard {
     home: Home,
     /// Asked for by reading requests too; `None` on loopback.
     token: Option<Arc<Token>>,
+    /// Under which name others know this dashboard: that of a proxy before it.
+    settings: watch::Receiver<Settings>,
 }
 
 /// Why a request is turned down.
@@ -66,21 +70,28 @@ pub(super) fn guarded(
     address: SocketAddr,
     home: Home,
     token: Option<Token>,
+    settings: watch::Receiver<Settings>,
 ) -> Option<Router> {
     let token = match token {
         _ if address.ip().is_loopback() => None,
         Some(token) => Some(Arc::new(token)),
         None => return None,
     };
-    Some(router.layer(from_fn_with_state(Guard { address, home, token }, check)))
+    Some(router.layer(from_fn_with_state(Guard { address, home, token, settings }, check)))
 }
 
 impl Guard {
     fn look(&self, request: &Request) -> Result<(), Refused> {
         let headers = request.headers();
         let host = text(headers, HOST);
-        if self.token.is_none() && host.is_some_and(|host| !is_here(host, self.address)) {
+        let public = self.public_name();
+        let is_ours = |host| is_here(host, self.address) || is_same(host, public.as_deref());
+        if self.token.is_none() && host.is_some_and(|host| !is_ours(host)) {
             return Err(Refused::Name);
+        }
+        // Its address is a secret of its own, which no other page can know.
+        if dashboard::is_answer(request.uri().path()) {
+            return Ok(());
         }
         if [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) {
             let is_open = is_open(request.uri().path());
@@ -99,7 +110,7 @@ impl Guard {
         if !is_known && request.uri().path() != LOGIN {
             return Err(Refused::Token);
         }
-        if !is_own_page(headers, host) {
+        if !is_own_page(headers, host, public.as_deref()) {
             return Err(Refused::Origin);
         }
         if has_body(headers) && !text(headers, CONTENT_TYPE).is_some_and(is_json) {
@@ -107,6 +118,19 @@ impl Guard {
         }
         Ok(())
     }
+}
+
+impl Guard {
+    /// `ops.example.org` of `https://ops.example.org/zelador`, as the settings say now.
+    fn public_name(&self) -> Option<String> {
+        let settings = self.settings.borrow();
+        let (_, rest) = settings.notify.base_url.as_ref()?.split_once("://")?;
+        Some(rest.split('/').next().unwrap_or(rest).to_owned())
+    }
+}
+
+fn is_same(name: &str, public: Option<&str>) -> bool {
+    public.is_some_and(|public| public.eq_ignore_ascii_case(name))
 }
 
 async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
@@ -154,12 +178,14 @@ fn has(headers: &HeaderMap, token: &Token) -> bool {
 }
 
 /// Whether no page sent it, or one that came from where it is sent to.
-fn is_own_page(headers: &HeaderMap, host: Option<&str>) -> bool {
+fn is_own_page(headers: &HeaderMap, host: Option<&str>, public: Option<&str>) -> bool {
     let is_same_site =
         headers.get(FETCH_SITE).is_none_or(|site| site == "same-origin" || site == "none");
     let is_same_origin = headers.get(ORIGIN).is_none_or(|origin| {
         let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
-        origin.zip(host).is_some_and(|((_, origin), host)| origin.eq_ignore_ascii_case(host))
+        origin.zip(host).is_some_and(|((_, origin), host)| {
+            origin.eq_ignore_ascii_case(host) || is_same(origin, public)
+        })
     });
     host.is_some() && is_same_site && is_same_origin
 }
@@ -201,7 +227,8 @@ mod tests {
         std::fs::write(home.token(), TOKEN).unwrap();
         let address: SocketAddr = address.parse().unwrap();
         let token = (!address.ip().is_loopback()).then(|| Arc::new(Token::new(TOKEN).unwrap()));
-        (folder, Guard { address, home, token })
+        let (_, settings) = watch::channel(Settings::default());
+        (folder, Guard { address, home, token, settings })
     }
 
     fn asked(guard: &Guard, method: &str, path: &str, headers: &[(&str, &str)]) -> Option<Refused> {
@@ -264,6 +291,33 @@ mod tests {
         std::fs::remove_file(here.home.token()).unwrap();
         let refused = asked(&here, "POST", "/", &[("host", "localhost"), own]);
         assert_eq!(refused, Some(Refused::Token), "without a token nobody has it");
+    }
+
+    #[test]
+    fn the_name_of_a_proxy_is_ours_and_a_link_is_its_own_token() {
+        let (_folder, mut here) = guard("127.0.0.1:9615");
+        let proxied = [("host", "ops.example.org"), ("authorization", BEARER)];
+        assert_eq!(asked(&here, "GET", "/health", &proxied), Some(Refused::Name));
+        let mut settings = Settings::default();
+        settings.notify.base_url = Some("https://ops.example.org/zelador".to_owned());
+        here.settings = watch::channel(settings).1;
+        assert_eq!(asked(&here, "GET", "/health", &proxied), None);
+        let rewritten = [
+            ("host", "127.0.0.1:9615"),
+            ("authorization", BEARER),
+            ("origin", "https://ops.example.org"),
+        ];
+        assert_eq!(asked(&here, "POST", "/health/act", &rewritten), None);
+        let link = "/health/answer/7/1000/ops/abc/approve";
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        let (length, origin) = (("content-length", "0"), ("origin", "null"));
+        let (_folder, there) = guard("0.0.0.0:9615");
+        for (guard, host) in [(&here, "ops.example.org"), (&there, "x")] {
+            let said = asked(guard, "POST", link, &[("host", host), form, length, origin]);
+            assert_eq!(said, None, "{host}");
+        }
+        let rebound = asked(&here, "POST", link, &[("host", "evil.example")]);
+        assert_eq!(rebound, Some(Refused::Name));
     }
 
     #[test]

@@ -73,6 +73,7 @@ pub(super) async fn tcp(
     let mut complained = None;
     loop {
         let address = settings.borrow_and_update().http;
+        let in_force = settings.clone();
         let changed = async {
             // Another change of the settings is no reason to hang up.
             while settings.changed().await.is_ok() {
@@ -86,14 +87,14 @@ pub(super) async fn tcp(
             biased;
             () = closing.cancelled() => return,
             () = changed => complained = None,
-            () = serve(address, &home, router.clone(), &closing, &mut complained) => {}
+            () = serve(address, (&home, &in_force), router.clone(), &closing, &mut complained) => {}
         }
     }
 }
 
 async fn serve(
     address: Option<SocketAddr>,
-    home: &Home,
+    (home, settings): (&Home, &watch::Receiver<Settings>),
     router: Router,
     closing: &CancellationToken,
     complained: &mut Option<SocketAddr>,
@@ -101,7 +102,8 @@ async fn serve(
     let Some(address) = address else { return std::future::pending().await };
     let variable = std::env::var(token::VARIABLE).ok();
     let token = Token::read(home, variable.as_deref());
-    let Some(router) = guard::guarded(router, address, home.clone(), token) else {
+    let Some(router) = guard::guarded(router, address, home.clone(), token, settings.clone())
+    else {
         if complained.replace(address) != Some(address) {
             tracing::error!(
                 %address,

@@ -37,7 +37,11 @@ pub fn incidents(
         ));
     };
     if let Some(order) = order {
-        let done = context.engine.command(&Command::Incident { id: IncidentId::new(id), order })?;
+        let done = context.engine.command(&Command::Incident {
+            id: IncidentId::new(id),
+            order,
+            question: None,
+        })?;
         for note in done.notes {
             output::answer(&format!("{}\n", text::plain(&note)))?;
         }

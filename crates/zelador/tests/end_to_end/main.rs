@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first thing that fails")]
 
+mod answer_link;
 mod api;
 mod bad_host;
 mod bad_input;
@@ -18,6 +19,7 @@ mod faults;
 mod fields;
 mod guardian;
 mod health;
+mod history;
 mod hostile;
 mod import;
 mod input;
@@ -32,6 +34,8 @@ mod monit;
 mod notify;
 mod options;
 mod order;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod pains;
 mod pm2_library;
 mod pm2_scripts;

@@ -4,6 +4,7 @@
 //! are text of somebody else. What changes something goes through the guard like every other request.
 
 mod act;
+mod answer;
 mod app;
 mod assets;
 mod chart;
@@ -27,8 +28,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{Failure, Handle};
-use crate::history::Reader;
+use crate::history::{Item, Reader};
 
+pub(super) use answer::is_answer;
 pub(super) use session::{has_session, is_open};
 
 /// How many may ask for a page at once.
@@ -68,6 +70,11 @@ pub(super) fn routes(
         .route("/health/login", get(session::form).post(session::enter))
         .route("/health/logout", post(session::leave))
         .route("/health/act", post(act::act))
+        .route("/health/answer/{incident}/{asked_at}/{channel}/{token}", get(answer::show))
+        .route(
+            "/health/answer/{incident}/{asked_at}/{channel}/{token}/{word}",
+            post(answer::answer),
+        )
         .route("/health/live", get(live::stream))
         .route("/health/chart", get(chart::chart))
         .route("/health/logs/{id}", get(tail::stream))
@@ -89,7 +96,12 @@ impl Dashboard {
         let done = tokio::task::spawn_blocking(move || read(&Reader::open(&path)?)).await;
         match done {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(failed(&error)),
+            Ok(Err(error)) => {
+                if crate::history::is_damage(&error) {
+                    self.handle.archive.keep(Item::Doubt);
+                }
+                Err(failed(&error))
+            }
             Err(error) => Err(failed(&error)),
         }
     }

@@ -58,14 +58,8 @@ impl Page {
             (DOCTYPE)
             html lang=(lang.tag()) {
                 head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta name="color-scheme" content="light dark";
-                    title { (self.title) " · zelador" }
-                    link rel="icon" type="image/svg+xml" href=(assets::path("icon.svg"));
                     @if self.charts { link rel="stylesheet" href=(assets::path("uplot.css")); }
-                    link rel="stylesheet" href=(assets::path("app.css"));
-                    script defer src=(assets::path("app.js")) {}
+                    (head(&self.title))
                     @if self.charts {
                         script defer src=(assets::path("uplot.js")) {}
                         script defer src=(assets::path("charts.js")) {}
@@ -104,22 +98,65 @@ impl Page {
 
     /// The same with another status.
     pub fn answer_with(&self, status: StatusCode, headers: &HeaderMap) -> Response {
-        let text = self.document().into_string();
-        let common = [
-            (CONTENT_TYPE, "text/html; charset=utf-8"),
-            (CONTENT_SECURITY_POLICY, POLICY),
-            (CACHE_CONTROL, "no-store"),
-            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            (REFERRER_POLICY, "same-origin"),
-            (PERMISSIONS, "camera=(), microphone=(), geolocation=()"),
-            (VARY, "accept, accept-language, accept-encoding, cookie"),
-        ];
-        if assets::takes_gzip(headers) {
-            let packed = assets::gzip(text.as_bytes(), Compression::new(5));
-            return (status, common, [(CONTENT_ENCODING, "gzip")], packed).into_response();
-        }
-        (status, common, text).into_response()
+        send(&self.document(), "same-origin", status, headers)
     }
+}
+
+/// A page without ways to others, for whoever may see nothing else; it names nobody where it came from.
+pub fn alone(
+    lang: Lang,
+    title: &str,
+    main: &Markup,
+    status: StatusCode,
+    headers: &HeaderMap,
+) -> Response {
+    let document = html! {
+        (DOCTYPE)
+        html lang=(lang.tag()) {
+            head { (head(title)) }
+            body {
+                header.top { span.brand { img src=(assets::path("icon.svg")) alt="" width="22" height="22"; "zelador" } }
+                main #main { (main) }
+            }
+        }
+    };
+    send(&document, "no-referrer", status, headers)
+}
+
+/// What every page has in its head.
+fn head(title: &str) -> Markup {
+    html! {
+        meta charset="utf-8";
+        meta name="viewport" content="width=device-width, initial-scale=1";
+        meta name="color-scheme" content="light dark";
+        title { (title) " · zelador" }
+        link rel="icon" type="image/svg+xml" href=(assets::path("icon.svg"));
+        link rel="stylesheet" href=(assets::path("app.css"));
+        script defer src=(assets::path("app.js")) {}
+    }
+}
+
+fn send(
+    document: &Markup,
+    referrer: &'static str,
+    status: StatusCode,
+    headers: &HeaderMap,
+) -> Response {
+    let common = [
+        (CONTENT_TYPE, "text/html; charset=utf-8"),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (CACHE_CONTROL, "no-store"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, referrer),
+        (PERMISSIONS, "camera=(), microphone=(), geolocation=()"),
+        (VARY, "accept, accept-language, accept-encoding, cookie"),
+    ];
+    let text = document.0.as_str();
+    if assets::takes_gzip(headers) {
+        let packed = assets::gzip(text.as_bytes(), Compression::new(5));
+        return (status, common, [(CONTENT_ENCODING, "gzip")], packed).into_response();
+    }
+    (status, common, text.to_owned()).into_response()
 }
 
 /// A text as part of a path or a query.

@@ -1,0 +1,145 @@
+//! Metrics and events for a collector of OpenTelemetry: OTLP over HTTP in JSON, by its usual variables.
+//!
+//! Part of the build with the feature `otlp` only. Always holds: nobody waits for the collector; one that
+//! is away costs metrics of that time, and of events all but the latest [`EVENTS_KEPT`].
+
+mod settings;
+mod shape;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::Method;
+use hyper::header::CONTENT_TYPE;
+use serde_json::Value;
+use tokio::sync::broadcast::error::TryRecvError;
+use tokio::sync::{broadcast, oneshot};
+use tokio::time::{self, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+use zelador_core::event::Event;
+use zelador_core::notify::Secret;
+
+use crate::driver::{Message, numbers};
+use crate::history::HostMeter;
+use crate::https::{self, Ask};
+use crate::notify::{Secrets, host_name};
+use crate::server::Handle;
+use settings::Settings;
+
+/// How long the collector may take: `OTEL_EXPORTER_OTLP_TIMEOUT` of the specification, 10 s.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// So many events wait for a collector that is away; then the oldest go.
+const EVENTS_KEPT: usize = 1_000;
+
+/// Sends what everything is at, and what happened, at an even pace.
+pub struct Exporter {
+    handle: Handle,
+    settings: Settings,
+    resource: Value,
+    meter: HostMeter,
+    waiting: VecDeque<Arc<Event>>,
+    in_trouble: bool,
+}
+
+impl Exporter {
+    /// Returns the one that the environment, or `secrets.env` in the home, asks for.
+    pub fn of(handle: &Handle) -> Option<Self> {
+        let secrets = Secrets::new(&handle.home);
+        let variable = |name: &str| secrets.reveal(&Secret::Env(name.to_owned())).ok();
+        let settings = match Settings::read(variable) {
+            Ok(settings) => settings?,
+            Err(mistake) => {
+                tracing::error!(%mistake, "nothing is sent to the collector of OpenTelemetry");
+                return None;
+            }
+        };
+        let resource = shape::resource(&settings.service, &host_name());
+        let meter = HostMeter::default();
+        let handle = handle.clone();
+        Some(Self {
+            handle,
+            settings,
+            resource,
+            meter,
+            waiting: VecDeque::new(),
+            in_trouble: false,
+        })
+    }
+
+    /// Sends until cancelled.
+    pub async fn run(mut self, cancelled: CancellationToken) {
+        let (sender, answer) = oneshot::channel();
+        if self.handle.inbox.send(Message::Listen(None, sender)).await.is_err() {
+            return;
+        }
+        let Ok((_, mut events)) = answer.await else { return };
+        let mut ticks = time::interval(self.settings.every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        while cancelled.run_until_cancelled(ticks.tick()).await.is_some() {
+            self.gather(&mut events);
+            let Some(sent) = cancelled.run_until_cancelled(self.send()).await else { return };
+            match sent {
+                Ok(()) if self.in_trouble => {
+                    self.in_trouble = false;
+                    tracing::info!("the collector of OpenTelemetry takes metrics again");
+                }
+                Err(reason) if !self.in_trouble => {
+                    self.in_trouble = true;
+                    tracing::warn!(%reason, "the collector of OpenTelemetry takes nothing");
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+    }
+
+    /// Takes what happened since; a listener that was too slow has missed some.
+    fn gather(&mut self, events: &mut broadcast::Receiver<Arc<Event>>) {
+        loop {
+            match events.try_recv() {
+                Ok(event) => self.waiting.push_back(event),
+                Err(TryRecvError::Lagged(_)) => {}
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        let surplus = self.waiting.len().saturating_sub(EVENTS_KEPT);
+        self.waiting.drain(..surplus);
+    }
+
+    async fn send(&mut self) -> Result<(), String> {
+        let (sender, answer) = oneshot::channel();
+        let look = Message::Ask(Box::new(move |it| _ = sender.send(numbers(&it.view()))));
+        // Where nobody answers, the engine is ending.
+        if self.handle.inbox.send(look).await.is_err() {
+            return Ok(());
+        }
+        let Ok(mut values) = answer.await else { return Ok(()) };
+        self.meter.measure(self.handle.archive.path(), &mut values);
+        let now = self.handle.clock.now();
+        let metrics = shape::metrics(&self.resource, now, &values);
+        self.post("/v1/metrics", &metrics).await?;
+        if !self.waiting.is_empty() {
+            let events = self.waiting.make_contiguous();
+            let logs = shape::logs(&self.resource, events);
+            self.post("/v1/logs", &logs).await?;
+            self.waiting.clear();
+        }
+        Ok(())
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Result<(), String> {
+        let mut headers = self.settings.headers.clone();
+        headers.push((CONTENT_TYPE, "application/json".to_owned()));
+        let url = format!("{}{path}", self.settings.endpoint);
+        let ask = Ask { method: Method::POST, url, headers, body: body.to_string().into() };
+        let answer = https::ask(ask, PATIENCE).await.map_err(|error| error.to_string())?;
+        match answer.status {
+            200..=299 => Ok(()),
+            status => Err(format!("HTTP {status}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

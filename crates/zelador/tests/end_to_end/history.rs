@@ -1,0 +1,38 @@
+//! The file of the past, and what becomes of everything else when it is spoiled.
+
+use rustix::process::Signal;
+use zelador_testbed::home::{Zelador, kill, text, until};
+
+use crate::zelador;
+
+/// Where damaged files went.
+fn aside(zelador: &Zelador) -> Vec<String> {
+    let names = std::fs::read_dir(zelador.home()).unwrap().flatten();
+    let names = names.map(|it| it.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.starts_with("history.db.damaged-")).collect()
+}
+
+#[test]
+fn a_history_that_is_spoiled_while_zelador_runs_costs_the_past_and_nothing_else() {
+    let zelador = zelador();
+    zelador.start("{ name: 'api', script: 'sleep', args: '1000' }");
+    let before = zelador.pid("api");
+    until("a report", || zelador.get("/health/report").0 == 200);
+    let path = zelador.home().join("history.db");
+    let length = std::fs::metadata(&path).unwrap().len() as usize;
+    std::fs::write(&path, vec![b'x'; length.max(4096)]).unwrap();
+    // Nobody need look: but whoever does is not shown nonsense, and helps to notice it.
+    until("the damage to be noticed", || {
+        zelador.get("/health/report");
+        !aside(&zelador).is_empty()
+    });
+    until("a report of the new file", || zelador.get("/health/report").0 == 200);
+    assert!(text(zelador.home().join("zelador.log")).contains("the history is damaged"));
+    assert_eq!(zelador.pid("api"), before, "no app notices");
+    let (engine, _) = zelador.roles();
+    kill(engine, Signal::KILL);
+    until("the next engine", || zelador.roles_now().is_some_and(|(next, _)| next != engine));
+    until("the app to be known to it", || zelador.jlist().len() == 1);
+    assert_eq!(zelador.pid("api"), before, "the state went on in the new file");
+    assert_eq!(aside(&zelador).iter().filter(|name| !name.ends_with("-wal")).count(), 1);
+}
