@@ -11,7 +11,9 @@ use crate::diagnosis::Diagnosis;
 use crate::evidence::Evidence;
 use crate::healing::Remedy;
 use crate::id::{AppName, IncidentId, InstanceId, RunId};
-use crate::unit::{Moment, spoken};
+use crate::notify::Language;
+use crate::said::{Said, Why};
+use crate::unit::Moment;
 
 /// The kinds of trouble; an app has at most one open incident of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -130,8 +132,18 @@ impl std::fmt::Display for Outcome {
 pub struct Entry {
     /// When.
     pub at: Moment,
-    /// What happened, or was decided and why.
+    /// What happened, or was decided and why, in English.
     pub what: String,
+    /// The same as values; `None`: they are not kept, and it is told as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<Said>,
+}
+
+impl Entry {
+    /// The sentence in a language.
+    pub fn told(&self, language: Language) -> String {
+        self.said.as_ref().map_or_else(|| self.what.clone(), |said| said.told(language))
+    }
 }
 
 /// The most sentences a story has; the first ones and the latest are kept.
@@ -273,28 +285,24 @@ impl Incident {
         }
     }
 
-    /// What was tried and why it did not help, in words.
-    pub fn tried(&self) -> String {
-        let mut said: Vec<(String, usize)> = Vec::new();
+    /// What was tried and why it did not help.
+    pub fn tried(&self) -> Why {
+        let mut said: Vec<(usize, Remedy, Option<TryResult>)> = Vec::new();
         for it in &self.tries {
-            let result = it.result.map_or_else(String::new, |result| format!(" ({result})"));
-            let words = format!("{}{result}", it.remedy);
-            match said.iter_mut().find(|(known, _)| *known == words) {
-                Some((_, times)) => *times += 1,
-                None => said.push((words, 1)),
+            match said
+                .iter_mut()
+                .find(|(_, remedy, result)| (remedy, *result) == (&it.remedy, it.result))
+            {
+                Some((times, ..)) => *times += 1,
+                None => said.push((1, it.remedy.clone(), it.result)),
             }
         }
-        if said.is_empty() {
-            return "there is nothing that may be tried".to_owned();
-        }
-        let words: Vec<String> =
-            said.into_iter().map(|(words, times)| format!("{times} \u{d7} {words}")).collect();
-        format!("nothing helped: {}", words.join(", "))
+        Why::NothingHelped(said)
     }
 
     /// It had seemed to be over, and came back.
-    pub fn reopen(&mut self, at: Moment, why: &str) {
-        self.tell(at, format!("it came back: {why}"));
+    pub fn reopen(&mut self, at: Moment, why: impl Into<Why>) {
+        self.say(at, Said::CameBack(why.into()));
         self.closed_at = None;
         self.reopened = self.reopened.saturating_add(1);
     }
@@ -304,20 +312,30 @@ impl Incident {
         self.closed_at.is_none()
     }
 
-    /// Adds a sentence to the story.
+    /// Adds a sentence to the story, in the words of somebody else.
     pub fn tell(&mut self, at: Moment, what: impl Into<String>) {
+        self.add(Entry { at, what: what.into(), said: None });
+    }
+
+    /// Adds a sentence to the story.
+    pub fn say(&mut self, at: Moment, said: Said) {
+        self.add(Entry { at, what: said.told(Language::En), said: Some(said) });
+    }
+
+    fn add(&mut self, entry: Entry) {
         if self.story.len() >= STORY_KEPT {
             self.story.remove(STORY_KEPT / 2);
         }
-        self.story.push(Entry { at, what: what.into() });
+        self.story.push(entry);
     }
 
     /// Ends it.
-    pub fn close(&mut self, at: Moment, outcome: Outcome, why: &str) {
+    pub fn close(&mut self, at: Moment, outcome: Outcome, why: impl Into<Why>) {
         if !self.is_open() {
             return;
         }
-        self.tell(at, format!("{outcome} after {}: {why}", spoken(at.since(self.opened_at))));
+        let after = at.since(self.opened_at);
+        self.say(at, Said::Closed { outcome, after, why: why.into() });
         self.stage = Stage::Closed { outcome };
         self.closed_at = Some(at);
     }

@@ -31,6 +31,7 @@ pub mod question;
 pub mod record;
 pub mod redact;
 pub mod retry;
+pub mod said;
 pub mod sd_notify;
 pub mod select;
 pub mod signal;

@@ -5,6 +5,7 @@
 //! the key stays in a file of its owner. Always holds: a token answers one question of one incident on
 //! the part of one channel, and only while that question stands; the answer takes it away.
 
+use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -72,7 +73,11 @@ impl Answers {
     /// The token by which a channel answers a question, in hexadecimal digits.
     pub fn token(&self, link: &Link) -> String {
         let tag = hmac::sign(&self.0, &link.signed());
-        tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+        tag.as_ref().iter().fold(String::new(), |mut digits, byte| {
+            // Writing to memory cannot fail.
+            _ = write!(digits, "{byte:02x}");
+            digits
+        })
     }
 
     /// Whether a token is the one of this link. Takes as long for a nearly right one.

@@ -10,4 +10,5 @@ pub mod postgres;
 mod process;
 pub mod receiver;
 pub mod redis;
+pub mod spent;
 pub mod tls;

@@ -4,6 +4,7 @@
 //! Pure: samples, ages and records go in; summaries, bytes, decisions and events come out.
 
 pub mod block;
+pub mod forecast;
 pub mod journal;
 pub mod metric;
 pub mod retain;
@@ -11,6 +12,7 @@ pub mod rollup;
 pub mod tier;
 pub mod trials;
 
+pub use forecast::{Forecast, forecast};
 pub use journal::{Event, Journal, Kind};
 pub use metric::Metric;
 pub use rollup::Rollup;

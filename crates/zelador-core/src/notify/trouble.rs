@@ -6,7 +6,8 @@ use super::message::{Message, News, STORY_TOLD, Tale};
 use super::plan::Plan;
 use super::words::Language;
 use crate::effect::Severity;
-use crate::incident::{Incident, Stage};
+use crate::incident::{Entry, Incident, Stage};
+use crate::said::Said;
 use crate::unit::{Moment, spoken};
 
 impl Desk {
@@ -24,23 +25,32 @@ impl Desk {
         let severity = if needs_a_person { Severity::Critical } else { Severity::Warning };
         let kind = incident.trouble.to_string().replace(' ', "-");
         let title = format!("{}: {}", incident.app, terms.plan.language.trouble(&kind));
-        let said = |entry: &crate::incident::Entry| entry.what.clone();
+        let language = terms.plan.language;
+        let said = |entry: &Entry| entry.told(language);
         let text = match progress {
             _ if waits => incident.story.last().map(said),
-            Progress::Opened => incident.story.first().map(said),
+            Progress::Opened => incident.story.first().map(|entry| match &entry.said {
+                Some(Said::Detected(why)) => why.told(language),
+                _ => said(entry),
+            }),
             Progress::Diagnosed => {
-                let mut diagnoses =
-                    incident.story.iter().rev().filter(|it| it.what.starts_with("diagnosis"));
-                diagnoses.next().or(incident.story.last()).map(said)
+                let is_diagnosis = |entry: &&Entry| {
+                    matches!(entry.said, Some(Said::Diagnosis { .. } | Said::SameDiagnosis(_)))
+                };
+                let mut latest = incident.story.iter().rev();
+                latest.find(is_diagnosis).or(incident.story.last()).map(said)
             }
-            Progress::Escalated if incident.stage != Stage::Escalated => incident.hidden.clone(),
+            Progress::Escalated if incident.stage != Stage::Escalated => {
+                let hides = |entry: &&Entry| matches!(entry.said, Some(Said::RestartHides { .. }));
+                let latest = incident.story.iter().rev().find(hides).map(said);
+                latest.or_else(|| incident.hidden.clone())
+            }
             Progress::Escalated | Progress::Closed => incident.story.last().map(said),
         };
         let text = text.unwrap_or_default();
-        let text = text.strip_prefix("detected: ").unwrap_or(&text).to_owned();
         let (first, rest) = incident.story.split_at(incident.story.len().min(1));
         let latest = &rest[rest.len().saturating_sub(STORY_TOLD - 1)..];
-        let tale = |entry: &crate::incident::Entry| Tale { at: entry.at, what: entry.what.clone() };
+        let tale = |entry: &Entry| Tale { at: entry.at, what: entry.told(language) };
         self.post(
             terms,
             Post {

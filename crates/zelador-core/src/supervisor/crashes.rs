@@ -19,8 +19,9 @@ use crate::healing::{GATHER_WITHIN, Remedy, STABLE_FOR};
 use crate::id::{AppName, CheckId, IncidentId, InstanceId, RunId};
 use crate::incident::{Incident, Outcome, Stage, Trouble};
 use crate::instance::{Goal, Phase, Then};
+use crate::said::{Said, Why};
 use crate::spec::HealMode;
-use crate::unit::{Moment, SECOND, spoken};
+use crate::unit::{Moment, SECOND};
 
 /// An app that dies in the same way within this time after it seemed healed was not: whoever is told
 /// "healed" and sees it die over the same coffee believes no further one.
@@ -63,11 +64,10 @@ impl Supervisor {
         known: Evidence,
     ) -> Advice {
         let name = self.spoken_name(id);
-        let lived = known.uptime_millis.map(|millis| spoken(Duration::from_millis(millis)));
-        let age = lived.map_or_else(String::new, |age| format!(" after {age}"));
-        let text = format!("{name} {death}{age}");
+        let lived = known.uptime_millis.map(Duration::from_millis);
+        let why = Why::Died { name, death: death.clone(), lived };
         let give_up_at = self.now + GATHER_WITHIN;
-        let Some((number, is_new)) = self.crash_incident(id, death, &text) else {
+        let Some((number, is_new)) = self.crash_incident(id, death, &why) else {
             return Advice::Usual;
         };
         let Some(incident) = self.incidents.get_mut(&number) else { return Advice::Usual };
@@ -81,11 +81,11 @@ impl Supervisor {
         let diagnosis = incident.diagnosis.clone().filter(|_| same);
         let (lately, is_hidden) = (known.deaths_last_hour, incident.hidden.is_some());
         if !is_new {
-            self.tell(number, &format!("again: {text}"));
+            self.say(number, Said::Again(why));
         }
         let is_young = known.uptime_millis.is_none_or(|millis| millis < YOUNG.as_millis() as u64);
         if deaths >= LOOPS_AFTER && lately >= LOOPS_AFTER && is_young && !is_hidden {
-            self.say_hidden(number, &format!("ended {lately} times within an hour"));
+            self.say_hidden(number, lately, true);
         }
         if !is_pending {
             self.ask_for_evidence(id, number, known, Some((run, death.clone())));
@@ -111,7 +111,7 @@ impl Supervisor {
         &mut self,
         id: InstanceId,
         death: &Death,
-        text: &str,
+        why: &Why,
     ) -> Option<(IncidentId, bool)> {
         let app = self.instances.get(&id)?.app.clone();
         let of_app = |it: &&Incident| it.app == app && it.trouble.is_deadly();
@@ -128,10 +128,10 @@ impl Supervisor {
             of_app(it) && recent && seemed_over && same
         };
         let Some(back) = self.incidents.values().rev().find(came_back).map(|it| it.id) else {
-            return Some((self.open(id, Trouble::Died, text)?, true));
+            return Some((self.open(id, Trouble::Died, why.clone())?, true));
         };
         let incident = self.incidents.get_mut(&back)?;
-        incident.reopen(now, text);
+        incident.reopen(now, why.clone());
         incident.trouble = Trouble::Died;
         if let Some(print) = incident.fingerprint.clone() {
             self.history.learn(print, Remedy::Restart, false, now);
@@ -140,15 +140,16 @@ impl Supervisor {
         let often = incident.reopened;
         self.changed.incidents.insert(back);
         if often == HIDES_AFTER {
-            self.say_hidden(back, &format!("came back {often} times with the same end"));
+            self.say_hidden(back, often, false);
         }
         Some((back, true))
     }
 
     /// A person is told that starting it again does not mend it; the restart policy goes on.
-    fn say_hidden(&mut self, id: IncidentId, what: &str) {
-        let text = format!("it {what}: a restart only hides it, and a person should look");
-        self.tell(id, &text);
+    fn say_hidden(&mut self, id: IncidentId, times: u32, lately: bool) {
+        let said = Said::RestartHides { times, lately };
+        let text = said.told(Language::En);
+        self.say(id, said);
         if let Some(incident) = self.incidents.get_mut(&id) {
             incident.hidden = Some(text.clone());
         }
@@ -203,7 +204,7 @@ impl Supervisor {
             }
         }
         let Some(up_since) = up_since else {
-            return self.close(id, Outcome::Recovered, "it finished");
+            return self.close(id, Outcome::Recovered, Why::Finished);
         };
         let until = up_since + self.stable_span(&app);
         if self.now < until {
@@ -217,8 +218,8 @@ impl Supervisor {
                 self.set_stage(id, Stage::Verifying { until: self.now + STABLE_FOR });
             }
         } else {
-            let why = format!("a start held: up for {}", spoken(self.now.since(up_since)));
-            self.close(id, Outcome::Healed, &why);
+            let held = self.now.since(up_since);
+            self.close(id, Outcome::Healed, Why::StartHeld(held));
         }
     }
 
@@ -251,12 +252,12 @@ impl Supervisor {
         self.diagnosed(id, diagnosis);
         let holder = self.incidents[&id].evidence.as_ref().and_then(|it| foreign_holder(it, cause));
         if let Some(words) = holder {
-            if let Some(incident) = self.incidents.get_mut(&id) {
-                if incident.proposal.replace(Remedy::KillPortHolder).is_none() {
-                    incident.ask(self.now);
-                }
+            if let Some(incident) = self.incidents.get_mut(&id)
+                && incident.proposal.replace(Remedy::KillPortHolder).is_none()
+            {
+                incident.ask(self.now);
             }
-            self.tell(id, &format!("{words}: `zelador incident approve {id}` would end it"));
+            self.say(id, Said::Holder { holder: words, incident: id });
         }
         let only_looks = self.heal_mode(instance) == HealMode::Observe;
         let phase = self.instances.get(&instance).map(|it| &it.phase);
@@ -265,9 +266,9 @@ impl Supervisor {
             if !only_looks {
                 return self.quarantine(id, instance, held, cause);
             }
-            self.tell(id, "would have left it down: a start cannot help; its mode is `observe`");
+            self.say(id, Said::WouldHaveLeftDown);
         } else if forbids {
-            self.tell(id, "a start cannot help: if it ends in the same way again, it is left down");
+            self.say(id, Said::StartCannotHelp);
         }
         let at = if later && deaths > 1 { self.now + delay(deaths) } else { self.now };
         held.into_iter().for_each(|it| self.let_start(it, at));
@@ -312,11 +313,8 @@ impl Supervisor {
                 self.touch(id);
             }
         }
-        let next = trial.map_or_else(
-            || "it stays down until somebody starts it".to_owned(),
-            |at| format!("one trial start in {}", spoken(at.since(now))),
-        );
-        self.escalate(id, &format!("{cause}, so a start cannot help; {next}"));
+        let trial_in = trial.map(|at| at.since(now));
+        self.escalate(id, Why::NoUseToStart { cause, trial_in });
     }
 
     /// A start that waited for the diagnosis may be made, not before this moment.

@@ -9,6 +9,7 @@ use crate::healing::{APPLY_WITHIN, Remedy};
 use crate::id::{AppName, IncidentId};
 use crate::incident::Stage;
 use crate::instance::Goal;
+use crate::said::Said;
 use crate::spec::{HOOK_WITHIN, Hook};
 
 /// How long a signal or a command has to show that it helped, where the app has no check of its own:
@@ -95,7 +96,7 @@ impl Supervisor {
         let (deadly, instance) = (incident.trouble.is_deadly(), incident.instance);
         match result {
             Ok(said) => {
-                self.tell(id, &format!("done: {said}"));
+                self.say(id, Said::Done(said));
                 if deadly {
                     self.set_stage(id, Stage::AwaitingStart);
                     self.let_start(instance, self.now);
@@ -104,8 +105,8 @@ impl Supervisor {
                     self.set_stage(id, Stage::Verifying { until });
                 }
             }
-            Err(why) if deadly => self.escalate(id, &why),
-            Err(why) => self.failed(id, &why),
+            Err(why) if deadly => self.escalate(id, why),
+            Err(why) => self.failed(id, why),
         }
     }
 
@@ -154,7 +155,7 @@ impl Supervisor {
         let Some(app) = app.filter(|_| *remedy == Remedy::ScaleOut) else { return };
         app.spec.instances -= 1;
         self.changed.apps.insert(name.clone());
-        self.tell(id, "taken back: the replica that was added goes");
+        self.say(id, Said::TakenBack);
         self.scale(&name, Goal::Up, &mut Vec::new());
     }
 }

@@ -15,6 +15,7 @@ use crate::healing::fingerprint;
 use crate::id::{CheckId, IncidentId, InstanceId, RunId};
 use crate::instance::Phase;
 use crate::probe::Finding;
+use crate::said::Said;
 use crate::unit::{Moment, Percent};
 
 /// Within this span deaths count as restarts of the last hour.
@@ -88,20 +89,17 @@ impl Supervisor {
         };
         let evidence = joined(*known, evidence);
         let lines = evidence.out_tail.len() + evidence.err_tail.len();
-        let mut told = format!(
-            "evidence gathered in {} ms: {lines} log lines, {} threads, {} deaths before",
-            evidence.took_millis,
-            evidence.threads.len(),
-            evidence.deaths.len()
-        );
-        if let Some(usage) = evidence.usage {
-            told.push_str(&format!(", {} of memory, {:.0} % of a core", usage.memory, usage.cpu));
-        }
-        if let Some(descriptors) = &evidence.descriptors {
-            told.push_str(&format!(", {} open descriptors", descriptors.open));
-        }
+        let usage = evidence.usage.map(|usage| (usage.memory, usage.cpu));
+        let said = Said::Evidence {
+            took: Duration::from_millis(evidence.took_millis),
+            lines,
+            threads: evidence.threads.len(),
+            deaths: evidence.deaths.len(),
+            usage,
+            descriptors: evidence.descriptors.as_ref().map(|it| u64::from(it.open)),
+        };
         if incident.evidence.is_none() {
-            incident.tell(self.now, told);
+            incident.say(self.now, said);
         }
         let holders: Vec<String> =
             evidence.port_holders.iter().map(|holder| holder.spoken(self.now)).collect();
@@ -123,7 +121,7 @@ impl Supervisor {
             return false;
         }
         incident.evidence = incident.pending.take().map(|known| *known);
-        self.tell(id, "no evidence came in time: going on with what was known");
+        self.say(id, Said::NoEvidence);
         true
     }
 
@@ -132,20 +130,19 @@ impl Supervisor {
         let Some(incident) = self.incidents.get_mut(&id) else { return };
         let print = fingerprint::of(incident.app.as_str(), &diagnosis);
         // A crash loop is told in as few words as it takes.
-        let told = if incident.fingerprint.as_ref() == Some(&print) {
-            format!("diagnosis: as before, {}", diagnosis.cause)
+        let said = if incident.fingerprint.as_ref() == Some(&print) {
+            Said::SameDiagnosis(diagnosis.cause)
         } else {
-            format!(
-                "diagnosis: {} (confidence {:.0} %), because {}; remedy: {}",
-                diagnosis.cause,
-                diagnosis.confidence * 100.0,
-                diagnosis.because.join("; "),
-                diagnosis.remedy
-            )
+            Said::Diagnosis {
+                cause: diagnosis.cause,
+                confidence: diagnosis.confidence,
+                because: diagnosis.because.clone(),
+                remedy: diagnosis.remedy.clone(),
+            }
         };
         incident.fingerprint = Some(print);
         incident.diagnosis = Some(diagnosis);
-        self.tell(id, &told);
+        self.say(id, said);
     }
 }
 

@@ -13,7 +13,9 @@ use crate::healing::{GATHER_WITHIN, Remedy, VERIFY_EVERY};
 use crate::id::{CheckId, IncidentId, InstanceId};
 use crate::incident::{Incident, Outcome, Stage, Trouble};
 use crate::instance::{Goal, Phase};
-use crate::unit::{Moment, spoken};
+use crate::notify::Language;
+use crate::said::{Said, Why};
+use crate::unit::Moment;
 
 use super::Supervisor;
 use super::dependencies::Dependency;
@@ -26,7 +28,7 @@ impl Supervisor {
     pub(super) fn open_unresponsive(&mut self, id: InstanceId, message: &str) {
         let name = self.spoken_name(id);
         let text = format!("the check of {name} is unhealthy: {message}");
-        let Some(incident) = self.open(id, Trouble::Unresponsive, &text) else { return };
+        let Some(incident) = self.open(id, Trouble::Unresponsive, text) else { return };
         let give_up_at = self.now + GATHER_WITHIN;
         let known = self.known(id);
         self.ask_for_evidence(id, incident, known, None);
@@ -38,7 +40,7 @@ impl Supervisor {
         &mut self,
         id: InstanceId,
         trouble: Trouble,
-        text: &str,
+        why: impl Into<Why>,
     ) -> Option<IncidentId> {
         let app = self.instances.get(&id)?.app.clone();
         let mut of_app = self.incidents.values().filter(|incident| incident.app == app);
@@ -49,9 +51,11 @@ impl Supervisor {
         self.counters.incident += 1;
         self.changed.counters = true;
         let mut incident = Incident::new(number, app, id, trouble, self.now);
-        incident.tell(self.now, format!("detected: {text}"));
+        let why = why.into();
+        let text = why.told(Language::En);
+        incident.say(self.now, Said::Detected(why));
         self.incidents.insert(number, incident);
-        self.say_of(number, Severity::Warning, text);
+        self.say_of(number, Severity::Warning, &text);
         self.forget_old_incidents();
         Some(number)
     }
@@ -102,10 +106,10 @@ impl Supervisor {
         let (trouble, stage, instance_id) =
             (incident.trouble, incident.stage.clone(), incident.instance);
         let Some(instance) = self.instances.get(&instance_id) else {
-            return self.close(id, Outcome::TakenOver, "the app was removed");
+            return self.close(id, Outcome::TakenOver, Why::Removed);
         };
         if instance.goal == Goal::Down {
-            return self.close(id, Outcome::TakenOver, "somebody stopped it");
+            return self.close(id, Outcome::TakenOver, Why::Stopped);
         }
         if trouble.is_deadly() {
             return self.drive_crash(id);
@@ -122,7 +126,7 @@ impl Supervisor {
             | Stage::Escalated
                 if good =>
             {
-                self.close(id, Outcome::Recovered, "its own check is good again");
+                self.close(id, Outcome::Recovered, Why::CheckIsGood);
             }
             Stage::Gathering { give_up_at } => self.drive_gathering(id, give_up_at),
             Stage::Asking { give_up_at } => self.drive_asking(id, give_up_at),
@@ -130,7 +134,7 @@ impl Supervisor {
             Stage::Rechecking { until } => self.drive_rechecking(id, until),
             Stage::Pausing { retry_at } if self.now >= retry_at => self.try_again(id),
             Stage::AwaitingApproval { until } if self.now >= until => {
-                self.escalate(id, "nobody said yes in time");
+                self.escalate(id, Why::NobodyAnswered);
             }
             Stage::Applying { run, give_up_at } => {
                 let phase = &self.instances[&instance_id].phase;
@@ -138,28 +142,23 @@ impl Supervisor {
                     Phase::Running { run: new, since, .. } if Some(*new) != run => {
                         let until = *since + self.verify_span(instance_id);
                         let pid = phase.pid().unwrap_or_default();
-                        self.tell(
-                            id,
-                            &format!(
-                                "restarted (pid {pid}); its own check has {} to be good again",
-                                spoken(until.since(self.now))
-                            ),
-                        );
+                        let within = until.since(self.now);
+                        self.say(id, Said::Restarted { pid, within });
                         self.set_stage(id, Stage::Verifying { until });
                     }
                     Phase::Tripped { .. } | Phase::Finished { .. } => {
-                        self.failed(id, "it does not stay up");
+                        self.failed(id, Why::DoesNotStayUp);
                     }
-                    _ if self.now >= give_up_at => self.failed(id, "the restart took too long"),
+                    _ if self.now >= give_up_at => self.failed(id, Why::TookTooLong),
                     _ => {}
                 }
             }
             Stage::Verifying { .. } if good => {
-                self.close(id, Outcome::Healed, "its own check is good again");
+                self.close(id, Outcome::Healed, Why::CheckIsGood);
             }
             Stage::Verifying { until } if self.now >= until => {
                 let why = self.complaint(instance_id);
-                self.failed(id, &why);
+                self.failed(id, why);
             }
             _ => {}
         }
@@ -226,16 +225,16 @@ impl Supervisor {
     }
 
     pub(super) fn wait_for(&mut self, id: IncidentId, dependency: String) {
-        self.tell(id, &format!("waiting for {dependency}: a restart would not bring it back"));
+        self.say(id, Said::WaitingFor(dependency.clone()));
         let awaits = |it: &&Incident| {
             let same = matches!(&it.stage, Stage::WaitingForDependency { dependency: other } if *other == dependency);
             same && it.id != id && it.is_open() && it.part_of.is_none()
         };
         let first = self.incidents.values().find(awaits).map(|it| it.id);
         if let Some(first) = first {
-            self.tell(id, &format!("this is part of incident {first}: {dependency} is down"));
+            self.say(id, Said::PartOf { incident: first, dependency: dependency.clone() });
             let app = self.incidents[&id].app.to_string();
-            self.tell(first, &format!("{app} suffers from it too (incident {id})"));
+            self.say(first, Said::AlsoSuffers { app, incident: id });
             if let Some(incident) = self.incidents.get_mut(&id) {
                 incident.part_of = Some(first);
             }
@@ -264,7 +263,7 @@ impl Supervisor {
             }
             self.changed.checks.insert(check_id);
         }
-        self.tell(id, &format!("{dependency} is back: does the app recover by itself?"));
+        self.say(id, Said::IsBack(dependency.to_owned()));
         self.set_stage(id, Stage::Rechecking { until: now + patience + VERIFY_EVERY });
     }
 
@@ -280,10 +279,10 @@ impl Supervisor {
         }
         let complaint = self.complaint(incident.instance);
         if incident.current == Some(Remedy::WaitForDependency) {
-            self.tell(id, &format!("waiting did not help: {complaint}"));
+            self.say(id, Said::WaitingWasNoHelp(complaint));
             self.next_rung(id);
         } else {
-            self.tell(id, &format!("it stays sick although what it needs is back: {complaint}"));
+            self.say(id, Said::StaysSick(complaint));
             self.resume_treatment(id);
         }
     }

@@ -5,6 +5,7 @@ use crate::effect::{Done, Refusal};
 use crate::id::IncidentId;
 use crate::incident::Stage;
 use crate::input::IncidentOrder;
+use crate::said::Said;
 use crate::unit::Moment;
 
 impl Supervisor {
@@ -25,7 +26,7 @@ impl Supervisor {
         let done = |note: String| Ok(Done { notes: vec![note], ..Done::default() });
         if order == IncidentOrder::Mute {
             incident.muted = true;
-            self.tell(id, "muted: nobody hears of it any more");
+            self.say(id, Said::Muted);
             return done(format!("incident {id} is muted; it is dealt with all the same"));
         }
         let stands = incident.question().map(|it| it.asked_at);
@@ -43,13 +44,13 @@ impl Supervisor {
             incident.proposal = None;
         }
         if order == IncidentOrder::Reject {
-            self.tell(id, &format!("a person said no: {remedy}"));
+            self.say(id, Said::No(remedy.clone()));
             if asks {
                 self.next_rung(id);
             }
             return done(format!("incident {id}: {remedy} is not done"));
         }
-        self.tell(id, &format!("a person said yes: {remedy}"));
+        self.say(id, Said::Yes(remedy.clone()));
         if let Some(incident) = self.incidents.get_mut(&id) {
             incident.current = Some(remedy.clone());
         }

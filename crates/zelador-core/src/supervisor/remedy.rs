@@ -5,9 +5,11 @@ use super::dependencies::Dependency;
 use crate::effect::Severity;
 use crate::healing::{APPLY_WITHIN, Remedy};
 use crate::id::{CheckId, IncidentId, InstanceId};
-use crate::incident::{Outcome, Stage};
+use crate::incident::{Entry, Outcome, Stage};
 use crate::instance::{Cause, HEALING_BUDGET, Phase};
+use crate::notify::Language;
 use crate::retry::{Attempt, AttemptOutcome};
+use crate::said::{Said, Why};
 use crate::spec::{ExecMode, HealthSpec, OnDependencyDown};
 use crate::unit::{Moment, spoken};
 use std::time::Duration;
@@ -34,15 +36,12 @@ impl Supervisor {
         let give_up_at = now + grace + APPLY_WITHIN;
         let Phase::Running { run, .. } = instance.phase else {
             // Its restart policy is at work already: what comes of that is looked at, not counted.
-            self.tell(id, "it is not up: its restart policy has the next word");
+            self.say(id, Said::PolicyIsAtWork);
             return self.set_stage(id, Stage::Applying { run: None, give_up_at });
         };
         self.changed.instances.insert(instance_id);
         if !instance.spend_healing(now) {
-            let text = format!(
-                "it was restarted {HEALING_BUDGET} times within an hour, which is the budget"
-            );
-            return self.escalate(id, &text);
+            return self.escalate(id, Why::BudgetSpent(HEALING_BUDGET));
         }
         self.note_try(id, remedy, again);
         self.set_stage(id, Stage::Applying { run: Some(run), give_up_at });
@@ -55,19 +54,19 @@ impl Supervisor {
     }
 
     /// A person is needed.
-    pub(super) fn escalate(&mut self, id: IncidentId, why: &str) {
-        self.tell(
-            id,
-            &format!("escalated: {why}; a person is needed, and the app is left as it is"),
-        );
+    pub(super) fn escalate(&mut self, id: IncidentId, why: impl Into<Why>) {
+        let why = why.into();
+        let text = format!("could not be healed: {}", why.told(Language::En));
+        self.say(id, Said::Escalated(why));
         self.set_stage(id, Stage::Escalated);
-        self.say_of(id, Severity::Critical, &format!("could not be healed: {why}"));
+        self.say_of(id, Severity::Critical, &text);
     }
 
     /// Notes in the ledger what came of the latest try.
     pub(super) fn note_attempt(&mut self, id: IncidentId, outcome: AttemptOutcome) {
         let Some(incident) = self.incidents.get(&id) else { return };
-        let began_at = incident.story.iter().rev().find(|entry| entry.what.starts_with("try "));
+        let is_try = |entry: &&Entry| matches!(entry.said, Some(Said::Try { .. }));
+        let began_at = incident.story.iter().rev().find(is_try);
         let attempt = Attempt {
             at: self.now,
             target: format!("app:{}", incident.app),
@@ -78,7 +77,9 @@ impl Supervisor {
         self.attempted("restart", attempt);
     }
 
-    pub(super) fn close(&mut self, id: IncidentId, outcome: Outcome, why: &str) {
+    pub(super) fn close(&mut self, id: IncidentId, outcome: Outcome, why: impl Into<Why>) {
+        let why = why.into();
+        let because = why.told(Language::En);
         let tried = self.incidents.get(&id).is_some_and(|it| {
             it.is_open() && it.tries.last().is_some_and(|last| last.remedy.restarts())
         });
@@ -92,7 +93,7 @@ impl Supervisor {
         let after = spoken(now.since(incident.opened_at));
         self.changed.incidents.insert(id);
         self.changed.world = true;
-        self.say_of(id, Severity::Info, &format!("{outcome} after {after}: {why}"));
+        self.say_of(id, Severity::Info, &format!("{outcome} after {after}: {because}"));
     }
 
     pub(super) fn set_stage(&mut self, id: IncidentId, stage: Stage) {
@@ -100,6 +101,14 @@ impl Supervisor {
             incident.stage = stage;
             self.changed.incidents.insert(id);
             self.changed.world = true;
+        }
+    }
+
+    pub(super) fn say(&mut self, id: IncidentId, said: Said) {
+        let now = self.now;
+        if let Some(incident) = self.incidents.get_mut(&id) {
+            incident.say(now, said);
+            self.changed.incidents.insert(id);
         }
     }
 

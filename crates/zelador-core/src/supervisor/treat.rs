@@ -8,8 +8,10 @@ use crate::healing::guard::{Ruling, Wish, rule};
 use crate::healing::{Next, Remedy, after_failure, ladder};
 use crate::id::{AppName, IncidentId};
 use crate::incident::{Outcome, Stage, Try, TryResult};
+use crate::notify::Language;
 use crate::retry::{AttemptOutcome, ErrorClass};
-use crate::unit::{Moment, SECOND, spoken};
+use crate::said::{Said, Why};
+use crate::unit::{Moment, SECOND};
 
 /// How long something may take to come back that is no dependency which zelador looks at, before the app
 /// is started anew: as long as the mission's general retry (1, 2, 4 … 32 s) takes altogether.
@@ -21,7 +23,7 @@ impl Supervisor {
         let Some(incident) = self.incidents.get(&id) else { return };
         let Some(app) = self.apps.get(&incident.app) else { return };
         let Some(diagnosis) = &incident.diagnosis else {
-            return self.escalate(id, "its cause is not known");
+            return self.escalate(id, Why::CauseUnknown);
         };
         let mut rungs = ladder(diagnosis, &app.spec);
         let before = rungs.clone();
@@ -29,9 +31,8 @@ impl Supervisor {
             self.history.order(print, &mut rungs);
         }
         if rungs.len() > 1 {
-            let words: Vec<String> = rungs.iter().map(ToString::to_string).collect();
-            let learned = if rungs == before { "" } else { ", in the order of what helped before" };
-            self.tell(id, &format!("what can be tried: {}{learned}", words.join(", then ")));
+            let said = Said::Ladder { remedies: rungs.clone(), learned: rungs != before };
+            self.say(id, said);
         }
         if let Some(incident) = self.incidents.get_mut(&id) {
             incident.ladder = rungs;
@@ -58,7 +59,7 @@ impl Supervisor {
             let Some(incident) = self.incidents.get_mut(&id) else { return };
             if incident.ladder.is_empty() {
                 let why = incident.tried();
-                return self.escalate(id, &why);
+                return self.escalate(id, why);
             }
             let remedy = incident.ladder.remove(0);
             incident.current = Some(remedy.clone());
@@ -90,17 +91,14 @@ impl Supervisor {
         match rule(&wish, &self.history, self.now) {
             Ruling::Go => self.carry_out(id, remedy, again),
             Ruling::Wait { until, why } => {
-                self.tell(id, &format!("{remedy}: not now, {why}"));
+                self.say(id, Said::NotNow { remedy: remedy.clone(), why });
                 self.set_stage(id, Stage::Pausing { retry_at: until });
             }
             Ruling::Ask { why } => {
                 let until = self.now + within;
-                let text = format!(
-                    "{remedy} would be next, and {why}: `zelador incident approve {id}` or `zelador \
-                     incident reject {id}`, within {}",
-                    spoken(within)
-                );
-                self.tell(id, &text);
+                let said = Said::Asks { remedy: remedy.clone(), why, incident: id, within };
+                let text = said.told(Language::En);
+                self.say(id, said);
                 if let Some(incident) = self.incidents.get_mut(&id) {
                     incident.ask(self.now);
                 }
@@ -108,13 +106,14 @@ impl Supervisor {
                 self.say_of(id, Severity::Warning, &text);
             }
             Ruling::WouldHave => {
-                let text = format!("would have tried: {remedy}; its mode is `observe`");
-                self.tell(id, &text);
+                let said = Said::WouldHaveTried(remedy.clone());
+                let text = said.told(Language::En);
+                self.say(id, said);
                 self.set_stage(id, Stage::Observing);
                 self.say_of(id, Severity::Warning, &text);
             }
             Ruling::Refuse { why } => {
-                self.tell(id, &format!("the guard refuses: {remedy}, because {why}"));
+                self.say(id, Said::Refused { remedy: remedy.clone(), why });
                 return false;
             }
         }
@@ -149,15 +148,11 @@ impl Supervisor {
     fn carry_out(&mut self, id: IncidentId, remedy: &Remedy, again: bool) {
         match remedy {
             Remedy::StopAndNotify | Remedy::NotifyOnly | Remedy::None => {
-                self.escalate(id, "nothing that zelador may do would help");
+                self.escalate(id, Why::NothingToDo);
             }
             Remedy::WaitForDependency => {
                 let until = self.now + WAITS_UNSEEN;
-                let text = format!(
-                    "waiting for what it needs, which zelador cannot look at, for {}",
-                    spoken(WAITS_UNSEEN)
-                );
-                self.tell(id, &text);
+                self.say(id, Said::WaitsUnseen(WAITS_UNSEEN));
                 self.set_stage(id, Stage::Rechecking { until });
             }
             _ if remedy.restarts() => self.apply_restart(id, remedy, again),
@@ -180,12 +175,12 @@ impl Supervisor {
             self.history.begin(&app, remedy, id, print, now);
             self.changed.history = true;
         }
-        let told = if again { String::new() } else { format!("; then {}", remedy.must_hold()) };
-        self.tell(id, &format!("try {attempt}: {remedy}{told}"));
+        self.say(id, Said::Try { number: attempt, remedy: remedy.clone(), again });
     }
 
     /// A try did not help.
-    pub(super) fn failed(&mut self, id: IncidentId, why: &str) {
+    pub(super) fn failed(&mut self, id: IncidentId, why: impl Into<Why>) {
+        let why = why.into();
         let now = self.now;
         let Some(incident) = self.incidents.get(&id) else { return };
         let (attempts, instance) = (incident.attempts, incident.instance);
@@ -193,21 +188,22 @@ impl Supervisor {
         let Some(incident) = self.incidents.get_mut(&id) else { return };
         let Some(last) = incident.tries.last_mut() else {
             // Nothing was tried: it was its restart policy that did not help.
-            return self.escalate(id, &format!("its restart policy does not help: {why}"));
+            return self.escalate(id, Why::PolicyDoesNotHelp(Box::new(why)));
         };
         let worse = died.is_some_and(|at| at > last.at);
-        last.result = Some(if worse { TryResult::Worse } else { TryResult::NoEffect });
+        let result = if worse { TryResult::Worse } else { TryResult::NoEffect };
+        last.result = Some(result);
         let remedy = last.remedy.clone();
         let times = incident.tries.iter().filter(|it| it.remedy == remedy).count();
-        let word = if worse { "made it worse" } else { "did not help" };
-        self.tell(id, &format!("try {attempts} {word}: {why}"));
+        let error = why.told(Language::En);
+        self.say(id, Said::TryFailed { number: attempts, result, why });
         if worse {
             self.undo(id, &remedy);
         }
         let times = u32::try_from(times).unwrap_or(u32::MAX);
         let next = after_failure(times);
         if remedy.restarts() {
-            let (class, error) = (ErrorClass::Ineffective, why.to_owned());
+            let class = ErrorClass::Ineffective;
             let outcome = match next {
                 Next::Pause(delay) => AttemptOutcome::Retrying { class, error, delay },
                 Next::Escalate => {
@@ -220,7 +216,7 @@ impl Supervisor {
         if remedy.restarts()
             && let Next::Pause(pause) = next
         {
-            self.tell(id, &format!("next try in {}", spoken(pause)));
+            self.say(id, Said::NextTry(pause));
             return self.set_stage(id, Stage::Pausing { retry_at: now + pause });
         }
         self.history.end(id, false, now);

@@ -165,7 +165,7 @@ fn answer_links(
         let label = message.language.pick("Approve or reject", "Aprovar ou recusar");
         let url = format!("{base}{}", link.path(&token));
         secrets.hide(token);
-        (format!("{label}: {}", question.remedy), url)
+        (format!("{label}: {}", question.remedy.told(message.language)), url)
     };
     Ok(message.questions.iter().map(link).collect())
 }

@@ -1,5 +1,7 @@
 //! The file of the past, and what becomes of everything else when it is spoiled.
 
+use std::os::unix::fs::FileExt;
+
 use rustix::process::Signal;
 use zelador_testbed::home::{Zelador, kill, text, until};
 
@@ -18,9 +20,12 @@ fn a_history_that_is_spoiled_while_zelador_runs_costs_the_past_and_nothing_else(
     zelador.start("{ name: 'api', script: 'sleep', args: '1000' }");
     let before = zelador.pid("api");
     until("a report", || zelador.get("/health/report").0 == 200);
-    let path = zelador.home().join("history.db");
-    let length = std::fs::metadata(&path).unwrap().len() as usize;
-    std::fs::write(&path, vec![b'x'; length.max(4096)]).unwrap();
+    // The newest pages are in the write-ahead log.
+    for name in ["history.db", "history.db-wal"] {
+        let file = std::fs::OpenOptions::new().write(true).open(zelador.home().join(name)).unwrap();
+        let length = file.metadata().unwrap().len() as usize;
+        file.write_all_at(&vec![b'x'; length], 0).unwrap();
+    }
     // Nobody need look: but whoever does is not shown nonsense, and helps to notice it.
     until("the damage to be noticed", || {
         zelador.get("/health/report");

@@ -119,14 +119,14 @@ fn said(lang: Lang, headers: &HeaderMap, status: StatusCode, main: Markup) -> Re
 
 fn ask(lang: Lang, incident: &Incident, question: &Question, here: &str) -> Markup {
     let trouble = super::overview::trouble_word(lang, &incident.trouble.to_string());
-    let why = incident.diagnosis.as_ref().map(|diagnosis| diagnosis.cause.to_string());
+    let why = incident.diagnosis.as_ref().map(|diagnosis| diagnosis.cause.told(lang.language()));
     html! {
         section.login {
             h1 { (plain(incident.app.as_str())) ": " (trouble) }
             @if let Some(why) = why {
                 p { (lang.t("Probably:", "Provavelmente:")) " " strong { (why) } }
             }
-            p.answer { (lang.t("May zelador do this?", "O zelador pode fazer isto?")) " " strong { (question.remedy) } }
+            p.answer { (lang.t("May zelador do this?", "O zelador pode fazer isto?")) " " strong { (question.remedy.told(lang.language())) } }
             @if let Some(until) = question.until {
                 p.dim { (lang.t("The question stands until", "A pergunta vale até")) " " (time(until, false)) }
             }
@@ -146,7 +146,7 @@ fn done(lang: Lang, order: IncidentOrder, question: &Question) -> Markup {
     };
     html! {
         section.login {
-            h1 { (words) ": " (question.remedy) }
+            h1 { (words) ": " (question.remedy.told(lang.language())) }
             p { a href={ "/health/incident/" (question.incident) } { (lang.t("Show the incident", "Ver o incidente")) } }
         }
     }

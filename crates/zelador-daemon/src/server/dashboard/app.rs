@@ -99,7 +99,7 @@ pub fn page(lang: Lang, about: &About, piece: &dyn Fn(&str) -> Markup, may_act: 
                 data-latency=(lang.t("Check latency", "Latência da verificação")) data-restarts=(lang.t("Restarts", "Reinícios"))
                 data-none=(lang.t("No data in this range yet", "Ainda não há dados neste período"))
                 data-failed=(lang.t("The chart could not be loaded", "O gráfico não pôde ser carregado"))
-                data-limitword=(lang.t("limit", "limite")) data-loading=(lang.t("Loading…", "Carregando…"))
+                data-limitword=(lang.t("limit", "limite")) data-foretold=(lang.t("at its limit in about {in}", "no limite em cerca de {in}")) data-loading=(lang.t("Loading…", "Carregando…"))
                 data-summary=(lang.t("from {min} to {max}, mean {mean}", "de {min} a {max}, média {mean}")) {}
             ul.legend aria-label=(lang.t("Marks", "Marcas")) {
                 @for kind in [Kind::Died, Kind::Opened, Kind::Remedy, Kind::Closed, Kind::Changed] {
@@ -209,7 +209,7 @@ fn head(lang: Lang, instances: &[InstanceView]) -> Markup {
         }
         @for instance in instances {
             @if let Some(start) = instance.last_start.as_ref().filter(|_| instance.restarts > 0) {
-                p.dim { (parts::plain(&instance.name)) ": " (lang.t("started last", "iniciado por último")) " " (time(start.at, true)) " – " span lang="en" { (parts::plain(&start.cause.to_string())) } }
+                p.dim { (parts::plain(&instance.name)) ": " (lang.t("started last", "iniciado por último")) " " (time(start.at, true)) " – " (parts::plain(&lang.start(&start.cause))) }
             }
         }
     }

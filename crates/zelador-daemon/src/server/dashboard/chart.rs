@@ -5,7 +5,7 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use zelador_core::history::{Kind, Metric};
+use zelador_core::history::{Kind, Metric, forecast};
 use zelador_core::unit::Moment;
 
 use super::Dashboard;
@@ -26,6 +26,8 @@ pub struct Asked {
     from: u64,
     /// The same; now when it is missing.
     to: Option<u64>,
+    /// What memory may come to, in bytes: when it will be there is foretold of the present.
+    limit: Option<i64>,
 }
 
 /// Answers with lines and marks.
@@ -72,7 +74,8 @@ pub async fn chart(
             })
         })
         .collect();
-    let lines: Vec<Value> = lines.into_iter().map(line).collect();
+    let limit = asked.limit.filter(|limit| *limit > 0 && asked.to.is_none());
+    let lines: Vec<Value> = lines.into_iter().map(|it| line(it, limit)).collect();
     Ok(Json(json!({ "from": span.0, "to": to, "width": width, "lines": lines, "marks": marks })))
 }
 
@@ -90,7 +93,12 @@ fn is_mark(kind: Kind) -> bool {
     )
 }
 
-fn line(line: Line) -> Value {
+fn line(line: Line, limit: Option<i64>) -> Value {
+    let means: Vec<(u64, i64)> = line.points.iter().map(|(at, it)| (*at, it.mean)).collect();
+    let foretold = limit
+        .filter(|_| line.metric == Metric::Memory)
+        .and_then(|limit| forecast(&means, limit))
+        .map(|it| json!({ "now": it.now, "reached_in": it.reached_in.as_secs_f64() }));
     let columns = |pick: fn(&zelador_core::history::Rollup) -> i64| -> Vec<i64> {
         line.points.iter().map(|(_, it)| pick(it)).collect()
     };
@@ -98,6 +106,6 @@ fn line(line: Line) -> Value {
         "subject": line.subject, "metric": line.metric.word(), "unit": line.metric.unit(),
         "at": line.points.iter().map(|(at, _)| *at).collect::<Vec<_>>(),
         "min": columns(|it| it.min), "mean": columns(|it| it.mean),
-        "max": columns(|it| it.max), "p95": columns(|it| it.p95),
+        "max": columns(|it| it.max), "p95": columns(|it| it.p95), "forecast": foretold,
     })
 }

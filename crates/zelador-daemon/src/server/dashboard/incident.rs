@@ -1,25 +1,22 @@
 //! One incident, told so that a tired person understands it at three in the morning.
 
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
-use zelador_core::evidence::Evidence;
+use zelador_core::evidence::{Evidence, PastDeath};
 use zelador_core::id::IncidentId;
-use zelador_core::incident::{Incident, Outcome, Stage};
+use zelador_core::incident::{Entry, Incident, Outcome, Stage};
+use zelador_core::said::Said;
 
 use super::Dashboard;
 use super::lang::Lang;
 use super::live::Fragment;
 use super::parts::{self, badge, icon, time};
 use super::tail::level;
-use crate::server::Failure;
 
 /// How many lines of each log are shown; the rest unfolds.
 const LINES: usize = 40;
 
-async fn find(dashboard: &Dashboard, id: u64) -> Option<Incident> {
+/// The incident of this number, as it is now or as it was.
+pub async fn find(dashboard: &Dashboard, id: u64) -> Option<Incident> {
     let id = IncidentId::new(id);
     let now =
         dashboard.handle.ask(move |supervisor| supervisor.incident(id).cloned()).await.ok()?;
@@ -102,11 +99,11 @@ fn orders(lang: Lang, incident: &Incident) -> Markup {
     html! {
         @if incident.is_open() {
             @if let Some(remedy) = asked {
-                p.answer { (lang.t("It asks for a yes or a no:", "Pede um sim ou um não:")) " " strong lang="en" { (remedy) } }
+                p.answer { (lang.t("It asks for a yes or a no:", "Pede um sim ou um não:")) " " strong { (remedy.told(lang.language())) } }
             }
             div.actions role="group" aria-label=(lang.t("Your word", "Sua palavra")) data-of=(incident.id) data-name=(name) {
                 @if let Some(remedy) = asked {
-                    @let more = remedy.to_string();
+                    @let more = remedy.told(lang.language());
                     button type="button" data-verb="approve" data-more=(more) { (lang.t("Approve", "Aprovar")) }
                     button type="button" data-verb="reject" data-more=(more) { (lang.t("Reject", "Recusar")) }
                 }
@@ -142,19 +139,17 @@ fn in_short(lang: Lang, incident: &Incident) -> Markup {
     }
 }
 
-/// How an entry of the story looks, told by its first words.
-fn entry_look(what: &str) -> (&'static str, &'static str) {
-    let begins = |words: &[&str]| words.iter().any(|word| what.starts_with(word));
-    if begins(&["healed", "recovered"]) {
-        ("ok", "ok")
-    } else if begins(&["detected", "escalated", "gave up"]) || what.contains("a person is needed") {
-        ("bad", "bad")
-    } else if begins(&["try ", "restarted"]) {
-        ("fix", "fix")
-    } else if begins(&["diagnosis"]) {
-        ("deploy", "warn")
-    } else {
-        ("off", "off")
+/// How an entry of the story looks.
+fn entry_look(entry: &Entry) -> (&'static str, &'static str) {
+    let Some(said) = &entry.said else { return ("off", "off") };
+    match said {
+        Said::Closed { .. } => ("ok", "ok"),
+        Said::Detected(_) | Said::CameBack(_) | Said::Again(_) | Said::Escalated(_) => {
+            ("bad", "bad")
+        }
+        Said::Try { .. } | Said::Restarted { .. } | Said::Done(_) => ("fix", "fix"),
+        Said::Diagnosis { .. } | Said::SameDiagnosis(_) => ("deploy", "warn"),
+        _ => ("off", "off"),
     }
 }
 
@@ -163,12 +158,12 @@ fn story(lang: Lang, incident: &Incident) -> Markup {
     html! {
         @if incident.story.is_empty() { p.dim { (lang.t("Nothing was told.", "Nada foi registrado.")) } }
         ol.timeline { @for (entry, before) in incident.story.iter().zip(before) {
-            @let (class, shape) = entry_look(&entry.what);
+            @let (class, shape) = entry_look(entry);
             @let later = entry.at.since(before);
             li class=(class) {
                 span.when { (time(entry.at, false)) @if later.as_millis() > 0 { span.dim { " +" (lang.span(later)) } } }
                 span.dot { (icon(shape)) }
-                span.what lang="en" { (parts::plain(&entry.what)) }
+                span.what lang=[entry.said.is_none().then_some("en")] { (parts::plain(&entry.told(lang.language()))) }
             }
         } }
     }
@@ -180,16 +175,16 @@ fn diagnosis(lang: Lang, incident: &Incident) -> Markup {
     };
     let sure = (diagnosis.confidence * 100.0).round();
     html! {
-        p.cause lang="en" { strong { (diagnosis.cause) } }
+        p.cause { strong { (diagnosis.cause.told(lang.language())) } }
         div.sure {
             (parts::gauge(sure, None, "plain", &format!("{sure} %")))
-            span { (sure) " % " (lang.t("sure", "de certeza")) " · " (lang.t("remedy", "remédio")) ": " span lang="en" { (diagnosis.remedy) } }
+            span { (sure) " % " (lang.t("sure", "de certeza")) " · " (lang.t("remedy", "remédio")) ": " (diagnosis.remedy.told(lang.language())) }
         }
         ul.because { @for reason in &diagnosis.because { li lang="en" { (parts::plain(reason)) } } }
         @let others: Vec<_> = diagnosis.hypotheses.iter().filter(|it| it.cause != diagnosis.cause).collect();
         @if !others.is_empty() { details {
             summary { (lang.t("Also considered", "Também considerado")) " (" (others.len()) ")" }
-            ul.because { @for other in others { li lang="en" { (other.cause) " (" (format!("{:.0}", other.confidence * 100.0)) " %): " (parts::plain(&other.because.join("; "))) } } }
+            ul.because { @for other in others { li { (other.cause.told(lang.language())) " (" (format!("{:.0}", other.confidence * 100.0)) " %): " (parts::plain(&other.because.join("; "))) } } }
         } }
     }
 }
@@ -200,52 +195,61 @@ fn evidence(lang: Lang, incident: &Incident) -> Markup {
     };
     html! {
         p.dim { (lang.t("Gathered", "Reunidas")) " " (time(found.gathered_at, false)) ", " (found.took_millis) " ms" }
-        ul.because { @for fact in facts(found) { li lang="en" { (parts::plain(&fact)) } } }
+        ul.because { @for fact in facts(lang, found) { li { (parts::plain(&fact)) } } }
         (lines(lang, incident, lang.t("Standard error", "Saída de erro"), &found.err_tail))
         (lines(lang, incident, lang.t("Standard output", "Saída padrão"), &found.out_tail))
     }
 }
 
 /// What was found, one sentence each.
-fn facts(found: &Evidence) -> Vec<String> {
+pub fn facts(lang: Lang, found: &Evidence) -> Vec<String> {
     let mut facts = Vec::new();
     if let Some(usage) = found.usage {
-        facts.push(format!(
-            "{} of memory, {:.0} % of a core, processes: {}",
-            usage.memory, usage.cpu, usage.processes
-        ));
+        let (memory, cpu) = (lang.bytes(usage.memory), lang.percent(usage.cpu));
+        let processes = lang.count(
+            usage.processes as usize,
+            ("process", "processo"),
+            ("processes", "processos"),
+        );
+        facts.push(match lang {
+            Lang::En => format!("{memory} of memory, {cpu} of a core, {processes}"),
+            Lang::Pt => format!("{memory} de memória, {cpu} de um núcleo, {processes}"),
+        });
     }
     if let Some(it) = &found.descriptors {
-        facts.push(format!(
-            "{} of {} descriptors open ({} sockets, {} pipes, {} files)",
-            it.open, it.limit, it.sockets, it.pipes, it.files
-        ));
+        let (open, limit) = (it.open, it.limit);
+        let (sockets, pipes, files) = (it.sockets, it.pipes, it.files);
+        facts.push(match lang {
+            Lang::En => format!("{open} of {limit} descriptors open ({sockets} sockets, {pipes} pipes, {files} files)"),
+            Lang::Pt => format!("{open} de {limit} descritores abertos ({sockets} sockets, {pipes} pipes, {files} arquivos)"),
+        });
     }
     if let Some(thread) = found.threads.first() {
-        let place = thread.waits_in.as_ref().map(|place| format!(", waits in {place}"));
-        facts.push(format!(
-            "{} threads; the busiest is {} ({}), state {}{}",
-            found.threads.len(),
-            thread.name,
-            thread.tid,
-            thread.state,
-            place.unwrap_or_default()
-        ));
+        let (count, name, tid, state) =
+            (found.threads.len(), &thread.name, thread.tid, thread.state);
+        let waits = lang.t("waits in", "espera em");
+        let place = thread.waits_in.as_ref().map(|place| format!(", {waits} {place}"));
+        let place = place.unwrap_or_default();
+        facts.push(match lang {
+            Lang::En => {
+                format!("{count} threads; the busiest is {name} ({tid}), state {state}{place}")
+            }
+            Lang::Pt => {
+                format!("{count} threads; a mais ocupada é {name} ({tid}), estado {state}{place}")
+            }
+        });
     }
     facts.extend(found.port_holders.iter().map(|holder| holder.spoken(found.gathered_at)));
-    facts.extend(
-        found
-            .deaths
-            .iter()
-            .take(3)
-            .map(|death| format!("died before, {}: {}", death.at, death.death)),
-    );
-    facts.extend(found.missing.iter().map(|missing| format!("not gathered: {missing}")));
+    let before = lang.t("died before", "morreu antes");
+    let death = |it: &PastDeath| format!("{before}, {}: {}", it.at, it.death.told(lang.language()));
+    facts.extend(found.deaths.iter().take(3).map(death));
+    let missing = lang.t("not gathered", "não reunido");
+    facts.extend(found.missing.iter().map(|what| format!("{missing}: {what}")));
     facts
 }
 
 /// Whether a line is one of those that matter: it tells of an error, or the diagnosis rests on it.
-fn matters(incident: &Incident, line: &str) -> bool {
+pub fn matters(incident: &Incident, line: &str) -> bool {
     let quoted = || {
         let because = incident.diagnosis.iter().flat_map(|diagnosis| &diagnosis.because);
         let line = line.trim();
@@ -269,107 +273,5 @@ fn lines(lang: Lang, incident: &Incident, title: &str, lines: &[String]) -> Mark
             @if hidden > 0 { details { summary { (hidden) " " (lang.t("older lines", "linhas mais antigas")) } @for text in &lines[..hidden] { (line(text)) } } }
             @for text in &lines[hidden..] { (line(text)) }
         }
-    }
-}
-
-/// The whole story as a text to be passed on.
-pub async fn markdown(State(dashboard): State<Dashboard>, Path(id): Path<u64>) -> Response {
-    let Some(incident) = find(&dashboard, id).await else {
-        let error = format!("there is no incident {id}");
-        return Failure::new(StatusCode::NOT_FOUND, error).into_response();
-    };
-    let name = format!("attachment; filename=\"incident-{id}.md\"");
-    let kind = "text/markdown; charset=utf-8";
-    ([(CONTENT_TYPE, kind.to_owned()), (CONTENT_DISPOSITION, name)], in_markdown(&incident))
-        .into_response()
-}
-
-fn in_markdown(incident: &Incident) -> String {
-    let mut text = format!(
-        "# Incident {}: {}: {}\n\n- state: {}\n- opened: {}\n",
-        incident.id,
-        escaped(incident.app.as_str()),
-        incident.trouble,
-        incident.state(),
-        incident.opened_at
-    );
-    if let Some(closed) = incident.closed_at {
-        let lasted = zelador_core::unit::spoken(closed.since(incident.opened_at));
-        text.push_str(&format!("- closed: {closed} (after {lasted})\n"));
-    }
-    text.push_str(&format!("- tries: {}\n", incident.attempts));
-    if let Some(diagnosis) = &incident.diagnosis {
-        let sure = (diagnosis.confidence * 100.0).round();
-        text.push_str(&format!(
-            "\n## Diagnosis\n\n{} ({sure} % sure); remedy: {}\n\n",
-            diagnosis.cause, diagnosis.remedy
-        ));
-        for reason in &diagnosis.because {
-            text.push_str(&format!("- {}\n", escaped(reason)));
-        }
-    }
-    text.push_str("\n## What happened\n\n");
-    for entry in &incident.story {
-        text.push_str(&format!("- {} {}\n", entry.at, escaped(&entry.what)));
-    }
-    if let Some(found) = &incident.evidence {
-        text.push_str("\n## Evidence\n\n");
-        for fact in facts(found) {
-            text.push_str(&format!("- {}\n", escaped(&fact)));
-        }
-        for (title, lines) in
-            [("Standard error", &found.err_tail), ("Standard output", &found.out_tail)]
-        {
-            if lines.is_empty() {
-                continue;
-            }
-            text.push_str(&format!("\n### {title}\n\n"));
-            for line in lines {
-                // Four blanks: nothing in a line can end the block.
-                text.push_str(&format!("    {}\n", parts::plain(line)));
-            }
-        }
-    }
-    text
-}
-
-/// A text of somebody else's that makes no Markdown and no HTML.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in parts::plain(text).chars() {
-        if "\\`*_[]<>#|".contains(c) {
-            safe.push('\\');
-        }
-        safe.push(c);
-    }
-    safe
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_log_says_stays_text_when_it_is_passed_on() {
-        let evidence = Evidence {
-            err_tail: vec![
-                "```\n# not a title".into(),
-                "<b>Error</b>: \u{1b}[31mno\u{1b}[0m".into(),
-            ],
-            ..Evidence::default()
-        };
-        let at = 1_700_000_000_000_000_u64;
-        let incident: Incident = serde_json::from_value(serde_json::json!({
-            "id": 3, "app": "api", "instance": 0, "trouble": "unresponsive", "opened_at": at,
-            "closed_at": null, "stage": { "stage": "escalated" }, "attempts": 4,
-            "evidence": evidence, "diagnosis": null,
-            "story": [{ "at": at, "what": "detected: <script>*x*" }],
-        }))
-        .unwrap();
-        let text = in_markdown(&incident);
-        assert!(text.contains("detected: \\<script\\>\\*x\\*"), "{text}");
-        assert!(text.contains("    ```# not a title\n    <b>Error</b>: no\n"), "{text}");
-        assert!(matters(&incident, "Error: connect ECONNREFUSED"));
-        assert!(!matters(&incident, "listening"));
     }
 }

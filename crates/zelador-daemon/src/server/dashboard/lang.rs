@@ -5,6 +5,8 @@ use axum::http::header::ACCEPT_LANGUAGE;
 use std::time::Duration;
 use zelador_core::check::Status;
 use zelador_core::history::Kind;
+use zelador_core::instance::Cause as StartCause;
+use zelador_core::notify::Language;
 use zelador_core::unit::ByteSize;
 
 /// A language of the dashboard.
@@ -41,6 +43,40 @@ impl Lang {
             if best.is_none_or(|best| it.0 > best.0) { Some(it) } else { best }
         });
         best.filter(|(weight, _)| *weight > 0.0).map_or(Self::En, |(_, lang)| lang)
+    }
+
+    /// The same, as the core calls it.
+    pub fn language(self) -> Language {
+        match self {
+            Self::En => Language::En,
+            Self::Pt => Language::Pt,
+        }
+    }
+
+    /// Why something was started; fits after "started because".
+    pub fn start(self, cause: &StartCause) -> String {
+        match cause {
+            _ if self == Self::En => cause.to_string(),
+            StartCause::Declared => "foi declarado".to_owned(),
+            StartCause::Redeclared => "a declaração mudou".to_owned(),
+            StartCause::Asked { verb } => format!("alguém pediu ({verb})"),
+            StartCause::Scaled => "devia haver mais réplicas".to_owned(),
+            StartCause::Died { death } => death.told(Language::Pt),
+            StartCause::Memory { used, limit } => format!(
+                "usou {} de memória, acima do limite de {}",
+                self.bytes(*used),
+                self.bytes(*limit)
+            ),
+            StartCause::Watchdog { within } => {
+                format!("não disse em {} que está vivo (watchdog)", self.span(*within))
+            }
+            StartCause::Cron => "o relógio pediu (cron_restart)".to_owned(),
+            StartCause::FilesChanged { changed } => format!("{changed} mudou (watch)"),
+            StartCause::Healed { incident } => {
+                format!("o tratamento o reiniciou (incidente {incident})")
+            }
+            StartCause::StartLost => "o início anterior se perdeu".to_owned(),
+        }
     }
 
     /// Its name for browsers.

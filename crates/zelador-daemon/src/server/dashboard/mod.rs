@@ -12,6 +12,7 @@ mod incident;
 mod lang;
 mod lists;
 mod live;
+mod markdown;
 mod overview;
 mod page;
 mod pages;
@@ -60,7 +61,7 @@ pub(super) fn routes(
         .route("/health/app/{name}", get(pages::app))
         .route("/health/incidents", get(pages::incidents))
         .route("/health/incident/{id}", get(pages::incident))
-        .route("/health/incident/{id}/markdown", get(incident::markdown))
+        .route("/health/incident/{id}/markdown", get(markdown::markdown))
         .route("/health/checks", get(pages::checks))
         .route("/health/retries", get(pages::retries))
         .route("/health/breakers", get(pages::breakers))

@@ -380,7 +380,7 @@ fn cells(lang: Lang, instance: &InstanceView, past: &Past) -> [(&'static str, Ma
     [
         (
             "state",
-            html! { data value=(look.rank) data-class=(look.class) { (badge(look)) } (why(instance)) },
+            html! { data value=(look.rank) data-class=(look.class) { (badge(look)) } (why(lang, instance)) },
         ),
         (
             "days",
@@ -396,7 +396,7 @@ fn cells(lang: Lang, instance: &InstanceView, past: &Past) -> [(&'static str, Ma
             html! { data.num value=(memory.map_or(-1, |it: ByteSize| it.bytes() as i64)) { (memory.map_or_else(|| "–".to_owned(), |it| lang.bytes(it))) } },
         ),
         ("mems", spark(&past.memory, 0)),
-        ("re", restarts(instance)),
+        ("re", restarts(lang, instance)),
     ]
 }
 
@@ -422,7 +422,7 @@ fn row(lang: Lang, instance: &InstanceView, cells: &[(&'static str, Markup); 7])
 }
 
 /// Why it is not as it should be, in a few words.
-fn why(instance: &InstanceView) -> Markup {
+fn why(lang: Lang, instance: &InstanceView) -> Markup {
     let reason = match &instance.phase {
         Phase::Running { .. } => instance
             .health
@@ -431,7 +431,9 @@ fn why(instance: &InstanceView) -> Markup {
             .map(|it| it.message.clone()),
         Phase::Backoff { .. } | Phase::Tripped { .. } => {
             let last = instance.deaths.first();
-            last.map(|past| past.explained.clone().unwrap_or_else(|| past.death.to_string()))
+            last.map(|past| {
+                past.explained.clone().unwrap_or_else(|| past.death.told(lang.language()))
+            })
         }
         _ => None,
     };
@@ -439,12 +441,12 @@ fn why(instance: &InstanceView) -> Markup {
 }
 
 /// How often, and why last.
-fn restarts(instance: &InstanceView) -> Markup {
+fn restarts(lang: Lang, instance: &InstanceView) -> Markup {
     let last = instance.last_start.as_ref().filter(|_| instance.restarts > 0);
     html! {
         data.num value=(instance.restarts) { (instance.restarts) }
         @if let Some(start) = last {
-            span.why title=(start.cause) lang="en" { (parts::plain(&start.cause.to_string())) }
+            span.why title=(lang.start(&start.cause)) { (parts::plain(&lang.start(&start.cause))) }
         }
     }
 }

@@ -13,6 +13,7 @@
     return `${number(value, value < 100 && unit ? 1 : 0)} ${units[unit]}`;
   };
   const millis = (value) => value >= 1000 ? `${number(value / 1000)} s` : `${number(value, value < 10 ? 2 : 0)} ms`;
+  const span = (seconds) => seconds < 90 ? `${number(seconds, 0)} s` : seconds < 5400 ? `${number(seconds / 60, 0)} min` : seconds < 129600 ? `${number(seconds / 3600, 0)} h` : `${number(seconds / 86400, 0)} d`;
   // Steps of an axis that are whole in their unit.
   const steps = (unit) => [0, 1, 2, 3].flatMap((power) => [1, 2, 5, 10, 20, 50, 100, 200, 500].map((step) => step * unit ** power));
   const panels = [
@@ -112,7 +113,13 @@
     panel.plot.setAttribute('aria-label', `${panel.title}: ${summary}`);
     const last = lines.map((line) => line.mean[line.mean.length - 1] * panel.scale).reduce((sum, value) => sum + value, 0);
     const latest = panel.say(panel.metric === 'latency' ? last / lines.length : last);
-    label.textContent = latest;
+    // Of several the first to be there.
+    const first = lines.filter((line) => line.forecast).sort((a, b) => a.forecast.reached_in - b.forecast.reached_in)[0];
+    const ahead = first ? { at: first.at[first.at.length - 1], ...first.forecast } : null;
+    const idle = ahead ? `${latest} · ${word.foretold.replace('{in}', span(ahead.reached_in))}` : latest;
+    label.textContent = idle;
+    panel.plot.dataset.foretold = ahead ? Math.round(ahead.reached_in) : '';
+    const until = ahead ? Math.min(ahead.at + ahead.reached_in * 1.05, view.to + view.range / 2) : view.to;
     const axis = { stroke: colour('dim'), grid: { stroke: colour('line'), width: 1 }, ticks: { show: false }, font: `11px ${getComputedStyle(document.body).fontFamily}` };
     const paths = panel.steps ? uPlot.paths.stepped({ align: 1 }) : undefined;
     const series = [{}];
@@ -126,10 +133,23 @@
       bands: names.length === 1 ? [{ series: [3, 2], fill: `color-mix(in srgb, ${colour('accent')} 14%, transparent)` }] : [],
       legend: { show: false },
       cursor: { sync: { key: 'app' }, drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
-      scales: { x: { time: true, min: view.from, max: view.to, range: () => [view.from, view.to] }, y: { range: (_, min, max) => [0, Math.max(max, panel.limit && max > panel.limit / 2 ? panel.limit : 0, panel.metric === 'cpu' ? 5 : 1) * 1.1] } },
+      scales: { x: { time: true, min: view.from, max: until, range: () => [view.from, until] }, y: { range: (_, min, max) => [0, Math.max(max, panel.limit && (ahead || max > panel.limit / 2) ? panel.limit : 0, panel.metric === 'cpu' ? 5 : 1) * 1.1] } },
       axes: [{ ...axis, values: (_, splits, __, ___, step) => splits.map((at) => clock(at, step)), space: 70, size: 30 }, { ...axis, size: 66, ...(panel.incrs ? { incrs: panel.incrs } : {}), values: (_, splits) => splits.map(panel.say) }],
       hooks: {
         draw: [drawMarks, (plot) => {
+          if (!ahead) return;
+          const { ctx: context, bbox } = plot;
+          context.save();
+          context.beginPath(); context.rect(bbox.left, bbox.top, bbox.width, bbox.height); context.clip();
+          context.strokeStyle = colour('warn');
+          context.lineWidth = 1.6 * (devicePixelRatio || 1);
+          context.setLineDash([2, 5]);
+          context.beginPath();
+          context.moveTo(plot.valToPos(ahead.at, 'x', true), plot.valToPos(ahead.now, 'y', true));
+          context.lineTo(plot.valToPos(ahead.at + ahead.reached_in, 'x', true), plot.valToPos(panel.limit, 'y', true));
+          context.stroke();
+          context.restore();
+        }, (plot) => {
           if (!panel.limit || panel.limit > plot.scales.y.max) return;
           const y = plot.valToPos(panel.limit, 'y', true), { ctx: context, bbox } = plot;
           context.save();
@@ -141,7 +161,7 @@
         }],
         setCursor: [(plot) => {
           const index = plot.cursor.idx;
-          if (index == null) { label.textContent = latest; return; }
+          if (index == null) { label.textContent = idle; return; }
           const when = new Date(data[0][index] * 1000).toLocaleString(lang);
           const step = names.length === 1 ? 3 : 1;
           const values = names.map((name, line) => {
@@ -164,7 +184,8 @@
   const load = async () => {
     const mine = ++turn, now = Date.now() / 1000;
     if (view.follow) { view.to = now; view.from = now - view.range; }
-    const query = (of, metrics) => fetch(`/health/chart?of=${encodeURIComponent(of)}&metrics=${metrics}&from=${Math.floor(view.from)}&to=${Math.ceil(view.to)}`).then((answer) => { if (!answer.ok) throw new Error(answer.status); return answer.json(); });
+    // Without an end it is asked for the present, and what is to come is foretold.
+    const query = (of, metrics) => fetch(`/health/chart?of=${encodeURIComponent(of)}&metrics=${metrics}&from=${Math.floor(view.from)}${view.follow ? '' : `&to=${Math.ceil(view.to)}`}&limit=${Number(word.limit) || 0}`).then((answer) => { if (!answer.ok) throw new Error(answer.status); return answer.json(); });
     try {
       const [app, check] = await Promise.all([query(word.of, 'memory,cpu,restarts'), query(word.check, 'latency')]);
       if (mine !== turn) return;

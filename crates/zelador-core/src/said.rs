@@ -1,0 +1,280 @@
+//! The sentences of a story: what happened as values, told in any language that there is.
+//!
+//! Pure: a sentence and a language go in, words come out. Always holds: the English ones are what is
+//! kept, logged and sent to programs; texts of others (a check's message, the reason of a rule, a
+//! program's own words) are told as they are in every language.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::death::Death;
+use crate::diagnosis::Cause;
+use crate::healing::Remedy;
+use crate::id::IncidentId;
+use crate::incident::{Outcome, TryResult};
+use crate::notify::Language;
+use crate::unit::{ByteSize, spoken};
+
+mod english;
+mod portuguese;
+mod words;
+
+/// One sentence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Said {
+    /// It was noticed.
+    Detected(Why),
+    /// It happened again.
+    Again(Why),
+    /// It had seemed to be over.
+    CameBack(Why),
+    /// Evidence is there.
+    Evidence {
+        /// How long that took.
+        took: Duration,
+        /// How many lines of logs.
+        lines: usize,
+        /// How many threads.
+        threads: usize,
+        /// How many deaths before.
+        deaths: usize,
+        /// What it used: memory, and hundredths of a core.
+        usage: Option<(ByteSize, f64)>,
+        /// How many descriptors were open.
+        descriptors: Option<u64>,
+    },
+    /// None came.
+    NoEvidence,
+    /// It is known what it is.
+    Diagnosis {
+        /// What.
+        cause: Cause,
+        /// How sure, from 0 to 1.
+        confidence: f64,
+        /// Why.
+        because: Vec<String>,
+        /// What helps.
+        remedy: Remedy,
+    },
+    /// It is what it was.
+    SameDiagnosis(Cause),
+    /// What can be tried, one after the other.
+    Ladder {
+        /// What.
+        remedies: Vec<Remedy>,
+        /// The order is that of what helped before.
+        learned: bool,
+    },
+    /// A remedy must wait.
+    NotNow {
+        /// Which.
+        remedy: Remedy,
+        /// Why.
+        why: String,
+    },
+    /// A person is asked.
+    Asks {
+        /// For what.
+        remedy: Remedy,
+        /// Why.
+        why: String,
+        /// By which number it is answered.
+        incident: IncidentId,
+        /// How long the question stands.
+        within: Duration,
+    },
+    /// A process of somebody else's has its port.
+    Holder {
+        /// Who.
+        holder: String,
+        /// By which number it is answered.
+        incident: IncidentId,
+    },
+    /// It is only told what would be done.
+    WouldHaveTried(Remedy),
+    /// It would have been left down.
+    WouldHaveLeftDown,
+    /// One more death of that kind, and it is left down.
+    StartCannotHelp,
+    /// The guard says no.
+    Refused {
+        /// To what.
+        remedy: Remedy,
+        /// Why.
+        why: String,
+    },
+    /// A remedy is tried.
+    Try {
+        /// Which try.
+        number: u32,
+        /// What.
+        remedy: Remedy,
+        /// It is the same as before.
+        again: bool,
+    },
+    /// It did not help.
+    TryFailed {
+        /// Which try.
+        number: u32,
+        /// It made it worse.
+        result: TryResult,
+        /// Why.
+        why: Why,
+    },
+    /// A pause before the next try.
+    NextTry(Duration),
+    /// What was done, in the words of who did it.
+    Done(String),
+    /// A remedy was taken back.
+    TakenBack,
+    /// The new run is up; its check has this long.
+    Restarted {
+        /// Its process.
+        pid: i32,
+        /// How long.
+        within: Duration,
+    },
+    /// Its restart policy is at work.
+    PolicyIsAtWork,
+    /// What it needs is down.
+    WaitingFor(String),
+    /// Another incident tells of the same.
+    PartOf {
+        /// Which.
+        incident: IncidentId,
+        /// What is down.
+        dependency: String,
+    },
+    /// Another app suffers from the same.
+    AlsoSuffers {
+        /// Which.
+        app: String,
+        /// Its incident.
+        incident: IncidentId,
+    },
+    /// What it needs is back.
+    IsBack(String),
+    /// It is sick all the same.
+    StaysSick(String),
+    /// What it needs is nothing that zelador can look at: it is given this long.
+    WaitsUnseen(Duration),
+    /// It is sick all the same after that.
+    WaitingWasNoHelp(String),
+    /// It comes back again and again.
+    RestartHides {
+        /// How often.
+        times: u32,
+        /// Within an hour; else each time with the same end.
+        lately: bool,
+    },
+    /// A person is needed.
+    Escalated(Why),
+    /// A person said no.
+    No(Remedy),
+    /// A person said yes.
+    Yes(Remedy),
+    /// A person wants to hear no more.
+    Muted,
+    /// It is over.
+    Closed {
+        /// How.
+        outcome: Outcome,
+        /// After how long.
+        after: Duration,
+        /// Why.
+        why: Why,
+    },
+}
+
+/// A reason, as part of a sentence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// In the words of somebody else: a check, a rule, a command.
+    Text(String),
+    /// A run ended.
+    Died {
+        /// Whose, like `api/0`.
+        name: String,
+        /// How.
+        death: Death,
+        /// After how long.
+        lived: Option<Duration>,
+    },
+    /// Its own check is good again.
+    CheckIsGood,
+    /// Its start held for so long.
+    StartHeld(Duration),
+    /// It finished.
+    Finished,
+    /// Somebody stopped it.
+    Stopped,
+    /// It was removed.
+    Removed,
+    /// Nobody answered.
+    NobodyAnswered,
+    /// Nothing is known.
+    CauseUnknown,
+    /// Nothing that may be done would help.
+    NothingToDo,
+    /// It is down again.
+    DoesNotStayUp,
+    /// It took too long.
+    TookTooLong,
+    /// So many restarts are all that may be made within an hour.
+    BudgetSpent(usize),
+    /// What its restart policy did was no help.
+    PolicyDoesNotHelp(Box<Why>),
+    /// Everything was tried.
+    NothingHelped(Vec<(usize, Remedy, Option<TryResult>)>),
+    /// A start would change nothing.
+    NoUseToStart {
+        /// Because of this.
+        cause: Cause,
+        /// When one is tried all the same.
+        trial_in: Option<Duration>,
+    },
+}
+
+impl From<&str> for Why {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Why {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl Said {
+    /// The sentence in a language.
+    pub fn told(&self, language: Language) -> String {
+        match language {
+            Language::En => english::sentence(self),
+            Language::Pt => portuguese::sentence(self),
+        }
+    }
+}
+
+impl Why {
+    /// The reason in a language.
+    pub fn told(&self, language: Language) -> String {
+        match language {
+            Language::En => english::reason(self),
+            Language::Pt => portuguese::reason(self),
+        }
+    }
+}
+
+/// A span with the decimal sign of the language.
+fn span(language: Language, span: Duration) -> String {
+    let text = spoken(span);
+    language.pick(text.clone(), text.replace('.', ","))
+}
+
+#[cfg(test)]
+mod tests;

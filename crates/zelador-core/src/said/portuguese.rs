@@ -1,0 +1,174 @@
+//! The sentences in Portuguese, as in Brazil.
+
+use super::{Said, Why, span};
+use crate::incident::{Outcome, TryResult};
+use crate::notify::Language;
+
+const PT: Language = Language::Pt;
+
+pub(super) fn sentence(said: &Said) -> String {
+    match said {
+        Said::Detected(why) => format!("detectado: {}", reason(why)),
+        Said::Again(why) => format!("de novo: {}", reason(why)),
+        Said::CameBack(why) => format!("voltou: {}", reason(why)),
+        Said::Evidence { took, lines, threads, deaths, usage, descriptors } => {
+            let took = took.as_millis();
+            let mut told = format!(
+                "evidências reunidas em {took} ms: {lines} linhas de log, {threads} threads, {deaths} mortes anteriores"
+            );
+            if let Some((memory, cpu)) = usage {
+                let memory = memory.to_string().replace('.', ",");
+                told.push_str(&format!(", {memory} de memória, {cpu:.0} % de um núcleo"));
+            }
+            if let Some(open) = descriptors {
+                told.push_str(&format!(", {open} descritores abertos"));
+            }
+            told
+        }
+        Said::NoEvidence => {
+            "nenhuma evidência chegou a tempo: segue-se com o que já se sabia".to_owned()
+        }
+        Said::Diagnosis { cause, confidence, because, remedy } => format!(
+            "diagnóstico: {} (confiança {:.0} %), porque {}; remédio: {}",
+            cause.told(PT),
+            confidence * 100.0,
+            because.join("; "),
+            remedy.told(PT)
+        ),
+        Said::SameDiagnosis(cause) => format!("diagnóstico: como antes, {}", cause.told(PT)),
+        Said::Ladder { remedies, learned } => {
+            let words: Vec<String> = remedies.iter().map(|it| it.told(PT)).collect();
+            let learned = if *learned { ", na ordem do que já ajudou" } else { "" };
+            format!("o que pode ser tentado: {}{learned}", words.join(", depois "))
+        }
+        Said::NotNow { remedy, why } => format!("{}: agora não, {why}", remedy.told(PT)),
+        Said::Asks { remedy, why, incident, within } => format!(
+            "o próximo passo seria {}, e {why}: `zelador incident approve {incident}` ou `zelador \
+             incident reject {incident}`, em até {}",
+            remedy.told(PT),
+            span(PT, *within)
+        ),
+        Said::Holder { holder, incident } => {
+            format!("{holder}: `zelador incident approve {incident}` o encerraria")
+        }
+        Said::WouldHaveTried(remedy) => {
+            format!("teria tentado: {}; o modo é `observe`", remedy.told(PT))
+        }
+        Said::WouldHaveLeftDown => {
+            "teria deixado parado: iniciar não ajuda; o modo é `observe`".to_owned()
+        }
+        Said::StartCannotHelp => {
+            "iniciar não ajuda: se terminar do mesmo modo outra vez, fica parado".to_owned()
+        }
+        Said::Refused { remedy, why } => {
+            format!("a guarda recusa: {}, porque {why}", remedy.told(PT))
+        }
+        Said::Try { number, remedy, again } => {
+            let told = if *again {
+                String::new()
+            } else {
+                format!("; depois, {}", remedy.must_hold_in(PT))
+            };
+            format!("tentativa {number}: {}{told}", remedy.told(PT))
+        }
+        Said::TryFailed { number, result, why } => {
+            let word = if *result == TryResult::Worse { "piorou" } else { "não ajudou" };
+            format!("tentativa {number} {word}: {}", reason(why))
+        }
+        Said::NextTry(pause) => format!("próxima tentativa em {}", span(PT, *pause)),
+        Said::Done(what) => format!("feito: {what}"),
+        Said::TakenBack => "desfeito: a réplica acrescentada sai".to_owned(),
+        Said::Restarted { pid, within } => format!(
+            "reiniciado (pid {pid}); a própria verificação tem {} para voltar ao normal",
+            span(PT, *within)
+        ),
+        Said::PolicyIsAtWork => {
+            "não está no ar: a política de reinício tem a próxima palavra".to_owned()
+        }
+        Said::WaitingFor(what) => format!("aguarda {what}: um reinício não o traria de volta"),
+        Said::PartOf { incident, dependency } => {
+            format!("faz parte do incidente {incident}: {dependency} está fora do ar")
+        }
+        Said::AlsoSuffers { app, incident } => {
+            format!("{app} também sofre com isso (incidente {incident})")
+        }
+        Said::IsBack(what) => format!("{what} voltou: o app se recupera sozinho?"),
+        Said::StaysSick(complaint) => {
+            format!("continua doente embora aquilo de que precisa tenha voltado: {complaint}")
+        }
+        Said::WaitsUnseen(pause) => format!(
+            "aguarda por {} aquilo de que precisa, e que o zelador não pode verificar",
+            span(PT, *pause)
+        ),
+        Said::WaitingWasNoHelp(complaint) => format!("aguardar não ajudou: {complaint}"),
+        Said::RestartHides { times, lately } => {
+            let what = if *lately {
+                format!("terminou {times} vezes em uma hora")
+            } else {
+                format!("voltou {times} vezes com o mesmo fim")
+            };
+            format!("{what}: um reinício só esconde o problema, e uma pessoa deve olhar")
+        }
+        Said::Escalated(why) => {
+            format!("escalado: {}; uma pessoa é necessária, e o app fica como está", reason(why))
+        }
+        Said::No(remedy) => format!("uma pessoa disse não: {}", remedy.told(PT)),
+        Said::Yes(remedy) => format!("uma pessoa disse sim: {}", remedy.told(PT)),
+        Said::Muted => "silenciado: ninguém mais é avisado".to_owned(),
+        Said::Closed { outcome, after, why } => {
+            let word = match outcome {
+                Outcome::Healed => "curado",
+                Outcome::Recovered => "recuperado",
+                Outcome::TakenOver => "assumido por alguém",
+            };
+            format!("{word} após {}: {}", span(PT, *after), reason(why))
+        }
+    }
+}
+
+pub(super) fn reason(why: &Why) -> String {
+    match why {
+        Why::Text(text) => text.clone(),
+        Why::Died { name, death, lived } => {
+            let lived = lived.map(|lived| format!(" após {}", span(PT, lived)));
+            format!("{name} {}{}", death.told(PT), lived.unwrap_or_default())
+        }
+        Why::CheckIsGood => "a própria verificação voltou ao normal".to_owned(),
+        Why::StartHeld(up) => format!("um início se manteve: no ar há {}", span(PT, *up)),
+        Why::Finished => "terminou".to_owned(),
+        Why::Stopped => "alguém o parou".to_owned(),
+        Why::Removed => "o app foi removido".to_owned(),
+        Why::NobodyAnswered => "ninguém disse sim a tempo".to_owned(),
+        Why::CauseUnknown => "a causa não é conhecida".to_owned(),
+        Why::NothingToDo => "nada que o zelador possa fazer ajudaria".to_owned(),
+        Why::DoesNotStayUp => "não se mantém no ar".to_owned(),
+        Why::TookTooLong => "o reinício demorou demais".to_owned(),
+        Why::BudgetSpent(times) => {
+            format!("foi reiniciado {times} vezes em uma hora, que é o limite")
+        }
+        Why::PolicyDoesNotHelp(why) => {
+            format!("a política de reinício não ajuda: {}", reason(why))
+        }
+        Why::NothingHelped(tries) if tries.is_empty() => {
+            "não há nada que possa ser tentado".to_owned()
+        }
+        Why::NothingHelped(tries) => {
+            let words = tries.iter().map(|(times, remedy, result)| {
+                let result = result.map(|result| match result {
+                    TryResult::Healed => " (curado)",
+                    TryResult::NoEffect => " (sem efeito)",
+                    TryResult::Worse => " (pior)",
+                });
+                format!("{times} \u{d7} {}{}", remedy.told(PT), result.unwrap_or_default())
+            });
+            format!("nada ajudou: {}", words.collect::<Vec<_>>().join(", "))
+        }
+        Why::NoUseToStart { cause, trial_in } => {
+            let next = trial_in.map_or_else(
+                || "fica parado até alguém o iniciar".to_owned(),
+                |after| format!("um início de teste em {}", span(PT, after)),
+            );
+            format!("{}, então iniciar não ajuda; {next}", cause.told(PT))
+        }
+    }
+}
