@@ -19,6 +19,7 @@ use crate::healing::{GATHER_WITHIN, Remedy, STABLE_FOR};
 use crate::id::{AppName, CheckId, IncidentId, InstanceId, RunId};
 use crate::incident::{Incident, Outcome, Stage, Trouble};
 use crate::instance::{Goal, Phase, Then};
+use crate::notify::Language;
 use crate::said::{Said, Why};
 use crate::spec::HealMode;
 use crate::unit::{Moment, SECOND};
