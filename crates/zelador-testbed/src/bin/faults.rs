@@ -63,7 +63,10 @@ fn main() -> ExitCode {
     }
     let text = table::markdown(&families);
     let written = match file {
-        None => Ok(println!("{text}")),
+        None => {
+            println!("{text}");
+            Ok(())
+        }
         Some(path) => std::fs::read_to_string(&path)
             .map_err(|error| error.to_string())
             .and_then(|old| table::put(&old, &text))

@@ -114,7 +114,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         name: "killed",
         what: "somebody kills it (`SIGKILL`)",
-        stage: |place| signalled(place, Send::KILL),
+        stage: |place| Ok(signalled(place, Send::KILL)),
         causes: &[Cause::ExternalKill],
         remedies: &[Restart, RestartWithBackoff, NotifyOnly],
         shows: &[Signal("SIGKILL")],
@@ -124,7 +124,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         name: "terminated",
         what: "somebody ends it (`SIGTERM`)",
-        stage: |place| signalled(place, Send::TERM),
+        stage: |place| Ok(signalled(place, Send::TERM)),
         causes: &[Cause::ExternalKill],
         remedies: &[Restart, RestartWithBackoff, NotifyOnly],
         shows: &[Signal("SIGTERM")],
@@ -133,8 +133,8 @@ pub(super) const FAULTS: &[Fault] = &[
     },
 ];
 
-fn signalled(place: &Place, signal: Send) -> Result<Scene, String> {
+fn signalled(place: &Place, signal: Send) -> Scene {
     let name = place.name();
     let scene = place.scene(place.node(""));
-    Ok(scene.inject(move |zelador| kill(zelador.pid(name), signal)))
+    scene.inject(move |zelador| kill(zelador.pid(name), signal))
 }

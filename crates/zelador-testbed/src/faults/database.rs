@@ -92,7 +92,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         name: "sqlite-locked",
         what: "another program has locked its SQLite database",
-        stage: sqlite_locked,
+        stage: |place| Ok(sqlite_locked(place)),
         causes: &[Cause::DbLock],
         remedies: &[RestartWithBackoff, Restart, WaitForDependency],
         shows: &[Code(1), Line("database is locked")],
@@ -142,7 +142,11 @@ pub(super) const FAULTS: &[Fault] = &[
                     // They wait for somebody to type.
                     let mut idle = psql(&url, "");
                     idle.retain(|word| !word.starts_with("--command"));
-                    of(&greedy).extend((0..10).map(|_| other(&idle)));
+                    let one_more = psql(&url, "SELECT 1");
+                    crate::home::until("no connection to be left", || {
+                        of(&greedy).push(other(&idle));
+                        !succeeds(&one_more)
+                    });
                 })
                 .mend(move |_| of(&others).clear()))
         },
@@ -285,11 +289,16 @@ fn run(client: &[String]) {
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
 }
 
+fn succeeds(client: &[String]) -> bool {
+    let said = Command::new(&client[0]).args(&client[1..]).output().expect("it is there");
+    said.status.success()
+}
+
 fn other(client: &[String]) -> Other {
     Other::start(Command::new(&client[0]).args(&client[1..]))
 }
 
-fn sqlite_locked(place: &Place) -> Result<Scene, String> {
+fn sqlite_locked(place: &Place) -> Scene {
     let begins = "import sqlite3, time\ndata = sqlite3.connect('shop.db', timeout=0.1)\n\
                   data.execute('CREATE TABLE IF NOT EXISTS orders (id INTEGER)')\n\
                   data.execute('INSERT INTO orders VALUES (1)')\ndata.commit()";
@@ -307,5 +316,5 @@ fn sqlite_locked(place: &Place) -> Result<Scene, String> {
         crate::home::until("the lock", || folder.join("locked").exists());
         _ = crate::home::http_get(port, "/break");
     });
-    Ok(scene.mend(move |_| *of(&locker) = None))
+    scene.mend(move |_| *of(&locker) = None)
 }

@@ -122,7 +122,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         name: "corrupt-data",
         what: "its SQLite database is damaged",
-        stage: corrupt_data,
+        stage: |place| Ok(corrupt_data(place)),
         causes: &[Cause::DataCorruption],
         remedies: NO_START,
         shows: &[Code(1), Line("sqlite3.DatabaseError")],
@@ -138,7 +138,8 @@ pub(super) const FAULTS: &[Fault] = &[
             // What root may do besides would let it read everything.
             app["limits"] = json!({ "capabilities": [] });
             Ok(restarted(place, app, move || {
-                fs::set_permissions(key, fs::Permissions::from_mode(0)).expect("the file is ours");
+                fs::set_permissions(key, fs::Permissions::from_mode(0o000))
+                    .expect("the file is ours");
             }))
         },
         causes: &[Cause::PermissionDenied],
@@ -254,7 +255,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         name: "port-taken",
         what: "another program has its port, and goes in the end",
-        stage: port_taken,
+        stage: |place| Ok(port_taken(place)),
         causes: &[Cause::PortInUse],
         remedies: &[RestartWithBackoff, StopAndNotify, KillPortHolder],
         shows: &[Code(1), Line("EADDRINUSE"), PortHolder],
@@ -287,7 +288,7 @@ fn deploy_python(place: &Place, text: &'static str) -> Scene {
     restarted(place, app, move || fs::write(path, text).expect("the folder is ours"))
 }
 
-fn corrupt_data(place: &Place) -> Result<Scene, String> {
+fn corrupt_data(place: &Place) -> Scene {
     let begins = "import sqlite3\ndata = sqlite3.connect('shop.db')\n\
                   data.execute('CREATE TABLE IF NOT EXISTS orders (id INTEGER PRIMARY KEY, what TEXT)')\n\
                   data.executemany('INSERT INTO orders (what) VALUES (?)', [('x' * 500,)] * 100)\n\
@@ -302,13 +303,13 @@ fn corrupt_data(place: &Place) -> Result<Scene, String> {
         fs::write(&damaged, &bytes).expect("the folder is ours");
         *kept.lock().expect("nobody panics with it") = bytes;
     });
-    Ok(scene.harm(move || {
+    scene.harm(move || {
         let is_same = fs::read(&path).is_ok_and(|now| now == *seen.lock().expect("nobody panics"));
         (!is_same).then(|| "the damaged data was touched".to_owned())
-    }))
+    })
 }
 
-fn port_taken(place: &Place) -> Result<Scene, String> {
+fn port_taken(place: &Place) -> Scene {
     let (name, port) = (place.name(), place.port());
     let holder = Arc::new(Mutex::new(None));
     let (holds, held) = (Arc::clone(&holder), Arc::new(Mutex::new(true)));
@@ -326,8 +327,8 @@ fn port_taken(place: &Place) -> Result<Scene, String> {
         let other = holder.lock().expect("nobody panics with it").take();
         *was_held.lock().expect("nobody panics with it") = other.is_some_and(|mut it| it.lives());
     });
-    Ok(scene.harm(move || {
+    scene.harm(move || {
         let lived = *held.lock().expect("nobody panics with it");
         (!lived).then(|| "the other program was ended".to_owned())
-    }))
+    })
 }

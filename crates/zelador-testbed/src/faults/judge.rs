@@ -34,6 +34,9 @@ pub enum End {
 pub(super) struct Seen {
     /// The incidents since the fault.
     pub incidents: Vec<Incident>,
+    /// The first of them as it was when zelador had made up its mind: what comes later, as what it
+    /// waits for being back, is no part of that evidence.
+    pub decided: Option<Incident>,
     /// The events since the fault.
     pub events: Vec<Happened>,
     /// When the fault was done.
@@ -120,7 +123,7 @@ impl Verdict {
 
 /// Judges.
 pub(super) fn judge(fault: &'static Fault, seen: Seen) -> Verdict {
-    let Seen { incidents, events, injected, end, falsely_healed, mut harm } = seen;
+    let Seen { incidents, decided, events, injected, end, falsely_healed, mut harm } = seen;
     let first = incidents.first();
     let found = incidents.iter().filter_map(|it| it.diagnosis.as_ref());
     let mut remedies: Vec<Remedy> = found.clone().map(|it| it.remedy.clone()).collect();
@@ -140,8 +143,8 @@ pub(super) fn judge(fault: &'static Fault, seen: Seen) -> Verdict {
     Verdict {
         fault,
         detected: opened.map(|at| at.since(injected)),
-        lacks: first.map_or_else(Vec::new, |it| lacks(fault, it)),
-        cause: found.clone().last().map(|it| (it.cause, it.confidence)),
+        lacks: decided.as_ref().or(first).map_or_else(Vec::new, |it| lacks(fault, it)),
+        cause: found.clone().next_back().map(|it| (it.cause, it.confidence)),
         cause_is_right: found.clone().count() > 0
             && found.clone().all(|it| fault.causes.contains(&it.cause)),
         remedy_is_right: !remedies.is_empty() && remedies.iter().all(is_right),
@@ -211,10 +214,9 @@ fn lacks(fault: &Fault, incident: &Incident) -> Vec<String> {
     match &evidence.death {
         Some(Death::NeverStarted(_)) => {}
         Some(_) if evidence.uptime_millis.is_none() => lacks.push("its uptime".to_owned()),
-        Some(_) => {}
         None if !shows(evidence, Part::Threads) => lacks.push("its threads".to_owned()),
         None if !shows(evidence, Part::Probe) => lacks.push("its check".to_owned()),
-        None => {}
+        Some(_) | None => {}
     }
     let parts = fault.shows.iter().filter(|part| !shows(evidence, **part));
     lacks.extend(parts.map(|part| format!("{part:?}")));

@@ -107,11 +107,12 @@ fn watch(zelador: &Zelador, person: &Receiver, fault: &'static Fault, scene: Sce
     (scene.inject)(zelador);
     let mut mend = scene.mend;
     let (mut falsely_healed, mut end) = (false, End::Neither);
-    let mut incidents = Vec::new();
+    let (mut incidents, mut decided) = (Vec::new(), None);
     while end == End::Neither && begun.elapsed() < LIMIT {
         thread::park_timeout(LOOK_EVERY);
         incidents = record::incidents(zelador, fault.name, injected);
-        if let Some(act) = mend.take_if(|_| incidents.iter().any(is_decided)) {
+        decided = decided.or_else(|| incidents.first().filter(|it| is_decided(it)).cloned());
+        if let Some(act) = mend.take_if(|_| decided.is_some()) {
             act(zelador);
         }
         let is_over = !incidents.is_empty() && incidents.iter().all(|it| !it.is_open());
@@ -120,7 +121,7 @@ fn watch(zelador: &Zelador, person: &Receiver, fault: &'static Fault, scene: Sce
                 falsely_healed = true;
             }
             end = End::Healed(begun.elapsed());
-        } else if incidents.iter().any(is_decided)
+        } else if decided.is_some()
             && let Some(at) = record::told(person, fault.name, begun)
             && (fault.ends == Ends::Told || incidents.iter().any(|it| it.stage == Stage::Escalated))
         {
@@ -129,7 +130,7 @@ fn watch(zelador: &Zelador, person: &Receiver, fault: &'static Fault, scene: Sce
     }
     let harm = (scene.harm)().into_iter().collect();
     let events = record::events(zelador, injected);
-    Seen { incidents, events, injected, end, falsely_healed, harm }
+    Seen { incidents, decided, events, injected, end, falsely_healed, harm }
 }
 
 /// Whether zelador knows what it is, and has begun to do something about it.

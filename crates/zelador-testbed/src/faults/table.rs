@@ -11,8 +11,11 @@ pub const BEGIN: &str = "<!-- faults: made by `cargo run -p zelador-testbed --bi
 /// … and ends before this one.
 pub const END: &str = "<!-- end of faults -->";
 
+/// What was said of a fault; or its name, and why it cannot be had on this host.
+pub type Played = Result<Verdict, (String, String)>;
+
 /// Returns the table in Markdown, a family after the other, with what it comes to in the end.
-pub fn markdown(families: &[(&str, Vec<Result<Verdict, (String, String)>>)]) -> String {
+pub fn markdown(families: &[(&str, Vec<Played>)]) -> String {
     let mut text = String::from(
         "| fault | detected | evidence | cause | remedy | begun | end | harm |\n|---|---|---|---|---|---|---|---|\n",
     );
@@ -22,7 +25,7 @@ pub fn markdown(families: &[(&str, Vec<Result<Verdict, (String, String)>>)]) -> 
             match verdict {
                 Ok(verdict) => line(&mut text, verdict),
                 Err((name, why)) => {
-                    _ = writeln!(text, "| `{name}`: not played, {why} | | | | | | | |")
+                    _ = writeln!(text, "| `{name}`: not played, {why} | | | | | | | |");
                 }
             }
         }
