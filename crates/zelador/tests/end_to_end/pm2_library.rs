@@ -206,6 +206,39 @@ fn an_ecosystem_file_a_cluster_and_a_save_go_through_pm2s_library() {
     assert!(environ.contains("DB_PASSWORD=hush\0") && environ.contains("COLOUR=green\0"));
 }
 
+#[test]
+fn pm2s_own_command_line_is_a_client_like_any_other() {
+    let zelador = zelador();
+    zelador.write("app.js", "setInterval(() => {}, 1000)");
+    let packages = match pm2_of_npm() {
+        Ok(packages) => packages,
+        Err(why) => return eprintln!("skipped, no PM2 can be had here: {why}"),
+    };
+    assert_eq!(pm2(&zelador, "start app.js --name one").code, 0);
+    let npms = |words: &[&str]| {
+        let mut command = Command::new(packages.join(".bin/pm2"));
+        command.args(words).current_dir(zelador.app()).stdin(Stdio::null());
+        let said = said(&command.env("PM2_HOME", zelador.home()).output().unwrap());
+        let told = format!("{}{}", said.out, said.err);
+        assert_eq!(said.code, 0, "{words:?}: {told}");
+        assert!(!told.contains("out-of-date"), "{told}");
+        told
+    };
+    assert!(npms(&["ls"]).contains("one"));
+    assert!(npms(&["start", "app.js", "--name", "two"]).contains("Done."));
+    assert_eq!(zelador.status("two"), "online");
+    assert!(npms(&["restart", "two"]).contains("[two](1)"));
+    assert_eq!(zelador.restarts("two"), 1);
+    npms(&["save"]);
+    npms(&["delete", "all"]);
+    assert!(zelador.jlist().is_empty());
+    let dump = zelador.home().join("dump.pm2");
+    until("the list to be saved for good", || {
+        fs::metadata(&dump).is_ok_and(|it| it.permissions().mode() & 0o777 == 0o600)
+    });
+    assert!(text(&dump).contains("\"name\": \"two\""), "{}", text(&dump));
+}
+
 /// A program that goes on telling what it hears.
 struct Listener(Child, BufReader<std::process::ChildStdout>);
 

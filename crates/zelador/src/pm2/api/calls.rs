@@ -16,8 +16,8 @@ use zelador_api::{
     AppView, Command, Declaration, Done, Goal, Replicas, StandardInput, Surplus, Unchanged, route,
 };
 
-use super::conf;
 use super::saves::Saves;
+use super::{caller, conf};
 use crate::command::{Context, whole};
 use crate::failure::Failure;
 use crate::render::jlist;
@@ -83,7 +83,7 @@ const METHODS: [Method; 28] = [
     ("monitor", &["pm_id"], |call| Ok(json!({ "success": true, "pm_id": call.first() }))),
     ("unmonitor", &["pm_id"], |call| Ok(json!({ "success": true, "pm_id": call.first() }))),
     ("ping", &["env"], |_| Ok(json!({ "msg": "pong" }))),
-    ("getVersion", &["env"], |_| Ok(json!(crate::pm2::VERSION))),
+    ("getVersion", &["env"], |call| Ok(json!(version(call.caller)))),
     ("getReport", &["arg"], report),
     (KILL, &["opts"], kill),
 ];
@@ -299,6 +299,13 @@ fn signal(call: &Asked<'_>, selectors: Vec<String>) -> Answer {
     };
     call.command(&Command::Signal { selectors, signal })?;
     Ok(jlist::values(&call.apps()?))
+}
+
+/// The caller's own version, where it is PM2's command line from npm: at any other it would ask people to
+/// run `pm2 update`, which ends this daemon and starts PM2's.
+fn version(caller: Option<i32>) -> String {
+    let own = crate::pm2::VERSION.split('+').next().unwrap_or_default();
+    caller.and_then(caller::version).unwrap_or_else(|| own.to_owned())
 }
 
 fn report(call: &Asked<'_>) -> Answer {

@@ -6,7 +6,6 @@
 //! whether the app gets it.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
@@ -15,6 +14,7 @@ use zelador_api::redact::MASK;
 use zelador_api::spec::{AppSpec, Environment};
 use zelador_api::{AppView, route};
 
+use super::caller;
 use crate::command::Context;
 use crate::declare::{self, DeclareError};
 use crate::failure::Failure;
@@ -48,11 +48,11 @@ const CHANGES: [(&str, &str); 21] = [
     ("merge_logs", "mergeLogs"),
 ];
 
-/// Returns the app that a program wants started. `caller` is its process.
+/// Returns the app that a program wants started. `pid` is its process.
 ///
 /// # Errors
 /// Something in it is wrong.
-pub fn declared(conf: &Value, caller: Option<i32>) -> Result<AppSpec, Failure> {
+pub fn declared(conf: &Value, pid: Option<i32>) -> Result<AppSpec, Failure> {
     let (taken, _) = apps(std::slice::from_ref(conf));
     let Some(mut app) = taken.into_iter().next() else {
         return Err(Failure::new("an app needs a name and a script"));
@@ -74,7 +74,7 @@ pub fn declared(conf: &Value, caller: Option<i32>) -> Result<AppSpec, Failure> {
     let merge = conf["merge_logs"].as_bool().unwrap_or(alone);
     app.fields.insert("merge_logs".to_owned(), merge.into());
     let given = app.fields.remove("env").and_then(|env| env.as_object().cloned());
-    let (declared, inherited) = split(app.env, &caller.map(environment_of).unwrap_or_default());
+    let (declared, inherited) = split(app.env, &pid.map(caller::environment).unwrap_or_default());
     let mut env: Map<String, Value> =
         declared.into_iter().map(|(name, value)| (name, value.into())).collect();
     env.extend(given.unwrap_or_default());
@@ -92,17 +92,6 @@ fn wrong(error: DeclareError) -> Failure {
 /// What differs from what the caller was started with is declared.
 fn split(all: Environment, callers: &Environment) -> (Environment, Environment) {
     all.into_iter().partition(|(name, value)| callers.get(name) != Some(value))
-}
-
-/// The environment that a process was started with; empty where that cannot be read.
-fn environment_of(pid: i32) -> Environment {
-    let bytes = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    let variable = |entry: &[u8]| {
-        let text = String::from_utf8(entry.to_vec()).ok()?;
-        let (name, value) = text.split_once('=')?;
-        Some((name.to_owned(), value.to_owned()))
-    };
-    bytes.split(|byte| *byte == 0).filter_map(variable).collect()
 }
 
 /// Returns what a restart changes; `None`: nothing. `env` is what the library sends with it.

@@ -2,12 +2,13 @@
 //!
 //! A process of its own, started by the engine when somebody calls, with the listening sockets in the
 //! place of its standard input and output; it asks the engine like every other verb. What crosses the
-//! sockets (`amp`), which methods there are (`calls`), what they say about apps (`conf`), what is told to
+//! sockets (`amp`), which methods there are (`calls`), who calls (`caller`), what is said about apps (`conf`), what is told to
 //! listeners (`bus`, `happenings`, `tails`). Always holds: only the owner of the home and root are
 //! answered; the process ends when nobody has called for a while, or zelador has ended.
 
 mod amp;
 mod bus;
+mod caller;
 mod calls;
 mod conf;
 mod happenings;
