@@ -203,6 +203,13 @@ pub enum Why {
         /// After how long.
         lived: Option<Duration>,
     },
+    /// Its own check is not good.
+    CheckIsUnhealthy {
+        /// Whose, like `api/0`.
+        name: String,
+        /// What it found.
+        message: String,
+    },
     /// Its own check is good again.
     CheckIsGood,
     /// Its start held for so long.

@@ -117,6 +117,9 @@ pub(super) fn reason(why: &Why) -> String {
             let lived = lived.map(|lived| format!(" after {}", span(EN, lived)));
             format!("{name} {death}{}", lived.unwrap_or_default())
         }
+        Why::CheckIsUnhealthy { name, message } => {
+            format!("the check of {name} is unhealthy: {message}")
+        }
         Why::CheckIsGood => "its own check is good again".to_owned(),
         Why::StartHeld(up) => format!("a start held: up for {}", span(EN, *up)),
         Why::Finished => "it finished".to_owned(),

@@ -133,6 +133,9 @@ pub(super) fn reason(why: &Why) -> String {
             let lived = lived.map(|lived| format!(" após {}", span(PT, lived)));
             format!("{name} {}{}", death.told(PT), lived.unwrap_or_default())
         }
+        Why::CheckIsUnhealthy { name, message } => {
+            format!("a verificação de {name} falha: {message}")
+        }
         Why::CheckIsGood => "a própria verificação voltou ao normal".to_owned(),
         Why::StartHeld(up) => format!("um início se manteve: no ar há {}", span(PT, *up)),
         Why::Finished => "terminou".to_owned(),

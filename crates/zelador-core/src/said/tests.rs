@@ -13,6 +13,7 @@ fn all() -> Vec<Said> {
     };
     let reasons = [
         Why::Text("GET /health: no answer within 500 ms".to_owned()),
+        Why::CheckIsUnhealthy { name: "api/0".to_owned(), message: "HTTP 500".to_owned() },
         Why::CheckIsGood,
         Why::StartHeld(90 * SECOND),
         Why::Finished,

@@ -27,8 +27,8 @@ impl Supervisor {
     /// An instance's own check turned unhealthy.
     pub(super) fn open_unresponsive(&mut self, id: InstanceId, message: &str) {
         let name = self.spoken_name(id);
-        let text = format!("the check of {name} is unhealthy: {message}");
-        let Some(incident) = self.open(id, Trouble::Unresponsive, text) else { return };
+        let why = Why::CheckIsUnhealthy { name, message: message.to_owned() };
+        let Some(incident) = self.open(id, Trouble::Unresponsive, why) else { return };
         let give_up_at = self.now + GATHER_WITHIN;
         let known = self.known(id);
         self.ask_for_evidence(id, incident, known, None);

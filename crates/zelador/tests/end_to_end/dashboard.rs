@@ -141,7 +141,9 @@ fn every_page_is_right_in_both_languages_schemes_and_sizes() {
         .eval(&format!("fetch('{}').then((it) => it.text())", "/health/incident/1/markdown"));
     let told = told.as_str().unwrap();
     assert!(
-        told.starts_with("# Incident 1: loja: unresponsive") && told.contains("## Evidence"),
+        told.starts_with("# Incidente 1: loja: não responde")
+            && told.contains("## Evidências")
+            && told.contains("curado após"),
         "{told}"
     );
 }

@@ -172,7 +172,7 @@
     (number === undefined ? $('#ask-yes') : $('#ask-number')).focus();
   });
   // Enter in the field is a yes: the other button is none that submits.
-  $('#ask-no').addEventListener('click', () => ask.close('no'));
+  $('#ask-no')?.addEventListener('click', () => ask.close('no'));
   const post = async (path, body) => {
     const answer = await fetch(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
     const text = await answer.text();
