@@ -128,6 +128,9 @@ pub struct Supervisor {
     pending: Vec<Pending>,
     deadlines: Deadlines,
     stopping: bool,
+    /// It is known which runs live. Before that nothing is started: what begins before the inventory is
+    /// not in it, and would be started again.
+    knows_runs: bool,
     /// Facts about runs and looks that are over.
     ignored: u64,
     changed: Changed,
@@ -186,6 +189,7 @@ impl Supervisor {
             pending: Vec::new(),
             deadlines: Deadlines::default(),
             stopping: false,
+            knows_runs: true,
             ignored: 0,
             changed: Changed::default(),
             records: Vec::new(),
@@ -285,7 +289,7 @@ impl Supervisor {
         // Every round moves an incident to a later stage, or starts or stops an instance; a handful of
         // rounds is the longest chain there is.
         for _ in 0..16 {
-            if !std::mem::take(&mut self.changed.world) {
+            if !self.knows_runs || !std::mem::take(&mut self.changed.world) {
                 break;
             }
             self.drive_reloads();

@@ -14,8 +14,8 @@ use crate::unit::Moment;
 use super::{App, Supervisor, Surroundings};
 
 impl Supervisor {
-    /// Returns the supervisor that the records describe. It does nothing about its runs before it
-    /// was given an inventory.
+    /// Returns the supervisor that the records describe. It does nothing about its runs, and starts
+    /// none, before it was given an inventory.
     pub fn recover(surroundings: Surroundings, now: Moment, records: Vec<Record>) -> Self {
         let mut supervisor = Self::new(surroundings, now);
         for record in records {
@@ -53,6 +53,7 @@ impl Supervisor {
         supervisor.changed.instances.extend(orphans);
         supervisor.records.clear();
         supervisor.effects.clear();
+        supervisor.knows_runs = false;
         supervisor
     }
 
@@ -133,6 +134,7 @@ impl Supervisor {
 
     /// Compares what the records say with what the guardian knows, and lets the difference happen.
     pub(super) fn take_inventory(&mut self, runs: &[KnownRun]) {
+        self.knows_runs = true;
         let known: BTreeMap<RunId, &KnownRun> = runs.iter().map(|run| (run.run, run)).collect();
         let expected: Vec<(InstanceId, Phase, RunId)> = self
             .instances

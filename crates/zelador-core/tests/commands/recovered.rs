@@ -1,0 +1,48 @@
+//! What an engine does that takes over from another.
+
+use std::time::Duration;
+
+use zelador_core::config::Overlay;
+use zelador_core::death::Death;
+use zelador_core::effect::Effect;
+use zelador_core::input::{Fact, Input, Unchanged};
+use zelador_core::record::Record;
+use zelador_core::supervisor::{Supervisor, Surroundings};
+
+use crate::world::{World, app};
+
+fn starts(effects: &[Effect]) -> usize {
+    effects.iter().filter(|effect| matches!(effect, Effect::Spawn { .. })).count()
+}
+
+/// The engine before was lost while the evidence of a death was gathered, for which the next start waits.
+/// The settings that its successor reads are other ones, which makes it look at everything at once.
+#[test]
+fn nothing_is_started_before_it_is_known_what_lives() {
+    let mut world = World::new();
+    world.declare(app(vec![]), Unchanged::LeaveAlone);
+    let mut dies = || {
+        let run = world.list()[0].phase.run().expect("it is up");
+        let pid = i32::try_from(run.number()).expect("a small number");
+        _ = world.supervisor.step(world.now, Input::Fact(Fact::Spawned { run, pid }));
+        let died = Fact::Exited { run, death: Death::Exited { code: 1 } };
+        world.supervisor.step(world.now, Input::Fact(died))
+    };
+    let first = dies();
+    assert!(first.iter().any(|effect| matches!(effect, Effect::Gather { .. })), "{first:?}");
+    assert_eq!(starts(&first), 1, "the first death of all is followed by a start at once");
+    assert_eq!(starts(&dies()), 0, "the second waits for what is known of the first");
+
+    let now = world.now + Duration::from_mins(1);
+    let surroundings =
+        Surroundings { home: "/home/z".into(), zone: jiff::tz::TimeZone::UTC, seed: 8 };
+    let records: Vec<Record> = world.supervisor.durable();
+    let mut next = Supervisor::recover(surroundings, now, records);
+    let mut base = Overlay::default();
+    base.history.age = Some(Duration::from_hours(48));
+    let before = next.step(now, Input::Fact(Fact::BaseSettings(Box::new(base))));
+    assert_eq!(starts(&before), 0, "it is not known yet what lives");
+    let told = next.step(now, Input::Fact(Fact::Inventory { runs: Vec::new() }));
+    let later = next.step(now, Input::Tick);
+    assert_eq!(starts(&told) + starts(&later), 1, "now it is, and one start is enough");
+}
