@@ -9,9 +9,10 @@ use crate::check::{CheckTarget, Status};
 use crate::id::{AppName, CheckId, IncidentId, InstanceId, ProbeId, RunId, Ticket};
 use crate::launch::Launch;
 use crate::notify::Delivery;
+use crate::pulse::PingId;
 use crate::record::Record;
 use crate::signal::Signal;
-use crate::spec::{Environment, Settings};
+use crate::spec::{Environment, PulseAddress, Settings};
 use crate::unit::Moment;
 use crate::watch::WatchPlan;
 
@@ -135,6 +136,17 @@ pub enum Effect {
     Notify(Notice),
     /// Send a message to a channel; answered by `Delivered`.
     Deliver(Box<Delivery>),
+    /// Tell somebody elsewhere that this zelador lives; answered by `Pinged`.
+    Ping {
+        /// Which ping.
+        id: PingId,
+        /// Where.
+        to: PulseAddress,
+        /// Tell that something is wrong here.
+        failing: bool,
+        /// How long it may take.
+        timeout: Duration,
+    },
     /// Answer a command.
     Reply(Ticket, Result<Done, Refusal>),
 }

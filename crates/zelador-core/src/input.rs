@@ -14,6 +14,7 @@ use crate::id::{AppName, IncidentId, InstanceId, ProbeId, RunId, Ticket};
 use crate::instance::Goal;
 use crate::notify::{DeliveryId, DeliveryOutcome};
 use crate::probe::{ProbeOutcome, Usage};
+use crate::pulse::{NotHeard, PingId};
 use crate::retry::Attempt;
 use crate::sd_notify::Notified;
 use crate::signal::Signal;
@@ -338,6 +339,13 @@ pub enum Fact {
         delivery: DeliveryId,
         /// How.
         outcome: DeliveryOutcome,
+    },
+    /// A ping outward went like this.
+    Pinged {
+        /// Which one.
+        id: PingId,
+        /// How.
+        went: Result<(), NotHeard>,
     },
     /// The wall clock was set: the difference to what [`crate::unit::Moment`] says changed.
     ClockJumped {

@@ -27,6 +27,7 @@ pub mod instance;
 pub mod launch;
 pub mod notify;
 pub mod probe;
+pub mod pulse;
 pub mod question;
 pub mod record;
 pub mod redact;

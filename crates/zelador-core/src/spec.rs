@@ -9,6 +9,7 @@ mod limits;
 mod logs;
 mod probe;
 mod protocol;
+mod pulse;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -33,8 +34,10 @@ pub use probe::{
     TalkProbe,
 };
 pub use protocol::{Listen, Notify, SocketSpec};
+pub use pulse::{PulseAddress, PulseSpec, failing};
 pub use settings::{
-    DEFAULT_PORT, DatabaseSpec, HostMeter, MARGIN, NamedSpec, NamedTarget, Settings, Thresholds,
+    DEFAULT_PORT, DatabaseSpec, HostMeter, MARGIN, NamedSpec, NamedTarget, Scarce, Settings,
+    Thresholds,
 };
 
 /// Environment variables, by name.

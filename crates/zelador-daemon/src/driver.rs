@@ -209,6 +209,8 @@ pub struct Driver {
     upgrade_to: Option<PathBuf>,
     /// The list is coming up with the host: when that is told at the latest.
     booting: Option<Instant>,
+    /// When the last process was started, or the engine began, if nothing was given back since.
+    pub(crate) busy_at: Option<Instant>,
 }
 
 impl Driver {
@@ -246,7 +248,10 @@ impl Driver {
                     self.step(Input::Tick);
                 }
                 _ = alive.tick() => self.beat(),
-                _ = sample.tick() => self.sample(),
+                _ = sample.tick() => {
+                    self.sample();
+                    self.give_back();
+                }
                 _ = past.tick() => self.sample_for_history(),
                 _ = checkpoint.tick() => self.checkpoint(),
                 Some(done) = self.tasks.join_next() => {

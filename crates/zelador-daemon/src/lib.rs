@@ -24,6 +24,7 @@ mod perform;
 mod pids;
 mod pm2;
 mod processes;
+mod pulse;
 mod saved;
 mod server;
 mod watch;
@@ -37,6 +38,7 @@ use std::path::PathBuf;
 use zelador_api::config::{Overlay, Switch};
 use zelador_api::home::Home;
 use zelador_api::module_conf::ModuleSettings;
+use zelador_guardian::thrift;
 
 use crate::driver::Driver;
 
@@ -104,6 +106,7 @@ pub fn run(options: Options) -> Result<(), Error> {
     // SAFETY: the guardian hands its socket over as this descriptor, and nobody else in this
     // process knows it.
     let socket = unsafe { OwnedFd::from_raw_fd(zelador_guardian::ENGINE_SOCKET) };
+    thrift::use_few_arenas();
     let argv = guardian_command(&options);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

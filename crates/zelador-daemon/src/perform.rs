@@ -19,7 +19,7 @@ use crate::checks::{self, Target};
 use crate::driver::{Driver, Message, in_force};
 use crate::evidence;
 use crate::history::Item;
-use crate::{env_files, logs, notify, pm2, processes};
+use crate::{env_files, logs, notify, pm2, processes, pulse};
 
 impl Driver {
     /// Does all of these, in order; records first, then what rests on them.
@@ -88,6 +88,13 @@ impl Driver {
                 tell(&notice);
             }
             Effect::Deliver(delivery) => self.deliver(*delivery),
+            Effect::Ping { id, to, failing, timeout } => {
+                let (sender, home) = (self.sender.clone(), self.home.clone());
+                self.tasks.spawn(async move {
+                    let went = pulse::ping(&to, failing, timeout, &home).await;
+                    _ = sender.send(Message::Input(Input::Fact(Fact::Pinged { id, went }))).await;
+                });
+            }
             Effect::Reply(ticket, answer) => {
                 if let Some(waiting) = self.answers.remove(&ticket) {
                     // Nobody listens any more: the client has gone.
@@ -98,6 +105,7 @@ impl Driver {
     }
 
     fn spawn(&mut self, run: RunId, mut launch: Launch) {
+        self.busy_at = Some(Instant::now());
         if launch.program == FILE_SERVER {
             launch.program = self.program.display().to_string();
             launch.args.insert(0, FILE_SERVER_ROLE.to_owned());

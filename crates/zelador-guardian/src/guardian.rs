@@ -22,6 +22,7 @@ use crate::poll::{For, Poll, Signals};
 use crate::runs::{Entry, Ground};
 use crate::spawn::Plan;
 use crate::table::{self, Own};
+use crate::thrift;
 use crate::trial::{FORMER_FLAG, Trial, Verdict};
 use crate::wait;
 
@@ -98,6 +99,7 @@ impl Guardian {
         }
         // What ended before signals were blocked here.
         self.reap();
+        thrift::give_back();
         loop {
             let now = Instant::now();
             self.on_time(now);

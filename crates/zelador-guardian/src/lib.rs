@@ -22,6 +22,7 @@ mod request;
 mod runs;
 mod spawn;
 mod table;
+pub mod thrift;
 mod trial;
 mod wait;
 mod wire;

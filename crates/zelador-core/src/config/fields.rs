@@ -191,6 +191,17 @@ pub(super) const SETTINGS: &[Names] = &[
     ("notify", &[]),
     ("diagnosis", &[]),
     ("advisor", &[]),
+    ("heartbeat", &[]),
+];
+
+/// The ping outward.
+pub(super) const PULSE: &[Names] = &[
+    ("url", &[]),
+    ("url_env", &[]),
+    ("url_file", &[]),
+    ("interval", &["every"]),
+    ("timeout", &[]),
+    ("fail", &[]),
 ];
 
 /// How much of the past is kept.
@@ -231,6 +242,20 @@ pub(super) const CHECKS: &[Names] = &[
     ("load", &[]),
     ("clock", &[]),
     ("network", &[]),
+    ("pressure", &[]),
+];
+
+/// What may be waited for.
+pub(super) const PRESSURE: &[Names] = &[("cpu", &[]), ("memory", &[]), ("io", &[])];
+
+/// How much of the time something waited (`some`) or everything did (`full`).
+pub(super) const WAITING: &[Names] = &[
+    ("some_avg10", &[]),
+    ("some_avg60", &[]),
+    ("some_avg300", &[]),
+    ("full_avg10", &[]),
+    ("full_avg60", &[]),
+    ("full_avg300", &[]),
 ];
 
 /// From which shares on something is degraded, and unhealthy.

@@ -9,6 +9,7 @@ use super::fields::{HEALTH, THRESHOLDS};
 use super::node::Value;
 use super::overlay::{CadenceOverlay, NamedOverlay};
 use super::place::{Block, Place};
+use super::pressure;
 use super::probe::{self, Around, KINDS};
 use crate::spec::{Environment, HostMeter, Limit, MARGIN, NamedTarget};
 
@@ -43,7 +44,7 @@ pub(super) fn checks(
         let Some(place) = block.get(name) else { continue };
         let margin = if matches!(meter, HostMeter::Load | HostMeter::Clock) { 0.0 } else { MARGIN };
         let limit = limit(place, name, (degraded, unhealthy, margin));
-        let overlay = limit.map(|limit| meter_check(meter, limit));
+        let overlay = limit.map(|limit| meter_check(meter, vec![limit]));
         checks.insert(name.to_owned(), overlay);
     }
     if let Some(place) = block.get("network") {
@@ -57,8 +58,14 @@ pub(super) fn checks(
                 below: false,
                 margin: 0.0,
             };
-            let check = meter_check(HostMeter::Network(name.clone()), limit);
+            let check = meter_check(HostMeter::Network(name.clone()), vec![limit]);
             checks.insert(format!("network {name}"), Some(check));
+        }
+    }
+    if let Some(place) = block.get("pressure") {
+        for (resource, limits) in pressure::limits(place) {
+            let overlay = limits.map(|limits| meter_check(HostMeter::Pressure(resource), limits));
+            checks.insert(format!("pressure {}", resource.word()), overlay);
         }
     }
     for (name, place) in named {
@@ -71,17 +78,17 @@ pub(super) fn checks(
     checks
 }
 
-fn meter_check(meter: HostMeter, limit: Limit) -> NamedOverlay {
+fn meter_check(meter: HostMeter, limits: Vec<Limit>) -> NamedOverlay {
     NamedOverlay {
         target: NamedTarget::Host(meter),
         slow: None,
         cadence: CadenceOverlay::default(),
-        limits: vec![limit],
+        limits,
     }
 }
 
 /// `true`, `false`, or `{ degraded, unhealthy, margin }`.
-fn limit(place: &Place<'_>, measure: &str, defaults: (f64, f64, f64)) -> Option<Limit> {
+pub(super) fn limit(place: &Place<'_>, measure: &str, defaults: (f64, f64, f64)) -> Option<Limit> {
     let (degraded, unhealthy, margin) = defaults;
     let limit = |degraded, unhealthy, margin| Limit {
         measure: measure.to_owned(),

@@ -14,7 +14,8 @@ use super::rotation::LogsOverlay;
 use crate::diagnosis::UserRule;
 use crate::history::retain::Retention;
 use crate::spec::{
-    AdvisorSpec, Cadence, DatabaseSpec, Limit, MARGIN, NamedSpec, NamedTarget, Settings, Thresholds,
+    AdvisorSpec, Cadence, DatabaseSpec, Limit, MARGIN, NamedSpec, NamedTarget, PulseSpec, Settings,
+    Thresholds,
 };
 use crate::unit::ByteSize;
 
@@ -65,6 +66,8 @@ pub struct Overlay {
     pub rules: Option<Vec<UserRule>>,
     /// A language model that may be asked.
     pub advisor: Option<Switch<AdvisorSpec>>,
+    /// Who hears that this zelador lives.
+    pub heartbeat: Option<Switch<PulseSpec>>,
 }
 
 /// What a file says about the past.
@@ -252,6 +255,9 @@ impl Settings {
             }
             if let Some(advisor) = &layer.advisor {
                 settings.advisor = advisor.clone().value();
+            }
+            if let Some(heartbeat) = &layer.heartbeat {
+                settings.heartbeat = heartbeat.clone().value();
             }
         }
         let cadence = settings.cadence;

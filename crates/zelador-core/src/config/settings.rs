@@ -13,7 +13,7 @@ use super::notify::NotifyOverlay;
 use super::overlay::{CadenceOverlay, DatabaseOverlay, HistoryOverlay, Overlay, Switch};
 use super::place::Place;
 use super::rotation::LogsOverlay;
-use super::{named, probe};
+use super::{named, probe, pulse};
 use crate::redact;
 use crate::spec::{MARGIN, Thresholds};
 use crate::unit::Percent;
@@ -55,6 +55,7 @@ pub(super) fn check(place: &Place<'_>, folder: &Path) -> Overlay {
         overlay.notify = NotifyOverlay::check(place, folder);
     }
     overlay.rules = block.get("diagnosis").and_then(diagnosis::rules);
+    overlay.heartbeat = block.get("heartbeat").and_then(|place| pulse::check(place, folder));
     overlay.advisor = block.get("advisor").and_then(|place| diagnosis::advisor(place, folder));
     overlay
 }

@@ -2,6 +2,7 @@
 
 mod arbitrary;
 mod notify;
+mod outward;
 mod reports;
 
 use std::path::{Path, PathBuf};

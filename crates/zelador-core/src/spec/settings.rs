@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AdvisorSpec, Cadence, Limit, ProbeTarget, Rotation};
+use super::{AdvisorSpec, Cadence, Limit, ProbeTarget, PulseSpec, Rotation};
 use crate::diagnosis::UserRule;
 use crate::history::retain::Retention;
 use crate::notify::Plan;
@@ -43,6 +43,9 @@ pub struct Settings {
     /// A language model that may be asked; `None`: there is none.
     #[serde(default)]
     pub advisor: Option<AdvisorSpec>,
+    /// Who hears that this zelador lives; `None`: nobody.
+    #[serde(default)]
+    pub heartbeat: Option<PulseSpec>,
 }
 
 impl Default for Settings {
@@ -67,6 +70,7 @@ impl Default for Settings {
             notify: Plan::default(),
             rules: Vec::new(),
             advisor: None,
+            heartbeat: None,
         }
     }
 }
@@ -129,6 +133,34 @@ pub enum HostMeter {
     Clock,
     /// Whether an interface is up; errors and drops, for each minute.
     Network(String),
+    /// How much of the time something waited for a resource.
+    Pressure(Scarce),
+}
+
+/// What there may be too little of: the files of `/proc/pressure`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scarce {
+    /// A processor.
+    Cpu,
+    /// Memory: it is being freed, or comes back from swap.
+    Memory,
+    /// A disk.
+    Io,
+}
+
+impl Scarce {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 3] = [Self::Cpu, Self::Memory, Self::Io];
+
+    /// The name of its file, and its word in the configuration.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Memory => "memory",
+            Self::Io => "io",
+        }
+    }
 }
 
 /// A database that is looked at.

@@ -25,6 +25,7 @@ impl Supervisor {
         }
         self.settings = settings;
         self.plan_checks();
+        self.plan_pulse();
         self.effects.push(Effect::Configure(Box::new(self.settings.clone())));
     }
 

@@ -24,6 +24,7 @@ mod orders;
 mod planned;
 mod ports;
 mod prerequisites;
+mod pulse;
 mod recover;
 mod reload;
 mod remedy;
@@ -52,6 +53,7 @@ use crate::incident::Incident;
 use crate::input::{Fact, Input, ModuleSettings};
 use crate::instance::{Instance, Retiring};
 use crate::notify::Desk;
+use crate::pulse::Pulse;
 use crate::record::{Counters, Record};
 use crate::retry::Ledger;
 use crate::spec::{AppSpec, Settings};
@@ -113,6 +115,8 @@ pub struct Supervisor {
     next_probe: u64,
     /// When services called that call by themselves.
     heartbeats: BTreeMap<String, Moment>,
+    /// Who hears that this zelador lives.
+    pulse: Option<Pulse>,
     ledger: Ledger,
     breakers: Breakers,
     runs: BTreeMap<RunId, InstanceId>,
@@ -178,6 +182,7 @@ impl Supervisor {
             probes: BTreeMap::new(),
             next_probe: 0,
             heartbeats: BTreeMap::new(),
+            pulse: None,
             ledger: Ledger::default(),
             breakers: Breakers::default(),
             runs: BTreeMap::new(),
@@ -249,6 +254,7 @@ impl Supervisor {
             Fact::CannotWatch { app, reason } => self.cannot_watch(&app, reason),
             Fact::FilesChanged { app, paths, more } => self.files_changed(&app, &paths, more),
             Fact::Delivered { delivery, outcome } => self.delivered(delivery, outcome),
+            Fact::Pinged { id, went } => self.pinged(id, went),
             Fact::ClockJumped { ahead_micros } => {
                 self.clock_ahead = ahead_micros;
                 let apps: Vec<AppName> = self.apps.keys().cloned().collect();
@@ -276,6 +282,7 @@ impl Supervisor {
                 Deadline::Cron(app) => self.cron_due(&app),
                 Deadline::Watch(app) => self.watch_due(&app),
                 Deadline::Desk => self.desk_due(),
+                Deadline::Pulse => self.pulse_due(),
                 Deadline::Incident(id) => {
                     self.changed.incidents.insert(id);
                     self.changed.world = true;

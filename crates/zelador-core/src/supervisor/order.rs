@@ -24,6 +24,8 @@ pub enum Deadline {
     Incident(IncidentId),
     /// The desk's: a message, a reminder.
     Desk,
+    /// The ping's that is due, or that nobody answered.
+    Pulse,
 }
 
 /// All deadlines, the next one first.

@@ -84,8 +84,11 @@ impl World {
         self.engine_is_there = true;
         self.watch.engine_is_new(self.now, &self.supervisor);
         self.post.engine_is_new();
-        let base = Fact::BaseSettings(Box::new(crate::script::settings()));
-        self.step(Input::Fact(base))?;
+        self.ear = crate::pulse::Ear::new(self.now);
+        // What zelador's own file says may have changed meanwhile, and is told before the inventory.
+        let mut base = crate::script::settings();
+        base.history.age = Some(Duration::from_hours(24 * u64::from(self.engine)));
+        self.step(Input::Fact(Fact::BaseSettings(Box::new(base))))?;
         let runs = self.guardian.inventory();
         let ended: Vec<RunId> =
             runs.iter().filter(|run| run.death.is_some()).map(|run| run.run).collect();

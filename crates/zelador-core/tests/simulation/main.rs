@@ -16,6 +16,7 @@ mod healing;
 mod invariants;
 mod outage;
 mod post;
+mod pulse;
 mod rule;
 mod rules;
 mod script;

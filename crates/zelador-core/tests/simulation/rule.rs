@@ -43,6 +43,8 @@ pub enum Rule {
     MessagesWithinLimit,
     /// Whoever was told of a beginning is told of the end, and once.
     ToldToTheEnd,
+    /// While there is an engine, somebody elsewhere hears of it: one ping at a time, and none is missing.
+    Heard,
 }
 
 /// A rule that did not hold, and how.

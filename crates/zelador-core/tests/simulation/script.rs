@@ -179,7 +179,8 @@ pub fn declare(specs: &[&AppSpec]) -> Command {
     Command::Declare { apps, settings: None, unchanged: Unchanged::LeaveAlone }
 }
 
-/// The settings of the virtual host: no host checks, one database that is looked at every 10 s.
+/// The settings of the virtual host: no host checks, one database that is looked at every 10 s, channels
+/// of notices, and somebody who hears that zelador lives.
 pub fn settings() -> Overlay {
     let seconds = |secs: u64| serde_json::json!({ "secs": secs, "nanos": 0 });
     serde_json::from_value(serde_json::json!({
@@ -192,6 +193,10 @@ pub fn settings() -> Overlay {
             "machine": { "kind": { "webhook": { "url": { "env": "HOOK" }, "secret": null } } },
             "chat": { "kind": { "discord": { "url": { "env": "CHAT" } } } },
         }, "limit": { "on": { "most": 6, "within": seconds(60) } }},
+        "heartbeat": { "on": {
+            "to": { "url": "https://example.org/x" }, "fail": true,
+            "interval": seconds(crate::pulse::INTERVAL.as_secs()), "timeout": seconds(10),
+        }},
     }))
     .unwrap()
 }

@@ -16,6 +16,7 @@ use zelador_core::unit::SECOND;
 
 use crate::invariants::Before;
 use crate::play;
+use crate::pulse::INTERVAL;
 use crate::rule::Rule;
 use crate::rules;
 use crate::script::{self, Behaviour, DATABASE, Event, Script, app, health};
@@ -319,4 +320,17 @@ fn a_start_before_what_it_needs_is_noticed() {
 #[test]
 fn a_stop_before_what_needs_it_is_noticed() {
     assert_eq!(rule_broken_by(&two_apps(), needs_base(9 * SECOND)), Some(Rule::StopsInOrder));
+}
+
+#[test]
+fn a_ping_that_is_missing_and_one_too_many_are_noticed() {
+    let mut script = story(app("api"), Behaviour::Good, Vec::new());
+    script.calm_at = 3 * INTERVAL;
+    let never = without(|effect| matches!(effect, Effect::Ping { .. }));
+    assert_eq!(rule_broken_by(&script, never), Some(Rule::Heard));
+    let twice: Sabotage = Box::new(|_, effects| {
+        let pings = effects.iter().filter(|it| matches!(it, Effect::Ping { .. })).cloned();
+        effects.extend(pings.collect::<Vec<_>>());
+    });
+    assert_eq!(rule_broken_by(&script, twice), Some(Rule::Heard));
 }

@@ -17,6 +17,7 @@ use zelador_core::unit::{Moment, SECOND};
 use crate::guardian::{Guardian, lifetime};
 use crate::invariants::Invariants;
 use crate::post::Post;
+use crate::pulse::Ear;
 use crate::rule::Violation;
 use crate::script::{Behaviour, Event, Script, says_ready};
 
@@ -71,6 +72,7 @@ pub struct World {
     pub supervisor: Supervisor,
     pub watch: Invariants,
     pub post: Post,
+    pub ear: Ear,
     pub guardian: Guardian,
     pub kept: BTreeMap<String, Record>,
     pub database_up: bool,
@@ -106,6 +108,7 @@ impl World {
             now: DAWN,
             watch: Invariants::new(&supervisor),
             post: Post::default(),
+            ear: Ear::new(DAWN),
             supervisor,
             guardian: Guardian::default(),
             kept: BTreeMap::new(),
@@ -240,6 +243,7 @@ impl World {
         }
         self.watch.after(before, &self.supervisor, &input, &effects)?;
         self.post.note(self.now, &input, &effects)?;
+        self.ear.note(self.now, &input, &effects)?;
         let performed = match self.doomed {
             Some(_) => self.rng.usize(0..=effects.len()),
             None => effects.len(),
@@ -303,6 +307,7 @@ impl World {
                 self.say(at, Fact::Gathered { incident, evidence }, true);
             }
             Effect::Deliver(delivery) => self.deliver(&delivery),
+            Effect::Ping { id, .. } => self.ping(id),
             Effect::Configure(_)
             | Effect::Notify(_)
             | Effect::Watch { .. }

@@ -1,5 +1,5 @@
-//! Properties of the host that the kernel tells: swap, inodes, open files, load, clock, network; and
-//! what the processes of a run have open.
+//! Properties of the host that the kernel tells: swap, inodes, open files, load, clock, network,
+//! pressure; and what the processes of a run have open.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,6 +13,7 @@ use zelador_core::unit::{ByteSize, Percent, spoken};
 
 use super::aside::{NotDone, aside};
 use super::patience::Patience;
+use super::pressure;
 
 /// Looks once; `paths` are where zelador and the apps write.
 pub(super) async fn look(meter: &HostMeter, paths: Vec<PathBuf>, patience: Patience) -> Finding {
@@ -22,6 +23,7 @@ pub(super) async fn look(meter: &HostMeter, paths: Vec<PathBuf>, patience: Patie
         HostMeter::Load => load(),
         HostMeter::Clock => clock(),
         HostMeter::Network(interface) => Ok(network(interface)),
+        HostMeter::Pressure(resource) => Ok(pressure::look(*resource)),
         HostMeter::Inodes => {
             match aside("inodes".to_owned(), patience, move || inodes(&paths)).await {
                 Ok(found) => Ok(found),

@@ -18,6 +18,7 @@ mod mysql;
 mod name;
 mod patience;
 mod postgres;
+mod pressure;
 mod query;
 mod redis;
 mod sqlite;

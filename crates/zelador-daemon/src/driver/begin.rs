@@ -128,6 +128,7 @@ impl Driver {
             shutting_down: false,
             upgrade_to: None,
             booting: None,
+            busy_at: Some(tokio::time::Instant::now()),
         };
         driver.serve()?;
         driver.native.greet();

@@ -1,11 +1,18 @@
 //! What runs use: all of them at an even pace, and new ones when somebody wants to know.
 
+use std::time::Duration;
+
 use tokio::sync::oneshot;
 use zelador_core::id::RunId;
 use zelador_core::input::{Fact, Input};
 
+use zelador_guardian::thrift;
+
 use super::{Driver, Message};
 use crate::processes::{RunKey, Sampler};
+
+/// Starts that belong together come closer to each other than this.
+const QUIET_FOR: Duration = Duration::from_secs(2);
 
 impl Driver {
     /// Samples what the live runs use, on the blocking pool.
@@ -39,6 +46,13 @@ impl Driver {
             // Whoever asked may have gone.
             _ = done.send(());
         });
+    }
+
+    /// Gives back what starts needed, when no other follows.
+    pub(super) fn give_back(&mut self) {
+        if self.busy_at.take_if(|at| at.elapsed() >= QUIET_FOR).is_some() {
+            self.tasks.spawn_blocking(thrift::give_back);
+        }
     }
 
     fn keys(&self, runs: Vec<RunId>) -> Vec<(RunId, RunKey)> {

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use zelador_api::home::Home;
 use zelador_core::effect::Severity;
-use zelador_core::notify::{ChannelKind, Delivery, DeliveryOutcome, Message, News};
+use zelador_core::notify::{ChannelKind, Delivery, DeliveryOutcome, Message, News, Secret};
 use zelador_core::question::Question;
 
 use crate::answers::{Answers, Link};
@@ -26,6 +26,14 @@ pub(crate) use secret::Secrets;
 
 /// How long a service may take. Below what the desk waits for.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What a secret is, for what is no message.
+///
+/// # Errors
+/// It is not there, or empty.
+pub fn reveal(secret: &Secret, home: &Home) -> Result<String, String> {
+    Secrets::new(home).reveal(secret).map_err(|failed| failed.reason)
+}
 
 /// Brings it there.
 pub async fn deliver(delivery: &Delivery, home: &Home) -> DeliveryOutcome {

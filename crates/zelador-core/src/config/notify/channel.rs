@@ -260,21 +260,7 @@ impl Reader<'_> {
             );
             return None;
         }
-        let (env, file) = (format!("{name}_env"), format!("{name}_file"));
-        match (self.block.get(&env), self.block.get(&file)) {
-            (Some(place), None) => {
-                let variable = place.text()?;
-                let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
-                if !variable.chars().all(fits) {
-                    // It may be the secret itself, written into the wrong field.
-                    return place.refuse_found("something else", "the name of a variable");
-                }
-                Some(Some(Secret::Env(variable)))
-            }
-            (None, Some(place)) => Some(Some(Secret::File(absolute(self.folder, &place.text()?)))),
-            (Some(_), Some(place)) => place.refuse_found("both", format!("`{env}` or `{file}`")),
-            (None, None) => Some(None),
-        }
+        kept_elsewhere(&self.block, self.folder, name)
     }
 
     fn text(&self, name: &str) -> Option<String> {
@@ -320,4 +306,29 @@ fn template(place: &Place<'_>) -> Template {
         *text = Some(said);
     }
     template
+}
+
+/// A secret by the name of its variable, or by its file; `Some(None)` where nothing is said, `None` where
+/// it is wrong.
+#[expect(clippy::option_option, reason = "wrong, absent and there are three answers")]
+pub(in crate::config) fn kept_elsewhere(
+    block: &Block<'_>,
+    folder: &Path,
+    name: &str,
+) -> Option<Option<Secret>> {
+    let (env, file) = (format!("{name}_env"), format!("{name}_file"));
+    match (block.get(&env), block.get(&file)) {
+        (Some(place), None) => {
+            let variable = place.text()?;
+            let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            if !variable.chars().all(fits) {
+                // It may be the secret itself, written into the wrong field.
+                return place.refuse_found("something else", "the name of a variable");
+            }
+            Some(Some(Secret::Env(variable)))
+        }
+        (None, Some(place)) => Some(Some(Secret::File(absolute(folder, &place.text()?)))),
+        (Some(_), Some(place)) => place.refuse_found("both", format!("`{env}` or `{file}`")),
+        (None, None) => Some(None),
+    }
 }

@@ -17,6 +17,7 @@ use super::overlay::Switch;
 use super::place::Place;
 use crate::effect::Severity;
 use crate::notify::{Channel, EVENT_KINDS, Language, Limit, Plan, QuietHours, Route, is_kind};
+pub(super) use channel::kept_elsewhere;
 use channel::{channels, http_address};
 
 /// The fields of the block `notify`.

@@ -34,10 +34,12 @@ pub(super) fn all(home: &Home, guardian: Option<u32>) -> Vec<Finding> {
     let mut all = vec![
         self::kernel(kernel.trim()),
         groups(guardian),
+        controllers(&Groups::read(guardian)),
         descriptors(getrlimit(Resource::Nofile).maximum),
         watches(number("/proc/sys/fs/inotify/max_user_watches")),
         processes(Path::new("/proc/1/stat")),
         clock(SystemTime::now()),
+        kept_right(synchronised()),
         zone(),
     ];
     all.extend(memory_of_log(home));
@@ -95,6 +97,72 @@ fn groups(guardian: Option<u32>) -> Finding {
     Finding::ok(NAME, format!("each run has one below {} ({})", folder.display(), has.trim()))
 }
 
+/// What the kernel says of the control groups of a process.
+struct Groups {
+    /// `/proc/self/mountinfo`.
+    mounts: String,
+    /// `/proc/PID/cgroup`.
+    own: String,
+}
+
+impl Groups {
+    fn read(guardian: Option<u32>) -> Self {
+        let of = guardian.map_or("self".to_owned(), |pid| pid.to_string());
+        Self {
+            mounts: fs::read_to_string("/proc/self/mountinfo").unwrap_or_default(),
+            own: fs::read_to_string(format!("/proc/{of}/cgroup")).unwrap_or_default(),
+        }
+    }
+
+    /// The process's own folder in a hierarchy whose mounts have this type, and, in v1, this
+    /// controller.
+    fn folder(&self, kind: &str, controller: Option<&str>) -> Option<PathBuf> {
+        let lists = |list: &str| controller.is_none_or(|it| list.split(',').any(|its| its == it));
+        let mount = self.mounts.lines().find_map(|line| {
+            let (place, of) = line.split_once(" - ")?;
+            let mut words = of.split(' ');
+            let fits = words.next() == Some(kind) && lists(words.next_back()?);
+            fits.then(|| place.split(' ').nth(4))?
+        })?;
+        let path = self.own.lines().find_map(|line| {
+            let (list, path) = line.split_once(':')?.1.split_once(':')?;
+            (list.is_empty() == controller.is_none() && lists(list)).then_some(path)
+        })?;
+        Some(Path::new(mount).join(path.trim_start_matches('/')))
+    }
+
+    /// How zelador can hold limits by this controller.
+    fn holds(&self, controller: &str) -> Option<&'static str> {
+        let writable = |path: &Path| rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
+        let unified = self.folder("cgroup2", None).filter(|folder| writable(folder));
+        let handed = unified.and_then(|it| fs::read_to_string(it.join("cgroup.controllers")).ok());
+        if handed.is_some_and(|list| list.split_whitespace().any(|it| it == controller)) {
+            return Some("v2");
+        }
+        let own = self.folder("cgroup", Some(controller));
+        own.filter(|folder| writable(folder)).map(|_| "v1")
+    }
+}
+
+/// Which limits of whole trees can be held (`limits` of an app).
+fn controllers(groups: &Groups) -> Finding {
+    const NAME: &str = "controllers";
+    let all = ["memory", "cpu", "pids"].map(|name| (name, groups.holds(name)));
+    let held: Vec<String> = all
+        .iter()
+        .filter_map(|(name, by)| by.map(|by| format!("`{name}` (cgroup {by})")))
+        .collect();
+    let missing: Vec<String> =
+        all.iter().filter(|(_, by)| by.is_none()).map(|(name, _)| format!("`{name}`")).collect();
+    if missing.is_empty() {
+        return Finding::ok(NAME, format!("limits can be held of {}", held.join(", ")));
+    }
+    let found = format!("limits of {} cannot be held: no controller", missing.join(", "));
+    let help = "as root, or in a unit with Delegate=yes; `limits` of apps that are not held are told \
+                when they start";
+    Finding::warning(NAME, found, help)
+}
+
 fn descriptors(hard: Option<u64>) -> Finding {
     const NAME: &str = "descriptors";
     let Some(hard) = hard else { return Finding::ok(NAME, "without a limit") };
@@ -141,6 +209,28 @@ fn clock(now: SystemTime) -> Finding {
         );
     }
     Finding::ok(NAME, jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S %Z").to_string())
+}
+
+/// Whether something keeps the clock right, as the kernel knows; `None`: it does not say.
+fn synchronised() -> Option<bool> {
+    // SAFETY: all zeroes is a valid `timex`, and means "change nothing".
+    let mut state: libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a whole `timex`; without modes the call only reads.
+    let answer = unsafe { libc::adjtimex(&raw mut state) };
+    (answer >= 0).then_some(answer != libc::TIME_ERROR && state.status & libc::STA_UNSYNC == 0)
+}
+
+fn kept_right(synchronised: Option<bool>) -> Finding {
+    const NAME: &str = "NTP";
+    match synchronised {
+        Some(true) => Finding::ok(NAME, "the clock is kept right"),
+        None => Finding::ok(NAME, "the kernel does not say here whether the clock is kept right"),
+        Some(false) => Finding::warning(
+            NAME,
+            "nothing keeps the clock right, or not yet",
+            "chrony, or `timedatectl set-ntp true`: certificates, tokens and cron depend on it",
+        ),
+    }
 }
 
 fn zone() -> Finding {
@@ -231,6 +321,30 @@ mod tests {
         assert_eq!(processes(Path::new("/nowhere")).status, Grade::Warning);
         assert_eq!(clock(UNIX_EPOCH + Duration::from_mins(1)).status, Grade::Failure);
         assert_eq!(clock(SystemTime::now()).status, Grade::Ok);
+        assert_eq!(kept_right(Some(false)).status, Grade::Warning);
+        assert_eq!(kept_right(synchronised().filter(|right| *right)).status, Grade::Ok);
+    }
+
+    #[test]
+    fn controllers_are_found_in_both_versions_and_missing_ones_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |path: &str| folder.path().join(path);
+        for path in ["unified/z", "memory/z"] {
+            fs::create_dir_all(at(path)).unwrap();
+        }
+        fs::write(at("unified/z/cgroup.controllers"), "cpu pids\n").unwrap();
+        let root = folder.path().display();
+        let mounts = format!(
+            "30 1 0:1 / {root}/unified rw - cgroup2 cgroup2 rw,nsdelegate\n\
+             31 1 0:2 / {root}/memory rw - cgroup cgroup rw,memory\n"
+        );
+        let groups = Groups { mounts, own: "4:memory:/z\n0::/z\n".to_owned() };
+        assert_eq!(groups.holds("cpu"), Some("v2"));
+        assert_eq!(groups.holds("memory"), Some("v1"));
+        assert_eq!(controllers(&groups).status, Grade::Ok);
+        fs::write(at("unified/z/cgroup.controllers"), "pids\n").unwrap();
+        let found = controllers(&groups);
+        assert!(found.status == Grade::Warning && found.found.contains("limits of `cpu` cannot"));
     }
 
     #[test]
