@@ -73,7 +73,7 @@ fn a_program_says_that_it_reloads_and_ends_who_is_its_main_process_and_gets_the_
     zelador.write(
         "ecosystem.config.js",
         &format!(
-            "module.exports = {{ apps: [{{ name: 'svc', script: 'obeys.py', notify: true, pid_file: 'svc.pid',
+            "module.exports = {{ apps: [{{ name: 'svc', script: 'obeys.py', notify: true,
                listen_timeout: {given}, kill_timeout: {given} }}] }}"
         ),
     );
@@ -97,7 +97,9 @@ fn a_program_says_that_it_reloads_and_ends_who_is_its_main_process_and_gets_the_
     assert_eq!(zelador.pid("svc"), pid);
     say(&zelador, &format!("MAINPID={child}"));
     until("the child to be shown as its main process", || zelador.pid("svc") == child);
-    until("the pid file", || text(zelador.app().join("svc.pid")).trim() == child.to_string());
+    let entry = zelador.entry("svc");
+    let file = entry["pm2_env"]["pm_pid_path"].as_str().expect("it has a pid file");
+    until("the pid file", || text(file).trim() == child.to_string());
     // The process that was started is still the run: the end of the other is nobody's death.
     kill(child, Signal::KILL);
     until("its end", || !alive(child));
