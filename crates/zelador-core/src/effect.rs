@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{CheckTarget, Status};
+use crate::diagnosis::Snapshot;
+use crate::healing::Runtime;
 use crate::id::{AppName, CheckId, IncidentId, InstanceId, ProbeId, RunId, Ticket};
 use crate::launch::Launch;
 use crate::notify::Delivery;
@@ -101,6 +103,26 @@ pub enum Effect {
         port: Option<u16>,
         /// Folders that it writes to, as far as they are known.
         folders: Vec<PathBuf>,
+        /// Where it is, and since when what changed there counts.
+        place: Box<Place>,
+    },
+    /// Have a runtime say more about itself; answered by `Dumped`.
+    Dump {
+        /// For which incident.
+        incident: IncidentId,
+        /// Which process.
+        pid: i32,
+        /// What it is.
+        runtime: Runtime,
+        /// How long it may take.
+        timeout: Duration,
+    },
+    /// Ask a language model about an incident; answered by `Advised`.
+    Consult {
+        /// Which one.
+        incident: IncidentId,
+        /// What is known of it, masked before it leaves.
+        evidence: Box<Snapshot>,
     },
     /// Do something about an incident outside of its processes' lives; answered by `Applied`.
     Apply {
@@ -151,6 +173,17 @@ pub enum Effect {
     Reply(Ticket, Result<Done, Refusal>),
 }
 
+/// Where an app is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its script or program.
+    pub script: PathBuf,
+    /// When the last run began that was good; `None`: there was none.
+    pub good_since: Option<Moment>,
+}
+
 /// What is done about an incident.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deed {
@@ -173,6 +206,11 @@ pub enum Deed {
         logs: Vec<PathBuf>,
         /// Folders that were declared as caches.
         caches: Vec<PathBuf>,
+    },
+    /// Have the runtime of a process collect its garbage.
+    Collect {
+        /// The main process of the app.
+        pid: i32,
     },
     /// End a process that is not ours, if it is still the one that was seen.
     End {

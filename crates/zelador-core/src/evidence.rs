@@ -24,6 +24,9 @@ pub struct Evidence {
     pub descriptors: Option<Descriptors>,
     /// Threads of the main process, the busiest first.
     pub threads: Vec<Thread>,
+    /// How many threads that process has.
+    #[serde(default)]
+    pub thread_count: Option<usize>,
     /// Deaths before this, the latest first.
     pub deaths: Vec<PastDeath>,
     /// How the run ended that this is about; `None`: it lived.
@@ -56,8 +59,131 @@ pub struct Evidence {
     /// Who has the port that it says it could not get.
     #[serde(default)]
     pub port_holders: Vec<PortHolder>,
+    /// When each stream spoke last: standard output, standard error.
+    #[serde(default)]
+    pub spoke_at: (Option<Moment>, Option<Moment>),
+    /// What the kernel says about memory that ran out: lines of its log, where that may be read.
+    #[serde(default)]
+    pub kernel: Vec<String>,
+    /// The host at that moment.
+    #[serde(default)]
+    pub host: Option<HostSeen>,
+    /// What it depends on, and how that was.
+    #[serde(default)]
+    pub dependencies: Vec<DependencySeen>,
+    /// What changed since the last run that was good began, in words; never a value of a variable.
+    #[serde(default)]
+    pub changes: Vec<String>,
+    /// What its runtime says about itself, where a rule asked for that.
+    #[serde(default)]
+    pub dumps: Vec<Dump>,
     /// What could not be gathered, and why.
     pub missing: Vec<String>,
+}
+
+/// What a runtime says about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dump {
+    /// Of what: `Node diagnostic report`, `jstack`, `py-spy dump`.
+    pub of: String,
+    /// What it says, bounded, secrets masked.
+    pub lines: Vec<String>,
+}
+
+/// The host, as it was.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HostSeen {
+    /// Runnable threads over the last minute (`/proc/loadavg`).
+    pub load: f64,
+    /// Processors that zelador may use.
+    pub processors: u32,
+    /// Memory that is still to be had (`MemAvailable`).
+    pub available: ByteSize,
+    /// All memory.
+    pub memory: ByteSize,
+    /// Of the last ten seconds, how much somebody waited for processors, memory, a device, in percent
+    /// (`/proc/pressure`); `None`: this kernel does not count it.
+    pub pressure: Option<[f64; 3]>,
+}
+
+/// Something that an app depends on, as it was.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DependencySeen {
+    /// Its name.
+    pub name: String,
+    /// Whether it is up; `None`: nobody has looked.
+    pub is_up: Option<bool>,
+    /// What its own check says.
+    pub message: String,
+}
+
+impl Evidence {
+    /// How many threads its main process has: only the busiest are kept.
+    pub fn threads_of_process(&self) -> usize {
+        self.thread_count.unwrap_or(self.threads.len())
+    }
+
+    /// What it says besides usage, descriptors, the busiest thread and ports: one sentence each.
+    pub fn further(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        if let (Some((first, begin)), Some((last, end))) = (self.course.first(), self.course.last())
+            && first != last
+        {
+            let most = self.course.iter().map(|(_, usage)| usage.memory).max().unwrap_or_default();
+            said.push(format!(
+                "over {}: memory from {} to {}, at most {most}; threads from {} to {}",
+                spoken(last.since(*first)),
+                begin.memory,
+                end.memory,
+                begin.threads,
+                end.threads
+            ));
+        }
+        if let Some(limit) = self.memory_limit {
+            said.push(format!("its memory is limited to {limit}"));
+        }
+        if let Some(kills) = self.oom_kills.filter(|kills| *kills > 0) {
+            said.push(format!("the kernel killed {kills} of its processes because memory ran out"));
+        }
+        said.extend(self.kernel.iter().map(|line| format!("the kernel's log: {line}")));
+        for (name, at) in [("output", self.spoke_at.0), ("error", self.spoke_at.1)] {
+            let ago = at.map(|at| spoken(self.gathered_at.since(at)));
+            said.extend(ago.map(|ago| format!("standard {name} spoke last {ago} before")));
+        }
+        for thread in &self.threads {
+            if thread.syscall.is_some() || !thread.stack.is_empty() {
+                let call = thread.syscall.as_deref().unwrap_or("no system call");
+                let stack = thread.stack.join(" < ");
+                let stack = if stack.is_empty() { stack } else { format!(": {stack}") };
+                said.push(format!("thread {} ({}) is in {call}{stack}", thread.tid, thread.name));
+            }
+        }
+        if let Some(host) = &self.host {
+            let pressure = host.pressure.map(|[processors, memory, devices]| {
+                format!(", waits: processors {processors:.0} %, memory {memory:.0} %, devices {devices:.0} %")
+            });
+            said.push(format!(
+                "the host: load {:.1} on {} processors, {} of {} memory available{}",
+                host.load,
+                host.processors,
+                host.available,
+                host.memory,
+                pressure.unwrap_or_default()
+            ));
+        }
+        for DependencySeen { name, is_up, message } in &self.dependencies {
+            let state = match is_up {
+                Some(true) => "is up",
+                Some(false) => "is down",
+                None => "has not been looked at",
+            };
+            let message = if message.is_empty() { String::new() } else { format!(": {message}") };
+            said.push(format!("{name}, which it depends on, {state}{message}"));
+        }
+        let changes = self.changes.iter();
+        said.extend(changes.map(|it| format!("since the last good run began: {it}")));
+        said
+    }
 }
 
 /// The last words of an app's own check.
@@ -154,6 +280,12 @@ pub struct Thread {
     pub waits_in: Option<String>,
     /// Processor time it has used, in milliseconds.
     pub cpu_millis: u64,
+    /// The system call it is in, where zelador may know.
+    #[serde(default)]
+    pub syscall: Option<String>,
+    /// Where in the kernel it is, innermost first, where zelador may know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stack: Vec<String>,
 }
 
 /// One death in an instance's history.

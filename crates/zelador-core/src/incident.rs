@@ -8,8 +8,10 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::diagnosis::Diagnosis;
+use crate::diagnosis::consult::Advice;
 use crate::evidence::Evidence;
-use crate::healing::Remedy;
+use crate::healing::raise::Raise;
+use crate::healing::{Learned, Remedy};
 use crate::id::{AppName, IncidentId, InstanceId, RunId};
 use crate::notify::Language;
 use crate::said::{Said, Why};
@@ -56,6 +58,16 @@ pub enum Stage {
     /// What it depends on is being looked at.
     Asking {
         /// When to go on without an answer.
+        give_up_at: Moment,
+    },
+    /// Its runtime is asked to say more about itself.
+    Dumping {
+        /// When to go on without.
+        give_up_at: Moment,
+    },
+    /// A language model was asked.
+    Consulting {
+        /// When to go on without its word.
         give_up_at: Moment,
     },
     /// A dependency is down: nothing is done to the app.
@@ -213,6 +225,39 @@ pub struct Incident {
     /// The incident whose trouble this one comes of.
     #[serde(default)]
     pub part_of: Option<IncidentId>,
+    /// What became of the question to a language model; `None`: nobody asked.
+    #[serde(default)]
+    pub consulted: Option<Consulted>,
+    /// The fingerprint that the question was about; later deaths may have another one.
+    #[serde(default)]
+    pub asked_about: Option<String>,
+    /// Incidents before it with the same fingerprint, the latest first.
+    #[serde(default)]
+    pub earlier: Vec<IncidentId>,
+    /// The limit that was raised last for it.
+    #[serde(default)]
+    pub raised: Option<Raise>,
+    /// What is believed of the remedies against this trouble.
+    #[serde(default)]
+    pub learned: Vec<Learned>,
+}
+
+/// So many earlier incidents are named.
+pub const EARLIER_NAMED: usize = 5;
+
+/// What became of a question to a language model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Consulted {
+    /// There is no answer yet.
+    Asked {
+        /// When it was asked.
+        at: Moment,
+    },
+    /// There will be none.
+    Silent,
+    /// It said this.
+    Said(Advice),
 }
 
 /// One try of a remedy.
@@ -282,6 +327,11 @@ impl Incident {
             asked_at: None,
             muted: false,
             part_of: None,
+            consulted: None,
+            asked_about: None,
+            earlier: Vec::new(),
+            raised: None,
+            learned: Vec::new(),
         }
     }
 
@@ -345,6 +395,8 @@ impl Incident {
         match self.stage {
             Stage::Gathering { give_up_at }
             | Stage::Asking { give_up_at }
+            | Stage::Dumping { give_up_at }
+            | Stage::Consulting { give_up_at }
             | Stage::Applying { give_up_at, .. } => Some(give_up_at),
             Stage::Rechecking { until }
             | Stage::Verifying { until }
@@ -364,6 +416,8 @@ impl Incident {
         match &self.stage {
             Stage::Gathering { .. } => "gathering evidence".to_owned(),
             Stage::Asking { .. } => "asking dependencies".to_owned(),
+            Stage::Dumping { .. } => "gathering more evidence".to_owned(),
+            Stage::Consulting { .. } => "asking a model".to_owned(),
             Stage::WaitingForDependency { dependency } => format!("waiting for {dependency}"),
             Stage::Rechecking { .. } => "rechecking".to_owned(),
             Stage::Pausing { .. } => "pausing".to_owned(),

@@ -9,7 +9,8 @@ use crate::breaker::Order;
 use crate::config::{Change, Overlay};
 use crate::custom::Told;
 use crate::death::{Death, SpawnFailure};
-use crate::evidence::{Evidence, PortHolder};
+use crate::diagnosis::consult::Advice;
+use crate::evidence::{Dump, Evidence, PortHolder};
 use crate::id::{AppName, IncidentId, InstanceId, ProbeId, RunId, Ticket};
 use crate::instance::Goal;
 use crate::notify::{DeliveryId, DeliveryOutcome};
@@ -293,6 +294,20 @@ pub enum Fact {
         incident: IncidentId,
         /// What was found.
         evidence: Box<Evidence>,
+    },
+    /// What a runtime says about itself, or why it says nothing.
+    Dumped {
+        /// For which incident.
+        incident: IncidentId,
+        /// What it says.
+        dump: Result<Dump, String>,
+    },
+    /// What a language model says about an incident, or why it says nothing.
+    Advised {
+        /// Which incident.
+        incident: IncidentId,
+        /// Its advice, checked.
+        advice: Result<Advice, String>,
     },
     /// What was to be done about an incident is done, or could not be.
     Applied {

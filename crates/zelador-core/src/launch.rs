@@ -6,12 +6,15 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::config::is_node;
+use crate::healing::raise::Bound;
 use crate::id::{InstanceId, RunId};
 use crate::identity;
 use crate::instance::Instance;
 use crate::spec::{
-    AppSpec, Environment, ExecMode, Limits, LogFormat, LogTarget, Notify, SocketSpec,
+    AppSpec, Environment, ExecMode, Hook, Limits, LogFormat, LogTarget, Notify, Resource,
+    ResourceLimit, SocketSpec,
 };
+use crate::unit::ByteSize;
 
 /// One process to start.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,6 +106,10 @@ pub fn launch(
     let (program, args) = match &settings.interpreter {
         Some(interpreter) => {
             let mut args = settings.interpreter_args.clone();
+            if let Some(heap) = spec.raised.get(&Bound::Heap) {
+                // Of two the last one counts.
+                args.push(format!("--max-old-space-size={}", heap >> 20));
+            }
             args.push(settings.script.clone());
             args.extend(settings.args.iter().cloned());
             (interpreter.clone(), args)
@@ -133,8 +140,28 @@ pub fn launch(
         channel: channel(spec, instance),
         notify: spec.notify,
         sockets: spec.sockets.clone(),
-        limits: spec.limits.clone(),
+        limits: limits(spec),
     }
+}
+
+/// What it may use at most: as declared, and as far as that was raised.
+fn limits(spec: &AppSpec) -> Limits {
+    let mut limits = spec.limits.clone();
+    let raised = |limit| spec.raised.get(&limit).copied();
+    if let (Some(raised), Some(declared)) = (raised(Bound::Memory), limits.memory) {
+        limits.memory = Some(ByteSize::new(raised));
+        // Where it is slowed down moves with it.
+        let by = raised.saturating_sub(declared.bytes());
+        limits.memory_high = limits.memory_high.map(|high| ByteSize::new(high.bytes() + by));
+    }
+    if let Some(raised) = raised(Bound::Processes) {
+        limits.pids = u32::try_from(raised).ok().or(limits.pids);
+    }
+    if let Some(raised) = raised(Bound::OpenFiles) {
+        limits.resources.retain(|it| it.resource != Resource::Nofile);
+        limits.resources.push(ResourceLimit { resource: Resource::Nofile, most: Some(raised) });
+    }
+    limits
 }
 
 /// Every Node app gets a channel, as PM2's do: one that was not told of it never notices.
@@ -171,7 +198,21 @@ pub fn environment(
     };
     identity::tell(&mut env, spec, instance, home, is_declared);
     env.insert(RUN_VARIABLE.to_owned(), run_mark(home, run));
+    if spec.heal.hooks.gc == Some(Hook::Runtime) {
+        private_inspector(&mut env);
+    }
     env
+}
+
+/// Where Node's inspector listens once it is asked to: on a port that nobody knows, instead of 9229, which several apps
+/// cannot share.
+fn private_inspector(env: &mut Environment) {
+    let options = env.entry("NODE_OPTIONS".to_owned()).or_default();
+    if !options.contains("--inspect") {
+        let blank = if options.is_empty() { "" } else { " " };
+        options.push_str(blank);
+        options.push_str("--inspect-port=127.0.0.1:0");
+    }
 }
 
 /// The names of the variables that a file does not change: the declared ones, those of the app's

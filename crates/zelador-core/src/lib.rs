@@ -17,6 +17,7 @@ pub mod dotenv;
 pub mod effect;
 pub mod event;
 pub mod evidence;
+pub mod footing;
 pub mod healing;
 pub mod history;
 pub mod id;

@@ -51,6 +51,10 @@ impl Signal {
     pub const KILL: Self = Self(9);
     /// What init systems send to ask for an end.
     pub const TERM: Self = Self(15);
+    /// Opens Node's inspector, where the program handles it.
+    pub const USR1: Self = Self(10);
+    /// Has Node write a report, where it was told to.
+    pub const USR2: Self = Self(12);
 
     /// Returns `None` unless `1 <= number <= 64`.
     pub fn new(number: u8) -> Option<Self> {

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::healing::raise::Bound;
 use crate::id::AppName;
 use crate::signal::Signal;
 use crate::unit::{ByteSize, SECOND};
@@ -90,6 +91,9 @@ pub struct AppSpec {
     /// What the healer may do to it.
     #[serde(default)]
     pub heal: HealSpec,
+    /// Limits that the healer has raised, above what was declared.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub raised: BTreeMap<Bound, u64>,
     /// How it says that it is ready and alive.
     #[serde(default)]
     pub notify: Notify,

@@ -4,6 +4,8 @@
 mod begin;
 mod boot;
 mod channels;
+mod collect;
+mod consulting;
 mod deeds;
 mod gathering;
 mod handed;
@@ -211,6 +213,8 @@ pub struct Driver {
     booting: Option<Instant>,
     /// When the last process was started, or the engine began, if nothing was given back since.
     pub(crate) busy_at: Option<Instant>,
+    /// Where a language model is asked.
+    advisor: Option<mpsc::Sender<crate::advisor::Question>>,
 }
 
 impl Driver {

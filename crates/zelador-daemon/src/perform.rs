@@ -67,13 +67,17 @@ impl Driver {
                 self.sweep_slowly(run, Instant::now());
             }
             Effect::Look { probe, target, timeout } => self.look(probe, target, timeout),
-            Effect::Gather { incident, run, ended, pid: _, logs, port, folders } => {
-                self.gather(incident, (run, ended), logs, port, folders);
+            Effect::Gather { incident, run, ended, pid: _, logs, port, folders, place } => {
+                self.gather(incident, (run, ended), logs, port, folders, *place);
             }
             Effect::Explain { instance, died_at, logs, port } => {
                 let logs = [logs.1, logs.0].into_iter().flatten().collect();
                 self.explain(instance, died_at, logs, port);
             }
+            Effect::Dump { incident, pid, runtime, timeout } => {
+                self.dump(incident, pid, runtime, timeout);
+            }
+            Effect::Consult { incident, evidence } => self.consult(incident, *evidence),
             Effect::Apply { incident, deed, timeout } => self.apply(incident, *deed, timeout),
             Effect::Watch { app, plan } => self.watcher.set(app, plan.map(|plan| *plan)),
             Effect::Configure(settings) => {

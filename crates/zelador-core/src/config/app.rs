@@ -99,6 +99,7 @@ pub(super) fn check<'a>(
             .unwrap_or_default(),
         watch: watch::check(&app),
         heal: heal::check(&app, &launch.spec.cwd),
+        raised: BTreeMap::new(),
         notify,
         sockets,
         limits: limits::check(&app),

@@ -108,9 +108,31 @@ pub(super) fn advisor(place: &Place<'_>, folder: &Path) -> Option<Switch<Advisor
         timeout: block.get("timeout").and_then(span).unwrap_or(TIMEOUT),
         max_tokens: whole("max_tokens", 50..=8_192).map_or(MAX_TOKENS, |count| count as u32),
         budget_per_day: whole("budget_per_day", 0..=100_000_000)
-            .map_or(BUDGET, |count| count as u64),
+            .map_or(BUDGET, |count| count as u64)
+            .min(tokens_for_money(place, &block)),
         language: block.get("language").and_then(language).unwrap_or_default(),
     }))
+}
+
+/// As many tokens as the money of a day buys: `price` is that of a million, in whatever currency.
+fn tokens_for_money(place: &Place<'_>, block: &Block<'_>) -> u64 {
+    let amount = |name: &str| {
+        let place = block.get(name)?;
+        let number = place.number().filter(|number| *number > 0.0);
+        number.or_else(|| place.refuse("a number above 0"))
+    };
+    match (amount("price"), amount("money_per_day")) {
+        // Rounded down: less than a token costs nothing and buys nothing.
+        (Some(price), Some(money)) => (money / price * 1e6) as u64,
+        (None, Some(_)) if block.get("price").is_none() => {
+            place.refuse_found::<()>(
+                "no `price`",
+                "`price` of a million tokens beside `money_per_day`",
+            );
+            u64::MAX
+        }
+        _ => u64::MAX,
+    }
 }
 
 fn missing<T>(place: &Place<'_>, block: &Block<'_>, name: &str) -> Option<T> {

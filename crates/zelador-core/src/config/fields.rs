@@ -164,9 +164,14 @@ pub(super) const HEAL: &[Names] = &[
     ("quiet_hours", &[]),
     ("approve_within", &[]),
     ("max_instances", &[]),
+    ("ceilings", &[]),
     ("cache_folders", &["cache_folder"]),
     ("commands", &[]),
 ];
+
+/// How far a limit may be raised.
+pub(super) const CEILINGS: &[Names] =
+    &[("heap", &[]), ("memory", &[]), ("open_files", &["nofile"]), ("processes", &["pids"])];
 
 /// What an app offers to do about itself.
 pub(super) const HOOKS: &[Names] = &[("gc", &[]), ("clear_cache", &[]), ("reconnect", &[])];
@@ -223,6 +228,8 @@ pub(super) const ADVISOR: &[Names] = &[
     ("timeout", &[]),
     ("max_tokens", &[]),
     ("budget_per_day", &[]),
+    ("price", &[]),
+    ("money_per_day", &[]),
     ("language", &[]),
 ];
 

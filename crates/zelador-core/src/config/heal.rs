@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::fields::{COMMAND, HEAL, HOOKS};
+use super::fields::{CEILINGS, COMMAND, HEAL, HOOKS};
 use super::node::Value;
 use super::place::{Block, Place};
 use crate::diagnosis::Cause;
+use crate::healing::raise::Bound;
 use crate::signal::Signal;
 use crate::spec::{HOOK_WITHIN, HealCommand, HealMode, HealSpec, Hook, Hooks, QuietHours};
-use crate::unit::SECOND;
+use crate::unit::{ByteSize, SECOND};
 use crate::watch::absolute;
 
 /// What a command of the healer may be told.
@@ -34,6 +35,9 @@ pub(super) fn check(app: &Block<'_>, cwd: &Path) -> HealSpec {
     }
     let most = block.get("max_instances").and_then(|place| place.whole(1..=1024));
     spec.most_instances = most.map(|most| most as u32);
+    if let Some(place) = block.get("ceilings") {
+        spec.ceilings = ceilings(place);
+    }
     if let Some(place) = block.get("cache_folders") {
         let caches = place.words().unwrap_or_default();
         spec.caches =
@@ -62,6 +66,20 @@ fn mode(place: &Place<'_>) -> Option<HealMode> {
     }
 }
 
+fn ceilings(place: &Place<'_>) -> BTreeMap<Bound, u64> {
+    let Some(block) = place.block("ceilings", CEILINGS) else { return BTreeMap::new() };
+    let size = |name: &str| block.get(name).and_then(Place::size).map(ByteSize::bytes);
+    let number = |name: &str| block.get(name).and_then(|it| it.whole(1..=1 << 30));
+    let number = |name: &str| number(name).and_then(|number| u64::try_from(number).ok());
+    let all = [
+        (Bound::Heap, size("heap")),
+        (Bound::Memory, size("memory")),
+        (Bound::OpenFiles, number("open_files")),
+        (Bound::Processes, number("processes")),
+    ];
+    all.into_iter().filter_map(|(limit, most)| Some((limit, most?))).collect()
+}
+
 fn quiet(place: &Place<'_>) -> Option<QuietHours> {
     match QuietHours::parse(&place.text()?) {
         Some(hours) => Some(hours),
@@ -72,7 +90,10 @@ fn quiet(place: &Place<'_>) -> Option<QuietHours> {
 fn hooks(place: &Place<'_>) -> Option<Hooks> {
     let block = place.block("hooks", HOOKS)?;
     let hook = |name: &str| block.get(name).filter(|place| !place.is_false()).and_then(hook);
-    Some(Hooks { gc: hook("gc"), clear_cache: hook("clear_cache"), reconnect: hook("reconnect") })
+    // What every runtime of a kind can do by itself.
+    let by_runtime = block.get("gc").is_some_and(|place| place.node.value == Value::Bool(true));
+    let gc = if by_runtime { Some(Hook::Runtime) } else { hook("gc") };
+    Some(Hooks { gc, clear_cache: hook("clear_cache"), reconnect: hook("reconnect") })
 }
 
 /// `SIGUSR2` is a signal; everything else is a command line.

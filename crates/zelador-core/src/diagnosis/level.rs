@@ -21,8 +21,8 @@ pub(super) fn word_level(word: &str) -> Option<Level> {
         | "dbg" | "inf" | "informação" | "hinweis" | "status" => Level::Calm,
         "warn" | "warning" | "wrn" | "aviso" | "warnung" | "advertencia" => Level::Warning,
         "error" | "err" | "fatal" | "critical" | "crit" | "emerg" | "alert" | "panic"
-        | "severe" | "fata" | "erro" | "fehler" | "fatl" | "ftl" | "erreur" | "emergency"
-        | "grave" | "schwerwiegend" => Level::Error,
+        | "severe" | "fata" | "erro" | "fehler" | "fatl" | "ftl" | "panik" | "erreur"
+        | "emergency" | "grave" | "schwerwiegend" => Level::Error,
         _ => return None,
     })
 }
@@ -80,6 +80,7 @@ const BAD: &[&str] = &[
     "exception",
     "fail",
     "panic",
+    "panik",
     "abort",
     "cannot",
     "can't",

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What is seen.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Snapshot {
     /// The exit code; `None` with `signal`: it was ended by one; without: it lives.
@@ -26,7 +26,7 @@ pub struct Snapshot {
 }
 
 /// What it used, and how the host is.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Metrics {
     /// Resident memory over its life, the oldest first, in MiB.
@@ -52,7 +52,7 @@ pub struct Metrics {
 }
 
 /// The health check.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Probe {
     /// Failures in a row.

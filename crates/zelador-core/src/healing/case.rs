@@ -60,7 +60,7 @@ pub fn snapshot(evidence: &Evidence) -> Snapshot {
             mem_pct: evidence.host_memory,
             oom_kill_events: evidence.oom_kills.map(|kills| kills as f64),
             cpu_pct: usage.or(last).map(|usage| usage.cpu),
-            threads: (!evidence.threads.is_empty()).then_some(evidence.threads.len() as f64),
+            threads: Some(evidence.threads_of_process() as f64).filter(|count| *count > 0.0),
             open_fds: evidence.descriptors.as_ref().map(|it| f64::from(it.open)),
             nofile_limit: evidence.descriptors.as_ref().map(|it| it.limit as f64),
             disk_pct: evidence.volumes.iter().map(|it| fullest(0.0, it)).reduce(f64::max),

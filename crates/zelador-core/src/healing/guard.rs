@@ -275,6 +275,37 @@ mod tests {
     }
 
     #[test]
+    fn a_remedy_rests_between_two_incidents_and_longer_where_it_did_not_help() {
+        let (app, remedy) = (app(), Remedy::Restart);
+        let after = |history: &History, span| rule(&wish(&app, &remedy), history, NOW + span);
+        let once = used(1, Duration::ZERO);
+        let rests = after(&once, Duration::from_secs(4));
+        assert!(
+            matches!(rests, Ruling::Wait { until, .. } if until == NOW + COOL_DOWN),
+            "{rests:?}"
+        );
+        assert_eq!(after(&once, COOL_DOWN), Ruling::Go);
+        // Three failures in a row, an hour apart each: no budget is used up, and the breaker is open.
+        let mut failed = History::default();
+        let apart = Duration::from_hours(1);
+        for number in 0..3 {
+            let id = IncidentId::new(number);
+            let at = NOW + apart * u32::try_from(number).unwrap();
+            failed.begin(&app, &remedy, id, None, at);
+            failed.end(id, false, at);
+        }
+        let refused = after(&failed, apart * 2 + BUDGET_SPAN / 15);
+        assert!(
+            matches!(&refused, Ruling::Refuse { why } if why.contains("did not help")),
+            "{refused:?}"
+        );
+        let other = AppName::new("web").unwrap();
+        let now = NOW + apart * 2 + BUDGET_SPAN / 15;
+        assert_eq!(rule(&wish(&other, &remedy), &failed, now), Ruling::Go, "per app");
+        assert_eq!(rule(&wish(&app, &Remedy::Reload), &failed, now), Ruling::Go, "per remedy");
+    }
+
+    #[test]
     fn a_disk_with_room_is_not_freed() {
         let (app, remedy, full) = (app(), Remedy::FreeDisk, said(Cause::DiskFull, 0.9));
         let volume = |used| VolumeSeen { used, ..VolumeSeen::default() };

@@ -59,6 +59,16 @@ impl Beta {
         (1.0 + self.good) / (2.0 + self.good + self.bad)
     }
 
+    /// Says it in words: `67 % likely to help (1 time it did, 0 times it did not)`.
+    pub fn spoken(&self) -> String {
+        let times = |count: f64, word: &str| {
+            let count = count.round() as u64;
+            format!("{count} {} {word}", if count == 1 { "time" } else { "times" })
+        };
+        let (good, bad) = (times(self.good, "it did"), times(self.bad, "it did not"));
+        format!("{:.0} % likely to help ({good}, {bad})", self.mean() * 100.0)
+    }
+
     fn see(&mut self, helped: bool, now: Moment) {
         let faded = 0.5_f64.powf(now.since(self.at).as_secs_f64() / HALF_LIFE.as_secs_f64());
         let (good, bad) = if helped { (1.0, 0.0) } else { (0.0, 1.0) };

@@ -4,6 +4,7 @@
 //! gentle comes before what ends a process.
 
 use super::Remedy;
+use super::raise::raise;
 use crate::diagnosis::{Cause, Diagnosis};
 use crate::spec::{AppSpec, ExecMode};
 
@@ -37,6 +38,7 @@ pub fn ladder(diagnosis: &Diagnosis, spec: &AppSpec) -> Vec<Remedy> {
         | Remedy::NotifyOnly
         | Remedy::StopAndNotify
         | Remedy::None => diagnosis.remedy.clone(),
+        _ if raise(cause, spec).is_some() => Remedy::RaiseLimitAndRestart,
         // A process that does not answer is not replaced gently: it would be asked to finish first.
         _ if cause == Cause::MemoryLeak && is_cluster => Remedy::Reload,
         _ => Remedy::Restart,

@@ -5,14 +5,17 @@ pub mod fingerprint;
 pub mod guard;
 mod history;
 mod ladder;
+pub mod raise;
 mod remedy;
 pub mod report;
+mod runtime;
 
 use std::time::Duration;
 
 pub use history::{Beta, History, Learned, Use};
 pub use ladder::ladder;
 pub use remedy::{Remedy, Risk, STABLE_FOR};
+pub use runtime::Runtime;
 
 use crate::retry::RetryPolicy;
 use crate::unit::SECOND;
@@ -20,6 +23,10 @@ use crate::unit::SECOND;
 /// How long gathering evidence may take before the healer goes on without it. Evidence is to be
 /// there within 300 ms; the rest is for a machine that is itself in trouble.
 pub const GATHER_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long a runtime may take to say more about itself: a JVM needs half a second for a dump, and ten times as much on a
+/// host that is busy itself.
+pub const DUMP_WITHIN: Duration = Duration::from_secs(5);
 
 /// From one look to the next while a remedy is being verified.
 pub const VERIFY_EVERY: Duration = SECOND;

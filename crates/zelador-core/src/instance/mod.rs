@@ -18,6 +18,7 @@ pub use reload::{Retiring, Successor};
 
 use crate::custom::{Action, Metrics};
 use crate::evidence::PastDeath;
+use crate::footing::Footing;
 use crate::id::{AppName, InstanceId, RunId};
 use crate::probe::Usage;
 use crate::spec::Environment;
@@ -112,6 +113,12 @@ pub struct Instance {
     /// Why it was started last, or is about to be.
     #[serde(default)]
     pub last_start: Option<Start>,
+    /// What the current run stands on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub footing: Option<Footing>,
+    /// What the last run stood on that was good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub good: Option<Footing>,
     /// The last deaths, the latest first.
     pub deaths: VecDeque<PastDeath>,
     /// When the healer restarted it, oldest first, within [`BUDGET_WINDOW`].
@@ -146,6 +153,8 @@ impl Instance {
             created_at: now,
             started_at: None,
             last_start: None,
+            footing: None,
+            good: None,
             deaths: VecDeque::new(),
             healed_at: Vec::new(),
             file_env: None,

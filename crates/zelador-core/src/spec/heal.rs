@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::diagnosis::Cause;
+use crate::healing::raise::Bound;
 use crate::signal::Signal;
 use crate::unit::SECOND;
 
@@ -34,6 +35,9 @@ pub struct HealSpec {
     pub approve_within: Duration,
     /// The most replicas that it may make of it; `None`: none more than are declared.
     pub most_instances: Option<u32>,
+    /// How far the healer may raise a limit: bytes, or a number.
+    #[serde(default)]
+    pub ceilings: BTreeMap<Bound, u64>,
     /// Folders whose content may be removed when the disk is full.
     pub caches: Vec<PathBuf>,
     /// What the app offers.
@@ -50,6 +54,7 @@ impl Default for HealSpec {
             quiet: None,
             approve_within: Duration::from_mins(15),
             most_instances: None,
+            ceilings: BTreeMap::new(),
             caches: Vec::new(),
             hooks: Hooks::default(),
             commands: BTreeMap::new(),
@@ -72,6 +77,8 @@ pub struct Hooks {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hook {
+    /// By the means of its runtime: the inspector of Node, `jcmd` of a JVM. For garbage only.
+    Runtime,
     /// By a signal to its main process.
     Signal(Signal),
     /// By a command line, run by `sh` in its folder and as its user; `$ZELADOR_PID` is its main

@@ -93,10 +93,11 @@ impl Supervisor {
             self.set_stage(number, Stage::Gathering { give_up_at });
         }
         let only_looks = self.heal_mode(id) == HealMode::Observe;
+        let can_raise = diagnosis.as_ref().is_some_and(|it| self.can_raise(id, it.cause));
         let advice = match diagnosis {
             _ if only_looks => Advice::Usual,
             _ if is_pending => Advice::Judge(give_up_at),
-            Some(it) if forbids_restart(&it) => Advice::Judge(give_up_at),
+            Some(it) if can_raise || forbids_restart(&it) => Advice::Judge(give_up_at),
             Some(it) if wants_backoff(&it) => Advice::Later(self.now + delay(deaths)),
             _ => Advice::Usual,
         };
@@ -251,6 +252,9 @@ impl Supervisor {
         let (forbids, harms) = (forbids_restart(&diagnosis), harms_to_restart(&diagnosis));
         let (later, cause) = (wants_backoff(&diagnosis), diagnosis.cause);
         self.diagnosed(id, diagnosis);
+        if let Some(why) = self.reason_to_consult(id) {
+            self.consult(id, why);
+        }
         let holder = self.incidents[&id].evidence.as_ref().and_then(|it| foreign_holder(it, cause));
         if let Some(words) = holder {
             if let Some(incident) = self.incidents.get_mut(&id)
@@ -270,6 +274,9 @@ impl Supervisor {
             self.say(id, Said::WouldHaveLeftDown);
         } else if forbids {
             self.say(id, Said::StartCannotHelp);
+        }
+        if deaths > 1 {
+            self.raise_before_start(id);
         }
         let at = if later && deaths > 1 { self.now + delay(deaths) } else { self.now };
         held.into_iter().for_each(|it| self.let_start(it, at));

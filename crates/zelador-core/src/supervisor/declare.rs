@@ -46,6 +46,14 @@ impl Supervisor {
     ) {
         let Declaration { mut spec, goal, replace } = declared;
         self.share_environment(&mut spec);
+        if let Some(app) = self.apps.get(&spec.name) {
+            // What was raised stays, as long as what it was raised from is declared as before.
+            let same =
+                app.spec.limits == spec.limits && app.spec.heal.ceilings == spec.heal.ceilings;
+            if same && app.spec.launch.interpreter_args == spec.launch.interpreter_args {
+                spec.raised.clone_from(&app.spec.raised);
+            }
+        }
         let name = spec.name.clone();
         let goal = if spec.autostart { goal } else { Goal::Down };
         if let Some(app) = self.apps.get(&name) {

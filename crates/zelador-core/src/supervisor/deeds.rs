@@ -28,6 +28,10 @@ impl Supervisor {
                 self.effects.extend(run.map(|run| Effect::Signal { run, signal }));
                 return self.set_stage(id, verifying);
             }
+            Some(Hook::Runtime) => {
+                let pid = self.instances.get(&incident.instance).and_then(|it| it.phase.pid());
+                (pid.map(|pid| Deed::Collect { pid }), HOOK_WITHIN)
+            }
             Some(Hook::Command(line)) => {
                 let argv = ["sh", "-c", &line].map(str::to_owned).to_vec();
                 (Some(self.command_deed(id, argv)), HOOK_WITHIN)

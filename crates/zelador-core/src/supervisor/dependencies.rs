@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::check::{Check, LOST_AFTER, Status};
+use crate::evidence::DependencySeen;
 use crate::id::{AppName, CheckId, InstanceId};
 use crate::incident::Stage;
 use crate::instance::{Goal, Phase};
@@ -127,6 +128,26 @@ impl Supervisor {
             }
         }
         state
+    }
+
+    /// What an app depends on, and how that is as far as anybody knows.
+    pub(super) fn dependencies_seen(&self, app: &AppName) -> Vec<DependencySeen> {
+        let Some(app) = self.apps.get(app) else { return Vec::new() };
+        let seen = |name: &String| {
+            let name = name.clone();
+            if let Some(check) = self.checks.get(&CheckId::Database(name.clone())) {
+                let last = check.last.as_ref();
+                let is_up = last.map(|last| last.status != Status::Unhealthy);
+                let message = last.map(|last| last.message.clone()).unwrap_or_default();
+                return DependencySeen { name, is_up, message };
+            }
+            let instances = AppName::new(name.as_str()).map(|app| self.instances_of(&app));
+            let mut health = instances.iter().flatten().filter_map(|id| self.own_health_of(*id));
+            let first = health.next();
+            let is_up = first.as_ref().map(|it| it.status != Status::Unhealthy);
+            DependencySeen { name, is_up, message: first.map(|it| it.message).unwrap_or_default() }
+        };
+        app.spec.depends_on.iter().map(seen).collect()
     }
 
     /// The databases that held instances and incidents wait for.

@@ -3,16 +3,19 @@
 //! Always holds: evidence is asked for before anything is done; what does not come in time is done
 //! without.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Supervisor;
 use crate::check::Status;
 use crate::death::Death;
 use crate::diagnosis::Diagnosis;
-use crate::effect::Effect;
+use crate::effect::{Effect, Place};
 use crate::evidence::{Evidence, ProbeSeen};
+use crate::footing::Footing;
 use crate::healing::fingerprint;
 use crate::id::{CheckId, IncidentId, InstanceId, RunId};
+use crate::incident::{EARLIER_NAMED, Incident};
 use crate::instance::Phase;
 use crate::probe::Finding;
 use crate::said::Said;
@@ -37,6 +40,11 @@ impl Supervisor {
         }
         if let Some(course) = instance.phase.run().and_then(|run| self.courses.get(&run)) {
             known.course = course.samples().to_vec();
+        }
+        known.dependencies = self.dependencies_seen(&instance.app);
+        if let (Some(good), Some(app)) = (&instance.good, self.apps.get(&instance.app)) {
+            let now = Footing::of(&app.spec.launch, now);
+            known.changes = good.differences(instance.footing.as_ref().unwrap_or(&now));
         }
         let check = self.checks.get(&CheckId::Instance(id));
         known.probe = check.and_then(|check| {
@@ -66,6 +74,12 @@ impl Supervisor {
         let logs = self.logs_of(id);
         let (port, folders) = (self.port_of(id), self.folders_of(id));
         let Some(instance) = self.instances.get(&id) else { return };
+        let place = self.apps.get(&instance.app).map(|app| Place {
+            folder: app.spec.launch.cwd.clone(),
+            script: PathBuf::from(&app.spec.launch.script),
+            good_since: instance.good.as_ref().or(instance.footing.as_ref()).map(|it| it.since),
+        });
+        let place = Box::new(place.unwrap_or_default());
         let alive = ended.is_none().then_some(&instance.phase);
         let (run, pid) = (alive.and_then(Phase::run), alive.and_then(Phase::pid));
         let (ended, death) = ended.unzip();
@@ -73,7 +87,7 @@ impl Supervisor {
             incident.pending = Some(Box::new(Evidence { death, ..known }));
             self.changed.incidents.insert(incident.id);
         }
-        self.effects.push(Effect::Gather { incident, run, ended, pid, logs, port, folders });
+        self.effects.push(Effect::Gather { incident, run, ended, pid, logs, port, folders, place });
     }
 
     /// Takes in what was gathered.
@@ -93,13 +107,17 @@ impl Supervisor {
         let said = Said::Evidence {
             took: Duration::from_millis(evidence.took_millis),
             lines,
-            threads: evidence.threads.len(),
+            threads: evidence.threads_of_process(),
             deaths: evidence.deaths.len(),
             usage,
             descriptors: evidence.descriptors.as_ref().map(|it| u64::from(it.open)),
         };
         if incident.evidence.is_none() {
             incident.say(self.now, said);
+            if !evidence.changes.is_empty() {
+                let changes = evidence.changes.join("; ");
+                incident.tell(self.now, format!("since the last good run began: {changes}"));
+            }
         }
         let holders: Vec<String> =
             evidence.port_holders.iter().map(|holder| holder.spoken(self.now)).collect();
@@ -140,9 +158,36 @@ impl Supervisor {
                 remedy: diagnosis.remedy.clone(),
             }
         };
+        let is_new = incident.fingerprint.as_ref() != Some(&print);
         incident.fingerprint = Some(print);
         incident.diagnosis = Some(diagnosis);
         self.say(id, said);
+        self.note_learned(id);
+        let Some(incident) = self.incidents.get(&id).filter(|_| is_new) else { return };
+        if !incident.earlier.is_empty() {
+            let before: Vec<String> = incident.earlier.iter().map(ToString::to_string).collect();
+            let known = incident.learned.iter();
+            let known: Vec<String> =
+                known.map(|it| format!("; {}: {}", it.remedy, it.seen.spoken())).collect();
+            self.tell(
+                id,
+                &format!("the same as in incident {}{}", before.join(", "), known.concat()),
+            );
+        }
+    }
+
+    /// Notes what is known of the trouble of an incident from others.
+    pub(super) fn note_learned(&mut self, id: IncidentId) {
+        let Some(incident) = self.incidents.get(&id) else { return };
+        let Some(print) = &incident.fingerprint else { return };
+        let same = |it: &&Incident| it.id != id && it.fingerprint.as_ref() == Some(print);
+        let earlier = self.incidents.values().rev().filter(same).map(|it| it.id);
+        let earlier = earlier.take(EARLIER_NAMED).collect();
+        let learned = self.history.learned(print).to_vec();
+        if let Some(incident) = self.incidents.get_mut(&id) {
+            (incident.earlier, incident.learned) = (earlier, learned);
+            self.changed.incidents.insert(id);
+        }
     }
 }
 
@@ -156,6 +201,8 @@ fn joined(known: Evidence, found: Evidence) -> Evidence {
         course: known.course,
         probe: known.probe,
         host_memory: known.host_memory.or(found.host_memory),
+        dependencies: known.dependencies,
+        changes: known.changes.into_iter().chain(found.changes).collect(),
         usage: found.usage.or(known.usage),
         ..found
     }

@@ -118,6 +118,8 @@ impl Supervisor {
         match stage {
             Stage::Gathering { .. }
             | Stage::Asking { .. }
+            | Stage::Dumping { .. }
+            | Stage::Consulting { .. }
             | Stage::WaitingForDependency { .. }
             | Stage::Rechecking { .. }
             | Stage::Pausing { .. }
@@ -130,6 +132,14 @@ impl Supervisor {
             }
             Stage::Gathering { give_up_at } => self.drive_gathering(id, give_up_at),
             Stage::Asking { give_up_at } => self.drive_asking(id, give_up_at),
+            Stage::Dumping { give_up_at } if self.now >= give_up_at => {
+                self.tell(id, "its runtime has said nothing more in time");
+                self.ask_or_treat(id);
+            }
+            Stage::Consulting { give_up_at } if self.now >= give_up_at => {
+                self.tell(id, "the model has not answered in time: going on without its word");
+                self.go_on(id);
+            }
             Stage::WaitingForDependency { dependency } => self.drive_waiting(id, &dependency),
             Stage::Rechecking { until } => self.drive_rechecking(id, until),
             Stage::Pausing { retry_at } if self.now >= retry_at => self.try_again(id),
@@ -191,7 +201,16 @@ impl Supervisor {
             (Remedy::WaitForDependency, Dependency::Down { name, .. }) => {
                 self.wait_for(id, name);
             }
-            _ => self.begin_treatment(id),
+            _ if self.dump(id) => {}
+            _ => self.ask_or_treat(id),
+        }
+    }
+
+    /// All evidence is there: is a model to be asked before anything is done?
+    pub(super) fn ask_or_treat(&mut self, id: IncidentId) {
+        match self.reason_to_consult(id) {
+            Some(why) if self.consult(id, why) => {}
+            _ => self.go_on(id),
         }
     }
 

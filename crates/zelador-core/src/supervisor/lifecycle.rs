@@ -5,6 +5,8 @@ use std::time::Duration;
 use crate::config::EnvDifference;
 use crate::death::{Death, SpawnFailure};
 use crate::effect::{Effect, Severity};
+use crate::footing::Footing;
+use crate::healing::STABLE_FOR;
 use crate::id::{AppName, InstanceId, RunId};
 use crate::input::ReadyBy;
 use crate::instance::{Cause, Phase, Start, Then};
@@ -171,6 +173,7 @@ impl Supervisor {
         let ready_by = app.spec.says_ready().then(|| now + app.spec.readiness.within);
         instance.phase = Phase::Running { run, pid, since: now, ready_by };
         instance.started_at = Some(now);
+        instance.footing = Some(Footing::of(&app.spec.launch, now));
         instance.said_ready = false;
         self.begin_watchdog(id);
         if ready_by.is_none() {
@@ -243,6 +246,10 @@ impl Supervisor {
         let Some((id, _)) = self.current(run) else { return };
         let now = self.now;
         let Some(instance) = self.instances.get_mut(&id) else { return };
+        // Before it is asked what is different from then.
+        if instance.started_at.is_some_and(|at| now.since(at) >= STABLE_FOR) {
+            instance.good = instance.footing.take().or(instance.good.take());
+        }
         if let Some(app) = self.apps.get(&instance.app).filter(|_| instance.phase.pid().is_some()) {
             self.effects.push(Effect::RemovePid { path: pid_path(&app.spec, id, &self.home) });
         }

@@ -8,11 +8,13 @@ mod actions;
 mod change;
 mod checks;
 mod commands;
+mod consulting;
 mod crashes;
 mod deaths;
 mod declare;
 mod deeds;
 mod dependencies;
+mod dumping;
 mod gather;
 mod heal;
 mod held;
@@ -25,6 +27,7 @@ mod planned;
 mod ports;
 mod prerequisites;
 mod pulse;
+mod raising;
 mod recover;
 mod reload;
 mod remedy;
@@ -249,6 +252,8 @@ impl Supervisor {
                 self.port_taken(instance, died_at, holders);
             }
             Fact::Gathered { incident, evidence } => self.gathered(incident, *evidence),
+            Fact::Dumped { incident, dump } => self.dumped(incident, dump),
+            Fact::Advised { incident, advice } => self.advised(incident, advice),
             Fact::Applied { incident, result } => self.applied(incident, result),
             Fact::Watching { app, folders } => self.watches_folders(&app, folders),
             Fact::CannotWatch { app, reason } => self.cannot_watch(&app, reason),

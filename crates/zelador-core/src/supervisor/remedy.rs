@@ -35,6 +35,10 @@ impl Supervisor {
         let Some(instance) = self.instances.get_mut(&instance_id) else { return };
         let give_up_at = now + grace + APPLY_WITHIN;
         let Phase::Running { run, .. } = instance.phase else {
+            if *remedy == Remedy::RaiseLimitAndRestart {
+                self.note_try(id, remedy, again);
+                self.raise_limit(id);
+            }
             // Its restart policy is at work already: what comes of that is looked at, not counted.
             self.say(id, Said::PolicyIsAtWork);
             return self.set_stage(id, Stage::Applying { run: None, give_up_at });
@@ -44,6 +48,9 @@ impl Supervisor {
             return self.escalate(id, Why::BudgetSpent(HEALING_BUDGET));
         }
         self.note_try(id, remedy, again);
+        if *remedy == Remedy::RaiseLimitAndRestart {
+            self.raise_limit(id);
+        }
         self.set_stage(id, Stage::Applying { run: Some(run), give_up_at });
         let is_worker = self.apps.get(&self.incidents[&id].app).map(|app| app.spec.mode);
         if *remedy == Remedy::Reload && is_worker == Some(ExecMode::Cluster) {

@@ -59,6 +59,15 @@ impl Supervisor {
             let Some(incident) = self.incidents.get_mut(&id) else { return };
             if incident.ladder.is_empty() {
                 let why = incident.tried();
+                let failed = !incident.tries.is_empty() && incident.consulted.is_none();
+                if failed {
+                    if self.consult(id, "a remedy failed") {
+                        return;
+                    }
+                    if self.incidents.get(&id).is_some_and(|it| !it.ladder.is_empty()) {
+                        continue;
+                    }
+                }
                 return self.escalate(id, why);
             }
             let remedy = incident.ladder.remove(0);
@@ -69,10 +78,10 @@ impl Supervisor {
         }
     }
 
-    /// Asks the guard; false: the remedy is out of the question.
-    pub(super) fn consider(&mut self, id: IncidentId, remedy: &Remedy, approved: bool) -> bool {
-        let Some(incident) = self.incidents.get(&id) else { return true };
-        let Some(app) = self.apps.get(&incident.app) else { return true };
+    /// What the guard says to a remedy at this moment.
+    pub(super) fn ruling(&self, id: IncidentId, remedy: &Remedy, approved: bool) -> Option<Ruling> {
+        let incident = self.incidents.get(&id)?;
+        let app = self.apps.get(&incident.app)?;
         let again = incident.tries.last().is_some_and(|last| last.remedy == *remedy);
         let busy = self.busy_neighbour(&incident.app);
         let wish = Wish {
@@ -87,8 +96,17 @@ impl Supervisor {
             busy: busy.as_deref(),
             fingerprint: incident.fingerprint.as_deref(),
         };
+        Some(rule(&wish, &self.history, self.now))
+    }
+
+    /// Asks the guard; false: the remedy is out of the question.
+    pub(super) fn consider(&mut self, id: IncidentId, remedy: &Remedy, approved: bool) -> bool {
+        let Some(incident) = self.incidents.get(&id) else { return true };
+        let Some(app) = self.apps.get(&incident.app) else { return true };
+        let again = incident.tries.last().is_some_and(|last| last.remedy == *remedy);
         let within = app.spec.heal.approve_within;
-        match rule(&wish, &self.history, self.now) {
+        let Some(ruling) = self.ruling(id, remedy, approved) else { return true };
+        match ruling {
             Ruling::Go => self.carry_out(id, remedy, again),
             Ruling::Wait { until, why } => {
                 self.say(id, Said::NotNow { remedy: remedy.clone(), why });
@@ -200,6 +218,11 @@ impl Supervisor {
         if worse {
             self.undo(id, &remedy);
         }
+        let is_over =
+            worse || after_failure(u32::try_from(times).unwrap_or(u32::MAX)) == Next::Escalate;
+        if is_over && remedy == Remedy::RaiseLimitAndRestart {
+            self.lower_limit(id);
+        }
         let times = u32::try_from(times).unwrap_or(u32::MAX);
         let next = after_failure(times);
         if remedy.restarts() {
@@ -221,6 +244,7 @@ impl Supervisor {
         }
         self.history.end(id, false, now);
         self.changed.history = true;
+        self.note_learned(id);
         self.next_rung(id);
     }
 
@@ -243,6 +267,7 @@ impl Supervisor {
             _ => return,
         }
         self.changed.history = true;
+        self.note_learned(id);
     }
 
     /// Tells people about an incident, unless they want to hear no more of it.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 /// The families, one a file.
-const FAMILIES: [(&str, &str); 8] = [
+const FAMILIES: [(&str, &str); 10] = [
     ("startup", include_str!("cases/startup.txt")),
     ("host", include_str!("cases/host.txt")),
     ("dependency", include_str!("cases/dependency.txt")),
@@ -12,6 +12,8 @@ const FAMILIES: [(&str, &str); 8] = [
     ("traps", include_str!("cases/traps.txt")),
     ("measured", include_str!("cases/measured.txt")),
     ("wild", include_str!("cases/wild.txt")),
+    ("wide", include_str!("cases/wide.txt")),
+    ("hard", include_str!("cases/hard.txt")),
 ];
 
 /// One incident with its label.

@@ -75,7 +75,9 @@ impl Tally {
 fn most_of_what_programs_say_is_understood_also_where_rules_were_not_written_for_it() {
     let (mut tuned, mut held_back) = (Tally::default(), Tally::default());
     for (index, case) in cases::all().iter().enumerate() {
-        let into = if index % 3 == 1 { &mut held_back } else { &mut tuned };
+        // What these two say was looked at when rules were added for what they missed.
+        let was_read = case.id.starts_with("wide") || case.id.starts_with("hard");
+        let into = if index % 3 == 1 && !was_read { &mut held_back } else { &mut tuned };
         into.take(case, 0);
         into.take(case, 1 + index % (COMPANIES - 1));
     }

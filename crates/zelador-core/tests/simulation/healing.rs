@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use zelador_core::diagnosis::Cause;
 use zelador_core::healing::Remedy;
+use zelador_core::healing::raise::Bound;
 use zelador_core::incident::{Incident, Outcome, Stage};
 use zelador_core::input::{Command, IncidentOrder};
 use zelador_core::instance::Phase;
 use zelador_core::spec::{AppSpec, HealCommand, HealMode, HealSpec, QuietHours};
 use zelador_core::unit::SECOND;
 
-use crate::script::{Behaviour, app, health};
+use crate::invariants::below_the_ceilings;
+use crate::rule::Rule;
+use crate::script::{self, Behaviour, Event, Script, app, health};
 use crate::watcher::{story, user};
 use crate::world::{DAWN, World};
 
@@ -170,6 +173,136 @@ fn in_quiet_hours_nothing_that_lives_is_ended() {
     let world = after(spec, Behaviour::HangsAfter(20 * SECOND), 600);
     let first = incidents(&world)[0].tries[0].at;
     assert!(first >= DAWN + 380 * SECOND, "{}", first.since(DAWN).as_secs());
+}
+
+#[test]
+fn a_model_is_asked_once_about_a_trouble_that_nobody_knows_and_holds_nobody_back() {
+    for says in [Cause::BadConfig, Cause::DataCorruption, Cause::DiskFull, Cause::Overload] {
+        let spec = AppSpec { health: Some(health("api")), ..app("api") };
+        let mut world = World::new(&story(spec, Behaviour::Sick, Vec::new()));
+        world.model = Some(says);
+        assert_eq!(world.run_until(DAWN + 300 * SECOND), Ok(()));
+        let asked = world.done.iter().filter(|(_, what)| what == "consult").count();
+        assert_eq!(asked, 1, "{says:?}: {:?}", world.done);
+        let all = incidents(&world);
+        assert!(all[0].story.iter().any(|it| it.what.starts_with("the model says")), "{all:#?}");
+        let tried: Vec<&Remedy> = all[0].tries.iter().map(|it| &it.remedy).collect();
+        assert_eq!(tried, [&Remedy::Restart; 4], "{says:?}: what the rules would have done");
+        assert_eq!(all[0].stage, Stage::Escalated);
+    }
+}
+
+#[test]
+fn a_model_that_knows_the_cause_brings_the_command_that_is_declared_against_it() {
+    let drain = HealCommand {
+        run: vec!["drain".to_owned()],
+        when: vec![Cause::DbTooManyConnections],
+        timeout: 5 * SECOND,
+    };
+    let mut spec = AppSpec { health: Some(health("api")), ..app("api") };
+    spec.heal.commands = BTreeMap::from([("drain".to_owned(), drain)]);
+    let mut world = World::new(&story(spec, Behaviour::Sick, Vec::new()));
+    world.model = Some(Cause::DbTooManyConnections);
+    assert_eq!(world.run_until(DAWN + 300 * SECOND), Ok(()));
+    let all = incidents(&world);
+    assert_eq!(all[0].tries[0].remedy, Remedy::Command("drain".to_owned()), "{:#?}", all[0].story);
+}
+
+#[test]
+fn a_model_is_asked_before_a_person_where_the_rules_were_sure_and_their_remedy_failed() {
+    let spec = AppSpec { health: Some(health("api")), ..app("api") };
+    let mut world = World::new(&story(spec, Behaviour::Sick, Vec::new()));
+    world.model = Some(Cause::BadConfig);
+    world
+        .says
+        .insert("api".to_owned(), "fatal error: all goroutines are asleep - deadlock!".to_owned());
+    assert_eq!(world.run_until(DAWN + 300 * SECOND), Ok(()));
+    let [incident, ..] = &incidents(&world)[..] else { panic!("an incident") };
+    let at = |words: &str| incident.story.iter().position(|it| it.what.starts_with(words));
+    let (last_try, asked) = (at("try 4"), at("a remedy failed: oracle is asked"));
+    assert!(last_try.is_some() && asked > last_try, "{:#?}", incident.story);
+    assert!(at("the model says") > asked && at("escalated") > asked, "{:#?}", incident.story);
+    assert_eq!(world.done.iter().filter(|(_, what)| what == "consult").count(), 1);
+}
+
+#[test]
+fn a_heap_that_is_too_small_is_raised_up_to_its_ceiling_and_the_start_after_it() {
+    let mut spec = patient(app("api"));
+    spec.launch.interpreter_args = vec!["--max-old-space-size=512".to_owned()];
+    spec.heal.ceilings = BTreeMap::from([(Bound::Heap, 1536 << 20)]);
+    let mut world = World::new(&story(spec, Behaviour::Stillborn, Vec::new()));
+    let said = "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory";
+    world.says.insert("api".to_owned(), said.to_owned());
+    assert_eq!(world.run_until(DAWN + 120 * SECOND), Ok(()));
+    let all = incidents(&world);
+    let raised: Vec<&str> =
+        all[0].story.iter().map(|it| &*it.what).filter(|it| it.contains("is raised")).collect();
+    assert_eq!(
+        raised,
+        [
+            "the limit of its heap is raised from 512.0mb to 1.0gb",
+            "the limit of its heap is raised from 1.0gb to 1.5gb"
+        ],
+        "{:#?}",
+        all[0].story
+    );
+}
+
+#[test]
+fn a_limit_above_its_ceiling_is_noticed() {
+    let mut spec = app("api");
+    spec.heal.ceilings = BTreeMap::from([(Bound::Memory, 64 << 20)]);
+    spec.raised = BTreeMap::from([(Bound::Memory, 64 << 20)]);
+    assert_eq!(below_the_ceilings(DAWN, &spec), Ok(()));
+    spec.raised = BTreeMap::from([(Bound::Memory, 65 << 20)]);
+    assert_eq!(below_the_ceilings(DAWN, &spec).map_err(|it| it.rule), Err(Rule::BelowCeilings));
+}
+
+/// One app of a group is healed at a time, also where both are sick at once.
+#[test]
+fn of_a_group_one_app_is_healed_at_a_time() {
+    let of_group = |name: &str| {
+        let mut spec = AppSpec { health: Some(health(name)), ..app(name) };
+        spec.namespace = "shop".to_owned();
+        spec
+    };
+    let (api, web) = (of_group("api"), of_group("web"));
+    let events = vec![(Duration::ZERO, Event::User(script::declare(&[&api, &web])))];
+    let sick = Behaviour::HangsAfter(20 * SECOND);
+    let apps = vec![(api, sick), (web, sick)];
+    let script = Script { seed: 7, rudeness: 0, apps, events, calm_at: 120 * SECOND };
+    let mut world = World::new(&script);
+    let acts = |it: &Incident| matches!(it.stage, Stage::Applying { .. } | Stage::Verifying { .. });
+    let mut acted = 0;
+    while world.turn(DAWN + 200 * SECOND).expect("no rule is broken") {
+        let at_once = incidents(&world).iter().filter(|it| it.is_open() && acts(it)).count();
+        assert!(at_once <= 1, "{:#?}", incidents(&world));
+        acted += at_once;
+    }
+    assert!(acted > 0);
+    let healed = incidents(&world).iter().filter(|it| !it.tries.is_empty()).count();
+    assert!(healed >= 2, "each had its turn: {:#?}", incidents(&world));
+}
+
+/// Twelve remedies within a quarter of an hour, then no more: something is wrong with the host.
+#[test]
+fn a_host_where_everything_is_sick_is_left_to_a_person() {
+    let names: Vec<String> = (0..16).map(|number| format!("app-{number}")).collect();
+    let spec = |name: &String| AppSpec { health: Some(health(name)), ..app(name) };
+    let specs: Vec<AppSpec> = names.iter().map(spec).collect();
+    let declared: Vec<&AppSpec> = specs.iter().collect();
+    let events = vec![(Duration::ZERO, Event::User(script::declare(&declared)))];
+    let apps = specs.iter().map(|it| (it.clone(), Behaviour::HangsAfter(20 * SECOND))).collect();
+    let script = Script { seed: 7, rudeness: 0, apps, events, calm_at: 120 * SECOND };
+    let mut world = World::new(&script);
+    assert_eq!(world.run_until(DAWN + 120 * SECOND), Ok(()));
+    let tried = incidents(&world).iter().filter(|it| !it.tries.is_empty()).count();
+    assert_eq!(tried, 12);
+    let refused =
+        |it: &&Incident| it.story.iter().any(|it| it.what.contains("on this host within"));
+    let all = incidents(&world);
+    let given_up = all.iter().filter(|it| it.stage == Stage::Escalated);
+    assert!(given_up.clone().count() >= 4 && given_up.clone().all(|it| refused(&it)), "{all:#?}");
 }
 
 fn order(order: IncidentOrder) -> Command {

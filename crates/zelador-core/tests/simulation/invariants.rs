@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use zelador_core::check::Status;
+use zelador_core::diagnosis::consult::reason_to_ask_about;
 use zelador_core::effect::Effect;
 use zelador_core::healing::guard::{APP_BUDGET, BUDGET_SPAN};
 use zelador_core::id::{IncidentId, InstanceId, RunId, Ticket};
@@ -58,6 +59,17 @@ fn was_asked_for(held: &InstanceView) -> bool {
     matches!(held.phase, Phase::Backoff { held: true, .. }) && !by_itself
 }
 
+/// No limit is raised above its ceiling, nor without one.
+pub fn below_the_ceilings(now: Moment, spec: &AppSpec) -> Result<(), Violation> {
+    let ceiling = |limit| spec.heal.ceilings.get(limit).copied().unwrap_or_default();
+    match spec.raised.iter().find(|(limit, raised)| **raised > ceiling(limit)) {
+        Some((limit, raised)) => {
+            broken(Rule::BelowCeilings, format!("{now}: {limit} of {}: {raised}", spec.name))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Watches the supervisor.
 pub struct Invariants {
     view: View,
@@ -75,6 +87,8 @@ pub struct Invariants {
     tickets: BTreeMap<Ticket, Command>,
     ticks_in_a_row: usize,
     lenience: Duration,
+    /// When the model was asked about a fingerprint.
+    consulted: BTreeMap<String, Moment>,
 }
 
 impl Invariants {
@@ -92,6 +106,7 @@ impl Invariants {
             tickets: BTreeMap::new(),
             ticks_in_a_row: 0,
             lenience: DELAYS,
+            consulted: BTreeMap::new(),
         }
     }
 
@@ -159,6 +174,7 @@ impl Invariants {
         for effect in effects {
             match effect {
                 Effect::Record(Record::App(spec)) => {
+                    below_the_ceilings(before.now, spec)?;
                     self.specs.insert(spec.name.to_string(), (**spec).clone());
                 }
                 Effect::Record(Record::AppGone(name)) => _ = self.specs.remove(name.as_str()),
@@ -183,6 +199,7 @@ impl Invariants {
         self.starts.within_budget(before.now, &self.specs)?;
         self.remedies_within_budget(before.now, supervisor)?;
         self.uses_within_budget(before.now, supervisor)?;
+        self.consults_are_rare(before.now, supervisor, effects)?;
         one_open_incident(&supervisor.incidents())?;
         if before.database_known_down && database_known_down(&view) {
             self.dependants_are_left_alone(input, effects)?;
@@ -262,7 +279,7 @@ impl Invariants {
         Ok(())
     }
 
-    /// Within budget, and four tries an incident at most.
+    /// Within budget, and four tries of one remedy in an incident at most.
     fn remedies_within_budget(
         &mut self,
         now: Moment,
@@ -270,7 +287,9 @@ impl Invariants {
     ) -> Result<(), Violation> {
         for incident in supervisor.incidents() {
             let known = self.attempts.insert(incident.id, incident.attempts).unwrap_or_default();
-            if incident.attempts > 4 {
+            let same = |remedy| incident.tries.iter().filter(|it| it.remedy == remedy).count();
+            let most = incident.tries.iter().map(|it| same(it.remedy.clone())).max();
+            if most > Some(4) {
                 return broken(
                     Rule::RemediesWithinBudget,
                     format!("{now}: try {} of {}", incident.attempts, incident.id),
@@ -311,6 +330,32 @@ impl Invariants {
             ),
             None => Ok(()),
         }
+    }
+
+    /// The model is asked where one is set, about what the rules do not know, and once an hour about the same trouble.
+    pub fn consults_are_rare(
+        &mut self,
+        now: Moment,
+        supervisor: &Supervisor,
+        effects: &[Effect],
+    ) -> Result<(), Violation> {
+        for effect in effects {
+            let Effect::Consult { incident: id, .. } = effect else { continue };
+            let Some(incident) = supervisor.incident(*id) else {
+                return broken(Rule::AskedOnce, format!("{now}: about no incident"));
+            };
+            let unsure = incident.diagnosis.as_ref().and_then(reason_to_ask_about).is_some();
+            let failed = !incident.tries.is_empty() && incident.ladder.is_empty();
+            if supervisor.settings().advisor.is_none() || !(unsure || failed) {
+                return broken(Rule::AskedOnce, format!("{now}: {id} needs no model"));
+            }
+            let print = incident.fingerprint.clone().unwrap_or_default();
+            let last = self.consulted.insert(print, now);
+            if last.is_some_and(|last| now.since(last) < Duration::from_hours(1)) {
+                return broken(Rule::AskedOnce, format!("{now}: {id} was asked about before"));
+            }
+        }
+        Ok(())
     }
 
     /// What was begun before the database was known to be down may be finished.

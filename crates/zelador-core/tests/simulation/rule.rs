@@ -29,6 +29,10 @@ pub enum Rule {
     OneOpenIncident,
     /// A dependency that is down costs its dependants no restart.
     DependantsWait,
+    /// A model is asked only about what the rules do not know, and once about the same trouble.
+    AskedOnce,
+    /// No limit is raised above its ceiling.
+    BelowCeilings,
     /// Every command is answered once.
     AnsweredOnce,
     /// No more restarts within `restart_window` than `max_restarts`.

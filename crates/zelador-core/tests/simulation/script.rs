@@ -155,6 +155,7 @@ pub fn app(name: &str) -> AppSpec {
         pid_file: None,
         watch: WatchSpec::default(),
         heal: zelador_core::spec::HealSpec::default(),
+        raised: BTreeMap::new(),
     }
 }
 
@@ -188,6 +189,10 @@ pub fn settings() -> Overlay {
         "databases": { DATABASE: {
             "url": "mysql://u:secret@db/x",
             "cadence": { "interval": seconds(10), "timeout": seconds(2) },
+        }},
+        "advisor": { "on": {
+            "provider": "openai", "url": "http://model", "model": "oracle", "key": "nowhere",
+            "timeout": seconds(8), "max_tokens": 300, "budget_per_day": 100_000, "language": "english",
         }},
         "notify": { "channels": {
             "machine": { "kind": { "webhook": { "url": { "env": "HOOK" }, "secret": null } } },

@@ -203,6 +203,18 @@ fn a_lost_record_is_noticed() {
 }
 
 #[test]
+fn a_question_that_was_asked_before_is_noticed() {
+    let spec = AppSpec { health: Some(health("api")), ..app("api") };
+    let script = story(spec, Behaviour::HangsAfter(5 * SECOND), Vec::new());
+    let again: Sabotage = Box::new(|_, effects| {
+        let asked = effects.iter().find(|effect| matches!(effect, Effect::Consult { .. }));
+        let asked = asked.cloned();
+        effects.extend(asked);
+    });
+    assert_eq!(rule_broken_by(&script, again), Some(Rule::AskedOnce));
+}
+
+#[test]
 fn remedies_above_the_budget_are_noticed() {
     let spec = AppSpec { health: Some(health("api")), ..app("api") };
     let script = story(spec, Behaviour::HangsAfter(5 * SECOND), Vec::new());

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use zelador_core::death::{Death, SpawnFailure};
+use zelador_core::diagnosis::Cause;
+use zelador_core::diagnosis::consult::Advice;
 use zelador_core::effect::Effect;
 use zelador_core::evidence::Evidence;
 use zelador_core::id::{CheckId, InstanceId, RunId};
@@ -78,6 +80,10 @@ pub struct World {
     pub database_up: bool,
     pub behaviours: BTreeMap<String, Behaviour>,
     pub rudeness: u8,
+    /// What the model takes everything for; `None`: for anything.
+    pub model: Option<Cause>,
+    /// The last line of an app's log.
+    pub says: BTreeMap<String, String>,
     pub sabotage: Option<Sabotage>,
     pub trace: Option<Vec<String>>,
     pub steps: u64,
@@ -110,6 +116,8 @@ impl World {
             post: Post::default(),
             ear: Ear::new(DAWN),
             supervisor,
+            model: None,
+            says: BTreeMap::new(),
             guardian: Guardian::default(),
             kept: BTreeMap::new(),
             database_up: true,
@@ -297,6 +305,20 @@ impl World {
                 let outcome = zelador_core::probe::ProbeOutcome { finding, took };
                 self.say(self.now + took, Fact::Looked { probe, outcome }, true);
             }
+            Effect::Dump { incident, .. } => {
+                let dump = Err("no tool".to_owned());
+                let at = self.now + self.span(50..4_000);
+                self.say(at, Fact::Dumped { incident, dump }, true);
+            }
+            Effect::Consult { incident, .. } => {
+                self.done.push((self.now, "consult".to_owned()));
+                // One that was told what to say says it while somebody waits.
+                let longest = if self.model.is_some() { 4_000 } else { 20_000 };
+                let (advice, at) = (self.advice(), self.now + self.span(100..longest));
+                if let Some(advice) = advice {
+                    self.say(at, Fact::Advised { incident, advice }, true);
+                }
+            }
             Effect::Apply { incident, .. } => {
                 let at = self.now + self.span(50..400);
                 self.say(at, Fact::Applied { incident, result: Ok("done".to_owned()) }, true);
@@ -318,9 +340,26 @@ impl World {
         }
     }
 
+    /// What the model says: anything, nothing, or that it cannot.
+    fn advice(&mut self) -> Option<Result<Advice, String>> {
+        let cause = match self.model {
+            Some(cause) => cause,
+            None => match self.rng.u8(0..4) {
+                0 => return None,
+                1 => return Some(Err("HTTP 503".to_owned())),
+                _ => Cause::ALL[self.rng.usize(0..Cause::ALL.len())],
+            },
+        };
+        let reason = "so it seems".to_owned();
+        Some(Ok(Advice { cause, confidence: 0.99, lines: vec![1], reason }))
+    }
+
     /// What is found about an incident: of most apps nothing.
     fn evidence_of(&self, incident: zelador_core::id::IncidentId) -> Evidence {
         let app = self.supervisor.incident(incident).map(|it| it.app.to_string());
+        if let Some(said) = app.as_ref().and_then(|app| self.says.get(app)) {
+            return Evidence { err_tail: vec![said.clone()], ..Evidence::default() };
+        }
         let behaviour = app.and_then(|app| self.behaviours.get(&app).copied());
         let said = match behaviour {
             Some(Behaviour::Broken) => "SyntaxError: Unexpected token '}'",

@@ -47,6 +47,8 @@ pub struct Explained {
     pub answer: Answer,
     /// What became of the question to the model, in words; `None`: it was not asked.
     pub advisor: Option<String>,
+    /// What the model said.
+    pub advice: Option<Advice>,
 }
 
 /// Returns what the model would be asked, without asking it.
@@ -105,25 +107,30 @@ impl Advisor {
             (settings.rules.clone(), settings.advisor.clone())
         };
         let answer = judge_with(snapshot, &rules);
-        let Some(spec) = spec else { return Explained { answer, advisor: None } };
+        let Some(spec) = spec else {
+            return Explained { answer, advisor: None, advice: None };
+        };
         if reason_to_ask(&answer).is_none() && !remedy_failed {
-            return Explained { answer, advisor: None };
+            return Explained { answer, advisor: None, advice: None };
         }
         let fingerprint = ledger::fingerprint(&spec, snapshot, &answer);
         if let Some(advice) = self.ledger.answer(&fingerprint) {
             let told = format!("{} said so before", spec.model);
-            return Explained { answer: weigh(answer, &advice, snapshot), advisor: Some(told) };
+            let answer = weigh(answer, &advice, snapshot);
+            return Explained { answer, advisor: Some(told), advice: Some(advice) };
         }
         let asked = prompt(snapshot, &answer, spec.language);
         match self.ask(&spec, &asked, snapshot).await {
             Ok(advice) => {
                 self.ledger.keep(fingerprint, advice.clone());
                 let told = format!("{} was asked", spec.model);
-                Explained { answer: weigh(answer, &advice, snapshot), advisor: Some(told) }
+                let answer = weigh(answer, &advice, snapshot);
+                Explained { answer, advisor: Some(told), advice: Some(advice) }
             }
             Err(why) => {
                 tracing::warn!(model = spec.model, why, "the advisor gave no advice");
-                Explained { answer, advisor: Some(format!("{} gave no advice: {why}", spec.model)) }
+                let told = format!("{} gave no advice: {why}", spec.model);
+                Explained { answer, advisor: Some(told), advice: None }
             }
         }
     }

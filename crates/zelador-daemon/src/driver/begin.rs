@@ -129,6 +129,7 @@ impl Driver {
             upgrade_to: None,
             booting: None,
             busy_at: Some(tokio::time::Instant::now()),
+            advisor: None,
         };
         driver.serve()?;
         driver.native.greet();
@@ -160,6 +161,7 @@ impl Driver {
         let file = self.home.advice();
         let (advisor, questions) = Advisor::new(&file, self.clock, self.settings.subscribe());
         self.server.spawn(advisor.run(self.closing.clone()));
+        self.advisor = Some(questions.clone());
         let handle = server::Handle {
             advisor: questions,
             inbox: self.sender.clone(),

@@ -17,7 +17,7 @@ use zelador_core::signal::Signal;
 use zelador_core::spec::Environment;
 use zelador_core::unit::{ByteSize, Moment};
 
-use super::{Driver, Message};
+use super::{Driver, Message, collect};
 use crate::{evidence, logs, processes};
 
 /// How much of what a command said is told.
@@ -35,6 +35,14 @@ impl Driver {
     pub(crate) fn apply(&mut self, incident: IncidentId, deed: Deed, timeout: Duration) {
         let (sender, now) = (self.sender.clone(), self.clock.now());
         let date_format = self.supervisor.settings().rotation.date_format.clone();
+        if let Deed::Collect { pid } = deed {
+            self.tasks.spawn(async move {
+                let result = collect::garbage(pid, timeout).await;
+                let fact = Fact::Applied { incident, result };
+                _ = sender.send(Message::Input(Input::Fact(fact))).await;
+            });
+            return;
+        }
         self.tasks.spawn_blocking(move || {
             let result = match deed {
                 Deed::Command { argv, cwd, env, uid, gid } => {
@@ -42,6 +50,8 @@ impl Driver {
                 }
                 Deed::FreeDisk { logs, caches } => free_disk(&logs, &caches, &date_format),
                 Deed::End { pid, started_at } => end(pid, started_at, now),
+                // Begun above.
+                Deed::Collect { .. } => return,
             };
             let fact = Fact::Applied { incident, result };
             _ = sender.blocking_send(Message::Input(Input::Fact(fact)));

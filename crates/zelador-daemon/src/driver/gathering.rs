@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use zelador_core::effect::Place;
+use zelador_core::healing::Runtime;
 use zelador_core::id::{IncidentId, RunId};
 use zelador_core::input::{Fact, Input};
 use zelador_core::launch::Launch;
@@ -54,15 +56,27 @@ impl Driver {
         logs: (Option<PathBuf>, Option<PathBuf>),
         port: Option<u16>,
         written: Vec<PathBuf>,
+        place: Place,
     ) {
         let out = logs.0.map(|path| (Stream::Out, path));
         let err = logs.1.map(|path| (Stream::Err, path));
         let logs: Vec<(Stream, PathBuf)> = out.into_iter().chain(err).collect();
         let known = run.or(ended).and_then(|run| self.log_starts.0.get(&run));
         let starts = known.cloned().unwrap_or_default();
+        let memory = run.or(ended).map(|run| self.native.memory(run)).unwrap_or_default();
+        let killed = ended.and_then(|run| self.native.killed(run));
         let run = run.and_then(|run| self.native.key(run));
-        let subject =
-            Subject { run, has_ended: ended.is_some(), logs, port, written, ..Subject::default() };
+        let subject = Subject {
+            run,
+            has_ended: ended.is_some(),
+            logs,
+            port,
+            written,
+            killed,
+            memory,
+            place,
+            ..Subject::default()
+        };
         let (now, sender) = (self.clock.now(), self.sender.clone());
         let date_format = self.supervisor.settings().rotation.date_format.clone();
         self.tasks.spawn_blocking(move || {
@@ -77,6 +91,24 @@ impl Driver {
             };
             let evidence = evidence::gather(&subject, now, Arc::new(tail));
             let fact = Fact::Gathered { incident, evidence: Box::new(evidence) };
+            _ = sender.blocking_send(Message::Input(Input::Fact(fact)));
+        });
+    }
+}
+
+impl Driver {
+    /// Has a runtime say more about itself; answered by `Dumped`.
+    pub(crate) fn dump(
+        &mut self,
+        incident: IncidentId,
+        pid: i32,
+        runtime: Runtime,
+        within: Duration,
+    ) {
+        let sender = self.sender.clone();
+        self.tasks.spawn_blocking(move || {
+            let dump = evidence::dump::take(pid, runtime, within);
+            let fact = Fact::Dumped { incident, dump };
             _ = sender.blocking_send(Message::Input(Input::Fact(fact)));
         });
     }

@@ -5,8 +5,12 @@
 //! bounded in size, no line carries a secret that [`zelador_core::redact`] knows, and what is not
 //! there is in `missing` with the reason.
 
+mod changes;
 mod descriptors;
+pub mod dump;
+mod host;
 mod line;
+pub mod memory;
 pub mod port;
 mod tails;
 mod threads;
@@ -17,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use zelador_core::effect::Place;
 use zelador_core::evidence::{Evidence, PastDeath};
 use zelador_core::id::RunId;
 use zelador_core::probe::Usage;
@@ -60,6 +65,12 @@ pub struct Subject {
     pub usage: Option<Usage>,
     /// Deaths before this, the latest first.
     pub deaths: Vec<PastDeath>,
+    /// Its main process, where that was killed.
+    pub killed: Option<i32>,
+    /// What its control group counted.
+    pub memory: memory::Counted,
+    /// Where it is.
+    pub place: Place,
 }
 
 /// Gathers what can be known about the subject. Blocks for up to [`TIME_LIMIT`].
@@ -75,6 +86,17 @@ pub fn gather(subject: &Subject, now: Moment, tail: Tail) -> Evidence {
         None if subject.has_ended => {}
         None => evidence.missing.push("process: the instance has none now".to_owned()),
     }
+    evidence.host = host::now();
+    evidence.oom_kills = subject.memory.kills;
+    let alive = subject.run.as_ref().map(|run| run.pid);
+    let limit_of_group = || memory::limit_of_process(alive);
+    evidence.memory_limit = subject.memory.limit.or_else(limit_of_group);
+    if let Some(pid) = subject.killed {
+        evidence.kernel = memory::kernel_log(pid, begin + TIME_LIMIT / 4);
+    }
+    let (changed, note) = changes::of(&subject.place, now, begin + TIME_LIMIT / 2);
+    evidence.changes = changed;
+    evidence.missing.extend(note);
     let (seen, note) = volumes::of(&subject.written, limit);
     evidence.volumes = seen;
     evidence.missing.extend(note);
@@ -106,8 +128,9 @@ fn of_process(subject: &Subject, run: &RunKey, limit: Instant, evidence: &mut Ev
                 Err(reason) => evidence.missing.push(format!("descriptors: {reason}")),
             }
             match threads::of(run.pid, limit) {
-                Ok((found, note)) => {
+                Ok((found, count, note)) => {
                     evidence.threads = found;
+                    evidence.thread_count = Some(count);
                     evidence.missing.extend(note);
                 }
                 Err(reason) => evidence.missing.push(format!("threads: {reason}")),

@@ -111,6 +111,25 @@ pub fn holders(port: u16, now: Moment, limit: Instant) -> Vec<PortHolder> {
     found
 }
 
+/// The TCP ports that a process listens on.
+pub fn listened(pid: i32) -> BTreeSet<u16> {
+    let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let targets = descriptors.filter_map(|entry| fs::read_link(entry.path()).ok());
+    let own: BTreeSet<u64> = targets
+        .filter_map(|target| {
+            target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+        })
+        .collect();
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(fs::read_to_string);
+    let lines = tables.iter().flatten().flat_map(|table| table.lines().skip(1));
+    let port_of = |line: &str| {
+        let hex = line.split_ascii_whitespace().nth(1)?.rsplit_once(':')?.1;
+        let port = u16::from_str_radix(hex, 16).ok()?;
+        socket_in(line, port).filter(|socket| own.contains(&socket.inode)).map(|_| port)
+    };
+    lines.filter_map(port_of).collect()
+}
+
 struct Socket {
     inode: u64,
     user: u32,

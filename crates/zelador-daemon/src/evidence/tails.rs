@@ -7,9 +7,10 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Instant;
+use std::time::{Instant, UNIX_EPOCH};
 
 use zelador_core::evidence::Evidence;
+use zelador_core::unit::Moment;
 
 use super::{Stream, Tail, line};
 
@@ -27,7 +28,7 @@ pub(super) struct Tails {
 struct Reader {
     stream: Stream,
     path: PathBuf,
-    lines: Receiver<io::Result<Vec<String>>>,
+    lines: Receiver<io::Result<(Vec<String>, Option<Moment>)>>,
 }
 
 /// Begins to read.
@@ -39,7 +40,10 @@ pub(super) fn begin(logs: &[(Stream, PathBuf)], tail: &Tail) -> Tails {
             let answer = answer.clone();
             move || {
                 // Nobody listens any more when the time ran out.
-                let _ = answer.send(tail(&file, LINES, BYTES));
+                let at = std::fs::metadata(&file).and_then(|known| known.modified()).ok();
+                let at =
+                    at.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map(Moment::from_epoch);
+                let _ = answer.send(tail(&file, LINES, BYTES).map(|lines| (lines, at)));
             }
         });
         if let Err(error) = begun {
@@ -57,11 +61,13 @@ impl Tails {
             let left = limit.saturating_duration_since(Instant::now());
             let shown = path.display();
             match lines.recv_timeout(left) {
-                Ok(Ok(lines)) => {
-                    let kept = match stream {
-                        Stream::Out => &mut evidence.out_tail,
-                        Stream::Err => &mut evidence.err_tail,
+                Ok(Ok((lines, at))) => {
+                    let (out, err) = &mut evidence.spoke_at;
+                    let (kept, spoke_at) = match stream {
+                        Stream::Out => (&mut evidence.out_tail, out),
+                        Stream::Err => (&mut evidence.err_tail, err),
                     };
+                    *spoke_at = at.filter(|_| !lines.is_empty()).or(*spoke_at);
                     kept.extend(lines.iter().map(|line| line::presentable(line)));
                     kept.drain(..kept.len().saturating_sub(LINES));
                 }

@@ -44,6 +44,7 @@ fn a_stopped_process_is_described() {
     assert_eq!(evidence.deaths, [death]);
     assert_eq!(evidence.missing, Vec::<String>::new());
     let [thread] = &evidence.threads[..] else { panic!("{evidence:?}") };
+    assert!(evidence.host.as_ref().is_some_and(|host| host.processors > 0));
     assert_eq!((thread.tid, thread.name.as_str()), (program.pid(), "sleep"));
     let usage = evidence.usage.expect("it was measured");
     assert_eq!(usage.processes, 1);
@@ -78,13 +79,13 @@ fn the_busiest_thread_comes_first_and_at_most_sixteen_are_kept() {
         })
         .collect();
     let limit = Instant::now() + Duration::from_secs(20);
-    let (threads, note) = threads::of(std::process::id().cast_signed(), limit).unwrap();
+    let (threads, count, note) = threads::of(std::process::id().cast_signed(), limit).unwrap();
     stop.wait();
     for thread in idle {
         thread.join().unwrap();
     }
     assert_eq!(note, None);
-    assert_eq!(threads.len(), 16);
+    assert!(threads.len() == 16 && count >= 21, "{count}");
     assert!(threads.is_sorted_by(|a, b| a.cpu_millis >= b.cpu_millis), "{threads:?}");
 }
 

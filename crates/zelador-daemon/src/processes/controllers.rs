@@ -15,6 +15,7 @@ use zelador_core::id::RunId;
 use zelador_core::spec::Limits;
 
 use super::cgroup;
+use crate::evidence::memory;
 
 /// The period over which processors are dealt out, in microseconds: the kernel's default.
 const PERIOD: u64 = 100_000;
@@ -149,6 +150,16 @@ impl Controllers {
             let killed = text.lines().find_map(|line| line.strip_prefix("oom_kill "))?;
             Some(killed.trim() != "0")
         })
+    }
+
+    /// What is counted of a run's memory, in its group of either version.
+    pub fn memory(&self, run: RunId, group: Option<&Path>) -> memory::Counted {
+        let own = self.own.get("memory").map(|place| place.join(run.to_string()));
+        let groups = group.map(Path::to_owned).into_iter().chain(own);
+        groups
+            .map(|group| memory::of_group(&group))
+            .find(|it| *it != memory::Counted::default())
+            .unwrap_or_default()
     }
 
     /// Removes the groups of a run, as far as they are empty.

@@ -15,7 +15,7 @@ mod tree;
 
 pub use group::{group_is_empty, signal_outside_group};
 pub use kill::{member, signal, sweep};
-pub use member::is_member;
+pub use member::{catches, is_member};
 pub use sampler::Sampler;
 pub use snapshot::snapshot;
 pub use stat::{Stat, StatReader};

@@ -3,13 +3,14 @@
 use std::io::{self, Read};
 use std::process::ExitCode;
 
-use zelador_api::diagnosis::{Metrics, Snapshot, judge};
+use zelador_api::diagnosis::{Metrics, Snapshot, UserRule, judge_with};
 use zelador_api::{AppView, Death, Explain, Explained, WouldAsk, route};
 
 use super::{Context, incidents, select};
 use crate::failure::Failure;
 use crate::output;
 use crate::render::text;
+use crate::settings;
 use crate::tail::Tail;
 
 /// Evidence from standard input.
@@ -37,12 +38,24 @@ pub fn diagnose(
     }
     // Evidence of somebody else is judged by the rules alone, without an engine.
     let explained = if app == STDIN {
-        Explained { answer: judge(&wanted.evidence), advisor: None }
+        let answer = judge_with(&wanted.evidence, &own_rules(context));
+        Explained { answer, advisor: None }
     } else {
         context.engine.post(route::DIAGNOSIS, &wanted)?
     };
     output::answer(&if json { line(&explained)? } else { shown(&explained) })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The rules of `zelador.toml`; those that cannot be read are done without, and that is said.
+fn own_rules(context: &Context) -> Vec<UserRule> {
+    match settings::read(&context.home.settings()) {
+        Ok(overlay) => overlay.rules.unwrap_or_default(),
+        Err(wrong) => {
+            output::note(&format!("your own rules are not used: {wrong}"));
+            Vec::new()
+        }
+    }
 }
 
 fn line(value: &impl serde::Serialize) -> Result<String, Failure> {

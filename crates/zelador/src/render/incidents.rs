@@ -76,6 +76,9 @@ pub fn story(incident: &Incident, now: Moment, zone: &TimeZone, terminal: Termin
         for reason in &diagnosis.because {
             line(&format!("  - {}", text::plain(reason)));
         }
+        for it in &incident.learned {
+            line(&format!("  against this: {}: {}", it.remedy, it.seen.spoken()));
+        }
     }
     if let Some(evidence) = &incident.evidence {
         line("");
@@ -85,11 +88,15 @@ pub fn story(incident: &Incident, now: Moment, zone: &TimeZone, terminal: Termin
         }
         tail("standard output", &evidence.out_tail, &mut line);
         tail("standard error", &evidence.err_tail, &mut line);
+        for dump in &evidence.dumps {
+            tail(&dump.of, &dump.lines, &mut line);
+        }
     }
     told
 }
 
-fn summary(evidence: &Evidence, zone: &TimeZone) -> Vec<String> {
+/// What was found, one sentence each.
+pub fn summary(evidence: &Evidence, zone: &TimeZone) -> Vec<String> {
     let at = words::local(evidence.gathered_at, zone);
     let mut said = vec![format!("gathered at {at} in {} ms", evidence.took_millis)];
     if let Some(usage) = evidence.usage {
@@ -113,7 +120,7 @@ fn summary(evidence: &Evidence, zone: &TimeZone) -> Vec<String> {
         said.push(
             text::plain(&format!(
                 "{}; the busiest is {} ({}), state {}{}",
-                words::counted(evidence.threads.len(), "thread"),
+                words::counted(evidence.threads_of_process(), "thread"),
                 thread.name,
                 thread.tid,
                 thread.state,
@@ -125,6 +132,7 @@ fn summary(evidence: &Evidence, zone: &TimeZone) -> Vec<String> {
     for holder in &evidence.port_holders {
         said.push(text::plain(&holder.spoken(evidence.gathered_at)).into_owned());
     }
+    said.extend(evidence.further().iter().map(|it| text::plain(it).into_owned()));
     for missing in &evidence.missing {
         said.push(format!("not gathered: {}", text::plain(missing)));
     }

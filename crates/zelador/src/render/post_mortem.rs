@@ -35,6 +35,13 @@ pub fn markdown(incident: &Incident, now: Moment, zone: &TimeZone) -> String {
             said.push_str(&format!("- less likely: {} ({percent} %)\n", other.cause));
         }
     }
+    if !incident.earlier.is_empty() {
+        let before: Vec<String> = incident.earlier.iter().map(ToString::to_string).collect();
+        said.push_str(&format!("\nThe same as in incident {}.\n", before.join(", ")));
+    }
+    for it in &incident.learned {
+        said.push_str(&format!("\n{}: {}.\n", cell(&it.remedy.to_string()), it.seen.spoken()));
+    }
     if !incident.tries.is_empty() {
         said.push_str("\n## What was tried\n\n| when | remedy | result |\n|---|---|---|\n");
         for it in &incident.tries {
@@ -48,9 +55,14 @@ pub fn markdown(incident: &Incident, now: Moment, zone: &TimeZone) -> String {
         said.push_str(&format!("- {} {}\n", words::local(entry.at, zone), cell(&entry.what)));
     }
     if let Some(evidence) = &incident.evidence {
-        for (name, lines) in
-            [("standard output", &evidence.out_tail), ("standard error", &evidence.err_tail)]
-        {
+        said.push_str("\n## Evidence\n\n");
+        for fact in super::incidents::summary(evidence, zone) {
+            said.push_str(&format!("- {}\n", cell(&fact)));
+        }
+        let streams =
+            [("standard output", &evidence.out_tail), ("standard error", &evidence.err_tail)];
+        let dumps = evidence.dumps.iter().map(|dump| (dump.of.as_str(), &dump.lines));
+        for (name, lines) in streams.into_iter().chain(dumps) {
             if lines.is_empty() {
                 continue;
             }
@@ -79,6 +91,13 @@ pub fn explained(incident: &Incident) -> String {
             }
             said.push_str(&format!("What helps against that: {}.\n", diagnosis.remedy));
         }
+    }
+    if !incident.earlier.is_empty() {
+        let before: Vec<String> = incident.earlier.iter().map(ToString::to_string).collect();
+        said.push_str(&format!("The same as in incident {}.\n", before.join(", ")));
+    }
+    for it in &incident.learned {
+        said.push_str(&format!("What was learned: {}: {}.\n", it.remedy, it.seen.spoken()));
     }
     if incident.deaths > 1 {
         said.push_str(&format!("It ended {} times in a row in the same way.\n", incident.deaths));

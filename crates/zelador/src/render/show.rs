@@ -4,6 +4,7 @@ use std::path::Path;
 
 use jiff::tz::TimeZone;
 use zelador_api::evidence::PastDeath;
+use zelador_api::raise::spoken_value;
 use zelador_api::spec::{AppSpec, OnDependencyDown, RestartDelay};
 use zelador_api::unit::{Moment, spoken};
 use zelador_api::{AppView, Goal, InstanceView, Phase};
@@ -121,6 +122,9 @@ pub fn state(instance: &InstanceView, now: Moment, zone: &TimeZone) -> Vec<Row> 
 pub fn declared(app: &AppView) -> Vec<Row> {
     let AppSpec { launch, logs, restart, stop, .. } = &app.spec;
     let mut rows = vec![row("namespace", &app.spec.namespace), row("script", &launch.script)];
+    for (limit, value) in &app.spec.raised {
+        rows.push(row("raised", format!("{limit}, to {}", spoken_value(*limit, *value))));
+    }
     match &launch.interpreter {
         Some(program) => {
             let words = [std::slice::from_ref(program), launch.interpreter_args.as_slice()];

@@ -18,6 +18,7 @@ mod every_verb;
 mod faults;
 mod fields;
 mod guardian;
+mod healing;
 mod health;
 mod heartbeat;
 mod history;

@@ -16,7 +16,8 @@ pub use prompt::{Prompt, prompt};
 
 use super::judge::Hypothesis;
 use super::snapshot::Snapshot;
-use super::{Action, Answer, Cause, action};
+use super::{Action, Answer, Cause, Diagnosis, action};
+use crate::healing::Remedy;
 
 /// In which language reasons are given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +47,50 @@ pub fn reason_to_ask(answer: &Answer) -> Option<&'static str> {
     contradicts.then_some("the rules contradict each other")
 }
 
+/// The same about what an incident was taken for.
+pub fn reason_to_ask_about(diagnosis: &Diagnosis) -> Option<&'static str> {
+    if diagnosis.cause == Cause::Unknown || diagnosis.confidence < UNSURE {
+        return Some("the rules are unsure");
+    }
+    let contradicts = |other: &Hypothesis| {
+        other.cause != diagnosis.cause
+            && other.confidence > diagnosis.confidence - NEAR
+            && Remedy::of(other.action) != diagnosis.remedy
+    };
+    diagnosis.hypotheses.iter().any(contradicts).then_some("the rules contradict each other")
+}
+
+/// Returns what an incident is taken for once the advice is taken in. The remedy stays that of the rules where the model
+/// would do nothing, or more than they: its word holds nobody back from what is known to help, and adds no risk.
+pub fn advised(by_rules: &Diagnosis, advice: &Advice, snapshot: &Snapshot) -> Diagnosis {
+    let mut merged = by_rules.clone();
+    if advice.cause == Cause::Unknown || advice.cause == by_rules.cause {
+        return merged;
+    }
+    let supported = by_rules.hypotheses.iter().any(|it| it.cause == advice.cause);
+    let found = hypothesis(advice, supported, snapshot);
+    merged.hypotheses.retain(|it| it.cause != found.cause);
+    let wanted = Remedy::of(found.action);
+    let is_gentler = wanted.risk() <= by_rules.remedy.risk() && risk(found.action) <= RESTART;
+    let does = !matches!(wanted, Remedy::NotifyOnly | Remedy::StopAndNotify | Remedy::None);
+    // A cause that forbids a start would hold the rules' remedy back.
+    if by_rules.confidence > found.confidence || (!does && !supported) {
+        merged.hypotheses.insert(1.min(merged.hypotheses.len()), found);
+        return merged;
+    }
+    merged.cause = found.cause;
+    merged.confidence = found.confidence;
+    merged.because.clone_from(&found.because);
+    merged.hypotheses.insert(0, found);
+    if does && is_gentler {
+        merged.remedy = wanted;
+    }
+    merged
+}
+
+/// The risk of a plain restart.
+const RESTART: u8 = 3;
+
 /// How much harm an action can do where it is wrong, from 0.
 fn risk(action: Action) -> u8 {
     match action {
@@ -69,17 +114,12 @@ pub fn weigh(answer: Answer, advice: &Advice, snapshot: &Snapshot) -> Answer {
         return answer;
     }
     let by_rules = answer.best.clone();
-    let (wanted, restart_helps) = action::choose(advice.cause, snapshot);
-    let action = if risk(wanted) <= risk(by_rules.action) { wanted } else { by_rules.action };
-    let mut because = vec![format!("a language model suggests it: {}", advice.reason)];
-    because.extend(advice.lines.iter().filter_map(|number| {
-        let line = snapshot.log_tail.get(number.checked_sub(1)?)?;
-        let text: String = mask(line).chars().take(200).collect();
-        Some(format!("line {number}: {text}"))
-    }));
     let supported = answer.hypotheses.iter().any(|it| it.cause == advice.cause);
-    let confidence = advice.confidence.min(if supported { 0.85 } else { BELIEVED });
-    let found = Hypothesis { cause: advice.cause, confidence, because, restart_helps, action };
+    let mut found = hypothesis(advice, supported, snapshot);
+    if risk(found.action) > risk(by_rules.action) {
+        found.action = by_rules.action;
+    }
+    let confidence = found.confidence;
     // Only numbers speak against a signal, a status or what the kernel counts.
     if by_rules.confidence > confidence {
         answer.hypotheses.retain(|it| it.cause != found.cause || it.cause == by_rules.cause);
@@ -92,6 +132,19 @@ pub fn weigh(answer: Answer, advice: &Advice, snapshot: &Snapshot) -> Answer {
     answer.hypotheses.insert(0, found.clone());
     answer.best = found;
     answer
+}
+
+/// What the model says, as an explanation among others; `supported`: the rules named that cause too.
+fn hypothesis(advice: &Advice, supported: bool, snapshot: &Snapshot) -> Hypothesis {
+    let (action, restart_helps) = action::choose(advice.cause, snapshot);
+    let mut because = vec![format!("a language model suggests it: {}", advice.reason)];
+    because.extend(advice.lines.iter().filter_map(|number| {
+        let line = snapshot.log_tail.get(number.checked_sub(1)?)?;
+        let text: String = mask(line).chars().take(200).collect();
+        Some(format!("line {number}: {text}"))
+    }));
+    let confidence = advice.confidence.min(if supported { 0.85 } else { BELIEVED });
+    Hypothesis { cause: advice.cause, confidence, because, restart_helps, action }
 }
 
 #[cfg(test)]

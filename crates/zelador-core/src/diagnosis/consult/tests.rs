@@ -155,3 +155,23 @@ fn poisoned_logs_change_no_action() {
         }
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn a_word_of_a_model_adds_no_risk_and_holds_nobody_back(
+        says in 0..Cause::ALL.len(), known in 0..Cause::ALL.len(), sure in 0.0..1.0_f64, claims in 0.0..1.0_f64,
+    ) {
+        let snapshot = evidence(&["flux capacitor is misaligned"]);
+        let (cause, says) = (Cause::ALL[known], Cause::ALL[says]);
+        let remedy = Remedy::of(action::choose(cause, &snapshot).0);
+        let (because, hypotheses) = (Vec::new(), Vec::new());
+        let by_rules = Diagnosis { cause, confidence: sure, because, remedy, hypotheses };
+        let advice = Advice { cause: says, confidence: claims, lines: vec![1], reason: String::new() };
+        let merged = advised(&by_rules, &advice, &snapshot);
+        proptest::prop_assert!(merged.remedy.risk() <= by_rules.remedy.risk());
+        proptest::prop_assert!(merged.confidence <= sure.max(BELIEVED));
+        let restarts = by_rules.remedy.restarts();
+        proptest::prop_assert!(!restarts || merged.remedy.risk() > crate::healing::Risk::None || merged.remedy == Remedy::WaitForDependency);
+        proptest::prop_assert!(merged.cause == cause || merged.cause == says);
+    }
+}

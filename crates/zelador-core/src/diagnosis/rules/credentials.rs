@@ -390,4 +390,20 @@ pub const RULES: &[Rule] = &[
     ),
     // curl by number: 35 a handshake, 51 and 60 a certificate.
     rule(TlsCertificate, 1.25, &["curl error 60", "curl error 35", "curl error 51", "curl: (60)"]),
+    // Servers in the language of their host.
+    with(
+        DependencyAuthFailed,
+        1.1,
+        &[
+            "acceso denegado para usuario",
+            "acceso denegado para el usuario",
+            "zugriff verweigert für benutzer",
+            "acesso negado ao usuário",
+            "anmeldung fehlgeschlagen für benutzer",
+            "error de inicio de sesión del usuario",
+            "falha de logon do usuário",
+        ],
+        &[],
+        &[],
+    ),
 ];

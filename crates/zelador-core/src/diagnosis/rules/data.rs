@@ -247,4 +247,26 @@ pub const RULES: &[Rule] = &[
             "socket",
         ],
     ),
+    // Servers in the language of their host.
+    with(
+        DataCorruption,
+        1.25,
+        &[
+            "keinen gültigen checkpoint",
+            "ungültiger checkpoint-datensatz",
+            "ponto de verificação válido",
+            "checkpoint válido",
+            "punto de control válido",
+            "ungültige seite in block",
+            "página inválida no bloco",
+            "página no válida en el bloque",
+            "prüfsumme stimmt nicht",
+            "soma de verificação não confere",
+            "suma de verificación no coincide",
+            "checksum error",
+            "checksum failed",
+        ],
+        &[],
+        &["package", "integrity", "download", "npm"],
+    ),
 ];

@@ -3,7 +3,12 @@
 use super::{Rule, rule, with};
 use crate::diagnosis::Cause::{DbLock, DbTooManyConnections};
 
+/// What a pool says that cannot even begin: the database is not there.
+const NO_POOL_YET: &[&str] =
+    &["failed to initialize pool", "poolinitializationexception", "communications link failure"];
+
 pub const RULES: &[Rule] = &[
+    with(DbTooManyConnections, 1.15, &["hikaripool"], &[], NO_POOL_YET),
     rule(
         DbTooManyConnections,
         1.15,
@@ -17,7 +22,6 @@ pub const RULES: &[Rule] = &[
             "sqlstate[53300",
             "'53300'",
             "(53300)",
-            "hikaripool",
             "connection pool exhausted",
             "queuepool limit",
             "timeout acquiring a connection",
@@ -114,12 +118,20 @@ pub const RULES: &[Rule] = &[
             "sorry, too many",
         ],
         &[],
-        &["redis pool idle", "per host", "urllib3.connectionpool"],
+        &[
+            "redis pool idle",
+            "per host",
+            "urllib3.connectionpool",
+            "failed to initialize pool",
+            "communications link failure",
+        ],
     ),
-    rule(
+    with(
         DbTooManyConnections,
         1.2,
         &["hikaripool", "connection is not available, request timed out"],
+        &[],
+        NO_POOL_YET,
     ),
     rule(
         DbLock,

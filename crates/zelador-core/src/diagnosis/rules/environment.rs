@@ -175,4 +175,17 @@ pub const RULES: &[Rule] = &[
             "variáveis de ambiente",
         ],
     ),
+    with(
+        MissingEnvVar,
+        1.1,
+        &[
+            "are missing or empty",
+            "is missing or empty",
+            "fehlende umgebungs",
+            "falta definir",
+            "falta configurar",
+        ],
+        &[],
+        &["column", "file", "directory"],
+    ),
 ];

@@ -319,4 +319,18 @@ pub const RULES: &[Rule] = &[
         ],
     ),
     with(MissingCommand, 1.1, &["line "], &["/bin/", "no such file"], &[]),
+    // A program that another one wanted to start.
+    with(
+        MissingCommand,
+        1.2,
+        &[
+            "an error occurred trying to start process",
+            "system.cmd(\"",
+            "porcelain",
+            "could not execute program",
+        ],
+        &[],
+        &["access is denied", "permission"],
+    ),
+    with(MissingFile, 1.2, &["configuration file '"], &["was not found and is not optional"], &[]),
 ];

@@ -171,7 +171,7 @@ pub const RULES: &[Rule] = &[
         1.0,
         &[
             "<emfile",
-            "enfile",
+            "<enfile",
             "too many open files",
             "errno 24",
             "(24: too many",
@@ -194,7 +194,7 @@ pub const RULES: &[Rule] = &[
         &[
             "too many open files",
             "<emfile",
-            "enfile",
+            "<enfile",
             "out of file descriptors",
             "error number 24",
             "os error 24",

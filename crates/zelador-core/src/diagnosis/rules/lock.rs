@@ -125,4 +125,24 @@ pub const RULES: &[Rule] = &[
         1.45,
         &["unable to lock ./ibdata1", "lock file \"postmaster.pid\" already exists"],
     ),
+    // Servers in the language of their host, and nodes that share a name.
+    with(
+        AlreadyRunning,
+        1.1,
+        &[
+            "sperrdatei »",
+            "arquivo de bloqueio \"",
+            "archivo de bloqueo «",
+            "archivo de bloqueo \"",
+            "in use by another erlang node",
+            "lock aria control file",
+            "is used by another process",
+            "instância já está",
+            "eine andere instanz",
+            "otra instancia",
+            "outra instância",
+        ],
+        &[],
+        &["port", "porta", "puerto"],
+    ),
 ];

@@ -288,4 +288,5 @@ pub const RULES: &[Rule] = &[
             "level=info",
         ],
     ),
+    rule(OutOfMemoryHeap, 1.15, &["process out of memory", "fatal javascript oom"]),
 ];

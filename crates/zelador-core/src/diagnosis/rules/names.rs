@@ -139,4 +139,20 @@ pub const RULES: &[Rule] = &[
     rule(DnsFailure, 1.25, &["bad hostname", "bad host name"]),
     // The numbers of curl: 6 a name, 7 and 28 a server, 60 a certificate.
     rule(DnsFailure, 1.25, &["curl error 6:", "curl: (6)"]),
+    // Resolvers in the language of their host.
+    rule(
+        DnsFailure,
+        1.1,
+        &[
+            "der name oder der dienst ist nicht bekannt",
+            "name oder dienst nicht bekannt",
+            "nicht in adresse übersetzen",
+            "rechnername nicht",
+            "o nome do host não",
+            "nombre de host desconocido",
+            "no se pudo resolver",
+            "não foi possível resolver",
+            "konnte nicht aufgelöst werden",
+        ],
+    ),
 ];

@@ -144,4 +144,21 @@ pub const RULES: &[Rule] = &[
         &["likely root cause: java.nio.file.accessdeniedexception", "(13)permission denied"],
     ),
     with(PermissionDenied, 1.2, &["bind", "listen", "make_sock"], &["permission denied"], &[]),
+    // Servers in the language of their host.
+    with(
+        PermissionDenied,
+        1.15,
+        &[
+            "ungültige zugriffsrechte",
+            "permissões inválidas",
+            "permisos no válidos",
+            "permisos no son válidos",
+            "falsche zugriffsrechte",
+            "zugriff auf den pfad",
+            "acceso a la ruta",
+            "acesso ao caminho",
+        ],
+        &[],
+        &["datenbank »"],
+    ),
 ];

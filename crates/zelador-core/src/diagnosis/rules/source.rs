@@ -138,4 +138,11 @@ pub const RULES: &[Rule] = &[
         ],
     ),
     with(SyntaxError, 1.1, &["unexpected symbol near", "near '", "expected near"], &["lua"], &[]),
+    with(
+        SyntaxError,
+        1.1,
+        &["but found end of file", "but found \""],
+        &["expected \""],
+        &["json", "config", "yaml"],
+    ),
 ];

@@ -235,4 +235,23 @@ pub const RULES: &[Rule] = &[
         1.25,
         &["you must install or update .net", "framework: 'microsoft."],
     ),
+    // Servers in the language of their host.
+    with(
+        VersionIncompatibility,
+        1.15,
+        &[
+            "sind inkompatibel mit",
+            "ist inkompatibel mit",
+            "nicht mit dieser version",
+            "são incompatíveis com",
+            "é incompatível com",
+            "não é compatível com esta versão",
+            "incompatibles con el servidor",
+            "es incompatible con",
+            "no es compatible con esta versión",
+            "but your gemfile specified",
+        ],
+        &[],
+        &[],
+    ),
 ];

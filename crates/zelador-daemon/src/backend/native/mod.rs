@@ -35,6 +35,7 @@ pub use link::Link;
 
 use crate::logs::{Logs, Source};
 
+use crate::evidence::memory;
 use crate::processes::RunKey;
 use crate::processes::cgroup::{self, Groups};
 use crate::processes::controllers::Controllers;
@@ -387,6 +388,23 @@ impl Native {
             guardian: self.guardian_pid,
             group: group.clone(),
         })
+    }
+
+    /// The main process of a run that was killed: the kernel's log may tell why.
+    pub fn killed(&self, run: RunId) -> Option<i32> {
+        let state = self.runs.get(&run)?;
+        let killed = match state.death.as_ref()? {
+            Death::OutOfMemory => true,
+            Death::Signaled { signal, .. } => *signal == Signal::KILL,
+            _ => false,
+        };
+        killed.then(|| pid_of(&state.kept))
+    }
+
+    /// What the groups of a run count of its memory: read before they are removed.
+    pub fn memory(&self, run: RunId) -> memory::Counted {
+        let unified = self.groups.as_ref().map(|groups| groups.path(run));
+        self.controllers.memory(run, unified.as_deref())
     }
 
     /// Whether it was adopted: what it orphaned is not the guardian's.

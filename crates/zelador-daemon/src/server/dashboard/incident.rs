@@ -180,7 +180,10 @@ fn diagnosis(lang: Lang, incident: &Incident) -> Markup {
             (parts::gauge(sure, None, "plain", &format!("{sure} %")))
             span { (sure) " % " (lang.t("sure", "de certeza")) " · " (lang.t("remedy", "remédio")) ": " (diagnosis.remedy.told(lang.language())) }
         }
-        ul.because { @for reason in &diagnosis.because { li lang="en" { (parts::plain(reason)) } } }
+        ul.because {
+            @for reason in &diagnosis.because { li lang="en" { (parts::plain(reason)) } }
+            @for it in &incident.learned { li lang="en" { (it.remedy) ": " (it.seen.spoken()) } }
+        }
         @let others: Vec<_> = diagnosis.hypotheses.iter().filter(|it| it.cause != diagnosis.cause).collect();
         @if !others.is_empty() { details {
             summary { (lang.t("Also considered", "Também considerado")) " (" (others.len()) ")" }
@@ -226,7 +229,7 @@ pub fn facts(lang: Lang, found: &Evidence) -> Vec<String> {
     }
     if let Some(thread) = found.threads.first() {
         let (count, name, tid, state) =
-            (found.threads.len(), &thread.name, thread.tid, thread.state);
+            (found.threads_of_process(), &thread.name, thread.tid, thread.state);
         let waits = lang.t("waits in", "espera em");
         let place = thread.waits_in.as_ref().map(|place| format!(", {waits} {place}"));
         let place = place.unwrap_or_default();
@@ -239,6 +242,7 @@ pub fn facts(lang: Lang, found: &Evidence) -> Vec<String> {
             }
         });
     }
+    facts.extend(found.further());
     facts.extend(found.port_holders.iter().map(|holder| holder.spoken(found.gathered_at)));
     let before = lang.t("died before", "morreu antes");
     let death = |it: &PastDeath| format!("{before}, {}: {}", it.at, it.death.told(lang.language()));

@@ -1,0 +1,186 @@
+//! Has a runtime collect its garbage by its own means: Node through its inspector, a JVM through `jcmd`.
+//!
+//! Node's inspector is opened by a signal, on a port of loopback that only this process learns, and closed again. Always
+//! holds: a process that would end by that signal does not get it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Stdio;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::process::Command;
+use tokio::time::{Instant, sleep};
+use tokio_tungstenite::client_async;
+use tokio_tungstenite::tungstenite::Message;
+use zelador_core::signal::Signal;
+use zelador_core::unit::ByteSize;
+
+use crate::{evidence, processes};
+
+/// How long the inspector may take to open: the signal is noticed between two turns of the event loop.
+const OPENS_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether it has.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// The largest answer of the inspector, in bytes.
+const LARGEST: usize = 1 << 20;
+
+/// What can be asked to collect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Runtime {
+    Node,
+    Java,
+}
+
+/// Has the process, or the first one below it that has a runtime, collect its garbage; returns what came of it.
+///
+/// # Errors
+/// It has no runtime that can be asked, or does not answer within the time.
+pub(super) async fn garbage(pid: i32, within: Duration) -> Result<String, String> {
+    let Some((pid, runtime)) = find(pid) else {
+        return Err("none of its processes is Node or a JVM".to_owned());
+    };
+    let before = resident(pid);
+    let done = async {
+        match runtime {
+            Runtime::Node => of_node(pid).await,
+            Runtime::Java => of_java(pid).await,
+        }
+    };
+    tokio::time::timeout(within, done)
+        .await
+        .map_err(|_| format!("process {pid} did not collect within {} s", within.as_secs()))??;
+    let said = |size: Option<ByteSize>| size.map_or("?".to_owned(), |size| size.to_string());
+    Ok(format!("process {pid} collected: {} before, {} after", said(before), said(resident(pid))))
+}
+
+/// The first process with a runtime, from the main one down.
+fn find(pid: i32) -> Option<(i32, Runtime)> {
+    let mut near = vec![pid];
+    let mut seen = BTreeSet::new();
+    while let Some(pid) = near.pop() {
+        if !seen.insert(pid) {
+            continue;
+        }
+        let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+        match program.file_name().and_then(|name| name.to_str()) {
+            Some("node") => return Some((pid, Runtime::Node)),
+            Some("java") => return Some((pid, Runtime::Java)),
+            _ => {}
+        }
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+        let children =
+            tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+        near.extend(children.flat_map(|list| {
+            list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<i32>>()
+        }));
+    }
+    None
+}
+
+fn resident(pid: i32) -> Option<ByteSize> {
+    let text = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let pages: u64 = text.split(' ').nth(1)?.parse().ok()?;
+    Some(ByteSize::new(pages * rustix::param::page_size() as u64))
+}
+
+async fn of_java(pid: i32) -> Result<(), String> {
+    let mut command = Command::new("jcmd");
+    command.arg(pid.to_string()).arg("GC.run").stdin(Stdio::null()).kill_on_drop(true);
+    let done = command.output().await.map_err(|error| format!("jcmd: {error}"))?;
+    let said = String::from_utf8_lossy(&done.stderr);
+    let last = said.trim().lines().last().unwrap_or_default();
+    if done.status.success() {
+        Ok(())
+    } else {
+        Err(format!("jcmd ended with {}: {last}", done.status))
+    }
+}
+
+async fn of_node(pid: i32) -> Result<(), String> {
+    let before = evidence::port::listened(pid);
+    if !processes::catches(pid, Signal::USR1) {
+        return Err(format!("process {pid} would end by SIGUSR1, which opens its inspector"));
+    }
+    let member = processes::member(pid).ok_or("it has ended")?;
+    processes::signal(member, Signal::USR1).map_err(|error| error.to_string())?;
+    let until = Instant::now() + OPENS_WITHIN;
+    let port = loop {
+        let new = evidence::port::listened(pid).difference(&before).next().copied();
+        match new {
+            Some(port) => break port,
+            None if Instant::now() >= until => {
+                return Err("its inspector does not open: is it open already?".to_owned());
+            }
+            None => sleep(LOOK_AGAIN).await,
+        }
+    };
+    let url = target(port).await?;
+    let stream =
+        TcpStream::connect(("127.0.0.1", port)).await.map_err(|error| error.to_string())?;
+    let (mut socket, _) =
+        Box::pin(client_async(&url, stream)).await.map_err(|error| error.to_string())?;
+    // `require` is there during the evaluation only, and nothing that is thrown later may reach the app.
+    let close = "(inspector => { setTimeout(() => { try { inspector.close() } catch {} }, 0) })\
+                 (require('inspector'))";
+    let evaluate = json!({ "expression": close, "includeCommandLineAPI": true });
+    for (id, method, params) in
+        [(1, "HeapProfiler.collectGarbage", json!({})), (2, "Runtime.evaluate", evaluate)]
+    {
+        let asked = json!({ "id": id, "method": method, "params": params }).to_string();
+        socket.send(Message::text(asked)).await.map_err(|error| error.to_string())?;
+        loop {
+            let said = match socket.next().await {
+                Some(Ok(Message::Text(text))) => text,
+                Some(Ok(_)) => continue,
+                // It closes as soon as it was told to.
+                _ if id == 2 => break,
+                _ => return Err("its inspector broke off".to_owned()),
+            };
+            let said: Value = serde_json::from_str(said.as_str()).unwrap_or_default();
+            if said["id"] == id {
+                match said.get("error") {
+                    Some(error) => return Err(format!("its inspector says: {error}")),
+                    None => break,
+                }
+            }
+        }
+    }
+    // It waits for its clients to go.
+    _ = socket.close(None).await;
+    Ok(())
+}
+
+/// The address of the only thing that can be debugged.
+async fn target(port: u16) -> Result<String, String> {
+    let failed = |error: hyper::Error| format!("its inspector: {error}");
+    let stream =
+        TcpStream::connect(("127.0.0.1", port)).await.map_err(|error| error.to_string())?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
+    let conversation = async {
+        let request = hyper::Request::get("/json/list")
+            .header("host", format!("127.0.0.1:{port}"))
+            .body(Empty::<Bytes>::new())
+            .map_err(|error| error.to_string())?;
+        let answer = sender.send_request(request).await.map_err(failed)?;
+        let body = Limited::new(answer.into_body(), LARGEST).collect().await;
+        let body = body.map_err(|error| error.to_string())?.to_bytes();
+        let list: Value = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+        let url = list[0]["webSocketDebuggerUrl"].as_str();
+        url.map(str::to_owned).ok_or_else(|| "its inspector names no target".to_owned())
+    };
+    let mut conversation = std::pin::pin!(conversation);
+    tokio::select! {
+        biased;
+        answer = &mut conversation => answer,
+        _ = connection => conversation.await,
+    }
+}

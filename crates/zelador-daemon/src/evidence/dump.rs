@@ -1,0 +1,157 @@
+//! What a runtime says about its own threads: `jstack`, `py-spy dump`, Node's diagnostic report. More than evidence is
+//! worth by default, so it is taken only where a rule asks for it, from a process that lives.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use zelador_core::evidence::Dump;
+use zelador_core::healing::Runtime;
+use zelador_core::signal::Signal;
+
+use super::line::presentable;
+use crate::processes;
+
+/// How many lines of a dump are kept.
+const LINES: usize = 120;
+
+/// How much of a dump is read, in bytes: a report of Node has 50 KiB and more.
+const LARGEST: u64 = 4 << 20;
+
+/// How often it is looked whether a tool has ended, or a report is there.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Takes it; blocks for up to `within`.
+///
+/// # Errors
+/// The tool is not there, may not, or is not done in time.
+pub fn take(pid: i32, runtime: Runtime, within: Duration) -> Result<Dump, String> {
+    let until = Instant::now() + within;
+    let pid_word = pid.to_string();
+    match runtime {
+        Runtime::Java => tool(&["jstack", "-l", &pid_word], "jstack", until),
+        Runtime::Python => tool(&["py-spy", "dump", "--pid", &pid_word], "py-spy dump", until),
+        Runtime::Node => report(pid, until),
+    }
+}
+
+fn tool(argv: &[&str], of: &str, until: Instant) -> Result<Dump, String> {
+    let said = rustix::fs::memfd_create("dump", rustix::fs::MemfdFlags::CLOEXEC);
+    let said = File::from(said.map_err(|error| format!("{of}: {error}"))?);
+    let out = said.try_clone().map_err(|error| format!("{of}: {error}"))?;
+    let mut command = Command::new(argv[0]);
+    command.args(&argv[1..]).stdin(Stdio::null()).stdout(out).stderr(Stdio::null());
+    let mut child = command.spawn().map_err(|error| format!("{of}: {error}"))?;
+    let status = loop {
+        match child.try_wait().map_err(|error| format!("{of}: {error}"))? {
+            Some(status) => break status,
+            None if Instant::now() >= until => {
+                // It may have ended just now.
+                _ = child.kill();
+                _ = child.wait();
+                return Err(format!("{of}: not done in time"));
+            }
+            None => thread::sleep(LOOK_AGAIN),
+        }
+    };
+    if !status.success() {
+        return Err(format!("{of} ended with {status}"));
+    }
+    let length = said.metadata().map_or(0, |known| known.len()).min(LARGEST);
+    let mut text = vec![0; usize::try_from(length).unwrap_or_default()];
+    said.read_exact_at(&mut text, 0).map_err(|error| format!("{of}: {error}"))?;
+    Ok(dump(of, String::from_utf8_lossy(&text).lines()))
+}
+
+/// Bounded, without blank lines, secrets masked; what says "deadlock" comes first, for it comes last in the dump.
+fn dump<'a>(of: &str, lines: impl Iterator<Item = &'a str>) -> Dump {
+    let all: Vec<&str> = lines.filter(|line| !line.trim().is_empty()).collect();
+    let found = all.iter().position(|line| line.contains("deadlock"));
+    let (before, after) = all.split_at(found.unwrap_or(all.len()));
+    let lines = after.iter().chain(before).take(LINES).map(|line| presentable(line));
+    Dump { of: of.to_owned(), lines: lines.collect() }
+}
+
+/// Node writes a report on a signal where it was started with `--report-on-signal`; that it would end by the signal
+/// otherwise is looked at before.
+fn report(pid: i32, until: Instant) -> Result<Dump, String> {
+    const OF: &str = "Node diagnostic report";
+    let signal = Signal::USR2;
+    if !processes::catches(pid, signal) {
+        return Err(format!("{OF}: it is not started with --report-on-signal"));
+    }
+    let folder = folder_of_reports(pid).ok_or(format!("{OF}: its folder is not known"))?;
+    let known = reports(&folder, pid);
+    let member = processes::member(pid).ok_or("it has ended")?;
+    processes::signal(member, signal).map_err(|error| error.to_string())?;
+    while Instant::now() < until {
+        // It is written bit by bit: only a whole one can be read.
+        let whole = reports(&folder, pid).difference(&known).find_map(|path| read(path));
+        if let Some(report) = whole {
+            return Ok(dump(OF, summary(&report).iter().map(String::as_str)));
+        }
+        thread::sleep(LOOK_AGAIN);
+    }
+    Err(format!("{OF}: none was written in time"))
+}
+
+fn read(path: &Path) -> Option<Value> {
+    let mut text = Vec::new();
+    File::open(path).ok()?.take(LARGEST).read_to_end(&mut text).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
+fn reports(folder: &Path, pid: i32) -> BTreeSet<PathBuf> {
+    let mark = format!(".{pid}.");
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_one = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let is_json = path.extension().is_some_and(|ending| ending == "json");
+        is_json && name.starts_with("report.") && name.contains(&mark)
+    };
+    entries.filter(is_one).collect()
+}
+
+/// Where it writes them: what it was told, or its working directory.
+fn folder_of_reports(pid: i32) -> Option<PathBuf> {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let words = String::from_utf8_lossy(&words).into_owned();
+    let mut told = words.split('\0').filter_map(|word| {
+        word.strip_prefix("--report-directory=").or(word.strip_prefix("--diagnostic-dir="))
+    });
+    let own = fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
+    Some(told.next().map_or(own.clone(), |folder| own.join(folder)))
+}
+
+/// What of a report tells a person where it is: the stack, the heap, what is open.
+fn summary(report: &Value) -> Vec<String> {
+    let mut said = Vec::new();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    said.push(format!("message: {}", text(&report["javascriptStack"]["message"])));
+    for frame in report["javascriptStack"]["stack"].as_array().into_iter().flatten() {
+        said.push(text(frame));
+    }
+    let number = |value: &Value| value.as_u64().unwrap_or_default() >> 20;
+    let heap = &report["javascriptHeap"];
+    said.push(format!(
+        "heap: {} MiB used of at most {} MiB",
+        number(&heap["usedMemory"]),
+        number(&heap["memoryLimit"])
+    ));
+    for handle in report["libuv"].as_array().into_iter().flatten() {
+        let kind = text(&handle["type"]);
+        if handle["is_active"] == true && !kind.is_empty() {
+            said.push(format!("active: {kind}"));
+        }
+    }
+    for frame in report["nativeStack"].as_array().into_iter().flatten().take(12) {
+        said.push(format!("native: {}", text(&frame["symbol"])));
+    }
+    said
+}

@@ -1,0 +1,125 @@
+//! What the kernel says about memory that ran out: in the control group of a run, and in its log.
+
+use std::fs::{self, OpenOptions};
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use zelador_core::unit::ByteSize;
+
+/// A limit above this is none: v1 says "no limit" by the largest number of whole pages.
+const NO_LIMIT: u64 = 1 << 60;
+
+/// How many records of the kernel's log are read at most: its buffer has about as many.
+const RECORDS: usize = 20_000;
+
+/// How many lines of it are kept.
+const KEPT: usize = 4;
+
+/// What a control group counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Kills by the kernel since the group was made.
+    pub kills: Option<u64>,
+    /// The limit, where there is one.
+    pub limit: Option<ByteSize>,
+}
+
+/// Reads a group of either version: `memory.events` and `memory.max`, or `memory.oom_control` and
+/// `memory.limit_in_bytes`. What is not there stays unknown.
+pub fn of_group(group: &Path) -> Counted {
+    let read = |name: &str| fs::read_to_string(group.join(name)).ok();
+    let count = |text: String| {
+        let line = text.lines().find_map(|line| line.strip_prefix("oom_kill "))?;
+        line.trim().parse().ok()
+    };
+    let kills = read("memory.events").or_else(|| read("memory.oom_control")).and_then(count);
+    let limits = ["memory.max", "memory.high", "memory.limit_in_bytes"];
+    let limits = limits.into_iter().filter_map(|name| read(name)?.trim().parse::<u64>().ok());
+    let limit = limits.filter(|bytes| *bytes < NO_LIMIT).min().map(ByteSize::new);
+    Counted { kills, limit }
+}
+
+/// The least limit of the groups that a process is in, `None`: this one, which is in the same container as one that
+/// ended.
+pub(super) fn limit_of_process(pid: Option<i32>) -> Option<ByteSize> {
+    let process = pid.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
+    let own = fs::read_to_string(format!("/proc/{process}/cgroup")).ok()?;
+    let folder = own.lines().find_map(|line| {
+        let (_, rest) = line.split_once(':')?;
+        let (controllers, path) = rest.split_once(':')?;
+        let root = match controllers {
+            "" => "/sys/fs/cgroup",
+            _ if controllers.split(',').any(|it| it == "memory") => "/sys/fs/cgroup/memory",
+            _ => return None,
+        };
+        Some((PathBuf::from(root), path.trim_start_matches('/').to_owned()))
+    });
+    let (root, path) = folder?;
+    let own = root.join(path);
+    // Of a container only its own part is to be seen, at the root.
+    let above = own.ancestors().take_while(|it| it.starts_with(&root)).chain([root.as_path()]);
+    above.filter_map(|group| of_group(group).limit).min()
+}
+
+/// The last lines of the kernel's log about a kill of this process; none where it may not be read.
+pub(super) fn kernel_log(pid: i32, limit: Instant) -> Vec<String> {
+    let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open("/dev/kmsg");
+    let Ok(mut log) = opened else { return Vec::new() };
+    let mut kept = Vec::new();
+    let mut record = [0; 8192];
+    for _ in 0..RECORDS {
+        // Nothing more, or one that was overwritten while it was read.
+        let Ok(length) = log.read(&mut record) else { break };
+        let text = String::from_utf8_lossy(&record[..length]);
+        if is_about(&text, pid) {
+            let said = text.split_once(';').map_or(&*text, |(_, said)| said);
+            kept.extend(said.lines().next().map(super::line::presentable));
+        }
+        if Instant::now() >= limit {
+            break;
+        }
+    }
+    kept.drain(..kept.len().saturating_sub(KEPT));
+    kept
+}
+
+/// `Out of memory: Killed process 7 (node) …`, `Memory cgroup out of memory: Killed process 7 (node) …`.
+fn is_about(text: &str, pid: i32) -> bool {
+    let Some((_, rest)) = text.split_once("Killed process ") else { return false };
+    rest.split(|c: char| !c.is_ascii_digit()).next() == Some(&pid.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_of_both_versions_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let group = |files: &[(&str, &str)]| {
+            let path = tempfile::tempdir_in(folder.path()).unwrap().keep();
+            files.iter().for_each(|(name, text)| fs::write(path.join(name), text).unwrap());
+            of_group(&path)
+        };
+        let limit = |mebibytes: u64| Some(ByteSize::new(mebibytes << 20));
+        let events = "low 0\nhigh 3\nmax 9\noom 2\noom_kill 1\noom_group_kill 0\n";
+        let second = group(&[("memory.events", events), ("memory.max", "67108864\n")]);
+        assert_eq!(second, Counted { kills: Some(1), limit: limit(64) });
+        let free = group(&[("memory.events", "oom_kill 0\n"), ("memory.max", "max\n")]);
+        assert_eq!(free, Counted { kills: Some(0), limit: None });
+        let control = "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n";
+        let first =
+            group(&[("memory.oom_control", control), ("memory.limit_in_bytes", "33554432\n")]);
+        assert_eq!(first, Counted { kills: Some(2), limit: limit(32) });
+        let most = [("memory.limit_in_bytes", "9223372036854771712\n")];
+        assert_eq!(group(&most), Counted::default());
+    }
+
+    #[test]
+    fn a_record_of_the_kernel_is_about_one_process() {
+        let said = "3,1,2,-;Memory cgroup out of memory: Killed process 71 (node) total-vm:1kB";
+        assert!(is_about(said, 71) && !is_about(said, 7) && !is_about("3,1;eth0 up", 71));
+    }
+}
