@@ -63,6 +63,8 @@ fn declare(zelador: &Zelador) {
     for index in 0..2 {
         apps.push(format!("{{ name: 'busy-{index}', script: 'sleep', args: '100000' }}"));
     }
+    // What is rotated away could not be counted: on a slow host the kills take long, and the logs grow.
+    zelador.ok(&["set", "pm2-logrotate:max_size", "1G"]);
     zelador.start(&apps.join(", "));
 }
 
