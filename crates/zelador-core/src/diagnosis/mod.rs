@@ -361,6 +361,8 @@ mod tests {
             state,
             waits_in: None,
             cpu_millis: 900,
+            syscall: None,
+            stack: Vec::new(),
         };
         let seen = |cpu, state| Evidence { threads: vec![thread(state)], ..using(cpu) };
         assert_eq!(diagnose(&case(&silent, &seen(39.0, 'R'))).cause, Cause::CpuRunaway);
