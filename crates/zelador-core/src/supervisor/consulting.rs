@@ -123,7 +123,7 @@ impl Supervisor {
             }
             Some(name) if !was_tried => self.wait_for(id, name),
             _ if was_tried => self.next_rung(id),
-            _ => self.begin_treatment(id),
+            _ => self.begin_treatment(id, false),
         }
     }
 

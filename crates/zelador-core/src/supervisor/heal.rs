@@ -302,7 +302,7 @@ impl Supervisor {
             self.next_rung(id);
         } else {
             self.say(id, Said::StaysSick(complaint));
-            self.resume_treatment(id);
+            self.begin_treatment(id, true);
         }
     }
 }

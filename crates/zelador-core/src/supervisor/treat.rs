@@ -18,14 +18,16 @@ use crate::unit::{Moment, SECOND};
 const WAITS_UNSEEN: Duration = Duration::from_secs(63);
 
 impl Supervisor {
-    /// It is known what is wrong: the remedies against it are tried, one after the other.
-    pub(super) fn begin_treatment(&mut self, id: IncidentId) {
+    /// It is known what is wrong: the remedies against it are tried, one after the other; `waited`: what
+    /// it needs was waited for and is back.
+    pub(super) fn begin_treatment(&mut self, id: IncidentId, waited: bool) {
         let Some(incident) = self.incidents.get(&id) else { return };
         let Some(app) = self.apps.get(&incident.app) else { return };
         let Some(diagnosis) = &incident.diagnosis else {
             return self.escalate(id, Why::CauseUnknown);
         };
         let mut rungs = ladder(diagnosis, &app.spec);
+        rungs.retain(|it| !waited || *it != Remedy::WaitForDependency);
         let before = rungs.clone();
         if let Some(print) = &incident.fingerprint {
             self.history.order(print, &mut rungs);
@@ -44,7 +46,7 @@ impl Supervisor {
     /// Goes on where a pause ended.
     pub(super) fn resume_treatment(&mut self, id: IncidentId) {
         match self.incidents.get(&id).and_then(|it| it.current.clone()) {
-            None => self.begin_treatment(id),
+            None => self.begin_treatment(id, false),
             Some(remedy) => {
                 if !self.consider(id, &remedy, false) {
                     self.next_rung(id);

@@ -260,7 +260,7 @@ pub(super) const FAULTS: &[Fault] = &[
         remedies: &[RestartWithBackoff, StopAndNotify, KillPortHolder],
         shows: &[Code(1), Line("EADDRINUSE"), PortHolder],
         ends: HealedOnceMended,
-        fast: true,
+        fast: false,
     },
 ];
 

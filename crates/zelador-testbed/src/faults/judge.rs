@@ -13,6 +13,9 @@ use super::{Ends, Fault, Part};
 /// A run must stay up this long after a death before it counts as healed: `STABLE_FOR` of docs/healing.md.
 const STABLE: Duration = Duration::from_secs(10);
 
+/// On a busy machine the event of a start comes so much after the start that it tells of.
+const TOLD_LATE: Duration = Duration::from_millis(500);
+
 /// From this share on a volume is full, in percent.
 const FULL: f64 = 95.0;
 
@@ -196,7 +199,7 @@ fn is_verified(incidents: &[Incident], starts: &[Moment]) -> bool {
         let Some(closed) = incident.closed_at else { return true };
         if incident.trouble.is_deadly() {
             let last = starts.iter().rev().find(|at| **at <= closed);
-            return last.is_some_and(|at| closed.since(*at) >= STABLE);
+            return last.is_some_and(|at| closed.since(*at) + TOLD_LATE >= STABLE);
         }
         // Without a remedy there is nothing but its own check, which is good again.
         let recovered = incident.stage == Stage::Closed { outcome: Outcome::Recovered };
