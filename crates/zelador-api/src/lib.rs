@@ -32,8 +32,8 @@ pub use zelador_core::instance::{Cause, Goal, Phase, Start};
 pub use zelador_core::launch::{FILE_SERVER, FILE_SERVER_ROLE, RUN_VARIABLE, log_paths, pid_path};
 pub use zelador_core::retry::{Attempt, AttemptOutcome, OperationStats};
 pub use zelador_core::supervisor::{
-    AppView, BreakerView, CheckView, HealthView, InstanceView, Readiness, RetryView, Saved,
-    VerdictView, View,
+    AppView, BreakerView, CheckView, GroupView, HealthView, InstanceView, Readiness, RetryView,
+    Saved, VerdictView, View,
 };
 pub use zelador_core::{
     config, date, diagnosis, id, identity, probe, redact, select, signal, spec, unit,

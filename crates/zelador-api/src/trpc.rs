@@ -165,6 +165,8 @@ pub fn retry_history(views: &[RetryView], operation: Option<&str>) -> Value {
 pub struct Health {
     overall: Status,
     checks: Vec<CheckEntry>,
+    /// The apps, by namespace.
+    groups: Vec<GroupEntry>,
     /// Seconds.
     uptime: f64,
     /// ISO 8601.
@@ -180,6 +182,17 @@ struct CheckEntry {
     response_time: f64,
     message: String,
     timestamp: String,
+    /// Why it does not count for the whole: in maintenance, or muted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    set_aside: Option<String>,
+}
+
+/// How the apps of a namespace are.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct GroupEntry {
+    group: String,
+    status: Status,
+    message: String,
 }
 
 impl From<&HealthView> for Health {
@@ -190,8 +203,15 @@ impl From<&HealthView> for Health {
             response_time: (check.took.as_secs_f64() * 1e6).round() / 1e3,
             message: check.message.clone(),
             timestamp: check.at.to_string(),
+            set_aside: check.set_aside.clone(),
+        });
+        let groups = view.groups.iter().map(|group| GroupEntry {
+            group: group.group.clone(),
+            status: group.status,
+            message: group.message.clone(),
         });
         Self {
+            groups: groups.collect(),
             overall: view.overall,
             checks: checks.collect(),
             uptime: seconds(view.uptime),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{CheckId, ProbeId};
 use crate::probe::{Finding, Usage};
-use crate::retry::RetryPolicy;
+use crate::retry::{Retry, RetryPolicy};
 use crate::spec::{Cadence, HostMeter, Limit, NamedTarget, ProbeTarget, Settings, Thresholds};
 use crate::unit::Moment;
 use std::collections::VecDeque;
@@ -84,6 +84,30 @@ pub enum CheckTarget {
     },
     /// An app, or something else that can be asked.
     App(ProbeTarget),
+}
+
+impl CheckTarget {
+    /// What a look does to somebody else, as retries and breakers call it; `None`: it asks nobody but
+    /// this host.
+    pub fn operation(&self) -> Option<&'static str> {
+        match self {
+            Self::Database { .. } => Some("query"),
+            Self::App(probe) => match probe {
+                ProbeTarget::Http(_) => Some("request"),
+                ProbeTarget::Tcp(_) | ProbeTarget::Udp(_) | ProbeTarget::Unix(_) => Some("connect"),
+                ProbeTarget::Grpc { .. } => Some("call"),
+                ProbeTarget::WebSocket { .. } => Some("open"),
+                ProbeTarget::Dns { .. } => Some("resolve"),
+                ProbeTarget::Certificate { of } => (!of.starts_with('/')).then_some("handshake"),
+                ProbeTarget::Command(_)
+                | ProbeTarget::File(_)
+                | ProbeTarget::Log { .. }
+                | ProbeTarget::Heartbeat { .. }
+                | ProbeTarget::Process => None,
+            },
+            Self::Memory | Self::Cpu | Self::Disk | Self::Host(_) | Self::Process { .. } => None,
+        }
+    }
 }
 
 /// The host's and the databases' checks that the settings ask for.
@@ -171,6 +195,8 @@ pub struct Check {
     /// Looks since somebody began to wait for this check, which come as far apart as the mission's
     /// general retries (1, 2, 4 … 32 s); `None`: nobody waits.
     pub hurried: Option<u32>,
+    /// The attempts that failed, since the last that worked.
+    pub retry: Option<Retry>,
 }
 
 /// The most changes of a verdict that are kept of one check.
@@ -193,6 +219,7 @@ impl Check {
             under_way: None,
             streak: Vec::new(),
             hurried: None,
+            retry: None,
         }
     }
 
@@ -319,8 +346,10 @@ impl Check {
 }
 
 mod judge;
+mod usual;
 
-pub use judge::{breached, judge};
+pub use judge::{breached, judge, judge_by, measures_of};
+pub use usual::{Band, LEARN_EVERY, Usual};
 
 #[cfg(test)]
 mod tests {
@@ -363,6 +392,32 @@ mod tests {
         assert_eq!(seen, [Healthy, Healthy, Healthy, Degraded], "all agree on degraded");
         let seen = feed(&mut check(), &[Unhealthy, Healthy, Healthy]);
         assert_eq!(seen, [Unhealthy, Unhealthy, Healthy]);
+    }
+
+    #[test]
+    fn within_a_window_what_comes_and_goes_counts_and_what_is_older_does_not() {
+        let windowed = |failures, successes| {
+            let mut check = check();
+            check.plan.cadence.within = Some(5);
+            check.plan.cadence.failure_threshold = failures;
+            check.plan.cadence.success_threshold = successes;
+            check
+        };
+        // Three of the last five, never two in a row.
+        let seen = feed(
+            &mut windowed(3, 2),
+            &[Healthy, Unhealthy, Healthy, Unhealthy, Healthy, Unhealthy],
+        );
+        assert_eq!(seen, [Healthy, Healthy, Healthy, Healthy, Healthy, Unhealthy]);
+        // The first of them has left the window when the third comes.
+        let seen = feed(
+            &mut windowed(3, 2),
+            &[Healthy, Unhealthy, Healthy, Healthy, Unhealthy, Healthy, Healthy, Unhealthy],
+        );
+        assert_eq!(seen.last(), Some(&Healthy));
+        // Two good ones among the last five make it better.
+        let seen = feed(&mut windowed(3, 2), &[Unhealthy, Healthy, Unhealthy, Healthy]);
+        assert_eq!(seen, [Unhealthy, Unhealthy, Unhealthy, Healthy]);
     }
 
     #[test]

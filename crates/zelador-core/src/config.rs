@@ -20,6 +20,7 @@ mod interpreter;
 mod launch;
 mod limits;
 mod logs;
+mod maintenance;
 mod mistake;
 mod modules;
 mod named;
@@ -38,6 +39,7 @@ mod sites;
 mod watch;
 
 pub use crate::watch::absolute;
+pub use amount::span;
 pub use change::{Change, EnvDifference, change, differing_fields};
 pub use defaults::Defaults;
 pub use ecosystem::{Context, Declared, check, check_settings, script_app};

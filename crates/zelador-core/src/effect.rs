@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::check::{CheckTarget, Status};
 use crate::diagnosis::Snapshot;
 use crate::healing::Runtime;
-use crate::id::{AppName, CheckId, IncidentId, InstanceId, ProbeId, RunId, Ticket};
+use crate::healing::host::Pressure;
+use crate::id::{AppName, CallId, CheckId, IncidentId, InstanceId, ProbeId, RunId, Ticket};
 use crate::launch::Launch;
 use crate::notify::Delivery;
 use crate::pulse::PingId;
@@ -124,6 +125,11 @@ pub enum Effect {
         /// What is known of it, masked before it leaves.
         evidence: Box<Snapshot>,
     },
+    /// Find the heaviest processes of the host; answered by [`crate::input::Fact::Surveyed`].
+    Survey {
+        /// What there is too little of.
+        of: Pressure,
+    },
     /// Do something about an incident outside of its processes' lives; answered by `Applied`.
     Apply {
         /// For which incident.
@@ -169,6 +175,13 @@ pub enum Effect {
         /// How long it may take.
         timeout: Duration,
     },
+    /// Answer somebody who wants to make a call.
+    Call {
+        /// Which call.
+        call: CallId,
+        /// What may be done.
+        answer: CallAnswer,
+    },
     /// Answer a command.
     Reply(Ticket, Result<Done, Refusal>),
 }
@@ -182,6 +195,17 @@ pub struct Place {
     pub script: PathBuf,
     /// When the last run began that was good; `None`: there was none.
     pub good_since: Option<Moment>,
+}
+
+/// What somebody hears who wants to make a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallAnswer {
+    /// Make it.
+    Go,
+    /// It failed: ask again after this pause.
+    After(Duration),
+    /// No attempt follows; why not.
+    GiveUp(String),
 }
 
 /// What is done about an incident.

@@ -288,6 +288,34 @@ pub struct Thread {
     pub stack: Vec<String>,
 }
 
+/// A process that weighs on the host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Heavy {
+    /// Its id.
+    pub pid: i32,
+    /// What it is called.
+    pub name: String,
+    /// Processor share while it was looked at; 100 is one whole core.
+    pub cpu: f64,
+    /// Resident memory.
+    pub memory: ByteSize,
+    /// When it was started.
+    pub started_at: Option<Moment>,
+    /// The run of this zelador that it belongs to.
+    pub run: Option<RunId>,
+    /// Its busiest threads.
+    pub threads: Vec<HeavyThread>,
+}
+
+/// One thread of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HeavyThread {
+    /// Its name.
+    pub name: String,
+    /// Processor share while it was looked at; 100 is one whole core.
+    pub cpu: f64,
+}
+
 /// One death in an instance's history.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PastDeath {

@@ -55,6 +55,11 @@ id! {
     ProbeId(u64)
 }
 
+id! {
+    /// One call that zelador makes of somebody. Never reused within an engine's life.
+    CallId(u64)
+}
+
 /// The name of an app: what the user calls it, unique in a home.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

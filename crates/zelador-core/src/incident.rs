@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::consult::Advice;
 use crate::evidence::Evidence;
+use crate::healing::host::Pressure;
 use crate::healing::raise::Raise;
 use crate::healing::{Learned, Remedy};
 use crate::id::{AppName, IncidentId, InstanceId, RunId};
@@ -27,9 +28,22 @@ pub enum Trouble {
     Died,
     /// It keeps dying young: its breaker opened.
     CrashLoop,
+    /// The host's processors are busy, and it is the cause.
+    HostCpu,
+    /// The host's memory is full, and it is the cause or can free some.
+    HostMemory,
 }
 
 impl Trouble {
+    /// What the host has too little of, where it is about the host.
+    pub fn pressure(self) -> Option<Pressure> {
+        match self {
+            Self::HostCpu => Some(Pressure::Cpu),
+            Self::HostMemory => Some(Pressure::Memory),
+            Self::Unresponsive | Self::Died | Self::CrashLoop => None,
+        }
+    }
+
     /// Whether it is about runs that ended.
     pub fn is_deadly(self) -> bool {
         matches!(self, Self::Died | Self::CrashLoop)
@@ -42,6 +56,8 @@ impl std::fmt::Display for Trouble {
             Self::Unresponsive => "unresponsive",
             Self::Died => "died",
             Self::CrashLoop => "crash loop",
+            Self::HostCpu => "busy processors",
+            Self::HostMemory => "full memory",
         })
     }
 }
@@ -125,7 +141,7 @@ pub enum Outcome {
     Healed,
     /// It became healthy without a remedy.
     Recovered,
-    /// A person stopped, restarted or removed the app.
+    /// A person stopped, restarted or removed the app, or another incident stands for it.
     TakenOver,
 }
 
@@ -240,6 +256,12 @@ pub struct Incident {
     /// What is believed of the remedies against this trouble.
     #[serde(default)]
     pub learned: Vec<Learned>,
+    /// Other apps that wait for the same.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub sufferers: BTreeSet<AppName>,
+    /// Its app is in maintenance, and nothing is done until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rests_until: Option<Moment>,
 }
 
 /// So many earlier incidents are named.
@@ -294,6 +316,11 @@ impl std::fmt::Display for TryResult {
 }
 
 impl Incident {
+    /// Whose an incident is that is none of an app: a number that no instance gets.
+    pub const HOST: InstanceId = InstanceId::new(u32::MAX);
+    /// What stands in the place of the app then.
+    pub const HOST_NAME: &str = "the host";
+
     /// Returns one that was detected at this moment, without a story.
     pub fn new(
         id: IncidentId,
@@ -332,6 +359,8 @@ impl Incident {
             earlier: Vec::new(),
             raised: None,
             learned: Vec::new(),
+            sufferers: BTreeSet::new(),
+            rests_until: None,
         }
     }
 

@@ -2,21 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::breaker::Order;
+use crate::breaker::{BreakerKey, BreakerPolicy, Order};
 use crate::config::{Change, Overlay};
 use crate::custom::Told;
 use crate::death::{Death, SpawnFailure};
 use crate::diagnosis::consult::Advice;
-use crate::evidence::{Dump, Evidence, PortHolder};
-use crate::id::{AppName, IncidentId, InstanceId, ProbeId, RunId, Ticket};
+use crate::evidence::{Dump, Evidence, Heavy, PortHolder};
+use crate::healing::host::Pressure;
+use crate::id::{AppName, CallId, IncidentId, InstanceId, ProbeId, RunId, Ticket};
 use crate::instance::Goal;
 use crate::notify::{DeliveryId, DeliveryOutcome};
 use crate::probe::{ProbeOutcome, Usage};
 use crate::pulse::{NotHeard, PingId};
-use crate::retry::Attempt;
+use crate::retry::{Attempt, Failure, RetryPolicy};
 use crate::sd_notify::Notified;
 use crate::signal::Signal;
 use crate::spec::{AppSpec, Environment};
@@ -131,6 +133,25 @@ pub enum Command {
         operation: Option<String>,
         /// What.
         order: Order,
+    },
+    /// Begin a maintenance, or end it.
+    Maintenance {
+        /// Names, numbers or `all`: the apps; none: everything.
+        #[serde(default)]
+        selectors: Vec<String>,
+        /// How long it lasts; `None`: it ends now.
+        #[serde(default)]
+        lasts: Option<Duration>,
+    },
+    /// Mute a check, or unmute it.
+    Mute {
+        /// Which: `memory`, `database:main`, `app:api`.
+        check: String,
+        /// True: mute.
+        muted: bool,
+        /// For how long; `None`: until it is unmuted.
+        #[serde(default)]
+        lasts: Option<Duration>,
     },
     /// Stop and forget everything, for the end of zelador.
     Shutdown,
@@ -278,6 +299,32 @@ pub enum Fact {
         /// What came of it.
         attempt: Attempt,
     },
+    /// Somebody wants to make a call; answered by [`crate::effect::Effect::Call`].
+    CallWanted {
+        /// Under this number from now on.
+        call: CallId,
+        /// What.
+        wanted: Box<CallWanted>,
+    },
+    /// The pause before its next attempt is over.
+    CallRepeated {
+        /// Which call.
+        call: CallId,
+    },
+    /// An attempt is over.
+    CallEnded {
+        /// Which call.
+        call: CallId,
+        /// How long it took.
+        took: Duration,
+        /// Why it failed; `None`: it worked, and the call is over.
+        failed: Option<CallFailed>,
+    },
+    /// Nobody wants its answer any more.
+    CallDropped {
+        /// Which call.
+        call: CallId,
+    },
     /// A service called that calls by itself.
     Heartbeat {
         /// Under which name.
@@ -308,6 +355,13 @@ pub enum Fact {
         incident: IncidentId,
         /// Its advice, checked.
         advice: Result<Advice, String>,
+    },
+    /// The heaviest processes of the host were found.
+    Surveyed {
+        /// What there is too little of.
+        of: Pressure,
+        /// Which.
+        processes: Vec<Heavy>,
     },
     /// What was to be done about an incident is done, or could not be.
     Applied {
@@ -371,6 +425,26 @@ pub enum Fact {
     BaseSettings(Box<Overlay>),
     /// The settings of modules, which `set` changes.
     ModuleSettings(Box<ModuleSettings>),
+}
+
+/// A call that somebody wants to make.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallWanted {
+    /// Doing what, towards what.
+    pub key: BreakerKey,
+    /// How often, how patiently, and for which failures it is tried again.
+    pub retry: RetryPolicy,
+    /// When its breaker opens, where there is none yet.
+    pub breaker: BreakerPolicy,
+}
+
+/// Why an attempt of a call failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallFailed {
+    /// What kind of failure, and what the other side asked for.
+    pub failure: Failure,
+    /// What was said, without secrets.
+    pub error: String,
 }
 
 /// What the settings of modules say.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::retry::ErrorClass;
 use crate::unit::{ByteSize, Percent, spoken};
 
 /// What one execution of a check found.
@@ -75,6 +76,25 @@ pub enum Finding {
         /// Why.
         detail: String,
     },
+}
+
+impl Finding {
+    /// What kind of failure it is and what was said, if what was asked failed.
+    pub fn failure(&self) -> Option<(ErrorClass, &str)> {
+        let (usual, detail) = match self {
+            Self::WrongAnswer { detail } => (ErrorClass::ServerFailed, detail),
+            Self::TimedOut { detail } => (ErrorClass::TimedOut, detail),
+            Self::Refused { detail } => (ErrorClass::Unreachable, detail),
+            Self::Memory { .. }
+            | Self::Cpu { .. }
+            | Self::Disks { .. }
+            | Self::Answered { .. }
+            | Self::Impaired { .. }
+            | Self::Measured { .. }
+            | Self::Unavailable { .. } => return None,
+        };
+        Some((ErrorClass::of_text(detail).unwrap_or(usual), detail))
+    }
 }
 
 /// One thing that was measured.

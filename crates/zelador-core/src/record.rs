@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::breaker::{Breaker, BreakerKey};
+use crate::check::Usual;
 use crate::config::Overlay;
 use crate::healing::History;
 use crate::id::{AppName, IncidentId, InstanceId, RunId};
@@ -12,6 +13,7 @@ use crate::instance::{Instance, Retiring};
 use crate::notify::{Matter, Parcel, ParcelId};
 use crate::retry::OperationStats;
 use crate::spec::AppSpec;
+use crate::supervisor::Aside;
 
 /// One piece of the supervisor's state, as it is now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,6 +55,12 @@ pub enum Record {
     Breaker(Box<(BreakerKey, Breaker)>),
     /// A breaker made room for others.
     BreakerGone(BreakerKey),
+    /// What people muted or put into maintenance.
+    Aside(Box<Aside>),
+    /// Nothing is muted or in maintenance any more.
+    AsideGone,
+    /// What is usual of a measure of a check.
+    Usual(Box<(String, Usual)>),
     /// The next numbers.
     Counters(Counters),
 }
@@ -92,6 +100,8 @@ impl Record {
             Self::Breaker(kept) => format!("breaker/{}", kept.0),
             Self::BreakerGone(key) => format!("breaker/{key}"),
             Self::Settings(_) => "settings".to_owned(),
+            Self::Aside(_) | Self::AsideGone => "aside".to_owned(),
+            Self::Usual(kept) => format!("usual/{}", kept.0),
             Self::Matter(matter) => format!("matter/{}", matter.key),
             Self::MatterGone(key) => format!("matter/{key}"),
             Self::Parcel(parcel) => format!("parcel/{}", parcel.id),
@@ -112,6 +122,7 @@ impl Record {
                 | Self::ParcelGone(_)
                 | Self::RetriesGone(_)
                 | Self::BreakerGone(_)
+                | Self::AsideGone
         )
     }
 }

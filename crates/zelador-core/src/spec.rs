@@ -7,6 +7,7 @@ mod filter;
 mod heal;
 mod limits;
 mod logs;
+mod maintenance;
 mod probe;
 mod protocol;
 mod pulse;
@@ -30,6 +31,7 @@ pub use filter::EnvFilter;
 pub use heal::{HOOK_WITHIN, HealCommand, HealMode, HealSpec, Hook, Hooks, QuietHours};
 pub use limits::{CAPABILITIES, IoPriority, Limits, Resource, ResourceLimit};
 pub use logs::{Keep, LogFormat, LogSpec, LogTarget, ROTATED_DATE, Rotation};
+pub use maintenance::{InWindow, Window};
 pub use probe::{
     CommandProbe, FileProbe, HEALTHY_STATUS, HttpProbe, JsonCondition, Operator, ProbeTarget,
     TalkProbe,
@@ -37,8 +39,8 @@ pub use probe::{
 pub use protocol::{Listen, Notify, SocketSpec};
 pub use pulse::{PulseAddress, PulseSpec, failing};
 pub use settings::{
-    DEFAULT_PORT, DatabaseSpec, HostMeter, MARGIN, NamedSpec, NamedTarget, Scarce, Settings,
-    Thresholds,
+    CPU_CAUSE, CPU_WATCH, DEFAULT_PORT, DatabaseSpec, HostMeter, MARGIN, MEMORY_CAUSE, NamedSpec,
+    NamedTarget, Scarce, Settings, Thresholds,
 };
 
 /// Environment variables, by name.
@@ -71,6 +73,9 @@ pub struct AppSpec {
     pub max_memory: Option<ByteSize>,
     /// When to restart by the clock: a cron pattern, in local time.
     pub cron: Option<CronPattern>,
+    /// When it is in maintenance by the clock.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub maintenance: Vec<Window>,
     /// Where the output goes.
     pub logs: LogSpec,
     /// The app's own health check.
@@ -365,6 +370,9 @@ pub struct Limit {
     /// What is bad is better only when it is back by this much: no flapping at the edge.
     #[serde(default)]
     pub margin: f64,
+    /// What is usual at this hour is learnt, and degraded is what lies beyond it, within the fixed limits.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub auto: bool,
 }
 
 /// How often something is looked at, and how many equal results change its verdict.

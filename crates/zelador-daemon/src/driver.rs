@@ -31,10 +31,10 @@ use zelador_api::PanicAt;
 use zelador_core::check::Status;
 use zelador_core::chronicle::Chronicle;
 use zelador_core::config::Switch;
-use zelador_core::effect::{Done, Refusal};
+use zelador_core::effect::{CallAnswer, Done, Refusal};
 use zelador_core::history::{Journal, Tier, Trials};
-use zelador_core::id::{InstanceId, RunId, Ticket};
-use zelador_core::input::{Command, Fact, Input};
+use zelador_core::id::{CallId, InstanceId, RunId, Ticket};
+use zelador_core::input::{CallWanted, Command, Fact, Input};
 use zelador_core::sd_notify::Notified;
 use zelador_core::spec::Settings;
 use zelador_core::supervisor::Supervisor;
@@ -98,6 +98,15 @@ pub enum Message {
     SampleNew(oneshot::Sender<()>),
     /// Somebody listens to events, from after that one on.
     Listen(Option<u64>, oneshot::Sender<Listening>),
+    /// Somebody wants to make a call.
+    Call {
+        /// Under which number.
+        call: CallId,
+        /// What.
+        wanted: Box<CallWanted>,
+        /// Where the answers go, one for each attempt.
+        answers: mpsc::Sender<CallAnswer>,
+    },
     /// A look inside.
     Ask(Box<dyn FnOnce(&Supervisor) + Send>),
     /// Go over to another executable; told when nothing is under way that would suffer, and else why
@@ -179,6 +188,8 @@ pub struct Driver {
     pub(crate) chronicle: Option<Chronicle>,
     pub(crate) sender: mpsc::Sender<Message>,
     pub(crate) answers: BTreeMap<Ticket, oneshot::Sender<Result<Done, Refusal>>>,
+    /// Where those wait who make calls.
+    pub(crate) callers: BTreeMap<CallId, mpsc::Sender<CallAnswer>>,
     pub(crate) settings: watch::Sender<Settings>,
     /// The address that the environment asks for, which wins.
     pub(crate) http: Option<Switch<SocketAddr>>,
@@ -352,11 +363,23 @@ impl Driver {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Input(input) => self.step(input),
+            Message::Input(input) => {
+                if let Input::Fact(
+                    Fact::CallDropped { call } | Fact::CallEnded { call, failed: None, .. },
+                ) = &input
+                {
+                    self.callers.remove(call);
+                }
+                self.step(input);
+            }
             Message::Command(Command::Shutdown, answer) => self.begin_shutdown(Some(answer)),
             Message::Command(command, answer) => {
                 let ticket = self.ticket(Some(answer));
                 self.step(Input::Command(ticket, command));
+            }
+            Message::Call { call, wanted, answers } => {
+                self.callers.insert(call, answers);
+                self.step(Input::Fact(Fact::CallWanted { call, wanted }));
             }
             Message::Ask(look) => {
                 self.supervisor.tell_time(self.clock.now());

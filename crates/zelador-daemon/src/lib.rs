@@ -7,6 +7,7 @@
 mod advisor;
 mod answers;
 mod backend;
+mod calls;
 mod checks;
 mod clock;
 mod driver;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use zelador_core::check::CheckTarget;
-use zelador_core::effect::{Effect, Notice, Severity};
+use zelador_core::effect::{CallAnswer, Effect, Notice, Severity};
 use zelador_core::history::{Event, Kind};
 use zelador_core::id::{InstanceId, ProbeId, RunId};
 use zelador_core::input::{Fact, Input};
@@ -78,6 +78,7 @@ impl Driver {
                 self.dump(incident, pid, runtime, timeout);
             }
             Effect::Consult { incident, evidence } => self.consult(incident, *evidence),
+            Effect::Survey { of } => self.survey(of),
             Effect::Apply { incident, deed, timeout } => self.apply(incident, *deed, timeout),
             Effect::Watch { app, plan } => self.watcher.set(app, plan.map(|plan| *plan)),
             Effect::Configure(settings) => {
@@ -98,6 +99,14 @@ impl Driver {
                     let went = pulse::ping(&to, failing, timeout, &home).await;
                     _ = sender.send(Message::Input(Input::Fact(Fact::Pinged { id, went }))).await;
                 });
+            }
+            Effect::Call { call, answer } => {
+                let is_last = matches!(answer, CallAnswer::GiveUp(_));
+                // It has room: one answer is asked for at a time. Whoever asked may have gone.
+                let heard = self.callers.get(&call).is_some_and(|it| it.try_send(answer).is_ok());
+                if is_last || !heard {
+                    self.callers.remove(&call);
+                }
             }
             Effect::Reply(ticket, answer) => {
                 if let Some(waiting) = self.answers.remove(&ticket) {

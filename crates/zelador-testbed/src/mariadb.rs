@@ -115,18 +115,59 @@ impl MariaDb {
     /// # Panics
     /// The client program `mariadb` is missing, or the server does not answer.
     pub fn aborted_connections(&self) -> u64 {
+        let text = self.ask("SHOW GLOBAL STATUS LIKE 'Aborted\\_c%s'");
+        let numbers: Vec<u64> =
+            text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        assert_eq!(numbers.len(), 2, "{text}");
+        numbers.iter().sum()
+    }
+
+    /// Waits until no query with this text is at work.
+    ///
+    /// # Panics
+    /// One is still at work after a minute.
+    pub async fn until_no_query(&self, text: &str) {
+        let limit = Instant::now() + PATIENCE;
+        while !self.at_work(text).is_empty() {
+            assert!(Instant::now() < limit, "`{text}` is still at work");
+            process::pause().await;
+        }
+    }
+
+    /// Waits until a query with this text is at work, and ends its connection.
+    ///
+    /// # Panics
+    /// No such query comes.
+    pub async fn kill_query(&self, text: &str) {
+        let limit = Instant::now() + PATIENCE;
+        loop {
+            if let Some(connection) = self.at_work(text).lines().next() {
+                self.ask(&format!("KILL CONNECTION {connection}"));
+                return;
+            }
+            assert!(Instant::now() < limit, "no such query");
+            process::pause().await;
+        }
+    }
+
+    /// The connections whose query has this text, one a line.
+    fn at_work(&self, text: &str) -> String {
+        self.ask(&format!(
+            "SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND info LIKE \
+             '%{text}%'"
+        ))
+    }
+
+    /// Asks by the client program, as the user `ana`.
+    fn ask(&self, sql: &str) -> String {
         let output = Command::new("mariadb")
             .arg("--no-defaults")
             .arg(format!("--socket={}", self.socket().display()))
             .args(["--user=ana", &format!("--password={}", Self::PASSWORD), "--batch"])
-            .args(["--skip-column-names", "--execute=SHOW GLOBAL STATUS LIKE 'Aborted\\_c%s'"])
+            .args(["--skip-column-names", &format!("--execute={sql}")])
             .output()
             .expect("apt-get install mariadb-client");
-        let text = String::from_utf8_lossy(&output.stdout);
-        let numbers: Vec<u64> =
-            text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-        assert_eq!(numbers.len(), 2, "{text}{}", String::from_utf8_lossy(&output.stderr));
-        numbers.iter().sum()
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Starts the server; false when it ended at once.

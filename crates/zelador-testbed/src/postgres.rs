@@ -19,6 +19,7 @@ pub struct Postgres {
     folder: TempDir,
     port: u16,
     server: Option<Child>,
+    options: Vec<&'static str>,
 }
 
 impl Postgres {
@@ -30,9 +31,26 @@ impl Postgres {
     /// # Panics
     /// `PostgreSQL` is not installed, or does not start.
     pub fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("zelador-pg-").tempdir().expect("a folder");
-        let mut server = Self { folder, port: 0, server: None };
+        Self::start_with(&Self::PLAIN)
+    }
+
+    /// No TLS, no replicas.
+    pub const PLAIN: [&'static str; 2] = ["-cmax_wal_senders=0", "-cssl=off"];
+    /// With a certificate of its own, for which nobody vouches.
+    pub const TLS: [&'static str; 2] = ["-cmax_wal_senders=0", "-cssl=on"];
+    /// What replicas can follow.
+    pub const PRIMARY: [&'static str; 2] = ["-cmax_wal_senders=4", "-cwal_level=replica"];
+
+    /// The same with these options.
+    ///
+    /// # Panics
+    /// As above.
+    pub fn start_with(options: &[&'static str]) -> Self {
+        let mut server = Self::empty(options);
         server.install();
+        if options.contains(&"-cssl=on") {
+            server.make_certificate();
+        }
         // Somebody else may take the port between choosing and using it.
         for _ in 0..5 {
             server.port = free_port();
@@ -50,6 +68,65 @@ impl Postgres {
             }
         }
         panic!("postgres does not start:\n{}", server.log());
+    }
+
+    fn empty(options: &[&'static str]) -> Self {
+        let folder = tempfile::Builder::new().prefix("zelador-pg-").tempdir().expect("a folder");
+        Self { folder, port: 0, server: None, options: options.to_vec() }
+    }
+
+    /// A second server that follows this one, which was started as [`Postgres::PRIMARY`].
+    ///
+    /// # Panics
+    /// It does not start.
+    #[must_use]
+    pub fn replica(&self) -> Self {
+        let mut replica = Self::empty(&self.options);
+        replica.make_folders();
+        let output = self
+            .command("pg_basebackup")
+            .args(["--username=owner", "--write-recovery-conf", "--wal-method=stream", "--no-sync"])
+            .arg("--checkpoint=fast")
+            .arg(format!("--host={}", self.path("s").display()))
+            .arg(format!("--port={}", self.port))
+            .arg(format!("--pgdata={}", replica.path("data").display()))
+            .output()
+            .expect("pg_basebackup starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "pg_basebackup: {said}");
+        for _ in 0..5 {
+            replica.port = free_port();
+            if replica.launch() {
+                return replica;
+            }
+        }
+        panic!("the replica does not start:\n{}", replica.log());
+    }
+
+    /// Says something to it as its owner.
+    ///
+    /// # Panics
+    /// It does not like that.
+    pub fn sql(&self, sql: &str) {
+        let output = self.psql(sql);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{sql}: {said}");
+    }
+
+    /// Waits until no query with this text is at work.
+    ///
+    /// # Panics
+    /// One is still at work after a minute.
+    pub async fn until_no_query(&self, text: &str) {
+        let sql = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND state = 'active' \
+             AND query LIKE '%{text}%'"
+        );
+        let limit = Instant::now() + PATIENCE;
+        while String::from_utf8_lossy(&self.psql(&sql).stdout).trim() != "0" {
+            assert!(Instant::now() < limit, "`{text}` is still at work");
+            process::pause().await;
+        }
     }
 
     /// `postgres://ana:PASSWORD@127.0.0.1:PORT/shop`.
@@ -146,8 +223,7 @@ impl Postgres {
             .expect("psql starts")
     }
 
-    /// Makes the system tables: about a second.
-    fn install(&self) {
+    fn make_folders(&self) {
         for name in ["data", "s"] {
             fs::create_dir(self.path(name)).expect("the folder is ours");
         }
@@ -156,6 +232,41 @@ impl Postgres {
                 std::os::unix::fs::chown(path, Some(uid), Some(gid)).expect("root may give away");
             }
         }
+    }
+
+    /// A key and a certificate for itself, where the server looks for them.
+    fn make_certificate(&self) {
+        let output = self
+            .command_at(process::program("openssl", "openssl"))
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+            ])
+            .args([
+                "-subj",
+                "/CN=localhost",
+                "-addext",
+                "subjectAltName=DNS:localhost",
+                "-days",
+                "30",
+            ])
+            .arg("-keyout")
+            .arg(self.path("data").join("server.key"))
+            .arg("-out")
+            .arg(self.path("data").join("server.crt"))
+            .output()
+            .expect("openssl starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Makes the system tables: about a second.
+    fn install(&self) {
+        self.make_folders();
         let output = self
             .command("initdb")
             .args(["--username=owner", "--auth-local=trust", "--auth-host=scram-sha-256"])
@@ -178,7 +289,8 @@ impl Postgres {
             .arg(format!("-p{}", self.port))
             .arg(format!("-k{}", self.path("s").display()))
             .args(["-h127.0.0.1", "-F", "-cmax_connections=10", "-cshared_buffers=1MB"])
-            .args(["-cautovacuum=off", "-cmax_worker_processes=0", "-cmax_wal_senders=0"])
+            .args(["-cautovacuum=off", "-cmax_worker_processes=0"])
+            .args(&self.options)
             .args(["-cdynamic_shared_memory_type=mmap", "-clog_min_messages=warning"])
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a descriptor"))
@@ -199,7 +311,11 @@ impl Postgres {
     }
 
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(find(program));
+        self.command_at(find(program))
+    }
+
+    fn command_at(&self, program: PathBuf) -> Command {
+        let mut command = Command::new(program);
         command.current_dir(self.folder.path()).env_remove("PGHOST").env_remove("PGPORT");
         if let Some((uid, gid)) = other_user() {
             command.uid(uid).gid(gid);

@@ -18,6 +18,7 @@ pub struct Redis {
     folder: TempDir,
     port: u16,
     server: Option<Child>,
+    options: Vec<String>,
 }
 
 impl Redis {
@@ -30,7 +31,58 @@ impl Redis {
     /// `Redis` is not installed, or does not start.
     pub fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("zelador-kv-").tempdir().expect("a folder");
-        let mut server = Self { folder, port: 0, server: None };
+        Self { folder, port: 0, server: None, options: Vec::new() }.begin()
+    }
+
+    /// The same, with a second port that speaks TLS, for whose certificate nobody vouches; returns
+    /// that port beside it.
+    ///
+    /// # Panics
+    /// As above, or `openssl` is not installed.
+    pub fn start_with_tls() -> (Self, u16) {
+        let folder = tempfile::Builder::new().prefix("zelador-kv-").tempdir().expect("a folder");
+        let made = Command::new(program("openssl", "openssl"))
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+            ])
+            .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+            .args(["-days", "30", "-keyout", "key.pem", "-out", "cert.pem"])
+            .current_dir(folder.path())
+            .output()
+            .expect("openssl starts");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let port = free_port();
+        let options = [
+            format!("--tls-port {port}"),
+            "--tls-cert-file cert.pem".to_owned(),
+            "--tls-key-file key.pem".to_owned(),
+            "--tls-auth-clients no".to_owned(),
+        ];
+        let options = options.iter().flat_map(|it| it.split(' ').map(str::to_owned)).collect();
+        (Self { folder, port: 0, server: None, options }.begin(), port)
+    }
+
+    /// A second server that follows this one.
+    ///
+    /// # Panics
+    /// It does not start.
+    #[must_use]
+    pub fn replica(&self) -> Self {
+        let folder = tempfile::Builder::new().prefix("zelador-kv-").tempdir().expect("a folder");
+        let master = self.port.to_string();
+        let options = ["--replicaof", "127.0.0.1", &master, "--masterauth", Self::PASSWORD]
+            .map(str::to_owned);
+        Self { folder, port: 0, server: None, options: options.to_vec() }.begin()
+    }
+
+    fn begin(self) -> Self {
+        let mut server = self;
         for _ in 0..5 {
             server.port = free_port();
             if server.launch() {
@@ -120,6 +172,7 @@ impl Redis {
             .args(["--unixsocket", &self.socket().display().to_string()])
             .args(["--requirepass", Self::PASSWORD, "--save", "", "--appendonly", "no"])
             .args(["--maxclients", "10", "--maxmemory", "100mb", "--daemonize", "no"])
+            .args(&self.options)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a descriptor"))
             .stderr(log);

@@ -258,6 +258,22 @@ impl Breaker {
         (share(failed), share(slow), calls)
     }
 
+    /// What of it outlives the engine: nothing is under way after that.
+    #[must_use]
+    pub fn kept(&self) -> Self {
+        Self { under_way: 0, trials: Vec::new(), ..self.clone() }
+    }
+
+    /// Whether it is closed and its whole window was good: nothing would be lost with it.
+    pub fn is_quiet(&self) -> bool {
+        let (calls, failed, slow) = self.recent.totals();
+        let full = match self.policy.window {
+            Window::Count(most) => calls >= most,
+            Window::Time(_) => calls > 0,
+        };
+        self.state == State::Closed && full && failed == 0 && slow == 0
+    }
+
     /// Goes by another policy from now on; what was seen stays, unless the window is another.
     pub fn set_policy(&mut self, policy: BreakerPolicy) {
         if policy.window != self.policy.window {

@@ -59,6 +59,33 @@ impl Default for BreakerPolicy {
 }
 
 impl BreakerPolicy {
+    /// For looks at something that fails: as long as two of its intervals at first, at most the
+    /// mission's 60 s, so that what is back is seen within one open time. It opens only after its
+    /// verdict could change.
+    pub fn look(interval: Duration, failure_threshold: u32) -> Self {
+        let open_cap = Self::default().open_for;
+        Self {
+            failures_in_row: Some(failure_threshold.saturating_add(1).max(5)),
+            window: Window::Count(20),
+            open_for: interval.saturating_mul(2).min(open_cap),
+            open_cap,
+            at_once: Some(1),
+            ..Self::default()
+        }
+    }
+
+    /// For a channel of notices: one message at a time, and never left alone for longer than the
+    /// longest pause between two tries.
+    pub fn channel() -> Self {
+        Self { open_cap: Duration::from_mins(5), at_once: Some(1), ..Self::default() }
+    }
+
+    /// For a language model, which is asked seldom: three failures say enough, and one question at a
+    /// time is what a model of one's own bears.
+    pub fn model() -> Self {
+        Self { failures_in_row: Some(3), at_once: Some(1), ..Self::default() }
+    }
+
     /// For a remedy towards an app, where calls are few: opens after 3 of the last 5 failed (a
     /// failure is a verification that failed), for 5 min × 2ⁿ up to 1 h, and one good trial
     /// closes it.

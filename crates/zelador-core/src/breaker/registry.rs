@@ -27,6 +27,11 @@ impl BreakerKey {
     pub fn new(target: impl Into<String>, operation: impl Into<String>) -> Self {
         Self { target: target.into(), operation: operation.into() }
     }
+
+    /// Returns the key of questions to a language model.
+    pub fn model(name: &str) -> Self {
+        Self::new(format!("model:{name}"), "ask")
+    }
 }
 
 impl std::fmt::Display for BreakerKey {
@@ -72,6 +77,11 @@ impl Breakers {
     pub fn restore(&mut self, key: BreakerKey, breaker: Breaker) {
         self.make_room();
         self.all.insert(key, breaker);
+    }
+
+    /// Removes one.
+    pub fn remove(&mut self, key: &BreakerKey) {
+        self.all.remove(key);
     }
 
     /// Removes those towards `target`, as when an app is deleted; returns their keys.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{CheckPlan, CheckResult, Status};
-use crate::probe::{Finding, Measure, ProbeOutcome};
+use super::{Band, CheckPlan, CheckResult, Status};
+use crate::probe::{Finding, Measure, ProbeOutcome, Unit};
 use crate::spec::Limit;
 use crate::unit::{Moment, Percent, spoken};
 
@@ -15,27 +15,69 @@ pub fn judge(
     outcome: &ProbeOutcome,
     at: Moment,
 ) -> CheckResult {
-    let (status, message) = status_of(plan, before.unwrap_or(Status::Healthy), outcome);
+    judge_by(plan, before, outcome, at, |_| None)
+}
+
+/// The same where some limits are learnt: `usual` says what is usual of a measure at this hour, where
+/// that is known. A fixed limit for unhealthy holds whatever is usual.
+pub fn judge_by(
+    plan: &CheckPlan,
+    before: Option<Status>,
+    outcome: &ProbeOutcome,
+    at: Moment,
+    usual: impl Fn(&str) -> Option<Band>,
+) -> CheckResult {
+    let before = before.unwrap_or(Status::Healthy);
+    let (status, message) = status_of(plan, before, outcome, &usual);
     CheckResult { status, message, took: outcome.took, at }
 }
 
-fn status_of(plan: &CheckPlan, before: Status, outcome: &ProbeOutcome) -> (Status, String) {
+/// The measures of a look whose limits are learnt, with their values.
+pub fn measures_of<'a>(
+    plan: &'a CheckPlan,
+    finding: &'a Finding,
+) -> impl Iterator<Item = (&'a str, f64)> {
+    let share = match (plan.thresholds, finding) {
+        (Some(limits), Finding::Memory { used, total }) if limits.auto => {
+            Some((SHARE, Percent::of(used.bytes(), total.bytes()).value()))
+        }
+        (Some(limits), Finding::Cpu { busy, .. }) if limits.auto => Some((SHARE, busy.value())),
+        _ => None,
+    };
+    let measures = match finding {
+        Finding::Measured { measures, .. } => measures.as_slice(),
+        _ => &[],
+    };
+    let learnt = measures.iter().filter(|measure| {
+        plan.limits.iter().any(|limit| limit.auto && limit.measure == measure.name)
+    });
+    share.into_iter().chain(learnt.map(|measure| (measure.name.as_str(), measure.value)))
+}
+
+/// What the measure of a check of the host is called.
+const SHARE: &str = "share";
+
+fn status_of(
+    plan: &CheckPlan,
+    before: Status,
+    outcome: &ProbeOutcome,
+    usual: &impl Fn(&str) -> Option<Band>,
+) -> (Status, String) {
+    let against = |share, message| against(plan, before, share, message, usual(SHARE));
     match &outcome.finding {
         Finding::Memory { used, total } => {
             let share = Percent::of(used.bytes(), total.bytes());
-            against(plan, before, share, format!("{share} of {total} memory in use"))
+            against(share, format!("{share} of {total} memory in use"))
         }
         Finding::Cpu { busy, cores } => {
             let noun = if *cores == 1 { "core" } else { "cores" };
-            against(plan, before, *busy, format!("{busy} of {cores} {noun} busy"))
+            against(*busy, format!("{busy} of {cores} {noun} busy"))
         }
         Finding::Disks { volumes } => {
             let fullest =
                 volumes.iter().max_by(|a, b| a.share().value().total_cmp(&b.share().value()));
             match fullest {
                 Some(volume) => against(
-                    plan,
-                    before,
                     volume.share(),
                     format!(
                         "{} of {} in use, {} free",
@@ -52,7 +94,7 @@ fn status_of(plan: &CheckPlan, before: Status, outcome: &ProbeOutcome) -> (Statu
         Finding::Measured { detail, measures } => {
             let all = measures.iter().flat_map(|measure| {
                 let limits = plan.limits.iter().filter(|limit| limit.measure == measure.name);
-                limits.filter_map(|limit| breach(limit, before, measure))
+                limits.filter_map(|limit| breach(limit, before, measure, usual(&measure.name)))
             });
             // The worst, and of equally bad ones the first.
             let worst = all.reduce(|worst, other| if other.0 > worst.0 { other } else { worst });
@@ -75,7 +117,8 @@ pub fn breached<'a>(plan: &CheckPlan, finding: &'a Finding) -> Option<&'a Measur
     measures.iter().find(|measure| {
         let mut limits = plan.limits.iter().filter(|limit| limit.measure == measure.name);
         limits.any(|limit| {
-            breach(limit, Status::Unhealthy, measure).is_some_and(|it| it.0 == Status::Unhealthy)
+            breach(limit, Status::Unhealthy, measure, None)
+                .is_some_and(|it| it.0 == Status::Unhealthy)
         })
     })
 }
@@ -91,36 +134,69 @@ fn slowness(plan: &CheckPlan, took: Duration, detail: &str) -> (Status, String) 
 }
 
 /// What a measure says of its limit, if it is beyond it.
-fn breach(limit: &Limit, before: Status, measure: &Measure) -> Option<(Status, String)> {
-    let sides = [(Status::Unhealthy, limit.unhealthy), (Status::Degraded, limit.degraded)];
+fn breach(
+    limit: &Limit,
+    before: Status,
+    measure: &Measure,
+    usual: Option<Band>,
+) -> Option<(Status, String)> {
+    let band = usual.filter(|_| limit.auto);
+    // What is usual is bounded by what is fixed.
+    let learnt = band.map(|band| {
+        let bounds = limit.degraded.into_iter().chain(limit.unhealthy);
+        if limit.below {
+            bounds.fold(band.outliers.0, f64::max)
+        } else {
+            bounds.fold(band.outliers.1, f64::min)
+        }
+    });
+    let sides =
+        [(Status::Unhealthy, limit.unhealthy), (Status::Degraded, learnt.or(limit.degraded))];
     for (status, edge) in sides {
         let Some(edge) = edge else { continue };
         let margin = if before >= status { limit.margin } else { 0.0 };
         let said = |value| measure.unit.said(value);
+        let normal = match (status, band) {
+            (Status::Degraded, Some(band)) => format!(": {}", band.said(measure.unit)),
+            _ => String::new(),
+        };
+        let text = format!("{} is {}", measure.name, said(measure.value));
         if limit.below && measure.value < edge + margin {
-            let text = format!("{} is {}", measure.name, said(measure.value));
-            return Some((status, format!("{text}; {status} below {}", said(edge + margin))));
+            let from = said(edge + margin);
+            return Some((status, format!("{text}; {status} below {from}{normal}")));
         }
         if !limit.below && measure.value >= edge - margin {
-            let text = format!("{} is {}", measure.name, said(measure.value));
-            return Some((status, format!("{text}; {status} from {} on", said(edge - margin))));
+            let from = said(edge - margin);
+            return Some((status, format!("{text}; {status} from {from} on{normal}")));
         }
     }
     None
 }
 
-fn against(plan: &CheckPlan, before: Status, share: Percent, message: String) -> (Status, String) {
+fn against(
+    plan: &CheckPlan,
+    before: Status,
+    share: Percent,
+    message: String,
+    usual: Option<Band>,
+) -> (Status, String) {
     let Some(limits) = plan.thresholds else { return (Status::Healthy, message) };
     let edge = |status, edge: Percent| {
         let margin = if before >= status { limits.margin.value() } else { 0.0 };
         Percent::new(edge.value() - margin).unwrap_or_default()
     };
+    let band = usual.filter(|_| limits.auto);
+    let learnt = band.and_then(|band| Percent::new(band.outliers.1.max(0.0)));
     let unhealthy = edge(Status::Unhealthy, limits.unhealthy);
-    let degraded = edge(Status::Degraded, limits.degraded);
+    // What is usual is bounded by what is fixed.
+    let fixed = limits.degraded;
+    let below = learnt.map_or(fixed, |it| if it < fixed { it } else { fixed });
+    let degraded = edge(Status::Degraded, below);
     if share >= unhealthy {
         (Status::Unhealthy, format!("{message}; unhealthy from {unhealthy} on"))
     } else if share >= degraded {
-        (Status::Degraded, format!("{message}; degraded from {degraded} on"))
+        let normal = band.map_or_else(String::new, |it| format!(": {}", it.said(Unit::Percent)));
+        (Status::Degraded, format!("{message}; degraded from {degraded} on{normal}"))
     } else {
         (Status::Healthy, message)
     }
@@ -130,7 +206,6 @@ fn against(plan: &CheckPlan, before: Status, share: Percent, message: String) ->
 mod tests {
     use super::*;
     use crate::check::plans;
-    use crate::probe::Unit;
     use crate::spec::Settings;
     use crate::unit::ByteSize;
 
@@ -161,6 +236,7 @@ mod tests {
             unhealthy: Some(unhealthy),
             below,
             margin: 0.0,
+            auto: false,
         };
         plan.limits = vec![limit("connections", 80.0, 95.0, false), limit("left", 21.0, 3.0, true)];
         let found = |connections, left| Finding::Measured {
@@ -176,5 +252,61 @@ mod tests {
         assert_eq!(judged(&plan, Status::Healthy, found(85.0, 30.0)), (Status::Degraded, said));
         let said = "SELECT 1; left is 1 day; unhealthy below 3 days".to_owned();
         assert_eq!(judged(&plan, Status::Healthy, found(85.0, 1.5)), (Status::Unhealthy, said));
+    }
+
+    fn band(low: f64, high: f64) -> Band {
+        Band { low, high, outliers: (low - 10.0, high + 10.0) }
+    }
+
+    #[test]
+    fn a_learnt_limit_is_explained_and_never_wider_than_a_fixed_one() {
+        let mut plan = plans(&Settings::default()).remove(0);
+        plan.thresholds = None;
+        let limit = |degraded, unhealthy| Limit {
+            measure: "memory".to_owned(),
+            degraded,
+            unhealthy,
+            below: false,
+            margin: 0.0,
+            auto: true,
+        };
+        let judged = |plan: &CheckPlan, value, usual: Option<Band>| {
+            let measures = vec![Measure::new("memory", value, Unit::Count)];
+            let finding = Finding::Measured { detail: "up".to_owned(), measures };
+            let outcome = ProbeOutcome { finding, took: Duration::ZERO };
+            let result = judge_by(plan, None, &outcome, Moment::default(), |_| usual);
+            (result.status, result.message)
+        };
+        let usual = Some(band(180.0, 240.0));
+        plan.limits = vec![limit(None, Some(1_000.0))];
+        let said = "up; memory is 300; degraded from 250 on: normally 180–240 at this hour";
+        assert_eq!(judged(&plan, 300.0, usual), (Status::Degraded, said.to_owned()));
+        assert_eq!(judged(&plan, 230.0, usual).0, Status::Healthy);
+        assert_eq!(judged(&plan, 300.0, None).0, Status::Healthy, "nothing is known yet");
+        // However usual it is: a fixed critical limit holds, and a fixed degraded one, too.
+        let high = Some(band(5_000.0, 9_000.0));
+        assert_eq!(judged(&plan, 1_000.0, high).0, Status::Unhealthy);
+        plan.limits = vec![limit(Some(400.0), Some(1_000.0))];
+        assert_eq!(judged(&plan, 400.0, high).0, Status::Degraded);
+        assert_eq!(judged(&plan, 399.0, high).0, Status::Healthy);
+    }
+
+    #[test]
+    fn the_host_is_judged_by_what_is_usual_too() {
+        let mut plan = plans(&Settings::default()).remove(0);
+        let thresholds = plan.thresholds.as_mut().unwrap();
+        thresholds.auto = true;
+        let judged = |used, usual: Option<Band>| {
+            let finding = Finding::Memory { used: ByteSize::new(used), total: ByteSize::new(100) };
+            let outcome = ProbeOutcome { finding, took: Duration::ZERO };
+            judge_by(&plan, None, &outcome, Moment::default(), |_| usual)
+        };
+        let quiet = Some(band(20.0, 30.0));
+        let result = judged(50, quiet);
+        assert_eq!(result.status, Status::Degraded);
+        let said = "degraded from 40.0 % on: normally 20.0 %–30.0 % at this hour";
+        assert!(result.message.ends_with(said), "{}", result.message);
+        assert_eq!(judged(95, Some(band(90.0, 99.0))).status, Status::Unhealthy);
+        assert_eq!(judged(76, Some(band(90.0, 99.0))).status, Status::Degraded, "75 % is fixed");
     }
 }

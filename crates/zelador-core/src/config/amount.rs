@@ -35,7 +35,7 @@ const SIZES: [(&str, f64); 12] = [
 ];
 
 /// Reads `500`, `500ms`, `10s`, `5m`, `1.5h` or `2d`; a bare number counts milliseconds.
-pub(super) fn span(text: &str) -> Option<Duration> {
+pub fn span(text: &str) -> Option<Duration> {
     span_of_millis(scaled(text, &SPANS)?)
 }
 

@@ -11,7 +11,7 @@ use super::interpreter::is_node;
 use super::node::{Key, Value};
 use super::place::{Block, Place};
 use super::probe::Around;
-use super::{heal, health, launch, limits, logs, protocol, watch};
+use super::{heal, health, launch, limits, logs, maintenance, protocol, watch};
 use crate::id::AppName;
 use crate::signal::Signal;
 use crate::spec::{
@@ -88,6 +88,7 @@ pub(super) fn check<'a>(
         },
         max_memory: app.get("max_memory_restart").filter(|p| !p.is_false()).and_then(Place::size),
         cron: app.get("cron_restart").and_then(cron),
+        maintenance: app.get("maintenance").map(maintenance::windows).unwrap_or_default(),
         logs: logs::check(&app, &launch.spec.cwd, &combined),
         health: health::all(&app, &around, cadence, &mut probes),
         probes,

@@ -34,6 +34,7 @@ pub(super) const APP: &[Names] = &[
     ("restart_window", &[]),
     ("max_memory_restart", &[]),
     ("cron_restart", &["cron"]),
+    ("maintenance", &[]),
     ("kill_timeout", &[]),
     ("kill_signal", &[]),
     ("kill_retry_time", &[]),
@@ -197,6 +198,7 @@ pub(super) const SETTINGS: &[Names] = &[
     ("diagnosis", &[]),
     ("advisor", &[]),
     ("heartbeat", &[]),
+    ("maintenance", &[]),
 ];
 
 /// The ping outward.
@@ -208,6 +210,9 @@ pub(super) const PULSE: &[Names] = &[
     ("timeout", &[]),
     ("fail", &[]),
 ];
+
+/// A window of maintenance.
+pub(super) const WINDOW: &[Names] = &[("cron", &["begins"]), ("for", &["lasts"])];
 
 /// How much of the past is kept.
 pub(super) const HISTORY: &[Names] = &[("age", &[]), ("size", &[])];
@@ -268,6 +273,15 @@ pub(super) const WAITING: &[Names] = &[
 /// From which shares on something is degraded, and unhealthy.
 pub(super) const THRESHOLDS: &[Names] =
     &[("degraded", &["warn"]), ("unhealthy", &["critical"]), ("margin", &[])];
+
+/// The same of the host's memory, processors and disks, and when who is the cause is asked.
+pub(super) const HOST_THRESHOLDS: &[Names] = &[
+    ("degraded", &["warn"]),
+    ("unhealthy", &["critical"]),
+    ("margin", &[]),
+    ("watch", &[]),
+    ("cause", &[]),
+];
 
 /// The fields of a database.
 pub(super) const DATABASE: &[Names] = &[

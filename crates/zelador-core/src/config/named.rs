@@ -57,6 +57,7 @@ pub(super) fn checks(
                 unhealthy: None,
                 below: false,
                 margin: 0.0,
+                auto: false,
             };
             let check = meter_check(HostMeter::Network(name.clone()), vec![limit]);
             checks.insert(format!("network {name}"), Some(check));
@@ -96,6 +97,7 @@ pub(super) fn limit(place: &Place<'_>, measure: &str, defaults: (f64, f64, f64))
         unhealthy: Some(unhealthy),
         below: false,
         margin,
+        auto: false,
     };
     match &place.node.value {
         Value::Bool(false) => None,

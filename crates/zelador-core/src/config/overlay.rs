@@ -15,7 +15,7 @@ use crate::diagnosis::UserRule;
 use crate::history::retain::Retention;
 use crate::spec::{
     AdvisorSpec, Cadence, DatabaseSpec, Limit, MARGIN, NamedSpec, NamedTarget, PulseSpec, Settings,
-    Thresholds,
+    Thresholds, Window,
 };
 use crate::unit::ByteSize;
 
@@ -64,6 +64,8 @@ pub struct Overlay {
     pub notify: NotifyOverlay,
     /// What lines of logs mean.
     pub rules: Option<Vec<UserRule>>,
+    /// When everything is in maintenance by the clock.
+    pub maintenance: Option<Vec<Window>>,
     /// A language model that may be asked.
     pub advisor: Option<Switch<AdvisorSpec>>,
     /// Who hears that this zelador lives.
@@ -220,6 +222,7 @@ fn with_default_limits(said: &[Limit]) -> Vec<Limit> {
             unhealthy: Some(CONNECTIONS.1),
             below: false,
             margin: MARGIN,
+            auto: false,
         });
     }
     limits
@@ -250,6 +253,9 @@ impl Settings {
             settings.rotation = layer.logs.over(settings.rotation);
             settings.history = layer.history.over(settings.history);
             settings.notify = layer.notify.over(settings.notify);
+            if let Some(maintenance) = &layer.maintenance {
+                settings.maintenance.clone_from(maintenance);
+            }
             if let Some(rules) = &layer.rules {
                 settings.rules.clone_from(rules);
             }

@@ -348,8 +348,13 @@ pub(super) fn limits(block: &Block<'_>) -> Vec<Limit> {
         return Vec::new();
     };
     let read = |(name, place): (String, Place<'_>)| {
+        if is_auto(&place) {
+            let (degraded, unhealthy, below, margin) = (None, None, false, 0.0);
+            return Some(Limit { measure: name, degraded, unhealthy, below, margin, auto: true });
+        }
         let block = place.block("a limit", LIMIT)?;
-        let number = |name: &str| match block.get(name) {
+        let auto = block.get("degraded").is_some_and(is_auto);
+        let number = |name: &str| match block.get(name).filter(|place| !is_auto(place)) {
             Some(place) => match amount(place) {
                 Some(number) => Some(number),
                 None => place.refuse("a number, a time span or an amount"),
@@ -357,15 +362,23 @@ pub(super) fn limits(block: &Block<'_>) -> Vec<Limit> {
             None => None,
         };
         let (degraded, unhealthy) = (number("degraded"), number("unhealthy"));
-        if degraded.is_none() && unhealthy.is_none() {
+        if let Some(place) = block.get("unhealthy").filter(|place| is_auto(place)) {
+            return place.refuse("a number: what is unhealthy is not learnt");
+        }
+        if degraded.is_none() && unhealthy.is_none() && !auto {
             return place.refuse_found("no limit", "`degraded`, `unhealthy` or both");
         }
         let below = block.get("below").and_then(Place::flag).unwrap_or_default();
         let margin = number("margin").unwrap_or_default();
-        Some(Limit { measure: name, degraded, unhealthy, below, margin })
+        Some(Limit { measure: name, degraded, unhealthy, below, margin, auto })
     };
     let named = entries.into_iter().map(|(key, place)| (key.name.clone(), place));
     named.filter_map(read).collect()
+}
+
+/// Whether the limit is to be learnt.
+pub(super) fn is_auto(place: &Place<'_>) -> bool {
+    matches!(&place.node.value, Value::Text(text) if text.trim() == "auto")
 }
 
 /// A number, a time span in seconds, or an amount in bytes.
@@ -394,5 +407,6 @@ fn own_limit(block: &Block<'_>, measure: &str, below: bool, default: (f64, f64))
         unhealthy: number("unhealthy", default.1),
         below,
         margin: 0.0,
+        auto: false,
     }
 }

@@ -5,17 +5,16 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use super::diagnosis;
-use super::fields::{CHECKS, DATABASE, HISTORY, LOGS, SETTINGS, THRESHOLDS};
+use super::fields::{CHECKS, DATABASE, HISTORY, HOST_THRESHOLDS, LOGS, SETTINGS};
 use super::health::is_authority;
 use super::node::Value;
 use super::notify::NotifyOverlay;
 use super::overlay::{CadenceOverlay, DatabaseOverlay, HistoryOverlay, Overlay, Switch};
 use super::place::Place;
 use super::rotation::LogsOverlay;
-use super::{named, probe, pulse};
+use super::{diagnosis, maintenance, named, probe, pulse};
 use crate::redact;
-use crate::spec::{MARGIN, Thresholds};
+use crate::spec::{CPU_CAUSE, CPU_WATCH, MARGIN, MEMORY_CAUSE, Thresholds};
 use crate::unit::Percent;
 use crate::watch::absolute;
 
@@ -37,9 +36,10 @@ pub(super) fn check(place: &Place<'_>, folder: &Path) -> Overlay {
     if let Some(checks) = checks {
         overlay.named = named::checks(&checks, named, folder);
         overlay.cadence = CadenceOverlay::check(&checks);
-        overlay.memory = checks.get("memory").and_then(thresholds);
-        overlay.cpu = checks.get("cpu").and_then(thresholds);
-        overlay.disk = checks.get("disk").and_then(thresholds);
+        overlay.memory =
+            checks.get("memory").and_then(|it| thresholds(it, (Duration::ZERO, MEMORY_CAUSE)));
+        overlay.cpu = checks.get("cpu").and_then(|it| thresholds(it, (CPU_WATCH, CPU_CAUSE)));
+        overlay.disk = checks.get("disk").and_then(|it| thresholds(it, (Duration::ZERO, 0.0)));
     }
     if let Some(place) = block.get("databases") {
         overlay.databases = databases(place, folder);
@@ -54,6 +54,7 @@ pub(super) fn check(place: &Place<'_>, folder: &Path) -> Overlay {
     if let Some(place) = block.get("notify") {
         overlay.notify = NotifyOverlay::check(place, folder);
     }
+    overlay.maintenance = block.get("maintenance").map(maintenance::windows);
     overlay.rules = block.get("diagnosis").and_then(diagnosis::rules);
     overlay.heartbeat = block.get("heartbeat").and_then(|place| pulse::check(place, folder));
     overlay.advisor = block.get("advisor").and_then(|place| diagnosis::advisor(place, folder));
@@ -82,14 +83,14 @@ fn http(place: &Place<'_>) -> Option<Switch<SocketAddr>> {
     }
 }
 
-fn thresholds(place: &Place<'_>) -> Option<Switch<Thresholds>> {
+fn thresholds(place: &Place<'_>, (watch, cause): (Duration, f64)) -> Option<Switch<Thresholds>> {
     if place.is_false() {
         return Some(Switch::Off);
     }
     if !matches!(place.node.value, Value::Table(_)) {
         return place.refuse("`{ degraded: 75, unhealthy: 90 }`, or false");
     }
-    let block = place.block("thresholds", THRESHOLDS)?;
+    let block = place.block("thresholds", HOST_THRESHOLDS)?;
     let share = |name: &str| match block.get(name) {
         Some(place) => match place.number().and_then(Percent::new) {
             Some(percent) => Some(percent),
@@ -97,7 +98,9 @@ fn thresholds(place: &Place<'_>) -> Option<Switch<Thresholds>> {
         },
         None => place.refuse_found(format!("no `{name}`"), "both `degraded` and `unhealthy`"),
     };
-    let (degraded, unhealthy) = (share("degraded"), share("unhealthy"));
+    let auto = block.get("degraded").is_some_and(probe::is_auto);
+    let unhealthy = share("unhealthy");
+    let degraded = if auto { unhealthy } else { share("degraded") };
     let (degraded, unhealthy) = (degraded?, unhealthy?);
     let margin = match block.get("margin") {
         Some(_) => share("margin")?,
@@ -107,7 +110,15 @@ fn thresholds(place: &Place<'_>) -> Option<Switch<Thresholds>> {
         let highest = unhealthy.value();
         return block.get("degraded")?.refuse(format!("at most `unhealthy`, {highest}"));
     }
-    Some(Switch::On(Thresholds { degraded, unhealthy, margin }))
+    let watch = match block.get("watch") {
+        Some(place) => place.span(Duration::ZERO)?,
+        None => watch,
+    };
+    let cause = match block.get("cause") {
+        Some(_) => share("cause")?,
+        None => Percent::new(cause)?,
+    };
+    Some(Switch::On(Thresholds { degraded, unhealthy, margin, watch, cause, auto }))
 }
 
 fn databases(place: &Place<'_>, folder: &Path) -> BTreeMap<String, DatabaseOverlay> {

@@ -198,6 +198,27 @@ impl History {
         }
     }
 
+    /// The breaker of every remedy that was used: its app, its words, and itself.
+    pub fn breakers(&self) -> impl Iterator<Item = (&str, &str, &Breaker)> {
+        self.breakers.iter().filter_map(|(key, breaker)| {
+            let (app, remedy) = key.rsplit_once(": ")?;
+            Some((app, remedy, breaker))
+        })
+    }
+
+    /// Closes the breakers of an app's remedies, or of one of them; returns which.
+    pub fn reset_breakers(&mut self, app: &str, remedy: Option<&str>) -> Vec<String> {
+        let wanted = |(of, what, _): &(&str, &str, &Breaker)| {
+            *of == app && remedy.is_none_or(|it| it == *what)
+        };
+        let found: Vec<String> =
+            self.breakers().filter(wanted).map(|(_, what, _)| what.to_owned()).collect();
+        for what in &found {
+            self.breakers.remove(&format!("{app}: {what}"));
+        }
+        found
+    }
+
     /// An app is called otherwise from now on; what was done to it stays done.
     pub fn rename(&mut self, from: &AppName, to: &AppName) {
         for it in self.used.iter_mut().filter(|it| it.app == *from) {

@@ -4,6 +4,7 @@ pub mod case;
 pub mod fingerprint;
 pub mod guard;
 mod history;
+pub mod host;
 mod ladder;
 pub mod raise;
 mod remedy;

@@ -71,3 +71,10 @@ pub enum DeliveryOutcome {
         reason: String,
     },
 }
+
+impl DeliveryOutcome {
+    /// Nothing was heard of it.
+    pub fn lost() -> Self {
+        Self::Failed { reason: "no answer".to_owned(), retry_after: None }
+    }
+}

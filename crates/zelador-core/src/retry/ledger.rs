@@ -124,6 +124,18 @@ impl OperationStats {
         self.latest.push_back(attempt);
     }
 
+    fn absorb(&mut self, later: Self) {
+        self.total += later.total;
+        self.successful += later.successful;
+        self.failed += later.failed;
+        self.attempts += later.attempts;
+        self.failed_attempts += later.failed_attempts;
+        self.rescued += later.rescued;
+        self.latest.extend(later.latest);
+        let surplus = self.latest.len().saturating_sub(ATTEMPTS_KEPT);
+        self.latest.drain(..surplus);
+    }
+
     fn last_used(&self) -> Moment {
         self.latest.back().map_or_else(Moment::default, |attempt| attempt.at)
     }
@@ -148,6 +160,32 @@ impl Ledger {
         let gone = self.make_room(operation);
         self.operations.entry(operation.to_owned()).or_default().take(attempt);
         gone
+    }
+
+    /// Takes in an operation that worked at once, of which nothing else is kept.
+    pub fn worked(&mut self, operation: &str) {
+        if !self.operations.contains_key(operation) {
+            self.make_room(operation);
+            self.operations.insert(operation.to_owned(), OperationStats::default());
+        }
+        if let Some(stats) = self.operations.get_mut(operation) {
+            stats.total += 1;
+            stats.successful += 1;
+            stats.attempts += 1;
+        }
+    }
+
+    /// Adds what another ledger counted of an operation; returns the name of the operation that had
+    /// to make room, if one had to.
+    pub fn absorb(&mut self, operation: &str, stats: OperationStats) -> Option<String> {
+        let gone = self.make_room(operation);
+        self.operations.entry(operation.to_owned()).or_default().absorb(stats);
+        gone
+    }
+
+    /// Every operation with its numbers, taken out.
+    pub fn into_all(self) -> impl Iterator<Item = (String, OperationStats)> {
+        self.operations.into_iter()
     }
 
     /// Puts numbers back that were kept.

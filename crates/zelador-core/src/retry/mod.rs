@@ -21,6 +21,7 @@
 //! together stay within its [`Budget`].
 
 mod budget;
+mod class;
 mod delay;
 mod ledger;
 
@@ -84,6 +85,19 @@ impl RetryPolicy {
             total: None,
             retried: Classes::ALL,
             longest_retry_after: LONGEST_RETRY_AFTER,
+        }
+    }
+
+    /// Looks at something out there that fails: the attempts come as its cadence has them, and so
+    /// many of them as it takes to believe it.
+    pub const fn look(interval: Duration, attempts: u32) -> Self {
+        Self {
+            retries: attempts.saturating_sub(1),
+            first: interval,
+            factor: Factor::ONE,
+            cap: interval,
+            retried: Classes::ALL,
+            ..Self::general()
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AdvisorSpec, Cadence, Limit, ProbeTarget, PulseSpec, Rotation};
+use super::{AdvisorSpec, Cadence, Limit, ProbeTarget, PulseSpec, Rotation, Window};
 use crate::diagnosis::UserRule;
 use crate::history::retain::Retention;
 use crate::notify::Plan;
@@ -40,6 +40,9 @@ pub struct Settings {
     /// What lines of logs mean, as the user knows.
     #[serde(default)]
     pub rules: Vec<UserRule>,
+    /// When everything is in maintenance by the clock.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub maintenance: Vec<Window>,
     /// A language model that may be asked; `None`: there is none.
     #[serde(default)]
     pub advisor: Option<AdvisorSpec>,
@@ -50,18 +53,21 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        let thresholds = |degraded, unhealthy| {
+        let thresholds = |degraded, unhealthy, watch, cause| {
             Some(Thresholds {
                 degraded: Percent::new(degraded)?,
                 unhealthy: Percent::new(unhealthy)?,
                 margin: Percent::new(MARGIN)?,
+                watch,
+                cause: Percent::new(cause)?,
+                auto: false,
             })
         };
         Self {
             http: Some(std::net::SocketAddr::from(([127, 0, 0, 1], DEFAULT_PORT))),
-            memory: thresholds(75.0, 90.0),
-            cpu: thresholds(60.0, 80.0),
-            disk: thresholds(80.0, 90.0),
+            memory: thresholds(75.0, 90.0, Duration::ZERO, MEMORY_CAUSE),
+            cpu: thresholds(60.0, 80.0, CPU_WATCH, CPU_CAUSE),
+            disk: thresholds(80.0, 90.0, Duration::ZERO, 0.0),
             cadence: Cadence::default(),
             databases: BTreeMap::new(),
             named: BTreeMap::new(),
@@ -69,6 +75,7 @@ impl Default for Settings {
             history: Retention::default(),
             notify: Plan::default(),
             rules: Vec::new(),
+            maintenance: Vec::new(),
             advisor: None,
             heartbeat: None,
         }
@@ -88,6 +95,30 @@ pub struct Thresholds {
     /// It is better only when it is below by this much: 75 % in, 72 % out.
     #[serde(default)]
     pub margin: Percent,
+    /// How long the host must have been unhealthy before it is asked who is the cause.
+    #[serde(default)]
+    pub watch: Duration,
+    /// From this share of what is used an app is the cause.
+    #[serde(default = "any_share")]
+    pub cause: Percent,
+    /// What is usual at this hour is learnt, and degraded is what lies beyond it, `degraded` at the
+    /// latest.
+    #[serde(default)]
+    pub auto: bool,
+}
+
+/// Of processors: two minutes, the mission's. Memory that is full is dealt with at once.
+pub const CPU_WATCH: Duration = Duration::from_mins(2);
+
+/// Half of the busy time: nobody else can be more to blame.
+pub const CPU_CAUSE: f64 = 50.0;
+
+/// A fifth of the memory in use: with less, its end would not bring a host from 90 % back below 75 %.
+pub const MEMORY_CAUSE: f64 = 20.0;
+
+/// Settings that were kept by an older version say nothing of it.
+fn any_share() -> Percent {
+    Percent::new(CPU_CAUSE).unwrap_or_default()
 }
 
 /// How far a share must be back below its threshold, if nothing else is said: 3 points, about what

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::check::{Check, CheckPlan, CheckResult, CheckTarget, Status, judge, plans};
+use crate::breaker::Denied;
+use crate::check::{Check, CheckPlan, CheckResult, CheckTarget, Status, judge_by, plans};
 use crate::effect::{Effect, Notice, Severity};
 use crate::healing::VERIFY_EVERY;
 use crate::id::{CheckId, InstanceId, ProbeId};
@@ -26,6 +27,7 @@ impl Supervisor {
         self.settings = settings;
         self.plan_checks();
         self.plan_pulse();
+        self.plan_maintenance();
         self.effects.push(Effect::Configure(Box::new(self.settings.clone())));
     }
 
@@ -171,7 +173,7 @@ impl Supervisor {
         let all: BTreeSet<CheckId> = self.checks.keys().filter(active).cloned().collect();
         for id in &all {
             if self.checks[id].under_way.is_none() {
-                self.look(id);
+                self.look(id, true);
             }
         }
         all
@@ -189,14 +191,18 @@ impl Supervisor {
                 let outcome = ProbeOutcome { finding: Finding::Unavailable { detail }, took };
                 self.conclude(id, &outcome);
             }
-            None if now >= check.next_at => self.look(id),
+            None if now >= check.next_at => self.look(id, false),
             _ => {}
         }
     }
 
-    fn look(&mut self, id: &CheckId) {
+    /// Has it looked at, if its breaker permits that or a person asks for it.
+    fn look(&mut self, id: &CheckId, asked: bool) {
         let probe = ProbeId::new(self.next_probe);
         self.next_probe += 1;
+        if let Err(denied) = self.may_look(id, probe, asked) {
+            return self.not_looked(id, denied);
+        }
         let focused = id.instance().is_some_and(|instance| self.is_focused(instance));
         let filled = self.filled_target(id);
         let heard = self.heard_beat(id);
@@ -214,6 +220,21 @@ impl Supervisor {
         self.probes.insert(probe, id.clone());
         self.changed.checks.insert(id.clone());
         self.effects.push(Effect::Look { probe, target, timeout });
+    }
+
+    /// A breaker forbids a look for now.
+    fn not_looked(&mut self, id: &CheckId, denied: Denied) {
+        let Some(check) = self.checks.get_mut(id) else { return };
+        self.changed.checks.insert(id.clone());
+        check.next_at = self.now + check.plan.cadence.interval;
+        match denied {
+            Denied::Open { wait } => check.next_at = self.now + wait,
+            Denied::TrialUnderWay | Denied::Full { .. } => {}
+            Denied::ForcedOpen => {
+                let finding = Finding::Unavailable { detail: denied.to_string() };
+                self.conclude(id, &ProbeOutcome { finding, took: Duration::ZERO });
+            }
+        }
     }
 
     /// The target of a look with what only the supervisor knows: which process, which logs.
@@ -345,7 +366,14 @@ impl Supervisor {
 
     fn conclude(&mut self, id: &CheckId, outcome: &ProbeOutcome) {
         let Some(check) = self.checks.get_mut(id) else { return };
-        let result = judge(&check.plan, check.verdict, outcome, self.now);
+        let probe = check.under_way.map(|(probe, _)| probe);
+        let component = self.component(id);
+        let usual = |measure: &str| self.usual_of(&component, measure);
+        let result = match self.checks.get(id) {
+            Some(check) => judge_by(&check.plan, check.verdict, outcome, self.now, usual),
+            None => return,
+        };
+        let Some(check) = self.checks.get_mut(id) else { return };
         check.finding = Some(outcome.finding.clone());
         let message = result.message.clone();
         let good = result.status != Status::Unhealthy;
@@ -357,6 +385,9 @@ impl Supervisor {
         self.changed.checks.insert(id.clone());
         // Nothing waits for a check with a name.
         self.changed.world |= !matches!(id, CheckId::Named(_));
+        self.note_look(id, probe, outcome);
+        self.note_pressure(id, &outcome.finding);
+        self.learn(id, &outcome.finding);
         self.looked_at(id);
         if let (CheckId::Startup(instance), true) = (id, good) {
             self.started_up(*instance);
@@ -364,6 +395,9 @@ impl Supervisor {
         let Some((before, after)) = change else { return };
         if let Some(check) = self.checks.get_mut(id) {
             check.note_change(after);
+        }
+        if self.set_aside(id).is_some() {
+            return;
         }
         if before.is_some() || after != Status::Healthy {
             let subject = self.component(id);

@@ -96,6 +96,12 @@ impl Supervisor {
             },
             Command::Delete { selectors } => self.select(&selectors).map(|ids| self.delete(&ids)),
             Command::Scale { selectors, to, surplus } => self.scale_apps(&selectors, to, surplus),
+            Command::Maintenance { selectors, lasts } => {
+                self.order_maintenance(&selectors, lasts).map(|done| (Vec::new(), done))
+            }
+            Command::Mute { check, muted, lasts } => {
+                self.order_mute(&check, muted, lasts).map(|done| (Vec::new(), done))
+            }
             Command::Breaker { target, operation, order } => self
                 .order_breaker(&target, operation.as_deref(), order)
                 .map(|done| (Vec::new(), done)),

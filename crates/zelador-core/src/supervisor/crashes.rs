@@ -121,6 +121,9 @@ impl Supervisor {
         if let Some(open) = open {
             return Some((open.id, false));
         }
+        if self.is_left_alone(id) {
+            return None;
+        }
         let now = self.now;
         let came_back = |it: &&Incident| {
             let recent = it.closed_at.is_some_and(|at| now.since(at) < COMES_BACK_WITHIN);

@@ -114,7 +114,7 @@ impl Supervisor {
         }
     }
 
-    fn shows_span(&self, id: IncidentId) -> Duration {
+    pub(super) fn shows_span(&self, id: IncidentId) -> Duration {
         match self.verify_span(self.incidents[&id].instance) {
             span if span.is_zero() => SHOWS_WITHIN,
             span => span,

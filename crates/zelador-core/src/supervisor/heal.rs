@@ -10,11 +10,12 @@ use crate::effect::Severity;
 use crate::evidence::Evidence;
 use crate::healing::case::{CERTAIN, by_rules};
 use crate::healing::{GATHER_WITHIN, Remedy, VERIFY_EVERY};
-use crate::id::{CheckId, IncidentId, InstanceId};
+use crate::id::{AppName, CheckId, IncidentId, InstanceId};
 use crate::incident::{Incident, Outcome, Stage, Trouble};
 use crate::instance::{Goal, Phase};
 use crate::notify::Language;
 use crate::said::{Said, Why};
+use crate::spec::OnDependencyDown;
 use crate::unit::Moment;
 
 use super::Supervisor;
@@ -26,6 +27,9 @@ const CLOSED_KEPT: usize = 200;
 impl Supervisor {
     /// An instance's own check turned unhealthy.
     pub(super) fn open_unresponsive(&mut self, id: InstanceId, message: &str) {
+        if self.is_part_of_another(id) {
+            return;
+        }
         let name = self.spoken_name(id);
         let why = Why::CheckIsUnhealthy { name, message: message.to_owned() };
         let Some(incident) = self.open(id, Trouble::Unresponsive, why) else { return };
@@ -33,6 +37,35 @@ impl Supervisor {
         let known = self.known(id);
         self.ask_for_evidence(id, incident, known, None);
         self.set_stage(incident, Stage::Gathering { give_up_at });
+    }
+
+    /// Whether an app that is sick only waits for what another incident waits for already: one
+    /// incident stands for the cause.
+    fn is_part_of_another(&mut self, id: InstanceId) -> bool {
+        let Some(app) = self.instances.get(&id).map(|it| it.app.clone()) else { return false };
+        if self.policy(&app) != OnDependencyDown::Wait {
+            return false;
+        }
+        let Dependency::Down { name, .. } = self.dependency_state(&app, Moment::default()) else {
+            return false;
+        };
+        let awaits = |it: &&Incident| {
+            let same = matches!(&it.stage, Stage::WaitingForDependency { dependency } if *dependency == name);
+            same && it.is_open() && it.app != app
+        };
+        let Some(first) = self.incidents.values().find(awaits).map(|it| it.id) else {
+            return false;
+        };
+        self.suffers_too(first, app);
+        true
+    }
+
+    /// Another app suffers from what an incident waits for: that is told once.
+    fn suffers_too(&mut self, first: IncidentId, app: AppName) {
+        let Some(incident) = self.incidents.get_mut(&first) else { return };
+        if incident.sufferers.insert(app.clone()) {
+            self.tell(first, &format!("{app} suffers from it too"));
+        }
     }
 
     /// Opens an incident unless the app has an open one of this kind.
@@ -43,6 +76,20 @@ impl Supervisor {
         why: impl Into<Why>,
     ) -> Option<IncidentId> {
         let app = self.instances.get(&id)?.app.clone();
+        if self.is_left_alone(id) {
+            return None;
+        }
+        self.open_of(app, id, trouble, why)
+    }
+
+    /// The same of an app that is known to be heard, or of the host.
+    pub(super) fn open_of(
+        &mut self,
+        app: AppName,
+        id: InstanceId,
+        trouble: Trouble,
+        why: impl Into<Why>,
+    ) -> Option<IncidentId> {
         let mut of_app = self.incidents.values().filter(|incident| incident.app == app);
         if of_app.any(|incident| incident.is_open() && incident.trouble == trouble) {
             return None;
@@ -105,11 +152,17 @@ impl Supervisor {
         let incident = &self.incidents[&id];
         let (trouble, stage, instance_id) =
             (incident.trouble, incident.stage.clone(), incident.instance);
+        if let (Some(pressure), Incident::HOST) = (trouble.pressure(), instance_id) {
+            return self.drive_host(id, pressure);
+        }
         let Some(instance) = self.instances.get(&instance_id) else {
             return self.close(id, Outcome::TakenOver, Why::Removed);
         };
         if instance.goal == Goal::Down {
             return self.close(id, Outcome::TakenOver, Why::Stopped);
+        }
+        if let Some(pressure) = trouble.pressure() {
+            return self.drive_host(id, pressure);
         }
         if trouble.is_deadly() {
             return self.drive_crash(id);
@@ -250,6 +303,13 @@ impl Supervisor {
             same && it.id != id && it.is_open() && it.part_of.is_none()
         };
         let first = self.incidents.values().find(awaits).map(|it| it.id);
+        let trouble = self.incidents[&id].trouble;
+        if let Some(first) = first.filter(|_| trouble == Trouble::Unresponsive) {
+            let app = self.incidents[&id].app.clone();
+            self.suffers_too(first, app);
+            let why = format!("it is part of incident {first}: {dependency} is down");
+            return self.close(id, Outcome::TakenOver, why);
+        }
         if let Some(first) = first {
             self.say(id, Said::PartOf { incident: first, dependency: dependency.clone() });
             let app = self.incidents[&id].app.to_string();

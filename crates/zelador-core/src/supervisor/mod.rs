@@ -5,6 +5,7 @@
 //! it on.
 
 mod actions;
+mod calls;
 mod change;
 mod checks;
 mod commands;
@@ -18,7 +19,9 @@ mod dumping;
 mod gather;
 mod heal;
 mod held;
+mod host;
 mod lifecycle;
+mod maintenance;
 mod notified;
 mod notifying;
 mod order;
@@ -36,6 +39,7 @@ mod scale;
 mod select;
 mod stops;
 mod treat;
+mod usual;
 mod view;
 mod watching;
 
@@ -46,7 +50,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use crate::breaker::Breakers;
-use crate::check::Check;
+use crate::check::{Check, Usual};
 use crate::config::Overlay;
 use crate::course::Course;
 use crate::effect::{Effect, Notice, Severity};
@@ -62,11 +66,12 @@ use crate::retry::Ledger;
 use crate::spec::{AppSpec, Settings};
 use crate::unit::Moment;
 
+pub use maintenance::Aside;
 pub use order::Deadline;
 pub use resilience::{BreakerView, RetryView};
 pub use view::{
-    AppView, CheckView, HealthView, IncidentView, InstanceView, Readiness, Saved, SimpleHealth,
-    VerdictView, View,
+    AppView, CheckView, GroupView, HealthView, IncidentView, InstanceView, Readiness, Saved,
+    SimpleHealth, VerdictView, View,
 };
 
 use commands::Pending;
@@ -120,6 +125,13 @@ pub struct Supervisor {
     heartbeats: BTreeMap<String, Moment>,
     /// Who hears that this zelador lives.
     pulse: Option<Pulse>,
+    /// What is muted, or in maintenance.
+    aside: maintenance::SetAside,
+    /// What is usual of what is measured, by check and measure.
+    usual: BTreeMap<String, Usual>,
+    /// How pressed the host is.
+    pressed: host::Pressures,
+    calls: calls::Calls,
     ledger: Ledger,
     breakers: Breakers,
     runs: BTreeMap<RunId, InstanceId>,
@@ -186,6 +198,10 @@ impl Supervisor {
             next_probe: 0,
             heartbeats: BTreeMap::new(),
             pulse: None,
+            aside: maintenance::SetAside::default(),
+            usual: BTreeMap::new(),
+            pressed: host::Pressures::new(),
+            calls: calls::Calls::default(),
             ledger: Ledger::default(),
             breakers: Breakers::default(),
             runs: BTreeMap::new(),
@@ -246,6 +262,10 @@ impl Supervisor {
             Fact::Swept { run } => self.swept(run),
             Fact::Looked { probe, outcome } => self.looked(probe, &outcome),
             Fact::Heartbeat { name } => self.heartbeat(name),
+            Fact::CallWanted { call, wanted } => self.call_wanted(call, *wanted),
+            Fact::CallRepeated { call } => self.call_repeated(call),
+            Fact::CallEnded { call, took, failed } => self.call_ended(call, took, failed),
+            Fact::CallDropped { call } => self.call_dropped(call),
             Fact::Attempted { operation, attempt } => self.attempted(&operation, attempt),
             Fact::Sampled { usages } => self.sampled(&usages),
             Fact::PortTaken { instance, died_at, holders } => {
@@ -254,6 +274,7 @@ impl Supervisor {
             Fact::Gathered { incident, evidence } => self.gathered(incident, *evidence),
             Fact::Dumped { incident, dump } => self.dumped(incident, dump),
             Fact::Advised { incident, advice } => self.advised(incident, advice),
+            Fact::Surveyed { of, processes } => self.surveyed(of, &processes),
             Fact::Applied { incident, result } => self.applied(incident, result),
             Fact::Watching { app, folders } => self.watches_folders(&app, folders),
             Fact::CannotWatch { app, reason } => self.cannot_watch(&app, reason),
@@ -264,6 +285,7 @@ impl Supervisor {
                 self.clock_ahead = ahead_micros;
                 let apps: Vec<AppName> = self.apps.keys().cloned().collect();
                 apps.iter().for_each(|app| self.plan_cron(app));
+                self.plan_maintenance();
             }
             Fact::BaseSettings(base) => {
                 self.base = *base;
@@ -288,6 +310,8 @@ impl Supervisor {
                 Deadline::Watch(app) => self.watch_due(&app),
                 Deadline::Desk => self.desk_due(),
                 Deadline::Pulse => self.pulse_due(),
+                Deadline::Ledger => self.ledger_due(),
+                Deadline::Maintenance => self.plan_maintenance(),
                 Deadline::Incident(id) => {
                     self.changed.incidents.insert(id);
                     self.changed.world = true;
@@ -298,6 +322,10 @@ impl Supervisor {
 
     /// Brings everything that depends on what the step touched up to date, until nothing moves.
     fn settle(&mut self) {
+        let changed = self.changed.apps.iter().filter_map(|name| self.apps.get(name));
+        if changed.into_iter().any(|app| !app.spec.maintenance.is_empty()) {
+            self.plan_maintenance();
+        }
         // Every round moves an incident to a later stage, or starts or stops an instance; a handful of
         // rounds is the longest chain there is.
         for _ in 0..16 {
@@ -320,6 +348,7 @@ impl Supervisor {
 
     /// Sets the deadlines of everything that was touched anew.
     fn refresh_deadlines(&mut self) {
+        self.plan_ledger();
         for id in &self.changed.instances {
             let deadline = self.instances.get(id).and_then(|instance| {
                 let app = self.apps.get(&instance.app)?;

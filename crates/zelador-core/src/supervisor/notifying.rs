@@ -43,7 +43,9 @@ impl Supervisor {
             let all: Vec<IncidentId> = all.into_iter().flatten().copied().collect();
             for id in moved.into_iter().chain(all) {
                 let terms = terms!(self);
-                if let Some(incident) = self.incidents.get(&id) {
+                if let Some(incident) = self.incidents.get(&id)
+                    && (!incident.is_open() || self.maintenance_of(Some(&incident.app)).is_none())
+                {
                     self.desk.incident(terms, incident);
                 }
             }
@@ -52,6 +54,7 @@ impl Supervisor {
                     Some((check, status)) => self.post_check(check, *status, &notice),
                     // What is said about an app while an incident of it moves is part of that.
                     None if apps.contains(base(&notice.subject)) => {}
+                    None if self.in_maintenance(&notice.subject) => {}
                     None => self.post_event(&notice),
                 }
             }
@@ -80,8 +83,11 @@ impl Supervisor {
     }
 
     fn after_desk(&mut self) {
-        let deliveries = self.desk.deliveries();
-        self.effects.extend(deliveries.into_iter().map(|it| Effect::Deliver(Box::new(it))));
+        for delivery in self.desk.deliveries() {
+            if self.may_deliver(delivery.id, &delivery.name) {
+                self.effects.push(Effect::Deliver(Box::new(delivery)));
+            }
+        }
         let deadline = self.desk.deadline(&self.settings.notify);
         self.deadlines.set(Deadline::Desk, deadline);
     }
@@ -137,13 +143,21 @@ impl Supervisor {
     }
 
     pub(super) fn delivered(&mut self, delivery: DeliveryId, outcome: DeliveryOutcome) {
-        let terms = terms!(self);
-        if !self.desk.delivered(terms, delivery, outcome) {
+        let on_its_way = self.desk.on_its_way(delivery);
+        let Some((channel, before)) = on_its_way.map(|(name, before)| (name.to_owned(), before))
+        else {
             self.ignored += 1;
-        }
+            return;
+        };
+        let terms = terms!(self);
+        self.desk.delivered(terms, delivery, outcome.clone());
+        self.note_delivery(delivery, &channel, before, &outcome);
     }
 
     pub(super) fn desk_due(&mut self) {
+        for id in self.desk.lost(self.now) {
+            self.delivered(id, DeliveryOutcome::lost());
+        }
         let terms = terms!(self);
         self.desk.tick(terms);
     }

@@ -26,6 +26,10 @@ pub enum Deadline {
     Desk,
     /// The ping's that is due, or that nobody answered.
     Pulse,
+    /// What looks came to is to be kept.
+    Ledger,
+    /// A maintenance begins or ends.
+    Maintenance,
 }
 
 /// All deadlines, the next one first.

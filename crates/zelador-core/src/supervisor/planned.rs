@@ -73,10 +73,6 @@ impl Supervisor {
     pub(super) fn plan_cron(&mut self, name: &AppName) {
         let ahead = self.clock_ahead;
         let Some(app) = self.apps.get_mut(name) else { return };
-        let shift = |moment: Moment, by: i64| {
-            let span = Duration::from_micros(by.unsigned_abs());
-            if by < 0 { moment - span } else { moment + span }
-        };
         app.cron_at = app.spec.cron.as_ref().and_then(|pattern| {
             let next = cron::next(pattern, shift(self.now, ahead), &self.zone)?;
             // Never at once, however the clock was set: handling a deadline moves it on.
@@ -84,4 +80,10 @@ impl Supervisor {
         });
         self.changed.apps.insert(name.clone());
     }
+}
+
+/// A moment by another clock, which is so many microseconds ahead.
+pub(super) fn shift(moment: Moment, by: i64) -> Moment {
+    let span = Duration::from_micros(by.unsigned_abs());
+    if by < 0 { moment - span } else { moment + span }
 }

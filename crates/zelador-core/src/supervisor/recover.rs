@@ -46,6 +46,7 @@ impl Supervisor {
         supervisor.changed.retiring.extend(supervisor.retiring.keys().copied());
         supervisor.changed.incidents.extend(supervisor.incidents.keys().copied());
         supervisor.settings_changed();
+        supervisor.plan_maintenance();
         supervisor.refresh_deadlines();
         // What was read need not be written again.
         supervisor.changed = super::Changed::default();
@@ -91,9 +92,13 @@ impl Supervisor {
             Record::ParcelGone(id) => self.desk.forget_parcel(id),
             Record::Settings(overlay) => self.overlay = *overlay,
             Record::Counters(counters) => self.counters = counters,
+            Record::Usual(kept) => {
+                self.usual.insert(kept.0, kept.1);
+            }
+            Record::Aside(aside) => self.aside.by_people = *aside,
             Record::Retries(kept) => self.ledger.restore(kept.0, kept.1),
             Record::Breaker(kept) => self.breakers.restore(kept.0, kept.1),
-            Record::RetriesGone(_) | Record::BreakerGone(_) => {}
+            Record::RetriesGone(_) | Record::BreakerGone(_) | Record::AsideGone => {}
         }
     }
 
@@ -115,20 +120,27 @@ impl Supervisor {
         let history = Record::History(Box::new(self.history.clone()));
         let settings = Record::Settings(Box::new(self.overlay.clone()));
         let counters = Record::Counters(self.counters);
+        let aside = self.aside.record();
         let retries = self.ledger.iter().map(|(operation, stats)| {
             Record::Retries(Box::new((operation.to_owned(), stats.clone())))
         });
+        let usual = self
+            .usual
+            .iter()
+            .map(|(key, usual)| Record::Usual(Box::new((key.clone(), usual.clone()))));
         let breakers = self
             .breakers
             .iter()
-            .map(|(key, breaker)| Record::Breaker(Box::new((key.clone(), breaker.clone()))));
+            .map(|(key, breaker)| Record::Breaker(Box::new((key.clone(), breaker.kept()))));
         apps.chain(instances)
             .chain(retiring)
             .chain(incidents)
             .chain(retries)
             .chain(breakers)
+            .chain(usual)
             .chain(self.desk.durable())
             .chain([history, settings, counters])
+            .chain(aside)
             .collect()
     }
 

@@ -72,6 +72,9 @@ impl Supervisor {
     /// Notes in the ledger what came of the latest try.
     pub(super) fn note_attempt(&mut self, id: IncidentId, outcome: AttemptOutcome) {
         let Some(incident) = self.incidents.get(&id) else { return };
+        let Some(last) = incident.tries.last() else { return };
+        let operation =
+            if last.remedy.restarts() { "restart".to_owned() } else { last.remedy.to_string() };
         let is_try = |entry: &&Entry| matches!(entry.said, Some(Said::Try { .. }));
         let began_at = incident.story.iter().rev().find(is_try);
         let attempt = Attempt {
@@ -81,15 +84,13 @@ impl Supervisor {
             took: began_at.map_or(Duration::ZERO, |entry| self.now.since(entry.at)),
             outcome,
         };
-        self.attempted("restart", attempt);
+        self.attempted(&operation, attempt);
     }
 
     pub(super) fn close(&mut self, id: IncidentId, outcome: Outcome, why: impl Into<Why>) {
         let why = why.into();
         let because = why.told(Language::En);
-        let tried = self.incidents.get(&id).is_some_and(|it| {
-            it.is_open() && it.tries.last().is_some_and(|last| last.remedy.restarts())
-        });
+        let tried = self.incidents.get(&id).is_some_and(|it| it.is_open() && !it.tries.is_empty());
         if tried && outcome == Outcome::Healed {
             self.note_attempt(id, AttemptOutcome::Succeeded);
         }

@@ -2,7 +2,7 @@
 //! breakers of operations, which outlive the engine.
 
 use super::Supervisor;
-use crate::breaker::{BreakerKey, BreakerPolicy, Call, Denied, Order, Permit, State};
+use crate::breaker::{Breaker, BreakerKey, BreakerPolicy, Call, Denied, Order, Permit, State};
 use crate::effect::{Done, Refusal, Severity};
 use crate::id::InstanceId;
 use crate::instance::Phase;
@@ -14,6 +14,12 @@ use serde::{Deserialize, Serialize};
 
 /// The operation under which the breaker of an instance that keeps dying is shown.
 const START: &str = "start";
+
+/// Whether people hear by another way that this target fails: by the verdict of a check, or by the
+/// other channels.
+fn tells_itself(target: &str) -> bool {
+    ["database:", "check:", "notify:"].iter().any(|prefix| target.starts_with(prefix))
+}
 
 /// A breaker as API and screens show it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,9 +66,13 @@ pub struct RetryView {
 impl Supervisor {
     /// Notes an attempt of an operation, for statistics, history and screens.
     pub(super) fn attempted(&mut self, operation: &str, attempt: Attempt) {
-        if let Some(gone) = self.ledger.take(operation, attempt) {
-            self.records.push(Record::RetriesGone(gone));
-        }
+        let gone = self.ledger.take(operation, attempt);
+        self.ledger_changed(operation, gone);
+    }
+
+    /// Has the numbers of an operation kept.
+    pub(super) fn ledger_changed(&mut self, operation: &str, gone: Option<String>) {
+        self.records.extend(gone.map(Record::RetriesGone));
         if let Some(stats) = self.ledger.get(operation) {
             let kept = Box::new((operation.to_owned(), stats.clone()));
             self.records.push(Record::Retries(kept));
@@ -71,30 +81,29 @@ impl Supervisor {
 
     /// Asks whether an operation may be done now; the permit is to be given back by
     /// [`Self::called`].
-    pub fn may_call(
+    pub(super) fn may_call(
         &mut self,
         key: &BreakerKey,
         policy: impl FnOnce() -> BreakerPolicy,
     ) -> Result<Permit, Denied> {
         let now = self.now;
         let (breaker, gone) = self.breakers.of(key, policy);
-        let before = breaker.state();
         let answer = breaker.ask(now);
-        let changed = breaker.state() != before;
         self.records.extend(gone.map(Record::BreakerGone));
-        if changed {
-            self.keep_breaker(key);
-        }
+        self.keep_breaker(key);
         answer
     }
 
     /// Tells how an operation went that was permitted.
-    pub fn called(&mut self, key: &BreakerKey, permit: Permit, call: Call) {
+    pub(super) fn called(&mut self, key: &BreakerKey, permit: Permit, call: Call) {
         let now = self.now;
         let Some(breaker) = self.breakers.get_mut(key) else { return };
         let change = breaker.report(now, permit, call);
         self.keep_breaker(key);
         let Some(change) = change else { return };
+        if tells_itself(&key.target) {
+            return;
+        }
         let (severity, text) = match change.to {
             State::Open { until, .. } => (
                 Severity::Warning,
@@ -110,7 +119,7 @@ impl Supervisor {
 
     fn keep_breaker(&mut self, key: &BreakerKey) {
         if let Some(breaker) = self.breakers.get(key) {
-            self.records.push(Record::Breaker(Box::new((key.clone(), breaker.clone()))));
+            self.records.push(Record::Breaker(Box::new((key.clone(), breaker.kept()))));
         }
     }
 
@@ -122,6 +131,12 @@ impl Supervisor {
         order: Order,
     ) -> Result<Done, Refusal> {
         let mut done = Done::default();
+        for (key, policy) in self.known_calls() {
+            if key.target == target {
+                let (_, gone) = self.breakers.of(&key, || policy);
+                self.records.extend(gone.map(Record::BreakerGone));
+            }
+        }
         let keys: Vec<BreakerKey> = self
             .breakers
             .iter()
@@ -136,7 +151,16 @@ impl Supervisor {
                 None => format!("{key}: unchanged"),
             });
         }
+        if let Some(channel) = target.strip_prefix("notify:") {
+            self.desk.rest(channel, self.now);
+        }
         let app = target.strip_prefix("app:").unwrap_or(target);
+        if order == Order::Reset {
+            for remedy in self.history.reset_breakers(app, operation) {
+                self.changed.history = true;
+                done.notes.push(format!("app:{app} {remedy}: closed"));
+            }
+        }
         if operation.is_none_or(|it| it == START) {
             for id in self.select(&[app.to_owned()]).unwrap_or_default() {
                 self.order_start_breaker(id, order, &mut done)?;
@@ -184,8 +208,14 @@ impl Supervisor {
     /// Every breaker: those of operations, and those of instances that keep dying.
     pub fn breakers(&self) -> Vec<BreakerView> {
         let now = self.now;
-        let operations = self.breakers.iter().map(|(key, breaker)| {
-            let mut breaker = breaker.clone();
+        let unused =
+            self.known_calls().into_iter().filter(|(key, _)| self.breakers.get(key).is_none());
+        let unused = unused.map(|(key, policy)| (key, Breaker::new(policy)));
+        let remedies = self.history.breakers().map(|(app, remedy, breaker)| {
+            (BreakerKey::new(format!("app:{app}"), remedy), breaker.clone())
+        });
+        let known = self.breakers.iter().map(|(key, breaker)| (key.clone(), breaker.clone()));
+        let operations = known.chain(unused).chain(remedies).map(|(key, mut breaker)| {
             let (failure_rate, slow_rate, calls) = breaker.rates(now);
             let tally = breaker.tally();
             let trial_at = match breaker.state() {
@@ -202,8 +232,8 @@ impl Supervisor {
                 None => format!("{}, by an order or a trial", breaker.state()),
             };
             BreakerView {
-                target: key.target.clone(),
-                operation: key.operation.clone(),
+                target: key.target,
+                operation: key.operation,
                 state: breaker.state().to_string(),
                 trial_at,
                 trips: breaker.trips(),
@@ -259,6 +289,10 @@ impl Supervisor {
             average_attempts: stats.average_attempts(),
             stats: stats.clone(),
         };
-        self.ledger.iter().map(view).collect()
+        let mut all = self.ledger.clone();
+        for (operation, stats) in self.calls.unwritten.iter() {
+            all.absorb(operation, stats.clone());
+        }
+        all.iter().map(view).collect()
     }
 }

@@ -11,7 +11,7 @@ use crate::incident::{Outcome, Stage, Try, TryResult};
 use crate::notify::Language;
 use crate::retry::{AttemptOutcome, ErrorClass};
 use crate::said::{Said, Why};
-use crate::unit::{Moment, SECOND};
+use crate::unit::{Moment, SECOND, spoken};
 
 /// How long something may take to come back that is no dependency which zelador looks at, before the app
 /// is started anew: as long as the mission's general retry (1, 2, 4 … 32 s) takes altogether.
@@ -105,6 +105,15 @@ impl Supervisor {
     pub(super) fn consider(&mut self, id: IncidentId, remedy: &Remedy, approved: bool) -> bool {
         let Some(incident) = self.incidents.get(&id) else { return true };
         let Some(app) = self.apps.get(&incident.app) else { return true };
+        if let Some(until) = self.maintenance_of(Some(&incident.app)) {
+            let span = spoken(until.since(self.now));
+            self.tell(id, &format!("{remedy}: not now, its maintenance lasts another {span}"));
+            if let Some(incident) = self.incidents.get_mut(&id) {
+                incident.rests_until = Some(until);
+            }
+            self.set_stage(id, Stage::Pausing { retry_at: until });
+            return true;
+        }
         let again = incident.tries.last().is_some_and(|last| last.remedy == *remedy);
         let within = app.spec.heal.approve_within;
         let Some(ruling) = self.ruling(id, remedy, approved) else { return true };
@@ -214,6 +223,7 @@ impl Supervisor {
         let result = if worse { TryResult::Worse } else { TryResult::NoEffect };
         last.result = Some(result);
         let remedy = last.remedy.clone();
+        let of_host = incident.trouble.pressure().is_some();
         let times = incident.tries.iter().filter(|it| it.remedy == remedy).count();
         let error = why.told(Language::En);
         self.say(id, Said::TryFailed { number: attempts, result, why });
@@ -226,7 +236,8 @@ impl Supervisor {
             self.lower_limit(id);
         }
         let times = u32::try_from(times).unwrap_or(u32::MAX);
-        let next = after_failure(times);
+        // A second restart frees no more of the host than the first.
+        let next = if of_host { Next::Escalate } else { after_failure(times) };
         if remedy.restarts() {
             let class = ErrorClass::Ineffective;
             let outcome = match next {
@@ -237,6 +248,10 @@ impl Supervisor {
                 }
             };
             self.note_attempt(id, outcome);
+        } else {
+            let class = ErrorClass::Ineffective;
+            let why = "another remedy is tried, or a person is asked".to_owned();
+            self.note_attempt(id, AttemptOutcome::GaveUp { class, error, why });
         }
         if remedy.restarts()
             && let Next::Pause(pause) = next

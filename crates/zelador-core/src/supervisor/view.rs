@@ -132,10 +132,26 @@ pub struct HealthView {
     pub overall: Status,
     /// One entry a component.
     pub checks: Vec<CheckView>,
+    /// One entry a namespace in which something is wanted.
+    #[serde(default)]
+    pub groups: Vec<GroupView>,
     /// How long this engine's supervisor has been there.
     pub uptime: Duration,
     /// When this was true.
     pub at: Moment,
+}
+
+/// How the apps of a namespace are, together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GroupView {
+    /// The namespace.
+    pub group: String,
+    /// The worst of its apps that are not set aside.
+    pub status: Status,
+    /// Why, in one sentence: that of the worst.
+    pub message: String,
+    /// How many instances of its apps are wanted.
+    pub instances: usize,
 }
 
 /// How one component is.
@@ -154,6 +170,9 @@ pub struct CheckView {
     /// What was measured: how long each phase took, connections in use, days left.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub measures: Vec<Measure>,
+    /// Why it does not count for the whole: `in maintenance for another 20 min`, `muted`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_aside: Option<String>,
 }
 
 /// Whether an app can take work.
@@ -270,8 +289,9 @@ impl Supervisor {
 
     /// How everything is, by the last looks.
     pub fn health(&self) -> HealthView {
-        let component = |component, result: CheckResult, check: Option<&Check>| CheckView {
-            component,
+        let component = |id: &CheckId, result: CheckResult, check: Option<&Check>| CheckView {
+            component: self.component(id),
+            set_aside: self.set_aside(id).map(|why| self.said_aside(why)),
             measures: match check.and_then(|check| check.finding.as_ref()) {
                 Some(Finding::Measured { measures, .. }) => measures.clone(),
                 _ => Vec::new(),
@@ -288,20 +308,46 @@ impl Supervisor {
                     (Some(last), Some(status)) => CheckResult { status, ..last.clone() },
                     _ => not_yet(self.now),
                 };
-                component(self.component(id), result, Some(check))
+                component(id, result, Some(check))
             })
             .collect();
         checks.extend(self.instances.keys().filter_map(|id| {
-            let name = self.component(&CheckId::Instance(*id));
-            let check = self.checks.get(&CheckId::Instance(*id));
-            Some(component(name, self.health_of(*id)?, check))
+            let check_id = CheckId::Instance(*id);
+            let check = self.checks.get(&check_id);
+            Some(component(&check_id, self.health_of(*id)?, check))
         }));
         HealthView {
-            overall: checks.iter().map(|check| check.status).max().unwrap_or(Status::Healthy),
+            overall: worst(&checks),
+            groups: self.groups(),
             checks,
             uptime: self.now.since(self.started_at),
             at: self.now,
         }
+    }
+
+    /// How the apps of every namespace are, together.
+    fn groups(&self) -> Vec<GroupView> {
+        let mut groups: BTreeMap<&str, GroupView> = BTreeMap::new();
+        for (id, instance) in &self.instances {
+            let Some(app) = self.apps.get(&instance.app) else { continue };
+            let Some(health) = self.health_of(*id) else { continue };
+            let name = app.spec.namespace.as_str();
+            let group = groups.entry(name).or_insert_with(|| GroupView {
+                group: name.to_owned(),
+                status: Status::Healthy,
+                message: String::new(),
+                instances: 0,
+            });
+            group.instances += 1;
+            if health.status > group.status && self.set_aside(&CheckId::Instance(*id)).is_none() {
+                group.status = health.status;
+                group.message = format!("{}: {}", self.spoken_name(*id), health.message);
+            }
+        }
+        for group in groups.values_mut().filter(|group| group.message.is_empty()) {
+            group.message = format!("all of {} well", group.instances);
+        }
+        groups.into_values().collect()
     }
 
     /// Whether every app of which something is wanted can take work.
@@ -500,6 +546,12 @@ impl Supervisor {
         };
         self.instances.values().filter_map(|instance| run(&instance.phase)).collect()
     }
+}
+
+/// The worst of those that are not set aside.
+fn worst(checks: &[CheckView]) -> Status {
+    let counting = checks.iter().filter(|check| check.set_aside.is_none());
+    counting.map(|check| check.status).max().unwrap_or(Status::Healthy)
 }
 
 fn not_yet(now: Moment) -> CheckResult {

@@ -105,6 +105,9 @@ impl World {
 
     pub fn find(&mut self, target: &CheckTarget) -> zelador_core::probe::Finding {
         use zelador_core::probe::Finding::{Answered, Refused, Unavailable};
+        if let Some(finding) = self.find_host(target) {
+            return finding;
+        }
         match target {
             CheckTarget::Database { .. } if self.database_up => {
                 Answered { detail: "SELECT 1".to_owned() }

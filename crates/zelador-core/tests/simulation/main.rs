@@ -9,11 +9,14 @@
     reason = "a test ends at the first thing that fails, and may read its environment"
 )]
 
+mod calls;
 mod engine;
 mod events;
 mod guardian;
 mod healing;
+mod host;
 mod invariants;
+mod maintenance;
 mod outage;
 mod post;
 mod pulse;

@@ -61,3 +61,52 @@ fn every_app_is_back_within_one_half_open_period_after_fewer_than_ten_restarts()
         "it was started once, when it could be"
     );
 }
+
+/// Five apps fail their checks while their database is down; one of them sees it first.
+#[test]
+fn one_incident_stands_for_the_cause_and_names_who_suffers() {
+    let names = ["a", "b", "c", "d", "e"];
+    let specs: Vec<AppSpec> = names
+        .iter()
+        .map(|name| AppSpec {
+            depends_on: vec![DATABASE.to_owned()],
+            health: Some(crate::script::health(name)),
+            ..app(name)
+        })
+        .collect();
+    let refs: Vec<&AppSpec> = specs.iter().collect();
+    let declared = Event::User(crate::script::declare(&refs));
+    let apps = specs.iter().map(|spec| (spec.clone(), Behaviour::SickWithDatabase)).collect();
+    let events = vec![
+        (Duration::ZERO, declared),
+        (DOWN_AT, Event::Database(false)),
+        (BACK_AT, Event::Database(true)),
+    ];
+    let script = Script { seed: 7, rudeness: 0, apps, events, calm_at: BACK_AT };
+    let mut world = World::new(&script);
+    assert_eq!(world.run_until(DAWN + BACK_AT - SECOND), Ok(()));
+    let incidents = world.supervisor.incidents();
+    let open: Vec<_> = incidents.iter().filter(|it| it.is_open()).collect();
+    assert_eq!(open.len(), 1, "{open:?}");
+    let story: String = open[0].story.iter().map(|entry| format!("{}\n", entry.what)).collect();
+    let others = names.iter().filter(|name| **name != open[0].app.as_str());
+    for name in others {
+        assert!(story.contains(&format!("{name} suffers from it too")), "{name}: {story}");
+    }
+    let health = world.supervisor.health();
+    for name in names {
+        let check = health.checks.iter().find(|it| it.component == format!("app:{name}")).unwrap();
+        assert_eq!(check.status, Status::Degraded, "{check:?}");
+        assert!(check.message.starts_with(&format!("waiting for {DATABASE} (")), "{check:?}");
+    }
+    let group = &health.groups[0];
+    assert_eq!(
+        (group.group.as_str(), group.status, group.instances),
+        ("default", Status::Degraded, 5)
+    );
+    assert!(group.message.contains("waiting for db"), "{group:?}");
+    assert_eq!(world.run_until(DAWN + BACK_AT + Duration::from_mins(3)), Ok(()));
+    assert!(world.supervisor.incidents().iter().all(|it| !it.is_open()));
+    let view = world.supervisor.view();
+    assert!(view.instances.iter().all(|it| it.restarts == 0), "nobody was restarted for it");
+}

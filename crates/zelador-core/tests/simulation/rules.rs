@@ -179,6 +179,8 @@ pub fn names(command: &Command, instance: &InstanceView) -> bool {
         }),
         Command::Breaker { target, .. } => target.strip_prefix("app:") == Some(&instance.app),
         Command::Signal { .. }
+        | Command::Maintenance { .. }
+        | Command::Mute { .. }
         | Command::Incident { .. }
         | Command::CheckNow
         | Command::Shutdown => false,

@@ -135,6 +135,7 @@ pub fn app(name: &str) -> AppSpec {
         },
         max_memory: None,
         cron: None,
+        maintenance: Vec::new(),
         logs: LogSpec {
             out: LogTarget::Default,
             err: LogTarget::Default,

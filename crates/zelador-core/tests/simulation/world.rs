@@ -17,6 +17,7 @@ use zelador_core::supervisor::{Deadline, Supervisor, Surroundings};
 use zelador_core::unit::{Moment, SECOND};
 
 use crate::guardian::{Guardian, lifetime};
+use crate::host::HostModel;
 use crate::invariants::Invariants;
 use crate::post::Post;
 use crate::pulse::Ear;
@@ -102,6 +103,8 @@ pub struct World {
     last_told: BTreeMap<RunId, Moment>,
     /// The instance whose check is due in this step.
     pub looking_at: Option<InstanceId>,
+    /// The host's memory and processors, where a story is about them.
+    pub host: Option<HostModel>,
 }
 
 /// When every story begins.
@@ -137,6 +140,7 @@ impl World {
             doomed: None,
             last_told: BTreeMap::new(),
             looking_at: None,
+            host: None,
         };
         for (spec, behaviour) in &script.apps {
             world.behaviours.insert(spec.name.to_string(), *behaviour);
@@ -319,7 +323,9 @@ impl World {
                     self.say(at, Fact::Advised { incident, advice }, true);
                 }
             }
-            Effect::Apply { incident, .. } => {
+            Effect::Survey { of } => self.survey(of),
+            Effect::Apply { incident, deed, .. } => {
+                self.host_hook(incident, &deed);
                 let at = self.now + self.span(50..400);
                 self.say(at, Fact::Applied { incident, result: Ok("done".to_owned()) }, true);
             }
@@ -331,6 +337,7 @@ impl World {
             Effect::Deliver(delivery) => self.deliver(&delivery),
             Effect::Ping { id, .. } => self.ping(id),
             Effect::Configure(_)
+            | Effect::Call { .. }
             | Effect::Notify(_)
             | Effect::Watch { .. }
             | Effect::Explain { .. }
@@ -389,6 +396,7 @@ impl World {
             self.tell(run, Fact::SpawnFailed { run, failure });
             return Ok(());
         }
+        self.host_start(&app);
         let pid = self.guardian.fork(run, instance, app, behaviour, self.now);
         self.tell(run, Fact::Spawned { run, pid });
         if says_ready(behaviour) {

@@ -1,7 +1,7 @@
 //! The language model that may be asked where the rules are unsure.
 //!
 //! A task that owns what was asked and answered: one question at a time, once for each kind of trouble, within the tokens
-//! of a day, behind the retry policy and a breaker. Its answer is checked and weighed by the core.
+//! of a day, as a call that the supervisor permits: its breaker, retry and budget. Its answer is checked and weighed by the core.
 
 mod client;
 mod ledger;
@@ -14,12 +14,14 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use zelador_api::WouldAsk;
-use zelador_core::breaker::{Breaker, BreakerPolicy, Call};
+use zelador_core::breaker::{BreakerKey, BreakerPolicy};
 use zelador_core::diagnosis::consult::{Advice, Prompt, parse, prompt, reason_to_ask, weigh};
 use zelador_core::diagnosis::{Answer, Snapshot, judge_with};
-use zelador_core::retry::{Next, Retry, RetryPolicy};
+use zelador_core::input::{CallFailed, CallWanted};
+use zelador_core::retry::RetryPolicy;
 use zelador_core::spec::{AdvisorSpec, KeyFrom, Settings};
 
+use crate::calls::Caller;
 use crate::clock::Clock;
 use client::Broken;
 use ledger::Ledger;
@@ -71,8 +73,7 @@ pub struct Advisor {
     settings: watch::Receiver<Settings>,
     questions: mpsc::Receiver<Question>,
     ledger: Ledger,
-    breaker: Breaker,
-    rng: fastrand::Rng,
+    caller: Caller,
 }
 
 impl Advisor {
@@ -81,13 +82,10 @@ impl Advisor {
         file: &Path,
         clock: Clock,
         settings: watch::Receiver<Settings>,
+        caller: Caller,
     ) -> (Self, mpsc::Sender<Question>) {
         let (sender, questions) = mpsc::channel(QUEUE);
-        let policy = BreakerPolicy { failures_in_row: Some(3), ..BreakerPolicy::default() };
-        let (ledger, breaker) = (Ledger::open(file), Breaker::new(policy));
-        // Only spreads waits: any seed will do.
-        let rng = fastrand::Rng::with_seed(u64::from(std::process::id()));
-        (Self { clock, settings, questions, ledger, breaker, rng }, sender)
+        (Self { clock, settings, questions, ledger: Ledger::open(file), caller }, sender)
     }
 
     /// Answers until it is cancelled or nobody can ask any more.
@@ -145,37 +143,38 @@ impl Advisor {
         let estimate = (asked.system.len() + asked.user.len()) / CHARACTERS_A_TOKEN;
         let estimate = estimate as u64 + u64::from(spec.max_tokens);
         let key = key(&spec.key)?;
-        let policy =
-            RetryPolicy { retries: 1, total: Some(spec.timeout), ..RetryPolicy::general() };
-        let mut retry = Retry::new(policy, self.clock.now());
-        loop {
-            let now = self.clock.now();
-            if !self.ledger.allows(now, estimate, spec.budget_per_day) {
-                return Err(format!("its {} tokens of this day are used", spec.budget_per_day));
-            }
-            let permit = self.breaker.ask(now).map_err(|denied| denied.to_string())?;
-            let answer = once(spec, asked, key.as_deref()).await;
-            let took = self.clock.now().since(now);
-            let call = if answer.is_ok() { Call::worked(took) } else { Call::failed(took) };
-            self.breaker.report(self.clock.now(), permit, call);
-            // What failed may have been counted by the provider.
-            let said = match answer {
-                Ok(body) => wire::read(spec.provider, &body),
-                Err(broken) => {
-                    self.ledger.spend(self.clock.now(), estimate);
-                    match retry.after_failure(self.clock.now(), broken.failure, None, &mut self.rng)
-                    {
-                        Next::After(delay) => tokio::time::sleep(delay).await,
-                        Next::GiveUp(_) => return Err(broken.text),
-                    }
-                    continue;
-                }
-            };
-            let tokens = said.as_ref().ok().and_then(|said| said.tokens).unwrap_or(estimate);
-            self.ledger.spend(self.clock.now(), tokens);
-            let said = said.map_err(|wrong| wrong.to_string())?;
-            return parse(&said.text, snapshot).map_err(|wrong| wrong.to_string());
+        let retry = RetryPolicy { retries: 1, total: Some(spec.timeout), ..RetryPolicy::general() };
+        let wanted = CallWanted {
+            key: BreakerKey::model(&spec.model),
+            retry,
+            breaker: BreakerPolicy::model(),
+        };
+        let used = format!("its {} tokens of this day are used", spec.budget_per_day);
+        if !self.ledger.allows(self.clock.now(), estimate, spec.budget_per_day) {
+            return Err(used);
         }
+        let mut call = self.caller.begin(wanted).await?;
+        let body = loop {
+            call.permitted().await?;
+            // An attempt that failed may have used up what was left.
+            if !self.ledger.allows(self.clock.now(), estimate, spec.budget_per_day) {
+                return Err(used);
+            }
+            match once(spec, asked, key.as_deref()).await {
+                Ok(body) => break body,
+                Err(Broken { failure, text }) => {
+                    // What failed may have been counted by the provider.
+                    self.ledger.spend(self.clock.now(), estimate);
+                    call.failed(CallFailed { failure, error: text }).await;
+                }
+            }
+        };
+        call.worked().await;
+        let said = wire::read(spec.provider, &body);
+        let tokens = said.as_ref().ok().and_then(|said| said.tokens).unwrap_or(estimate);
+        self.ledger.spend(self.clock.now(), tokens);
+        let said = said.map_err(|wrong| wrong.to_string())?;
+        parse(&said.text, snapshot).map_err(|wrong| wrong.to_string())
     }
 }
 

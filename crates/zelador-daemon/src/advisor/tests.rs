@@ -1,5 +1,6 @@
 //! Against small servers that misbehave, and against a real model.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -12,9 +13,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use zelador_core::diagnosis::consult::Language;
 use zelador_core::diagnosis::{Action, Cause};
+use zelador_core::effect::Effect;
+use zelador_core::input::{Fact, Input};
 use zelador_core::spec::Provider;
+use zelador_core::supervisor::{Supervisor, Surroundings};
 
 use super::*;
+use crate::driver::Message;
 
 /// A server that answers each connection with the next of these, the last for ever; it counts and keeps what it was asked.
 struct Fake {
@@ -112,8 +117,36 @@ fn bed(spec: AdvisorSpec) -> Bed {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings { advisor: Some(spec), ..Settings::default() };
     let (sender, receiver) = watch::channel(settings);
-    let (advisor, _) = Advisor::new(&folder.path().join("advice.json"), Clock::start(), receiver);
+    let file = folder.path().join("advice.json");
+    let (advisor, _) = Advisor::new(&file, Clock::start(), receiver, permitted());
     Bed { advisor, folder, settings: sender }
+}
+
+/// A caller whose calls a real supervisor permits.
+fn permitted() -> Caller {
+    let (sender, mut inbox) = mpsc::channel(8);
+    tokio::spawn(async move {
+        let clock = Clock::start();
+        let surroundings =
+            Surroundings { home: "/nowhere".into(), zone: jiff::tz::TimeZone::UTC, seed: 7 };
+        let mut supervisor = Supervisor::new(surroundings, clock.now());
+        let mut waiting = BTreeMap::new();
+        while let Some(message) = inbox.recv().await {
+            let fact = match message {
+                Message::Call { call, wanted, answers } => {
+                    waiting.insert(call, answers);
+                    Fact::CallWanted { call, wanted }
+                }
+                Message::Input(Input::Fact(fact)) => fact,
+                _ => continue,
+            };
+            for effect in supervisor.step(clock.now(), Input::Fact(fact)) {
+                let Effect::Call { call, answer } = effect else { continue };
+                _ = waiting[&call].send(answer).await;
+            }
+        }
+    });
+    Caller::new(sender)
 }
 
 #[tokio::test]
@@ -128,7 +161,7 @@ async fn a_good_answer_is_taken_once_for_each_kind_of_trouble() {
     assert_eq!(server.asked.load(Ordering::SeqCst), 1, "the second was known");
     // The next engine knows it too.
     let file = bed.folder.path().join("advice.json");
-    let (mut next, _) = Advisor::new(&file, Clock::start(), bed.settings.subscribe());
+    let (mut next, _) = Advisor::new(&file, Clock::start(), bed.settings.subscribe(), permitted());
     assert_eq!(next.explain(&riddle(), false).await.answer.best.cause, Cause::MissingFile);
     assert_eq!(server.asked.load(Ordering::SeqCst), 1);
     let body = server.bodies.lock().unwrap().concat();

@@ -25,6 +25,7 @@ mod sqlite;
 mod talk;
 mod tls;
 mod websocket;
+mod withdraw;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -15,6 +15,7 @@ use zelador_core::redact;
 use super::connect::phrase;
 use super::patience::Patience;
 use super::query::{Query, tidy};
+use super::withdraw::Withdraw;
 
 /// Options that the library knows and that concern a single connection. Others in a URL belong to
 /// other clients (`connection_limit`, `charset`) and are left out instead of refused.
@@ -41,11 +42,15 @@ pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Fi
     let tidy = |detail: String| tidy(&detail, password.as_deref());
     let mut connected = false;
     let begin = Instant::now();
+    let again = options.clone();
     let asked = async {
         let mut connection = Conn::new(options).await?;
         connected = true;
         let let_in = begin.elapsed();
-        let row: Option<Row> = connection.query_first(query.text("SELECT 1")).await?;
+        let withdraw = Withdraw::new(Box::pin(kill_query(again, connection.id())));
+        let row = connection.query_first::<Row, _>(query.text("SELECT 1")).await;
+        withdraw.answered();
+        let row = row?;
         let took = begin.elapsed().saturating_sub(let_in);
         let mut measures = vec![Measure::span("connect", let_in), Measure::span("query", took)];
         measures.extend(state(&mut connection).await);
@@ -69,6 +74,18 @@ pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Fi
                 },
             }
         }
+    }
+}
+
+/// Ends the query of a connection, by another one of the same user.
+async fn kill_query(options: Opts, connection: u32) {
+    match Conn::new(options).await {
+        Ok(mut other) => {
+            // It may have been answered just now.
+            _ = other.query_drop(format!("KILL QUERY {connection}")).await;
+            _ = other.disconnect().await;
+        }
+        Err(error) => tracing::debug!(%error, "a query is left at work on its server"),
     }
 }
 
@@ -241,6 +258,36 @@ mod tests {
         assert!(detail.starts_with("ERROR 1044 (42000)"), "{detail}");
         let found = looked(&format!("{url}?require_ssl=true"), LONG).await;
         assert_eq!(found, refused(format!("127.0.0.1:{} offers no TLS", server.port())));
+
+        // A query that is too slow is ended on the server, too; one that somebody kills is told.
+        let ask = async |text, patience| {
+            let query = Query { text: Some(text), expect: None };
+            look(&url, &query, Patience::new(patience)).await
+        };
+        let found = ask("SELECT SLEEP(60)", short).await;
+        let Finding::TimedOut { detail } = &found else { panic!("{found:?}") };
+        assert!(detail.ends_with("but no answer to SELECT SLEEP(60) within 700 ms"), "{detail}");
+        server.until_no_query("SLEEP(60)").await;
+        let (found, ()) = tokio::join!(ask("SELECT SLEEP(61)", LONG), async {
+            server.kill_query("SLEEP(61)").await;
+        });
+        let Finding::Refused { detail } = &found else { panic!("{found:?}") };
+        assert!(detail.starts_with("connection closed by"), "{detail}");
+
+        // Out of connections.
+        let mut guests = Vec::new();
+        let full = loop {
+            match Conn::new(options(&url).unwrap()).await {
+                Ok(guest) => guests.push(guest),
+                Err(_) => break looked(&url, LONG).await,
+            }
+            assert!(guests.len() < 30, "it takes any number of clients");
+        };
+        let Finding::Refused { detail } = &full else { panic!("{full:?}") };
+        assert!(detail.starts_with("ERROR 1040 (08004)"), "{detail}");
+        for guest in guests {
+            guest.disconnect().await.unwrap();
+        }
 
         // Hung.
         server.freeze();

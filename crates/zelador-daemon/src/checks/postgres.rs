@@ -18,6 +18,7 @@ use super::connect::{connect, phrase};
 use super::patience::Patience;
 use super::query::{Query, tidy};
 use super::tls;
+use super::withdraw::{End, Withdraw};
 
 /// Options of libpq and of other clients that this one does not know are left out.
 const OPTIONS: [&str; 7] = ["host", "port", "user", "password", "dbname", "sslmode", "options"];
@@ -56,7 +57,16 @@ pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Fi
             let connected = begin.elapsed();
             let session = Session { query, place: &place, connected, patience };
             match patience.wait(config.connect_raw(stream, NoTls)).await {
-                Ok(Ok((client, connection))) => session.talk(client, connection, hide).await,
+                Ok(Ok((client, connection))) => {
+                    let token = client.cancel_token();
+                    let cancel = Box::pin(async move {
+                        if let Ok(stream) = UnixStream::connect(&socket).await {
+                            // It may have been answered just now.
+                            _ = token.cancel_query_raw(stream, NoTls).await;
+                        }
+                    });
+                    session.talk(client, connection, cancel, hide).await
+                }
                 Ok(Err(error)) => refused(&error, &place, hide),
                 Err(_) => not_let_in(&place, patience),
             }
@@ -77,9 +87,22 @@ pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Fi
                 &mut maker, &host,
             );
             let Ok(connector) = connector;
+            let again = <MakeRustlsConnect as MakeTlsConnect<TcpStream>>::make_tls_connect(
+                &mut maker, &host,
+            );
+            let Ok(again) = again;
             let session = Session { query, place: &place, connected, patience };
             match patience.wait(config.connect_raw(stream, connector)).await {
-                Ok(Ok((client, connection))) => session.talk(client, connection, hide).await,
+                Ok(Ok((client, connection))) => {
+                    let token = client.cancel_token();
+                    let cancel = Box::pin(async move {
+                        if let Ok(stream) = TcpStream::connect((host.as_str(), port)).await {
+                            // As above.
+                            _ = token.cancel_query_raw(stream, again).await;
+                        }
+                    });
+                    session.talk(client, connection, cancel, hide).await
+                }
                 Ok(Err(error)) => refused(&error, &place, hide),
                 Err(_) => not_let_in(&place, patience),
             }
@@ -127,13 +150,16 @@ impl Session<'_> {
         self,
         client: Client,
         connection: impl Future<Output = Result<(), Error>>,
+        cancel: End,
         hide: impl Fn(&str) -> String,
     ) -> Finding {
         let begin = Instant::now();
         let mut connection = std::pin::pin!(connection);
         let asked = async {
-            let rows = client.simple_query(self.query.text("SELECT 1")).await?;
-            let took = begin.elapsed();
+            let withdraw = Withdraw::new(cancel);
+            let rows = client.simple_query(self.query.text("SELECT 1")).await;
+            withdraw.answered();
+            let (rows, took) = (rows?, begin.elapsed());
             // What a user may not see is left out.
             let state = client.simple_query(STATE).await.ok();
             Ok::<_, Error>((first_value(&rows, 0), took, state))
@@ -311,6 +337,10 @@ mod tests {
         let slow = Query { text: Some("SELECT pg_sleep(60)"), expect: None };
         let detail = detail_of(look(&url, &slow, Patience::new(short)).await);
         assert!(detail.ends_with("but no answer to SELECT pg_sleep(60) within 700 ms"), "{detail}");
+        server.until_no_query("pg_sleep(60)").await;
+        let detail = detail_of(look(&socket_url, &slow, Patience::new(short)).await);
+        assert!(detail.ends_with("within 700 ms"), "{detail}");
+        server.until_no_query("pg_sleep(60)").await;
         let slow = Query { text: Some("SELECT pg_sleep(61)"), expect: None };
         let (found, ()) = tokio::join!(look(&url, &slow, Patience::new(LONG)), async {
             server.kill_queries("pg_sleep(61)").await;
@@ -337,6 +367,55 @@ mod tests {
         assert!(detail.starts_with("no socket at "), "{detail}");
         server.start_again();
         assert!(is_well(&looked(&url, LONG).await));
+    }
+
+    #[tokio::test]
+    async fn tls_is_used_where_it_is_asked_for_and_verified_where_that_is_asked_for() {
+        let server = Postgres::start_with(&Postgres::TLS);
+        let url = server.url();
+        let found = looked(&format!("{url}?sslmode=require"), LONG).await;
+        assert!(is_well(&found), "{found:?}");
+        let encrypted = Query {
+            text: Some("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"),
+            expect: Some("t"),
+        };
+        let required = format!("{url}?sslmode=require");
+        let found = look(&required, &encrypted, Patience::new(LONG)).await;
+        assert!(matches!(found, Finding::Measured { .. }), "{found:?}");
+        // Nobody vouches for its certificate.
+        let detail = detail_of(looked(&format!("{url}?sslmode=verify-full"), LONG).await);
+        assert!(detail.contains("certificate"), "{detail}");
+        // A query over TLS is ended on the server, too.
+        let slow = Query { text: Some("SELECT pg_sleep(62)"), expect: None };
+        let short = Patience::new(Duration::from_millis(700));
+        assert!(matches!(look(&required, &slow, short).await, Finding::TimedOut { .. }));
+        server.until_no_query("pg_sleep(62)").await;
+    }
+
+    #[tokio::test]
+    async fn a_replica_tells_how_far_it_is_behind() {
+        let primary = Postgres::start_with(&Postgres::PRIMARY);
+        let replica = primary.replica();
+        let lag = async || match looked(&replica.url(), LONG).await {
+            Finding::Measured { measures, .. } => {
+                measures.into_iter().find(|it| it.name == "lag").map(|it| it.value)
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(lag().await, Some(0.0), "it has replayed all there is");
+        let found = looked(&primary.url(), LONG).await;
+        assert!(!format!("{found:?}").contains("lag"), "the primary is behind nobody: {found:?}");
+        // What comes is not replayed any more.
+        replica.sql("SELECT pg_wal_replay_pause()");
+        primary.sql("CREATE TABLE later AS SELECT 1");
+        let limit = Instant::now() + LONG;
+        while lag().await.is_none_or(|lag| lag < 1.0) {
+            assert!(Instant::now() < limit, "it is never behind");
+        }
+        replica.sql("SELECT pg_wal_replay_resume()");
+        while lag().await != Some(0.0) {
+            assert!(Instant::now() < limit, "it never catches up");
+        }
     }
 
     #[tokio::test]

@@ -247,4 +247,44 @@ mod tests {
         server.start_again();
         assert!(is_well(&looked(&url, LONG).await));
     }
+
+    #[tokio::test]
+    async fn tls_is_spoken_and_the_certificate_verified_unless_told_otherwise() {
+        let (_server, port) = Redis::start_with_tls();
+        let url = format!("rediss://:{}@127.0.0.1:{port}/0", Redis::PASSWORD);
+        let found = looked(&format!("{url}#insecure"), LONG).await;
+        assert!(is_well(&found), "{found:?}");
+        // Nobody vouches for its certificate.
+        let found = looked(&url, LONG).await;
+        assert!(matches!(found, Finding::Refused { .. }), "{found:?}");
+        // And without TLS it does not answer there.
+        let plain = url.replace("rediss", "redis");
+        assert!(!is_well(&looked(&plain, Duration::from_secs(2)).await));
+    }
+
+    #[tokio::test]
+    async fn a_replica_tells_how_long_ago_it_heard_of_its_master() {
+        let mut master = Redis::start();
+        let replica = master.replica();
+        let limit = Instant::now() + LONG;
+        let lag = async || match looked(&replica.url(), LONG).await {
+            Finding::Measured { measures, .. } => {
+                Ok(measures.into_iter().find(|it| it.name == "lag").map(|it| it.value))
+            }
+            Finding::Impaired { detail } => Err(detail),
+            other => panic!("{other:?}"),
+        };
+        while !matches!(lag().await, Ok(Some(_))) {
+            assert!(Instant::now() < limit, "it never follows");
+        }
+        // Its master hangs, and then it is gone.
+        master.freeze();
+        while !matches!(lag().await, Ok(Some(seconds)) if seconds >= 2.0) {
+            assert!(Instant::now() < limit, "it always hears of a master that hangs");
+        }
+        master.kill();
+        while lag().await != Err("it is a replica, and does not reach its master".to_owned()) {
+            assert!(Instant::now() < limit, "it does not notice");
+        }
+    }
 }

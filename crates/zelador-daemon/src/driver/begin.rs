@@ -2,6 +2,7 @@
 
 use crate::advisor::Advisor;
 use crate::backend::native::Native;
+use crate::calls::Caller;
 use crate::checks::CpuMeter;
 use crate::clock::Clock;
 use crate::events::Outlet;
@@ -108,6 +109,7 @@ impl Driver {
             chronicle,
             sender,
             answers: BTreeMap::new(),
+            callers: BTreeMap::new(),
             settings,
             http,
             meter: Some(CpuMeter::new()),
@@ -159,7 +161,9 @@ impl Driver {
         let failed = |error: io::Error| Error::System("the control socket cannot be used", error);
         let listener = self.native.listener().map_err(failed)?;
         let file = self.home.advice();
-        let (advisor, questions) = Advisor::new(&file, self.clock, self.settings.subscribe());
+        let caller = Caller::new(self.sender.clone());
+        let (advisor, questions) =
+            Advisor::new(&file, self.clock, self.settings.subscribe(), caller);
         self.server.spawn(advisor.run(self.closing.clone()));
         self.advisor = Some(questions.clone());
         let handle = server::Handle {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use zelador_core::effect::Place;
 use zelador_core::healing::Runtime;
+use zelador_core::healing::host::Pressure;
 use zelador_core::id::{IncidentId, RunId};
 use zelador_core::input::{Fact, Input};
 use zelador_core::launch::Launch;
@@ -109,6 +110,20 @@ impl Driver {
         self.tasks.spawn_blocking(move || {
             let dump = evidence::dump::take(pid, runtime, within);
             let fact = Fact::Dumped { incident, dump };
+            _ = sender.blocking_send(Message::Input(Input::Fact(fact)));
+        });
+    }
+
+    /// Finds the heaviest processes of the host; answered by `Surveyed`.
+    pub(crate) fn survey(&mut self, of: Pressure) {
+        let (now, sender) = (self.clock.now(), self.sender.clone());
+        let home = self.home.path().display().to_string();
+        self.tasks.spawn_blocking(move || {
+            let processes = evidence::survey(of, &home, now).unwrap_or_else(|error| {
+                tracing::warn!(%error, "the heaviest processes cannot be found");
+                Vec::new()
+            });
+            let fact = Fact::Surveyed { of, processes };
             _ = sender.blocking_send(Message::Input(Input::Fact(fact)));
         });
     }

@@ -12,6 +12,7 @@ mod host;
 mod line;
 pub mod memory;
 pub mod port;
+mod survey;
 mod tails;
 mod threads;
 mod volumes;
@@ -26,6 +27,8 @@ use zelador_core::evidence::{Evidence, PastDeath};
 use zelador_core::id::RunId;
 use zelador_core::probe::Usage;
 use zelador_core::unit::Moment;
+
+pub use survey::survey;
 
 use crate::processes::{RunKey, Sampler, StatReader};
 

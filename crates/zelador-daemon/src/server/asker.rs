@@ -11,6 +11,7 @@ use axum::serve::IncomingStream;
 use tokio::net::TcpListener;
 use zelador_core::effect::Done;
 use zelador_core::input::{Command, IncidentOrder, Replicas};
+use zelador_core::unit::spoken;
 
 use super::listen::Owned;
 use super::{Failure, Handle};
@@ -156,6 +157,17 @@ fn in_words(command: &Command) -> Option<(&'static str, String)> {
                 IncidentOrder::Mute => "mute",
             };
             (verb, format!("incident {id}"))
+        }
+        Command::Maintenance { selectors, lasts } => {
+            let whole = if selectors.is_empty() { "everything".to_owned() } else { of(selectors) };
+            match lasts {
+                Some(lasts) => ("maintenance", format!("{whole} for {}", spoken(*lasts))),
+                None => ("maintenance end", whole),
+            }
+        }
+        Command::Mute { check, muted, lasts } => {
+            let span = lasts.map(|lasts| format!(" for {}", spoken(lasts))).unwrap_or_default();
+            (if *muted { "mute" } else { "unmute" }, format!("{check}{span}"))
         }
         Command::Breaker { target, operation, order } => {
             let of = operation.as_ref().map(|it| format!(" {it}")).unwrap_or_default();

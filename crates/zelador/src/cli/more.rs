@@ -77,6 +77,17 @@ pub enum More {
         #[arg(long)]
         json: bool,
     },
+    /// Show what is in maintenance or muted, or begin and end a maintenance
+    ///
+    /// What is in maintenance is kept up, but opens no incident, gets no remedy, and nobody is told.
+    Maintenance {
+        /// What to do; default: show
+        #[command(subcommand)]
+        what: Option<Maintenance>,
+    },
+    /// Mute a check: it is looked at and shown, but nobody is told and nothing is done
+    #[command(subcommand)]
+    Check(Check),
     /// Print main processes, one a line; 0 for what is not up
     Pid {
         /// Name, namespace, number, `/regex/`; default: all
@@ -246,6 +257,43 @@ pub enum More {
     },
     /// Show examples of the verbs
     Examples,
+}
+
+/// Maintenance.
+#[derive(Debug, Subcommand)]
+pub enum Maintenance {
+    /// Begin one: `maintenance start 30m`, `maintenance start 2h api web`
+    Start {
+        /// How long: `30m`, `2h`
+        span: String,
+        /// Names, namespaces, numbers, `/regex/`; default: everything
+        #[arg(value_name = "SELECTOR")]
+        selectors: Vec<String>,
+    },
+    /// End it before its time
+    End {
+        /// Names, namespaces, numbers, `/regex/`; default: that of everything
+        #[arg(value_name = "SELECTOR")]
+        selectors: Vec<String>,
+    },
+}
+
+/// Checks.
+#[derive(Debug, Subcommand)]
+pub enum Check {
+    /// Mute one: `check mute database:main --for 1h`
+    Mute {
+        /// What it is called in `zelador health`; `app:NAME`: all replicas of an app
+        name: String,
+        /// How long: `1h`; default: until it is unmuted
+        #[arg(long = "for", value_name = "SPAN")]
+        span: Option<String>,
+    },
+    /// Hear of it again
+    Unmute {
+        /// What it is called
+        name: String,
+    },
 }
 
 /// Notices.

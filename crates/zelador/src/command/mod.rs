@@ -17,6 +17,7 @@ mod inspect;
 pub mod log_files;
 pub mod logs;
 pub mod look;
+mod maintenance;
 mod module_settings;
 mod modules;
 mod notify;
@@ -128,6 +129,8 @@ fn perform_more(context: &Context, more: More) -> Result<ExitCode, Failure> {
         More::Breaker { what, target, operation, json } => {
             resilience::breaker(context, what, target, operation, json)
         }
+        More::Maintenance { what } => maintenance::maintenance(context, what),
+        More::Check(what) => maintenance::check(context, what),
         More::Send { selector, line } => input::send(context, &selector, &line),
         More::Attach { selector, separator } => input::attach(context, &selector, separator),
         More::Pid { selector } => number::pid(context, selector.as_deref()),

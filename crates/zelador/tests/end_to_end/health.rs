@@ -1,7 +1,7 @@
 //! Checks, endpoints, healing.
 
 use std::fs::{self, DirBuilder};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -237,4 +237,23 @@ fn prometheus_reads_what_is_known() {
     );
     assert!(value("zelador_check_status", r#"{component="memory""#).is_some());
     assert!(text.contains("\nzelador_incidents_open "), "{text}");
+}
+
+#[test]
+fn health_is_watched_until_nobody_reads_any_more() {
+    let zelador = zelador();
+    zelador.write("ecosystem.config.js", "module.exports = { zelador: { checks: { cpu: false, memory: false, disk: false } }, apps: [{ name: 'api', script: '/bin/sleep', args: '1000' }] }");
+    zelador.ok(&["start", "ecosystem.config.js"]);
+    let mut command = zelador.command(&["health", "--watch", "1"]);
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut tables = 0;
+    while tables < 3 {
+        let line = lines.next().expect("it goes on").unwrap();
+        tables += usize::from(line.contains("engine up for"));
+    }
+    drop(lines);
+    until("it to end with its reader", || child.try_wait().unwrap().is_some());
+    let wrong = zelador.run(&["health", "--watch", "never"]);
+    assert!(wrong.err.contains("never"), "{}", wrong.err);
 }

@@ -22,6 +22,7 @@ mod healing;
 mod health;
 mod heartbeat;
 mod history;
+mod host;
 mod hostile;
 mod import;
 mod input;

@@ -7,7 +7,7 @@ use super::news::message_of;
 use super::{Desk, Post, Terms};
 use crate::notify::matter::Matter;
 use crate::notify::message::News;
-use crate::notify::parcel::{DeliveryId, DeliveryOutcome, ParcelId};
+use crate::notify::parcel::{DeliveryOutcome, ParcelId};
 use crate::notify::plan::Plan;
 use crate::unit::Moment;
 
@@ -20,16 +20,8 @@ const WAITING_KEPT: usize = 500;
 impl Desk {
     /// Handles what has become due.
     pub fn tick(&mut self, terms: Terms<'_>) {
-        let lost: Vec<DeliveryId> = self
-            .lines
-            .values()
-            .filter_map(|line| line.in_flight.as_ref())
-            .filter(|flying| flying.give_up_at <= terms.now)
-            .map(|flying| flying.id)
-            .collect();
-        for id in lost {
-            let reason = "no answer".to_owned();
-            self.delivered(terms, id, DeliveryOutcome::Failed { reason, retry_after: None });
+        for id in self.lost(terms.now) {
+            self.delivered(terms, id, DeliveryOutcome::lost());
         }
         self.forget_what_is_old(terms);
         self.remind(terms);

@@ -49,6 +49,7 @@ pub(in crate::notify) struct Line {
 pub(super) struct InFlight {
     pub(super) id: DeliveryId,
     pub(super) parcels: Vec<ParcelId>,
+    sent_at: Moment,
     pub(super) give_up_at: Moment,
 }
 
@@ -163,7 +164,7 @@ impl Desk {
             let give_up_at = now + DELIVERED_WITHIN;
             let line = self.lines.entry(name.clone()).or_default();
             line.sent.push_back(now);
-            line.in_flight = Some(InFlight { id, parcels, give_up_at });
+            line.in_flight = Some(InFlight { id, parcels, sent_at: now, give_up_at });
         }
     }
 
@@ -210,6 +211,43 @@ impl Desk {
         }
         self.flush(terms);
         true
+    }
+
+    /// To which channel a delivery is on its way, how often in a row that channel failed before, and
+    /// when it was sent.
+    pub fn on_its_way(&self, id: DeliveryId) -> Option<(&str, (u32, Moment))> {
+        self.lines.iter().find_map(|(name, line)| {
+            let flying = line.in_flight.as_ref().filter(|flying| flying.id == id)?;
+            Some((name.as_str(), (line.failures, flying.sent_at)))
+        })
+    }
+
+    /// A delivery is not made after all: what it was to bring waits until then.
+    pub fn take_back(&mut self, id: DeliveryId, until: Moment) {
+        let of = |line: &&mut Line| line.in_flight.as_ref().is_some_and(|flying| flying.id == id);
+        if let Some(line) = self.lines.values_mut().find(of) {
+            line.in_flight = None;
+            line.sent.pop_back();
+            line.retry_at = until;
+        }
+    }
+
+    /// A channel is not tried before this.
+    pub fn rest(&mut self, channel: &str, until: Moment) {
+        if let Some(line) = self.lines.get_mut(channel) {
+            line.retry_at = until;
+        }
+    }
+
+    /// Until when a channel is not tried.
+    pub fn rests_until(&self, channel: &str) -> Moment {
+        self.lines.get(channel).map_or_else(Moment::default, |line| line.retry_at)
+    }
+
+    /// Deliveries of which nothing was heard in time.
+    pub fn lost(&self, now: Moment) -> Vec<DeliveryId> {
+        let flying = self.lines.values().filter_map(|line| line.in_flight.as_ref());
+        flying.filter(|flying| flying.give_up_at <= now).map(|flying| flying.id).collect()
     }
 
     /// A parcel is where it should be.

@@ -1,0 +1,372 @@
+//! Calls that zelador makes: each passes its breaker, its retries the budget of their target, and
+//! what came of every attempt is noted.
+//!
+//! Two kinds: calls that somebody outside asks for (a model) go through [`Fact::CallWanted`] and are
+//! told by [`Effect::Call`] when to go; looks and deliveries, which the supervisor plans itself, ask
+//! here before they are made. Always holds: no call is made that its breaker does not permit, unless a
+//! person asks for a look; no more than [`MOST_CALLS`] are under way at once.
+//!
+//! [`Fact::CallWanted`]: crate::input::Fact::CallWanted
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Supervisor;
+use super::order::Deadline;
+use crate::breaker::{BreakerKey, BreakerPolicy, Call, Denied, Permit};
+use crate::effect::{CallAnswer, Effect};
+use crate::id::{CallId, CheckId, ProbeId};
+use crate::input::{CallFailed, CallWanted};
+use crate::notify::{DeliveryId, DeliveryOutcome};
+use crate::probe::{Finding, ProbeOutcome};
+use crate::record::Record;
+use crate::retry::{Attempt, AttemptOutcome, Budgets, ErrorClass, Failure, Ledger};
+use crate::retry::{Next, Retry, RetryPolicy};
+use crate::unit::Moment;
+
+/// Bounds the memory of calls whose caller never says how they went: more than all the models,
+/// channels and remedies of a host together.
+const MOST_CALLS: usize = 256;
+
+/// Looks happen so often that their numbers are kept together, this often; what an engine that is
+/// killed had counted since then is lost.
+const KEPT_EVERY: Duration = Duration::from_secs(10);
+
+/// Calls under way, and what bounds them.
+#[derive(Default)]
+pub(super) struct Calls {
+    wanted: BTreeMap<CallId, UnderWay>,
+    looks: BTreeMap<ProbeId, Permit>,
+    deliveries: BTreeMap<DeliveryId, Permit>,
+    pub(super) budgets: Budgets,
+    /// Attempts of looks that are not part of the records yet.
+    pub(super) unwritten: Ledger,
+    write_at: Option<Moment>,
+}
+
+struct UnderWay {
+    key: BreakerKey,
+    policy: BreakerPolicy,
+    retry: Retry,
+    permit: Option<Permit>,
+}
+
+impl Supervisor {
+    /// Somebody wants to make a call.
+    pub(super) fn call_wanted(&mut self, id: CallId, wanted: CallWanted) {
+        if self.calls.wanted.len() >= MOST_CALLS {
+            let why = format!("{MOST_CALLS} calls are under way, which is the limit");
+            return self.answer_call(id, CallAnswer::GiveUp(why));
+        }
+        let CallWanted { key, retry, breaker } = wanted;
+        self.calls.budgets.of(&key.target, self.now).deposit(self.now);
+        let retry = Retry::new(retry, self.now);
+        self.calls.wanted.insert(id, UnderWay { key, policy: breaker, retry, permit: None });
+        self.permit_call(id);
+    }
+
+    /// The pause before the next attempt of a call is over.
+    pub(super) fn call_repeated(&mut self, id: CallId) {
+        match self.calls.wanted.get(&id) {
+            Some(call) if call.permit.is_none() => self.permit_call(id),
+            _ => self.ignored += 1,
+        }
+    }
+
+    /// Nobody wants the answer of a call any more.
+    pub(super) fn call_dropped(&mut self, id: CallId) {
+        let Some(call) = self.calls.wanted.remove(&id) else { return };
+        if let (Some(permit), Some(breaker)) = (call.permit, self.breakers.get_mut(&call.key)) {
+            breaker.forget(permit);
+        }
+    }
+
+    fn permit_call(&mut self, id: CallId) {
+        let Some(call) = self.calls.wanted.get(&id) else { return };
+        let (key, policy) = (call.key.clone(), call.policy.clone());
+        match self.may_call(&key, || policy) {
+            Ok(permit) => {
+                if let Some(call) = self.calls.wanted.get_mut(&id) {
+                    call.permit = Some(permit);
+                }
+                self.answer_call(id, CallAnswer::Go);
+            }
+            Err(denied) => {
+                self.calls.wanted.remove(&id);
+                self.answer_call(id, CallAnswer::GiveUp(denied.to_string()));
+            }
+        }
+    }
+
+    /// An attempt of a call came to its end.
+    pub(super) fn call_ended(&mut self, id: CallId, took: Duration, failed: Option<CallFailed>) {
+        let now = self.now;
+        let current = self.calls.wanted.get_mut(&id);
+        let Some((call, permit)) = current.and_then(|it| it.permit.take().map(|p| (it, p))) else {
+            self.ignored += 1;
+            return;
+        };
+        let key = call.key.clone();
+        let target = key.target.clone();
+        let number = call.retry.failed().saturating_add(1);
+        let Some(CallFailed { failure, error }) = failed else {
+            self.calls.wanted.remove(&id);
+            self.called(&key, permit, Call::worked(took));
+            let outcome = AttemptOutcome::Succeeded;
+            return self
+                .attempted(&key.operation, Attempt { at: now, target, number, took, outcome });
+        };
+        let budget = self.calls.budgets.of(&target, now);
+        let next = call.retry.after_failure(now, failure, Some(budget), &mut self.rng);
+        let class = failure.class;
+        match self.breakers.get_mut(&key) {
+            // It was not made after all.
+            Some(breaker) if class == ErrorClass::Cancelled => breaker.forget(permit),
+            _ => self.called(&key, permit, Call::failed(took)),
+        }
+        let (answer, outcome) = match next {
+            Next::After(delay) => {
+                (CallAnswer::After(delay), AttemptOutcome::Retrying { class, error, delay })
+            }
+            Next::GiveUp(why) => {
+                self.calls.wanted.remove(&id);
+                let why = why.to_string();
+                (CallAnswer::GiveUp(error.clone()), AttemptOutcome::GaveUp { class, error, why })
+            }
+        };
+        self.attempted(&key.operation, Attempt { at: now, target, number, took, outcome });
+        self.answer_call(id, answer);
+    }
+
+    fn answer_call(&mut self, call: CallId, answer: CallAnswer) {
+        self.effects.push(Effect::Call { call, answer });
+    }
+
+    /// The breaker of a look; `None`: it has none. What is on this host has none; that of an app is
+    /// the breaker of its starts.
+    fn look_key(&self, id: &CheckId) -> Option<BreakerKey> {
+        let target = match id {
+            CheckId::Database(name) => format!("database:{name}"),
+            CheckId::Named(name) => format!("check:{name}"),
+            _ => return None,
+        };
+        Some(BreakerKey::new(target, self.checks.get(id)?.plan.target.operation()?))
+    }
+
+    /// Whether a look may be made now. What a person asks for is, unless a person forbade it. A target
+    /// that never failed has no breaker, and costs nothing here.
+    pub(super) fn may_look(
+        &mut self,
+        id: &CheckId,
+        probe: ProbeId,
+        asked: bool,
+    ) -> Result<(), Denied> {
+        let known = self.look_key(id).filter(|key| self.breakers.get(key).is_some());
+        let Some(key) = known else { return Ok(()) };
+        match self.may_call(&key, BreakerPolicy::default) {
+            Ok(permit) => {
+                self.calls.looks.insert(probe, permit);
+                Ok(())
+            }
+            Err(Denied::Open { .. } | Denied::TrialUnderWay) if asked => Ok(()),
+            Err(denied) => Err(denied),
+        }
+    }
+
+    /// A look is over: what came of it counts for the breaker of its target, and as an attempt.
+    pub(super) fn note_look(
+        &mut self,
+        id: &CheckId,
+        probe: Option<ProbeId>,
+        outcome: &ProbeOutcome,
+    ) {
+        let permit = probe.and_then(|probe| self.calls.looks.remove(&probe));
+        let Some(check) = self.checks.get(id) else { return };
+        let Some(operation) = check.plan.target.operation() else { return };
+        let cadence = check.plan.cadence;
+        let key = self.look_key(id);
+        if let Finding::Unavailable { .. } = outcome.finding {
+            // Nothing was asked: that says nothing about the target.
+            if let (Some(permit), Some(key)) = (permit, key)
+                && let Some(breaker) = self.breakers.get_mut(&key)
+            {
+                breaker.forget(permit);
+            }
+            return;
+        }
+        let failure = outcome.finding.failure();
+        if let Some(key) = key {
+            let policy = || BreakerPolicy::look(cadence.interval, cadence.failure_threshold);
+            let is_first = failure.is_some() && self.breakers.get(&key).is_none();
+            let permit =
+                permit.or_else(|| is_first.then(|| self.may_call(&key, policy).ok()).flatten());
+            if let Some(permit) = permit {
+                let ok = failure.is_none();
+                self.called(&key, permit, Call { ok, took: outcome.took });
+                self.forget_quiet_breaker(&key);
+            }
+        }
+        self.note_look_attempt(id, operation, failure, outcome.took);
+    }
+
+    /// What has been good for a whole window needs no breaker.
+    fn forget_quiet_breaker(&mut self, key: &BreakerKey) {
+        if self.breakers.get(key).is_some_and(crate::breaker::Breaker::is_quiet) {
+            self.breakers.remove(key);
+            self.records.push(Record::BreakerGone(key.clone()));
+        }
+    }
+
+    fn note_look_attempt(
+        &mut self,
+        id: &CheckId,
+        operation: &str,
+        failure: Option<(ErrorClass, &str)>,
+        took: Duration,
+    ) {
+        let (now, target) = (self.now, self.component(id));
+        let Some(check) = self.checks.get_mut(id) else { return };
+        self.calls.write_at.get_or_insert(now + KEPT_EVERY);
+        let Some((class, error)) = failure else {
+            match check.retry.take() {
+                None => self.calls.unwritten.worked(operation),
+                Some(retry) => {
+                    let number = retry.failed().saturating_add(1);
+                    let outcome = AttemptOutcome::Succeeded;
+                    let attempt = Attempt { at: now, target, number, took, outcome };
+                    self.calls.unwritten.take(operation, attempt);
+                }
+            }
+            return;
+        };
+        let cadence = check.plan.cadence;
+        let budget = self.calls.budgets.of(&target, now);
+        let mut retry = check.retry.take().unwrap_or_else(|| {
+            budget.deposit(now);
+            Retry::new(RetryPolicy::look(cadence.interval, cadence.failure_threshold), now)
+        });
+        let next = retry.after_failure(now, Failure::new(class), Some(budget), &mut self.rng);
+        let (number, error) = (retry.failed(), error.to_owned());
+        let outcome = match next {
+            Next::After(delay) => {
+                check.retry = Some(retry);
+                AttemptOutcome::Retrying { class, error, delay }
+            }
+            Next::GiveUp(why) => AttemptOutcome::GaveUp { class, error, why: why.to_string() },
+        };
+        self.calls.unwritten.take(operation, Attempt { at: now, target, number, took, outcome });
+    }
+
+    /// When the numbers of looks are to be kept.
+    pub(super) fn plan_ledger(&mut self) {
+        self.deadlines.set(Deadline::Ledger, self.calls.write_at);
+    }
+
+    /// Makes what looks came to part of the records.
+    pub(super) fn ledger_due(&mut self) {
+        self.calls.write_at = None;
+        let unwritten = std::mem::take(&mut self.calls.unwritten);
+        for (operation, stats) in unwritten.into_all() {
+            let gone = self.ledger.absorb(&operation, stats);
+            self.ledger_changed(&operation, gone);
+        }
+    }
+
+    /// Asks for every delivery whether it may go; what may not goes back to the desk.
+    pub(super) fn may_deliver(&mut self, id: DeliveryId, channel: &str) -> bool {
+        let key = BreakerKey::new(format!("notify:{channel}"), SEND);
+        match self.may_call(&key, BreakerPolicy::channel) {
+            Ok(permit) => {
+                self.calls.deliveries.insert(id, permit);
+                true
+            }
+            Err(denied) => {
+                let wait = match denied {
+                    Denied::Open { wait } => wait,
+                    Denied::TrialUnderWay | Denied::ForcedOpen | Denied::Full { .. } => ASK_AGAIN,
+                };
+                self.desk.take_back(id, self.now + wait);
+                false
+            }
+        }
+    }
+
+    /// A delivery is over: what came of it counts for the breaker of its channel, and as an attempt.
+    pub(super) fn note_delivery(
+        &mut self,
+        id: DeliveryId,
+        channel: &str,
+        before: (u32, Moment),
+        outcome: &DeliveryOutcome,
+    ) {
+        let (failures, sent_at) = before;
+        let (now, took) = (self.now, self.now.since(sent_at));
+        let key = BreakerKey::new(format!("notify:{channel}"), SEND);
+        let number = failures.saturating_add(1);
+        let attempt =
+            |outcome| Attempt { at: now, target: key.target.clone(), number, took, outcome };
+        let permit = self.calls.deliveries.remove(&id);
+        let budget = self.calls.budgets.of(&key.target, now);
+        if failures == 0 {
+            budget.deposit(now);
+        }
+        let (call, attempt) = match outcome {
+            DeliveryOutcome::Delivered { .. } => {
+                (Some(Call::worked(took)), attempt(AttemptOutcome::Succeeded))
+            }
+            DeliveryOutcome::Failed { reason, .. } => {
+                if !budget.take(now) {
+                    self.desk.rest(channel, now + ASK_AGAIN);
+                }
+                let class = ErrorClass::of_text(reason).unwrap_or(ErrorClass::Unreachable);
+                let delay = self.desk.rests_until(channel).since(now);
+                let error = reason.clone();
+                let outcome = AttemptOutcome::Retrying { class, error, delay };
+                (Some(Call::failed(took)), attempt(outcome))
+            }
+            // The channel is well, and does not want this message.
+            DeliveryOutcome::Refused { reason } => {
+                let (class, error) = (ErrorClass::Invalid, reason.clone());
+                let why = "the message is not taken".to_owned();
+                (None, attempt(AttemptOutcome::GaveUp { class, error, why }))
+            }
+        };
+        if let Some(permit) = permit {
+            match call {
+                Some(call) => self.called(&key, permit, call),
+                None => {
+                    if let Some(breaker) = self.breakers.get_mut(&key) {
+                        breaker.forget(permit);
+                    }
+                }
+            }
+        }
+        self.attempted(SEND, attempt);
+    }
+
+    /// What is called all the time, whether it ever failed or not: its breaker is shown and can be
+    /// ordered about before it is there.
+    pub(super) fn known_calls(&self) -> Vec<(BreakerKey, BreakerPolicy)> {
+        let databases = self.checks.range(CheckId::of_databases()).filter_map(|(id, check)| {
+            let cadence = check.plan.cadence;
+            let policy = BreakerPolicy::look(cadence.interval, cadence.failure_threshold);
+            Some((self.look_key(id)?, policy))
+        });
+        let channels = self.settings.notify.channels.keys().map(|name| {
+            (BreakerKey::new(format!("notify:{name}"), SEND), BreakerPolicy::channel())
+        });
+        let model = self
+            .settings
+            .advisor
+            .iter()
+            .map(|advisor| (BreakerKey::model(&advisor.model), BreakerPolicy::model()));
+        databases.chain(channels).chain(model).collect()
+    }
+}
+
+/// What is done to a channel of notices.
+const SEND: &str = "send";
+
+/// How long a channel is left alone that a person shut, or whose retries are used up: the longest
+/// pause between two tries of a channel.
+const ASK_AGAIN: Duration = Duration::from_mins(5);

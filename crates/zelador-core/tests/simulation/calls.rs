@@ -1,0 +1,410 @@
+//! Calls, retries and breakers against callers that obey and a world that does not: facts come
+//! late, twice, about calls that are over, and in the middle of an outage.
+//!
+//! The supervisor is held to plain models of what it promises: [`Promise`] says which.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use zelador_core::breaker::{BreakerKey, BreakerPolicy};
+use zelador_core::check::CheckTarget;
+use zelador_core::effect::{CallAnswer, Effect};
+use zelador_core::id::CallId;
+use zelador_core::input::{CallFailed, CallWanted, Command, Fact, Input};
+use zelador_core::retry::{BudgetPolicy, ErrorClass, Failure, RetryPolicy};
+use zelador_core::supervisor::Supervisor;
+use zelador_core::unit::{Moment, SECOND};
+
+use crate::script::{DATABASE, Event, Script, app, declare};
+use crate::watcher::story;
+use crate::world::{DAWN, World, surroundings};
+use crate::{play, script};
+
+/// What always holds of calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Promise {
+    /// No call goes while its breaker is open.
+    OpenMeansNo,
+    /// Never more trials than one while it is half-open, never more calls than the bulkhead has places.
+    Places,
+    /// A pause is the policy's, or longer where the other side asked for it.
+    Pause,
+    /// Never more attempts than the policy has.
+    Attempts,
+    /// Retries towards one target stay within its budget.
+    Budget,
+    /// Who asks is answered once; who does not is not.
+    Answered,
+}
+
+const POLICY: RetryPolicy = RetryPolicy::general();
+
+/// What is known of one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    Asking,
+    Going,
+    Pausing(Moment),
+}
+
+/// A plain model of the calls towards one target: what the supervisor promises, counted by hand.
+struct Model {
+    calls: BTreeMap<CallId, (At, u32)>,
+    in_row: u32,
+    trips: u32,
+    open_until: Option<Moment>,
+    half_open: bool,
+    good_trials: u32,
+    retries: u64,
+    begun: u64,
+    since: Moment,
+}
+
+impl Model {
+    fn new(now: Moment) -> Self {
+        Self {
+            calls: BTreeMap::new(),
+            in_row: 0,
+            trips: 0,
+            open_until: None,
+            half_open: false,
+            good_trials: 0,
+            retries: 0,
+            begun: 0,
+            since: now,
+        }
+    }
+
+    fn under_way(&self) -> usize {
+        self.calls.values().filter(|(at, _)| *at == At::Going).count()
+    }
+
+    /// Takes in an answer; which promise it breaks, if it breaks one.
+    fn answer(&mut self, now: Moment, call: CallId, answer: &CallAnswer) -> Option<Promise> {
+        let Some((at, failed)) = self.calls.get(&call).copied() else {
+            return Some(Promise::Answered);
+        };
+        match answer {
+            CallAnswer::Go => {
+                if at != At::Asking {
+                    return Some(Promise::Answered);
+                }
+                if self.open_until.is_some_and(|until| now < until) {
+                    return Some(Promise::OpenMeansNo);
+                }
+                self.half_open |= self.open_until.take().is_some();
+                let places = if self.half_open { 1 } else { PLACES };
+                if self.under_way() >= places {
+                    return Some(Promise::Places);
+                }
+                self.calls.insert(call, (At::Going, failed));
+            }
+            CallAnswer::After(delay) => {
+                if *delay < POLICY.delay(failed) {
+                    return Some(Promise::Pause);
+                }
+                if failed > POLICY.retries {
+                    return Some(Promise::Attempts);
+                }
+                self.retries += 1;
+                let budget = BudgetPolicy::default();
+                let share = self.begun * u64::from(budget.share);
+                let drip = now.since(self.since).as_millis() as u64 * u64::from(budget.drip) / 1000;
+                if self.retries * 1000 > u64::from(budget.capacity) * 1000 + share + drip {
+                    return Some(Promise::Budget);
+                }
+                self.calls.insert(call, (At::Pausing(now + *delay), failed));
+            }
+            CallAnswer::GiveUp(_) => _ = self.calls.remove(&call),
+        }
+        None
+    }
+
+    /// An attempt ended.
+    fn ended(&mut self, now: Moment, call: CallId, ok: bool) {
+        let Some((at, failed)) = self.calls.get_mut(&call) else { return };
+        *at = At::Asking;
+        *failed += u32::from(!ok);
+        if ok {
+            self.calls.remove(&call);
+        }
+        self.in_row = if ok { 0 } else { self.in_row + 1 };
+        if self.half_open && ok {
+            self.good_trials += 1;
+            if self.good_trials == 2 {
+                (self.half_open, self.trips, self.good_trials) = (false, 0, 0);
+            }
+        } else if (self.half_open && !ok) || self.in_row >= 3 && self.open_until.is_none() {
+            self.trips += 1;
+            let open = (MINUTE * (1 << (self.trips - 1).min(10))).min(60 * MINUTE);
+            self.open_until = Some(now + open);
+            (self.half_open, self.in_row, self.good_trials) = (false, 0, 0);
+        }
+    }
+}
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// How many calls may be under way at once here.
+const PLACES: usize = 2;
+
+fn wanted() -> Box<CallWanted> {
+    Box::new(CallWanted {
+        key: BreakerKey::new("model:test", "ask"),
+        retry: POLICY,
+        // Only failures in a row: the rates have their own reference model, beside the breaker.
+        breaker: BreakerPolicy {
+            failures_in_row: Some(3),
+            minimum_calls: u32::MAX,
+            at_once: Some(PLACES as u32),
+            ..BreakerPolicy::default()
+        },
+    })
+}
+
+/// Callers that come and go for an hour, a target that is down half of the time; the first promise
+/// that is broken.
+fn an_hour(seed: u64, mut sabotage: impl FnMut(&mut Vec<Effect>)) -> Option<Promise> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut supervisor = Supervisor::new(surroundings(seed), DAWN);
+    let mut model = Model::new(DAWN);
+    let (mut now, mut number, mut up) = (DAWN, 0, true);
+    // What was told once may be told again.
+    let mut told: Vec<Fact> = Vec::new();
+    while now < DAWN + 60 * MINUTE {
+        now = now + Duration::from_millis(rng.u64(1..8_000));
+        up ^= rng.u8(0..40) == 0;
+        let going: Vec<CallId> = of(&model, |at| at == At::Going);
+        let paused: Vec<CallId> = of(&model, |at| matches!(at, At::Pausing(until) if until <= now));
+        let fact = match rng.u8(0..10) {
+            0..=1 => {
+                number += 1;
+                let call = CallId::new(number);
+                model.calls.insert(call, (At::Asking, 0));
+                model.begun += 1;
+                Fact::CallWanted { call, wanted: wanted() }
+            }
+            2..=5 if !going.is_empty() => {
+                let call = going[rng.usize(0..going.len())];
+                let ok = up && rng.u8(0..10) > 0;
+                model.ended(now, call, ok);
+                let failure = Failure::new(ErrorClass::Unreachable);
+                let failed = (!ok).then(|| CallFailed { failure, error: "no".to_owned() });
+                Fact::CallEnded { call, took: SECOND / 10, failed }
+            }
+            6 if !going.is_empty() && rng.u8(0..4) == 0 => {
+                let call = going[rng.usize(0..going.len())];
+                model.calls.remove(&call);
+                Fact::CallDropped { call }
+            }
+            7..=8 if !paused.is_empty() => {
+                let call = paused[rng.usize(0..paused.len())];
+                let failed = model.calls[&call].1;
+                model.calls.insert(call, (At::Asking, failed));
+                Fact::CallRepeated { call }
+            }
+            9 if !told.is_empty() => {
+                // Again, about a call that is over: nothing may follow.
+                let again = told[rng.usize(0..told.len())].clone();
+                if call_of(&again).is_some_and(|call| model.calls.contains_key(&call)) {
+                    continue;
+                }
+                again
+            }
+            _ => continue,
+        };
+        if !matches!(fact, Fact::CallWanted { .. }) {
+            told.push(fact.clone());
+        }
+        let mut effects = supervisor.step(now, Input::Fact(fact));
+        sabotage(&mut effects);
+        for effect in &effects {
+            let Effect::Call { call, answer } = effect else { continue };
+            if let Some(broken) = model.answer(now, *call, answer) {
+                return Some(broken);
+            }
+        }
+        if model.calls.values().any(|(at, _)| *at == At::Asking) {
+            return Some(Promise::Answered);
+        }
+    }
+    let all = supervisor.retries();
+    for view in &all {
+        let stats = &view.stats;
+        assert_eq!(stats.total, stats.successful + stats.failed, "every operation ended one way");
+        assert_eq!(stats.attempts, stats.successful + stats.failed_attempts);
+        assert!(stats.latest.iter().all(|it| it.number <= POLICY.retries + 1));
+    }
+    assert!(!all.is_empty(), "calls were made");
+    None
+}
+
+fn of(model: &Model, wanted: impl Fn(At) -> bool) -> Vec<CallId> {
+    model.calls.iter().filter(|(_, (at, _))| wanted(*at)).map(|(call, _)| *call).collect()
+}
+
+fn call_of(fact: &Fact) -> Option<CallId> {
+    match fact {
+        Fact::CallEnded { call, .. }
+        | Fact::CallDropped { call }
+        | Fact::CallRepeated { call }
+        | Fact::CallWanted { call, .. } => Some(*call),
+        _ => None,
+    }
+}
+
+#[test]
+fn what_is_promised_of_calls_holds_in_every_hour() {
+    for seed in 0..300 {
+        assert_eq!(an_hour(seed, |_| {}), None, "seed {seed}");
+    }
+}
+
+/// The promise that is broken in some hour when answers are changed.
+fn broken_by(change: impl Fn(&mut CallAnswer) + Copy) -> Vec<Promise> {
+    let sabotage = move |effects: &mut Vec<Effect>| {
+        for effect in effects {
+            if let Effect::Call { answer, .. } = effect {
+                change(answer);
+            }
+        }
+    };
+    (0..40).filter_map(|seed| an_hour(seed, sabotage)).collect()
+}
+
+#[test]
+fn each_promise_is_seen_broken() {
+    let go = broken_by(|answer| {
+        if matches!(answer, CallAnswer::GiveUp(_)) {
+            *answer = CallAnswer::Go;
+        }
+    });
+    assert!(go.contains(&Promise::OpenMeansNo), "{go:?}");
+    assert!(go.contains(&Promise::Places), "{go:?}");
+    let hasty = broken_by(|answer| {
+        if let CallAnswer::After(delay) = answer {
+            *delay = SECOND / 2;
+        }
+    });
+    assert!(hasty.iter().all(|it| *it == Promise::Pause) && !hasty.is_empty(), "{hasty:?}");
+    // One that goes on for ever: the call is over for the supervisor, and nobody answers.
+    let stubborn = broken_by(|answer| {
+        if matches!(answer, CallAnswer::GiveUp(_)) {
+            *answer = CallAnswer::After(MINUTE);
+        }
+    });
+    assert!(stubborn.contains(&Promise::Answered), "{stubborn:?}");
+    let after = CallAnswer::After(MINUTE);
+    let call = CallId::new(1);
+    let mut model = Model::new(DAWN);
+    model.calls.insert(call, (At::Asking, POLICY.retries + 1));
+    assert_eq!(model.answer(DAWN, call, &after), Some(Promise::Attempts));
+    model.calls.insert(call, (At::Asking, 1));
+    model.retries = u64::from(BudgetPolicy::default().capacity);
+    assert_eq!(model.answer(DAWN, call, &after), Some(Promise::Budget));
+    let mute = |effects: &mut Vec<Effect>| {
+        effects.retain(|effect| !matches!(effect, Effect::Call { .. }));
+    };
+    assert_eq!(an_hour(1, mute), Some(Promise::Answered));
+}
+
+/// Looks at a database that is down for half an hour.
+fn outage(events: Vec<(Duration, Event)>) -> Script {
+    let down = [(60 * SECOND, Event::Database(false)), (31 * MINUTE, Event::Database(true))];
+    let events = down.into_iter().chain(events).collect();
+    Script { calm_at: 40 * MINUTE, ..story(app("api"), script::Behaviour::Good, events) }
+}
+
+/// When the database was looked at, and whether somebody had asked for it.
+fn looks_of(script: &Script) -> (Vec<Moment>, World) {
+    let mut world = World::new(script);
+    let seen = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let noted = std::rc::Rc::clone(&seen);
+    world.sabotage = Some(Box::new(move |now, effects| {
+        let at_database = |effect: &Effect| {
+            matches!(effect, Effect::Look { target: CheckTarget::Database { .. }, .. })
+        };
+        if effects.iter().any(at_database) {
+            noted.borrow_mut().push(now);
+        }
+    }));
+    assert_eq!(play(script, &mut world), Ok(()));
+    let looks = seen.borrow().clone();
+    (looks, world)
+}
+
+#[test]
+fn a_database_that_is_down_is_asked_rarely_and_seen_again_within_an_open_time() {
+    let (looks, world) = looks_of(&outage(Vec::new()));
+    let (down, back) = (DAWN + 60 * SECOND, DAWN + 31 * MINUTE);
+    let interval = script::settings().databases[DATABASE].cadence.interval.unwrap_or(SECOND);
+    let during: Vec<&Moment> =
+        looks.iter().filter(|at| **at > down + 5 * MINUTE && **at < back).collect();
+    let gaps = during.windows(2).map(|pair| pair[1].since(*pair[0]));
+    let shortest = gaps.min().expect("it is looked at now and then");
+    assert!(shortest >= interval.max(Duration::from_secs(2)), "{shortest:?}");
+    assert!(during.len() <= 26, "at most once a minute: {}", during.len());
+    let first = looks.iter().find(|at| **at >= back).expect("it is looked at again");
+    assert!(first.since(back) <= MINUTE + 2 * SECOND, "within an open time: {first:?}");
+    let breakers = world.supervisor.breakers();
+    let breaker = breakers.iter().find(|it| it.target == format!("database:{DATABASE}"));
+    assert_eq!(breaker.map(|it| it.state.as_str()), Some("closed"), "{breakers:?}");
+}
+
+#[test]
+fn a_person_who_asks_is_answered_although_the_breaker_is_open() {
+    let asked_at = 20 * MINUTE + 7 * SECOND;
+    let (looks, _) = looks_of(&outage(vec![(asked_at, Event::User(Command::CheckNow))]));
+    assert!(looks.contains(&(DAWN + asked_at)), "{looks:?}");
+    let (without, _) = looks_of(&outage(Vec::new()));
+    assert!(!without.contains(&(DAWN + asked_at)), "nobody asked");
+}
+
+#[test]
+fn one_that_a_person_shut_is_not_asked_and_says_so() {
+    let shut =
+        |order| Command::Breaker { target: format!("database:{DATABASE}"), operation: None, order };
+    let events = vec![
+        (10 * SECOND, Event::User(shut(zelador_core::breaker::Order::ForceOpen))),
+        (20 * SECOND, Event::User(Command::CheckNow)),
+    ];
+    let script =
+        Script { calm_at: 50 * SECOND, ..story(app("api"), script::Behaviour::Good, events) };
+    let mut world = World::new(&script);
+    assert_eq!(world.run_until(DAWN + 50 * SECOND), Ok(()));
+    let health = world.supervisor.health();
+    let database = health.checks.iter().find(|it| it.component == format!("database:{DATABASE}"));
+    let message = database.map(|it| it.message.clone()).unwrap_or_default();
+    assert!(message.contains("kept open by a person"), "{message}");
+    // Its state outlives the engine.
+    let records = world.kept.values().cloned().collect();
+    let next = Supervisor::recover(surroundings(8), world.now, records);
+    let states: Vec<String> = next.breakers().into_iter().map(|it| it.state).collect();
+    assert!(states.contains(&"forced open".to_owned()), "{states:?}");
+}
+
+#[test]
+fn numbers_of_looks_and_states_of_breakers_outlive_the_engine() {
+    let (_, world) = looks_of(&outage(Vec::new()));
+    let records = world.kept.values().cloned().collect();
+    let next = Supervisor::recover(surroundings(8), world.now, records);
+    let of = |supervisor: &Supervisor| {
+        let all = supervisor.retries();
+        let query = all.into_iter().find(|it| it.operation == "query").expect("it was queried");
+        (query.stats.failed_attempts, query.stats.rescued)
+    };
+    assert_eq!(of(&next), of(&world.supervisor));
+    assert!(of(&next).0 >= 5, "{:?}", of(&next));
+}
+
+#[test]
+fn a_target_that_never_failed_has_no_breaker_of_its_own() {
+    let spec = app("api");
+    let events = vec![(Duration::ZERO, Event::User(declare(&[&spec])))];
+    let apps = vec![(spec, script::Behaviour::Good)];
+    let script = Script { seed: 7, rudeness: 0, apps, events, calm_at: 5 * MINUTE };
+    let mut world = World::new(&script);
+    assert_eq!(play(&script, &mut world), Ok(()));
+    let kept = world.kept.keys().any(|key| key.starts_with("breaker/"));
+    assert!(!kept, "nothing is kept of it");
+}

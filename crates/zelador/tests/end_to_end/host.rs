@@ -1,0 +1,85 @@
+//! The host under pressure, with limits so low that any host is above them.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use zelador_testbed::home::{Zelador, free_port, text, until, until_within};
+
+use crate::{SERVER, zelador};
+
+fn story(incident: &Value) -> String {
+    let entries = incident["story"].as_array().cloned().unwrap_or_default();
+    entries
+        .iter()
+        .map(|entry| format!("{}\n", entry["what"].as_str().unwrap_or_default()))
+        .collect()
+}
+
+fn incident(zelador: &Zelador, trouble: &str) -> Value {
+    let all = zelador.incidents().into_iter();
+    all.filter(|it| it["trouble"] == trouble).last().unwrap_or_default()
+}
+
+#[test]
+fn full_memory_is_freed_gently_measured_again_and_only_then_costs_a_restart() {
+    let zelador = zelador();
+    let port = free_port();
+    zelador.write("server.js", SERVER);
+    zelador.write(
+        "ecosystem.config.js",
+        &format!(
+            "module.exports = {{ zelador: {{ checks: {{ interval: '1s', cpu: false, disk: false,
+               memory: {{ degraded: 1, unhealthy: 2, cause: 0.2 }} }} }},
+             apps: [
+               {{ name: 'api', script: 'server.js', env: {{ PORT: {port} }},
+                  hooks: {{ gc: 'echo gc >> done', clear_cache: 'echo cache >> done' }},
+                  health: {{ http: '/health', interval: '1s', start_period: '500ms', verify_within: '2s' }} }},
+               {{ name: 'small', script: '/bin/sleep', args: '1000', hooks: {{ gc: 'echo small >> done' }} }}] }}"
+        ),
+    );
+    zelador.ok(&["start", "ecosystem.config.js"]);
+    let done = zelador.app().join("done");
+    until_within("the restart", Duration::from_mins(1), || zelador.restarts("api") == 1);
+    assert_eq!(text(&done), "gc\ncache\n", "in this order, and before it");
+    until_within("a person to be called", Duration::from_mins(1), || {
+        incident(&zelador, "host-memory")["stage"]["stage"] == "escalated"
+    });
+    let found = incident(&zelador, "host-memory");
+    let told = story(&found);
+    assert_eq!(found["app"], "api", "{told}");
+    assert!(told.contains("(pid ") && told.contains("and is the cause"), "{told}");
+    assert!(told.contains("measured again: "), "{told}");
+    assert_eq!(
+        (zelador.restarts("api"), zelador.restarts("small")),
+        (1, 0),
+        "once, and nobody else"
+    );
+}
+
+#[test]
+fn what_keeps_the_processors_busy_is_named_and_left_alone_while_its_work_goes_on() {
+    let zelador = zelador();
+    zelador.write(
+        "spin.js",
+        "setInterval(() => { const end = Date.now() + 90; while (Date.now() < end); }, 100)",
+    );
+    zelador.write(
+        "ecosystem.config.js",
+        "module.exports = { zelador: { checks: { interval: '1s', memory: false, disk: false,
+           cpu: { degraded: 1, unhealthy: 2, watch: '3s', cause: 0.5 } } },
+         apps: [{ name: 'spin', script: 'spin.js' }] }",
+    );
+    zelador.ok(&["start", "ecosystem.config.js"]);
+    until_within("an incident", Duration::from_mins(1), || {
+        !incident(&zelador, "host-cpu").is_null()
+    });
+    let found = incident(&zelador, "host-cpu");
+    until("its story to be told", || story(&incident(&zelador, "host-cpu")).contains("left alone"));
+    let told = story(&incident(&zelador, "host-cpu"));
+    let pid = zelador.pid("spin");
+    assert_eq!(found["app"], "spin", "{told}");
+    assert!(told.contains(&format!("(pid {pid}, app spin) uses ")), "{told}");
+    assert!(told.contains("its busiest threads: ") && told.contains("up for "), "{told}");
+    assert!(told.contains("unhealthy from 2.0 % on, for "), "{told}");
+    assert_eq!(zelador.restarts("spin"), 0);
+}
