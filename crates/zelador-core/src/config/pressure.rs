@@ -57,6 +57,7 @@ fn default_limit(resource: Scarce) -> Limit {
         unhealthy,
         below: false,
         margin: MARGIN,
+        auto: false,
     }
 }
 

@@ -185,7 +185,8 @@ fn incidents(world: &World, trouble: Trouble) -> Vec<Incident> {
 }
 
 fn story_of(incident: &Incident) -> String {
-    incident.story.iter().map(|entry| format!("{}\n", entry.what)).collect()
+    let lines: Vec<&str> = incident.story.iter().map(|entry| entry.what.as_str()).collect();
+    lines.join("\n")
 }
 
 #[test]

@@ -88,7 +88,8 @@ fn one_incident_stands_for_the_cause_and_names_who_suffers() {
     let incidents = world.supervisor.incidents();
     let open: Vec<_> = incidents.iter().filter(|it| it.is_open()).collect();
     assert_eq!(open.len(), 1, "{open:?}");
-    let story: String = open[0].story.iter().map(|entry| format!("{}\n", entry.what)).collect();
+    let story: Vec<&str> = open[0].story.iter().map(|entry| entry.what.as_str()).collect();
+    let story = story.join("\n");
     let others = names.iter().filter(|name| **name != open[0].app.as_str());
     for name in others {
         assert!(story.contains(&format!("{name} suffers from it too")), "{name}: {story}");
