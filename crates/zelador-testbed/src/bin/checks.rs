@@ -26,7 +26,7 @@ const CHECKS: usize = 10_000;
 const PERIOD: Duration = Duration::from_secs(10);
 
 /// How long the engine is watched, and how many looks are compared.
-const WATCHED: Duration = Duration::from_secs(60);
+const WATCHED: Duration = Duration::from_mins(1);
 const LOOKS: u32 = 4;
 
 /// The slowest of fifty checks answers after this.
