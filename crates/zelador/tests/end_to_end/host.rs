@@ -14,8 +14,9 @@ fn story(incident: &Value) -> String {
 }
 
 fn incident(zelador: &Zelador, trouble: &str) -> Value {
-    let all = zelador.incidents().into_iter();
-    all.filter(|it| it["trouble"] == trouble).last().unwrap_or_default()
+    // The latest stands first: the oldest is wanted.
+    let mut all = zelador.incidents().into_iter();
+    all.rfind(|it| it["trouble"] == trouble).unwrap_or_default()
 }
 
 #[test]
