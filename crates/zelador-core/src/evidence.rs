@@ -213,7 +213,7 @@ pub struct VolumeSeen {
 pub struct PortHolder {
     /// The port.
     pub port: u16,
-    /// The process; `None`: zelador may not see whose it is.
+    /// The process; `None`: zelador may not see whose it is, or did not find it in time.
     pub pid: Option<i32>,
     /// What it is called.
     pub name: String,
@@ -225,7 +225,7 @@ pub struct PortHolder {
     pub home: Option<String>,
     /// The instance of this zelador that it belongs to.
     pub app: Option<String>,
-    /// Whose it is, where that is all that is known.
+    /// Whose it is, where zelador may see no more of it.
     pub user: Option<u32>,
 }
 
@@ -234,8 +234,12 @@ impl PortHolder {
     pub fn spoken(&self, now: Moment) -> String {
         let port = self.port;
         let Some(pid) = self.pid else {
-            let user = self.user.map(|user| format!(" of user {user}")).unwrap_or_default();
-            return format!("port {port} is held by a process{user} that zelador may not look at");
+            return match self.user {
+                Some(user) => format!(
+                    "port {port} is held by a process of user {user} that zelador may not look at"
+                ),
+                None => format!("port {port} is held by a process that was not found in time"),
+            };
         };
         let age = self.started_at.map(|at| format!(", up for {}", spoken(now.since(at))));
         let whose = match (&self.app, &self.home) {

@@ -203,12 +203,30 @@ fn unreadable_settings(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
             .filter(|it| it.number.abs_diff(line.number) <= 6 && it.level == line.level);
         if near.into_iter().any(|it| says(&it.text, &settings)) {
             board.add(Cause::BadConfig, 1.2, quote(line), usize::MAX - line.number);
-        } else if snapshot.uptime_s.is_some_and(|seconds| seconds < STARTING) {
+        } else if snapshot.uptime_s.is_some_and(|seconds| seconds < STARTING)
+            && !lines.iter().any(|line| says(&line.text, SERVING))
+        {
             // Before it has served anybody, what it reads is its own.
             board.add(Cause::BadConfig, 0.8, quote(line), usize::MAX - line.number);
         }
     }
 }
+
+/// Frames of a trace that was made while somebody was served.
+const SERVING: &[&str] = &[
+    "incomingmessage",
+    "parseronincoming",
+    "layer.handle",
+    "handlerequest",
+    "dispatchrequest",
+    "dispatch_request",
+    "servehttp",
+    "requestlistener",
+    "in wsgi_app",
+    "run_endpoint_function",
+    "dofilter(",
+    "rack/",
+];
 
 /// So young a process has read nothing but its own files, in seconds.
 const STARTING: f64 = 10.0;

@@ -95,8 +95,10 @@ pub fn holders(port: u16, now: Moment, limit: Instant) -> Vec<PortHolder> {
         sockets.iter().map(|socket| format!("socket:[{}]", socket.inode)).collect();
     let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let mut is_late = false;
     for pid in pids {
-        if found.len() >= NAMED || Instant::now() >= limit {
+        is_late = Instant::now() >= limit;
+        if found.len() >= NAMED || is_late {
             break;
         }
         if has_one(pid, &wanted) {
@@ -104,9 +106,9 @@ pub fn holders(port: u16, now: Moment, limit: Instant) -> Vec<PortHolder> {
         }
     }
     if found.is_empty() {
-        // It belongs to somebody whose descriptors zelador may not see.
-        let user = sockets[0].user;
-        found.push(PortHolder { port, user: Some(user), ..PortHolder::default() });
+        // After a look at all of them it belongs to somebody whose descriptors zelador may not see.
+        let user = (!is_late).then_some(sockets[0].user);
+        found.push(PortHolder { port, user, ..PortHolder::default() });
     }
     found
 }
