@@ -134,22 +134,6 @@ impl MariaDb {
         }
     }
 
-    /// Waits until a query with this text is at work, and ends its connection.
-    ///
-    /// # Panics
-    /// No such query comes.
-    pub async fn kill_query(&self, text: &str) {
-        let limit = Instant::now() + PATIENCE;
-        loop {
-            if let Some(connection) = self.at_work(text).lines().next() {
-                self.ask(&format!("KILL CONNECTION {connection}"));
-                return;
-            }
-            assert!(Instant::now() < limit, "no such query");
-            process::pause().await;
-        }
-    }
-
     /// The connections whose query has this text, one a line.
     fn at_work(&self, text: &str) -> String {
         self.ask(&format!(
@@ -167,6 +151,8 @@ impl MariaDb {
             .args(["--skip-column-names", &format!("--execute={sql}")])
             .output()
             .expect("apt-get install mariadb-client");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{sql}: {said}");
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 

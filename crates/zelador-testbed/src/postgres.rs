@@ -1,7 +1,7 @@
 //! A private `PostgreSQL` server: its own folder, socket and port, and an end with the test.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -225,7 +225,8 @@ impl Postgres {
 
     fn make_folders(&self) {
         for name in ["data", "s"] {
-            fs::create_dir(self.path(name)).expect("the folder is ours");
+            let only_its_own = fs::DirBuilder::new().mode(0o700).create(self.path(name));
+            only_its_own.expect("the folder is ours");
         }
         if let Some((uid, gid)) = other_user() {
             for path in [self.folder.path().to_owned(), self.path("data"), self.path("s")] {

@@ -145,6 +145,7 @@ fn settings() -> Overlay {
     let seconds = |secs: u64| serde_json::json!({ "secs": secs, "nanos": 0 });
     serde_json::from_value(serde_json::json!({
         "disk": "off", "cadence": { "interval": seconds(10), "timeout": seconds(2) },
+        "heartbeat": script::settings().heartbeat,
     }))
     .unwrap()
 }
@@ -386,6 +387,7 @@ fn what_is_usual_is_learnt_kept_and_never_silences_what_is_fixed() {
         "disk": "off", "cpu": "off", "cadence": { "interval": seconds(60), "timeout": seconds(2) },
         "memory": { "on": { "degraded": 90.0, "unhealthy": 90.0, "margin": 3.0,
             "watch": seconds(0), "cause": 99.0, "auto": true } },
+        "heartbeat": script::settings().heartbeat,
     }))
     .unwrap();
     world.say(DAWN + SECOND, Fact::BaseSettings(Box::new(settings)), false);

@@ -205,7 +205,7 @@ fn a_lost_record_is_noticed() {
 #[test]
 fn a_question_that_was_asked_before_is_noticed() {
     let spec = AppSpec { health: Some(health("api")), ..app("api") };
-    let script = story(spec, Behaviour::HangsAfter(5 * SECOND), Vec::new());
+    let script = story(spec, Behaviour::Sick, Vec::new());
     let again: Sabotage = Box::new(|_, effects| {
         let asked = effects.iter().find(|effect| matches!(effect, Effect::Consult { .. }));
         let asked = asked.cloned();

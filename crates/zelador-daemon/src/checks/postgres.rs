@@ -405,6 +405,19 @@ mod tests {
         assert_eq!(lag().await, Some(0.0), "it has replayed all there is");
         let found = looked(&primary.url(), LONG).await;
         assert!(!format!("{found:?}").contains("lag"), "the primary is behind nobody: {found:?}");
+        // Behind whom it is, a replica knows from the first transaction on that it replayed.
+        primary.sql("CREATE ROLE follower");
+        let has_it = Query {
+            text: Some("SELECT count(*) FROM pg_roles WHERE rolname = 'follower'"),
+            expect: Some("1"),
+        };
+        let limit = Instant::now() + LONG;
+        while !matches!(
+            look(&replica.url(), &has_it, Patience::new(LONG)).await,
+            Finding::Measured { .. }
+        ) {
+            assert!(Instant::now() < limit, "it replays nothing");
+        }
         // What comes is not replayed any more.
         replica.sql("SELECT pg_wal_replay_pause()");
         primary.sql("CREATE TABLE later AS SELECT 1");

@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -13,6 +13,9 @@ const NO_LIMIT: u64 = 1 << 60;
 
 /// How many records of the kernel's log are read at most: its buffer has about as many.
 const RECORDS: usize = 20_000;
+
+/// The inode of the first namespace of process ids: `PROC_PID_INIT_INO` of Linux.
+const FIRST_NAMESPACE: u64 = 0xEFFF_FFFC;
 
 /// How many lines of it are kept.
 const KEPT: usize = 4;
@@ -63,10 +66,20 @@ pub(super) fn limit_of_process(pid: Option<i32>) -> Option<ByteSize> {
     above.filter_map(|group| of_group(group).limit).min()
 }
 
-/// The last lines of the kernel's log about a kill of this process; none where it may not be read.
-pub(super) fn kernel_log(pid: i32, limit: Instant) -> Vec<String> {
+/// Whether the kernel's log names this process as one that it killed for memory; `None`: the log may not be read, or
+/// names processes by other numbers, as for a container.
+pub fn is_named_by_kernel(pid: i32, limit: Instant) -> Option<bool> {
+    let namespace = fs::metadata("/proc/self/ns/pid").ok()?.ino();
+    if namespace != FIRST_NAMESPACE {
+        return None;
+    }
+    kernel_log(pid, limit).map(|lines| !lines.is_empty())
+}
+
+/// The last lines of the kernel's log about a kill of this process; `None`: it may not be read.
+pub(super) fn kernel_log(pid: i32, limit: Instant) -> Option<Vec<String>> {
     let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open("/dev/kmsg");
-    let Ok(mut log) = opened else { return Vec::new() };
+    let mut log = opened.ok()?;
     let mut kept = Vec::new();
     let mut record = [0; 8192];
     for _ in 0..RECORDS {
@@ -82,7 +95,7 @@ pub(super) fn kernel_log(pid: i32, limit: Instant) -> Vec<String> {
         }
     }
     kept.drain(..kept.len().saturating_sub(KEPT));
-    kept
+    Some(kept)
 }
 
 /// `Out of memory: Killed process 7 (node) …`, `Memory cgroup out of memory: Killed process 7 (node) …`.

@@ -95,7 +95,7 @@ pub fn gather(subject: &Subject, now: Moment, tail: Tail) -> Evidence {
     let limit_of_group = || memory::limit_of_process(alive);
     evidence.memory_limit = subject.memory.limit.or_else(limit_of_group);
     if let Some(pid) = subject.killed {
-        evidence.kernel = memory::kernel_log(pid, begin + TIME_LIMIT / 4);
+        evidence.kernel = memory::kernel_log(pid, begin + TIME_LIMIT / 4).unwrap_or_default();
     }
     let (changed, note) = changes::of(&subject.place, now, begin + TIME_LIMIT / 2);
     evidence.changes = changed;

@@ -92,11 +92,13 @@ fn the_busiest_thread_comes_first_and_at_most_sixteen_are_kept() {
 #[test]
 fn the_last_lines_are_kept_without_secrets_and_the_rest_is_missing() {
     let folder = tempfile::tempdir().unwrap();
-    let (out, err) = (folder.path().join("out.log"), folder.path().join("gone.log"));
+    let (out, err) = (folder.path().join("out.log"), folder.path().join("err.log"));
+    let not_written_yet = folder.path().join("gone.log");
     let lines: Vec<String> =
         (0..50).map(|number| format!("line {number} password=x{number}")).collect();
     fs::write(&out, lines.join("\n")).unwrap();
-    let logs = vec![(Stream::Out, out), (Stream::Err, err.clone())];
+    fs::create_dir(&err).unwrap();
+    let logs = vec![(Stream::Out, out), (Stream::Err, err.clone()), (Stream::Err, not_written_yet)];
     let evidence = gather(&Subject { logs, ..Subject::default() }, NOW, Arc::new(tail));
     assert_eq!(evidence.out_tail.len(), 40);
     assert_eq!(evidence.out_tail[0], "line 10 password=********");
@@ -104,7 +106,7 @@ fn the_last_lines_are_kept_without_secrets_and_the_rest_is_missing() {
     assert_eq!(evidence.err_tail, Vec::<String>::new());
     let [process, log] = &evidence.missing[..] else { panic!("{evidence:?}") };
     assert_eq!(process, "process: the instance has none now");
-    assert!(log.starts_with(&format!("log {}: No such file", err.display())), "{log}");
+    assert!(log.starts_with(&format!("log {}: Is a directory", err.display())), "{log}");
 }
 
 #[test]

@@ -26,8 +26,8 @@ fn every_mistake_is_reported_at_once() {
     ecosystem.config.js: zelador.cheks: found an unknown field, allowed: the fields of zelador's settings; did you mean `checks`?
     ecosystem.config.js: zelador.http: found "everywhere", allowed: an address like `127.0.0.1:9615`, a port, or false
     ecosystem.config.js: zelador.checks.memory.degraded: found 95, allowed: at most `unhealthy`, 90
-    ecosystem.config.js: zelador.checks.cpu.degraded: found 101, allowed: a share from 0 to 100
     ecosystem.config.js: zelador.checks.cpu: found no `unhealthy`, allowed: both `degraded` and `unhealthy`
+    ecosystem.config.js: zelador.checks.cpu.degraded: found 101, allowed: a share from 0 to 100
     ecosystem.config.js: zelador.checks.disk: found true, allowed: `{ degraded: 75, unhealthy: 90 }`, or false
     ecosystem.config.js: zelador.databases.a: found "oracle://u:********@h/x", allowed: `mysql://user:password@host:port/name`, `mariadb://…`, `postgres://…`, `redis://…` or `sqlite:///path`
     ecosystem.config.js: zelador.databases.b: found "mysql://u:********@h/x", allowed: `/`, `?`, `#` and `@` in a password written as %2F, %3F, %23 and %40

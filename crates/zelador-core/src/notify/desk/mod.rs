@@ -95,21 +95,24 @@ impl Desk {
         matters.chain(self.parcels.values().map(|it| Record::Parcel(Box::new(it.clone()))))
     }
 
-    /// What changed since the last call, as records.
+    /// What changed since the last call, as records, in an order that an engine may be lost in: what is to be sent
+    /// comes before what is said of its matter, and what was sent after that. So an end that was not written whole is
+    /// told again, and nobody is forgotten who was told a beginning.
     pub fn changes(&mut self) -> Vec<Record> {
-        let mut records = Vec::new();
+        let (mut records, mut gone) = (Vec::new(), Vec::new());
+        for id in std::mem::take(&mut self.changed_parcels) {
+            match self.parcels.get(&id) {
+                Some(parcel) => records.push(Record::Parcel(Box::new(parcel.clone()))),
+                None => gone.push(Record::ParcelGone(id)),
+            }
+        }
         for key in std::mem::take(&mut self.changed_matters) {
             records.push(match self.matters.get(&key) {
                 Some(matter) => Record::Matter(Box::new(matter.clone())),
                 None => Record::MatterGone(key),
             });
         }
-        for id in std::mem::take(&mut self.changed_parcels) {
-            records.push(match self.parcels.get(&id) {
-                Some(parcel) => Record::Parcel(Box::new(parcel.clone())),
-                None => Record::ParcelGone(id),
-            });
-        }
+        records.extend(gone);
         records
     }
 

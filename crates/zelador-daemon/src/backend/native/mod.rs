@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use zelador_core::death::{Death, SpawnFailure};
 use zelador_core::id::RunId;
@@ -58,6 +59,9 @@ pub struct Native {
     /// The host's out-of-memory kills when it was last looked.
     oom_kills: Option<u64>,
 }
+
+/// How long the kernel's log is read before a death is told: its whole buffer takes a few milliseconds.
+const KERNEL_LOG_LIMIT: Duration = Duration::from_millis(50);
 
 struct Run {
     kept: Kept,
@@ -468,9 +472,15 @@ impl Native {
         let before = self.oom_kills;
         let now = status::oom_kills();
         self.oom_kills = now.or(before);
-        match (before, now) {
-            (Some(before), Some(now)) if now > before => Death::OutOfMemory,
-            _ => death,
+        if !before.zip(now).is_some_and(|(before, now)| now > before) {
+            return death;
+        }
+        // Something was killed for memory on this host: it, unless the kernel's log names others only.
+        let pid = self.runs.get(&run).map(|state| pid_of(&state.kept));
+        let limit = Instant::now() + KERNEL_LOG_LIMIT;
+        match pid.and_then(|pid| memory::is_named_by_kernel(pid, limit)) {
+            Some(false) => death,
+            Some(true) | None => Death::OutOfMemory,
         }
     }
 }
