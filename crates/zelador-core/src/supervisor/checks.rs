@@ -170,12 +170,14 @@ impl Supervisor {
                 CheckTarget::App(ProbeTarget::Heartbeat { .. })
             ),
         };
-        let all: BTreeSet<CheckId> = self.checks.keys().filter(active).cloned().collect();
+        let mut all: BTreeSet<CheckId> = self.checks.keys().filter(active).cloned().collect();
         for id in &all {
             if self.checks[id].under_way.is_none() {
                 self.look(id, true);
             }
         }
+        // What was known at once, or may not be looked at, brings no answer to wait for.
+        all.retain(|id| self.checks[id].under_way.is_some());
         all
     }
 
