@@ -472,7 +472,7 @@ impl Native {
         let before = self.oom_kills;
         let now = status::oom_kills();
         self.oom_kills = now.or(before);
-        if !before.zip(now).is_some_and(|(before, now)| now > before) {
+        if before.zip(now).is_none_or(|(before, now)| now <= before) {
             return death;
         }
         // Something was killed for memory on this host: it, unless the kernel's log names others only.
