@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends at the first thing that fails")]
 
 mod change;
+mod looks;
 mod recovered;
 mod restarts;
 mod scale;

@@ -80,9 +80,14 @@ impl World {
         self.play(Input::Command(ticket, command)).expect("a command is answered")
     }
 
+    /// Takes in a fact.
+    pub fn hear(&mut self, fact: Fact) {
+        self.play(Input::Fact(fact));
+    }
+
     /// Lets a process end.
     pub fn die(&mut self, run: RunId, death: Death) {
-        self.play(Input::Fact(Fact::Exited { run, death }));
+        self.hear(Fact::Exited { run, death });
     }
 
     /// Lets time pass, and with it everything that was due.
