@@ -175,7 +175,7 @@ fn what_is_in_maintenance_is_kept_up_and_opens_no_incident() {
         shown.contains("app:web: in maintenance for another") && shown.contains("gone: muted"),
         "{shown}"
     );
-    _ = http_get(port, "/sick");
+    assert!(http_get(port, "/sick").is_some(), "it is told to be sick");
     until("the app to be sick", || of("app:web")["status"] == "unhealthy");
     let table = zelador.run(&["health"]).out;
     assert!(table.contains("maintenance"), "{table}");
