@@ -10,5 +10,6 @@ pub mod postgres;
 mod process;
 pub mod receiver;
 pub mod redis;
+pub mod server;
 pub mod spent;
 pub mod tls;

@@ -6,20 +6,20 @@ use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use crate::process::{self, PATIENCE, free_port, program};
+use crate::server::{Process, Server, until_up};
 
 /// A running `MariaDB` server with a database `shop` and a user `ana` who may use it.
 #[derive(Debug)]
 pub struct MariaDb {
+    server: Process,
     folder: TempDir,
     port: u16,
-    server: Option<Child>,
 }
 
 impl MariaDb {
@@ -42,7 +42,7 @@ impl MariaDb {
             Self::PASSWORD
         );
         fs::write(folder.path().join("init.sql"), init).expect("the folder is ours");
-        let mut server = Self { folder, port: 0, server: None };
+        let mut server = Self { server: Process::ended_by("TERM", "KILL"), folder, port: 0 };
         // Somebody else may take the port between choosing and using it.
         for _ in 0..5 {
             server.port = free_port();
@@ -72,42 +72,6 @@ impl MariaDb {
     /// The TCP port, on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
-    }
-
-    /// The server's process id; `None` while it is stopped.
-    pub fn pid(&self) -> Option<u32> {
-        self.server.as_ref().map(Child::id)
-    }
-
-    /// Stops the server and waits until it has ended. Its data stay.
-    pub fn stop(&mut self) {
-        let Some(server) = self.server.take() else { return };
-        process::end(server, "TERM");
-    }
-
-    /// Starts a stopped server with the same data, port and socket.
-    ///
-    /// # Panics
-    /// It does not start, as when the port has been taken by another program.
-    pub fn start_again(&mut self) {
-        self.stop();
-        assert!(self.launch(), "mariadbd does not start again:\n{}", self.log());
-    }
-
-    /// Makes it hang (`SIGSTOP`): connections are accepted by the kernel, nothing is answered.
-    ///
-    /// # Panics
-    /// The server is stopped.
-    pub fn freeze(&self) {
-        process::freeze(self.pid().expect("a server that runs"));
-    }
-
-    /// Lets it go on after [`MariaDb::freeze`].
-    ///
-    /// # Panics
-    /// The server is stopped.
-    pub fn thaw(&self) {
-        process::send("CONT", self.pid().expect("a server that runs"));
     }
 
     /// How many connections the server has seen end without a farewell or before their login.
@@ -156,7 +120,29 @@ impl MariaDb {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// Starts the server; false when it ended at once.
+    /// Whether both the socket and the port give a server's greeting.
+    fn greets(&self) -> bool {
+        let by_socket = UnixStream::connect(self.socket()).is_ok_and(|mut stream| {
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
+            stream.read_exact(&mut [0; 5]).is_ok()
+        });
+        by_socket
+            && TcpStream::connect(("127.0.0.1", self.port)).is_ok_and(|mut stream| {
+                let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
+                stream.read_exact(&mut [0; 5]).is_ok()
+            })
+    }
+}
+
+impl Server for MariaDb {
+    fn process(&self) -> &Process {
+        &self.server
+    }
+
+    fn process_mut(&mut self) -> &mut Process {
+        &mut self.server
+    }
+
     fn launch(&mut self) -> bool {
         let path = |name: &str| self.folder.path().join(name).display().to_string();
         let log = File::options().create(true).append(true).open(path("log")).expect("a log");
@@ -177,46 +163,13 @@ impl MariaDb {
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a descriptor"))
             .stderr(log);
-        let mut server = command.spawn().expect("mariadbd starts");
-        let limit = Instant::now() + PATIENCE;
-        while !self.greets() {
-            let ended = server.try_wait().expect("it is a child").is_some();
-            if ended || Instant::now() > limit {
-                let _ = server.kill();
-                let _ = server.wait();
-                return false;
-            }
-            thread::park_timeout(Duration::from_millis(10));
-        }
-        self.server = Some(server);
-        true
-    }
-
-    /// Whether both the socket and the port give a server's greeting.
-    fn greets(&self) -> bool {
-        let by_socket = UnixStream::connect(self.socket()).is_ok_and(|mut stream| {
-            let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
-            stream.read_exact(&mut [0; 5]).is_ok()
-        });
-        by_socket
-            && TcpStream::connect(("127.0.0.1", self.port)).is_ok_and(|mut stream| {
-                let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
-                stream.read_exact(&mut [0; 5]).is_ok()
-            })
+        let child = command.spawn().expect("mariadbd starts");
+        let up = until_up(child, || self.greets());
+        self.server.take_in(up)
     }
 
     fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-}
-
-impl Drop for MariaDb {
-    fn drop(&mut self) {
-        if let Some(server) = &mut self.server {
-            // SIGKILL ends a frozen one too.
-            let _ = server.kill();
-            let _ = server.wait();
-        }
     }
 }
 

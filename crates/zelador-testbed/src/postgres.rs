@@ -4,21 +4,21 @@ use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, Output, Stdio};
+use std::time::Instant;
 
 use tempfile::TempDir;
 
 use crate::process::{self, PATIENCE, free_port};
+use crate::server::{Process, Server, until_up};
 
 /// A running `PostgreSQL` server with a database `shop` and a user `ana` who may use it. It takes ten
 /// clients, of whom three must be administrators.
 #[derive(Debug)]
 pub struct Postgres {
+    server: Process,
     folder: TempDir,
     port: u16,
-    server: Option<Child>,
     options: Vec<&'static str>,
 }
 
@@ -72,7 +72,12 @@ impl Postgres {
 
     fn empty(options: &[&'static str]) -> Self {
         let folder = tempfile::Builder::new().prefix("zelador-pg-").tempdir().expect("a folder");
-        Self { folder, port: 0, server: None, options: options.to_vec() }
+        Self {
+            folder,
+            port: 0,
+            server: Process::ended_by("INT", "QUIT"),
+            options: options.to_vec(),
+        }
     }
 
     /// A second server that follows this one, which was started as [`Postgres::PRIMARY`].
@@ -146,43 +151,6 @@ impl Postgres {
         self.port
     }
 
-    /// The server's process id; `None` while it is stopped.
-    pub fn pid(&self) -> Option<u32> {
-        self.server.as_ref().map(Child::id)
-    }
-
-    /// Stops the server and waits until it has ended. Its data stay.
-    pub fn stop(&mut self) {
-        let Some(server) = self.server.take() else { return };
-        // Clients are sent away; SIGTERM would wait for them.
-        process::end(server, "INT");
-    }
-
-    /// Starts a stopped server with the same data, port and socket.
-    ///
-    /// # Panics
-    /// It does not start, as when the port has been taken by another program.
-    pub fn start_again(&mut self) {
-        self.stop();
-        assert!(self.launch(), "postgres does not start again:\n{}", self.log());
-    }
-
-    /// Makes it hang (`SIGSTOP`): connections are accepted by the kernel, nothing is answered.
-    ///
-    /// # Panics
-    /// The server is stopped.
-    pub fn freeze(&self) {
-        process::freeze(self.pid().expect("a server that runs"));
-    }
-
-    /// Lets it go on after [`Postgres::freeze`].
-    ///
-    /// # Panics
-    /// The server is stopped.
-    pub fn thaw(&self) {
-        process::send("CONT", self.pid().expect("a server that runs"));
-    }
-
     /// Waits until a query with this text runs, and kills the process that works on it.
     ///
     /// # Panics
@@ -201,10 +169,6 @@ impl Postgres {
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
     fn psql(&self, sql: &str) -> Output {
@@ -279,7 +243,30 @@ impl Postgres {
         assert!(output.status.success(), "initdb: {}\n{said}", output.status);
     }
 
-    /// Starts the server; false when it ended at once.
+    fn command(&self, program: &str) -> Command {
+        self.command_at(find(program))
+    }
+
+    fn command_at(&self, program: PathBuf) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.folder.path()).env_remove("PGHOST").env_remove("PGPORT");
+        if let Some((uid, gid)) = other_user() {
+            command.uid(uid).gid(gid);
+        }
+        command
+    }
+}
+
+/// Clients are sent away when it stops: SIGTERM would wait for them. SIGQUIT ends it with all of its processes.
+impl Server for Postgres {
+    fn process(&self) -> &Process {
+        &self.server
+    }
+
+    fn process_mut(&mut self) -> &mut Process {
+        &mut self.server
+    }
+
     fn launch(&mut self) -> bool {
         let log =
             fs::File::options().create(true).append(true).open(self.path("log")).expect("a log");
@@ -296,41 +283,13 @@ impl Postgres {
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a descriptor"))
             .stderr(log);
-        let mut server = command.spawn().expect("postgres starts");
-        let limit = Instant::now() + PATIENCE;
-        while !self.psql("SELECT 1").status.success() {
-            let ended = server.try_wait().expect("it is a child").is_some();
-            if ended || Instant::now() > limit {
-                let _ = server.kill();
-                let _ = server.wait();
-                return false;
-            }
-            thread::park_timeout(Duration::from_millis(20));
-        }
-        self.server = Some(server);
-        true
+        let child = command.spawn().expect("postgres starts");
+        let up = until_up(child, || self.psql("SELECT 1").status.success());
+        self.server.take_in(up)
     }
 
-    fn command(&self, program: &str) -> Command {
-        self.command_at(find(program))
-    }
-
-    fn command_at(&self, program: PathBuf) -> Command {
-        let mut command = Command::new(program);
-        command.current_dir(self.folder.path()).env_remove("PGHOST").env_remove("PGPORT");
-        if let Some((uid, gid)) = other_user() {
-            command.uid(uid).gid(gid);
-        }
-        command
-    }
-}
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        if let Some(server) = self.server.take() {
-            // SIGQUIT ends it with all of its processes, a frozen one too when it goes on.
-            process::end(server, "QUIT");
-        }
+    fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 }
 

@@ -1,23 +1,23 @@
 //! A private `Redis` server: its own folder, socket and port, and an end with the test.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::thread;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use crate::process::{self, PATIENCE, free_port, program};
+use crate::server::{Process, Server, until_up};
 
 /// A running `Redis` server that takes ten clients and 100 MB, with a password.
 #[derive(Debug)]
 pub struct Redis {
+    server: Process,
     folder: TempDir,
     port: u16,
-    server: Option<Child>,
     options: Vec<String>,
 }
 
@@ -31,7 +31,8 @@ impl Redis {
     /// `Redis` is not installed, or does not start.
     pub fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("zelador-kv-").tempdir().expect("a folder");
-        Self { folder, port: 0, server: None, options: Vec::new() }.begin()
+        Self { folder, port: 0, server: Process::ended_by("TERM", "KILL"), options: Vec::new() }
+            .begin()
     }
 
     /// The same, with a second port that speaks TLS, for whose certificate nobody vouches; returns
@@ -65,7 +66,7 @@ impl Redis {
             "--tls-auth-clients no".to_owned(),
         ];
         let options = options.iter().flat_map(|it| it.split(' ').map(str::to_owned)).collect();
-        (Self { folder, port: 0, server: None, options }.begin(), port)
+        (Self { folder, port: 0, server: Process::ended_by("TERM", "KILL"), options }.begin(), port)
     }
 
     /// A second server that follows this one.
@@ -78,7 +79,13 @@ impl Redis {
         let master = self.port.to_string();
         let options = ["--replicaof", "127.0.0.1", &master, "--masterauth", Self::PASSWORD]
             .map(str::to_owned);
-        Self { folder, port: 0, server: None, options: options.to_vec() }.begin()
+        Self {
+            folder,
+            port: 0,
+            server: Process::ended_by("TERM", "KILL"),
+            options: options.to_vec(),
+        }
+        .begin()
     }
 
     fn begin(self) -> Self {
@@ -112,43 +119,9 @@ impl Redis {
         self.port
     }
 
-    /// Stops the server and waits until it has ended.
-    pub fn stop(&mut self) {
-        if let Some(server) = self.server.take() {
-            process::end(server, "TERM");
-        }
-    }
-
     /// Kills it (`SIGKILL`) and waits until it has ended.
     pub fn kill(&mut self) {
-        if let Some(server) = self.server.take() {
-            process::end(server, "KILL");
-        }
-    }
-
-    /// Starts a stopped server with the same port and socket.
-    ///
-    /// # Panics
-    /// It does not start, as when the port has been taken by another program.
-    pub fn start_again(&mut self) {
-        self.stop();
-        assert!(self.launch(), "redis-server does not start again");
-    }
-
-    /// Makes it hang (`SIGSTOP`).
-    ///
-    /// # Panics
-    /// The server is stopped.
-    pub fn freeze(&self) {
-        process::freeze(self.server.as_ref().expect("a server that runs").id());
-    }
-
-    /// Lets it go on after [`Redis::freeze`].
-    ///
-    /// # Panics
-    /// The server is stopped.
-    pub fn thaw(&self) {
-        process::send("CONT", self.server.as_ref().expect("a server that runs").id());
+        self.server.end("KILL");
     }
 
     /// Waits until a client waits in the server for something to come.
@@ -161,34 +134,6 @@ impl Redis {
             assert!(Instant::now() < limit, "no client waits");
             process::pause().await;
         }
-    }
-
-    fn launch(&mut self) -> bool {
-        let log = File::create(self.folder.path().join("log")).expect("a log");
-        let mut command = Command::new(program("redis-server", "redis-server"));
-        command
-            .current_dir(self.folder.path())
-            .args(["--bind", "127.0.0.1", "--port", &self.port.to_string()])
-            .args(["--unixsocket", &self.socket().display().to_string()])
-            .args(["--requirepass", Self::PASSWORD, "--save", "", "--appendonly", "no"])
-            .args(["--maxclients", "10", "--maxmemory", "100mb", "--daemonize", "no"])
-            .args(&self.options)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a descriptor"))
-            .stderr(log);
-        let mut server = command.spawn().expect("redis-server starts");
-        let limit = Instant::now() + PATIENCE;
-        while !self.ask("PING").contains("PONG") {
-            let ended = server.try_wait().expect("it is a child").is_some();
-            if ended || Instant::now() > limit {
-                let _ = server.kill();
-                let _ = server.wait();
-                return false;
-            }
-            thread::park_timeout(Duration::from_millis(10));
-        }
-        self.server = Some(server);
-        true
     }
 
     fn ask(&self, command: &str) -> String {
@@ -205,8 +150,34 @@ impl Redis {
     }
 }
 
-impl Drop for Redis {
-    fn drop(&mut self) {
-        self.kill();
+impl Server for Redis {
+    fn process(&self) -> &Process {
+        &self.server
+    }
+
+    fn process_mut(&mut self) -> &mut Process {
+        &mut self.server
+    }
+
+    fn launch(&mut self) -> bool {
+        let log = File::create(self.folder.path().join("log")).expect("a log");
+        let mut command = Command::new(program("redis-server", "redis-server"));
+        command
+            .current_dir(self.folder.path())
+            .args(["--bind", "127.0.0.1", "--port", &self.port.to_string()])
+            .args(["--unixsocket", &self.socket().display().to_string()])
+            .args(["--requirepass", Self::PASSWORD, "--save", "", "--appendonly", "no"])
+            .args(["--maxclients", "10", "--maxmemory", "100mb", "--daemonize", "no"])
+            .args(&self.options)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a descriptor"))
+            .stderr(log);
+        let child = command.spawn().expect("redis-server starts");
+        let up = until_up(child, || self.ask("PING").contains("PONG"));
+        self.server.take_in(up)
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 }

@@ -124,14 +124,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::checks::rig::LONG;
 
     async fn looked(script: &str, timeout: Duration) -> Finding {
         let words = ["sh", "-c", script].map(str::to_owned).to_vec();
         let probe = CommandProbe { words, cwd: std::env::temp_dir(), user: None };
         look(&probe, Patience::new(timeout)).await
     }
-
-    const LONG: Duration = Duration::from_secs(20);
 
     #[tokio::test]
     async fn the_exit_code_is_the_status_and_the_last_line_the_message() {

@@ -180,8 +180,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-
-    const LONG: Duration = Duration::from_secs(20);
+    use crate::checks::rig::LONG;
 
     #[tokio::test]
     async fn a_file_has_to_be_there_young_and_large_enough() {

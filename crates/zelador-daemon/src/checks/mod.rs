@@ -21,6 +21,8 @@ mod postgres;
 mod pressure;
 mod query;
 mod redis;
+#[cfg(test)]
+mod rig;
 mod sqlite;
 mod talk;
 mod tls;

@@ -208,14 +208,11 @@ fn unreachable_place(error: &io::Error, place: &str) -> Finding {
 mod tests {
     use std::time::Duration;
 
-    use tokio::io::AsyncWriteExt;
-    use tokio::net::TcpListener;
     use zelador_testbed::mariadb::MariaDb;
+    use zelador_testbed::server::Server;
 
     use super::*;
-
-    /// Long enough for whatever answers at all.
-    const LONG: Duration = Duration::from_secs(20);
+    use crate::checks::rig::{LONG, no_database};
 
     async fn looked(url: &str, timeout: Duration) -> Finding {
         match look(url, &Query::default(), Patience::new(timeout)).await {
@@ -335,14 +332,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_no_database_server_is_told() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let server = tokio::spawn(async move {
-            for greeting in ["HTTP/1.1 400 Bad Request\r\n\r\n", ""] {
-                let (mut stream, _) = listener.accept().await.unwrap();
-                stream.write_all(greeting.as_bytes()).await.unwrap();
-            }
-        });
+        let (address, server) = no_database().await;
         let url = format!("mysql://ana:s3cr3t@{address}/shop");
         let found = looked(&url, LONG).await;
         assert!(

@@ -257,30 +257,18 @@ fn server_text(error: &tokio_postgres::error::DbError) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncWriteExt;
-    use tokio::net::TcpListener;
     use zelador_testbed::postgres::Postgres;
+    use zelador_testbed::server::Server;
 
     use super::*;
-
-    /// Long enough for whatever answers at all.
-    const LONG: Duration = Duration::from_secs(20);
+    use crate::checks::rig::{LONG, detail_of, has_answered, no_database};
 
     async fn looked(url: &str, timeout: Duration) -> Finding {
         look(url, &Query::default(), Patience::new(timeout)).await
     }
 
-    fn detail_of(finding: Finding) -> String {
-        match finding {
-            Finding::Refused { detail }
-            | Finding::TimedOut { detail }
-            | Finding::WrongAnswer { detail } => detail,
-            other => panic!("{other:?}"),
-        }
-    }
-
     fn is_well(finding: &Finding) -> bool {
-        matches!(finding, Finding::Measured { detail, .. } if detail == "SELECT 1")
+        has_answered(finding, "SELECT 1")
     }
 
     #[tokio::test]
@@ -433,14 +421,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_no_server_is_told_without_the_password() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let server = tokio::spawn(async move {
-            for greeting in ["HTTP/1.1 400 Bad Request\r\n\r\n", ""] {
-                let (mut stream, _) = listener.accept().await.unwrap();
-                stream.write_all(greeting.as_bytes()).await.unwrap();
-            }
-        });
+        let (address, server) = no_database().await;
         for _ in 0..2 {
             let found = looked(&format!("postgres://ana:s3cr3t@{address}/shop"), LONG).await;
             assert!(

@@ -161,27 +161,17 @@ mod tests {
     use std::time::Duration;
 
     use zelador_testbed::redis::Redis;
+    use zelador_testbed::server::Server;
 
     use super::*;
-
-    /// Long enough for whatever answers at all.
-    const LONG: Duration = Duration::from_secs(20);
+    use crate::checks::rig::{LONG, detail_of, has_answered};
 
     async fn looked(url: &str, timeout: Duration) -> Finding {
         look(url, &Query::default(), Patience::new(timeout)).await
     }
 
-    fn detail_of(finding: Finding) -> String {
-        match finding {
-            Finding::Refused { detail }
-            | Finding::TimedOut { detail }
-            | Finding::WrongAnswer { detail } => detail,
-            other => panic!("{other:?}"),
-        }
-    }
-
     fn is_well(finding: &Finding) -> bool {
-        matches!(finding, Finding::Measured { detail, .. } if detail == "PING")
+        has_answered(finding, "PING")
     }
 
     #[tokio::test]

@@ -154,8 +154,7 @@ mod tests {
     use tokio::net::{TcpListener, UnixListener};
 
     use super::*;
-
-    const LONG: Duration = Duration::from_secs(20);
+    use crate::checks::rig::LONG;
 
     fn talk(address: String, send: &str, expect: &str) -> TalkProbe {
         TalkProbe { address, send: Some(send.to_owned()), expect: Some(expect.to_owned()) }

@@ -1,5 +1,6 @@
 //! Real databases that are down, silent, full, locked, or let nobody in.
 
+use crate::server::Server;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 

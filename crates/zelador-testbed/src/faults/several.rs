@@ -1,5 +1,6 @@
 //! Faults that come back, and faults that come together.
 
+use crate::server::Server;
 use std::fs;
 use std::sync::{Arc, Mutex};
 

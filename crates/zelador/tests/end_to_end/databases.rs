@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use zelador_testbed::home::{free_port, http_get, kill, until, until_within};
 use zelador_testbed::mariadb::MariaDb;
+use zelador_testbed::server::Server;
 
 use crate::{SERVER, zelador};
 
