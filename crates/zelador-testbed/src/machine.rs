@@ -1,4 +1,4 @@
-//! A small Debian with a real systemd, booted in a container of its own.
+//! A small Debian with a real systemd or `OpenRC`, booted in a container of its own.
 //!
 //! The root folder is made once (`debootstrap`, some minutes) and kept beside the build; what a
 //! machine writes lies over it in a temporary folder, so that its second boot finds what the first
@@ -19,12 +19,49 @@ use crate::home::{LIMIT, Said, said, until_within};
 const MADE_WITHIN: Duration = Duration::from_mins(15);
 
 /// What it has beside the essentials.
-const PACKAGES: &str = "systemd,dbus,procps";
+const PACKAGES: &str = "systemd,dbus,procps,openrc";
+
+/// What starts and keeps a machine's services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Init {
+    /// systemd.
+    Systemd,
+    /// `OpenRC`, with its own process 1.
+    Openrc,
+}
+
+impl Init {
+    /// How `systemd-nspawn` is told to boot with it.
+    fn boots(self) -> &'static str {
+        match self {
+            Self::Systemd => "--boot",
+            Self::Openrc => "/sbin/openrc-init",
+        }
+    }
+
+    /// A line of shell that succeeds once the services run.
+    fn is_up(self) -> &'static str {
+        match self {
+            Self::Systemd => "systemctl is-active multi-user.target",
+            Self::Openrc => {
+                "test -p /run/openrc/init.ctl && rc-status --runlevel | grep -qx default"
+            }
+        }
+    }
+
+    fn power_off(self) -> &'static [&'static str] {
+        match self {
+            Self::Systemd => &["systemctl", "poweroff"],
+            Self::Openrc => &["openrc-shutdown", "--poweroff", "now"],
+        }
+    }
+}
 
 /// A machine, booted or not.
 pub struct Machine {
     root: PathBuf,
     binary: PathBuf,
+    init: Init,
     folder: TempDir,
     running: Option<(Child, i32)>,
 }
@@ -35,7 +72,7 @@ impl Machine {
     ///
     /// # Errors
     /// This host cannot have one; the text says why.
-    pub fn new(root: &Path, binary: &str) -> Result<Self, String> {
+    pub fn new(root: &Path, binary: &str, init: Init) -> Result<Self, String> {
         if !rustix::process::geteuid().is_root() {
             return Err("only root can boot a container".to_owned());
         }
@@ -52,7 +89,7 @@ impl Machine {
         for name in ["upper", "work", "root"] {
             fs::create_dir(folder.path().join(name)).map_err(|error| error.to_string())?;
         }
-        Ok(Self { root: root.to_owned(), binary: binary.into(), folder, running: None })
+        Ok(Self { root: root.to_owned(), binary: binary.into(), init, folder, running: None })
     }
 
     /// Boots it, and waits until its services run.
@@ -63,12 +100,13 @@ impl Machine {
         let at = |name: &str| self.folder.path().join(name).display().to_string();
         let script = format!(
             "mount -t overlay overlay -o lowerdir={},upperdir={},workdir={} {root} && \
-             exec systemd-nspawn -q -D {root} --boot --register=no --keep-unit --private-network \
-             --bind-ro={}:/usr/local/bin/zelador",
+             exec systemd-nspawn -q -D {root} --register=no --keep-unit --private-network \
+             --bind-ro={}:/usr/local/bin/zelador {}",
             self.root.display(),
             at("upper"),
             at("work"),
             self.binary.display(),
+            self.init.boots(),
             root = at("root"),
         );
         let console = self.folder.path().join("console");
@@ -89,8 +127,7 @@ impl Machine {
                 if let Some((_, leader)) = &mut self.running {
                     *leader = first;
                 }
-                let booted = self.run(&["systemctl", "is-active", "multi-user.target"]);
-                if booted.code == 0 {
+                if self.shell(self.init.is_up()).code == 0 {
                     return Ok(());
                 }
             }
@@ -104,7 +141,7 @@ impl Machine {
             std::thread::park_timeout(Duration::from_millis(50));
         }
         let text = fs::read_to_string(console).unwrap_or_default();
-        Err(format!("a container with systemd does not boot here: {}", text.trim()))
+        Err(format!("a container with {:?} does not boot here: {}", self.init, text.trim()))
     }
 
     /// Runs a program in it, as root.
@@ -139,7 +176,7 @@ impl Machine {
 
     /// Shuts it down as a host is, and waits for its end.
     pub fn power_off(&mut self) {
-        self.run(&["systemctl", "poweroff"]);
+        self.run(self.init.power_off());
         let Some((mut child, _)) = self.running.take() else { return };
         until_within("the machine to end", Duration::from_mins(2), || {
             child.try_wait().is_ok_and(|status| status.is_some())
@@ -180,14 +217,16 @@ fn first_process(container: i32) -> Option<i32> {
     })
 }
 
-/// Makes the root folder if it is not there; of several that want it, one does.
+/// Makes the root folder if it is not there, or has other packages; of several that want it, one does.
 fn make_root(root: &Path) -> Result<(), String> {
     let told = |error: std::io::Error| format!("{}: {error}", root.display());
     let lock = File::create(root.with_extension("lock")).map_err(told)?;
     rustix::fs::flock(&lock, FlockOperation::LockExclusive).map_err(|errno| told(errno.into()))?;
-    if root.is_dir() {
+    let made_with = "made-with";
+    if fs::read_to_string(root.join(made_with)).is_ok_and(|packages| packages == PACKAGES) {
         return Ok(());
     }
+    _ = fs::remove_dir_all(root);
     let unfinished = root.with_extension("unfinished");
     _ = fs::remove_dir_all(&unfinished);
     let log = root.with_extension("log");
@@ -218,6 +257,7 @@ fn make_root(root: &Path) -> Result<(), String> {
         let last = text.lines().last().unwrap_or_default();
         return Err(format!("debootstrap cannot make a Debian here ({status}): {last}"));
     }
+    fs::write(unfinished.join(made_with), PACKAGES).map_err(told)?;
     fs::rename(&unfinished, root).map_err(told)
 }
 

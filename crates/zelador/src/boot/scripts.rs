@@ -6,7 +6,9 @@ use crate::roles::RESURRECT_FLAG;
 
 /// Returns the script of `OpenRC`.
 pub fn openrc(install: &Install) -> String {
-    let net = if install.wait_ip { "need net" } else { "use net" };
+    // `use`, not `need`: not every distribution has a service that is called so, and file systems are
+    // mounted before this runlevel.
+    let needs = if install.wait_ip { "need net\n    use localmount" } else { "use net localmount" };
     format!(
         "\
 #!/sbin/openrc-run
@@ -14,8 +16,7 @@ pub fn openrc(install: &Install) -> String {
 description={description}
 {body}
 depend() {{
-    {net}
-    need localmount
+    {needs}
 }}
 
 start() {{
@@ -73,6 +74,11 @@ esac
         name = install.user.name,
         body = body(install),
     )
+}
+
+/// Returns a line of shell that brings zelador up as somebody does by hand, unless it answers.
+pub fn up(install: &Install) -> String {
+    format!("{}zelador_up", body(install))
 }
 
 /// What both scripts do; `$zelador`, `$home` and `$log` are words for an inner shell.

@@ -6,7 +6,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use zelador_api::home::Home;
@@ -55,10 +55,12 @@ pub fn startup(wish: &Startup) -> Result<ExitCode, Failure> {
             Names::Pm2 => "To setup the Startup Script, copy/paste the following command:",
         });
         output::answer(&format!("{}\n", install.as_root(&wish.of)))?;
-        output::help(&format!(
-            "without root: `{} startup systemd-user`, a unit of your own",
-            install.names.word()
-        ));
+        if install.platform == Platform::Systemd {
+            output::help(&format!(
+                "without root: `{} startup systemd-user`, a unit of your own",
+                install.names.word()
+            ));
+        }
         return Ok(ExitCode::FAILURE);
     }
     check_home(&install)?;
@@ -221,8 +223,7 @@ fn with_systemd(install: &Install, now: bool, changed: bool) -> Result<ExitCode,
         return prove(install);
     }
     if now {
-        end_by_hand(&install.home)?;
-        start_unit(install, service)?;
+        moved(install, || start_unit(install, service))?;
         return prove(install);
     }
     trial(install)?;
@@ -323,6 +324,23 @@ fn end_by_hand(home: &Home) -> Result<(), Failure> {
     )))
 }
 
+/// Ends the zelador that was started by hand, and has the service start its own; where that fails, the
+/// apps are brought back as they were: they are not to be down for a mistake in a service.
+fn moved(install: &Install, start: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    end_by_hand(&install.home)?;
+    let Err(failed) = start() else { return Ok(()) };
+    let back = Command::new("sh").args(["-c", &scripts::up(install)]).stdin(Stdio::null()).status();
+    if back.is_ok_and(|status| status.success()) {
+        output::note("the apps are back, under a zelador as it was started by hand");
+    } else {
+        output::note(&format!(
+            "nothing runs now: `{} resurrect` brings the apps back",
+            install.names.word()
+        ));
+    }
+    Err(failed)
+}
+
 fn guardian(home: &Home) -> String {
     fs::read_to_string(home.lock()).unwrap_or_default().trim().to_owned()
 }
@@ -385,12 +403,17 @@ fn with_script(install: &Install, path: &Path, now: bool) -> Result<ExitCode, Fa
         ));
         return prove(install);
     }
-    if !lock_is_free(&install.home) {
-        end_by_hand(&install.home)?;
-    }
-    match install.platform {
-        Platform::Openrc => tool("rc-service", &[service, "start"])?,
-        _ => tool(&path.to_string_lossy(), &["start"])?,
+    let start = || {
+        match install.platform {
+            Platform::Openrc => tool("rc-service", &[service, "start"]),
+            _ => tool(&path.to_string_lossy(), &["start"]),
+        }
+        .map(|_| ())
     };
+    if lock_is_free(&install.home) {
+        start()?;
+    } else {
+        moved(install, start)?;
+    }
     prove(install)
 }

@@ -1,4 +1,4 @@
-//! Starting with the host: what a service manager is told, real boots of a real systemd, and what
+//! Starting with the host: what a service manager is told, real boots of systemd and `OpenRC`, and what
 //! became of PM2's old pains with saved lists.
 
 use std::os::unix::net::UnixDatagram;
@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::Signal;
-use zelador_testbed::home::{LIMIT, Zelador, alive, kill, text, until};
-use zelador_testbed::machine::Machine;
+use zelador_testbed::home::{LIMIT, Said, Zelador, alive, kill, text, until};
+use zelador_testbed::machine::{Init, Machine};
 
 use crate::zelador;
 
@@ -174,31 +174,45 @@ setsid sleep 4321 &
 exec sleep 1234
 ";
 
-#[test]
-fn systemd_starts_keeps_and_stops_it_and_a_reboot_brings_the_list_back() {
+/// A machine that runs, with a user ana; `None`: none is possible here, and it was said why.
+fn booted(init: Init) -> Option<Machine> {
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("boot-root");
-    let mut machine = match Machine::new(&root, env!("CARGO_BIN_EXE_zelador")) {
-        Ok(machine) => machine,
-        Err(why) => return eprintln!("skipped, no boot is possible here: {why}"),
-    };
-    if let Err(why) = machine.boot() {
-        return eprintln!("skipped: {why}");
-    }
+    let mut machine = Machine::new(&root, env!("CARGO_BIN_EXE_zelador"), init)
+        .inspect_err(|why| eprintln!("skipped, no boot is possible here: {why}"))
+        .ok()?;
+    machine.boot().inspect_err(|why| eprintln!("skipped: {why}")).ok()?;
     let version = machine.run(&["zelador", "--version"]);
     if version.code != 0 {
-        return eprintln!("skipped, this build does not run on that Debian: {}", version.err);
+        eprintln!("skipped, this build does not run on that Debian: {}", version.err);
+        return None;
     }
     machine.ok(&["useradd", "--create-home", "ana"]);
     machine.shell(&format!("cat >/home/ana/counted.sh <<'END'\n{COUNTED}END\n"));
-    let ana = |machine: &Machine, line: &str| {
-        machine.run(&["su", "-", "ana", "-c", &format!("PATH=$PATH:/usr/local/bin; {line}")])
-    };
-    let starts = |machine: &Machine| machine.text("/home/ana/starts").lines().count();
+    Some(machine)
+}
+
+/// Runs a line as ana.
+fn ana(machine: &Machine, line: &str) -> Said {
+    machine.run(&["su", "-", "ana", "-c", &format!("PATH=$PATH:/usr/local/bin; {line}")])
+}
+
+/// How often the counted app has begun.
+fn starts(machine: &Machine) -> usize {
+    machine.text("/home/ana/starts").lines().count()
+}
+
+/// What runs as ana.
+fn processes(machine: &Machine) -> String {
+    machine.run(&["pgrep", "-u", "ana", "-a"]).out
+}
+
+#[test]
+fn systemd_starts_keeps_and_stops_it_and_a_reboot_brings_the_list_back() {
+    let Some(mut machine) = booted(Init::Systemd) else { return };
     let unit = |machine: &Machine, property: &str| {
         let name = format!("--property={property}");
         machine.ok(&["systemctl", "show", &name, "--value", "zelador-ana"]).trim().to_owned()
     };
-    let processes = |machine: &Machine| machine.run(&["pgrep", "-u", "ana", "-a"]).out;
 
     // By hand, as everybody begins.
     let begun = ana(
@@ -269,6 +283,46 @@ fn systemd_starts_keeps_and_stops_it_and_a_reboot_brings_the_list_back() {
     let gone = machine.run(&["zelador", "unstartup", "systemd", "-u", "ana"]);
     assert_eq!(gone.code, 0, "{}", gone.err);
     assert_ne!(machine.run(&["systemctl", "is-enabled", "zelador-ana"]).code, 0);
+    machine.power_off();
+}
+
+#[test]
+fn openrc_starts_and_stops_it_and_a_reboot_brings_the_list_back() {
+    let Some(mut machine) = booted(Init::Openrc) else { return };
+    let begun = ana(&machine, "zelador start ./counted.sh --name counted && zelador save");
+    assert_eq!(begun.code, 0, "{}", begun.err);
+    let pasted = ana(&machine, "zelador startup");
+    let line = pasted.out.lines().last().unwrap().strip_prefix("sudo ").unwrap().to_owned();
+    assert!(line.contains(" startup openrc -u ana --hp /home/ana"), "{line}");
+    assert!(!pasted.err.contains("systemd"), "nothing that is of no use here: {}", pasted.err);
+
+    // A service that cannot start leaves the apps up, as they were.
+    machine.shell("mv /sbin/openrc-run /sbin/openrc-run.away");
+    let refused = machine.shell(&format!("{line} --now"));
+    assert_eq!(refused.code, 1, "{}", refused.out);
+    assert!(refused.err.contains("rc-service zelador-ana start` failed"), "{}", refused.err);
+    assert!(refused.err.contains("the apps are back"), "{}", refused.err);
+    assert_eq!(ana(&machine, "zelador pid counted").code, 0);
+    assert_eq!(starts(&machine), 2);
+    machine.shell("mv /sbin/openrc-run.away /sbin/openrc-run");
+
+    let moved = machine.shell(&format!("{line} --now"));
+    assert_eq!(moved.code, 0, "{}{}", moved.out, moved.err);
+    assert!(moved.out.contains("1 instance (1 up)"), "{}", moved.out);
+    assert_eq!(starts(&machine), 3);
+    assert_eq!(machine.run(&["rc-service", "zelador-ana", "status"]).code, 0);
+
+    machine.ok(&["rc-service", "zelador-ana", "stop"]);
+    assert_eq!(processes(&machine), "");
+    assert_ne!(machine.run(&["rc-service", "zelador-ana", "status"]).code, 0);
+    machine.power_off();
+    machine.boot().unwrap();
+    until("the list", || ana(&machine, "zelador ping").code == 0 && starts(&machine) == 4);
+    assert_eq!(machine.run(&["rc-service", "zelador-ana", "status"]).code, 0);
+
+    let gone = machine.run(&["zelador", "unstartup", "openrc", "-u", "ana"]);
+    assert_eq!(gone.code, 0, "{}", gone.err);
+    assert!(!machine.run(&["rc-update", "show"]).out.contains("zelador-ana"));
     machine.power_off();
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -300,6 +301,57 @@ fn a_program_that_listens_notices_nothing_of_a_killed_engine_and_no_second_daemo
     until("nothing of zelador to be left", || !pids().into_iter().any(of_home));
 }
 
+/// The bytes of a call.
+fn call(text: &str) -> Vec<u8> {
+    let mut frame = vec![0x12];
+    for part in [format!("j:{text}"), "s:1:7".to_owned()] {
+        frame.extend((part.len() as u32).to_be_bytes());
+        frame.extend(part.bytes());
+    }
+    frame
+}
+
+/// Sends what it reads to a socket, and answers how many bytes came back before the other side ended it.
+const CALLER: &str = "
+const socket = require('net').connect(process.argv[1]); let bytes = 0;
+socket.on('data', data => { bytes += data.length; });
+socket.on('error', () => {}); socket.on('close', () => console.log(bytes));
+process.stdin.pipe(socket);";
+
+#[test]
+fn nobody_else_speaks_to_pm2s_sockets() {
+    if !rustix::process::geteuid().is_root() {
+        return eprintln!("skipped: only root can be somebody else");
+    }
+    let zelador = zelador();
+    assert_eq!(pm2(&zelador, "ping").code, 0);
+    // As open as it can be made by mistake.
+    let folder = zelador.home().parent().unwrap().to_owned();
+    for (path, mode) in [(folder, 0o755), (zelador.home(), 0o755)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let ping = call(r#"{"type":"call","method":"ping","args":[{}]}"#);
+    let answered = |user: u32, name: &str| {
+        let socket = zelador.home().join(name);
+        fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
+        let mut node = Command::new("node");
+        node.args(["-e", CALLER]).arg(&socket).uid(user).current_dir("/");
+        let mut node = node.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        node.stdin.take().unwrap().write_all(&ping).unwrap();
+        let out = node.wait_with_output().unwrap().stdout;
+        String::from_utf8_lossy(&out).trim().parse::<usize>().unwrap()
+    };
+    assert!(answered(0, "rpc.sock") > 0);
+    assert_eq!(answered(65534, "rpc.sock"), 0);
+    assert_eq!(answered(65534, "pub.sock"), 0);
+    let log = text(zelador.home().join("pm2.log"));
+    assert_eq!(
+        log.matches("somebody else's call on a socket of PM2's is refused").count(),
+        2,
+        "{log}"
+    );
+}
+
 #[test]
 fn the_sockets_are_the_owners_and_garbage_costs_only_its_own_connection() {
     let zelador = zelador();
@@ -319,14 +371,7 @@ fn the_sockets_are_the_owners_and_garbage_costs_only_its_own_connection() {
         String::from_utf8_lossy(&answer).into_owned()
     };
     assert_eq!(exchange(b"GET / HTTP/1.1\r\n\r\n"), "");
-    let call = |text: &str| {
-        let mut frame = vec![0x12];
-        for part in [format!("j:{text}"), "s:1:7".to_owned()] {
-            frame.extend((part.len() as u32).to_be_bytes());
-            frame.extend(part.bytes());
-        }
-        exchange(&frame)
-    };
+    let call = |text: &str| exchange(&call(text));
     let pong = call(r#"{"type":"call","method":"ping","args":[{}]}"#);
     assert!(pong.contains(r#"j:{"args":[{"msg":"pong"}]}"#) && pong.ends_with("s:1:7"), "{pong}");
     assert!(call(r#"{"type":"methods"}"#).contains("\"getMonitorData\""));
