@@ -5,23 +5,21 @@
 //! value may be a secret (`pm2-slack:slack_url`): whoever shows them masks them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde_json::ser::PrettyFormatter;
 use serde_json::{Map, Value as Json};
 
-use super::fields::{LOGS, canonical, nearest};
-use super::mistake::Report;
-use super::node::{Key, Node, Value};
-use super::notify::NotifyOverlay;
 use super::overlay::Overlay;
-use super::place::Place;
-use super::rotation::LogsOverlay;
-use crate::effect::Severity;
 use crate::id::AppName;
-use crate::notify::{Channel, ChannelKind, Route, Secret, SlackTo, Template};
 use crate::redact;
 use crate::spec::Environment;
+
+mod known;
+mod name;
+
+use known::{logrotate, slack};
+use name::DEEPEST;
+pub use name::{SettingError, SettingName};
 
 /// The module whose settings are zelador's own rotation.
 pub const LOGROTATE: &str = "pm2-logrotate";
@@ -32,107 +30,14 @@ pub const SLACK: &str = "pm2-slack";
 /// Not a module: where PM2 keeps which modules are installed.
 const INSTALLED: &str = "module-db-v2";
 
-/// More parts than this are a slip of the finger.
-const DEEPEST: usize = 8;
-
 /// All settings, by module.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModuleConf(Map<String, Json>);
-
-/// The name of a setting, taken apart: module, option, and what lies deeper.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SettingName(Vec<String>);
-
-/// Why a setting is not taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SettingError {
-    /// The name is none.
-    #[error("{0:?} is not the name of a setting; allowed: `MODULE:OPTION` or `MODULE.OPTION`")]
-    Name(String),
-    /// The value is not what a known setting can have.
-    #[error("{name} is {found}; allowed: {allowed}")]
-    Value {
-        /// The setting.
-        name: String,
-        /// What was given.
-        found: String,
-        /// What may be given.
-        allowed: String,
-    },
-}
 
 /// Why a file cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not JSON with an object in it{0}")]
 pub struct NoSettings(String);
-
-impl SettingName {
-    /// Takes a name apart: at colons, or at dots where there is no colon; quotes protect both.
-    ///
-    /// # Errors
-    /// A part is empty, or there are too many.
-    pub fn parse(text: &str) -> Result<Self, SettingError> {
-        let refused = || SettingError::Name(text.to_owned());
-        let at_colons = split(text, ':').ok_or_else(refused)?;
-        let parts =
-            if at_colons.len() > 1 { at_colons } else { split(text, '.').ok_or_else(refused)? };
-        let fits = |part: &String| {
-            !part.is_empty() && part.trim() == part && !part.chars().any(char::is_control)
-        };
-        if !parts.iter().all(fits) || parts.len() > DEEPEST || parts[0] == INSTALLED {
-            return Err(refused());
-        }
-        Ok(Self(parts))
-    }
-
-    /// The module.
-    pub fn module(&self) -> &str {
-        &self.0[0]
-    }
-
-    /// Whether it stands for a whole module.
-    pub fn is_module(&self) -> bool {
-        self.0.len() == 1
-    }
-}
-
-impl std::fmt::Display for SettingName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&joined(&self.0))
-    }
-}
-
-fn joined(parts: &[String]) -> String {
-    let protected = |part: &String| {
-        if part.contains([':', '.']) { format!("\"{part}\"") } else { part.clone() }
-    };
-    // The first part may have dots: a colon follows it.
-    let mut text = match parts {
-        [only] => return protected(only),
-        [first, ..] if !first.contains(':') => first.clone(),
-        [first, ..] => protected(first),
-        [] => return String::new(),
-    };
-    for part in &parts[1..] {
-        text.push(':');
-        text.push_str(&if part.contains(':') { format!("\"{part}\"") } else { part.clone() });
-    }
-    text
-}
-
-/// Splits at `between` outside quotes, which go; `None` for a quote that is not closed.
-fn split(text: &str, between: char) -> Option<Vec<String>> {
-    let (mut parts, mut quote) = (vec![String::new()], None);
-    for c in text.chars() {
-        match quote {
-            Some(open) if c == open => quote = None,
-            None if c == '"' || c == '\'' => quote = Some(c),
-            None if c == between => parts.push(String::new()),
-            _ => parts.last_mut()?.push(c),
-        }
-    }
-    quote.is_none().then_some(parts)
-}
 
 impl ModuleConf {
     /// Reads the file's text.
@@ -358,127 +263,20 @@ fn plain(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Reads the settings of pm2-slack: `slack_url` is a channel, `slack_url-APP` one of that app alone, and
-/// `servername` what this host is called. Which events it tells is zelador's own matter: incidents.
-fn slack(options: &Map<String, Json>) -> NotifyOverlay {
-    let mut overlay = NotifyOverlay::default();
-    let is_set = |value: &Json| value.as_str().is_some_and(|url| url.starts_with("http"));
-    for (option, _) in options.iter().filter(|(_, value)| is_set(value)) {
-        let app = match option.strip_prefix("slack_url") {
-            Some("") => None,
-            Some(rest) => match rest.strip_prefix('-') {
-                Some(app) => Some(app.to_owned()),
-                None => continue,
-            },
-            None => continue,
-        };
-        let name = app.as_ref().map_or_else(|| SLACK.to_owned(), |app| format!("{SLACK}-{app}"));
-        let url = Secret::Module { module: SLACK.to_owned(), option: option.clone() };
-        let kind = ChannelKind::Slack(SlackTo::Webhook { url });
-        overlay
-            .channels
-            .insert(name.clone(), Channel { kind, template: Template::default(), answers: false });
-        overlay.routes.push(Route {
-            apps: app.into_iter().collect(),
-            severity: Severity::Warning,
-            kinds: Vec::new(),
-            to: vec![name],
-        });
-    }
-    overlay.host = options.get("servername").map(plain).filter(|name| !name.trim().is_empty());
-    overlay
-}
-
-/// Reads one setting of pm2-logrotate; also returns what is worth saying about it.
-fn logrotate(option: &str, value: &Json) -> Result<(LogsOverlay, Option<String>), SettingError> {
-    if canonical(option, LOGS).is_none() {
-        let near = nearest(option, LOGS).map(|near| format!("; did you mean `{near}`?"));
-        let note = format!("{LOGROTATE} has no setting `{option}`: it is kept and has no effect");
-        return Ok((LogsOverlay::default(), Some(note + &near.unwrap_or_default())));
-    }
-    let report = Report::new(Path::new(LOGROTATE));
-    let node = Node::from(match value {
-        Json::Null => Value::Null,
-        Json::Bool(flag) => Value::from(*flag),
-        Json::Number(number) => Value::from(number.as_f64().unwrap_or(f64::NAN)),
-        other => Value::from(plain(other)),
-    });
-    let table = Node::from(Value::Table(vec![(Key::new(option), node)]));
-    let place = Place { report: &report, field: String::new(), node: &table };
-    let block = place.block(LOGROTATE, LOGS);
-    let said = block.map(|block| LogsOverlay::check(&block)).unwrap_or_default();
-    let wrong = |mistake: &super::Mistake| SettingError::Value {
-        name: format!("{LOGROTATE}:{option}"),
-        found: mistake.found.clone(),
-        allowed: mistake.allowed.clone(),
-    };
-    match report.conclude() {
-        Err(mistakes) => {
-            Err(mistakes.all().first().map_or_else(|| SettingError::Name(option.to_owned()), wrong))
-        }
-        Ok(_) if canonical(option, LOGS) == Some("worker_interval") => {
-            let note = format!(
-                "{LOGROTATE}:{option} has no effect here: sizes are looked at with every line"
-            );
-            Ok((said, Some(note)))
-        }
-        Ok(_) => Ok((said, None)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_settings_of_pm2_slack_are_channels_and_show_no_address() {
-        let conf = conf(&[
-            ("pm2-slack:slack_url", "https://hooks.example/T0/B0/x"),
-            ("pm2-slack:slack_url-api", "https://hooks.example/T0/B0/y"),
-            ("pm2-slack:servername", "db1"),
-            ("pm2-slack:error", "true"),
-        ]);
-        let (overlay, wrong) = conf.overlay();
-        assert_eq!(wrong, [""; 0]);
-        let plan = Settings::resolve(&[&overlay]).notify;
-        assert_eq!(plan.channels.keys().collect::<Vec<_>>(), ["pm2-slack", "pm2-slack-api"]);
-        assert_eq!(plan.host.as_deref(), Some("db1"));
-        assert_eq!(plan.routes[1].apps, ["api"]);
-        assert!(!format!("{overlay:?}").contains("hooks.example"), "only where it is found");
-    }
-    use crate::spec::{Keep, Rotation, Settings};
-    use crate::unit::ByteSize;
-
-    fn name(text: &str) -> SettingName {
+    pub(super) fn name(text: &str) -> SettingName {
         SettingName::parse(text).unwrap()
     }
 
-    fn conf(settings: &[(&str, &str)]) -> ModuleConf {
+    pub(super) fn conf(settings: &[(&str, &str)]) -> ModuleConf {
         let mut conf = ModuleConf::default();
         for (key, value) in settings {
             conf.set(&name(key), value).unwrap();
         }
         conf
-    }
-
-    #[test]
-    fn a_name_is_split_at_colons_or_dots_and_quotes_protect_them() {
-        for (text, parts) in [
-            ("pm2-logrotate:max_size", vec!["pm2-logrotate", "max_size"]),
-            ("pm2-logrotate.max_size", vec!["pm2-logrotate", "max_size"]),
-            ("socket.io:a:b", vec!["socket.io", "a", "b"]),
-            ("\"socket.io\".port", vec!["socket.io", "port"]),
-            ("mod:'a:b'", vec!["mod", "a:b"]),
-            ("mod:slack_url-my.app", vec!["mod", "slack_url-my.app"]),
-            ("mod", vec!["mod"]),
-        ] {
-            let parsed = name(text);
-            assert_eq!(parsed.0, parts, "{text}");
-            assert_eq!(name(&parsed.to_string()), parsed, "{parsed} is read as what it says");
-        }
-        for wrong in ["", ":", "mod:", ":x", "a..b", "mod:'x", "module-db-v2:x", "a:b\u{7}"] {
-            assert!(SettingName::parse(wrong).is_err(), "{wrong:?}");
-        }
     }
 
     #[test]
@@ -504,58 +302,6 @@ mod tests {
         assert_eq!((conf.installed(), conf.all(None).len()), (vec!["x".to_owned()], 0));
         assert!(ModuleConf::parse("[]").is_err() && ModuleConf::parse("{").is_err());
         assert_eq!(ModuleConf::parse(" \n").unwrap(), ModuleConf::default());
-    }
-
-    #[test]
-    fn the_settings_of_pm2_logrotate_are_those_of_the_logs() {
-        let conf = conf(&[
-            ("pm2-logrotate:max_size", "5K"),
-            ("pm2-logrotate:retain", "all"),
-            ("pm2-logrotate:compress", "true"),
-            ("pm2-logrotate:dateFormat", "YYYY-MM-DD"),
-            ("pm2-logrotate:workerInterval", "30"),
-            ("pm2-logrotate:rotateInterval", "0 0 * * *"),
-            ("pm2-logrotate:rotateModule", "false"),
-            ("pm2-logrotate:TZ", "America/Sao_Paulo"),
-            ("pm2-logrotate:max_total_size", "1G"),
-        ]);
-        let (overlay, wrong) = conf.overlay();
-        assert_eq!(wrong, [""; 0]);
-        let Rotation { max_size, keep, max_total_size, compress, date_format, at, zone, modules } =
-            Settings::resolve(&[&overlay]).rotation;
-        assert_eq!((max_size, keep), (ByteSize::new(5120), Keep::All));
-        assert_eq!(max_total_size, Some(ByteSize::mebibytes(1024)));
-        assert_eq!((compress, modules, date_format.as_str()), (true, false, "YYYY-MM-DD"));
-        assert_eq!(at.as_ref().map(crate::spec::CronPattern::as_str), Some("0 0 * * *"));
-        assert_eq!(zone.as_deref(), Some("America/Sao_Paulo"));
-        assert!(conf.environments().is_empty(), "they are no app's");
-    }
-
-    #[test]
-    fn a_wrong_value_of_a_known_setting_is_refused_by_name_value_and_what_is_allowed() {
-        for (option, value, said) in [
-            ("max_size", "abc", "max_size is \"abc\"; allowed: bytes, or text like"),
-            ("retain", "-1", "retain is \"-1\"; allowed: a whole number"),
-            ("compress", "yes", "compress is \"yes\"; allowed: true or false"),
-            ("dateFormat", "YYYY/MM", "dateFormat is \"YYYY/MM\"; allowed: a day.js format"),
-            ("rotateInterval", "often", "rotateInterval is \"often\"; allowed: a cron pattern"),
-            ("TZ", "/etc/passwd", "TZ is \"/etc/passwd\"; allowed: the name of a time zone"),
-            ("workerInterval", "soon", "workerInterval is \"soon\"; allowed: a whole number"),
-        ] {
-            let mut conf = ModuleConf::default();
-            let refused = conf.set(&name(&format!("pm2-logrotate:{option}")), value);
-            let error = refused.unwrap_err().to_string();
-            assert!(error.starts_with(&format!("pm2-logrotate:{said}")), "{error}");
-            assert_eq!(conf, ModuleConf::default());
-            // A file that was edited by hand: the rest of it counts.
-            let text =
-                format!(r#"{{"pm2-logrotate":{{"{option}":"{value}","max_total_size":5}}}}"#);
-            let (overlay, wrong) = ModuleConf::parse(&text).unwrap().overlay();
-            assert!(wrong.len() == 1 && overlay.logs.max_total_size.is_some(), "{wrong:?}");
-        }
-        let mut conf = ModuleConf::default();
-        let note = conf.set(&name("pm2-logrotate:max_sise"), "1").unwrap().unwrap();
-        assert!(note.contains("did you mean `max_size`?"), "{note}");
     }
 
     #[test]
