@@ -4,13 +4,15 @@
 //! Text that is handed to [`error`], [`help`], [`note`] and [`remark`] may come from an app or a
 //! file; it is neutralised here. What goes to [`answer`] was neutralised where it was rendered.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use zelador_api::Affected;
 
 use crate::declare::Mistakes;
+use crate::failure::Failure;
 use crate::pm2::say::{self, Kind};
 use crate::render::text;
 use crate::voice::{self, Voice};
@@ -54,6 +56,26 @@ pub fn is_abandoned(wait: &Timespec) -> bool {
     let ready = rustix::event::poll(&mut watched, Some(wait));
     ready.is_ok_and(|count| count > 0)
         && watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL)
+}
+
+/// From one drawing of what is watched to the next: that of PM2's `list --watch`.
+const REDRAW_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 900_000_000 };
+
+/// To the first line and column, and nothing below.
+const CLEAR: &str = "\x1b[H\x1b[2J\x1b[3J";
+
+/// Draws, and draws again until nobody looks any more; a terminal is cleared before each.
+///
+/// # Errors
+/// What is drawn cannot be had or written; at last: nobody reads.
+pub fn redraw(draw: impl Fn() -> Result<String, Failure>) -> Result<ExitCode, Failure> {
+    let clear = if io::stdout().is_terminal() { CLEAR } else { "" };
+    loop {
+        answer(&format!("{clear}{}", draw()?))?;
+        if is_abandoned(&REDRAW_EVERY) {
+            return Err(Failure::NobodyReads);
+        }
+    }
 }
 
 /// Says what went wrong.

@@ -1,10 +1,8 @@
 //! `list`, `jlist`, `show`: looking without touching.
 
-use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use jiff::tz::TimeZone;
-use rustix::event::Timespec;
 use zelador_api::{View, route};
 
 use super::incidents::now;
@@ -15,12 +13,6 @@ use crate::failure::Failure;
 use crate::output;
 use crate::render::order::Order;
 use crate::render::{self, terminal::Terminal};
-
-/// From one drawing of `list --watch` to the next: PM2's.
-const REDRAW_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 900_000_000 };
-
-/// To the first line and column, and nothing below.
-const CLEAR: &str = "\x1b[H\x1b[2J\x1b[3J";
 
 /// Shows the list.
 pub fn list(context: &Context, asked: &List) -> Result<ExitCode, Failure> {
@@ -45,13 +37,7 @@ pub fn list(context: &Context, asked: &List) -> Result<ExitCode, Failure> {
         output::tell(&draw()?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let clear = if io::stdout().is_terminal() { CLEAR } else { "" };
-    loop {
-        output::answer(&format!("{clear}{}", draw()?))?;
-        if output::is_abandoned(&REDRAW_EVERY) {
-            return Err(Failure::NobodyReads);
-        }
-    }
+    output::redraw(draw)
 }
 
 /// Shows the list, as every verb that changed something does at its end.

@@ -1,9 +1,7 @@
 //! `ls`, `jlist`, `prettylist`, `describe`, `pid`, `id`, `env`, as PM2 shows them.
 
-use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
-use rustix::event::Timespec;
 use serde_json::json;
 use zelador_api::select::nearest;
 use zelador_api::{AppView, HealthView, InstanceView, Phase, route};
@@ -18,11 +16,6 @@ use crate::render::order::Order;
 use crate::render::terminal::Terminal;
 use crate::render::{self, jlist};
 
-/// From one drawing of `list --watch` to the next: PM2's.
-const REDRAW_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 900_000_000 };
-/// To the first line and column, and nothing below.
-const CLEAR: &str = "\x1b[H\x1b[2J\x1b[3J";
-
 /// Shows the list.
 pub fn list(context: &Context, line: &Line) -> Result<ExitCode, Failure> {
     let draw = || draw(context, line.sort.as_deref(), line.mini);
@@ -30,13 +23,7 @@ pub fn list(context: &Context, line: &Line) -> Result<ExitCode, Failure> {
         output::tell(&draw()?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let clear = if io::stdout().is_terminal() { CLEAR } else { "" };
-    loop {
-        output::answer(&format!("{clear}{}", draw()?))?;
-        if output::is_abandoned(&REDRAW_EVERY) {
-            return Err(Failure::NobodyReads);
-        }
-    }
+    output::redraw(draw)
 }
 
 /// Shows the list, as every verb that changed something does at its end.
