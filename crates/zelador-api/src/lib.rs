@@ -17,6 +17,7 @@ pub mod shared;
 pub mod token;
 pub mod trpc;
 
+pub use zelador_core::aside::{How, SetAside};
 pub use zelador_core::breaker::Order;
 pub use zelador_core::check::{CheckResult, Status};
 pub use zelador_core::custom::{Action, Metric};
@@ -30,6 +31,7 @@ pub use zelador_core::incident::{Incident, Outcome, Stage, Trouble, Try, TryResu
 pub use zelador_core::input::{Command, Declaration, IncidentOrder, Replicas, Surplus, Unchanged};
 pub use zelador_core::instance::{Cause, Goal, Phase, Start};
 pub use zelador_core::launch::{FILE_SERVER, FILE_SERVER_ROLE, RUN_VARIABLE, log_paths, pid_path};
+pub use zelador_core::notify::Language;
 pub use zelador_core::retry::{Attempt, AttemptOutcome, OperationStats};
 pub use zelador_core::supervisor::{
     AppView, BreakerView, CheckView, GroupView, HealthView, InstanceView, Readiness, RetryView,

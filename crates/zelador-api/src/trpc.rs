@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use zelador_core::check::Status;
+use zelador_core::notify::Language;
 use zelador_core::retry::{Attempt, AttemptOutcome};
 use zelador_core::supervisor::{HealthView, RetryView, SimpleHealth, VerdictView};
 
@@ -203,7 +204,7 @@ impl From<&HealthView> for Health {
             response_time: (check.took.as_secs_f64() * 1e6).round() / 1e3,
             message: check.message.clone(),
             timestamp: check.at.to_string(),
-            set_aside: check.set_aside.clone(),
+            set_aside: check.set_aside.as_ref().map(|it| it.told(view.at, Language::En)),
         });
         let groups = view.groups.iter().map(|group| GroupEntry {
             group: group.group.clone(),

@@ -238,6 +238,9 @@ pub struct Incident {
     /// Nobody wants to hear of it any more.
     #[serde(default)]
     pub muted: bool,
+    /// Who said so, as the audit calls them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muted_by: Option<String>,
     /// The incident whose trouble this one comes of.
     #[serde(default)]
     pub part_of: Option<IncidentId>,
@@ -353,6 +356,7 @@ impl Incident {
             hidden: None,
             asked_at: None,
             muted: false,
+            muted_by: None,
             part_of: None,
             consulted: None,
             asked_about: None,

@@ -121,6 +121,9 @@ pub enum Command {
         /// The question that is answered, by when it was asked; `None`: the one that stands.
         #[serde(default)]
         question: Option<Moment>,
+        /// Who says it; whoever takes the command in says so.
+        #[serde(default)]
+        by: Option<String>,
     },
     /// Look at everything now; answered when every look is done.
     CheckNow,
@@ -142,6 +145,9 @@ pub enum Command {
         /// How long it lasts; `None`: it ends now.
         #[serde(default)]
         lasts: Option<Duration>,
+        /// Who wants it; whoever takes the command in says so.
+        #[serde(default)]
+        by: Option<String>,
     },
     /// Mute a check, or unmute it.
     Mute {
@@ -152,9 +158,25 @@ pub enum Command {
         /// For how long; `None`: until it is unmuted.
         #[serde(default)]
         lasts: Option<Duration>,
+        /// Who wants it; whoever takes the command in says so.
+        #[serde(default)]
+        by: Option<String>,
     },
     /// Stop and forget everything, for the end of zelador.
     Shutdown,
+}
+
+impl Command {
+    /// The same with who wants it, where that is kept; what it said itself of that does not count.
+    #[must_use]
+    pub fn signed(mut self, who: &str) -> Self {
+        if let Self::Maintenance { by, .. } | Self::Mute { by, .. } | Self::Incident { by, .. } =
+            &mut self
+        {
+            *by = Some(who.to_owned());
+        }
+        self
+    }
 }
 
 /// What a person says to an incident.

@@ -3,6 +3,7 @@
 //! Told the time and what happened, it answers with what to do. It has no clock, does no I/O and
 //! draws no randomness that it was not handed, so any story can be replayed bit for bit.
 
+pub mod aside;
 pub mod breaker;
 pub mod check;
 pub mod chronicle;

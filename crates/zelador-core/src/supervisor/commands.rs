@@ -10,6 +10,7 @@ use crate::instance::{Cause, Goal, Phase, Then};
 
 use super::Supervisor;
 use super::actions::Calls;
+use super::maintenance::nobody;
 use super::order::Deadline;
 
 /// A command that waits for its answer.
@@ -72,8 +73,8 @@ impl Supervisor {
                 Ok(self.delete(&all))
             }
             _ if self.stopping => Err(Refusal::Stopping),
-            Command::Incident { id, order, question } => {
-                self.order_incident(id, order, question).map(|done| (Vec::new(), done))
+            Command::Incident { id, order, question, by } => {
+                self.order_incident(id, order, question, by).map(|done| (Vec::new(), done))
             }
             Command::Declare { apps, settings, unchanged } => {
                 self.declare(apps, settings, unchanged)
@@ -96,11 +97,12 @@ impl Supervisor {
             },
             Command::Delete { selectors } => self.select(&selectors).map(|ids| self.delete(&ids)),
             Command::Scale { selectors, to, surplus } => self.scale_apps(&selectors, to, surplus),
-            Command::Maintenance { selectors, lasts } => {
-                self.order_maintenance(&selectors, lasts).map(|done| (Vec::new(), done))
+            Command::Maintenance { selectors, lasts, by } => {
+                self.order_maintenance(&selectors, lasts, by).map(|done| (Vec::new(), done))
             }
-            Command::Mute { check, muted, lasts } => {
-                self.order_mute(&check, muted, lasts).map(|done| (Vec::new(), done))
+            Command::Mute { check, muted, lasts, by } => {
+                let by = muted.then(|| by.unwrap_or_else(nobody));
+                self.order_mute(&check, by, lasts).map(|done| (Vec::new(), done))
             }
             Command::Breaker { target, operation, order } => self
                 .order_breaker(&target, operation.as_deref(), order)

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::Supervisor;
 use super::order::Deadline;
 use super::planned::shift;
+use crate::aside::{Held, How, NOBODY, SetAside};
 use crate::check::Status;
 use crate::effect::{Done, Effect, Notice, Refusal, Severity};
 use crate::id::{AppName, CheckId, IncidentId, InstanceId};
@@ -26,16 +27,16 @@ use crate::unit::{Moment, spoken};
 #[serde(default)]
 pub struct Aside {
     /// Everything is in maintenance until then.
-    pub whole: Option<Moment>,
+    pub whole: Option<Held<Moment>>,
     /// Apps are, until then.
-    pub apps: BTreeMap<AppName, Moment>,
+    pub apps: BTreeMap<AppName, Held<Moment>>,
     /// Checks that are muted, by what they are called; `None`: until they are unmuted.
-    pub muted: BTreeMap<String, Option<Moment>>,
+    pub muted: BTreeMap<String, Held<Option<Moment>>>,
 }
 
 /// The same, with what the clock sets aside.
 #[derive(Debug, Default)]
-pub(super) struct SetAside {
+pub(super) struct Rests {
     pub(super) by_people: Aside,
     /// Windows that are open: of everything, of apps.
     whole: Option<Moment>,
@@ -46,7 +47,7 @@ pub(super) struct SetAside {
     checks: BTreeSet<CheckId>,
 }
 
-impl SetAside {
+impl Rests {
     /// What outlives the engine, if there is something.
     pub(super) fn record(&self) -> Option<Record> {
         let people = &self.by_people;
@@ -54,21 +55,17 @@ impl SetAside {
     }
 }
 
-/// Why something is set aside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Why {
-    Maintenance(Moment),
-    Muted(Option<Moment>),
-}
-
 impl Supervisor {
-    /// Until when an app, or everything, is in maintenance.
-    pub(super) fn maintenance_of(&self, app: Option<&AppName>) -> Option<Moment> {
-        let aside = &self.aside;
-        let of_app = app.and_then(|app| {
-            aside.apps.get(app).copied().max(aside.by_people.apps.get(app).copied())
-        });
-        aside.whole.max(aside.by_people.whole).max(of_app).filter(|until| *until > self.now)
+    /// The maintenance of an app, or of everything, that ends last.
+    pub(super) fn maintenance_of(&self, app: Option<&AppName>) -> Option<SetAside> {
+        let (aside, people) = (&self.aside, &self.aside.by_people);
+        let windows = [aside.whole, app.and_then(|app| aside.apps.get(app).copied())];
+        let words = [people.whole.as_ref(), app.and_then(|app| people.apps.get(app))];
+        let by_clock = windows.into_iter().flatten().map(|until| (until, None));
+        let by_people = words.into_iter().flatten().map(|held| (held.until, Some(&held.by)));
+        let last = by_clock.chain(by_people).max_by_key(|(until, _)| *until);
+        let (until, by) = last.filter(|(until, _)| *until > self.now)?;
+        Some(SetAside { how: How::Maintenance, until: Some(until), by: by.cloned() })
     }
 
     /// The same of the app that a notice is about.
@@ -79,10 +76,10 @@ impl Supervisor {
     }
 
     /// Whether, and why, a check is set aside.
-    pub(super) fn set_aside(&self, id: &CheckId) -> Option<Why> {
+    pub(super) fn set_aside(&self, id: &CheckId) -> Option<SetAside> {
         let app = id.instance().and_then(|id| Some(&self.instances.get(&id)?.app));
-        if let Some(until) = self.maintenance_of(app) {
-            return Some(Why::Maintenance(until));
+        if let Some(maintenance) = self.maintenance_of(app) {
+            return Some(maintenance);
         }
         let muted = &self.aside.by_people.muted;
         if muted.is_empty() {
@@ -90,21 +87,10 @@ impl Supervisor {
         }
         let of_app = app.map(|app| format!("app:{app}"));
         let names = [Some(self.component(id)), of_app];
-        let until = names.into_iter().flatten().find_map(|name| muted.get(&name))?;
-        until.is_none_or(|until| until > self.now).then_some(Why::Muted(*until))
-    }
-
-    /// Why, in words: `in maintenance for another 20 min`, `muted`.
-    pub(super) fn said_aside(&self, why: Why) -> String {
-        match why {
-            Why::Maintenance(until) => {
-                format!("in maintenance for another {}", spoken(until.since(self.now)))
-            }
-            Why::Muted(Some(until)) => {
-                format!("muted for another {}", spoken(until.since(self.now)))
-            }
-            Why::Muted(None) => "muted".to_owned(),
-        }
+        let held = names.into_iter().flatten().find_map(|name| muted.get(&name))?;
+        let is_over = held.until.is_some_and(|until| until <= self.now);
+        let (how, until, by) = (How::Muted, held.until, Some(held.by.clone()));
+        (!is_over).then_some(SetAside { how, until, by })
     }
 
     /// Whether nothing is to be begun about an instance: its app is in maintenance, or its check is
@@ -118,8 +104,11 @@ impl Supervisor {
         &mut self,
         selectors: &[String],
         lasts: Option<Duration>,
+        by: Option<String>,
     ) -> Result<Done, Refusal> {
         let until = lasts.map(|lasts| self.now + lasts);
+        let by = by.unwrap_or_else(nobody);
+        let held = until.map(|until| Held { until, by });
         let mut done = Done::default();
         let whole = selectors.is_empty();
         let mut apps = BTreeSet::new();
@@ -128,7 +117,7 @@ impl Supervisor {
             apps.extend(ids.iter().filter_map(|id| Some(self.instances.get(id)?.app.clone())));
         }
         if whole {
-            let before = std::mem::replace(&mut self.aside.by_people.whole, until);
+            let before = std::mem::replace(&mut self.aside.by_people.whole, held.clone());
             done.notes.push(match (until, before) {
                 (Some(until), _) => {
                     format!("everything is in maintenance for {}", spoken(until.since(self.now)))
@@ -138,8 +127,8 @@ impl Supervisor {
             });
         }
         for app in apps {
-            let before = match until {
-                Some(until) => self.aside.by_people.apps.insert(app.clone(), until),
+            let before = match held.clone() {
+                Some(held) => self.aside.by_people.apps.insert(app.clone(), held),
                 None => self.aside.by_people.apps.remove(&app),
             };
             done.notes.push(match (until, before) {
@@ -158,11 +147,11 @@ impl Supervisor {
         Ok(done)
     }
 
-    /// A person mutes a check, or unmutes it.
+    /// A person mutes a check; without `by`: unmutes it.
     pub(super) fn order_mute(
         &mut self,
         check: &str,
-        muted: bool,
+        by: Option<String>,
         lasts: Option<Duration>,
     ) -> Result<Done, Refusal> {
         let known = self.muteable();
@@ -181,8 +170,8 @@ impl Supervisor {
         let mut done = Done::default();
         let until = lasts.map(|lasts| self.now + lasts);
         let muting = &mut self.aside.by_people.muted;
-        if muted {
-            muting.insert(check.to_owned(), until);
+        if let Some(by) = by {
+            muting.insert(check.to_owned(), Held { until, by });
             let span = lasts.map(|lasts| format!(" for {}", spoken(lasts))).unwrap_or_default();
             done.notes.push(format!("{check} is muted{span}"));
         } else {
@@ -239,9 +228,9 @@ impl Supervisor {
         let ends = whole
             .into_iter()
             .chain(apps.values().copied())
-            .chain(people.whole)
-            .chain(people.apps.values().copied())
-            .chain(people.muted.values().copied().flatten());
+            .chain(people.whole.iter().map(|held| held.until))
+            .chain(people.apps.values().map(|held| held.until))
+            .chain(people.muted.values().filter_map(|held| held.until));
         for end in ends {
             next = Some(earlier(next, end));
         }
@@ -255,10 +244,10 @@ impl Supervisor {
     fn forget_what_is_over(&mut self) {
         let (now, people) = (self.now, &mut self.aside.by_people);
         let before = people.clone();
-        people.whole = people.whole.filter(|until| *until > now);
+        people.whole = people.whole.take().filter(|held| held.until > now);
         let known = &self.apps;
-        people.apps.retain(|app, until| *until > now && known.contains_key(app));
-        people.muted.retain(|_, until| until.is_none_or(|until| until > now));
+        people.apps.retain(|app, held| held.until > now && known.contains_key(app));
+        people.muted.retain(|_, held| held.until.is_none_or(|until| until > now));
         if *people != before {
             self.keep_aside();
         }
@@ -306,6 +295,11 @@ impl Supervisor {
             self.changed.incidents.insert(id);
         }
     }
+}
+
+/// Who wanted it when nobody says.
+pub(super) fn nobody() -> String {
+    NOBODY.to_owned()
 }
 
 /// Handling a deadline moves it on, however the clock was set.

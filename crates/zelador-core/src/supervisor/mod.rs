@@ -126,7 +126,7 @@ pub struct Supervisor {
     /// Who hears that this zelador lives.
     pulse: Option<Pulse>,
     /// What is muted, or in maintenance.
-    aside: maintenance::SetAside,
+    aside: maintenance::Rests,
     /// What is usual of what is measured, by check and measure.
     usual: BTreeMap<String, Usual>,
     /// How pressed the host is.
@@ -198,7 +198,7 @@ impl Supervisor {
             next_probe: 0,
             heartbeats: BTreeMap::new(),
             pulse: None,
-            aside: maintenance::SetAside::default(),
+            aside: maintenance::Rests::default(),
             usual: BTreeMap::new(),
             pressed: host::Pressures::new(),
             calls: calls::Calls::default(),

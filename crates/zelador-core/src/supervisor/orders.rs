@@ -15,6 +15,7 @@ impl Supervisor {
         id: IncidentId,
         order: IncidentOrder,
         question: Option<Moment>,
+        by: Option<String>,
     ) -> Result<Done, Refusal> {
         let refuse = |reason: String, help: &str| {
             Err(Refusal::NotPossible { reason, help: Some(help.to_owned()) })
@@ -26,6 +27,7 @@ impl Supervisor {
         let done = |note: String| Ok(Done { notes: vec![note], ..Done::default() });
         if order == IncidentOrder::Mute {
             incident.muted = true;
+            incident.muted_by = by;
             self.say(id, Said::Muted);
             return done(format!("incident {id} is muted; it is dealt with all the same"));
         }

@@ -105,7 +105,7 @@ impl Supervisor {
     pub(super) fn consider(&mut self, id: IncidentId, remedy: &Remedy, approved: bool) -> bool {
         let Some(incident) = self.incidents.get(&id) else { return true };
         let Some(app) = self.apps.get(&incident.app) else { return true };
-        if let Some(until) = self.maintenance_of(Some(&incident.app)) {
+        if let Some(until) = self.maintenance_of(Some(&incident.app)).and_then(|it| it.until) {
             let span = spoken(until.since(self.now));
             self.tell(id, &format!("{remedy}: not now, its maintenance lasts another {span}"));
             if let Some(incident) = self.incidents.get_mut(&id) {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::aside::SetAside;
 use crate::check::{Check, CheckResult, Status};
 use crate::config::masked_settings;
 use crate::custom::{Action, Metrics};
@@ -85,6 +86,9 @@ pub struct InstanceView {
     pub usage: Option<Usage>,
     /// How it is; `None` while nothing is wanted of it.
     pub health: Option<CheckResult>,
+    /// Why that does not count for the whole: its app is in maintenance, or it is muted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_aside: Option<SetAside>,
     /// What it offers to do.
     #[serde(default)]
     pub actions: Vec<Action>,
@@ -135,6 +139,9 @@ pub struct HealthView {
     /// One entry a namespace in which something is wanted.
     #[serde(default)]
     pub groups: Vec<GroupView>,
+    /// The maintenance of everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_aside: Option<SetAside>,
     /// How long this engine's supervisor has been there.
     pub uptime: Duration,
     /// When this was true.
@@ -170,9 +177,9 @@ pub struct CheckView {
     /// What was measured: how long each phase took, connections in use, days left.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub measures: Vec<Measure>,
-    /// Why it does not count for the whole: `in maintenance for another 20 min`, `muted`.
+    /// Why it does not count for the whole: it is in maintenance, or muted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub set_aside: Option<String>,
+    pub set_aside: Option<SetAside>,
 }
 
 /// Whether an app can take work.
@@ -278,6 +285,7 @@ impl Supervisor {
             last_start: instance.last_start.clone(),
             usage: instance.usage,
             health: self.health_of(id),
+            set_aside: self.set_aside(&CheckId::Instance(id)),
             actions: instance.actions.clone(),
             metrics: instance.metrics.clone(),
             says: instance.spoken.text(),
@@ -291,7 +299,7 @@ impl Supervisor {
     pub fn health(&self) -> HealthView {
         let component = |id: &CheckId, result: CheckResult, check: Option<&Check>| CheckView {
             component: self.component(id),
-            set_aside: self.set_aside(id).map(|why| self.said_aside(why)),
+            set_aside: self.set_aside(id),
             measures: match check.and_then(|check| check.finding.as_ref()) {
                 Some(Finding::Measured { measures, .. }) => measures.clone(),
                 _ => Vec::new(),
@@ -319,6 +327,7 @@ impl Supervisor {
         HealthView {
             overall: worst(&checks),
             groups: self.groups(),
+            set_aside: self.maintenance_of(None),
             checks,
             uptime: self.now.since(self.started_at),
             at: self.now,

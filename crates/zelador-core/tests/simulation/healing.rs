@@ -128,6 +128,7 @@ fn an_answer_to_another_question_changes_nothing() {
         id: zelador_core::id::IncidentId::new(1),
         order: IncidentOrder::Approve,
         question: Some(DAWN),
+        by: None,
     };
     let script = story(
         hanging(HealMode::Ask),
@@ -144,6 +145,7 @@ fn an_answer_to_another_question_changes_nothing() {
         id: asked[0].id,
         order: IncidentOrder::Approve,
         question: Some(question.asked_at),
+        by: None,
     };
     let script = story(
         hanging(HealMode::Ask),
@@ -306,5 +308,6 @@ fn a_host_where_everything_is_sick_is_left_to_a_person() {
 }
 
 fn order(order: IncidentOrder) -> Command {
-    Command::Incident { id: zelador_core::id::IncidentId::new(1), order, question: None }
+    let id = zelador_core::id::IncidentId::new(1);
+    Command::Incident { id, order, question: None, by: None }
 }

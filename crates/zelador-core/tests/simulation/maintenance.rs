@@ -20,7 +20,7 @@ use crate::world::{DAWN, World, surroundings};
 const MINUTE: Duration = Duration::from_mins(1);
 
 fn maintenance(selectors: Vec<String>, lasts: Option<Duration>) -> Command {
-    Command::Maintenance { selectors, lasts }
+    Command::Maintenance { selectors, lasts, by: Some("ana".to_owned()) }
 }
 
 /// What is not to be done in a maintenance: an incident that begins, a remedy, a message.
@@ -88,12 +88,13 @@ fn what_dies_in_a_maintenance_is_restarted_and_what_is_bad_after_it_is_told() {
     let view = world.supervisor.view();
     assert!(view.instances[0].restarts >= 5, "it is kept up: {}", view.instances[0].restarts);
     let aside = view.health.checks.iter().find(|it| it.component == "app:api");
-    let said = aside.and_then(|it| it.set_aside.clone()).unwrap_or_default();
-    assert!(said.starts_with("in maintenance for another"), "{said}");
+    let aside = aside.and_then(|it| it.set_aside.clone()).expect("it is set aside");
+    assert_eq!(aside.by.as_deref(), Some("ana"));
+    assert!(aside.until.is_some_and(|until| until > world.now && until <= DAWN + 11 * MINUTE));
     // It outlives the engine.
     let records = world.kept.values().cloned().collect();
     let next = Supervisor::recover(surroundings(8), world.now, records).health();
-    assert!(next.checks.iter().any(|it| it.set_aside.is_some()), "{next:?}");
+    assert!(next.checks.iter().any(|it| it.set_aside.as_ref() == Some(&aside)), "{next:?}");
     assert_eq!(world.run_until(DAWN + 20 * MINUTE), Ok(()));
     let (during, after) = *count.borrow();
     assert_eq!(during, 0);

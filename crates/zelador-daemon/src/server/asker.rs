@@ -91,7 +91,7 @@ impl Handle {
         command: Command,
     ) -> Result<Done, Failure> {
         let told = in_words(&command);
-        let answer = self.command(command).await;
+        let answer = self.command(command.signed(&asker.who)).await;
         if let Some((verb, target)) = told {
             self.audit(asker, verb, target, answer.as_ref().map(outcome));
         }
@@ -158,14 +158,14 @@ fn in_words(command: &Command) -> Option<(&'static str, String)> {
             };
             (verb, format!("incident {id}"))
         }
-        Command::Maintenance { selectors, lasts } => {
+        Command::Maintenance { selectors, lasts, .. } => {
             let whole = if selectors.is_empty() { "everything".to_owned() } else { of(selectors) };
             match lasts {
                 Some(lasts) => ("maintenance", format!("{whole} for {}", spoken(*lasts))),
                 None => ("maintenance end", whole),
             }
         }
-        Command::Mute { check, muted, lasts } => {
+        Command::Mute { check, muted, lasts, .. } => {
             let span = lasts.map(|lasts| format!(" for {}", spoken(lasts))).unwrap_or_default();
             (if *muted { "mute" } else { "unmute" }, format!("{check}{span}"))
         }

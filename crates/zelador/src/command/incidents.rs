@@ -41,6 +41,7 @@ pub fn incidents(
             id: IncidentId::new(id),
             order,
             question: None,
+            by: None,
         })?;
         for note in done.notes {
             output::answer(&format!("{}\n", text::plain(&note)))?;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use zelador_api::{Command, HealthView, config, route};
+use zelador_api::{Command, HealthView, Language, config, route};
 
 use super::Context;
 use crate::cli::more::{Check, Maintenance};
@@ -18,11 +18,11 @@ pub fn maintenance(context: &Context, what: Option<Maintenance>) -> Result<ExitC
         Some(Maintenance::Start { span, selectors }) => {
             let lasts = Some(span_of(&span)?);
             let selectors = context.selectors(selectors)?;
-            tell(context, &Command::Maintenance { selectors, lasts })
+            tell(context, &Command::Maintenance { selectors, lasts, by: None })
         }
         Some(Maintenance::End { selectors }) => {
             let selectors = context.selectors(selectors)?;
-            tell(context, &Command::Maintenance { selectors, lasts: None })
+            tell(context, &Command::Maintenance { selectors, lasts: None, by: None })
         }
     }
 }
@@ -32,9 +32,11 @@ pub fn check(context: &Context, what: Check) -> Result<ExitCode, Failure> {
     let command = match what {
         Check::Mute { name, span } => {
             let lasts = span.as_deref().map(span_of).transpose()?;
-            Command::Mute { check: name, muted: true, lasts }
+            Command::Mute { check: name, muted: true, lasts, by: None }
         }
-        Check::Unmute { name } => Command::Mute { check: name, muted: false, lasts: None },
+        Check::Unmute { name } => {
+            Command::Mute { check: name, muted: false, lasts: None, by: None }
+        }
     };
     tell(context, &command)
 }
@@ -42,7 +44,7 @@ pub fn check(context: &Context, what: Check) -> Result<ExitCode, Failure> {
 fn show(context: &Context) -> Result<ExitCode, Failure> {
     let health: HealthView = context.engine.get(route::HEALTH)?;
     let aside = health.checks.iter().filter_map(|check| {
-        let why = check.set_aside.as_ref()?;
+        let why = check.set_aside.as_ref()?.told(health.at, Language::En);
         let line = format!("{}: {why}; {}: {}", check.component, check.status, check.message);
         Some(text::plain(&line).into_owned() + "\n")
     });

@@ -2,7 +2,7 @@
 
 use comfy_table::CellAlignment;
 use zelador_api::unit::spoken;
-use zelador_api::{GroupView, HealthView};
+use zelador_api::{GroupView, HealthView, Language};
 
 use super::terminal::{Colour, Terminal};
 use super::{text, words};
@@ -15,7 +15,8 @@ pub fn health(view: &HealthView, terminal: Terminal) -> String {
     for check in &view.checks {
         let (status, message) = match &check.set_aside {
             Some(why) => {
-                let word = if why.starts_with("muted") { "muted" } else { "maintenance" };
+                let word = why.how.told(Language::En);
+                let why = why.told(view.at, Language::En);
                 let message = format!("{why}; {}: {}", check.status, check.message);
                 (terminal.coloured(word, Colour::Grey), terminal.cell(&message))
             }

@@ -36,6 +36,12 @@ pub fn table(incidents: &[Incident], now: Moment, zone: &TimeZone, terminal: Ter
     format!("{table}\n{}, {open} open\n", words::counted(incidents.len(), "incident"))
 }
 
+/// That nobody hears of it any more, and who wanted that: `muted by uid 1000`.
+pub fn muted(incident: &Incident) -> Option<String> {
+    let by = incident.muted_by.as_ref().map(|who| format!(" by {who}")).unwrap_or_default();
+    incident.muted.then(|| format!("muted{by}"))
+}
+
 /// Returns the story of one incident; it ends with a line end.
 pub fn story(incident: &Incident, now: Moment, zone: &TimeZone, terminal: Terminal) -> String {
     let mut told = String::new();
@@ -54,6 +60,9 @@ pub fn story(incident: &Incident, now: Moment, zone: &TimeZone, terminal: Termin
         "  state     {state}, {}",
         words::counted(incident.attempts as usize, "attempt")
     ));
+    if let Some(said) = muted(incident) {
+        line(&format!("  told      nobody: it is {}", text::plain(&said)));
+    }
     line(&format!("  opened    {}", words::local(incident.opened_at, zone)));
     match incident.closed_at {
         Some(at) => line(&format!(

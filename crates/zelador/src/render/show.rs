@@ -7,7 +7,7 @@ use zelador_api::evidence::PastDeath;
 use zelador_api::raise::spoken_value;
 use zelador_api::spec::{AppSpec, OnDependencyDown, RestartDelay};
 use zelador_api::unit::{Moment, spoken};
-use zelador_api::{AppView, Goal, InstanceView, Phase};
+use zelador_api::{AppView, Goal, InstanceView, Language, Phase};
 
 use super::terminal::{Colour, Terminal};
 use super::{list, text, words};
@@ -69,6 +69,8 @@ pub fn state(instance: &InstanceView, now: Moment, zone: &TimeZone) -> Vec<Row> 
         None => "-".to_owned(),
     };
     let mut rows = vec![row("status", list::status(instance, now)), row("health", health)];
+    let aside = instance.set_aside.as_ref().map(|it| row("set aside", it.told(now, Language::En)));
+    rows.extend(aside);
     if let Some(last) = instance.deaths.first() {
         let said = format!(
             "the process {}, at {}, after {}",

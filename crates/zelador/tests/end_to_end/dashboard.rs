@@ -19,16 +19,16 @@ const AXE: &str = "axe-core@4.14.1";
 /// The most that a page may be over the wire, in bytes.
 const LARGEST: u64 = 150_000;
 
-fn browser() -> Browser {
+pub fn browser() -> Browser {
     Browser::start().expect("there is no Chromium: ./test installs it")
 }
 
-fn address(zelador: &Zelador, path: &str) -> String {
+pub fn address(zelador: &Zelador, path: &str) -> String {
     format!("http://127.0.0.1:{}{path}", zelador.port())
 }
 
 /// What axe finds that is serious.
-fn audit(browser: &mut Browser) -> Vec<String> {
+pub fn audit(browser: &mut Browser) -> Vec<String> {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("axe");
     let file = folder.join("node_modules/axe-core/axe.min.js");
     if !file.exists() {
@@ -48,7 +48,7 @@ fn audit(browser: &mut Browser) -> Vec<String> {
 }
 
 /// Gives the token in the form, with nothing but keys.
-fn sign_in(browser: &mut Browser, zelador: &Zelador, to: &str) {
+pub fn sign_in(browser: &mut Browser, zelador: &Zelador, to: &str) {
     let token = zelador.ok(&["token"]).out.trim().to_owned();
     browser.open(&address(zelador, &format!("/health/login?to={to}")));
     browser.eval("document.querySelector('#token').focus()");
@@ -64,7 +64,7 @@ fn sign_in(browser: &mut Browser, zelador: &Zelador, to: &str) {
     );
 }
 
-fn press(browser: &mut Browser, verb: &str) {
+pub fn press(browser: &mut Browser, verb: &str) {
     browser.eval(&format!("document.querySelector('[data-verb={verb}]').focus()"));
     browser.key("Enter");
     browser.until("the question", "document.querySelector('#ask').open");

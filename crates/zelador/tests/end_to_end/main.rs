@@ -10,6 +10,7 @@ mod bad_service;
 mod boot;
 mod channel;
 mod dashboard;
+mod dashboard_aside;
 mod databases;
 mod diagnose;
 mod doctor;

@@ -44,7 +44,9 @@ pub async fn act(
         )));
     }
     let of_incident = |order| match wish.of.parse() {
-        Ok(number) => Ok(Command::Incident { id: IncidentId::new(number), order, question: None }),
+        Ok(number) => {
+            Ok(Command::Incident { id: IncidentId::new(number), order, question: None, by: None })
+        }
         Err(_) => Err(bad(format!("`of` is `{}`; allowed is the number of an incident", wish.of))),
     };
     let command = match wish.verb.as_str() {

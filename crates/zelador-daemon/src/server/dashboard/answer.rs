@@ -105,7 +105,8 @@ pub async fn answer(
         Found::Stands(link, asked) => (link, asked),
     };
     let asker = asker.by_link(&link.channel);
-    let command = Command::Incident { id: link.incident, order, question: Some(link.asked_at) };
+    let command =
+        Command::Incident { id: link.incident, order, question: Some(link.asked_at), by: None };
     let (status, main) = match dashboard.handle.command_by(&asker, command).await {
         Ok(_) => (StatusCode::OK, done(lang, order, &asked.1)),
         Err(failure) => (failure.status, refused(lang, &failure.problem.error)),

@@ -1,6 +1,7 @@
 //! One app: what it is at, what it was, what happened to it.
 
 use maud::{Markup, html};
+use zelador_core::aside::SetAside;
 use zelador_core::history::{Event, Kind};
 use zelador_core::instance::{Goal, Phase};
 use zelador_core::spec::{Environment, ExecMode};
@@ -207,12 +208,19 @@ fn head(lang: Lang, instances: &[InstanceView]) -> Markup {
             span { strong { (lang.percent(cpu)) } " CPU" }
             span { (lang.count(restarts as usize, ("restart", "reinício"), ("restarts", "reinícios"))) }
         }
+        @if let Some(aside) = whole(instances) { (parts::resting_note(lang, lang.t("The app", "O app"), aside)) }
         @for instance in instances {
             @if let Some(start) = instance.last_start.as_ref().filter(|_| instance.restarts > 0) {
                 p.dim { (parts::plain(&instance.name)) ": " (lang.t("started last", "iniciado por último")) " " (time(start.at, true)) " – " (parts::plain(&lang.start(&start.cause))) }
             }
         }
     }
+}
+
+/// Why the app is set aside, if all of it is.
+fn whole(instances: &[InstanceView]) -> Option<&SetAside> {
+    let first = instances.first()?.set_aside.as_ref()?;
+    instances.iter().all(|it| it.set_aside.as_ref() == Some(first)).then_some(first)
 }
 
 fn table(lang: Lang, instances: &[InstanceView]) -> Markup {
@@ -252,6 +260,7 @@ fn checks(lang: Lang, instances: &[InstanceView]) -> Markup {
                 Some(health) => p.check {
                     (badge(parts::status(lang, health.status)))
                     @if instances.len() > 1 { strong { (parts::plain(&it.name)) } }
+                    @if let Some(aside) = it.set_aside.as_ref().filter(|_| whole(instances).is_none()) { (parts::resting_by(lang, aside)) }
                     span lang="en" { (parts::plain(&health.message)) }
                     span.dim { (lang.t("took", "levou")) " " (lang.span(health.took)) " · " (time(health.at, true)) }
                 },

@@ -107,7 +107,7 @@ fn orders(lang: Lang, incident: &Incident) -> Markup {
                     button type="button" data-verb="approve" data-more=(more) { (lang.t("Approve", "Aprovar")) }
                     button type="button" data-verb="reject" data-more=(more) { (lang.t("Reject", "Recusar")) }
                 }
-                @if incident.muted { span.dim { (lang.t("Muted", "Silenciado")) } }
+                @if incident.muted { span.dim { (lang.t("Muted", "Silenciado")) @if let Some(who) = &incident.muted_by { " " (lang.t("by", "por")) " " (parts::plain(who)) } } }
                 @else { button type="button" data-verb="mute" data-more=(quiet) { (lang.t("Mute", "Silenciar")) } }
             }
         }

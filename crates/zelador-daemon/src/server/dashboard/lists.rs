@@ -50,15 +50,22 @@ pub async fn checks(dashboard: &Dashboard, lang: Lang) -> Option<Vec<Fragment>> 
     });
     Some(one(html! {
         p.facts { (badge(parts::status(lang, health.overall))) span { (lang.count(checks.len(), ("check", "verificação"), ("checks", "verificações"))) } }
-        div.scroll tabindex="0" role="region" aria-label=(lang.t("Checks", "Verificações")) { table {
+        @if let Some(whole) = &health.set_aside { (parts::resting_note(lang, lang.t("Everything", "Tudo"), whole)) }
+        (parts::groups(lang, &health.groups))
+        div.scroll tabindex="0" role="region" aria-label=(lang.t("Checks", "Verificações")) { table.checks {
             thead { tr { th scope="col" { (lang.t("Component", "Componente")) } th scope="col" { (lang.t("State", "Estado")) } th scope="col" { (lang.t("Why", "Por quê")) } th.num scope="col" { (lang.t("Took", "Levou")) } th.num scope="col" { (lang.t("Looked at", "Verificado")) } } }
             tbody { @for check in &checks { tr {
                 th scope="row" { @match check.component.strip_prefix("app:") {
                     Some(app) => { a href={ "/health/app/" (percent(app.rsplit_once('/').map_or(app, |(app, _)| app))) } { (parts::plain(app)) } },
                     None => (super::overview::component(lang, &check.component)),
                 } }
-                td { (badge(parts::status(lang, check.status))) } td lang="en" { (parts::plain(&check.message)) }
-                td.num { (lang.span(check.took)) } td.num { (time(check.at, true)) }
+                td.c-state { (badge(parts::status(lang, check.status))) }
+                td.c-why {
+                    span lang="en" { (parts::plain(&check.message)) }
+                    @if let Some(aside) = &check.set_aside { div.resting { (parts::resting_by(lang, aside)) } }
+                }
+                td.num data-label=(lang.t("Took", "Levou")) { (lang.span(check.took)) }
+                td.num data-label=(lang.t("Looked at", "Verificado")) { (time(check.at, true)) }
             } } }
         } }
     }))

@@ -108,6 +108,8 @@ pub async fn fragments(
     let mut fragments = vec![
         Fragment::new("sum", summary(lang, &seen)),
         Fragment::new("trouble", trouble(dashboard, lang)),
+        Fragment::new("resting", resting(lang, &seen)),
+        Fragment::new("groups", parts::groups(lang, &seen.view.health.groups)),
         Fragment::new("host", host(lang, &seen, &past)),
         Fragment::new("open", open(lang, &seen)),
     ];
@@ -142,6 +144,7 @@ pub fn page(lang: Lang, piece: &dyn Fn(&str) -> Markup) -> Markup {
     html! {
         h1 #sum.sum { (piece("sum")) }
         div #trouble { (piece("trouble")) }
+        div #resting { (piece("resting")) }
         div #open { (piece("open")) }
         section aria-labelledby="host-title" {
             h2 #host-title { (lang.t("Host", "Servidor")) }
@@ -158,6 +161,7 @@ pub fn page(lang: Lang, piece: &dyn Fn(&str) -> Markup) -> Markup {
                     button.chip type="button" data-filter="off" aria-pressed="false" { (lang.t("Stopped", "Parados")) }
                 }
             }
+            div #groups { (piece("groups")) }
             div.scroll tabindex="0" role="region" aria-labelledby="apps-title" {
                 table.apps {
                     thead { tr {
@@ -193,8 +197,12 @@ fn none(lang: Lang, is_empty: bool) -> Markup {
 
 /// One sentence that says how things are.
 fn summary(lang: Lang, seen: &Seen) -> Markup {
-    let wanted: Vec<&InstanceView> =
-        seen.view.instances.iter().filter(|it| it.goal == Goal::Up).collect();
+    let (resting, wanted): (Vec<&InstanceView>, Vec<&InstanceView>) = seen
+        .view
+        .instances
+        .iter()
+        .filter(|it| it.goal == Goal::Up)
+        .partition(|it| it.set_aside.is_some());
     let sick: Vec<(&InstanceView, Look)> = wanted
         .iter()
         .map(|it| (*it, parts::instance(lang, it)))
@@ -205,7 +213,8 @@ fn summary(lang: Lang, seen: &Seen) -> Markup {
         .health
         .checks
         .iter()
-        .filter(|check| check.status != Status::Healthy && !check.component.starts_with("app:"))
+        .filter(|check| check.status != Status::Healthy && check.set_aside.is_none())
+        .filter(|check| !check.component.starts_with("app:"))
         .collect();
     let is_bad = sick.iter().any(|(_, look)| look.class == "bad")
         || host.iter().any(|check| check.status == Status::Unhealthy);
@@ -217,6 +226,12 @@ fn summary(lang: Lang, seen: &Seen) -> Markup {
     let all = wanted.len();
     let first = match (seen.view.instances.len(), sick.len()) {
         (0, _) => lang.t("Nothing to take care of yet", "Nada para cuidar ainda").to_owned(),
+        (_, 0) if all == 0 && !resting.is_empty() => lang
+            .t(
+                "Every app is in maintenance or muted",
+                "Todos os apps estão em manutenção ou silenciados",
+            )
+            .to_owned(),
         (_, 0) if all == 0 => {
             lang.t("Every app is stopped", "Todos os apps estão parados").to_owned()
         }
@@ -242,6 +257,9 @@ fn summary(lang: Lang, seen: &Seen) -> Markup {
         span class={ "lead " (class) } { (icon(class)) (first) }
         @for (at, check) in host.iter().enumerate() {
             span.also { (if sick.is_empty() && at == 0 { lang.t(", but ", ", mas ") } else { "; " }) (component(lang, &check.component)) " " (lang.status(check.status)) }
+        }
+        @if !resting.is_empty() && all > 0 {
+            span.also { "; " (lang.count(resting.len(), ("in maintenance or muted", "em manutenção ou silenciado"), ("in maintenance or muted", "em manutenção ou silenciados"))) }
         }
         @if let Some(last) = &seen.last {
             span.also {
@@ -286,6 +304,23 @@ fn trouble(dashboard: &Dashboard, lang: Lang) -> Markup {
     }
 }
 
+/// What is set aside and has no place of its own on this page: everything, or checks that have no tile.
+fn resting(lang: Lang, seen: &Seen) -> Markup {
+    let health = &seen.view.health;
+    let checks = health.checks.iter().filter(|check| {
+        !check.component.starts_with("app:") && !TILES.contains(&check.component.as_str())
+    });
+    html! {
+        @if let Some(whole) = &health.set_aside {
+            (parts::resting_note(lang, lang.t("Everything", "Tudo"), whole))
+        } @else {
+            @for check in checks { @if let Some(aside) = &check.set_aside {
+                (parts::resting_note(lang, &component(lang, &check.component), aside))
+            } }
+        }
+    }
+}
+
 /// Incidents that are not over.
 fn open(lang: Lang, seen: &Seen) -> Markup {
     html! {
@@ -295,6 +330,7 @@ fn open(lang: Lang, seen: &Seen) -> Markup {
                     li { a.incident href={ "/health/incident/" (incident.id) } {
                         (icon("warn"))
                         strong { (parts::plain(incident.app.as_str())) } " · " (trouble_word(lang, &incident.trouble.to_string()))
+                        @if incident.muted { " · " (lang.t("muted", "silenciado")) }
                         span.dim { " · " (state_word(lang, &incident.state())) " · " (time(incident.opened_at, true)) }
                     } }
                 }
@@ -332,6 +368,9 @@ pub fn state_word(lang: Lang, state: &str) -> String {
     parts::plain(if lang == Lang::Pt { pt } else { en })
 }
 
+/// The checks of the host that have a tile.
+const TILES: [&str; 3] = ["memory", "cpu", "disk"];
+
 /// What the host is at, with thresholds.
 fn host(lang: Lang, seen: &Seen, past: &Past) -> Markup {
     let settings = &seen.settings;
@@ -349,6 +388,7 @@ fn host(lang: Lang, seen: &Seen, past: &Past) -> Markup {
                     p.value { (share.map_or_else(|| "–".to_owned(), |share| lang.percent(share))) }
                     (parts::gauge(share.unwrap_or(0.0), thresholds.map(limits), look.class, &format!("{label}: {}", check.message)))
                     p.dim { (parts::plain(&check.message)) }
+                    @if let Some(aside) = check.set_aside.as_ref().filter(|_| seen.view.health.set_aside.is_none()) { p { (parts::resting_by(lang, aside)) } }
                     @if let Some(line) = line { (parts::sparkline(line, past.from, past.to, SPARK_STEP, 0)) }
                 }
             }
@@ -380,7 +420,14 @@ fn cells(lang: Lang, instance: &InstanceView, past: &Past) -> [(&'static str, Ma
     [
         (
             "state",
-            html! { data value=(look.rank) data-class=(look.class) { (badge(look)) } (why(lang, instance)) },
+            match &instance.set_aside {
+                Some(aside) => {
+                    html! { data value="3" data-class="rest" { (badge(look)) } span.why title=(aside.whose(lang.language())) { (parts::resting(lang, aside)) } }
+                }
+                None => {
+                    html! { data value=(look.rank) data-class=(look.class) { (badge(look)) } (why(lang, instance)) }
+                }
+            },
         ),
         (
             "days",

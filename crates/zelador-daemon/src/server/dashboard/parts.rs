@@ -1,10 +1,11 @@
 //! Small things that pages share: how a state, a time, a line and a bar look.
 
 use maud::{Markup, PreEscaped, html};
+use zelador_core::aside::{How, SetAside};
 use zelador_core::check::Status;
 use zelador_core::history::{Kind, Rollup};
 use zelador_core::instance::{Goal, Phase};
-use zelador_core::supervisor::InstanceView;
+use zelador_core::supervisor::{GroupView, InstanceView};
 use zelador_core::unit::Moment;
 
 use super::lang::Lang;
@@ -16,6 +17,7 @@ const SPRITE: &str = r#"<svg hidden xmlns="http://www.w3.org/2000/svg"><defs>
 <symbol id="i-bad" viewBox="0 0 16 16"><path d="M5 1h6l4 4v6l-4 4H5l-4-4V5z" fill="currentColor"/><path d="m5.6 5.6 4.8 4.8m0-4.8-4.8 4.8" stroke="var(--page)" stroke-width="1.8" stroke-linecap="round"/></symbol>
 <symbol id="i-off" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6" fill="none" stroke="currentColor" stroke-width="1.8"/></symbol>
 <symbol id="i-wait" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6.2" fill="none" stroke="currentColor" stroke-width="1.6"/><path d="M8 4.6V8l2.4 1.6" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linecap="round"/></symbol>
+<symbol id="i-rest" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" fill="currentColor"/><path d="M6.2 5.2v5.6M9.8 5.2v5.6" stroke="var(--page)" stroke-width="1.8" stroke-linecap="round"/></symbol>
 <symbol id="i-fix" viewBox="0 0 16 16"><path d="M8 2v12M2 8h12" stroke="currentColor" stroke-width="3" stroke-linecap="round"/></symbol>
 <symbol id="i-up" viewBox="0 0 16 16"><path d="M8 13.5v-11m-4.5 4.6L8 2.5l4.5 4.6" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round"/></symbol>
 </defs></svg>"#;
@@ -91,6 +93,66 @@ pub fn badge(look: Look) -> Markup {
 pub fn time(at: Moment, ago: bool) -> Markup {
     let text = at.timestamp().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
     html! { time class=(if ago { "ago" } else { "at" }) datetime=(at) { (text) } }
+}
+
+/// How what is set aside looks.
+fn rest(lang: Lang, aside: &SetAside) -> Look {
+    Look { class: "rest", word: aside.how.told(lang.language()), rank: 3 }
+}
+
+/// What is set aside, as a badge, with its end.
+pub fn resting(lang: Lang, aside: &SetAside) -> Markup {
+    html! { span.rests { (badge(rest(lang, aside))) " " (end(lang, aside)) } }
+}
+
+/// The same with who wanted it.
+pub fn resting_by(lang: Lang, aside: &SetAside) -> Markup {
+    html! { (resting(lang, aside)) span.dim { (plain(&aside.whose(lang.language()))) } }
+}
+
+/// A sentence on what is set aside, and what that means.
+pub fn resting_note(lang: Lang, what: &str, aside: &SetAside) -> Markup {
+    let means = match aside.how {
+        How::Maintenance => lang.t(
+            "What dies is started again, but no incident is opened, nothing is healed, and nobody is told.",
+            "O que morre é iniciado de novo, mas nenhum incidente é aberto, nada é tratado e ninguém é avisado.",
+        ),
+        How::Muted => lang.t(
+            "It is looked at, but no incident is opened and nobody is told.",
+            "É verificado, mas nenhum incidente é aberto e ninguém é avisado.",
+        ),
+    };
+    html! {
+        p.note.rest { (icon("rest")) span {
+            strong { (what) ": " (aside.how.told(lang.language())) } " " (end(lang, aside)) ", "
+            (plain(&aside.whose(lang.language()))) ". " span.dim { (means) }
+        } }
+    }
+}
+
+/// When it ends: the time of the day, and how long that is.
+fn end(lang: Lang, aside: &SetAside) -> Markup {
+    html! {
+        @if let Some(until) = aside.until {
+            (lang.t("until", "até")) " " time.clock datetime=(until) { (time(until, false)) }
+        } @else { (lang.t("until somebody ends it", "até que alguém termine")) }
+    }
+}
+
+/// How the apps of each group are, where there is more than one; with the reason of the worst.
+pub fn groups(lang: Lang, groups: &[GroupView]) -> Markup {
+    html! {
+        @if groups.len() > 1 { ul.groups aria-label=(lang.t("Groups", "Grupos")) {
+            @for group in groups { li {
+                strong { (plain(&group.group)) } " " (badge(status(lang, group.status)))
+                span.dim {
+                    @if group.status == Status::Healthy {
+                        (lang.count(group.instances, ("instance", "instância"), ("instances", "instâncias")))
+                    } @else { span lang="en" { (plain(&group.message)) } }
+                }
+            } }
+        } }
+    }
 }
 
 /// How a kind of event looks: class and shape.

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use zelador_api::unit::Percent;
-use zelador_api::{Goal, Status};
+use zelador_api::{Goal, Language, Status};
 
 use super::{chart, palette};
 use crate::monit::state::{Link, State};
@@ -35,8 +35,12 @@ fn left(state: &State) -> Line<'static> {
     }
     let instances = &state.view.instances;
     let wanted = instances.iter().filter(|it| it.goal == Goal::Up && it.health.is_some());
-    let (mut well, mut sick) = (0_usize, 0_usize);
+    let (mut well, mut sick, mut aside) = (0_usize, 0_usize, 0_usize);
     for instance in wanted {
+        if instance.set_aside.is_some() {
+            aside += 1;
+            continue;
+        }
         let status = instance.health.as_ref().map(|health| health.status);
         if status == Some(Status::Healthy) { well += 1 } else { sick += 1 }
     }
@@ -48,7 +52,13 @@ fn left(state: &State) -> Line<'static> {
         let style = palette::paint(look, Colour::Red);
         spans.push(Span::styled(format!(", {sick} not healthy"), style));
     }
-    let resting = instances.len() - well - sick;
+    if let Some(whole) = &state.view.health.set_aside {
+        let said = format!(", {}", whole.told(state.now(), Language::En));
+        spans.push(Span::styled(said, palette::paint(look, Colour::Yellow)));
+    } else if aside > 0 {
+        spans.push(Span::raw(format!(", {aside} set aside")));
+    }
+    let resting = instances.len() - well - sick - aside;
     if resting > 0 {
         spans.push(Span::raw(format!(", {resting} stopped")));
     }

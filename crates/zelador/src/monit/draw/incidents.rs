@@ -37,8 +37,9 @@ fn told(incident: &Incident, state: &State, width: usize) -> Vec<Line<'static>> 
         1 => "1 try".to_owned(),
         tries => format!("{tries} tries"),
     };
+    let muted = incidents::muted(incident).map(|said| format!(", {said}")).unwrap_or_default();
     let facts = if incident.is_open() {
-        format!("  open for {lasted}, {tries}")
+        format!("  open for {lasted}, {tries}{muted}")
     } else {
         format!("  {} ago, for {lasted}, {tries}", spoken(now.since(incident.opened_at)))
     };

@@ -8,7 +8,7 @@ use ratatui::widgets::{Cell, Paragraph, Row, Table};
 use unicode_width::UnicodeWidthStr;
 use zelador_api::spec::ExecMode;
 use zelador_api::unit::{ByteSize, Moment};
-use zelador_api::{InstanceView, Phase};
+use zelador_api::{InstanceView, Language, Phase};
 
 use super::{chart, fold, palette};
 use crate::monit::state::{Link, SORTS, State};
@@ -141,8 +141,8 @@ impl Column {
     fn least(self, whole: u16) -> u16 {
         match self {
             Id => 3,
-            Name | Health => 9,
-            Namespace => 12,
+            Name => 9,
+            Health | Namespace => 11,
             Mode | Pid | Uptime => 7,
             Self::Status if whole < ROOMY_FROM => 13,
             Self::Status => 30,
@@ -203,11 +203,12 @@ impl Column {
             Self::Status => {
                 coloured(status(of, state.now(), width), words::status_colour(&of.status))
             }
-            Health => match &of.health {
-                Some(health) => {
+            Health => match (&of.health, &of.set_aside) {
+                (_, Some(aside)) => coloured(aside.how.told(Language::En).to_owned(), Colour::Grey),
+                (Some(health), None) => {
                     coloured(health.status.to_string(), words::health_colour(health.status))
                 }
-                None => Line::from("-"),
+                (None, None) => Line::from("-"),
             },
             Cpu => Line::from(words::cpu(usage.map_or(0.0, |usage| usage.cpu))),
             Chart => {

@@ -36,6 +36,27 @@ fn a_small_terminal_shows_less() {
 }
 
 #[test]
+fn what_is_set_aside_is_shown_with_its_end_and_who_wanted_it_and_groups_with_their_reason() {
+    let mut state = screen(80, 24);
+    update(&mut state, Event::Looked(Box::new(set_aside())));
+    settled(&mut state);
+    type_in(&mut state, "c");
+    insta::assert_snapshot!("set_aside_checks_80x24", text(&state));
+    type_in(&mut state, "d");
+    insta::assert_snapshot!("set_aside_details_80x24", text(&state));
+    type_in(&mut state, "i");
+    assert!(text(&state).contains("muted by uid 1000"), "{}", text(&state));
+    let mut looked = set_aside();
+    let whole = looked.view.instances[0].set_aside.clone();
+    looked.view.instances.iter_mut().for_each(|it| it.set_aside = whole.clone());
+    looked.view.health.set_aside = whole;
+    update(&mut state, Event::Looked(Box::new(looked)));
+    let shown = text(&state);
+    let first = shown.lines().next().unwrap();
+    assert!(first.contains("in maintenance for another 20 min, by uid 1000"), "{first}");
+}
+
+#[test]
 fn an_empty_list_has_a_hint() {
     let mut empty = looked();
     empty.view.instances.clear();

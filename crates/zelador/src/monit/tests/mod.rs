@@ -13,7 +13,8 @@ use ratatui::crossterm::event::{
     Event as Input, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 use serde_json::json;
-use zelador_api::unit::{ByteSize, Percent};
+use zelador_api::Stage;
+use zelador_api::unit::{ByteSize, Moment, Percent};
 
 use super::draw::draw;
 use super::follow::Stream;
@@ -38,6 +39,29 @@ fn looked() -> Looked {
             memory_available: ByteSize::mebibytes(4_096),
         },
     }
+}
+
+/// The same with an app in maintenance, a check that is muted, and two groups; an open incident is muted.
+fn set_aside() -> Looked {
+    let mut looked = looked();
+    let view = &mut looked.view;
+    let rest = |how: &str, until: Option<Moment>, by: &str| {
+        serde_json::from_value(json!({ "how": how, "until": until, "by": by })).unwrap()
+    };
+    let until = Some(view.at + Duration::from_mins(20));
+    view.instances[0].set_aside = rest("maintenance", until, "uid 1000");
+    view.health.checks[3].set_aside = rest("maintenance", until, "uid 1000");
+    view.health.checks[0].set_aside = rest("muted", None, "dashboard");
+    let group = |group: &str, status: &str, message: &str| json!({ "group": group, "status": status, "message": message, "instances": 2 });
+    view.health.groups = serde_json::from_value(json!([
+        group("default", "unhealthy", "typo: keeps failing: the process could not be started"),
+        group("web", "healthy", "all of 2 well"),
+    ]))
+    .unwrap();
+    let incident = &mut looked.incidents.as_mut().unwrap()[0];
+    (incident.muted, incident.muted_by) = (true, Some("uid 1000".to_owned()));
+    (incident.closed_at, incident.stage) = (None, Stage::Escalated);
+    looked
 }
 
 /// A screen of some looks at the samples, with a log of the first instance.

@@ -20,16 +20,20 @@
     if (s < 86400) return two(Math.floor(s / 3600), 'h', Math.floor(s % 3600 / 60), 'min');
     return two(Math.floor(s / 86400), 'd', Math.floor(s % 86400 / 3600), 'h');
   };
+  const day = new Intl.DateTimeFormat(lang, { year: 'numeric', month: '2-digit', day: '2-digit' });
+  const minute = new Intl.DateTimeFormat(lang, { hour: '2-digit', minute: '2-digit', hour12: false });
+  const clock = (when, now) => [day.format(when)].filter((it) => it !== day.format(new Date(now * 1000))).concat(minute.format(when)).join(' ');
   // The engine's clock may differ from the viewer's.
   let ahead = 0;
   const set = (element, text) => { if (element.textContent !== text) element.textContent = text; };
   const times = (of = document) => {
     const now = Date.now() / 1000 + ahead;
     for (const it of $$('time', of)) {
-      if (it.closest('time.since') && !it.matches('.since')) continue;
+      if (it.parentElement?.closest('time')) continue;
       const when = new Date(it.dateTime), seconds = when / 1000 - now;
       if (it.matches('.since')) set(it, span(-seconds));
       else if (it.matches('.ago')) set(it, ago(seconds));
+      else if (it.matches('.clock')) set(it, `${clock(when, now)} (${ago(seconds)})`);
       else set(it, at.format(when));
       if (!it.title) it.title = at.format(when);
     }
