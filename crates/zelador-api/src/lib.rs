@@ -25,7 +25,7 @@ pub use zelador_core::death::{Death, SpawnFailure};
 pub use zelador_core::effect::{Affected, Done, Refusal};
 pub use zelador_core::evidence;
 pub use zelador_core::healing::raise;
-pub use zelador_core::healing::report::{A_PERSON_TAKES, Report, report};
+pub use zelador_core::healing::report::{A_PERSON_TAKES, LearnedOf, Report, report};
 pub use zelador_core::healing::{Learned, Remedy, Risk};
 pub use zelador_core::incident::{Incident, Outcome, Stage, Trouble, Try, TryResult};
 pub use zelador_core::input::{Command, Declaration, IncidentOrder, Replicas, Surplus, Unchanged};

@@ -275,7 +275,16 @@ impl Check {
 
     /// The same of a startup probe: it becomes unhealthy only after its failure threshold, from the
     /// very first result on.
+    /// The first good one ends it: nobody asks a second time.
     pub fn take_startup(&mut self, result: CheckResult) -> Option<(Option<Status>, Status)> {
+        if result.status != Status::Unhealthy {
+            self.streak.clear();
+            self.under_way = None;
+            self.good_in_row = self.good_in_row.saturating_add(1);
+            let (before, after) = (self.verdict.replace(result.status), result.status);
+            self.last = Some(result);
+            return (before != Some(after)).then_some((before, after));
+        }
         if self.verdict.is_none() && result.status == Status::Unhealthy {
             self.under_way = None;
             self.last = Some(result);

@@ -56,6 +56,9 @@ pub struct Evidence {
     /// Its memory limit.
     #[serde(default)]
     pub memory_limit: Option<ByteSize>,
+    /// How much of the processors it may use, in percent of a core.
+    #[serde(default)]
+    pub cpu_limit: Option<f64>,
     /// Who has the port that it says it could not get.
     #[serde(default)]
     pub port_holders: Vec<PortHolder>,
@@ -142,6 +145,9 @@ impl Evidence {
         if let Some(limit) = self.memory_limit {
             said.push(format!("its memory is limited to {limit}"));
         }
+        if let Some(limit) = self.cpu_limit {
+            said.push(format!("its processor time is limited to {limit:.0} % of a core"));
+        }
         if let Some(kills) = self.oom_kills.filter(|kills| *kills > 0) {
             said.push(format!("the kernel killed {kills} of its processes because memory ran out"));
         }
@@ -206,6 +212,13 @@ pub struct VolumeSeen {
     pub used: f64,
     /// Of its inodes, in use, in percent; `None` where it has none.
     pub inodes: Option<f64>,
+}
+
+impl VolumeSeen {
+    /// How near it is to taking no more files, in percent: by room or by inodes, whichever is scarcer.
+    pub fn fullness(&self) -> f64 {
+        self.used.max(self.inodes.unwrap_or_default())
+    }
 }
 
 /// A process that listens on a port which an app could not get.

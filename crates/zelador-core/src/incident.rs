@@ -229,6 +229,9 @@ pub struct Incident {
     /// What could be done if a person says yes.
     #[serde(default)]
     pub proposal: Option<Remedy>,
+    /// What a person said no to: it is not proposed again.
+    #[serde(default)]
+    pub rejected: Vec<Remedy>,
     /// Why a person should look although it is started again each time; that was told.
     #[serde(default)]
     pub hidden: Option<String>,
@@ -353,6 +356,7 @@ impl Incident {
             ladder: Vec::new(),
             tries: Vec::new(),
             proposal: None,
+            rejected: Vec::new(),
             hidden: None,
             asked_at: None,
             muted: false,

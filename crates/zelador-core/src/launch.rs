@@ -155,7 +155,11 @@ fn limits(spec: &AppSpec) -> Limits {
         limits.memory_high = limits.memory_high.map(|high| ByteSize::new(high.bytes() + by));
     }
     if let Some(raised) = raised(Bound::Processes) {
-        limits.pids = u32::try_from(raised).ok().or(limits.pids);
+        // Only what is lower stood in the way.
+        let pids = u32::try_from(raised).unwrap_or(u32::MAX);
+        limits.pids = limits.pids.map(|declared| declared.max(pids));
+        let of_user = limits.resources.iter_mut().filter(|it| it.resource == Resource::Nproc);
+        of_user.for_each(|it| it.most = it.most.map(|declared| declared.max(raised)));
     }
     if let Some(raised) = raised(Bound::OpenFiles) {
         limits.resources.retain(|it| it.resource != Resource::Nofile);

@@ -40,5 +40,6 @@ pub mod select;
 pub mod signal;
 pub mod spec;
 pub mod supervisor;
+pub mod tail;
 pub mod unit;
 pub mod watch;

@@ -117,6 +117,11 @@ pub struct AppSpec {
 }
 
 impl AppSpec {
+    /// Whether the healer may give it one instance more.
+    pub fn may_grow(&self) -> bool {
+        self.heal.most_instances.is_some_and(|most| most > self.instances)
+    }
+
     /// Whether a run says by itself that it is ready: by message, or by listening as a worker.
     pub fn says_ready(&self) -> bool {
         self.readiness.wait || self.mode == ExecMode::Cluster || self.notify.says_ready()

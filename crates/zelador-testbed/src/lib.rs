@@ -1,6 +1,7 @@
 //! A whole zelador in a temporary home, and the real servers that its tests need.
 
 pub mod browser;
+pub mod disk;
 pub mod faults;
 pub mod fuzz;
 pub mod home;

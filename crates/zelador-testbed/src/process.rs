@@ -19,12 +19,17 @@ pub(crate) fn free_port() -> u16 {
 
 /// The path of a program in PATH or where administrators' programs are.
 pub(crate) fn program(name: &str, package: &str) -> PathBuf {
+    installed(name, package).unwrap_or_else(|why| panic!("{why}"))
+}
+
+/// The same, or says what has to be installed.
+pub(crate) fn installed(name: &str, package: &str) -> Result<PathBuf, String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path)
         .chain(["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/libexec"].map(PathBuf::from));
     let found = folders.map(|folder| folder.join(name)).find(|path| path.is_file());
-    found.unwrap_or_else(|| {
-        panic!("{name} is missing, which this test needs: apt-get install -y {package}")
+    found.ok_or_else(|| {
+        format!("{name} is missing, which this test needs: apt-get install -y {package}")
     })
 }
 

@@ -175,8 +175,12 @@ pub(super) fn alive(board: &mut Board, snapshot: &Snapshot) {
             0,
         );
     }
+    // Who may use a quarter of a core is as busy with that as others with a whole one.
+    let quota = metrics.cpu_limit_pct.filter(|limit| *limit > 0.0);
+    let uses = |cpu: f64, percent: f64| quota.is_some_and(|quota| cpu >= quota * percent / 100.0);
     if let Some(cpu) = metrics.cpu_pct.filter(|_| fails && !answers) {
-        let whole = cpu >= 90.0 && (cpu / 100.0 - (cpu / 100.0).round()).abs() <= 0.12;
+        let is_whole = cpu >= 90.0 && (cpu / 100.0 - (cpu / 100.0).round()).abs() <= 0.12;
+        let whole = is_whole || uses(cpu, 90.0);
         let share = if told > 0.8 { 0.6 } else { 1.3 };
         if whole {
             board.add(Cause::CpuRunaway, share, format!("{cpu:.0} % of a core, and no answer"), 0);
@@ -200,7 +204,8 @@ pub(super) fn alive(board: &mut Board, snapshot: &Snapshot) {
     }
     let is_slow =
         probe.and_then(|probe| probe.last_latency_ms).is_some_and(|millis| millis >= 1000.0);
-    if answers && is_slow && metrics.cpu_pct.is_some_and(|cpu| cpu >= 80.0) {
+    let is_busy = metrics.cpu_pct.is_some_and(|cpu| cpu >= 80.0 || uses(cpu, 80.0));
+    if answers && is_slow && is_busy {
         board.add(Cause::Overload, 0.9, "it answers, slowly, and computes all the time", 0);
     }
 }

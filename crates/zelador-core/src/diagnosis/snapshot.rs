@@ -39,6 +39,8 @@ pub struct Metrics {
     pub oom_kill_events: Option<f64>,
     /// 100: one core.
     pub cpu_pct: Option<f64>,
+    /// How much of the processors it may use (the quota of its control group); 100: one core.
+    pub cpu_limit_pct: Option<f64>,
     /// Threads.
     pub threads: Option<f64>,
     /// Open descriptors.

@@ -9,7 +9,7 @@ use crate::diagnosis::{
     Action, Cause, Diagnosis, Helps, Hypothesis, Metrics, Probe, Snapshot, UserRule, judge_with,
     usual,
 };
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, VolumeSeen};
 use crate::healing::Remedy;
 
 /// From this confidence on a cause that forbids a restart is believed.
@@ -47,9 +47,6 @@ pub fn snapshot(evidence: &Evidence) -> Snapshot {
         rss.extend(usage.map(|usage| mebibytes(usage.memory.bytes())));
     }
     let last = evidence.course.last().map(|(_, usage)| usage);
-    let fullest = |share: f64, volume: &crate::evidence::VolumeSeen| {
-        share.max(volume.used).max(volume.inodes.unwrap_or_default())
-    };
     let mut snapshot = Snapshot {
         uptime_s: evidence.uptime_millis.map(|millis| millis as f64 / 1000.0),
         restarts_last_hour: Some(f64::from(evidence.deaths_last_hour)),
@@ -60,10 +57,11 @@ pub fn snapshot(evidence: &Evidence) -> Snapshot {
             mem_pct: evidence.host_memory,
             oom_kill_events: evidence.oom_kills.map(|kills| kills as f64),
             cpu_pct: usage.or(last).map(|usage| usage.cpu),
+            cpu_limit_pct: evidence.cpu_limit,
             threads: Some(evidence.threads_of_process() as f64).filter(|count| *count > 0.0),
             open_fds: evidence.descriptors.as_ref().map(|it| f64::from(it.open)),
             nofile_limit: evidence.descriptors.as_ref().map(|it| it.limit as f64),
-            disk_pct: evidence.volumes.iter().map(|it| fullest(0.0, it)).reduce(f64::max),
+            disk_pct: evidence.volumes.iter().map(VolumeSeen::fullness).reduce(f64::max),
             probe: evidence.probe.as_ref().map(|probe| Probe {
                 consecutive_failures: f64::from(probe.failures),
                 last_status: status_in(&probe.message),

@@ -132,7 +132,7 @@ fn forbidden(wish: &Wish<'_>) -> Option<String> {
     }
     if *wish.remedy == Remedy::FreeDisk {
         let volumes = wish.evidence.map(|evidence| evidence.volumes.as_slice()).unwrap_or_default();
-        let full = volumes.iter().any(|it| it.used >= DISK_IS_FINE);
+        let full = volumes.iter().any(|it| it.fullness() >= DISK_IS_FINE);
         if cause != Cause::DiskFull || !full {
             return Some("none of its volumes is full".to_owned());
         }
@@ -311,6 +311,8 @@ mod tests {
         let volume = |used| VolumeSeen { used, ..VolumeSeen::default() };
         let evidence = |used| Evidence { volumes: vec![volume(used)], ..Evidence::default() };
         let (room, none) = (evidence(40.0), evidence(99.0));
+        let small = VolumeSeen { inodes: Some(100.0), ..volume(3.0) };
+        let no_inode = Evidence { volumes: vec![small], ..Evidence::default() };
         let with = |evidence| {
             let evidence = Some(evidence);
             Wish { diagnosis: Some(&full), evidence, ..wish(&app, &remedy) }
@@ -318,6 +320,7 @@ mod tests {
         let history = History::default();
         assert!(matches!(rule(&with(&room), &history, NOW), Ruling::Refuse { .. }));
         assert_eq!(rule(&with(&none), &history, NOW), Ruling::Go);
+        assert_eq!(rule(&with(&no_inode), &history, NOW), Ruling::Go, "nothing can be made on it");
     }
 
     proptest! {

@@ -69,6 +69,13 @@ impl Beta {
         format!("{:.0} % likely to help ({good}, {bad})", self.mean() * 100.0)
     }
 
+    /// What was seen of the same remedy against two troubles.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        let (good, bad) = (self.good + other.good, self.bad + other.bad);
+        Self { good, bad, at: self.at.max(other.at) }
+    }
+
     fn see(&mut self, helped: bool, now: Moment) {
         let faded = 0.5_f64.powf(now.since(self.at).as_secs_f64() / HALF_LIFE.as_secs_f64());
         let (good, bad) = if helped { (1.0, 0.0) } else { (0.0, 1.0) };

@@ -29,10 +29,9 @@ pub fn ladder(diagnosis: &Diagnosis, spec: &AppSpec) -> Vec<Remedy> {
     let waits =
         matches!(diagnosis.remedy, Remedy::WaitForDependency) || cause == Cause::RateLimited;
     rungs.extend(offered(waits, Remedy::WaitForDependency));
-    let may_grow = spec.heal.most_instances.is_some_and(|most| most > spec.instances);
     let is_cluster = spec.mode == ExecMode::Cluster;
     rungs.push(match &diagnosis.remedy {
-        Remedy::ScaleOut if !may_grow => Remedy::NotifyOnly,
+        Remedy::ScaleOut if !spec.may_grow() => Remedy::NotifyOnly,
         Remedy::ScaleOut
         | Remedy::FreeDisk
         | Remedy::NotifyOnly

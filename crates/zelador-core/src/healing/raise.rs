@@ -21,7 +21,7 @@ pub enum Bound {
     Memory,
     /// Open files (`limits.nofile`).
     OpenFiles,
-    /// Processes and threads of the whole tree (`limits.pids`).
+    /// Processes and threads: of the whole tree (`limits.pids`), of its user (`limits.nproc`), or both.
     Processes,
 }
 
@@ -90,11 +90,11 @@ pub fn raise(cause: Cause, spec: &AppSpec) -> Option<Raise> {
 pub fn declared(limit: Bound, spec: &AppSpec) -> Option<u64> {
     match limit {
         Bound::Memory => spec.limits.memory.map(ByteSize::bytes),
-        Bound::Processes => spec.limits.pids.map(u64::from),
-        Bound::OpenFiles => {
-            let files = spec.limits.resources.iter().find(|it| it.resource == Resource::Nofile);
-            files.and_then(|it| it.most)
+        Bound::Processes => {
+            // The lower one is reached first.
+            spec.limits.pids.map(u64::from).into_iter().chain(most(Resource::Nproc, spec)).min()
         }
+        Bound::OpenFiles => most(Resource::Nofile, spec),
         Bound::Heap => {
             let options =
                 spec.launch.env.get("NODE_OPTIONS").map(String::as_str).unwrap_or_default();
@@ -105,4 +105,8 @@ pub fn declared(limit: Bound, spec: &AppSpec) -> Option<u64> {
             mebibytes.checked_mul(1 << 20)
         }
     }
+}
+
+fn most(resource: Resource, spec: &AppSpec) -> Option<u64> {
+    spec.limits.resources.iter().find(|it| it.resource == resource)?.most
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Learned;
 use crate::incident::{Incident, Outcome, Stage, Trouble};
 use crate::unit::Moment;
 
@@ -49,6 +50,20 @@ pub struct Report {
     pub noisy: Vec<(String, usize)>,
     /// What restarts only hide: the app, the cause in words, how often.
     pub hidden: Vec<(String, String, usize)>,
+    /// What was learned about the troubles of these incidents, by app and cause.
+    #[serde(default)]
+    pub learned: Vec<LearnedOf>,
+}
+
+/// How likely remedies are to help an app against a cause.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LearnedOf {
+    /// Which app.
+    pub app: String,
+    /// The cause in words.
+    pub cause: String,
+    /// What was seen of each remedy, the likeliest to help first.
+    pub remedies: Vec<Learned>,
 }
 
 /// The part of one app.
@@ -74,6 +89,7 @@ pub fn report<'a>(
     let mut apps: BTreeMap<String, OfApp> = BTreeMap::new();
     let mut noisy: BTreeMap<String, usize> = BTreeMap::new();
     let mut same: BTreeMap<(String, String), (String, usize)> = BTreeMap::new();
+    let mut latest: BTreeMap<(String, String), &Incident> = BTreeMap::new();
     for incident in incidents {
         let end = incident.closed_at.unwrap_or(until).min(until);
         if end < since || incident.opened_at > until {
@@ -87,6 +103,12 @@ pub fn report<'a>(
         of_app.downtime += lasted;
         report.incidents += 1;
         report.downtime += lasted;
+        if let Some(print) = incident.fingerprint.clone() {
+            let known = latest.entry((app.clone(), print)).or_insert(incident);
+            if known.opened_at < incident.opened_at {
+                *known = incident;
+            }
+        }
         match incident.stage {
             Stage::Closed { outcome: Outcome::Healed } => {
                 report.healed += 1;
@@ -114,14 +136,39 @@ pub fn report<'a>(
     report.noisy = noisy.into_iter().filter(|(_, times)| *times >= NOISY).collect();
     let often = same.into_iter().filter(|(_, (_, times))| *times >= HIDDEN);
     report.hidden = often.map(|((app, _), (cause, times))| (app, cause, times)).collect();
+    report.learned = learned(latest.into_values());
     report
+}
+
+/// Adds up what the last incident of each trouble knew, by app and cause: the same cause may have shown itself by
+/// different lines.
+fn learned<'a>(incidents: impl Iterator<Item = &'a Incident>) -> Vec<LearnedOf> {
+    let mut known: BTreeMap<(String, String), Vec<Learned>> = BTreeMap::new();
+    for incident in incidents.filter(|it| !it.learned.is_empty()) {
+        let Some(said) = &incident.diagnosis else { continue };
+        let of_cause = known.entry((incident.app.to_string(), said.cause.to_string())).or_default();
+        for new in &incident.learned {
+            match of_cause.iter_mut().find(|it| it.remedy == new.remedy) {
+                Some(it) => it.seen = it.seen.plus(new.seen),
+                None => of_cause.push(new.clone()),
+            }
+        }
+    }
+    let likeliest = |mut remedies: Vec<Learned>| {
+        remedies.sort_by(|a, b| b.seen.mean().total_cmp(&a.seen.mean()));
+        remedies
+    };
+    known
+        .into_iter()
+        .map(|((app, cause), remedies)| LearnedOf { app, cause, remedies: likeliest(remedies) })
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::diagnosis::{Cause, Diagnosis};
-    use crate::healing::Remedy;
+    use crate::healing::{Beta, Remedy};
     use crate::id::{AppName, IncidentId, InstanceId};
 
     const NOW: Moment = Moment::from_micros(1_700_000_000_000_000);
@@ -154,7 +201,26 @@ mod tests {
         assert_eq!(said.saved, Duration::from_mins(3 * 14));
         assert_eq!(said.noisy, [("api".to_owned(), 3)]);
         assert_eq!(said.hidden, [("api".to_owned(), "it hangs".to_owned(), 3)]);
+        assert_eq!(said.learned, [], "nothing was seen of any remedy");
         let nothing = report(&all, NOW + Duration::from_hours(5), NOW + Duration::from_hours(6));
         assert_eq!(nothing.incidents, 0);
+    }
+
+    #[test]
+    fn what_was_learned_is_told_once_for_each_cause_as_the_last_incident_knew_it() {
+        let seen = |remedy, good, bad| Learned { remedy, seen: Beta { good, bad, at: NOW } };
+        let mut all: Vec<Incident> =
+            (0..3).map(|number| incident(number, Outcome::Healed)).collect();
+        all[0].learned = vec![seen(Remedy::Restart, 1.0, 0.0)];
+        all[1].learned = vec![seen(Remedy::Reload, 0.0, 1.0), seen(Remedy::Restart, 2.0, 0.0)];
+        all[2].fingerprint = Some("the same cause by another line".to_owned());
+        all[2].learned = vec![seen(Remedy::Restart, 1.0, 1.0)];
+        let said = report(&all, NOW, NOW + Duration::from_hours(2));
+        let expected = LearnedOf {
+            app: "api".to_owned(),
+            cause: "it hangs".to_owned(),
+            remedies: vec![seen(Remedy::Restart, 3.0, 1.0), seen(Remedy::Reload, 0.0, 1.0)],
+        };
+        assert_eq!(said.learned, [expected]);
     }
 }

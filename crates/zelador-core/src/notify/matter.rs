@@ -69,6 +69,9 @@ pub struct Matter {
     pub question: Option<Question>,
     /// What was told to whom.
     pub told: BTreeMap<String, Told>,
+    /// Nobody wants to hear more of it than its end.
+    #[serde(default)]
+    pub muted: bool,
 }
 
 impl Matter {

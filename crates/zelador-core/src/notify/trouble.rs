@@ -6,6 +6,7 @@ use super::message::{Message, News, STORY_TOLD, Tale};
 use super::plan::Plan;
 use super::words::Language;
 use crate::effect::Severity;
+use crate::id::IncidentId;
 use crate::incident::{Entry, Incident, Stage};
 use crate::said::Said;
 use crate::unit::{Moment, spoken};
@@ -54,7 +55,7 @@ impl Desk {
         self.post(
             terms,
             Post {
-                key: format!("incident/{}", incident.id),
+                key: incident_key(incident.id),
                 about: About {
                     kind,
                     app: Some(incident.app.to_string()),
@@ -144,6 +145,11 @@ impl Desk {
             },
         );
     }
+}
+
+/// What the matter of an incident is called.
+pub(crate) fn incident_key(id: IncidentId) -> String {
+    format!("incident/{id}")
 }
 
 impl Plan {

@@ -259,7 +259,7 @@ impl Supervisor {
             self.consult(id, why);
         }
         let holder = self.incidents[&id].evidence.as_ref().and_then(|it| foreign_holder(it, cause));
-        if let Some(words) = holder {
+        if let Some(words) = holder.filter(|_| !self.is_rejected(id, &Remedy::KillPortHolder)) {
             if let Some(incident) = self.incidents.get_mut(&id)
                 && incident.proposal.replace(Remedy::KillPortHolder).is_none()
             {

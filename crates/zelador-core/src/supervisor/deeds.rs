@@ -37,6 +37,9 @@ impl Supervisor {
                 (Some(self.command_deed(id, argv)), HOOK_WITHIN)
             }
             None if *remedy == Remedy::ScaleOut => {
+                if !self.may_grow(id) {
+                    return self.failed(id, "it has as many instances as it may have");
+                }
                 self.add_replica(&name);
                 return self.set_stage(id, verifying);
             }
@@ -142,6 +145,12 @@ impl Supervisor {
             .replace("{instance}", &incident.instance.to_string())
             .replace("{pid}", &pid.to_string())
             .replace("{port}", &port.to_string())
+    }
+
+    /// Whether the app of an incident may have one instance more.
+    pub(super) fn may_grow(&self, id: IncidentId) -> bool {
+        let app = self.incidents.get(&id).and_then(|it| self.apps.get(&it.app));
+        app.is_some_and(|app| app.spec.may_grow())
     }
 
     fn add_replica(&mut self, name: &AppName) {

@@ -14,6 +14,7 @@ use crate::id::{AppName, CheckId, IncidentId, InstanceId};
 use crate::incident::{Incident, Outcome, Stage, Trouble};
 use crate::instance::{Goal, Phase};
 use crate::notify::Language;
+use crate::probe::Unit;
 use crate::said::{Said, Why};
 use crate::spec::OnDependencyDown;
 use crate::unit::Moment;
@@ -284,8 +285,9 @@ impl Supervisor {
         let Some(evidence) = incident.evidence.as_ref().filter(|_| !dependency_is_down) else {
             return sure;
         };
-        // A check of what it uses says nothing about whether it answers.
-        let probe = evidence.probe.clone().filter(|_| over.is_none());
+        // A check of what it uses says nothing about whether it answers; one of how long that takes does.
+        let answers = over.is_none_or(|measure| measure.unit == Unit::Seconds);
+        let probe = evidence.probe.clone().filter(|_| answers);
         // What its numbers and its log say, where they say more than its silence does.
         let read = by_rules(&Evidence { probe, ..evidence.clone() }, &self.settings.rules);
         let hopeless = matches!(read.remedy, Remedy::StopAndNotify | Remedy::NotifyOnly);
@@ -328,7 +330,11 @@ impl Supervisor {
             return;
         }
         let instance = self.incidents[&id].instance;
-        let check_id = CheckId::Instance(instance);
+        // Nothing else is asked before it has started up.
+        let check_id = match self.waits_for_startup(instance) {
+            true => CheckId::Startup(instance),
+            false => CheckId::Instance(instance),
+        };
         let (now, mut patience) = (self.now, Duration::ZERO);
         let is_up = matches!(self.instances[&instance].phase, Phase::Running { .. });
         if let Some(check) = self.checks.get_mut(&check_id) {

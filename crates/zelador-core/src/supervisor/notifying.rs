@@ -7,6 +7,7 @@ use crate::effect::{Effect, Notice, Severity};
 use crate::id::{CheckId, IncidentId};
 use crate::notify::{
     About, Delivery, DeliveryId, DeliveryOutcome, Message, NotifyView, Plan, Post, Progress, Terms,
+    incident_key,
 };
 use crate::unit::Moment;
 
@@ -43,7 +44,9 @@ impl Supervisor {
             let all: Vec<IncidentId> = all.into_iter().flatten().copied().collect();
             for id in moved.into_iter().chain(all) {
                 let terms = terms!(self);
-                if let Some(incident) = self.incidents.get(&id)
+                if self.incidents.get(&id).is_some_and(|it| it.is_open() && it.muted) {
+                    self.desk.mute(&incident_key(id));
+                } else if let Some(incident) = self.incidents.get(&id)
                     && (!incident.is_open() || self.maintenance_of(Some(&incident.app)).is_none())
                 {
                     self.desk.incident(terms, incident);

@@ -2,6 +2,7 @@
 
 use super::Supervisor;
 use crate::effect::{Done, Refusal};
+use crate::healing::Remedy;
 use crate::id::IncidentId;
 use crate::incident::Stage;
 use crate::input::IncidentOrder;
@@ -9,6 +10,11 @@ use crate::said::Said;
 use crate::unit::Moment;
 
 impl Supervisor {
+    /// Whether a person said no to that.
+    pub(super) fn is_rejected(&self, id: IncidentId, remedy: &Remedy) -> bool {
+        self.incidents.get(&id).is_some_and(|it| it.rejected.contains(remedy))
+    }
+
     /// Does what a person says to an incident.
     pub(super) fn order_incident(
         &mut self,
@@ -47,6 +53,9 @@ impl Supervisor {
         }
         if order == IncidentOrder::Reject {
             self.say(id, Said::No(remedy.clone()));
+            if let Some(incident) = self.incidents.get_mut(&id) {
+                incident.rejected.push(remedy.clone());
+            }
             if asks {
                 self.next_rung(id);
             }

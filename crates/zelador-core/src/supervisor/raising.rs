@@ -63,6 +63,7 @@ impl Supervisor {
                 self.note_try(id, &remedy, false);
                 self.raise_limit(id);
             }
+            Some(Ruling::Ask { .. }) if self.is_rejected(id, &remedy) => {}
             Some(Ruling::Ask { why }) => {
                 if let Some(incident) = self.incidents.get_mut(&id) {
                     incident.proposal = Some(remedy.clone());

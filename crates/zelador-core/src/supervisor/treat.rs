@@ -238,10 +238,16 @@ impl Supervisor {
         let times = u32::try_from(times).unwrap_or(u32::MAX);
         // A second restart frees no more of the host than the first.
         let next = if of_host { Next::Escalate } else { after_failure(times) };
-        if remedy.restarts() {
+        // One replica more may not be enough.
+        let grows = remedy == Remedy::ScaleOut && !worse && self.may_grow(id);
+        if remedy.restarts() || grows {
             let class = ErrorClass::Ineffective;
             let outcome = match next {
                 Next::Pause(delay) => AttemptOutcome::Retrying { class, error, delay },
+                Next::Escalate if grows => {
+                    let why = format!("{times} replicas more did not help");
+                    AttemptOutcome::GaveUp { class, error, why }
+                }
                 Next::Escalate => {
                     let why = format!("{times} restarts did not help");
                     AttemptOutcome::GaveUp { class, error, why }
@@ -253,7 +259,7 @@ impl Supervisor {
             let why = "another remedy is tried, or a person is asked".to_owned();
             self.note_attempt(id, AttemptOutcome::GaveUp { class, error, why });
         }
-        if remedy.restarts()
+        if (remedy.restarts() || grows)
             && let Next::Pause(pause) = next
         {
             self.say(id, Said::NextTry(pause));

@@ -457,7 +457,9 @@ impl Supervisor {
         let (out, err) = log_paths(&app.spec, id, &self.home);
         let logs = [out, err].into_iter().flatten();
         let logs = logs.filter_map(|path| path.parent().map(PathBuf::from));
-        logs.chain([app.spec.launch.cwd.clone()]).collect()
+        // A cache may lie on a volume of its own.
+        let caches = app.spec.heal.caches.iter().cloned();
+        logs.chain([app.spec.launch.cwd.clone()]).chain(caches).collect()
     }
 
     /// The log files of some instances, or of all; each once.

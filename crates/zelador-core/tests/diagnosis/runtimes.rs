@@ -154,11 +154,15 @@ fn numbers_speak_for_those_that_live_and_for_those_that_were_killed() {
         value.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         judge(&serde_json::from_value(value).unwrap()).best.cause
     };
+    let slow = json!({ "consecutive_failures": 3, "last_status": 200, "last_latency_ms": 1900 });
     let alive = json!({ "exit_code": null, "signal": null });
     for (metrics, cause) in [
         (json!({ "cpu_pct": 100, "probe": probe }), Cause::CpuRunaway),
         (json!({ "cpu_pct": 201, "probe": probe }), Cause::CpuRunaway),
         (json!({ "cpu_pct": 1, "probe": probe }), Cause::DeadlockOrHang),
+        // All that its quota gives; and the same while it still answers.
+        (json!({ "cpu_pct": 25, "cpu_limit_pct": 25, "probe": probe }), Cause::CpuRunaway),
+        (json!({ "cpu_pct": 24, "cpu_limit_pct": 25, "probe": slow }), Cause::Overload),
         (
             json!({ "rss_mb": [100, 200, 300, 400, 500, 600, 700, 800], "mem_pct": 92 }),
             Cause::MemoryLeak,

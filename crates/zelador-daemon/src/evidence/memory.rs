@@ -3,10 +3,12 @@
 use std::fs::{self, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use zelador_core::unit::ByteSize;
+
+use super::group::groups;
 
 /// A limit above this is none: v1 says "no limit" by the largest number of whole pages.
 const NO_LIMIT: u64 = 1 << 60;
@@ -47,23 +49,7 @@ pub fn of_group(group: &Path) -> Counted {
 /// The least limit of the groups that a process is in, `None`: this one, which is in the same container as one that
 /// ended.
 pub(super) fn limit_of_process(pid: Option<i32>) -> Option<ByteSize> {
-    let process = pid.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
-    let own = fs::read_to_string(format!("/proc/{process}/cgroup")).ok()?;
-    let folder = own.lines().find_map(|line| {
-        let (_, rest) = line.split_once(':')?;
-        let (controllers, path) = rest.split_once(':')?;
-        let root = match controllers {
-            "" => "/sys/fs/cgroup",
-            _ if controllers.split(',').any(|it| it == "memory") => "/sys/fs/cgroup/memory",
-            _ => return None,
-        };
-        Some((PathBuf::from(root), path.trim_start_matches('/').to_owned()))
-    });
-    let (root, path) = folder?;
-    let own = root.join(path);
-    // Of a container only its own part is to be seen, at the root.
-    let above = own.ancestors().take_while(|it| it.starts_with(&root)).chain([root.as_path()]);
-    above.filter_map(|group| of_group(group).limit).min()
+    groups(pid, "memory").iter().filter_map(|group| of_group(group).limit).min()
 }
 
 /// Whether the kernel's log names this process as one that it killed for memory; `None`: the log may not be read, or

@@ -8,6 +8,7 @@
 mod changes;
 mod descriptors;
 pub mod dump;
+mod group;
 mod host;
 mod line;
 pub mod memory;
@@ -94,6 +95,7 @@ pub fn gather(subject: &Subject, now: Moment, tail: Tail) -> Evidence {
     let alive = subject.run.as_ref().map(|run| run.pid);
     let limit_of_group = || memory::limit_of_process(alive);
     evidence.memory_limit = subject.memory.limit.or_else(limit_of_group);
+    evidence.cpu_limit = alive.and_then(group::processors_of);
     if let Some(pid) = subject.killed {
         evidence.kernel = memory::kernel_log(pid, begin + TIME_LIMIT / 4).unwrap_or_default();
     }

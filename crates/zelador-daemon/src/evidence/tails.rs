@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Instant, UNIX_EPOCH};
 
 use zelador_core::evidence::Evidence;
+use zelador_core::tail;
 use zelador_core::unit::Moment;
 
 use super::{Stream, Tail, line};
@@ -17,8 +18,11 @@ use super::{Stream, Tail, line};
 /// How many lines are kept of each stream.
 const LINES: usize = 40;
 
-/// How much of a file is read at most: 40 lines of 1.6 KiB.
-const BYTES: usize = 64 << 10;
+/// How many are looked through for the beginning of a report that is longer: some hundred goroutines.
+const LOOKED_THROUGH: usize = 2000;
+
+/// How much of a file is read at most: 2000 lines of 128 bytes, 40 of 6 KiB.
+const BYTES: usize = 256 << 10;
 
 /// Logs that are being read.
 pub(super) struct Tails {
@@ -43,7 +47,7 @@ pub(super) fn begin(logs: &[(Stream, PathBuf)], tail: &Tail) -> Tails {
                 let at = std::fs::metadata(&file).and_then(|known| known.modified()).ok();
                 let at =
                     at.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map(Moment::from_epoch);
-                let _ = answer.send(tail(&file, LINES, BYTES).map(|lines| (lines, at)));
+                let _ = answer.send(tail(&file, LOOKED_THROUGH, BYTES).map(|lines| (lines, at)));
             }
         });
         if let Err(error) = begun {
@@ -57,19 +61,19 @@ pub(super) fn begin(logs: &[(Stream, PathBuf)], tail: &Tail) -> Tails {
 impl Tails {
     /// Takes what was read until `limit`.
     pub(super) fn end(self, limit: Instant, evidence: &mut Evidence) {
+        let (mut out_lines, mut err_lines) = (Vec::new(), Vec::new());
         for Reader { stream, path, lines } in self.readers {
             let left = limit.saturating_duration_since(Instant::now());
             let shown = path.display();
             match lines.recv_timeout(left) {
                 Ok(Ok((lines, at))) => {
                     let (out, err) = &mut evidence.spoke_at;
-                    let (kept, spoke_at) = match stream {
-                        Stream::Out => (&mut evidence.out_tail, out),
-                        Stream::Err => (&mut evidence.err_tail, err),
+                    let (said, spoke_at) = match stream {
+                        Stream::Out => (&mut out_lines, out),
+                        Stream::Err => (&mut err_lines, err),
                     };
                     *spoke_at = at.filter(|_| !lines.is_empty()).or(*spoke_at);
-                    kept.extend(lines.iter().map(|line| line::presentable(line)));
-                    kept.drain(..kept.len().saturating_sub(LINES));
+                    said.extend(lines);
                 }
                 // A log begins with its first line.
                 Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {}
@@ -82,5 +86,8 @@ impl Tails {
                 }
             }
         }
+        let presentable =
+            |lines| tail::kept(lines, LINES).iter().map(|it| line::presentable(it)).collect();
+        (evidence.out_tail, evidence.err_tail) = (presentable(out_lines), presentable(err_lines));
     }
 }

@@ -48,7 +48,7 @@ fn look(folders: &[PathBuf]) -> Vec<VolumeSeen> {
             })
         })
         .collect();
-    volumes.sort_by(|a, b| b.used.total_cmp(&a.used));
+    volumes.sort_by(|a, b| b.fullness().total_cmp(&a.fullness()));
     volumes
 }
 

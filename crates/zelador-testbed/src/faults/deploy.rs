@@ -10,6 +10,7 @@ use zelador_api::Remedy::{
     self, KillPortHolder, NotifyOnly, Restart, RestartWithBackoff, StopAndNotify,
 };
 use zelador_api::diagnosis::Cause;
+use zelador_api::route;
 
 use super::Ends::{HealedOnceMended, Told};
 use super::Part::{Code, Line, NeverStarted, PortHolder};
@@ -255,17 +256,27 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         name: "port-taken",
         what: "another program has its port, and goes in the end",
-        stage: |place| Ok(port_taken(place)),
+        stage: |place| Ok(port_taken_for_a_while(place)),
         causes: &[Cause::PortInUse],
         remedies: &[RestartWithBackoff, StopAndNotify, KillPortHolder],
         shows: &[Code(1), Line("EADDRINUSE"), PortHolder],
         ends: HealedOnceMended,
         fast: false,
     },
+    Fault {
+        name: "port-kept",
+        what: "another program has its port and keeps it, until a person says that it may be ended",
+        stage: |place| Ok(port_taken_for_ever(place)),
+        causes: &[Cause::PortInUse],
+        remedies: &[RestartWithBackoff, KillPortHolder],
+        shows: &[Code(1), Line("EADDRINUSE"), PortHolder],
+        ends: HealedOnceMended,
+        fast: true,
+    },
 ];
 
 /// A world in which something is changed, and the service started anew.
-fn restarted(
+pub(super) fn restarted(
     place: &Place,
     app: serde_json::Value,
     change: impl FnOnce() + Send + 'static,
@@ -309,26 +320,65 @@ fn corrupt_data(place: &Place) -> Scene {
     })
 }
 
-fn port_taken(place: &Place) -> Scene {
+/// A program of somebody else that has the app's port.
+#[derive(Clone)]
+struct Squatter(Arc<Mutex<Option<Other>>>);
+
+impl Squatter {
+    fn lives(&self) -> bool {
+        self.0.lock().expect("nobody panics with it").as_mut().is_some_and(Other::lives)
+    }
+}
+
+/// A world in which that program takes the port while the app is stopped for a moment.
+fn port_taken(place: &Place) -> (Scene, Squatter) {
     let (name, port) = (place.name(), place.port());
-    let holder = Arc::new(Mutex::new(None));
-    let (holds, held) = (Arc::clone(&holder), Arc::new(Mutex::new(true)));
-    let was_held = Arc::clone(&held);
-    let scene = place.scene(place.node("")).keep(Arc::clone(&holder));
+    let squatter = Squatter(Arc::default());
+    let takes = squatter.clone();
+    let scene = place.scene(place.node("")).keep(squatter.clone());
     let scene = scene.inject(move |zelador| {
         zelador.ok(&["stop", name]);
         let mut server = Command::new(program("python3", "python3"));
         server.args(["-m", "http.server", "--bind", "127.0.0.1", &port.to_string()]);
-        *holds.lock().expect("nobody panics with it") = Some(Other::start(&mut server));
+        *takes.0.lock().expect("nobody panics with it") = Some(Other::start(&mut server));
         until("the other program to listen", || http_get(port, "/").is_some());
         zelador.run(&["start", name]);
     });
+    (scene, squatter)
+}
+
+/// The program goes by itself, and may not be touched before.
+fn port_taken_for_a_while(place: &Place) -> Scene {
+    let (scene, squatter) = port_taken(place);
+    let lived = Arc::new(Mutex::new(true));
+    let was_alive = Arc::clone(&lived);
     let scene = scene.mend(move |_| {
-        let other = holder.lock().expect("nobody panics with it").take();
-        *was_held.lock().expect("nobody panics with it") = other.is_some_and(|mut it| it.lives());
+        *was_alive.lock().expect("nobody panics with it") = squatter.lives();
+        drop(squatter.0.lock().expect("nobody panics with it").take());
     });
     scene.harm(move || {
-        let lived = *held.lock().expect("nobody panics with it");
+        let lived = *lived.lock().expect("nobody panics with it");
         (!lived).then(|| "the other program was ended".to_owned())
+    })
+}
+
+/// A person says that the program may be ended; until then it may not be touched.
+fn port_taken_for_ever(place: &Place) -> Scene {
+    let (scene, squatter) = port_taken(place);
+    let name = place.name();
+    let (lived, lives) = (Arc::new(Mutex::new(true)), squatter.clone());
+    let was_alive = Arc::clone(&lived);
+    let scene = scene.mend(move |zelador| {
+        *was_alive.lock().expect("nobody panics with it") = squatter.lives();
+        let all = zelador.ask(route::INCIDENTS).expect("zelador answers");
+        let its = all.as_array().expect("a list").iter().find(|it| it["app"] == name);
+        zelador.ok(&["incident", "approve", &its.expect("it was decided")["id"].to_string()]);
+    });
+    scene.harm(move || {
+        let lived = *lived.lock().expect("nobody panics with it");
+        if !lived {
+            return Some("the other program was ended before anybody said so".to_owned());
+        }
+        lives.lives().then(|| "the other program still has the port".to_owned())
     })
 }

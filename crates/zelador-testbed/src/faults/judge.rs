@@ -236,10 +236,7 @@ fn shows(evidence: &Evidence, part: Part) -> bool {
         (Part::Line(words), _) => lines.any(|line| line.contains(words)),
         (Part::Probe, _) => evidence.probe.as_ref().is_some_and(|it| !it.message.is_empty()),
         (Part::Threads, _) => !evidence.threads.is_empty() && evidence.descriptors.is_some(),
-        (Part::FullVolume, _) => evidence
-            .volumes
-            .iter()
-            .any(|it| it.used >= FULL || it.inodes.is_some_and(|used| used >= FULL)),
+        (Part::FullVolume, _) => evidence.volumes.iter().any(|it| it.fullness() >= FULL),
         (Part::PortHolder, _) => evidence.port_holders.iter().any(|it| it.pid.is_some()),
         (Part::Code(_) | Part::Signal(_) | Part::OutOfMemory | Part::NeverStarted, _) => false,
     }

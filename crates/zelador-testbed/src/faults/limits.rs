@@ -1,6 +1,8 @@
-//! What the host or a limit has no more of: descriptors, threads, disk.
+//! What the host or a limit has no more of: descriptors, threads, processes, disk, inodes.
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use serde_json::json;
 use zelador_api::Remedy::{
@@ -9,8 +11,8 @@ use zelador_api::Remedy::{
 use zelador_api::diagnosis::Cause;
 
 use super::Ends::{Healed, Told};
-use super::Part::{FullVolume, Line, Probe, Threads};
-use super::place::{control_group, small_disk};
+use super::Part::{Code, FullVolume, Line, Probe, Threads};
+use super::place::control_group;
 use super::{Fault, Place, Scene};
 use crate::home::http_get;
 
@@ -79,10 +81,20 @@ pub(super) const FAULTS: &[Fault] = &[
         fast: true,
     },
     Fault {
+        name: "processes",
+        what: "C: its user may have no more processes (`nproc`) after a deploy that forks more workers",
+        stage: too_many_workers,
+        causes: &[Cause::ThreadExhaustion],
+        remedies: &[RaiseLimitAndRestart, RestartWithBackoff, Restart, StopAndNotify],
+        shows: &[Code(1), Line("fork: Resource temporarily unavailable")],
+        ends: Healed,
+        fast: true,
+    },
+    Fault {
         name: "disk-full",
         what: "its disk (a tmpfs) is full of somebody else's files",
         stage: |place| {
-            let scene = on_a_small_disk(place, json!({}), "backup.tar", "size=2M")?;
+            let scene = on_a_small_disk(place, json!({}), "size=2M", fills("backup.tar"))?;
             let backup = place.folder().join("backup.tar");
             Ok(scene.harm(move || {
                 (!backup.exists()).then(|| "somebody else's file was removed".to_owned())
@@ -99,7 +111,24 @@ pub(super) const FAULTS: &[Fault] = &[
         what: "its disk is full of its own declared cache",
         stage: |place| {
             let heal = json!({ "cache_folders": ["./cache"] });
-            on_a_small_disk(place, heal, "cache/pages", "size=2M")
+            on_a_small_disk(place, heal, "size=2M", fills("cache/pages"))
+        },
+        causes: &[Cause::DiskFull],
+        remedies: &[FreeDisk, StopAndNotify, NotifyOnly],
+        shows: &[FullVolume, Line("ENOSPC"), Probe],
+        ends: Healed,
+        fast: true,
+    },
+    Fault {
+        name: "inodes",
+        what: "its disk has room, and no inode left: its own declared cache has them",
+        stage: |place| {
+            let heal = json!({ "cache_folders": ["./cache"] });
+            on_a_small_disk(place, heal, "size=8M,nr_inodes=64", |folder| {
+                let names = (0..64).map(|number| folder.join(format!("cache/page-{number}")));
+                // Until no more can be made.
+                _ = names.map(File::create).find(Result::is_err);
+            })
         },
         causes: &[Cause::DiskFull],
         remedies: &[FreeDisk, StopAndNotify, NotifyOnly],
@@ -109,24 +138,66 @@ pub(super) const FAULTS: &[Fault] = &[
     },
 ];
 
-/// A service that writes on a disk of its own; the fault fills a file on it until nothing more fits.
+/// Fills this file until nothing more fits.
+fn fills(file: &'static str) -> impl FnOnce(&Path) + Send + 'static {
+    // That ends with an error.
+    move |folder| _ = fs::write(folder.join(file), vec![b'x'; 4 << 20])
+}
+
+/// A service that writes on a disk of its own, and what uses that up.
 fn on_a_small_disk(
     place: &Place,
     heal: serde_json::Value,
-    file: &'static str,
     options: &str,
+    uses_up: impl FnOnce(&Path) + Send + 'static,
 ) -> Result<Scene, String> {
-    let disk = small_disk(place.folder(), options)?;
+    place.small_disk(options)?;
     let mut app = place.node_program(WRITES);
     app["heal"] = heal;
     for folder in ["orders", "cache"] {
         fs::create_dir(place.folder().join(folder)).expect("the disk is ours");
     }
-    let (path, port) = (place.folder().join(file), place.port());
-    let scene = place.scene(app).keep(disk);
-    Ok(scene.inject(move |_| {
-        // Until nothing more fits, which is an error.
-        _ = fs::write(path, vec![b'x'; 4 << 20]);
+    let (folder, port) = (place.folder().to_owned(), place.port());
+    Ok(place.scene(app).inject(move |_| {
+        uses_up(&folder);
         _ = http_get(port, "/health");
+    }))
+}
+
+/// As many processes as `workers` says are forked before it listens.
+const FORKS: &str = "#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+__attribute__((constructor)) static void fork_workers(void) {
+  int wanted = 0;
+  FILE *file = fopen(\"workers\", \"r\");
+  if (!file || fscanf(file, \"%d\", &wanted) != 1) exit(2);
+  while (wanted-- > 0) {
+    pid_t worker = fork();
+    if (worker < 0) { perror(\"fork\"); exit(1); }
+    if (worker == 0) for (;;) pause();
+  }
+}";
+
+/// A service of a user who may have few processes.
+fn too_many_workers(place: &Place) -> Result<Scene, String> {
+    if !rustix::process::geteuid().is_root() {
+        return Err("only root may start an app as another user".to_owned());
+    }
+    let mut app = place.c(FORKS, "");
+    // Its user may not enter the folder of the test.
+    let own = tempfile::tempdir().map_err(|error| error.to_string())?;
+    fs::set_permissions(own.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
+    fs::copy(place.folder().join("app"), own.path().join("app")).expect("it was built");
+    let (workers, name) = (own.path().join("workers"), place.name());
+    fs::write(&workers, "4").expect("it is ours");
+    app["cwd"] = json!(own.path());
+    app["uid"] = json!("nobody");
+    // Whatever else this user runs on the host counts too.
+    app["limits"] = json!({ "nproc": 50 });
+    app["heal"] = json!({ "ceilings": { "processes": 200 } });
+    Ok(place.scene(app).keep(own).inject(move |zelador| {
+        fs::write(workers, "60").expect("it is ours");
+        zelador.run(&["restart", name]);
     }))
 }

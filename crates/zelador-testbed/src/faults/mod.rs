@@ -14,9 +14,11 @@ mod judge;
 mod limits;
 mod memory;
 mod network;
+mod overload;
 mod place;
 mod play;
 mod record;
+mod runtimes;
 mod several;
 pub mod table;
 
@@ -94,7 +96,9 @@ pub fn catalogue() -> Vec<(&'static str, &'static [Fault])> {
         ("Memory", memory::FAULTS),
         ("Hangs", hang::FAULTS),
         ("Limits of the host", limits::FAULTS),
+        ("Overload", overload::FAULTS),
         ("Deployment", deploy::FAULTS),
+        ("PHP, Ruby, Java and Go", runtimes::FAULTS),
         ("Databases", database::FAULTS),
         ("Network", network::FAULTS),
         ("Again, and together", several::FAULTS),

@@ -7,13 +7,18 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Map, Value, json};
 
+use crate::disk;
 use crate::home::{Zelador, free_port, http_get};
-use crate::process::program;
+use crate::process::{installed, program};
 
 const NODE: &str = include_str!("services/service.js");
 const PYTHON: &str = include_str!("services/service.py");
 const C: &str = include_str!("services/service.c");
 const RUST: &str = include_str!("services/service.rs");
+const PHP: &str = include_str!("services/service.php");
+const RUBY: &str = include_str!("services/service.rb");
+const JAVA: &str = include_str!("services/service.java");
+const GO: &str = include_str!("services/service.go");
 
 /// A folder and a port for one fault.
 #[derive(Debug)]
@@ -21,13 +26,15 @@ pub struct Place {
     name: &'static str,
     folder: PathBuf,
     port: u16,
+    mounts: Result<(), String>,
 }
 
 impl Place {
-    pub(super) fn new(zelador: &Zelador, name: &'static str) -> Self {
+    /// `mounts`: whether disks may be mounted, or why not.
+    pub(super) fn new(zelador: &Zelador, name: &'static str, mounts: Result<(), String>) -> Self {
         let folder = zelador.app().join(name);
         fs::create_dir(&folder).expect("every fault has a name of its own");
-        Self { name, folder, port: free_port() }
+        Self { name, folder, port: free_port(), mounts }
     }
 
     /// The name of its app.
@@ -43,6 +50,12 @@ impl Place {
     /// The port of its app.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Puts a small disk in the place of the folder, or says why that cannot be.
+    pub fn small_disk(&self, options: &str) -> Result<(), String> {
+        self.mounts.clone()?;
+        disk::mount(&self.folder, options)
     }
 
     /// Writes a file into its folder.
@@ -108,15 +121,54 @@ impl Place {
         self.write("service.c", C);
         self.write("broken.c", &format!("{before}\nvoid broken(void) {{\n{broken}\n}}\n"));
         let words = ["-w", "-g", "-O0", "-pthread", "-o", "app", "service.c", "broken.c"];
-        self.build("cc", "gcc", &words);
+        self.build(&program("cc", "gcc"), &words);
         self.binary()
     }
 
     /// A service of Rust; `broken` is the body of its function `broken`.
     pub fn rust(&self, broken: &str) -> Value {
         self.write("app.rs", &format!("{RUST}fn broken() {{\n{broken}\n}}\n"));
-        self.build("rustc", "rustup", &["-g", "-o", "app", "app.rs"]);
+        self.build(&program("rustc", "rustup"), &["-g", "-o", "app", "app.rs"]);
         self.binary()
+    }
+
+    /// A service of PHP with its function `broken`, or says what is not installed.
+    pub fn php(&self, broken: &str) -> Result<Value, String> {
+        installed("php", "php-cli")?;
+        self.write("app.php", &format!("{PHP}\nfunction broken() {{\n{broken}\n}}\n"));
+        Ok(self.app("app.php"))
+    }
+
+    /// A service of Ruby with its method `broken`, or says what is not installed.
+    pub fn ruby(&self, broken: &str) -> Result<Value, String> {
+        installed("ruby", "ruby")?;
+        self.write("app.rb", &format!("def broken\n{broken}\nend\n{RUBY}"));
+        Ok(self.app("app.rb"))
+    }
+
+    /// A service of Java, with these options of the JVM; `broken` is the body of a method. Or says what
+    /// is not installed.
+    pub fn java(&self, options: &[&str], broken: &str) -> Result<Value, String> {
+        let java = installed("java", "default-jdk-headless")?;
+        let compiler = installed("javac", "default-jdk-headless")?;
+        self.write("Service.java", JAVA);
+        let broken = format!("class Broken {{ static void broken() {{\n{broken}\n}} }}\n");
+        self.write("Broken.java", &broken);
+        self.build(&compiler, &["-nowarn", "Service.java", "Broken.java"]);
+        let mut app = self.app(&java.to_string_lossy());
+        app["interpreter"] = json!("none");
+        app["args"] = json!([options, &["-cp", ".", "Service"]].concat());
+        Ok(app)
+    }
+
+    /// A service of Go; `broken` is what stands in its function `broken`. Or says what is not installed.
+    pub fn go(&self, broken: &str) -> Result<Value, String> {
+        let go = installed("go", "golang-go")?;
+        self.write("service.go", GO);
+        let broken = format!("package main\n\nfunc broken() {{\n{broken}\n}}\n");
+        self.write("broken.go", &broken);
+        self.build(&go, &["build", "-o", "app", "service.go", "broken.go"]);
+        Ok(self.binary())
     }
 
     fn binary(&self) -> Value {
@@ -125,8 +177,8 @@ impl Place {
         app
     }
 
-    fn build(&self, compiler: &str, package: &str, words: &[&str]) {
-        let mut command = Command::new(program(compiler, package));
+    fn build(&self, compiler: &Path, words: &[&str]) {
+        let mut command = Command::new(compiler);
         let built = command.args(words).current_dir(&self.folder).output().expect("it is there");
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     }
@@ -249,26 +301,4 @@ pub(super) fn control_group(controller: &str) -> Result<(), String> {
         return Err("only root has control groups of its own everywhere".to_owned());
     }
     Ok(())
-}
-
-/// A small disk, gone when dropped.
-#[derive(Debug)]
-pub(super) struct Disk(PathBuf);
-
-/// Puts a small disk in the place of a folder, or says why that cannot be.
-pub(super) fn small_disk(folder: &Path, options: &str) -> Result<Disk, String> {
-    let mut mount = Command::new("mount");
-    mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(folder);
-    let said = mount.output().map_err(|error| format!("mount: {error}"))?;
-    if said.status.success() {
-        return Ok(Disk(folder.to_owned()));
-    }
-    Err(format!("no disk can be mounted: {}", String::from_utf8_lossy(&said.stderr).trim()))
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // Lazily: the app still lives on it.
-        _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
 }

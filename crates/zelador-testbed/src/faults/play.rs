@@ -13,6 +13,7 @@ use super::judge::{End, Seen, Verdict, judge};
 use super::place::{Place, Scene};
 use super::record;
 use super::{Ends, Fault, LIMIT};
+use crate::disk::own_mounts;
 use crate::home::{Zelador, until_within};
 use crate::receiver::{Receiver, Reply};
 
@@ -31,15 +32,17 @@ const BYSTANDER: &str = "bystander";
 /// # Panics
 /// A world cannot be made, or an app does not work before anything is done to it.
 pub fn play(binary: &Path, faults: &[&'static Fault]) -> Vec<Result<Verdict, String>> {
+    // Zelador must see the disks too, so before it is started.
+    let mounts = own_mounts();
     let zelador = Zelador::new(&binary.to_string_lossy());
     let person = Receiver::start(Reply::Say(200, "", "ok"));
     // Servers take seconds to start: all at the same time.
     let mut staged: Vec<(&'static Fault, Result<Scene, String>)> = thread::scope(|scope| {
-        let zelador = &zelador;
         let staging: Vec<_> = faults
             .iter()
             .map(|fault| {
-                (*fault, scope.spawn(move || (fault.stage)(&Place::new(zelador, fault.name))))
+                let place = Place::new(&zelador, fault.name, mounts.clone());
+                (*fault, scope.spawn(move || (fault.stage)(&place)))
             })
             .collect();
         let done = staging.into_iter();

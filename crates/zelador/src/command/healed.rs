@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use zelador_api::unit::spoken;
-use zelador_api::{A_PERSON_TAKES, Incident, Report, report as sum_up, route};
+use zelador_api::{A_PERSON_TAKES, Incident, Learned, LearnedOf, Report, report as sum_up, route};
 
 use super::health::pretty;
 use super::{Context, incidents};
@@ -81,6 +81,12 @@ fn shown(report: &Report, span: Duration) -> String {
     for (app, cause, times) in &report.hidden {
         let app = text::plain(app);
         said.push_str(&format!("hidden: {app} was restarted {times} times because {cause}\n"));
+    }
+    for LearnedOf { app, cause, remedies } in &report.learned {
+        let app = text::plain(app);
+        for Learned { remedy, seen } in remedies {
+            said.push_str(&format!("learned: {app}, when {cause}: {remedy}: {}\n", seen.spoken()));
+        }
     }
     said
 }

@@ -177,7 +177,16 @@ fn the_second_time_a_trouble_is_healed_in_fewer_steps_and_a_person_sees_why() {
         assert!(exported.contains(part), "{part}: {exported}");
     }
     let report = zelador.ok(&["report", "--since", "1h"]).out;
-    assert!(report.contains(": 2 healed"), "{report}");
+    for part in [
+        ": 2 healed",
+        "learned: web, when it hangs: restart: 75 % likely to help (2 times it did, 0 times it did not)\n\
+         learned: web, when it hangs: run `nudge`: 33 % likely to help (0 times it did, 1 time it did not)\n",
+    ] {
+        assert!(report.contains(part), "{part}: {report}");
+    }
+    let report = zelador.ok(&["report", "--since", "1h", "--json"]).out;
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["learned"][0]["remedies"][0]["seen"]["good"], 2.0, "{report}");
 }
 
 /// An answer as chat completions have it, around this advice.

@@ -46,6 +46,7 @@ mod pm2_scripts;
 mod pm2_voice;
 mod probes;
 mod protocol;
+mod remedies;
 mod runtime;
 mod sd_notify;
 mod serve;

@@ -81,6 +81,7 @@ fn incident(snapshot: &Snapshot, answer: &Answer) -> String {
         ("host memory in use, percent", metrics.mem_pct),
         ("kernel kills for memory", metrics.oom_kill_events),
         ("CPU, percent of one core", metrics.cpu_pct),
+        ("CPU limit, percent of one core", metrics.cpu_limit_pct),
         ("open descriptors", metrics.open_fds),
         ("descriptor limit", metrics.nofile_limit),
         ("disk in use, percent", metrics.disk_pct),

@@ -85,7 +85,7 @@ impl Desk {
     fn reminders<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = (Moment, &'a str, &'a str)> {
         let every = plan.remind_every.into_iter();
         every.flat_map(move |every| {
-            let open = self.matters.values().filter(|matter| matter.is_open());
+            let open = self.matters.values().filter(|it| it.is_open() && !it.muted);
             let told = open.flat_map(|matter| {
                 matter.told.iter().map(move |(channel, told)| (matter, channel, told))
             });

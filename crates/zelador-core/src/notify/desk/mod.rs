@@ -121,6 +121,20 @@ impl Desk {
         std::mem::take(&mut self.deliveries)
     }
 
+    /// Nobody wants to hear more of a matter: what waits is not sent, and of what comes only the end is told, to those
+    /// who heard of its beginning.
+    pub fn mute(&mut self, key: &str) {
+        let Some(matter) = self.matters.get_mut(key).filter(|it| it.is_open() && !it.muted) else {
+            return;
+        };
+        matter.muted = true;
+        self.changed_matters.insert(key.to_owned());
+        let waiting = self.parcels.values().filter(|it| it.message.key == key);
+        let waiting: Vec<ParcelId> =
+            waiting.map(|it| it.id).filter(|id| !self.is_flying(*id)).collect();
+        waiting.into_iter().for_each(|id| self.drop_parcel(id));
+    }
+
     /// Takes in news.
     pub fn post(&mut self, terms: Terms<'_>, post: Post) {
         match post.progress {

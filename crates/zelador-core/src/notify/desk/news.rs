@@ -146,6 +146,7 @@ fn matter_of(post: &Post) -> Matter {
         text: post.text.clone(),
         question: post.question.clone(),
         told: BTreeMap::new(),
+        muted: false,
     }
 }
 
