@@ -11,8 +11,9 @@ use zelador_core::unit::Moment;
 
 use super::archive::Archive;
 use super::item::{Audit, Item, Sample};
+use super::points::HOUR;
 use super::query::Reader;
-use super::write::{HOUR, Writer};
+use super::write::Writer;
 use super::*;
 
 /// A midnight in UTC, in seconds since the Unix epoch.

@@ -17,7 +17,7 @@ use zelador_core::incident::Incident;
 use zelador_core::unit::Moment;
 
 use super::item::Audit;
-use super::write::{DAY_UNTIL, HOUR, ROLLED_UNTIL, rollups, ticks};
+use super::points::{DAY_UNTIL, HOUR, ROLLED_UNTIL, meta, rollups, ticks};
 
 /// A chart is made of at most so many rows; there is always a tier that has fewer.
 const MOST_ROWS: u64 = 9000;
@@ -93,15 +93,6 @@ impl Reader {
         Ok(Self { connection })
     }
 
-    fn meta(&self, name: &str) -> rusqlite::Result<u64> {
-        let value = self
-            .connection
-            .prepare_cached("SELECT value FROM meta WHERE name = ?1")?
-            .query_row([name], |row| row.get(0))
-            .optional()?;
-        Ok(value.unwrap_or(0))
-    }
-
     /// The series whose subject is one of these, or begins with one of them and a slash.
     fn series(
         &self,
@@ -166,7 +157,7 @@ impl Reader {
     ) -> rusqlite::Result<BTreeMap<u32, Vec<(u64, i64)>>> {
         let begin = match tier {
             Tier::Raw => 0,
-            Tier::Minute | Tier::Quarter | Tier::Day => self.meta(ROLLED_UNTIL)?,
+            Tier::Minute | Tier::Quarter | Tier::Day => meta(&self.connection, ROLLED_UNTIL)?,
         };
         ticks(&self.connection, begin.max(from), to)
     }
@@ -184,7 +175,7 @@ impl Reader {
                 rollups(&self.connection, tier, series, from - from % tier.width(), to)
             }
             Tier::Day => {
-                let until = self.meta(DAY_UNTIL)?;
+                let until = meta(&self.connection, DAY_UNTIL)?;
                 let begin = from - from % tier.width();
                 let mut rows = rollups(&self.connection, tier, series, begin, to)?;
                 let rest = rollups(&self.connection, Tier::Quarter, series, until.max(begin), to)?;
@@ -323,7 +314,7 @@ impl Reader {
             .prepare_cached("SELECT document FROM incident WHERE id = ?1")?
             .query_row([id.number()], |row| row.get(0))
             .optional()?;
-        Ok(document.and_then(|document| serde_json::from_str(&document).ok()))
+        Ok(document.and_then(|document| serde_json::from_slice(document.as_bytes()).ok()))
     }
 
     /// The latest commands.

@@ -176,6 +176,9 @@ fn an_engine_killed_at_random_under_load_loses_doubles_and_forgets_nothing() {
         let (next, outage) = murder(&zelador, engine, &mut random);
         engine = next;
         outages.push(outage);
+        if outages.len().is_multiple_of(100) {
+            println!("{} of {kills}", outages.len());
+        }
         assert!(!commander.is_finished(), "a command was answered and not done");
     }
     stop.store(true, Ordering::Relaxed);
