@@ -7,8 +7,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{CheckId, ProbeId};
+use crate::notify::Language;
 use crate::probe::{Finding, Usage};
 use crate::retry::{Retry, RetryPolicy};
+use crate::said::Look;
 use crate::spec::{Cadence, HostMeter, Limit, NamedTarget, ProbeTarget, Settings, Thresholds};
 use crate::unit::Moment;
 use std::collections::VecDeque;
@@ -162,12 +164,34 @@ pub fn plans(settings: &Settings) -> Vec<CheckPlan> {
 pub struct CheckResult {
     /// What this one look amounts to.
     pub status: Status,
-    /// Why, in one sentence.
+    /// Why, in one sentence, in English.
     pub message: String,
+    /// The same as values; `None`: they are words of somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<Box<Look>>,
     /// How long the look took.
     pub took: Duration,
     /// When it was finished.
     pub at: Moment,
+}
+
+impl CheckResult {
+    /// What a look of that kind amounts to.
+    pub fn new(status: Status, look: Look, took: Duration, at: Moment) -> Self {
+        let message = look.told(Language::En);
+        let said = (!matches!(look, Look::Text(_))).then(|| Box::new(look));
+        Self { status, message, said, took, at }
+    }
+
+    /// Why, as values.
+    pub fn look(&self) -> Look {
+        self.said.as_deref().cloned().unwrap_or_else(|| Look::Text(self.message.clone()))
+    }
+
+    /// Why, in a language.
+    pub fn told(&self, language: Language) -> String {
+        self.said.as_ref().map_or_else(|| self.message.clone(), |look| look.told(language))
+    }
 }
 
 /// A check with its verdict so far.
@@ -376,6 +400,7 @@ mod tests {
         let result = |status| CheckResult {
             status,
             message: String::new(),
+            said: None,
             took: Duration::ZERO,
             at: Moment::default(),
         };

@@ -6,19 +6,24 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::death::Death;
 use crate::diagnosis::Cause;
-use crate::healing::Remedy;
+use crate::diagnosis::consult::WhyAsk;
+use crate::healing::raise::{Bound, Raise};
+use crate::healing::{Objection, Remedy};
 use crate::id::IncidentId;
 use crate::incident::{Outcome, TryResult};
 use crate::notify::Language;
 use crate::unit::{ByteSize, spoken};
 
 mod english;
+mod look;
 mod portuguese;
 mod words;
+
+pub use look::Look;
 
 /// One sentence.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,14 +77,16 @@ pub enum Said {
         /// Which.
         remedy: Remedy,
         /// Why.
-        why: String,
+        #[serde(deserialize_with = "why")]
+        why: Why,
     },
     /// A person is asked.
     Asks {
         /// For what.
         remedy: Remedy,
         /// Why.
-        why: String,
+        #[serde(deserialize_with = "why")]
+        why: Why,
         /// By which number it is answered.
         incident: IncidentId,
         /// How long the question stands.
@@ -103,8 +110,53 @@ pub enum Said {
         /// To what.
         remedy: Remedy,
         /// Why.
-        why: String,
+        #[serde(deserialize_with = "why")]
+        why: Why,
     },
+    /// A remedy would be next before the next start, and a person may say yes to it.
+    Proposes {
+        /// Which.
+        remedy: Remedy,
+        /// Why a person.
+        why: Why,
+        /// By which number it is answered.
+        incident: IncidentId,
+    },
+    /// It must wait for the end of the maintenance.
+    InMaintenance {
+        /// Which remedy.
+        remedy: Remedy,
+        /// For how long still.
+        rest: Duration,
+    },
+    /// A limit is raised.
+    Raised(Raise),
+    /// It is as before, from the next start on.
+    Lowered(Bound),
+    /// A language model is asked.
+    AsksModel {
+        /// Why.
+        why: WhyAsk,
+        /// Which.
+        model: String,
+        /// How long it has; `None`: it was asked about the same before.
+        within: Option<Duration>,
+    },
+    /// It will not answer.
+    NoAdvice(Option<String>),
+    /// It answered.
+    Advice {
+        /// What it takes it for.
+        cause: Cause,
+        /// How sure it is, from 0 to 1.
+        confidence: f64,
+        /// Why, in its words.
+        reason: String,
+        /// What can be tried for it, too.
+        more: Vec<Remedy>,
+    },
+    /// The runtime was asked for what it does, and is silent.
+    RuntimeIsSilent,
     /// A remedy is tried.
     Try {
         /// Which try.
@@ -188,12 +240,28 @@ pub enum Said {
     },
 }
 
+/// Reads a reason; before reasons were kept as values they were text.
+fn why<'de, D: Deserializer<'de>>(from: D) -> Result<Why, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Kept {
+        Value(Why),
+        Text(String),
+    }
+    Ok(match Kept::deserialize(from)? {
+        Kept::Value(why) => why,
+        Kept::Text(text) => Why::Text(text),
+    })
+}
+
 /// A reason, as part of a sentence.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Why {
     /// In the words of somebody else: a check, a rule, a command.
     Text(String),
+    /// The guard's.
+    Objection(Objection),
     /// A run ended.
     Died {
         /// Whose, like `api/0`.
@@ -254,6 +322,12 @@ impl From<&str> for Why {
 impl From<String> for Why {
     fn from(text: String) -> Self {
         Self::Text(text)
+    }
+}
+
+impl From<Objection> for Why {
+    fn from(objection: Objection) -> Self {
+        Self::Objection(objection)
     }
 }
 

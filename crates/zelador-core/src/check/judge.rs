@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::{Band, CheckPlan, CheckResult, Status};
 use crate::probe::{Finding, Measure, ProbeOutcome, Unit};
+use crate::said::Look;
 use crate::spec::Limit;
-use crate::unit::{Moment, Percent, spoken};
+use crate::unit::{Moment, Percent};
 
 /// Says what a look amounts to. What was bad by its verdict `before` is better only when it is back by
 /// the margin of its limit.
@@ -28,8 +29,8 @@ pub fn judge_by(
     usual: impl Fn(&str) -> Option<Band>,
 ) -> CheckResult {
     let before = before.unwrap_or(Status::Healthy);
-    let (status, message) = status_of(plan, before, outcome, &usual);
-    CheckResult { status, message, took: outcome.took, at }
+    let (status, look) = status_of(plan, before, outcome, &usual);
+    CheckResult::new(status, look, outcome.took, at)
 }
 
 /// The measures of a look whose limits are learnt, with their values.
@@ -62,52 +63,47 @@ fn status_of(
     before: Status,
     outcome: &ProbeOutcome,
     usual: &impl Fn(&str) -> Option<Band>,
-) -> (Status, String) {
-    let against = |share, message| against(plan, before, share, message, usual(SHARE));
+) -> (Status, Look) {
+    let against = |share, look| against(plan, before, share, look, usual(SHARE));
+    let text = |detail: &String| Look::Text(detail.clone());
     match &outcome.finding {
         Finding::Memory { used, total } => {
             let share = Percent::of(used.bytes(), total.bytes());
-            against(share, format!("{share} of {total} memory in use"))
+            against(share, Look::Memory { share, total: *total })
         }
-        Finding::Cpu { busy, cores } => {
-            let noun = if *cores == 1 { "core" } else { "cores" };
-            against(*busy, format!("{busy} of {cores} {noun} busy"))
-        }
+        Finding::Cpu { busy, cores } => against(*busy, Look::Cpu { busy: *busy, cores: *cores }),
         Finding::Disks { volumes } => {
             let fullest =
                 volumes.iter().max_by(|a, b| a.share().value().total_cmp(&b.share().value()));
             match fullest {
-                Some(volume) => against(
-                    volume.share(),
-                    format!(
-                        "{} of {} in use, {} free",
-                        volume.share(),
-                        volume.mount,
-                        volume.available
-                    ),
-                ),
-                None => (Status::Healthy, "no file system to look at".to_owned()),
+                Some(volume) => {
+                    let (share, free) = (volume.share(), volume.available);
+                    against(share, Look::Disk { share, mount: volume.mount.to_string(), free })
+                }
+                None => (Status::Healthy, Look::NoDisk),
             }
         }
         Finding::Answered { detail } => slowness(plan, outcome.took, detail),
-        Finding::Impaired { detail } => (Status::Degraded, detail.clone()),
+        Finding::Impaired { detail } => (Status::Degraded, text(detail)),
         Finding::Measured { detail, measures } => {
             let all = measures.iter().flat_map(|measure| {
                 let limits = plan.limits.iter().filter(|limit| limit.measure == measure.name);
-                limits.filter_map(|limit| breach(limit, before, measure, usual(&measure.name)))
+                limits.filter_map(|limit| {
+                    breach(limit, before, measure, usual(&measure.name), detail)
+                })
             });
             // The worst, and of equally bad ones the first.
             let worst = all.reduce(|worst, other| if other.0 > worst.0 { other } else { worst });
             match worst {
-                Some((status, why)) => (status, format!("{detail}; {why}")),
+                Some(found) => found,
                 None => slowness(plan, outcome.took, detail),
             }
         }
         Finding::WrongAnswer { detail }
         | Finding::TimedOut { detail }
-        | Finding::Refused { detail } => (Status::Unhealthy, detail.clone()),
+        | Finding::Refused { detail } => (Status::Unhealthy, text(detail)),
         // Not being able to look says nothing about the thing; it is worth a person's attention.
-        Finding::Unavailable { detail } => (Status::Degraded, format!("cannot look: {detail}")),
+        Finding::Unavailable { detail } => (Status::Degraded, Look::CannotLook(detail.clone())),
     }
 }
 
@@ -117,29 +113,30 @@ pub fn breached<'a>(plan: &CheckPlan, finding: &'a Finding) -> Option<&'a Measur
     measures.iter().find(|measure| {
         let mut limits = plan.limits.iter().filter(|limit| limit.measure == measure.name);
         limits.any(|limit| {
-            breach(limit, Status::Unhealthy, measure, None)
+            breach(limit, Status::Unhealthy, measure, None, "")
                 .is_some_and(|it| it.0 == Status::Unhealthy)
         })
     })
 }
 
-fn slowness(plan: &CheckPlan, took: Duration, detail: &str) -> (Status, String) {
+fn slowness(plan: &CheckPlan, took: Duration, detail: &str) -> (Status, Look) {
+    let what = Look::Text(detail.to_owned());
     match plan.slow {
-        Some(slow) if took > slow => (
-            Status::Degraded,
-            format!("{detail}, but after {}; {} is slow", spoken(took), spoken(slow)),
-        ),
-        _ => (Status::Healthy, detail.to_owned()),
+        Some(slow) if took > slow => {
+            (Status::Degraded, Look::Slow { what: Box::new(what), took, slow })
+        }
+        _ => (Status::Healthy, what),
     }
 }
 
-/// What a measure says of its limit, if it is beyond it.
+/// What a measure says of its limit, if it is beyond it; `detail` is what was said beside it.
 fn breach(
     limit: &Limit,
     before: Status,
     measure: &Measure,
     usual: Option<Band>,
-) -> Option<(Status, String)> {
+    detail: &str,
+) -> Option<(Status, Look)> {
     let band = usual.filter(|_| limit.auto);
     // What is usual is bounded by what is fixed.
     let learnt = band.map(|band| {
@@ -155,19 +152,19 @@ fn breach(
     for (status, edge) in sides {
         let Some(edge) = edge else { continue };
         let margin = if before >= status { limit.margin } else { 0.0 };
-        let said = |value| measure.unit.said(value);
-        let normal = match (status, band) {
-            (Status::Degraded, Some(band)) => format!(": {}", band.said(measure.unit)),
-            _ => String::new(),
-        };
-        let text = format!("{} is {}", measure.name, said(measure.value));
-        if limit.below && measure.value < edge + margin {
-            let from = said(edge + margin);
-            return Some((status, format!("{text}; {status} below {from}{normal}")));
-        }
-        if !limit.below && measure.value >= edge - margin {
-            let from = said(edge - margin);
-            return Some((status, format!("{text}; {status} from {from} on{normal}")));
+        let edge = if limit.below { edge + margin } else { edge - margin };
+        let is_beyond = if limit.below { measure.value < edge } else { measure.value >= edge };
+        if is_beyond {
+            let look = Look::Beyond {
+                what: Box::new(Look::Text(detail.to_owned())),
+                measure: Some((measure.name.clone(), measure.value)),
+                unit: measure.unit,
+                status,
+                edge,
+                below: limit.below,
+                usual: band.filter(|_| status == Status::Degraded),
+            };
+            return Some((status, look));
         }
     }
     None
@@ -177,10 +174,10 @@ fn against(
     plan: &CheckPlan,
     before: Status,
     share: Percent,
-    message: String,
+    look: Look,
     usual: Option<Band>,
-) -> (Status, String) {
-    let Some(limits) = plan.thresholds else { return (Status::Healthy, message) };
+) -> (Status, Look) {
+    let Some(limits) = plan.thresholds else { return (Status::Healthy, look) };
     let edge = |status, edge: Percent| {
         let margin = if before >= status { limits.margin.value() } else { 0.0 };
         Percent::new(edge.value() - margin).unwrap_or_default()
@@ -192,14 +189,16 @@ fn against(
     let fixed = limits.degraded;
     let below = learnt.map_or(fixed, |it| if it < fixed { it } else { fixed });
     let degraded = edge(Status::Degraded, below);
-    if share >= unhealthy {
-        (Status::Unhealthy, format!("{message}; unhealthy from {unhealthy} on"))
+    let (status, edge, usual) = if share >= unhealthy {
+        (Status::Unhealthy, unhealthy, None)
     } else if share >= degraded {
-        let normal = band.map_or_else(String::new, |it| format!(": {}", it.said(Unit::Percent)));
-        (Status::Degraded, format!("{message}; degraded from {degraded} on{normal}"))
+        (Status::Degraded, degraded, band)
     } else {
-        (Status::Healthy, message)
-    }
+        return (Status::Healthy, look);
+    };
+    let (what, edge) = (Box::new(look), edge.value());
+    let unit = Unit::Percent;
+    (status, Look::Beyond { what, measure: None, unit, status, edge, below: false, usual })
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::probe::Unit;
 use crate::unit::Moment;
 
 /// Values are learnt this far apart: a day has 288, an hour twelve.
@@ -39,7 +38,7 @@ pub struct Usual {
 }
 
 /// What is usual at an hour.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Band {
     /// From here...
     pub low: f64,
@@ -47,13 +46,6 @@ pub struct Band {
     pub high: f64,
     /// Beyond this it is unusual, to either side.
     pub outliers: (f64, f64),
-}
-
-impl Band {
-    /// In words: `normally 180mb–240mb at this hour`.
-    pub fn said(&self, unit: Unit) -> String {
-        format!("normally {}–{} at this hour", unit.said(self.low), unit.said(self.high))
-    }
 }
 
 impl Usual {
@@ -136,7 +128,7 @@ mod tests {
         }
         let (noon, night) = (usual.band(NOON).unwrap(), usual.band(3).unwrap());
         assert!(noon.outliers.1 > 215.0 && night.outliers.1 < 60.0, "{noon:?} {night:?}");
-        assert_eq!(noon.said(Unit::Count), "normally 203–226 at this hour");
+        assert_eq!((noon.low.trunc(), noon.high.trunc()), (203.0, 226.0));
     }
 
     #[test]

@@ -7,12 +7,12 @@
 use std::time::Duration;
 
 use super::case::{CERTAIN, forbids_restart, harms_to_restart};
-use super::{History, Remedy, Risk};
+use super::{History, Objection, Remedy, Risk};
 use crate::diagnosis::{Cause, Diagnosis};
 use crate::evidence::Evidence;
 use crate::id::AppName;
 use crate::spec::HealMode;
-use crate::unit::{Moment, SECOND, spoken};
+use crate::unit::{Moment, SECOND};
 
 /// So often one remedy is used on one app within [`BUDGET_SPAN`]; the tries within one incident
 /// together are one use. The mission's.
@@ -75,25 +75,25 @@ pub enum Ruling {
         /// When.
         until: Moment,
         /// Why not now.
-        why: String,
+        why: Objection,
     },
     /// A person must say yes.
     Ask {
         /// Why.
-        why: String,
+        why: Objection,
     },
     /// It is not done, but would have been.
     WouldHave,
     /// Not at all.
     Refuse {
         /// Why not.
-        why: String,
+        why: Objection,
     },
 }
 
 /// Rules on a wish at this moment.
 pub fn rule(wish: &Wish<'_>, history: &History, now: Moment) -> Ruling {
-    let refuse = |why: String| Ruling::Refuse { why };
+    let refuse = |why| Ruling::Refuse { why };
     if let Some(why) = forbidden(wish) {
         return refuse(why);
     }
@@ -111,8 +111,8 @@ pub fn rule(wish: &Wish<'_>, history: &History, now: Moment) -> Ruling {
     let asks = wish.mode == HealMode::Ask && !wish.again;
     if !wish.approved && (asks || wish.remedy.risk() == Risk::High) {
         let why = match wish.mode {
-            HealMode::Ask => "its mode is `ask`".to_owned(),
-            _ => "it touches what is not the app's own".to_owned(),
+            HealMode::Ask => Objection::Asks,
+            _ => Objection::TouchesOthers,
         };
         return Ruling::Ask { why };
     }
@@ -121,52 +121,46 @@ pub fn rule(wish: &Wish<'_>, history: &History, now: Moment) -> Ruling {
 }
 
 /// What no mode and no person allows.
-fn forbidden(wish: &Wish<'_>) -> Option<String> {
+fn forbidden(wish: &Wish<'_>) -> Option<Objection> {
     let diagnosis = wish.diagnosis?;
     let cause = diagnosis.cause;
     if wish.remedy.restarts() {
         let certain = forbids_restart(diagnosis) && diagnosis.confidence >= CERTAIN;
         if harms_to_restart(diagnosis) || (certain && !wish.approved) {
-            return Some(format!("{cause}: a start cannot help"));
+            return Some(Objection::StartCannotHelp(cause));
         }
     }
     if *wish.remedy == Remedy::FreeDisk {
         let volumes = wish.evidence.map(|evidence| evidence.volumes.as_slice()).unwrap_or_default();
         let full = volumes.iter().any(|it| it.fullness() >= DISK_IS_FINE);
         if cause != Cause::DiskFull || !full {
-            return Some("none of its volumes is full".to_owned());
+            return Some(Objection::NoVolumeIsFull);
         }
     }
     None
 }
 
 /// Which budget is used up.
-fn exhausted(wish: &Wish<'_>, history: &History, now: Moment) -> Option<String> {
+fn exhausted(wish: &Wish<'_>, history: &History, now: Moment) -> Option<Objection> {
     if wish.again {
         return None;
     }
-    let span = spoken(BUDGET_SPAN);
+    let (remedy, within) = (wish.remedy.clone(), BUDGET_SPAN);
     let uses = history.uses(wish.app, wish.remedy, now, BUDGET_SPAN);
     if uses >= APP_BUDGET {
-        return Some(format!("{} was used {uses} times within {span}", wish.remedy));
+        return Some(Objection::UsedUp { remedy, uses, within });
     }
     let all = history.uses_of_all(now, BUDGET_SPAN);
     if all >= HOST_BUDGET {
-        return Some(format!("{all} remedies were used on this host within {span}"));
+        return Some(Objection::HostUsedUp { uses: all, within });
     }
     if let Some(wait) = history.breaker_wait(wish.app, wish.remedy, now) {
-        return Some(format!(
-            "{} did not help this app lately: not before {}",
-            wish.remedy,
-            spoken(wait)
-        ));
+        return Some(Objection::DidNotHelp { remedy, wait });
     }
     let same = wish.fingerprint.map(|it| history.healed_same(it, now, SAME_CAUSE_SPAN));
     let same = same.unwrap_or_default();
-    (same >= SAME_CAUSE).then(|| {
-        let span = spoken(SAME_CAUSE_SPAN);
-        format!("the same cause came back {same} times within {span}: mending it needs a person")
-    })
+    let within = SAME_CAUSE_SPAN;
+    (same >= SAME_CAUSE).then_some(Objection::CameBack { times: same, within })
 }
 
 /// What speaks against this very moment.
@@ -176,17 +170,17 @@ fn disturbance(wish: &Wish<'_>, history: &History, now: Moment) -> Option<Ruling
         && !wish.approved
         && let Some(until) = wish.quiet_until.filter(|until| *until > now)
     {
-        return wait(until, "these are its quiet hours".to_owned());
+        return wait(until, Objection::QuietHours);
     }
     if let Some(other) = wish.busy {
-        return wait(now + LOOK_AGAIN, format!("{other}, of the same group, is being healed"));
+        return wait(now + LOOK_AGAIN, Objection::Neighbour(other.to_owned()));
     }
     if wish.again {
         return None;
     }
     let cool = history.last_use(wish.app, wish.remedy)? + COOL_DOWN;
     if cool > now {
-        return wait(cool.max(now + SECOND), "it was just used".to_owned());
+        return wait(cool.max(now + SECOND), Objection::JustUsed);
     }
     None
 }
@@ -296,7 +290,7 @@ mod tests {
         }
         let refused = after(&failed, apart * 2 + BUDGET_SPAN / 15);
         assert!(
-            matches!(&refused, Ruling::Refuse { why } if why.contains("did not help")),
+            matches!(&refused, Ruling::Refuse { why } if matches!(why, Objection::DidNotHelp { .. })),
             "{refused:?}"
         );
         let other = AppName::new("web").unwrap();

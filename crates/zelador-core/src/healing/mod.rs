@@ -6,6 +6,7 @@ pub mod guard;
 mod history;
 pub mod host;
 mod ladder;
+mod objection;
 pub mod raise;
 mod remedy;
 pub mod report;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 pub use history::{Beta, History, Learned, Use};
 pub use ladder::ladder;
+pub use objection::Objection;
 pub use remedy::{Remedy, Risk, STABLE_FOR};
 pub use runtime::Runtime;
 

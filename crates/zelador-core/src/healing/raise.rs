@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::is_node;
 use crate::diagnosis::Cause;
+use crate::notify::Language;
 use crate::spec::{AppSpec, Resource};
 use crate::unit::ByteSize;
 
@@ -47,12 +48,34 @@ pub struct Raise {
     pub to: u64,
 }
 
+impl Bound {
+    /// In a language.
+    pub fn told(self, language: Language) -> String {
+        let portuguese = match self {
+            _ if language == Language::En => return self.to_string(),
+            Self::Heap => "o limite do heap dele",
+            Self::Memory => "o limite da memória dele",
+            Self::OpenFiles => "o limite de arquivos abertos dele",
+            Self::Processes => "o limite de processos dele",
+        };
+        portuguese.to_owned()
+    }
+}
+
 impl Raise {
-    /// Says it in words: `the limit of its memory is raised from 64.0mb to 128.0mb`.
-    pub fn spoken(&self) -> String {
-        let said = |value| spoken_value(self.limit, value);
-        let from = self.from.map(|from| format!(" from {}", said(from))).unwrap_or_default();
-        format!("{} is raised{from} to {}", self.limit, said(self.to))
+    /// In words: `the limit of its memory is raised from 64.0mb to 128.0mb`.
+    pub fn told(&self, language: Language) -> String {
+        let said = |value| {
+            let text = spoken_value(self.limit, value);
+            language.pick(text.clone(), text.replace('.', ","))
+        };
+        let (limit, to) = (self.limit.told(language), said(self.to));
+        match (language, self.from.map(said)) {
+            (Language::En, Some(from)) => format!("{limit} is raised from {from} to {to}"),
+            (Language::En, None) => format!("{limit} is raised to {to}"),
+            (Language::Pt, Some(from)) => format!("{limit} sobe de {from} para {to}"),
+            (Language::Pt, None) => format!("{limit} sobe para {to}"),
+        }
     }
 }
 

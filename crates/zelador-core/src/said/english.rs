@@ -36,10 +36,11 @@ pub(super) fn sentence(said: &Said) -> String {
             let learned = if *learned { ", in the order of what helped before" } else { "" };
             format!("what can be tried: {}{learned}", words.join(", then "))
         }
-        Said::NotNow { remedy, why } => format!("{remedy}: not now, {why}"),
+        Said::NotNow { remedy, why } => format!("{remedy}: not now, {}", reason(why)),
         Said::Asks { remedy, why, incident, within } => format!(
-            "{remedy} would be next, and {why}: `zelador incident approve {incident}` or `zelador \
+            "{remedy} would be next, and {}: `zelador incident approve {incident}` or `zelador \
              incident reject {incident}`, within {}",
+            reason(why),
             span(EN, *within)
         ),
         Said::Holder { holder, incident } => {
@@ -54,7 +55,38 @@ pub(super) fn sentence(said: &Said) -> String {
         Said::StartCannotHelp => {
             "a start cannot help: if it ends in the same way again, it is left down".to_owned()
         }
-        Said::Refused { remedy, why } => format!("the guard refuses: {remedy}, because {why}"),
+        Said::Refused { remedy, why } => {
+            format!("the guard refuses: {remedy}, because {}", reason(why))
+        }
+        Said::Proposes { remedy, why, incident } => {
+            format!("{remedy}: {}: `zelador incident approve {incident}`", reason(why))
+        }
+        Said::InMaintenance { remedy, rest } => {
+            format!("{remedy}: not now, its maintenance lasts another {}", span(EN, *rest))
+        }
+        Said::Raised(raise) => raise.told(EN),
+        Said::Lowered(limit) => format!("taken back: {limit} is as before at the next start"),
+        Said::AsksModel { why, model, within: Some(within) } => {
+            format!("{}: {model} is asked, {} at most", why.told(EN), span(EN, *within))
+        }
+        Said::AsksModel { why, model, within: None } => {
+            format!("{}: {model} was asked about the same trouble before", why.told(EN))
+        }
+        Said::NoAdvice(Some(why)) => format!("no advice: {why}"),
+        Said::NoAdvice(None) => {
+            "the model has not answered in time: going on without its word".to_owned()
+        }
+        Said::Advice { cause, confidence, reason, more } => {
+            let words: Vec<String> = more.iter().map(ToString::to_string).collect();
+            let worth = if words.is_empty() {
+                "which changes nothing of what is tried".to_owned()
+            } else {
+                format!("so this can be tried too: {}", words.join(", "))
+            };
+            let sure = confidence * 100.0;
+            format!("the model says: {cause} ({sure:.0} % sure): {reason}; {worth}")
+        }
+        Said::RuntimeIsSilent => "its runtime has said nothing more in time".to_owned(),
         Said::Try { number, remedy, again } => {
             let told =
                 if *again { String::new() } else { format!("; then {}", remedy.must_hold()) };
@@ -113,6 +145,7 @@ pub(super) fn sentence(said: &Said) -> String {
 pub(super) fn reason(why: &Why) -> String {
     match why {
         Why::Text(text) => text.clone(),
+        Why::Objection(objection) => objection.told(EN),
         Why::Died { name, death, lived } => {
             let lived = lived.map(|lived| format!(" after {}", span(EN, lived)));
             format!("{name} {death}{}", lived.unwrap_or_default())

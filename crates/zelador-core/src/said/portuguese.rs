@@ -41,11 +41,14 @@ pub(super) fn sentence(said: &Said) -> String {
             let learned = if *learned { ", na ordem do que já ajudou" } else { "" };
             format!("o que pode ser tentado: {}{learned}", words.join(", depois "))
         }
-        Said::NotNow { remedy, why } => format!("{}: agora não, {why}", remedy.told(PT)),
+        Said::NotNow { remedy, why } => {
+            format!("{}: agora não, {}", remedy.told(PT), reason(why))
+        }
         Said::Asks { remedy, why, incident, within } => format!(
-            "o próximo passo seria {}, e {why}: `zelador incident approve {incident}` ou `zelador \
+            "o próximo passo seria {}, e {}: `zelador incident approve {incident}` ou `zelador \
              incident reject {incident}`, em até {}",
             remedy.told(PT),
+            reason(why),
             span(PT, *within)
         ),
         Said::Holder { holder, incident } => {
@@ -61,8 +64,40 @@ pub(super) fn sentence(said: &Said) -> String {
             "iniciar não ajuda: se terminar do mesmo modo outra vez, fica parado".to_owned()
         }
         Said::Refused { remedy, why } => {
-            format!("a guarda recusa: {}, porque {why}", remedy.told(PT))
+            format!("a guarda recusa: {}, porque {}", remedy.told(PT), reason(why))
         }
+        Said::Proposes { remedy, why, incident } => {
+            format!("{}: {}: `zelador incident approve {incident}`", remedy.told(PT), reason(why))
+        }
+        Said::InMaintenance { remedy, rest } => {
+            format!("{}: agora não, a manutenção dura mais {}", remedy.told(PT), span(PT, *rest))
+        }
+        Said::Raised(raise) => raise.told(PT),
+        Said::Lowered(limit) => {
+            format!("desfeito: {} volta ao que era no próximo início", limit.told(PT))
+        }
+        Said::AsksModel { why, model, within: Some(within) } => {
+            format!("{}: {model} é consultado, por {} no máximo", why.told(PT), span(PT, *within))
+        }
+        Said::AsksModel { why, model, within: None } => {
+            format!("{}: {model} já foi consultado sobre o mesmo problema", why.told(PT))
+        }
+        Said::NoAdvice(Some(why)) => format!("sem conselho: {why}"),
+        Said::NoAdvice(None) => {
+            "o modelo não respondeu a tempo: segue-se sem a palavra dele".to_owned()
+        }
+        Said::Advice { cause, confidence, reason, more } => {
+            let words: Vec<String> = more.iter().map(|it| it.told(PT)).collect();
+            let worth = if words.is_empty() {
+                "o que não muda nada do que se tenta".to_owned()
+            } else {
+                format!("então também se pode tentar: {}", words.join(", "))
+            };
+            let sure = confidence * 100.0;
+            let cause = cause.told(PT);
+            format!("o modelo diz: {cause} ({sure:.0} % de certeza): {reason}; {worth}")
+        }
+        Said::RuntimeIsSilent => "o ambiente dele não disse mais nada a tempo".to_owned(),
         Said::Try { number, remedy, again } => {
             let told = if *again {
                 String::new()
@@ -129,6 +164,7 @@ pub(super) fn sentence(said: &Said) -> String {
 pub(super) fn reason(why: &Why) -> String {
     match why {
         Why::Text(text) => text.clone(),
+        Why::Objection(objection) => objection.told(PT),
         Why::Died { name, death, lived } => {
             let lived = lived.map(|lived| format!(" após {}", span(PT, lived)));
             format!("{name} {}{}", death.told(PT), lived.unwrap_or_default())

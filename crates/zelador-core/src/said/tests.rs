@@ -52,10 +52,10 @@ fn all() -> Vec<Said> {
         },
         Said::SameDiagnosis(Cause::DiskFull),
         Said::Ladder { remedies: vec![Remedy::Reconnect, remedy.clone()], learned: true },
-        Said::NotNow { remedy: remedy.clone(), why: "quiet hours".to_owned() },
+        Said::NotNow { remedy: remedy.clone(), why: Objection::QuietHours.into() },
         Said::Asks {
             remedy: remedy.clone(),
-            why: "its mode is `ask`".to_owned(),
+            why: Objection::Asks.into(),
             incident,
             within: 900 * SECOND,
         },
@@ -63,7 +63,7 @@ fn all() -> Vec<Said> {
         Said::WouldHaveTried(remedy.clone()),
         Said::WouldHaveLeftDown,
         Said::StartCannotHelp,
-        Said::Refused { remedy: remedy.clone(), why: "its data is damaged".to_owned() },
+        Said::Refused { remedy: remedy.clone(), why: Why::Text("its data is damaged".to_owned()) },
         Said::Try { number: 1, remedy: remedy.clone(), again: false },
         Said::Try { number: 2, remedy: remedy.clone(), again: true },
         Said::NextTry(4 * SECOND),
@@ -90,6 +90,44 @@ fn all() -> Vec<Said> {
     for outcome in [Outcome::Healed, Outcome::Recovered, Outcome::TakenOver] {
         all.push(Said::Closed { outcome, after: 8 * SECOND, why: Why::CheckIsGood });
     }
+    let why = |objection: Objection| Why::Objection(objection);
+    let within = Duration::from_mins(60);
+    let objections = [
+        Objection::StartCannotHelp(Cause::SyntaxError),
+        Objection::NoVolumeIsFull,
+        Objection::TouchesOthers,
+        Objection::UsedUp { remedy: Remedy::Restart, uses: 3, within },
+        Objection::HostUsedUp { uses: 20, within },
+        Objection::DidNotHelp { remedy: Remedy::Restart, wait: 90 * SECOND },
+        Objection::CameBack { times: 4, within },
+        Objection::QuietHours,
+        Objection::Neighbour("web".to_owned()),
+        Objection::JustUsed,
+    ];
+    all.extend(objections.map(|it| Said::NotNow { remedy: Remedy::Restart, why: why(it) }));
+    let ask = |why, within| Said::AsksModel { why, model: "qwen".to_owned(), within };
+    let advice = |more: &[Remedy]| Said::Advice {
+        cause: Cause::MemoryLeak,
+        confidence: 0.7,
+        reason: "it only grows".to_owned(),
+        more: more.to_vec(),
+    };
+    let raise = |from| Raise { limit: Bound::Memory, from, to: 134_217_728 };
+    all.extend([
+        Said::Proposes { remedy: Remedy::Restart, why: why(Objection::Asks), incident },
+        Said::InMaintenance { remedy: Remedy::Restart, rest: 90 * SECOND },
+        Said::Raised(raise(None)),
+        Said::Raised(raise(Some(67_108_864))),
+        Said::Lowered(Bound::OpenFiles),
+        ask(WhyAsk::Unsure, Some(20 * SECOND)),
+        ask(WhyAsk::Contradicting, None),
+        ask(WhyAsk::RemedyFailed, Some(SECOND)),
+        Said::NoAdvice(Some("connection refused".to_owned())),
+        Said::NoAdvice(None),
+        advice(&[]),
+        advice(&[Remedy::CollectGarbage]),
+        Said::RuntimeIsSilent,
+    ]);
     all.extend(reasons.map(Said::Escalated));
     all
 }
@@ -117,6 +155,10 @@ fn a_sentence_is_kept_with_its_values_and_one_of_an_older_file_is_told_as_it_is(
         let kept = serde_json::to_string(&said).expect("it can be written");
         assert_eq!(serde_json::from_str::<Said>(&kept).expect(&kept), said);
     }
+    let old = r#"{"refused":{"remedy":"restart","why":"its data is damaged"}}"#;
+    let said =
+        Said::Refused { remedy: Remedy::Restart, why: Why::Text("its data is damaged".to_owned()) };
+    assert_eq!(serde_json::from_str::<Said>(old).expect("a reason was text"), said);
     let old = r#"{"at":1700000000000000,"what":"detected: something"}"#;
     let entry: crate::incident::Entry = serde_json::from_str(old).expect("it can be read");
     assert_eq!(entry.told(Language::Pt), "detected: something");

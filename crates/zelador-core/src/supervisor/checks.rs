@@ -11,6 +11,7 @@ use crate::id::{CheckId, InstanceId, ProbeId};
 use crate::incident::Stage;
 use crate::instance::{Instance, Phase};
 use crate::probe::{Finding, ProbeOutcome};
+use crate::said::Look;
 use crate::spec::{AppSpec, HealthSpec, ProbeTarget, Settings};
 use crate::unit::{Moment, spoken};
 
@@ -457,17 +458,12 @@ impl Supervisor {
             let last = check.last.clone();
             return Some(match (check.verdict, last) {
                 (Some(Status::Unhealthy), Some(last)) => {
-                    let message = format!("does not come up: {}", last.message);
-                    CheckResult { status: Status::Unhealthy, message, ..last }
+                    let look = Look::DoesNotComeUp(Box::new(last.look()));
+                    CheckResult::new(Status::Unhealthy, look, last.took, last.at)
                 }
                 (_, last) => {
-                    let said = last.map_or("not asked yet".to_owned(), |last| last.message);
-                    CheckResult {
-                        status: Status::Degraded,
-                        message: format!("is coming up: {said}"),
-                        took: Duration::ZERO,
-                        at: self.now,
-                    }
+                    let look = Look::ComesUp(last.map(|last| Box::new(last.look())));
+                    CheckResult::new(Status::Degraded, look, Duration::ZERO, self.now)
                 }
             });
         }
@@ -477,8 +473,8 @@ impl Supervisor {
             return None;
         }
         let last = ready.last.clone()?;
-        let message = format!("not ready: {}", last.message);
-        Some(CheckResult { status: Status::Degraded, message, ..last })
+        let look = Look::NotReady(Box::new(last.look()));
+        Some(CheckResult::new(Status::Degraded, look, last.took, last.at))
     }
 
     /// Whether an instance can take work: it is up, its startup probe was good, its readiness probe
@@ -507,9 +503,8 @@ impl Supervisor {
         }
         match self.dependency_state(&instance.app, Moment::default()) {
             Dependency::Down { name, message } => {
-                let said = own.message;
-                let message = format!("waiting for {name} ({message}); its own check: {said}");
-                Some(CheckResult { status: Status::Degraded, message, took: own.took, at: own.at })
+                let look = Look::WaitsFor { name, message, own: Box::new(own.look()) };
+                Some(CheckResult::new(Status::Degraded, look, own.took, own.at))
             }
             Dependency::Up | Dependency::Unknown => Some(own),
         }
@@ -522,9 +517,8 @@ impl Supervisor {
         if instance.goal == crate::instance::Goal::Down {
             return None;
         }
-        let from_phase = |status, message: String| {
-            Some(CheckResult { status, message, took: Duration::ZERO, at: self.now })
-        };
+        let from_phase =
+            |status, look| Some(CheckResult::new(status, look, Duration::ZERO, self.now));
         match &instance.phase {
             Phase::Running { pid, since, .. } => {
                 if let Some(trouble) = self.probe_trouble(id) {
@@ -536,29 +530,26 @@ impl Supervisor {
                         Some(CheckResult { status, ..last.clone() })
                     }
                     _ => {
-                        let age = spoken(self.now.since(*since));
-                        from_phase(Status::Healthy, format!("up for {age} (pid {pid})"))
+                        let look = Look::Up { age: self.now.since(*since), pid: *pid };
+                        from_phase(Status::Healthy, look)
                     }
                 }
             }
-            Phase::Starting { .. } => from_phase(Status::Degraded, "is being started".to_owned()),
-            Phase::Stopping { .. } => from_phase(Status::Degraded, "is being restarted".to_owned()),
+            Phase::Starting { .. } => from_phase(Status::Degraded, Look::Starts),
+            Phase::Stopping { .. } => from_phase(Status::Degraded, Look::Restarts),
             Phase::Backoff { held: true, .. } => {
-                let said = self.obstacle(id).map(|obstacle| obstacle.said);
-                let said = said.unwrap_or_else(|| "is about to be started".to_owned());
-                from_phase(Status::Degraded, said)
+                let look = self.obstacle(id).map(|obstacle| Look::Text(obstacle.said));
+                from_phase(Status::Degraded, look.unwrap_or(Look::AboutToStart))
             }
             Phase::Backoff { retry_at, .. } => {
-                let wait = spoken(retry_at.since(self.now));
-                from_phase(Status::Degraded, format!("died; the next start is in {wait}"))
+                from_phase(Status::Degraded, Look::NextStart(retry_at.since(self.now)))
             }
             Phase::Tripped { .. } => {
-                let death = instance.deaths.front().map(|past| past.death.to_string());
-                let why = death.unwrap_or_else(|| "was restarted too often".to_owned());
-                from_phase(Status::Unhealthy, format!("keeps failing: the process {why}"))
+                let death = instance.deaths.front().map(|past| past.death.clone());
+                from_phase(Status::Unhealthy, Look::KeepsFailing(death))
             }
             Phase::Finished { death } if !death.is_clean() => {
-                from_phase(Status::Unhealthy, format!("ended for good: the process {death}"))
+                from_phase(Status::Unhealthy, Look::EndedForGood(death.clone()))
             }
             Phase::Stopped | Phase::Finished { .. } => None,
         }

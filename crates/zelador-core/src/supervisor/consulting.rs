@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use super::Supervisor;
 use super::dependencies::Dependency;
-use crate::diagnosis::consult::{Advice, advised, reason_to_ask_about};
+use crate::diagnosis::consult::{Advice, WhyAsk, advised, reason_to_ask_about};
 use crate::effect::Effect;
 use crate::healing::case::snapshot;
 use crate::healing::{Remedy, Risk, ladder};
 use crate::id::IncidentId;
 use crate::incident::{Consulted, Incident, Stage};
+use crate::said::Said;
 use crate::spec::OnDependencyDown;
-use crate::unit::{Moment, spoken};
+use crate::unit::Moment;
 
 /// How long a treatment waits for the model at most; what it says later is told, and counts for what comes then. Ours: a
 /// hosted model answers within a few seconds, and an app that is sick should not wait for more.
@@ -27,14 +28,14 @@ const ASKED_AGAIN_AFTER: Duration = Duration::from_hours(1);
 
 impl Supervisor {
     /// Why a model should be asked about an incident; `None`: it need not, or nobody can be asked.
-    pub(super) fn reason_to_consult(&self, id: IncidentId) -> Option<&'static str> {
+    pub(super) fn reason_to_consult(&self, id: IncidentId) -> Option<WhyAsk> {
         self.settings.advisor.as_ref()?;
         let incident = self.incidents.get(&id).filter(|it| it.consulted.is_none())?;
         reason_to_ask_about(incident.diagnosis.as_ref()?)
     }
 
     /// Asks, or takes what was said about the same trouble before. False: nothing is awaited.
-    pub(super) fn consult(&mut self, id: IncidentId, why: &str) -> bool {
+    pub(super) fn consult(&mut self, id: IncidentId, why: WhyAsk) -> bool {
         let Some(spec) = &self.settings.advisor else { return false };
         let (model, patience) = (spec.model.clone(), spec.timeout.min(WAIT));
         let Some(incident) = self.incidents.get(&id) else { return false };
@@ -42,7 +43,7 @@ impl Supervisor {
         let evidence = Box::new(snapshot(evidence));
         let waits = !incident.trouble.is_deadly();
         if let Some(known) = self.known_advice(incident) {
-            self.tell(id, &format!("{why}: {model} was asked about the same trouble before"));
+            self.say(id, Said::AsksModel { why, model, within: None });
             let said = match known {
                 Consulted::Said(advice) => Some(advice),
                 Consulted::Asked { .. } | Consulted::Silent => None,
@@ -53,7 +54,7 @@ impl Supervisor {
             said.iter().for_each(|advice| self.take_in(id, advice));
             return false;
         }
-        self.tell(id, &format!("{why}: {model} is asked, {} at most", spoken(patience)));
+        self.say(id, Said::AsksModel { why, model, within: Some(patience) });
         self.effects.push(Effect::Consult { incident: id, evidence });
         let (at, give_up_at) = (self.now, self.now + patience);
         if let Some(incident) = self.incidents.get_mut(&id) {
@@ -98,7 +99,7 @@ impl Supervisor {
         }
         match advice {
             Ok(advice) => self.take_in(id, &advice),
-            Err(why) => self.tell(id, &format!("no advice: {why}")),
+            Err(why) => self.say(id, Said::NoAdvice(Some(why))),
         }
         if waits {
             self.go_on(id);
@@ -142,17 +143,13 @@ impl Supervisor {
             let is_new = !before.contains(it) && tried.iter().all(|done| done.remedy != *it);
             is_new && it.risk() > Risk::None && it.risk() <= riskiest
         });
-        let words: Vec<String> = more.iter().map(ToString::to_string).collect();
-        let worth = if words.is_empty() {
-            "which changes nothing of what is tried".to_owned()
-        } else {
-            format!("so this can be tried too: {}", words.join(", "))
+        let said = Said::Advice {
+            cause: advice.cause,
+            confidence: advice.confidence,
+            reason: advice.reason.clone(),
+            more: more.clone(),
         };
-        let (cause, sure) = (advice.cause, advice.confidence * 100.0);
-        self.tell(
-            id,
-            &format!("the model says: {cause} ({sure:.0} % sure): {}; {worth}", advice.reason),
-        );
+        self.say(id, said);
         if let Some(incident) = self.incidents.get_mut(&id) {
             incident.diagnosis = Some(merged);
             // After all was tried: what is left to try.

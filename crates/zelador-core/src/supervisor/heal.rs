@@ -187,11 +187,11 @@ impl Supervisor {
             Stage::Gathering { give_up_at } => self.drive_gathering(id, give_up_at),
             Stage::Asking { give_up_at } => self.drive_asking(id, give_up_at),
             Stage::Dumping { give_up_at } if self.now >= give_up_at => {
-                self.tell(id, "its runtime has said nothing more in time");
+                self.say(id, Said::RuntimeIsSilent);
                 self.ask_or_treat(id);
             }
             Stage::Consulting { give_up_at } if self.now >= give_up_at => {
-                self.tell(id, "the model has not answered in time: going on without its word");
+                self.say(id, Said::NoAdvice(None));
                 self.go_on(id);
             }
             Stage::WaitingForDependency { dependency } => self.drive_waiting(id, &dependency),

@@ -7,6 +7,7 @@ use crate::healing::guard::Ruling;
 use crate::healing::raise::{declared, raise};
 use crate::id::{IncidentId, InstanceId};
 use crate::incident::TryResult;
+use crate::said::Said;
 
 impl Supervisor {
     /// Raises the limit that an incident is about, for the next start; false: there is none to raise.
@@ -18,7 +19,7 @@ impl Supervisor {
         app.spec.raised.insert(raise.limit, raise.to);
         incident.raised = Some(raise);
         self.changed.apps.insert(incident.app.clone());
-        self.tell(id, &raise.spoken());
+        self.say(id, Said::Raised(raise));
         true
     }
 
@@ -38,7 +39,7 @@ impl Supervisor {
             None => _ = app.spec.raised.remove(&raise.limit),
         }
         self.changed.apps.insert(incident.app.clone());
-        self.tell(id, &format!("taken back: {} is as before at the next start", raise.limit));
+        self.say(id, Said::Lowered(raise.limit));
     }
 
     /// It died of a limit, again: the next start would end in the same way, so the limit is raised before, where the
@@ -68,13 +69,13 @@ impl Supervisor {
                 if let Some(incident) = self.incidents.get_mut(&id) {
                     incident.proposal = Some(remedy.clone());
                 }
-                self.tell(id, &format!("{remedy}: {why}: `zelador incident approve {id}`"));
+                self.say(id, Said::Proposes { remedy, why: why.into(), incident: id });
             }
             Some(Ruling::WouldHave) => {
-                self.tell(id, &format!("would have tried: {remedy}; its mode is `observe`"));
+                self.say(id, Said::WouldHaveTried(remedy));
             }
             Some(Ruling::Wait { why, .. } | Ruling::Refuse { why }) => {
-                self.tell(id, &format!("the guard refuses: {remedy}, because {why}"));
+                self.say(id, Said::Refused { remedy, why: why.into() });
             }
             None => {}
         }

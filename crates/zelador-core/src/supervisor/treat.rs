@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Supervisor;
+use crate::diagnosis::consult::WhyAsk;
 use crate::effect::Severity;
 use crate::healing::guard::{Ruling, Wish, rule};
 use crate::healing::{Next, Remedy, after_failure, ladder};
@@ -11,7 +12,7 @@ use crate::incident::{Outcome, Stage, Try, TryResult};
 use crate::notify::Language;
 use crate::retry::{AttemptOutcome, ErrorClass};
 use crate::said::{Said, Why};
-use crate::unit::{Moment, SECOND, spoken};
+use crate::unit::{Moment, SECOND};
 
 /// How long something may take to come back that is no dependency which zelador looks at, before the app
 /// is started anew: as long as the mission's general retry (1, 2, 4 … 32 s) takes altogether.
@@ -63,7 +64,7 @@ impl Supervisor {
                 let why = incident.tried();
                 let failed = !incident.tries.is_empty() && incident.consulted.is_none();
                 if failed {
-                    if self.consult(id, "a remedy failed") {
+                    if self.consult(id, WhyAsk::RemedyFailed) {
                         return;
                     }
                     if self.incidents.get(&id).is_some_and(|it| !it.ladder.is_empty()) {
@@ -106,8 +107,8 @@ impl Supervisor {
         let Some(incident) = self.incidents.get(&id) else { return true };
         let Some(app) = self.apps.get(&incident.app) else { return true };
         if let Some(until) = self.maintenance_of(Some(&incident.app)).and_then(|it| it.until) {
-            let span = spoken(until.since(self.now));
-            self.tell(id, &format!("{remedy}: not now, its maintenance lasts another {span}"));
+            let rest = until.since(self.now);
+            self.say(id, Said::InMaintenance { remedy: remedy.clone(), rest });
             if let Some(incident) = self.incidents.get_mut(&id) {
                 incident.rests_until = Some(until);
             }
@@ -120,12 +121,13 @@ impl Supervisor {
         match ruling {
             Ruling::Go => self.carry_out(id, remedy, again),
             Ruling::Wait { until, why } => {
-                self.say(id, Said::NotNow { remedy: remedy.clone(), why });
+                self.say(id, Said::NotNow { remedy: remedy.clone(), why: why.into() });
                 self.set_stage(id, Stage::Pausing { retry_at: until });
             }
             Ruling::Ask { why } => {
                 let until = self.now + within;
-                let said = Said::Asks { remedy: remedy.clone(), why, incident: id, within };
+                let said =
+                    Said::Asks { remedy: remedy.clone(), why: why.into(), incident: id, within };
                 let text = said.told(Language::En);
                 self.say(id, said);
                 if let Some(incident) = self.incidents.get_mut(&id) {
@@ -142,7 +144,7 @@ impl Supervisor {
                 self.say_of(id, Severity::Warning, &text);
             }
             Ruling::Refuse { why } => {
-                self.say(id, Said::Refused { remedy: remedy.clone(), why });
+                self.say(id, Said::Refused { remedy: remedy.clone(), why: why.into() });
                 return false;
             }
         }

@@ -17,8 +17,10 @@ use crate::incident::Incident;
 use crate::input::Declaration;
 use crate::instance::{Goal, Phase, Retiring, Start, Successor};
 use crate::launch::{combined_path, environment, log_paths, pid_path};
+use crate::notify::Language;
 use crate::probe::{Finding, Measure, Usage};
 use crate::redact;
+use crate::said::Look;
 use crate::spec::{AppSpec, Environment, ExecMode, Settings};
 use crate::unit::Moment;
 use crate::watch::Watching;
@@ -157,6 +159,9 @@ pub struct GroupView {
     pub status: Status,
     /// Why, in one sentence: that of the worst.
     pub message: String,
+    /// The worst, and how it is, for who tells it in another language; `None`: all are well.
+    #[serde(skip)]
+    pub worst: Option<(String, CheckResult)>,
     /// How many instances of its apps are wanted.
     pub instances: usize,
 }
@@ -168,8 +173,11 @@ pub struct CheckView {
     pub component: String,
     /// How it is, after debouncing.
     pub status: Status,
-    /// Why, in one sentence.
+    /// Why, in one sentence, in English.
     pub message: String,
+    /// The same as values, for who tells it in another language.
+    #[serde(skip)]
+    pub said: Option<Box<Look>>,
     /// How long the last look took.
     pub took: Duration,
     /// When the last look was finished.
@@ -180,6 +188,23 @@ pub struct CheckView {
     /// Why it does not count for the whole: it is in maintenance, or muted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub set_aside: Option<SetAside>,
+}
+
+impl CheckView {
+    /// Why, in a language.
+    pub fn told(&self, language: Language) -> String {
+        self.said.as_ref().map_or_else(|| self.message.clone(), |look| look.told(language))
+    }
+}
+
+impl GroupView {
+    /// Why, in a language.
+    pub fn told(&self, language: Language) -> String {
+        match &self.worst {
+            Some((name, health)) => format!("{name}: {}", health.told(language)),
+            None => self.message.clone(),
+        }
+    }
 }
 
 /// Whether an app can take work.
@@ -306,6 +331,7 @@ impl Supervisor {
             },
             status: result.status,
             message: result.message,
+            said: result.said,
             took: result.took,
             at: result.at,
         };
@@ -345,12 +371,15 @@ impl Supervisor {
                 group: name.to_owned(),
                 status: Status::Healthy,
                 message: String::new(),
+                worst: None,
                 instances: 0,
             });
             group.instances += 1;
             if health.status > group.status && self.set_aside(&CheckId::Instance(*id)).is_none() {
                 group.status = health.status;
-                group.message = format!("{}: {}", self.spoken_name(*id), health.message);
+                let name = self.spoken_name(*id);
+                group.message = format!("{name}: {}", health.message);
+                group.worst = Some((name, health));
             }
         }
         for group in groups.values_mut().filter(|group| group.message.is_empty()) {
@@ -566,8 +595,7 @@ fn worst(checks: &[CheckView]) -> Status {
 }
 
 fn not_yet(now: Moment) -> CheckResult {
-    let message = "not looked at yet".to_owned();
-    CheckResult { status: Status::Healthy, message, took: Duration::ZERO, at: now }
+    CheckResult::new(Status::Healthy, Look::NotYet, Duration::ZERO, now)
 }
 
 /// The environment with the variables of `env_file` in it, below the declared ones.

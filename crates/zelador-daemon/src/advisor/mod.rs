@@ -15,9 +15,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use zelador_api::WouldAsk;
 use zelador_core::breaker::{BreakerKey, BreakerPolicy};
-use zelador_core::diagnosis::consult::{Advice, Prompt, parse, prompt, reason_to_ask, weigh};
+use zelador_core::diagnosis::consult::{
+    Advice, Prompt, WhyAsk, parse, prompt, reason_to_ask, weigh,
+};
 use zelador_core::diagnosis::{Answer, Snapshot, judge_with};
 use zelador_core::input::{CallFailed, CallWanted};
+use zelador_core::notify::Language;
 use zelador_core::retry::RetryPolicy;
 use zelador_core::spec::{AdvisorSpec, KeyFrom, Settings};
 
@@ -56,8 +59,8 @@ pub struct Explained {
 /// Returns what the model would be asked, without asking it.
 pub fn would_ask(settings: &Settings, snapshot: &Snapshot, remedy_failed: bool) -> WouldAsk {
     let answer = judge_with(snapshot, &settings.rules);
-    let failed = remedy_failed.then_some("a remedy failed");
-    let reason = reason_to_ask(&answer).or(failed).map(str::to_owned);
+    let failed = remedy_failed.then_some(WhyAsk::RemedyFailed);
+    let reason = reason_to_ask(&answer).or(failed).map(|why| why.told(Language::En).to_owned());
     let body = settings
         .advisor
         .as_ref()

@@ -117,9 +117,21 @@ impl NotifyOverlay {
         });
         overlay.host = block.get("host").and_then(Place::text);
         overlay.base_url = block.get("base_url").and_then(http_address);
+        if block.get("base_url").is_none() {
+            let channels = block.get("channels").and_then(Place::entries).unwrap_or_default();
+            for (key, place) in channels {
+                if overlay.channels.get(&key.name).is_some_and(|channel| channel.answers) {
+                    place.note(NO_LINKS);
+                }
+            }
+        }
         overlay
     }
 }
+
+/// Said where links are asked for and nothing tells where they begin; another file may.
+const NO_LINKS: &str = "`answers: true` sends no link unless `base_url` of `notify` says where links \
+    begin, like `https://ops.example.org`, here or in `zelador.toml`";
 
 /// No channel comes to this within its span.
 const NO_LIMIT: Limit = Limit { most: u32::MAX, within: Duration::from_secs(1) };

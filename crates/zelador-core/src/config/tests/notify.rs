@@ -88,3 +88,18 @@ fn layers_add_channels_and_routes() {
     assert_eq!((plan.channels.len(), plan.routes.len()), (1, 1));
     assert_eq!(plan.language, Language::Pt);
 }
+
+#[test]
+fn links_that_lead_nowhere_are_noted() {
+    let notes = |more: &str| {
+        let channels = r#""channels": { "duty": { "slack": { "url_env": "A" }, "answers": true },
+            "told": { "slack": { "url_env": "A" } } }"#;
+        let text = format!(r#"{{"apps":[],"zelador":{{"notify":{{ {channels} {more} }}}}}}"#);
+        let notes = declared(&text).notes;
+        notes.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let found = notes("");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("duty") && found[0].contains("`base_url`"), "{found:?}");
+    assert_eq!(notes(r#", "base_url": "https://ops.example""#), Vec::<String>::new());
+}

@@ -18,6 +18,7 @@ use super::judge::Hypothesis;
 use super::snapshot::Snapshot;
 use super::{Action, Answer, Cause, Diagnosis, action};
 use crate::healing::Remedy;
+use crate::notify;
 
 /// In which language reasons are given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,27 +38,52 @@ const UNSURE: f64 = 0.7;
 const NEAR: f64 = 0.15;
 
 /// Why a model should be asked about an answer of the rules; `None`: it need not.
-pub fn reason_to_ask(answer: &Answer) -> Option<&'static str> {
+pub fn reason_to_ask(answer: &Answer) -> Option<WhyAsk> {
     let best = &answer.best;
     if best.cause == Cause::Unknown || best.confidence < UNSURE {
-        return Some("the rules are unsure");
+        return Some(WhyAsk::Unsure);
     }
     let second = answer.hypotheses.get(1)?;
     let contradicts = second.confidence > best.confidence - NEAR && second.action != best.action;
-    contradicts.then_some("the rules contradict each other")
+    contradicts.then_some(WhyAsk::Contradicting)
+}
+
+/// Why a model is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WhyAsk {
+    /// The rules found nothing that is likely.
+    Unsure,
+    /// Two things are likely, and they want different remedies.
+    Contradicting,
+    /// What was tried did not help.
+    RemedyFailed,
+}
+
+impl WhyAsk {
+    /// In a language, without a capital.
+    pub fn told(self, language: notify::Language) -> &'static str {
+        match self {
+            Self::Unsure => language.pick("the rules are unsure", "as regras estão incertas"),
+            Self::Contradicting => {
+                language.pick("the rules contradict each other", "as regras se contradizem")
+            }
+            Self::RemedyFailed => language.pick("a remedy failed", "um remédio não ajudou"),
+        }
+    }
 }
 
 /// The same about what an incident was taken for.
-pub fn reason_to_ask_about(diagnosis: &Diagnosis) -> Option<&'static str> {
+pub fn reason_to_ask_about(diagnosis: &Diagnosis) -> Option<WhyAsk> {
     if diagnosis.cause == Cause::Unknown || diagnosis.confidence < UNSURE {
-        return Some("the rules are unsure");
+        return Some(WhyAsk::Unsure);
     }
     let contradicts = |other: &Hypothesis| {
         other.cause != diagnosis.cause
             && other.confidence > diagnosis.confidence - NEAR
             && Remedy::of(other.action) != diagnosis.remedy
     };
-    diagnosis.hypotheses.iter().any(contradicts).then_some("the rules contradict each other")
+    diagnosis.hypotheses.iter().any(contradicts).then_some(WhyAsk::Contradicting)
 }
 
 /// Returns what an incident is taken for once the advice is taken in. The remedy stays that of the rules where the model

@@ -19,7 +19,7 @@ fn a_model_is_asked_only_where_the_rules_are_unsure() {
     let sure = judge(&evidence(&["Error: listen EADDRINUSE: address already in use :::80"]));
     assert_eq!(reason_to_ask(&sure), None);
     let unsure = judge(&evidence(&["flux capacitor is misaligned"]));
-    assert_eq!(reason_to_ask(&unsure), Some("the rules are unsure"));
+    assert_eq!(reason_to_ask(&unsure), Some(WhyAsk::Unsure));
 }
 
 #[test]

@@ -129,11 +129,7 @@ impl Lang {
 
     /// How something is.
     pub fn status(self, status: Status) -> &'static str {
-        match status {
-            Status::Healthy => self.t("healthy", "saudável"),
-            Status::Degraded => self.t("degraded", "degradado"),
-            Status::Unhealthy => self.t("unhealthy", "com falha"),
-        }
+        status.told(self.language())
     }
 
     /// Counts something: `1 app`, `12 apps`.

@@ -61,7 +61,7 @@ pub async fn checks(dashboard: &Dashboard, lang: Lang) -> Option<Vec<Fragment>> 
                 } }
                 td.c-state { (badge(parts::status(lang, check.status))) }
                 td.c-why {
-                    span lang="en" { (parts::plain(&check.message)) }
+                    (parts::plain(&check.told(lang.language())))
                     @if let Some(aside) = &check.set_aside { div.resting { (parts::resting_by(lang, aside)) } }
                 }
                 td.num data-label=(lang.t("Took", "Levou")) { (lang.span(check.took)) }
@@ -99,7 +99,7 @@ pub async fn retries(dashboard: &Dashboard, lang: Lang) -> Option<Vec<Fragment>>
                     th scope="row" { a href={ "/health/app/" (percent(&it.app)) } { (parts::plain(&it.name)) } }
                     td { (lang.t("restart", "reinício")) } td.num { (it.unstable_restarts) }
                     td { @if *held { (lang.t("when its dependency is up", "quando a dependência estiver no ar")) } @else { (time(*at, true)) } }
-                    td lang="en" { (it.deaths.first().map(|it| parts::plain(&it.death.to_string())).unwrap_or_default()) }
+                    td { (it.deaths.first().map(|it| parts::plain(&it.death.told(lang.language()))).unwrap_or_default()) }
                 } }
                 @for it in &healing { tr {
                     th scope="row" { a href={ "/health/incident/" (it.id) } { (parts::plain(it.app.as_str())) } }

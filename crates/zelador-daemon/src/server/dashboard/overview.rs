@@ -386,8 +386,8 @@ fn host(lang: Lang, seen: &Seen, past: &Past) -> Markup {
                 div.tile {
                     div.tile-head { span { (label) } (badge(look)) }
                     p.value { (share.map_or_else(|| "–".to_owned(), |share| lang.percent(share))) }
-                    (parts::gauge(share.unwrap_or(0.0), thresholds.map(limits), look.class, &format!("{label}: {}", check.message)))
-                    p.dim { (parts::plain(&check.message)) }
+                    (parts::gauge(share.unwrap_or(0.0), thresholds.map(limits), look.class, &format!("{label}: {}", check.told(lang.language()))))
+                    p.dim { (parts::plain(&check.told(lang.language()))) }
                     @if let Some(aside) = check.set_aside.as_ref().filter(|_| seen.view.health.set_aside.is_none()) { p { (parts::resting_by(lang, aside)) } }
                     @if let Some(line) = line { (parts::sparkline(line, past.from, past.to, SPARK_STEP, 0)) }
                 }
@@ -475,7 +475,7 @@ fn why(lang: Lang, instance: &InstanceView) -> Markup {
             .health
             .as_ref()
             .filter(|it| it.status != Status::Healthy)
-            .map(|it| it.message.clone()),
+            .map(|it| it.told(lang.language())),
         Phase::Backoff { .. } | Phase::Tripped { .. } => {
             let last = instance.deaths.first();
             last.map(|past| {
@@ -484,7 +484,7 @@ fn why(lang: Lang, instance: &InstanceView) -> Markup {
         }
         _ => None,
     };
-    html! { @if let Some(reason) = reason { span.why title=(reason) lang="en" { (parts::plain(&reason)) } } }
+    html! { @if let Some(reason) = reason { span.why title=(reason) { (parts::plain(&reason)) } } }
 }
 
 /// How often, and why last.

@@ -148,7 +148,7 @@ pub fn groups(lang: Lang, groups: &[GroupView]) -> Markup {
                 span.dim {
                     @if group.status == Status::Healthy {
                         (lang.count(group.instances, ("instance", "instância"), ("instances", "instâncias")))
-                    } @else { span lang="en" { (plain(&group.message)) } }
+                    } @else { (plain(&group.told(lang.language()))) }
                 }
             } }
         } }

@@ -52,6 +52,12 @@ struct Last {
     level: Level,
 }
 
+/// Says what is wrong with a pattern: the last line of the error; those before it draw where.
+fn no_pattern(text: &str, error: &str) -> Failure {
+    let why = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+    Failure::new(format!("--grep is {text:?}; allowed: a regular expression ({why})"))
+}
+
 impl Filter {
     /// Returns what the command line asks for; `now` is when it does.
     ///
@@ -73,9 +79,7 @@ impl Filter {
                 // As ripgrep's smart case: only a capital makes capitals matter.
                 let any_case = !text.chars().any(char::is_uppercase);
                 let built = RegexBuilder::new(text).case_insensitive(any_case).build();
-                let wrong =
-                    |error| Failure::new(format!("--grep is no regular expression: {error}"));
-                Some(built.map_err(wrong)?)
+                Some(built.map_err(|error| no_pattern(text, &error.to_string()))?)
             }
         };
         let (level, zone) = (asked.level, now.time_zone().clone());

@@ -1,0 +1,314 @@
+//! What a look amounts to: values, told in any language.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::span;
+use crate::check::{Band, Status};
+use crate::death::Death;
+use crate::notify::Language;
+use crate::probe::Unit;
+use crate::unit::{ByteSize, Percent};
+
+/// Why a check, or an app, is as it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Look {
+    /// In the words of somebody else: a server, a command, the system.
+    Text(String),
+    /// The host's memory in use.
+    Memory {
+        /// In use.
+        share: Percent,
+        /// Of this.
+        total: ByteSize,
+    },
+    /// The host's processors.
+    Cpu {
+        /// The busy share of all.
+        busy: Percent,
+        /// How many.
+        cores: u32,
+    },
+    /// The fullest file system.
+    Disk {
+        /// In use.
+        share: Percent,
+        /// Where it is mounted.
+        mount: String,
+        /// What an app may still write.
+        free: ByteSize,
+    },
+    /// There is no file system to look at.
+    NoDisk,
+    /// It was good, but took too long.
+    Slow {
+        /// What it said.
+        what: Box<Look>,
+        /// How long it took.
+        took: Duration,
+        /// From when on that is slow.
+        slow: Duration,
+    },
+    /// What was measured is beyond a limit.
+    Beyond {
+        /// What it said.
+        what: Box<Look>,
+        /// Name and value, where `what` does not say them.
+        measure: Option<(String, f64)>,
+        /// In which unit.
+        unit: Unit,
+        /// What it is beyond the limit.
+        status: Status,
+        /// The limit.
+        edge: f64,
+        /// It should not be below the limit, rather than above.
+        below: bool,
+        /// What is usual at this hour, where the limit was learnt.
+        usual: Option<Band>,
+    },
+    /// The look itself was not possible.
+    CannotLook(String),
+    /// Nobody has looked yet.
+    NotYet,
+    /// It is up, and nobody asks it.
+    Up {
+        /// For how long.
+        age: Duration,
+        /// Its process.
+        pid: i32,
+    },
+    /// Its startup probe is not good yet; what that said last.
+    ComesUp(Option<Box<Look>>),
+    /// Its startup probe gives up.
+    DoesNotComeUp(Box<Look>),
+    /// Its readiness probe is bad.
+    NotReady(Box<Look>),
+    /// What it needs is down.
+    WaitsFor {
+        /// What it needs.
+        name: String,
+        /// How that is.
+        message: String,
+        /// What its own check says.
+        own: Box<Look>,
+    },
+    /// It is being started.
+    Starts,
+    /// It is being stopped, to be started again.
+    Restarts,
+    /// It is about to be started.
+    AboutToStart,
+    /// It died, and waits.
+    NextStart(Duration),
+    /// Its breaker is open; how it died last.
+    KeepsFailing(Option<Death>),
+    /// It is not started again.
+    EndedForGood(Death),
+}
+
+impl Look {
+    /// The sentence in a language, without a capital and a full stop.
+    pub fn told(&self, language: Language) -> String {
+        let is = |en: &str, pt: &str| language.pick(en, pt).to_owned();
+        let of = |en: &str, pt: &str, what: &Self| {
+            format!("{}: {}", language.pick(en, pt), what.told(language))
+        };
+        let number = |text: String| comma(language, &text);
+        let span = |it: &Duration| span(language, *it);
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Memory { share, total } => number(format!(
+                "{share} {} {total} {}",
+                language.pick("of", "de"),
+                language.pick("memory in use", "de memória em uso")
+            )),
+            Self::Cpu { busy, cores } => {
+                let noun = match cores {
+                    1 => language.pick("core", "núcleo"),
+                    _ => language.pick("cores", "núcleos"),
+                };
+                let (of, busy_word) = (language.pick("of", "de"), language.pick("busy", "em uso"));
+                number(format!("{busy} {of} {cores} {noun} {busy_word}"))
+            }
+            Self::Disk { share, mount, free } => {
+                let (share, free) = (number(share.to_string()), number(free.to_string()));
+                match language {
+                    Language::En => format!("{share} of {mount} in use, {free} free"),
+                    Language::Pt => format!("{share} de {mount} em uso, {free} livres"),
+                }
+            }
+            Self::NoDisk => {
+                is("no file system to look at", "nenhum sistema de arquivos a verificar")
+            }
+            Self::Slow { what, took, slow } => {
+                let (what, took, slow) = (what.told(language), span(took), span(slow));
+                match language {
+                    Language::En => format!("{what}, but after {took}; {slow} is slow"),
+                    Language::Pt => format!("{what}, mas após {took}; {slow} é lento"),
+                }
+            }
+            Self::Beyond { .. } => self.beyond(language),
+            Self::CannotLook(why) => {
+                format!("{}: {why}", language.pick("cannot look", "não é possível verificar"))
+            }
+            Self::NotYet => is("not looked at yet", "ainda não verificado"),
+            Self::Up { age, pid } => {
+                format!("{} {} (pid {pid})", language.pick("up for", "no ar há"), span(age))
+            }
+            Self::ComesUp(None) => {
+                is("is coming up: not asked yet", "está subindo: sem resposta ainda")
+            }
+            Self::ComesUp(Some(what)) => of("is coming up", "está subindo", what),
+            Self::DoesNotComeUp(what) => of("does not come up", "não sobe", what),
+            Self::NotReady(what) => of("not ready", "não está pronto", what),
+            Self::WaitsFor { name, message, own } => {
+                let own = own.told(language);
+                match language {
+                    Language::En => format!("waiting for {name} ({message}); its own check: {own}"),
+                    Language::Pt => {
+                        format!("aguarda {name} ({message}); a própria verificação: {own}")
+                    }
+                }
+            }
+            Self::Starts => is("is being started", "está sendo iniciado"),
+            Self::Restarts => is("is being restarted", "está sendo reiniciado"),
+            Self::AboutToStart => is("is about to be started", "está prestes a ser iniciado"),
+            Self::NextStart(wait) => {
+                let said =
+                    language.pick("died; the next start is in", "morreu; o próximo início é em");
+                format!("{said} {}", span(wait))
+            }
+            Self::KeepsFailing(death) => {
+                let how = death.as_ref().map(|death| death.told(language)).unwrap_or_else(|| {
+                    is("was restarted too often", "foi reiniciado vezes demais")
+                });
+                format!(
+                    "{} {how}",
+                    language.pick("keeps failing: the process", "continua falhando: o processo")
+                )
+            }
+            Self::EndedForGood(death) => {
+                let said =
+                    language.pick("ended for good: the process", "terminou de vez: o processo");
+                format!("{said} {}", death.told(language))
+            }
+        }
+    }
+
+    fn beyond(&self, language: Language) -> String {
+        let Self::Beyond { what, measure, unit, status, edge, below, usual } = self else {
+            return String::new();
+        };
+        let amount = |value: f64| amount(language, *unit, value);
+        let mut told = what.told(language);
+        if let Some((name, value)) = measure {
+            let is = language.pick("is", "é");
+            told.push_str(&format!("; {name} {is} {}", amount(*value)));
+        }
+        let edge = amount(*edge);
+        told.push_str(&match (language, below) {
+            (Language::En, true) => format!("; {status} below {edge}"),
+            (Language::En, false) => format!("; {status} from {edge} on"),
+            (Language::Pt, true) => format!("; {} abaixo de {edge}", status.told(language)),
+            (Language::Pt, false) => format!("; {} a partir de {edge}", status.told(language)),
+        });
+        if let Some(band) = usual {
+            let (low, high) = (amount(band.low), amount(band.high));
+            told.push_str(&match language {
+                Language::En => format!(": normally {low}–{high} at this hour"),
+                Language::Pt => format!(": normalmente {low}–{high} a esta hora"),
+            });
+        }
+        told
+    }
+}
+
+impl Status {
+    /// In a word.
+    pub fn told(self, language: Language) -> &'static str {
+        match self {
+            Self::Healthy => language.pick("healthy", "saudável"),
+            Self::Degraded => language.pick("degraded", "degradado"),
+            Self::Unhealthy => language.pick("unhealthy", "com falha"),
+        }
+    }
+}
+
+/// An amount with the words and the decimal sign of the language.
+fn amount(language: Language, unit: Unit, value: f64) -> String {
+    let said = unit.said(value);
+    match (language, unit) {
+        (Language::Pt, Unit::Days) => said.replace("day", "dia"),
+        _ => comma(language, &said),
+    }
+}
+
+fn comma(language: Language, text: &str) -> String {
+    language.pick(text.to_owned(), text.replace('.', ","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::unit::SECOND;
+
+    #[test]
+    fn every_reason_of_a_check_is_told_in_every_language() {
+        let text = |it: &str| Box::new(Look::Text(it.to_owned()));
+        let share = |value| Percent::new(value).expect("it is one");
+        let memory = Look::Memory { share: share(78.1), total: ByteSize::mebibytes(15_974) };
+        let beyond = |measure, unit, edge, below, usual| Look::Beyond {
+            what: text("SELECT 1"),
+            measure,
+            unit,
+            status: Status::Degraded,
+            edge,
+            below,
+            usual,
+        };
+        let band = Band { low: 180.0, high: 240.5, outliers: (100.0, 300.0) };
+        let died = Death::Exited { code: 1 };
+        let all = [
+            memory,
+            Look::Cpu { busy: share(12.0), cores: 1 },
+            Look::Cpu { busy: share(12.5), cores: 8 },
+            Look::Disk {
+                share: share(50.0),
+                mount: "/mnt/a.b".into(),
+                free: ByteSize::mebibytes(1_600),
+            },
+            Look::NoDisk,
+            Look::Slow { what: text("HTTP 200"), took: 2 * SECOND, slow: SECOND },
+            beyond(None, Unit::Percent, 75.0, false, None),
+            beyond(Some(("left".into(), 1.5)), Unit::Days, 3.0, true, None),
+            beyond(Some(("memory".into(), 300.0)), Unit::Count, 250.5, false, Some(band)),
+            Look::CannotLook("/proc/stat: permission denied".into()),
+            Look::NotYet,
+            Look::Up { age: Duration::from_millis(4_200), pid: 4711 },
+            Look::ComesUp(None),
+            Look::ComesUp(Some(text("connection refused"))),
+            Look::DoesNotComeUp(text("HTTP 500")),
+            Look::NotReady(text("HTTP 503")),
+            Look::WaitsFor {
+                name: "database main".into(),
+                message: "refused".into(),
+                own: text("HTTP 500"),
+            },
+            Look::Starts,
+            Look::Restarts,
+            Look::AboutToStart,
+            Look::NextStart(3 * SECOND),
+            Look::KeepsFailing(None),
+            Look::KeepsFailing(Some(died.clone())),
+            Look::EndedForGood(died),
+        ];
+        let line = |it: &Look| {
+            let kept = serde_json::to_string(it).expect("it can be written");
+            assert_eq!(&serde_json::from_str::<Look>(&kept).expect(&kept), it);
+            format!("{}\n    {}", it.told(Language::En), it.told(Language::Pt))
+        };
+        insta::assert_snapshot!(all.iter().map(line).collect::<Vec<_>>().join("\n"));
+    }
+}
