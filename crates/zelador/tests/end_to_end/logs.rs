@@ -5,6 +5,7 @@ use std::fs;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use zelador_testbed::home::{alive, text, until};
 
+use crate::monit::Screen;
 use crate::zelador;
 
 #[test]
@@ -81,4 +82,76 @@ fn logs_are_shown_by_app_and_stream() {
     until("both lines", || logs(&[]).contains("good") && logs(&[]).contains("bad"));
     assert!(!logs(&["--err"]).contains("good") && !logs(&["--out"]).contains("bad"));
     assert!(logs(&["--raw", "--out"]).lines().any(|line| line == "good"));
+}
+
+#[test]
+fn logs_are_narrowed_by_time_pattern_and_level_and_what_is_wrong_is_said() {
+    let zelador = zelador();
+    zelador.write(
+        "say.sh",
+        "now=$(date -u +%Y-%m-%dT%H:%M:%SZ)\n\
+         echo '2001-01-01T00:00:00Z INFO Ancient'; echo \"$now INFO Fresh\"\n\
+         echo \"$now WARN careful\"; echo 'oh no' >&2; exec sleep 1000",
+    );
+    zelador.start("{ name: 'a', script: 'sh', args: 'say.sh' }");
+    let words = ["Ancient", "Fresh", "careful", "oh no"];
+    let shown = |more: &[&str]| {
+        let out = zelador.ok(&[&["logs", "a", "--nostream"], more].concat()).out;
+        words.iter().copied().filter(|word| out.contains(word)).collect::<Vec<_>>()
+    };
+    until("all lines", || shown(&[]).len() == words.len());
+    assert_eq!(shown(&["--since", "1h", "--out"]), ["Fresh", "careful"]);
+    assert_eq!(shown(&["--since", "2000-12-31 14:30", "--out"]), words[..3]);
+    assert_eq!(
+        shown(&["--grep", "fresh|oh"]),
+        ["Fresh", "oh no"],
+        "small letters mean capitals too"
+    );
+    assert_eq!(shown(&["--grep", "FRESH"]), Vec::<&str>::new());
+    assert_eq!(shown(&["--level", "warn"]), ["careful", "oh no"]);
+    assert_eq!(shown(&["--level", "ERROR"]), ["oh no"]);
+    assert_eq!(shown(&["--since", "1h", "--grep", "e", "--level", "info", "--out"]), words[1..3]);
+    // The last line that fits, wherever it lies.
+    assert_eq!(shown(&["--lines", "1", "--grep", "ancient", "--out"]), ["Ancient"]);
+    for (option, value, allowed) in [
+        ("--since", "yesterdayish", "allowed: a span like `10m`"),
+        ("--since", "25:00", "a time of today like `14:30`"),
+        ("--grep", "([", "allowed: a regular expression (found unclosed character class)"),
+        ("--level", "loud", "error"),
+        ("--lines", "many", "invalid digit"),
+    ] {
+        let wrong = zelador.run(&["logs", "a", "--nostream", option, value]);
+        let said = &wrong.err;
+        assert_ne!(wrong.code, 0, "{option} {value}");
+        assert!([option, value, allowed].iter().all(|it| said.contains(it)), "{said}");
+        assert_eq!(wrong.out, "", "nothing is shown by mistake");
+    }
+}
+
+#[test]
+fn each_of_several_apps_has_a_colour_of_its_own_on_a_terminal() {
+    let zelador = zelador();
+    let app = |name: &str| {
+        format!(
+            "{{ name: '{name}', script: 'sh', args: ['-c', 'echo says-{name}; exec sleep 1000'] }}"
+        )
+    };
+    zelador.start(&[app("ant"), app("bee"), app("cat")].join(","));
+    let all = || zelador.ok(&["logs", "--nostream"]).out;
+    until("all lines", || all().matches("says-").count() == 3);
+    assert!(!all().contains('\u{1b}'), "a pipe has no colours");
+    let mut screen = Screen::of(&zelador, &["logs", "--nostream", "--out"]);
+    ["ant", "bee", "cat"].iter().for_each(|name| screen.until(&format!("says-{name}")));
+    let shown = screen.shown.screen();
+    let colour = |name: &str| {
+        let place = |row| {
+            let text = shown.contents_between(row, 0, row, 80);
+            text.contains(&format!("says-{name}")).then_some(row)
+        };
+        let row = (0..24).find_map(place).expect("it is shown");
+        shown.cell(row, 0).expect("it is there").fgcolor()
+    };
+    let colours = ["ant", "bee", "cat"].map(colour);
+    assert!(colours.iter().all(|it| *it != vt100::Color::Default), "{colours:?}");
+    assert!(colours[0] != colours[1] && colours[1] != colours[2] && colours[0] != colours[2]);
 }

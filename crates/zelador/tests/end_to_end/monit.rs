@@ -16,11 +16,11 @@ use zelador_testbed::home::{Zelador, kill, until};
 use super::zelador;
 
 /// A terminal, and what runs on it.
-struct Screen {
+pub struct Screen {
     master: File,
     slave: OwnedFd,
     before: Termios,
-    shown: Parser,
+    pub shown: Parser,
     /// All that was written to it.
     written: Vec<u8>,
     child: Child,
@@ -28,7 +28,7 @@ struct Screen {
 
 impl Screen {
     /// Runs a verb on a terminal of 80 columns and 24 lines.
-    fn of(zelador: &Zelador, args: &[&str]) -> Self {
+    pub fn of(zelador: &Zelador, args: &[&str]) -> Self {
         let master =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
@@ -59,7 +59,7 @@ impl Screen {
     }
 
     /// Waits until it shows this.
-    fn until(&mut self, text: &str) {
+    pub fn until(&mut self, text: &str) {
         let mut last = String::new();
         let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             until(text, || {

@@ -52,12 +52,6 @@ struct Last {
     level: Level,
 }
 
-/// Says what is wrong with a pattern: the last line of the error; those before it draw where.
-fn no_pattern(text: &str, error: &str) -> Failure {
-    let why = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
-    Failure::new(format!("--grep is {text:?}; allowed: a regular expression ({why})"))
-}
-
 impl Filter {
     /// Returns what the command line asks for; `now` is when it does.
     ///
@@ -79,7 +73,11 @@ impl Filter {
                 // As ripgrep's smart case: only a capital makes capitals matter.
                 let any_case = !text.chars().any(char::is_uppercase);
                 let built = RegexBuilder::new(text).case_insensitive(any_case).build();
-                Some(built.map_err(|error| no_pattern(text, &error.to_string()))?)
+                Some(built.map_err(|error| {
+                    Failure::new(format!(
+                        "--grep is {text:?}; allowed: a regular expression ({error})"
+                    ))
+                })?)
             }
         };
         let (level, zone) = (asked.level, now.time_zone().clone());
