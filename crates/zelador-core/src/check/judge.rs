@@ -78,7 +78,7 @@ fn status_of(
             match fullest {
                 Some(volume) => {
                     let (share, free) = (volume.share(), volume.available);
-                    against(share, Look::Disk { share, mount: volume.mount.to_string(), free })
+                    against(share, Look::Disk { share, mount: volume.mount.clone(), free })
                 }
                 None => (Status::Healthy, Look::NoDisk),
             }

@@ -181,9 +181,10 @@ impl Look {
                 format!("{said} {}", span(wait))
             }
             Self::KeepsFailing(death) => {
-                let how = death.as_ref().map(|death| death.told(language)).unwrap_or_else(|| {
-                    is("was restarted too often", "foi reiniciado vezes demais")
-                });
+                let how = death.as_ref().map_or_else(
+                    || is("was restarted too often", "foi reiniciado vezes demais"),
+                    |death| death.told(language),
+                );
                 format!(
                     "{} {how}",
                     language.pick("keeps failing: the process", "continua falhando: o processo")

@@ -331,9 +331,10 @@ impl Supervisor {
         }
         let instance = self.incidents[&id].instance;
         // Nothing else is asked before it has started up.
-        let check_id = match self.waits_for_startup(instance) {
-            true => CheckId::Startup(instance),
-            false => CheckId::Instance(instance),
+        let check_id = if self.waits_for_startup(instance) {
+            CheckId::Startup(instance)
+        } else {
+            CheckId::Instance(instance)
         };
         let (now, mut patience) = (self.now, Duration::ZERO);
         let is_up = matches!(self.instances[&instance].phase, Phase::Running { .. });
