@@ -396,6 +396,19 @@ mod tests {
         Check::new(plan, Moment::default())
     }
 
+    #[test]
+    fn a_startup_probe_that_was_unhealthy_is_over_with_its_first_good_answer() {
+        let mut check = check();
+        let mut take = |status| {
+            let (message, took, at) = (String::new(), Duration::ZERO, Moment::default());
+            check.take_startup(CheckResult { status, message, took, at, said: None })
+        };
+        assert_eq!([take(Unhealthy), take(Unhealthy)], [None, None], "of three");
+        assert_eq!(take(Unhealthy), Some((None, Unhealthy)));
+        assert_eq!(take(Healthy), Some((Some(Unhealthy), Healthy)));
+        assert_eq!((check.verdict, check.good_in_row), (Some(Healthy), 1));
+    }
+
     fn feed(check: &mut Check, statuses: &[Status]) -> Vec<Status> {
         let result = |status| CheckResult {
             status,

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use zelador_api::Remedy::{
     self, KillPortHolder, NotifyOnly, Restart, RestartWithBackoff, StopAndNotify,
 };
@@ -15,8 +15,8 @@ use zelador_api::route;
 use super::Ends::{HealedOnceMended, Told};
 use super::Part::{Code, Line, NeverStarted, PortHolder};
 use super::place::Other;
-use super::{Fault, Place, Scene};
-use crate::home::{http_get, until};
+use super::{Fault, LIMIT, Place, Scene};
+use crate::home::{http_get, until, until_within};
 use crate::process::program;
 
 /// Starting again cannot help: a person is needed.
@@ -278,7 +278,7 @@ pub(super) const FAULTS: &[Fault] = &[
 /// A world in which something is changed, and the service started anew.
 pub(super) fn restarted(
     place: &Place,
-    app: serde_json::Value,
+    app: Value,
     change: impl FnOnce() + Send + 'static,
 ) -> Scene {
     let name = place.name();
@@ -370,9 +370,14 @@ fn port_taken_for_ever(place: &Place) -> Scene {
     let was_alive = Arc::clone(&lived);
     let scene = scene.mend(move |zelador| {
         *was_alive.lock().expect("nobody panics with it") = squatter.lives();
-        let all = zelador.ask(route::INCIDENTS).expect("zelador answers");
-        let its = all.as_array().expect("a list").iter().find(|it| it["app"] == name);
-        zelador.ok(&["incident", "approve", &its.expect("it was decided")["id"].to_string()]);
+        let asking = || {
+            let all = zelador.ask(route::INCIDENTS)?;
+            let asks = |it: &&Value| it["app"] == name && !it["proposal"].is_null();
+            all.as_array()?.iter().find(asks).map(|it| it["id"].to_string())
+        };
+        // It asks when it has seen who has the port, which may be after the next death.
+        until_within("the question", LIMIT, || asking().is_some());
+        zelador.ok(&["incident", "approve", &asking().expect("nobody else answers")]);
     });
     scene.harm(move || {
         let lived = *lived.lock().expect("nobody panics with it");

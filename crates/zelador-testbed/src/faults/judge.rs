@@ -136,7 +136,8 @@ pub(super) fn judge(fault: &'static Fault, seen: Seen) -> Verdict {
     let is_right = |it: &Remedy| fault.remedies.contains(it) || is_harmless(it);
     let starts = starts(&events, fault.name);
     let opened = first.map(|it| it.opened_at);
-    let in_vain = !fault.remedies.iter().any(|it| it.restarts() || *it == Remedy::FreeDisk);
+    let begins = |it: &Remedy| it.restarts() || matches!(it, Remedy::FreeDisk | Remedy::ScaleOut);
+    let in_vain = !fault.remedies.iter().any(begins);
     let again = starts.iter().filter(|at| opened.is_some_and(|opened| **at >= opened)).count();
     if in_vain && again > STARTS_IN_VAIN {
         harm.push(format!("started {again} times, where no start can help"));
