@@ -91,7 +91,7 @@ fn all() -> Vec<Said> {
         all.push(Said::Closed { outcome, after: 8 * SECOND, why: Why::CheckIsGood });
     }
     let why = |objection: Objection| Why::Objection(objection);
-    let within = Duration::from_mins(60);
+    let within = Duration::from_hours(1);
     let objections = [
         Objection::StartCannotHelp(Cause::SyntaxError),
         Objection::NoVolumeIsFull,
