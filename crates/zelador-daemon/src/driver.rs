@@ -224,6 +224,8 @@ pub struct Driver {
     booting: Option<Instant>,
     /// When the last process was started, or the engine began, if nothing was given back since.
     pub(crate) busy_at: Option<Instant>,
+    /// Whether code was given back already.
+    pub(crate) gave_back: bool,
     /// Where a language model is asked.
     advisor: Option<mpsc::Sender<crate::advisor::Question>>,
 }

@@ -131,6 +131,7 @@ impl Driver {
             upgrade_to: None,
             booting: None,
             busy_at: Some(tokio::time::Instant::now()),
+            gave_back: false,
             advisor: None,
         };
         driver.serve()?;

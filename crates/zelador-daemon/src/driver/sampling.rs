@@ -48,10 +48,12 @@ impl Driver {
         });
     }
 
-    /// Gives back what starts needed, when no other follows.
+    /// Gives back what starts needed, when no other follows. Code only once: what a death needs is to be at
+    /// hand from the second on.
     pub(super) fn give_back(&mut self) {
         if self.busy_at.take_if(|at| at.elapsed() >= QUIET_FOR).is_some() {
-            self.tasks.spawn_blocking(thrift::give_back);
+            let first = !std::mem::replace(&mut self.gave_back, true);
+            self.tasks.spawn_blocking(if first { thrift::give_back } else { thrift::trim });
         }
     }
 
