@@ -5,7 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::notify::Language;
-use crate::unit::{Moment, spoken};
+use crate::said::span;
+use crate::unit::Moment;
 
 /// What somebody set aside until `until`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,10 +76,9 @@ impl SetAside {
             How::Maintenance => language.pick("in maintenance", "em manutenção"),
             How::Muted => self.how.told(language),
         };
-        let rest = self.until.map(|until| spoken(until.since(now)));
-        let rest = rest.map(|rest| match language {
-            Language::En => format!(" for another {rest}"),
-            Language::Pt => format!(" por mais {}", rest.replace('.', ",")),
+        let rest = self.until.map(|until| {
+            let lasts = language.pick("for another", "por mais");
+            format!(" {lasts} {}", span(language, until.since(now)))
         });
         format!("{how}{}, {}", rest.unwrap_or_default(), self.whose(language))
     }

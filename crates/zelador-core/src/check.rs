@@ -298,8 +298,7 @@ impl Check {
     }
 
     /// The same of a startup probe: it becomes unhealthy only after its failure threshold, from the
-    /// very first result on.
-    /// The first good one ends it: nobody asks a second time.
+    /// very first result on; the first good one ends it, since nobody asks a second time.
     pub fn take_startup(&mut self, result: CheckResult) -> Option<(Option<Status>, Status)> {
         if result.status != Status::Unhealthy {
             self.streak.clear();
@@ -309,7 +308,7 @@ impl Check {
             self.last = Some(result);
             return (before != Some(after)).then_some((before, after));
         }
-        if self.verdict.is_none() && result.status == Status::Unhealthy {
+        if self.verdict.is_none() {
             self.under_way = None;
             self.last = Some(result);
             self.good_in_row = 0;

@@ -352,9 +352,16 @@ impl Why {
 }
 
 /// A span with the decimal sign of the language.
-fn span(language: Language, span: Duration) -> String {
-    let text = spoken(span);
-    language.pick(text.clone(), text.replace('.', ","))
+pub(crate) fn span(language: Language, span: Duration) -> String {
+    comma(language, spoken(span))
+}
+
+/// An amount, written with a point, with the decimal sign of the language.
+pub(crate) fn comma(language: Language, amount: String) -> String {
+    match language {
+        Language::En => amount,
+        Language::Pt => amount.replace('.', ","),
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Remedy;
 use crate::diagnosis::Cause;
 use crate::notify::Language;
-use crate::unit::spoken;
+use crate::said::span;
 
 /// Why a remedy is not done, or not now, or not without a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,10 +63,7 @@ impl Objection {
     /// The reason in a language; fits after "because".
     pub fn told(&self, language: Language) -> String {
         let is = |en: &str, pt: &str| language.pick(en, pt).to_owned();
-        let span = |it: &Duration| {
-            let text = spoken(*it);
-            language.pick(text.clone(), text.replace('.', ","))
-        };
+        let span = |it: &Duration| span(language, *it);
         match self {
             Self::StartCannotHelp(cause) => {
                 format!(

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::is_node;
 use crate::diagnosis::Cause;
 use crate::notify::Language;
+use crate::said::comma;
 use crate::spec::{AppSpec, Resource};
 use crate::unit::ByteSize;
 
@@ -65,10 +66,7 @@ impl Bound {
 impl Raise {
     /// In words: `the limit of its memory is raised from 64.0mb to 128.0mb`.
     pub fn told(&self, language: Language) -> String {
-        let said = |value| {
-            let text = spoken_value(self.limit, value);
-            language.pick(text.clone(), text.replace('.', ","))
-        };
+        let said = |value| comma(language, spoken_value(self.limit, value));
         let (limit, to) = (self.limit.told(language), said(self.to));
         match (language, self.from.map(said)) {
             (Language::En, Some(from)) => format!("{limit} is raised from {from} to {to}"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::span;
+use super::{comma, span};
 use crate::check::{Band, Status};
 use crate::death::Death;
 use crate::notify::Language;
@@ -115,7 +115,7 @@ impl Look {
         let of = |en: &str, pt: &str, what: &Self| {
             format!("{}: {}", language.pick(en, pt), what.told(language))
         };
-        let number = |text: String| comma(language, &text);
+        let number = |text: String| comma(language, text);
         let span = |it: &Duration| span(language, *it);
         match self {
             Self::Text(text) => text.clone(),
@@ -242,12 +242,8 @@ fn amount(language: Language, unit: Unit, value: f64) -> String {
     let said = unit.said(value);
     match (language, unit) {
         (Language::Pt, Unit::Days) => said.replace("day", "dia"),
-        _ => comma(language, &said),
+        _ => comma(language, said),
     }
-}
-
-fn comma(language: Language, text: &str) -> String {
-    language.pick(text.to_owned(), text.replace('.', ","))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The sentences in Portuguese, as in Brazil.
 
-use super::{Said, Why, span};
+use super::{Said, Why, comma, span};
 use crate::incident::{Outcome, TryResult};
 use crate::notify::Language;
 
@@ -17,7 +17,7 @@ pub(super) fn sentence(said: &Said) -> String {
                 "evidências reunidas em {took} ms: {lines} linhas de log, {threads} threads, {deaths} mortes anteriores"
             );
             if let Some((memory, cpu)) = usage {
-                let memory = memory.to_string().replace('.', ",");
+                let memory = comma(PT, memory.to_string());
                 told.push_str(&format!(", {memory} de memória, {cpu:.0} % de um núcleo"));
             }
             if let Some(open) = descriptors {

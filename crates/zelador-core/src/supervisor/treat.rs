@@ -246,12 +246,9 @@ impl Supervisor {
             let class = ErrorClass::Ineffective;
             let outcome = match next {
                 Next::Pause(delay) => AttemptOutcome::Retrying { class, error, delay },
-                Next::Escalate if grows => {
-                    let why = format!("{times} replicas more did not help");
-                    AttemptOutcome::GaveUp { class, error, why }
-                }
                 Next::Escalate => {
-                    let why = format!("{times} restarts did not help");
+                    let what = if grows { "replicas added" } else { "restarts" };
+                    let why = format!("{times} {what} did not help");
                     AttemptOutcome::GaveUp { class, error, why }
                 }
             };
