@@ -297,6 +297,10 @@ pub struct Thread {
     pub waits_in: Option<String>,
     /// Processor time it has used, in milliseconds.
     pub cpu_millis: u64,
+    /// For which share of the moment looked at it ran or waited for a processor, in percent; of the
+    /// busiest threads, where the kernel counts it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effort: Option<u8>,
     /// The system call it is in, where zelador may know.
     #[serde(default)]
     pub syscall: Option<String>,

@@ -133,6 +133,19 @@ pub enum Stage {
     },
 }
 
+impl Stage {
+    /// Whether it is still being found out what to do.
+    pub fn is_of_thought(&self) -> bool {
+        matches!(
+            self,
+            Self::Gathering { .. }
+                | Self::Asking { .. }
+                | Self::Dumping { .. }
+                | Self::Consulting { .. }
+        )
+    }
+}
+
 /// How an incident ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -288,6 +288,8 @@ pub enum Why {
     Stopped,
     /// It was removed.
     Removed,
+    /// It died, which another incident is about.
+    DiedOf(IncidentId),
     /// Nobody answered.
     NobodyAnswered,
     /// Nothing is known.

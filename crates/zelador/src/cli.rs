@@ -10,8 +10,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
+
+use crate::output;
+use crate::pm2::verbs;
 
 pub use crate::command::logs::Level;
 pub use more::{More, Notify};
@@ -312,6 +315,15 @@ pub fn read(words: &[OsString]) -> Result<Cli, ExitCode> {
     match Cli::try_parse_from(words) {
         Ok(cli) => Ok(cli),
         Err(error) => {
+            if let Some(ContextValue::String(verb)) = error.get(ContextKind::InvalidSubcommand)
+                && let Some(why) = verbs::instead(verb)
+            {
+                output::error(&format!(
+                    "there is no `{verb}`: {}",
+                    why.replace("`pm2 ", "`zelador ")
+                ));
+                return Err(ExitCode::FAILURE);
+            }
             // A closed pipe is all that can go wrong here.
             let _ = error.print();
             Err(match error.kind() {

@@ -244,6 +244,9 @@ const BUSY_CPU: f64 = 80.0;
 /// Below it a process waits, even if one of its threads was just about to look for work.
 const SOME_CPU: f64 = 15.0;
 
+/// From this effort on, in percent, a thread loops: its last wait for a turn is not counted yet.
+const LOOPS: u8 = 60;
+
 /// Says why an app whose own check fails is sick, and what to do about it.
 pub fn diagnose(case: &Case<'_>) -> Diagnosis {
     let mut because = Vec::new();
@@ -301,10 +304,14 @@ fn alone(case: &Case<'_>, because: &mut Vec<String>) -> (Cause, f64) {
     }
 }
 
-/// Whether its busiest thread computes at this moment, although others leave it but a part of a core.
+/// Whether one of its threads computes all the time, although others leave it but a part of a core.
 fn is_running(evidence: &Evidence, cpu: f64) -> bool {
-    let busiest = evidence.threads.first();
-    cpu >= SOME_CPU && busiest.is_some_and(|thread| thread.state == 'R')
+    let efforts = evidence.threads.iter().filter_map(|thread| thread.effort).max();
+    match (efforts, evidence.threads.first()) {
+        (Some(effort), _) => effort >= LOOPS,
+        // Where the kernel does not count that: what the busiest does at this moment.
+        (None, busiest) => cpu >= SOME_CPU && busiest.is_some_and(|thread| thread.state == 'R'),
+    }
 }
 
 fn waiting(evidence: &Evidence) -> Option<String> {
@@ -361,6 +368,7 @@ mod tests {
             state,
             waits_in: None,
             cpu_millis: 900,
+            effort: None,
             syscall: None,
             stack: Vec::new(),
         };
@@ -368,6 +376,13 @@ mod tests {
         assert_eq!(diagnose(&case(&silent, &seen(39.0, 'R'))).cause, Cause::CpuRunaway);
         assert_eq!(diagnose(&case(&silent, &seen(39.0, 'S'))).cause, Cause::DeadlockOrHang);
         assert_eq!(diagnose(&case(&silent, &seen(0.0, 'R'))).cause, Cause::DeadlockOrHang);
+        // Better than a glance is what the kernel counts over a while.
+        let counted = |effort, state| {
+            let thread = crate::evidence::Thread { effort: Some(effort), ..thread(state) };
+            Evidence { threads: vec![thread], ..using(39.0) }
+        };
+        assert_eq!(diagnose(&case(&silent, &counted(95, 'S'))).cause, Cause::CpuRunaway);
+        assert_eq!(diagnose(&case(&silent, &counted(20, 'R'))).cause, Cause::DeadlockOrHang);
     }
 
     #[test]

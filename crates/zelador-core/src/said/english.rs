@@ -158,6 +158,7 @@ pub(super) fn reason(why: &Why) -> String {
         Why::Finished => "it finished".to_owned(),
         Why::Stopped => "somebody stopped it".to_owned(),
         Why::Removed => "the app was removed".to_owned(),
+        Why::DiedOf(incident) => format!("it has died: incident {incident} is about that"),
         Why::NobodyAnswered => "nobody said yes in time".to_owned(),
         Why::CauseUnknown => "its cause is not known".to_owned(),
         Why::NothingToDo => "nothing that zelador may do would help".to_owned(),

@@ -177,6 +177,7 @@ pub(super) fn reason(why: &Why) -> String {
         Why::Finished => "terminou".to_owned(),
         Why::Stopped => "alguém o parou".to_owned(),
         Why::Removed => "o app foi removido".to_owned(),
+        Why::DiedOf(incident) => format!("morreu: o incidente {incident} trata disso"),
         Why::NobodyAnswered => "ninguém disse sim a tempo".to_owned(),
         Why::CauseUnknown => "a causa não é conhecida".to_owned(),
         Why::NothingToDo => "nada que o zelador possa fazer ajudaria".to_owned(),

@@ -19,6 +19,7 @@ fn all() -> Vec<Said> {
         Why::Finished,
         Why::Stopped,
         Why::Removed,
+        Why::DiedOf(IncidentId::new(4)),
         Why::NobodyAnswered,
         Why::CauseUnknown,
         Why::NothingToDo,

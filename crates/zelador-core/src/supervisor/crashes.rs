@@ -71,6 +71,7 @@ impl Supervisor {
         let Some((number, is_new)) = self.crash_incident(id, death, &why) else {
             return Advice::Usual;
         };
+        self.hand_over(id, number);
         let Some(incident) = self.incidents.get_mut(&number) else { return Advice::Usual };
         let pending = incident.pending.as_ref();
         let last = pending.map(|it| &**it).or(incident.evidence.as_ref());
@@ -105,6 +106,16 @@ impl Supervisor {
             incident.held.insert(id);
         }
         advice
+    }
+
+    /// What a check was the first to see was a death: as long as nothing was done about its silence,
+    /// its end is what there is to explain.
+    fn hand_over(&mut self, instance: InstanceId, death: IncidentId) {
+        let Some(silent) = self.open_incident_of(instance, Trouble::Unresponsive) else { return };
+        let incident = &self.incidents[&silent];
+        if incident.instance == instance && incident.stage.is_of_thought() {
+            self.close(silent, Outcome::TakenOver, Why::DiedOf(death));
+        }
     }
 
     /// The incident that a death belongs to, and whether it is new: an open one, or one that seemed

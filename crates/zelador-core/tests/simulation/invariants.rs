@@ -200,7 +200,7 @@ impl Invariants {
         self.remedies_within_budget(before.now, supervisor)?;
         self.uses_within_budget(before.now, supervisor)?;
         self.consults_are_rare(before.now, supervisor, effects)?;
-        one_open_incident(&supervisor.incidents())?;
+        one_open_incident(&supervisor.incidents(), &view)?;
         if before.database_known_down && database_known_down(&view) {
             self.dependants_are_left_alone(input, effects)?;
         }

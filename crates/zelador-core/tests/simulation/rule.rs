@@ -25,7 +25,7 @@ pub enum Rule {
     RemediesWithinBudget,
     /// During a reload somebody is always ready.
     SomebodyIsReady,
-    /// At most one open incident of an app and kind of trouble.
+    /// At most one open incident of an app and kind of trouble; of a death that a check saw first, one.
     OneOpenIncident,
     /// A dependency that is down costs its dependants no restart.
     DependantsWait,

@@ -4,7 +4,9 @@ use crate::invariants::Before;
 use crate::rule::{Rule, Violation, broken};
 use crate::script::DATABASE;
 use std::collections::{BTreeMap, BTreeSet};
+use zelador_core::death::Death;
 use zelador_core::effect::Effect;
+use zelador_core::evidence::PastDeath;
 use zelador_core::id::RunId;
 use zelador_core::incident::Incident;
 use zelador_core::input::{Command, Fact, Input};
@@ -130,7 +132,7 @@ pub fn reloads_leave_nobody_alone(before: &View, after: &View) -> Result<(), Vio
 }
 
 /// At most one open incident of an app and kind of trouble.
-pub fn one_open_incident(incidents: &[&Incident]) -> Result<(), Violation> {
+pub fn one_open_incident(incidents: &[&Incident], view: &View) -> Result<(), Violation> {
     let mut seen = BTreeSet::new();
     for incident in incidents.iter().filter(|it| it.is_open()) {
         if !seen.insert((incident.app.clone(), incident.trouble)) {
@@ -138,7 +140,25 @@ pub fn one_open_incident(incidents: &[&Incident]) -> Result<(), Violation> {
             return broken(Rule::OneOpenIncident, what);
         }
     }
-    Ok(())
+    let mut open = incidents.iter().filter(|it| it.is_open());
+    let of_one_death = open.find(|silent| {
+        let died = view.instances.iter().find(|it| it.id == silent.instance);
+        // Work that was finished is no death.
+        let is_failure = |it: &&PastDeath| !it.death.is_clean() && it.death != Death::Unknown;
+        let last = died.and_then(|it| it.deaths.first()).filter(is_failure);
+        let died = last.is_some_and(|it| it.at > silent.opened_at);
+        let told = |it: &&Incident| {
+            it.is_open() && it.trouble.is_deadly() && it.instance == silent.instance
+        };
+        let thinks = !silent.trouble.is_deadly() && silent.stage.is_of_thought();
+        thinks && died && incidents.iter().any(|it| told(it))
+    });
+    match of_one_death {
+        Some(it) => {
+            broken(Rule::OneOpenIncident, format!("{}: why {} is silent, who died", it.id, it.app))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The run that a fact is about.

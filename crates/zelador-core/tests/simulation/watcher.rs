@@ -266,9 +266,9 @@ fn two_open_incidents_of_one_trouble_are_noticed() {
     while world.supervisor.incidents().is_empty() {
         assert_eq!(world.turn(DAWN + 120 * SECOND), Ok(true), "an incident comes");
     }
-    let incident = world.supervisor.incidents()[0];
-    assert_eq!(rules::one_open_incident(&[incident]), Ok(()));
-    let broken = rules::one_open_incident(&[incident, incident]);
+    let (incident, view) = (world.supervisor.incidents()[0], world.supervisor.view());
+    assert_eq!(rules::one_open_incident(&[incident], &view), Ok(()));
+    let broken = rules::one_open_incident(&[incident, incident], &view);
     assert_eq!(broken.map_err(|it| it.rule), Err(Rule::OneOpenIncident));
 }
 

@@ -5,9 +5,7 @@
 use std::fs;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
-use std::thread;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use zelador_core::effect::Place;
 use zelador_core::unit::{Moment, spoken};
@@ -76,22 +74,9 @@ const ABOVE: usize = 8;
 /// How much of the end of git's own log is read.
 const LOG: u64 = 16 << 10;
 
-/// Returns what changed, in words, and a note if a file system did not answer by `limit`.
-pub(super) fn of(place: &Place, now: Moment, limit: Instant) -> (Vec<String>, Option<String>) {
-    let Some(since) = place.good_since else { return (Vec::new(), None) };
-    let (answer, seen) = mpsc::sync_channel(1);
-    let place = place.clone();
-    let begun = thread::Builder::new().name("changes".to_owned()).spawn(move || {
-        // Nobody listens any more when the time ran out.
-        _ = answer.send(look(&place, since, now));
-    });
-    if let Err(error) = begun {
-        return (Vec::new(), Some(format!("changes: {error}")));
-    }
-    match seen.recv_timeout(limit.saturating_duration_since(Instant::now())) {
-        Ok(seen) => (seen, None),
-        Err(_) => (Vec::new(), Some("changes: a file system does not answer".to_owned())),
-    }
+/// Returns what changed, in words.
+pub(super) fn of(place: &Place, now: Moment) -> Vec<String> {
+    place.good_since.map_or_else(Vec::new, |since| look(place, since, now))
 }
 
 fn look(place: &Place, since: Moment, now: Moment) -> Vec<String> {
@@ -174,8 +159,6 @@ mod tests {
     use super::*;
     use std::process::Command;
 
-    const LIMIT: Duration = Duration::from_secs(5);
-
     #[test]
     fn what_was_written_since_is_named_and_data_is_not() {
         let folder = tempfile::tempdir().unwrap();
@@ -188,13 +171,11 @@ mod tests {
             script: script.clone(),
             good_since: Some(since),
         };
-        let (said, note) = of(&place(now - Duration::from_mins(1)), now, Instant::now() + LIMIT);
-        assert_eq!(note, None);
+        let said = of(&place(now - Duration::from_mins(1)), now);
         let [files] = &said[..] else { panic!("{said:?}") };
         assert!(files.contains("app.js") && files.contains("package-lock.json"), "{files}");
         assert!(!files.contains("sqlite") && !files.contains("log ("), "{files}");
-        let (later, _) = of(&place(now + Duration::from_mins(1)), now, Instant::now() + LIMIT);
-        assert_eq!(later, Vec::<String>::new());
+        assert_eq!(of(&place(now + Duration::from_mins(1)), now), Vec::<String>::new());
     }
 
     #[test]

@@ -5,9 +5,11 @@
 //! bounded in size, no line carries a secret that [`zelador_core::redact`] knows, and what is not
 //! there is in `missing` with the reason.
 
+mod aside;
 mod changes;
 mod descriptors;
 pub mod dump;
+mod effort;
 mod group;
 mod host;
 mod line;
@@ -29,6 +31,8 @@ use zelador_core::id::RunId;
 use zelador_core::probe::Usage;
 use zelador_core::unit::Moment;
 
+use aside::Look;
+use effort::Efforts;
 pub use survey::survey;
 
 use crate::processes::{RunKey, Sampler, StatReader};
@@ -65,8 +69,6 @@ pub struct Subject {
     pub logs: Vec<(Stream, PathBuf)>,
     /// The port that it was told to use.
     pub port: Option<u16>,
-    /// What the run used at the last sample; `None`: it is measured, which takes 100 ms.
-    pub usage: Option<Usage>,
     /// Deaths before this, the latest first.
     pub deaths: Vec<PastDeath>,
     /// Its main process, where that was killed.
@@ -83,10 +85,14 @@ pub fn gather(subject: &Subject, now: Moment, tail: Tail) -> Evidence {
     let limit = begin + TIME_LIMIT;
     let mut evidence =
         Evidence { gathered_at: now, deaths: subject.deaths.clone(), ..Evidence::default() };
-    // Reading begins first and is awaited last: meanwhile the process is looked at.
+    // Files are read first and awaited last: meanwhile the process is looked at.
     let tails = tails::begin(&subject.logs, &tail);
+    let place = subject.place.clone();
+    let changed = Look::begin("changes", move || changes::of(&place, now));
+    let written = subject.written.clone();
+    let volumes = Look::begin("volumes", move || volumes::of(&written));
     match &subject.run {
-        Some(run) => of_process(subject, run, limit, &mut evidence),
+        Some(run) => of_process(run, limit, &mut evidence),
         None if subject.has_ended => {}
         None => evidence.missing.push("process: the instance has none now".to_owned()),
     }
@@ -99,13 +105,15 @@ pub fn gather(subject: &Subject, now: Moment, tail: Tail) -> Evidence {
     if let Some(pid) = subject.killed {
         evidence.kernel = memory::kernel_log(pid, begin + TIME_LIMIT / 4).unwrap_or_default();
     }
-    let (changed, note) = changes::of(&subject.place, now, begin + TIME_LIMIT / 2);
-    evidence.changes = changed;
-    evidence.missing.extend(note);
-    let (seen, note) = volumes::of(&subject.written, limit);
-    evidence.volumes = seen;
-    evidence.missing.extend(note);
     tails.end(limit, &mut evidence);
+    match volumes.end(limit) {
+        Ok(seen) => evidence.volumes = seen,
+        Err(why) => evidence.missing.push(format!("volumes: {why}")),
+    }
+    match changed.end(limit) {
+        Ok(seen) => evidence.changes = seen,
+        Err(why) => evidence.missing.push(format!("changes: {why}")),
+    }
     // What a healthy app once said about a port is no evidence for why it hangs now.
     if subject.run.is_none() {
         let lines = [evidence.out_tail.as_slice(), &evidence.err_tail].concat();
@@ -117,35 +125,44 @@ pub fn gather(subject: &Subject, now: Moment, tail: Tail) -> Evidence {
     evidence
 }
 
-fn of_process(subject: &Subject, run: &RunKey, limit: Instant, evidence: &mut Evidence) {
-    let stat = match StatReader::new() {
-        Ok(reader) => reader.read(run.pid),
+fn of_process(run: &RunKey, limit: Instant, evidence: &mut Evidence) {
+    let reader = match StatReader::new() {
+        Ok(reader) => reader,
         Err(error) => return evidence.missing.push(format!("process: /proc: {error}")),
     };
-    let stat = stat.filter(|stat| stat.start_time == run.start_time);
-    match stat {
-        Some(stat) if !stat.is_dead() => {
-            match descriptors::of(run.pid, limit) {
-                Ok((found, note)) => {
-                    evidence.descriptors = Some(found);
-                    evidence.missing.extend(note);
-                }
-                Err(reason) => evidence.missing.push(format!("descriptors: {reason}")),
-            }
-            match threads::of(run.pid, limit) {
-                Ok((found, count, note)) => {
-                    evidence.threads = found;
-                    evidence.thread_count = Some(count);
-                    evidence.missing.extend(note);
-                }
-                Err(reason) => evidence.missing.push(format!("threads: {reason}")),
-            }
-        }
-        _ => evidence.missing.push(format!("process: {} has ended", run.pid)),
+    let lives = || {
+        let stat = reader.read(run.pid).filter(|stat| stat.start_time == run.start_time);
+        stat.is_some_and(|stat| !stat.is_dead())
+    };
+    if !lives() {
+        return evidence.missing.push(format!("process: {} has ended", run.pid));
     }
-    evidence.usage = subject.usage.or_else(|| measure(run, limit));
+    match descriptors::of(run.pid, limit) {
+        Ok((found, note)) => {
+            evidence.descriptors = Some(found);
+            evidence.missing.extend(note);
+        }
+        Err(reason) => evidence.missing.push(format!("descriptors: {reason}")),
+    }
+    let mut efforts = Efforts::default();
+    match threads::of(run.pid, limit) {
+        Ok((found, count, note)) => {
+            efforts = Efforts::begin(run.pid, &found);
+            evidence.threads = found;
+            evidence.thread_count = Some(count);
+            evidence.missing.extend(note);
+        }
+        Err(reason) => evidence.missing.push(format!("threads: {reason}")),
+    }
+    evidence.usage = measure(run, limit);
+    efforts.end(&mut evidence.threads);
     if evidence.usage.is_none() {
-        evidence.missing.push("usage: the run has no process, or time ran out".to_owned());
+        let why = if lives() {
+            "usage: time ran out".to_owned()
+        } else {
+            format!("process: {} ended meanwhile", run.pid)
+        };
+        evidence.missing.push(why);
     }
 }
 

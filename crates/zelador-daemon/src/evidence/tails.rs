@@ -5,14 +5,13 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
 use std::time::{Instant, UNIX_EPOCH};
 
 use zelador_core::evidence::Evidence;
 use zelador_core::tail;
 use zelador_core::unit::Moment;
 
+use super::aside::Look;
 use super::{Stream, Tail, line};
 
 /// How many lines are kept of each stream.
@@ -32,27 +31,18 @@ pub(super) struct Tails {
 struct Reader {
     stream: Stream,
     path: PathBuf,
-    lines: Receiver<io::Result<(Vec<String>, Option<Moment>)>>,
+    lines: Look<io::Result<(Vec<String>, Option<Moment>)>>,
 }
 
 /// Begins to read.
 pub(super) fn begin(logs: &[(Stream, PathBuf)], tail: &Tail) -> Tails {
     let readers = logs.iter().map(|(stream, path)| {
-        let (answer, lines) = mpsc::sync_channel(1);
         let (file, tail) = (path.clone(), Tail::clone(tail));
-        let begun = thread::Builder::new().name("tail".to_owned()).spawn({
-            let answer = answer.clone();
-            move || {
-                // Nobody listens any more when the time ran out.
-                let at = std::fs::metadata(&file).and_then(|known| known.modified()).ok();
-                let at =
-                    at.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map(Moment::from_epoch);
-                let _ = answer.send(tail(&file, LOOKED_THROUGH, BYTES).map(|lines| (lines, at)));
-            }
+        let lines = Look::begin("tail", move || {
+            let at = std::fs::metadata(&file).and_then(|known| known.modified()).ok();
+            let at = at.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map(Moment::from_epoch);
+            tail(&file, LOOKED_THROUGH, BYTES).map(|lines| (lines, at))
         });
-        if let Err(error) = begun {
-            let _ = answer.try_send(Err(error));
-        }
         Reader { stream: *stream, path: path.clone(), lines }
     });
     Tails { readers: readers.collect() }
@@ -63,9 +53,8 @@ impl Tails {
     pub(super) fn end(self, limit: Instant, evidence: &mut Evidence) {
         let (mut out_lines, mut err_lines) = (Vec::new(), Vec::new());
         for Reader { stream, path, lines } in self.readers {
-            let left = limit.saturating_duration_since(Instant::now());
             let shown = path.display();
-            match lines.recv_timeout(left) {
+            match lines.end(limit) {
                 Ok(Ok((lines, at))) => {
                     let (out, err) = &mut evidence.spoke_at;
                     let (said, spoke_at) = match stream {
@@ -78,12 +67,7 @@ impl Tails {
                 // A log begins with its first line.
                 Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {}
                 Ok(Err(error)) => evidence.missing.push(format!("log {shown}: {error}")),
-                Err(mpsc::RecvTimeoutError::Timeout) => {
-                    evidence.missing.push(format!("log {shown}: not read in time"));
-                }
-                Err(mpsc::RecvTimeoutError::Disconnected) => {
-                    evidence.missing.push(format!("log {shown}: reading broke down"));
-                }
+                Err(why) => evidence.missing.push(format!("log {shown}: {why}")),
             }
         }
         let presentable =

@@ -51,6 +51,7 @@ pub(super) fn of(pid: i32, limit: Instant) -> Result<Found, String> {
             waits_in: waits_in(pid, stat.pid),
             syscall: None,
             stack: Vec::new(),
+            effort: None,
             cpu_millis: stat.ticks * 1000 / rustix::param::clock_ticks_per_second(),
         })
         .collect();

@@ -4,32 +4,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::sync::mpsc;
-use std::thread;
-use std::time::Instant;
 
 use zelador_core::evidence::VolumeSeen;
 use zelador_core::unit::Percent;
 
-/// Returns each file system once, the fullest first; with a note if one did not answer by `limit`: it
-/// costs a thread then, not more.
-pub(super) fn of(folders: &[PathBuf], limit: Instant) -> (Vec<VolumeSeen>, Option<String>) {
-    let (answer, seen) = mpsc::sync_channel(1);
-    let asked = folders.to_vec();
-    let begun = thread::Builder::new().name("volumes".to_owned()).spawn(move || {
-        // Nobody listens any more when the time ran out.
-        _ = answer.send(look(&asked));
-    });
-    if let Err(error) = begun {
-        return (Vec::new(), Some(format!("volumes: {error}")));
-    }
-    match seen.recv_timeout(limit.saturating_duration_since(Instant::now())) {
-        Ok(seen) => (seen, None),
-        Err(_) => (Vec::new(), Some("volumes: a file system does not answer".to_owned())),
-    }
-}
-
-fn look(folders: &[PathBuf]) -> Vec<VolumeSeen> {
+/// Returns each file system once, the fullest first.
+pub(super) fn of(folders: &[PathBuf]) -> Vec<VolumeSeen> {
     let mut devices = BTreeSet::new();
     let mut volumes: Vec<VolumeSeen> = folders
         .iter()
@@ -55,7 +35,6 @@ fn look(folders: &[PathBuf]) -> Vec<VolumeSeen> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn a_file_system_is_told_once_and_with_its_inodes() {
@@ -63,8 +42,8 @@ mod tests {
         let inner = folder.path().join("inner");
         fs::create_dir(&inner).unwrap();
         let folders = [folder.path().to_owned(), inner, "/no/such/folder".into()];
-        let (seen, note) = of(&folders, Instant::now() + Duration::from_secs(20));
-        assert_eq!((seen.len(), note), (1, None), "{seen:?}");
+        let seen = of(&folders);
+        assert_eq!(seen.len(), 1, "{seen:?}");
         assert!((0.0..=100.0).contains(&seen[0].used));
     }
 }

@@ -211,14 +211,20 @@ fn is_verified(incidents: &[Incident], starts: &[Moment]) -> bool {
 /// What the evidence of an incident lacks.
 fn lacks(fault: &Fault, incident: &Incident) -> Vec<String> {
     let Some(evidence) = &incident.evidence else { return vec!["everything".to_owned()] };
-    let mut lacks: Vec<String> = evidence.missing.clone();
+    let mut lacks = evidence.missing.clone();
+    // A check may be the first to see that a program dies: what the dead cannot tell is no gap.
+    let told = lacks.len();
+    lacks.retain(|what| !(what.starts_with("process: ") && what.contains(" ended")));
+    let has_ended = lacks.len() < told;
     if evidence.volumes.is_empty() {
         lacks.push("its volumes".to_owned());
     }
     match &evidence.death {
         Some(Death::NeverStarted(_)) => {}
         Some(_) if evidence.uptime_millis.is_none() => lacks.push("its uptime".to_owned()),
-        None if !shows(evidence, Part::Threads) => lacks.push("its threads".to_owned()),
+        None if !has_ended && !shows(evidence, Part::Threads) => {
+            lacks.push("its threads".to_owned())
+        }
         None if !shows(evidence, Part::Probe) => lacks.push("its check".to_owned()),
         Some(_) | None => {}
     }

@@ -17,7 +17,7 @@ pub(super) const FAULTS: &[Fault] = &[
         what: "Node: the heap (`--max-old-space-size`) is full",
         stage: |place| {
             let mut app = place
-                .node("const kept = []; for (;;) kept.push(new Array(1000).fill(kept.length));");
+                .node("const kept = []; for (;;) kept.push(new Array(1e6).fill(kept.length));");
             app["node_args"] = json!("--max-old-space-size=24");
             Ok(place.scene(app))
         },

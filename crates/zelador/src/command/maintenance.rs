@@ -65,11 +65,25 @@ fn tell(context: &Context, command: &Command) -> Result<ExitCode, Failure> {
 const LONGEST: Duration = Duration::from_hours(31 * 24);
 
 fn span_of(text: &str) -> Result<Duration, Failure> {
-    match config::span(text) {
+    // A number alone would be milliseconds, as in a file; nobody means that here.
+    match config::span(text).filter(|_| text.parse::<f64>().is_err()) {
         Some(span) if !span.is_zero() && span <= LONGEST => Ok(span),
         _ => Err(Failure::with_help(
             format!("found `{text}`, allowed: a time like `30m` or `2h`, up to 31 days"),
             "`zelador maintenance start 30m`, `zelador check mute memory --for 1h`",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_a_unit_and_an_end() {
+        assert!(matches!(span_of("30m"), Ok(span) if span == Duration::from_mins(30)));
+        for wrong in ["5", "5.5", "", "0s", "32d", "soon"] {
+            assert!(span_of(wrong).is_err(), "{wrong:?}");
+        }
     }
 }

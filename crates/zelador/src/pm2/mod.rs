@@ -19,7 +19,7 @@ mod look;
 pub mod say;
 mod start;
 mod table;
-mod verbs;
+pub mod verbs;
 mod whole;
 mod words;
 mod write;
@@ -169,9 +169,6 @@ fn zelador(name: &str, words: &[OsString], at: usize, by_name: bool) -> Result<E
             }
             crate::home::choose(home::find(by_name)?);
             Ok(command::run(cli.verb))
-        }
-        Err(error) if error.kind() == clap::error::ErrorKind::InvalidSubcommand => {
-            Err(Failure::new(format!("`pm2 {name}` is not offered yet")))
         }
         Err(error) if !error.use_stderr() => {
             output::answer(&error.to_string())?;

@@ -80,6 +80,7 @@ const CLOUD: &str = "PM2's cloud is not spoken to: `zelador health`, `zelador in
                      health endpoints on 127.0.0.1:9615 are here";
 const MODULES: &str = "modules are installed by `pm2 install`, and published by `npm publish`";
 const PROFILER: &str = "profiles are not taken: `node --inspect` and `pm2 inspect` reach the app";
+const DEPLOY: &str = "nothing is copied over ssh: use rsync or git, then `pm2 reload FILE`";
 const GIT: &str = "versions are not switched: use git, then `pm2 reload`";
 const OTEL: &str = "tracing is not set up: load OpenTelemetry's packages in the app";
 
@@ -144,7 +145,7 @@ pub const VERBS: &[Verb] = &[
     other(&["attach"], Zelador("attach"), "be an app's standard input and output"),
     other(&["trigger"], Zelador("trigger"), "trigger an action of an app"),
     other(&["inspect"], Zelador("inspect"), "open a debugger's port"),
-    other(&["deploy"], Zelador("deploy"), "deploy over ssh"),
+    other(&["deploy"], Nobody(DEPLOY), ""),
     other(&["logrotate"], Nothing("logs are rotated already: nothing to install"), ""),
     other(&["monitor", "unmonitor"], Nothing(CLOUD), ""),
     other(&["link", "unlink", "plus", "register", "logout"], Nothing(CLOUD), ""),
@@ -170,6 +171,14 @@ pub fn find(name: &str) -> Option<&'static Verb> {
     VERBS.iter().find(|verb| verb.names.contains(&name))
 }
 
+/// Returns what to do instead of a verb of PM2's that nobody answers.
+pub fn instead(name: &str) -> Option<&'static str> {
+    match find(name)?.answer {
+        Nobody(why) | Nothing(why) => Some(why),
+        Answer::Own(_) | Zelador(_) => None,
+    }
+}
+
 /// Returns the name of a verb that is most like this one.
 pub fn nearest(name: &str) -> Option<&'static str> {
     let all = VERBS.iter().flat_map(|verb| verb.names.iter().copied());
@@ -179,6 +188,17 @@ pub fn nearest(name: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_handed_over_is_a_verb_of_zelador() {
+        use clap::CommandFactory;
+        let known = crate::cli::Cli::command();
+        for verb in VERBS {
+            if let Zelador(name) = verb.answer {
+                assert!(known.find_subcommand(name).is_some(), "{name}");
+            }
+        }
+    }
 
     #[test]
     fn every_name_is_that_of_one_verb() {

@@ -34,6 +34,18 @@ fn a_file_that_cannot_be_used_is_named_and_starts_nothing() {
 }
 
 #[test]
+fn what_pm2_does_and_nobody_does_here_says_what_to_do_instead() {
+    let zelador = zelador();
+    for (verb, does) in [("deploy", "rsync"), ("pull", "`zelador reload`"), ("link", "cloud")] {
+        let said = zelador.run(&[verb, "production"]);
+        assert_eq!(said.code, 1, "{verb}");
+        assert!(said.err.contains(&format!("there is no `{verb}`")), "{}", said.err);
+        assert!(said.err.contains(does) && !said.err.contains("tip"), "{}", said.err);
+    }
+    assert!(!zelador.home().exists(), "nothing is brought up for it");
+}
+
+#[test]
 fn what_cannot_be_started_says_why() {
     let zelador = zelador();
     let plain = zelador.write("plain", "#!/bin/sh\nsleep 1\n");

@@ -161,7 +161,8 @@ fn the_second_time_a_trouble_is_healed_in_fewer_steps_and_a_person_sees_why() {
     assert_eq!(first["tries"].as_array().unwrap().len(), 2, "{}", story(&first));
     let second = hang_and_heal(2);
     assert_eq!(second["tries"].as_array().unwrap().len(), 1, "{}", story(&second));
-    assert_eq!(second["earlier"][0], first["id"]);
+    let both = format!("{}\n\n{}", story(&first), story(&second));
+    assert_eq!(second["earlier"][0], first["id"], "{both}");
     assert!(story(&second).contains("in the order of what helped before"), "{}", story(&second));
     let explained = zelador.ok(&["incident", "explain", "2"]).out;
     for part in [
