@@ -223,7 +223,7 @@ fn lacks(fault: &Fault, incident: &Incident) -> Vec<String> {
         Some(Death::NeverStarted(_)) => {}
         Some(_) if evidence.uptime_millis.is_none() => lacks.push("its uptime".to_owned()),
         None if !has_ended && !shows(evidence, Part::Threads) => {
-            lacks.push("its threads".to_owned())
+            lacks.push("its threads".to_owned());
         }
         None if !shows(evidence, Part::Probe) => lacks.push("its check".to_owned()),
         Some(_) | None => {}

@@ -106,6 +106,11 @@ fn begin<'a>(zelador: &Zelador, person: &Receiver, scenes: impl Iterator<Item = 
 
 /// Does one fault, and watches until it has come to its end.
 fn watch(zelador: &Zelador, person: &Receiver, fault: &'static Fault, scene: Scene) -> Seen {
+    // A busy machine may have been too slow for a check before anything was wrong.
+    until_within("nothing to be treated", LIMIT, || {
+        record::incidents(zelador, fault.name, Moment::default()).iter().all(|it| !it.is_open())
+            && (scene.well)()
+    });
     let (injected, begun) = (now(), Instant::now());
     (scene.inject)(zelador);
     let mut mend = scene.mend;
