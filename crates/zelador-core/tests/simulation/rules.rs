@@ -151,7 +151,7 @@ pub fn one_open_incident(incidents: &[&Incident], view: &View) -> Result<(), Vio
             it.is_open() && it.trouble.is_deadly() && it.instance == silent.instance
         };
         let thinks = !silent.trouble.is_deadly() && silent.stage.is_of_thought();
-        thinks && died && incidents.iter().any(|it| told(it))
+        thinks && died && incidents.iter().any(told)
     });
     match of_one_death {
         Some(it) => {
