@@ -133,19 +133,6 @@ pub enum Stage {
     },
 }
 
-impl Stage {
-    /// Whether it is still being found out what to do.
-    pub fn is_of_thought(&self) -> bool {
-        matches!(
-            self,
-            Self::Gathering { .. }
-                | Self::Asking { .. }
-                | Self::Dumping { .. }
-                | Self::Consulting { .. }
-        )
-    }
-}
-
 /// How an incident ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -410,6 +397,18 @@ impl Incident {
     /// Returns whether it is not over.
     pub fn is_open(&self) -> bool {
         self.closed_at.is_none()
+    }
+
+    /// Whether it is still being found out what to do, and nothing was done.
+    pub fn is_of_thought(&self) -> bool {
+        let thinks = matches!(
+            self.stage,
+            Stage::Gathering { .. }
+                | Stage::Asking { .. }
+                | Stage::Dumping { .. }
+                | Stage::Consulting { .. }
+        );
+        thinks && self.tries.is_empty()
     }
 
     /// Adds a sentence to the story, in the words of somebody else.

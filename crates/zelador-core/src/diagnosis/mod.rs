@@ -27,7 +27,7 @@ pub use user::{MOST_RULES, UserRule, judge_with, may_ask, pattern};
 
 pub use crate::healing::Remedy;
 
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Thread};
 use crate::probe::Finding;
 use crate::spec::OnDependencyDown;
 
@@ -287,6 +287,7 @@ fn alone(case: &Case<'_>, because: &mut Vec<String>) -> (Cause, f64) {
         Some(Finding::TimedOut { .. }) => match cpu {
             Some(cpu) if cpu >= BUSY_CPU || case.evidence.is_some_and(|it| is_running(it, cpu)) => {
                 because.push(format!("its processes use {cpu:.0} % of a core"));
+                because.extend(case.evidence.and_then(loops));
                 (Cause::CpuRunaway, 0.8)
             }
             Some(cpu) => {
@@ -306,12 +307,23 @@ fn alone(case: &Case<'_>, because: &mut Vec<String>) -> (Cause, f64) {
 
 /// Whether one of its threads computes all the time, although others leave it but a part of a core.
 fn is_running(evidence: &Evidence, cpu: f64) -> bool {
-    let efforts = evidence.threads.iter().filter_map(|thread| thread.effort).max();
-    match (efforts, evidence.threads.first()) {
-        (Some(effort), _) => effort >= LOOPS,
+    match (keenest(evidence), evidence.threads.first()) {
+        (Some((_, effort)), _) => effort >= LOOPS,
         // Where the kernel does not count that: what the busiest does at this moment.
         (None, busiest) => cpu >= SOME_CPU && busiest.is_some_and(|thread| thread.state == 'R'),
     }
+}
+
+/// The thread that wants a processor most, and its effort.
+fn keenest(evidence: &Evidence) -> Option<(&Thread, u8)> {
+    let known = evidence.threads.iter().filter_map(|thread| Some((thread, thread.effort?)));
+    known.max_by_key(|(_, effort)| *effort)
+}
+
+fn loops(evidence: &Evidence) -> Option<String> {
+    let (Thread { tid, name, .. }, effort) = keenest(evidence)?;
+    let text = format!("thread {tid} ({name}) ran or waited for its turn {effort} % of the time");
+    (effort >= LOOPS).then_some(text)
 }
 
 fn waiting(evidence: &Evidence) -> Option<String> {
@@ -362,7 +374,7 @@ mod tests {
     #[test]
     fn on_a_busy_host_the_state_of_its_threads_tells_a_loop_from_a_hang() {
         let silent = Finding::TimedOut { detail: "no answer within 3 s".to_owned() };
-        let thread = |state| crate::evidence::Thread {
+        let thread = |state| Thread {
             tid: 7,
             name: "node".to_owned(),
             state,
@@ -377,11 +389,15 @@ mod tests {
         assert_eq!(diagnose(&case(&silent, &seen(39.0, 'S'))).cause, Cause::DeadlockOrHang);
         assert_eq!(diagnose(&case(&silent, &seen(0.0, 'R'))).cause, Cause::DeadlockOrHang);
         // Better than a glance is what the kernel counts over a while.
-        let counted = |effort, state| {
-            let thread = crate::evidence::Thread { effort: Some(effort), ..thread(state) };
-            Evidence { threads: vec![thread], ..using(39.0) }
+        let counted = |effort, state| Evidence {
+            threads: vec![Thread { effort: Some(effort), ..thread(state) }],
+            ..using(39.0)
         };
-        assert_eq!(diagnose(&case(&silent, &counted(95, 'S'))).cause, Cause::CpuRunaway);
+        let evidence = counted(95, 'S');
+        let looping = diagnose(&case(&silent, &evidence));
+        assert_eq!(looping.cause, Cause::CpuRunaway);
+        let why = "thread 7 (node) ran or waited for its turn 95 % of the time";
+        assert!(looping.because.contains(&why.to_owned()), "{:?}", looping.because);
         assert_eq!(diagnose(&case(&silent, &counted(20, 'R'))).cause, Cause::DeadlockOrHang);
     }
 

@@ -113,7 +113,7 @@ impl Supervisor {
     fn hand_over(&mut self, instance: InstanceId, death: IncidentId) {
         let Some(silent) = self.open_incident_of(instance, Trouble::Unresponsive) else { return };
         let incident = &self.incidents[&silent];
-        if incident.instance == instance && incident.stage.is_of_thought() {
+        if incident.instance == instance && incident.is_of_thought() {
             self.close(silent, Outcome::TakenOver, Why::DiedOf(death));
         }
     }

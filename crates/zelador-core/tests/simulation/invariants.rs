@@ -18,8 +18,9 @@ use zelador_core::unit::Moment;
 use crate::guardian::Guardian;
 use crate::rule::{Rule, Violation, broken};
 use crate::rules::{
-    database_known_down, deadlines_move_on, names, old_facts_change_nothing, one_open_incident,
-    records_agree, reloads_leave_nobody_alone, run_of, spawns_are_recorded, stops_are_no_deaths,
+    database_known_down, deadlines_move_on, deaths_are_treated_once, names,
+    old_facts_change_nothing, one_open_incident, records_agree, reloads_leave_nobody_alone, run_of,
+    spawns_are_recorded, stops_are_no_deaths,
 };
 use crate::script::DATABASE;
 use crate::sequence::{starts_are_in_order, stops_are_in_order};
@@ -200,7 +201,8 @@ impl Invariants {
         self.remedies_within_budget(before.now, supervisor)?;
         self.uses_within_budget(before.now, supervisor)?;
         self.consults_are_rare(before.now, supervisor, effects)?;
-        one_open_incident(&supervisor.incidents(), &view)?;
+        one_open_incident(&supervisor.incidents())?;
+        deaths_are_treated_once(&supervisor.incidents(), &view)?;
         if before.database_known_down && database_known_down(&view) {
             self.dependants_are_left_alone(input, effects)?;
         }

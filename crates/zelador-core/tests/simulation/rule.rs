@@ -25,8 +25,10 @@ pub enum Rule {
     RemediesWithinBudget,
     /// During a reload somebody is always ready.
     SomebodyIsReady,
-    /// At most one open incident of an app and kind of trouble; of a death that a check saw first, one.
+    /// At most one open incident of an app and kind of trouble.
     OneOpenIncident,
+    /// A death that a check was the first to see is treated once.
+    DeathsTreatedOnce,
     /// A dependency that is down costs its dependants no restart.
     DependantsWait,
     /// A model is asked only about what the rules do not know, and once about the same trouble.

@@ -6,8 +6,7 @@ use crate::script::DATABASE;
 use std::collections::{BTreeMap, BTreeSet};
 use zelador_core::death::Death;
 use zelador_core::effect::Effect;
-use zelador_core::evidence::PastDeath;
-use zelador_core::id::RunId;
+use zelador_core::id::{InstanceId, RunId};
 use zelador_core::incident::Incident;
 use zelador_core::input::{Command, Fact, Input};
 use zelador_core::instance::Phase;
@@ -132,7 +131,7 @@ pub fn reloads_leave_nobody_alone(before: &View, after: &View) -> Result<(), Vio
 }
 
 /// At most one open incident of an app and kind of trouble.
-pub fn one_open_incident(incidents: &[&Incident], view: &View) -> Result<(), Violation> {
+pub fn one_open_incident(incidents: &[&Incident]) -> Result<(), Violation> {
     let mut seen = BTreeSet::new();
     for incident in incidents.iter().filter(|it| it.is_open()) {
         if !seen.insert((incident.app.clone(), incident.trouble)) {
@@ -140,22 +139,25 @@ pub fn one_open_incident(incidents: &[&Incident], view: &View) -> Result<(), Vio
             return broken(Rule::OneOpenIncident, what);
         }
     }
-    let mut open = incidents.iter().filter(|it| it.is_open());
-    let of_one_death = open.find(|silent| {
-        let died = view.instances.iter().find(|it| it.id == silent.instance);
+    Ok(())
+}
+
+/// A death that a check was the first to see is what is treated, and not the silence besides.
+pub fn deaths_are_treated_once(incidents: &[&Incident], view: &View) -> Result<(), Violation> {
+    let died_since = |instance: InstanceId, since: Moment| {
+        let last = view.instances.iter().find(|it| it.id == instance)?.deaths.first()?;
         // Work that was finished is no death.
-        let is_failure = |it: &&PastDeath| !it.death.is_clean() && it.death != Death::Unknown;
-        let last = died.and_then(|it| it.deaths.first()).filter(is_failure);
-        let died = last.is_some_and(|it| it.at > silent.opened_at);
-        let told = |it: &&Incident| {
-            it.is_open() && it.trouble.is_deadly() && it.instance == silent.instance
-        };
-        let thinks = !silent.trouble.is_deadly() && silent.stage.is_of_thought();
-        thinks && died && incidents.iter().any(told)
+        Some(!last.death.is_clean() && last.death != Death::Unknown && last.at > since)
+    };
+    let open = || incidents.iter().filter(|it| it.is_open());
+    let mut silent = open().filter(|it| !it.trouble.is_deadly() && it.is_of_thought());
+    let twice = silent.find(|silent| {
+        died_since(silent.instance, silent.opened_at) == Some(true)
+            && open().any(|it| it.trouble.is_deadly() && it.instance == silent.instance)
     });
-    match of_one_death {
+    match twice {
         Some(it) => {
-            broken(Rule::OneOpenIncident, format!("{}: why {} is silent, who died", it.id, it.app))
+            broken(Rule::DeathsTreatedOnce, format!("{}: {} is silent, and died", it.id, it.app))
         }
         None => Ok(()),
     }

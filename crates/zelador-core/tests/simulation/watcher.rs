@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use zelador_core::death::Death;
 use zelador_core::effect::Effect;
-use zelador_core::id::RunId;
+use zelador_core::evidence::PastDeath;
+use zelador_core::id::{IncidentId, RunId};
+use zelador_core::incident::{Incident, Trouble};
 use zelador_core::input::{Fact, Input};
 use zelador_core::instance::Phase;
 use zelador_core::record::Record;
@@ -266,10 +268,31 @@ fn two_open_incidents_of_one_trouble_are_noticed() {
     while world.supervisor.incidents().is_empty() {
         assert_eq!(world.turn(DAWN + 120 * SECOND), Ok(true), "an incident comes");
     }
-    let (incident, view) = (world.supervisor.incidents()[0], world.supervisor.view());
-    assert_eq!(rules::one_open_incident(&[incident], &view), Ok(()));
-    let broken = rules::one_open_incident(&[incident, incident], &view);
+    let incident = world.supervisor.incidents()[0];
+    assert_eq!(rules::one_open_incident(&[incident]), Ok(()));
+    let broken = rules::one_open_incident(&[incident, incident]);
     assert_eq!(broken.map_err(|it| it.rule), Err(Rule::OneOpenIncident));
+}
+
+#[test]
+fn a_silence_that_is_treated_beside_the_death_it_was_is_noticed() {
+    let spec = AppSpec { health: Some(health("api")), ..app("api") };
+    let script = story(spec, Behaviour::Sick, Vec::new());
+    let mut world = World::new(&script);
+    while world.supervisor.incidents().is_empty() {
+        assert_eq!(world.turn(DAWN + 120 * SECOND), Ok(true), "an incident comes");
+    }
+    let (silent, mut view) = (world.supervisor.incidents()[0], world.supervisor.view());
+    let died = Incident { id: IncidentId::new(99), trouble: Trouble::Died, ..silent.clone() };
+    let both = [silent, &died];
+    assert_eq!(rules::deaths_are_treated_once(&both, &view), Ok(()), "nobody has died");
+    let at = silent.opened_at + SECOND;
+    for (code, treated) in [(0, Ok(())), (1, Err(Rule::DeathsTreatedOnce))] {
+        let death = Death::Exited { code };
+        view.instances[0].deaths = vec![PastDeath { at, death, uptime_millis: 5, explained: None }];
+        let seen = rules::deaths_are_treated_once(&both, &view);
+        assert_eq!(seen.map_err(|it| it.rule), treated, "code {code}");
+    }
 }
 
 #[test]
