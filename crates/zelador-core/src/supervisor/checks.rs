@@ -4,19 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::breaker::Denied;
-use crate::check::{Check, CheckPlan, CheckResult, CheckTarget, Status, judge_by, plans};
+use crate::check::{Check, CheckPlan, CheckTarget, Status, judge_by, plans};
 use crate::effect::{Effect, Notice, Severity};
 use crate::healing::VERIFY_EVERY;
 use crate::id::{CheckId, InstanceId, ProbeId};
 use crate::incident::Stage;
-use crate::instance::{Instance, Phase};
+use crate::instance::Phase;
 use crate::probe::{Finding, ProbeOutcome};
-use crate::said::Look;
 use crate::spec::{AppSpec, HealthSpec, ProbeTarget, Settings};
 use crate::unit::{Moment, spoken};
 
 use super::Supervisor;
-use super::dependencies::Dependency;
 
 impl Supervisor {
     /// The settings or a layer of them changed.
@@ -264,84 +262,6 @@ impl Supervisor {
         }
     }
 
-    /// What is known of a service that calls by itself; `None` for all other checks.
-    fn heard_beat(&self, id: &CheckId) -> Option<Finding> {
-        let CheckTarget::App(ProbeTarget::Heartbeat { every }) = self.checks.get(id)?.plan.target
-        else {
-            return None;
-        };
-        let name = self.heartbeat_name(id)?;
-        let last = self.heartbeats.get(&name).copied();
-        // Before the first one it has as long as between two.
-        let since = match id.instance().and_then(|id| self.instances.get(&id)) {
-            Some(Instance { phase: Phase::Running { since, .. }, .. }) => *since,
-            _ => self.started_at,
-        };
-        let silent = self.now.since(last.map_or(since, |last| last.max(since)));
-        Some(match last {
-            _ if silent > every => Finding::TimedOut {
-                detail: format!(
-                    "not heard of for {}; it is to call every {}",
-                    spoken(silent),
-                    spoken(every)
-                ),
-            },
-            Some(_) => Finding::Answered { detail: format!("called {} ago", spoken(silent)) },
-            None => Finding::Answered {
-                detail: format!(
-                    "has not called yet, and has {}",
-                    spoken(every.saturating_sub(silent))
-                ),
-            },
-        })
-    }
-
-    /// Under which name a service calls: that of the check, or that of the app.
-    fn heartbeat_name(&self, id: &CheckId) -> Option<String> {
-        match id {
-            CheckId::Named(name) => Some(name.clone()),
-            _ => Some(self.instances.get(&id.instance()?)?.app.to_string()),
-        }
-    }
-
-    /// A service called. Who calls under a name that nobody knows is not remembered.
-    pub(super) fn heartbeat(&mut self, name: String) {
-        let waits = |(id, check): (&CheckId, &Check)| {
-            let target = &check.plan.target;
-            let beats = matches!(target, CheckTarget::App(ProbeTarget::Heartbeat { .. }));
-            (beats && self.heartbeat_name(id).as_ref() == Some(&name)).then(|| id.clone())
-        };
-        let waiting: Vec<CheckId> = self.checks.iter().filter_map(waits).collect();
-        if waiting.is_empty() {
-            return;
-        }
-        self.heartbeats.insert(name, self.now);
-        for id in waiting {
-            if let Some(check) = self.checks.get_mut(&id)
-                && check.next_at != NEVER
-            {
-                check.next_at = self.now;
-                self.changed.checks.insert(id);
-            }
-        }
-    }
-
-    /// The names under which services call.
-    pub fn heartbeat_names(&self) -> BTreeSet<String> {
-        let beats = |check: &Check| {
-            matches!(check.plan.target, CheckTarget::App(ProbeTarget::Heartbeat { .. }))
-        };
-        let ids = self.checks.iter().filter(|(_, check)| beats(check)).map(|(id, _)| id);
-        ids.filter_map(|id| self.heartbeat_name(id)).collect()
-    }
-
-    /// Whether the startup probe of an instance has not been good yet.
-    pub(super) fn waits_for_startup(&self, id: InstanceId) -> bool {
-        self.checks
-            .get(&CheckId::Startup(id))
-            .is_some_and(|check| check.verdict.is_none_or(|verdict| verdict == Status::Unhealthy))
-    }
-
     /// Whether the healer, or a start, waits for this instance's verdict.
     fn is_focused(&self, id: InstanceId) -> bool {
         let by_healer = self.incidents.values().any(|incident| {
@@ -449,111 +369,6 @@ impl Supervisor {
             CheckId::Ready(instance) => format!("app:{} readiness", self.spoken_name(*instance)),
         }
     }
-
-    /// What the startup and the readiness probe of a run that is up complain about.
-    fn probe_trouble(&self, id: InstanceId) -> Option<CheckResult> {
-        if let Some(check) = self.checks.get(&CheckId::Startup(id))
-            && self.waits_for_startup(id)
-        {
-            let last = check.last.clone();
-            return Some(match (check.verdict, last) {
-                (Some(Status::Unhealthy), Some(last)) => {
-                    let look = Look::DoesNotComeUp(Box::new(last.look()));
-                    CheckResult::new(Status::Unhealthy, look, last.took, last.at)
-                }
-                (_, last) => {
-                    let look = Look::ComesUp(last.map(|last| Box::new(last.look())));
-                    CheckResult::new(Status::Degraded, look, Duration::ZERO, self.now)
-                }
-            });
-        }
-        let ready = self.checks.get(&CheckId::Ready(id))?;
-        let alive = self.checks.get(&CheckId::Instance(id)).and_then(|check| check.verdict);
-        if ready.verdict != Some(Status::Unhealthy) || alive == Some(Status::Unhealthy) {
-            return None;
-        }
-        let last = ready.last.clone()?;
-        let look = Look::NotReady(Box::new(last.look()));
-        Some(CheckResult::new(Status::Degraded, look, last.took, last.at))
-    }
-
-    /// Whether an instance can take work: it is up, its startup probe was good, its readiness probe
-    /// is not bad, and where it has none its health check is not.
-    pub(super) fn can_take_work(&self, id: InstanceId) -> bool {
-        let bad = |check_id: CheckId| {
-            self.checks.get(&check_id).is_some_and(|check| check.verdict == Some(Status::Unhealthy))
-        };
-        let ready = CheckId::Ready(id);
-        let gate = self.checks.get(&ready);
-        // A readiness probe that was not asked yet says no, as in Kubernetes.
-        let unasked = gate.is_some_and(|check| check.verdict.is_none());
-        self.instances.get(&id).is_some_and(|it| it.phase.is_ready())
-            && !self.waits_for_startup(id)
-            && !unasked
-            && !bad(if gate.is_some() { ready } else { CheckId::Instance(id) })
-    }
-
-    /// How an instance is. One that is sick while something that it depends on is down is not to
-    /// blame: it is degraded, and waits.
-    pub(super) fn health_of(&self, id: InstanceId) -> Option<CheckResult> {
-        let own = self.own_health_of(id)?;
-        let instance = self.instances.get(&id)?;
-        if own.status != Status::Unhealthy {
-            return Some(own);
-        }
-        match self.dependency_state(&instance.app, Moment::default()) {
-            Dependency::Down { name, message } => {
-                let look = Look::WaitsFor { name, message, own: Box::new(own.look()) };
-                Some(CheckResult::new(Status::Degraded, look, own.took, own.at))
-            }
-            Dependency::Up | Dependency::Unknown => Some(own),
-        }
-    }
-
-    /// How an instance is by itself: what its own check says while it runs, and its phase otherwise;
-    /// `None` while nothing is wanted of it.
-    pub(super) fn own_health_of(&self, id: InstanceId) -> Option<CheckResult> {
-        let instance = self.instances.get(&id)?;
-        if instance.goal == crate::instance::Goal::Down {
-            return None;
-        }
-        let from_phase =
-            |status, look| Some(CheckResult::new(status, look, Duration::ZERO, self.now));
-        match &instance.phase {
-            Phase::Running { pid, since, .. } => {
-                if let Some(trouble) = self.probe_trouble(id) {
-                    return Some(trouble);
-                }
-                let check = self.checks.get(&CheckId::Instance(id));
-                match check.map(|check| (check.verdict, &check.last)) {
-                    Some((Some(status), Some(last))) => {
-                        Some(CheckResult { status, ..last.clone() })
-                    }
-                    _ => {
-                        let look = Look::Up { age: self.now.since(*since), pid: *pid };
-                        from_phase(Status::Healthy, look)
-                    }
-                }
-            }
-            Phase::Starting { .. } => from_phase(Status::Degraded, Look::Starts),
-            Phase::Stopping { .. } => from_phase(Status::Degraded, Look::Restarts),
-            Phase::Backoff { held: true, .. } => {
-                let look = self.obstacle(id).map(|obstacle| Look::Text(obstacle.said));
-                from_phase(Status::Degraded, look.unwrap_or(Look::AboutToStart))
-            }
-            Phase::Backoff { retry_at, .. } => {
-                from_phase(Status::Degraded, Look::NextStart(retry_at.since(self.now)))
-            }
-            Phase::Tripped { .. } => {
-                let death = instance.deaths.front().map(|past| past.death.clone());
-                from_phase(Status::Unhealthy, Look::KeepsFailing(death))
-            }
-            Phase::Finished { death } if !death.is_clean() => {
-                from_phase(Status::Unhealthy, Look::EndedForGood(death.clone()))
-            }
-            Phase::Stopped | Phase::Finished { .. } => None,
-        }
-    }
 }
 
 /// The checks of an app's own, each with its declaration.
@@ -578,7 +393,7 @@ const RESTARTS_WITHIN: Duration = Duration::from_mins(10);
 const NAMED_SPREAD: Duration = Duration::from_secs(30);
 
 /// A check that rests.
-const NEVER: Moment = Moment::from_micros(u64::MAX);
+pub(super) const NEVER: Moment = Moment::from_micros(u64::MAX);
 
 /// A process that has just been started does not listen yet; Node needs 50 to 200 ms.
 const FIRST_LOOK_AFTER: Duration = Duration::from_millis(500);

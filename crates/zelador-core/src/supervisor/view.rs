@@ -1,5 +1,9 @@
 //! What API, screen and log show: the only way to look inside.
 
+mod environment;
+mod health;
+mod runs;
+
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,25 +11,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::aside::SetAside;
-use crate::check::{Check, CheckResult, Status};
-use crate::config::masked_settings;
+use crate::check::CheckResult;
 use crate::custom::{Action, Metrics};
 use crate::effect::Affected;
 use crate::evidence::PastDeath;
-use crate::id::{AppName, CheckId, IncidentId, InstanceId, RunId};
+use crate::id::{CheckId, IncidentId, InstanceId};
 use crate::incident::Incident;
 use crate::input::Declaration;
 use crate::instance::{Goal, Phase, Retiring, Start, Successor};
-use crate::launch::{combined_path, environment, log_paths, pid_path};
-use crate::notify::Language;
-use crate::probe::{Finding, Measure, Usage};
-use crate::redact;
-use crate::said::Look;
+use crate::launch::{combined_path, log_paths, pid_path};
+use crate::probe::Usage;
 use crate::spec::{AppSpec, Environment, ExecMode, Settings};
 use crate::unit::Moment;
 use crate::watch::Watching;
 
 use super::Supervisor;
+
+use environment::{mask, masked};
+pub use health::{CheckView, GroupView, HealthView, Readiness, SimpleHealth, VerdictView};
 
 /// Everything at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -131,117 +134,6 @@ pub struct AppView {
     pub file_env: Option<Environment>,
 }
 
-/// How everything is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HealthView {
-    /// The worst of all.
-    pub overall: Status,
-    /// One entry a component.
-    pub checks: Vec<CheckView>,
-    /// One entry a namespace in which something is wanted.
-    #[serde(default)]
-    pub groups: Vec<GroupView>,
-    /// The maintenance of everything.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub set_aside: Option<SetAside>,
-    /// How long this engine's supervisor has been there.
-    pub uptime: Duration,
-    /// When this was true.
-    pub at: Moment,
-}
-
-/// How the apps of a namespace are, together.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct GroupView {
-    /// The namespace.
-    pub group: String,
-    /// The worst of its apps that are not set aside.
-    pub status: Status,
-    /// Why, in one sentence: that of the worst.
-    pub message: String,
-    /// The worst, and how it is, for who tells it in another language; `None`: all are well.
-    #[serde(skip)]
-    pub worst: Option<(String, CheckResult)>,
-    /// How many instances of its apps are wanted.
-    pub instances: usize,
-}
-
-/// How one component is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CheckView {
-    /// What it is: `memory`, `database:main`, `app:api`.
-    pub component: String,
-    /// How it is, after debouncing.
-    pub status: Status,
-    /// Why, in one sentence, in English.
-    pub message: String,
-    /// The same as values, for who tells it in another language.
-    #[serde(skip)]
-    pub said: Option<Box<Look>>,
-    /// How long the last look took.
-    pub took: Duration,
-    /// When the last look was finished.
-    pub at: Moment,
-    /// What was measured: how long each phase took, connections in use, days left.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub measures: Vec<Measure>,
-    /// Why it does not count for the whole: it is in maintenance, or muted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub set_aside: Option<SetAside>,
-}
-
-impl CheckView {
-    /// Why, in a language.
-    pub fn told(&self, language: Language) -> String {
-        self.said.as_ref().map_or_else(|| self.message.clone(), |look| look.told(language))
-    }
-}
-
-impl GroupView {
-    /// Why, in a language.
-    pub fn told(&self, language: Language) -> String {
-        match &self.worst {
-            Some((name, health)) => format!("{name}: {}", health.told(language)),
-            None => self.message.clone(),
-        }
-    }
-}
-
-/// Whether an app can take work.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Readiness {
-    /// Its name.
-    pub app: String,
-    /// True while at least one instance can take work.
-    pub ready: bool,
-    /// One entry an instance that is wanted: its name, whether it can, and how it is.
-    pub instances: Vec<(String, bool, String)>,
-}
-
-/// One change of a verdict.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct VerdictView {
-    /// Of what: `memory`, `app:api`.
-    pub component: String,
-    /// What it changed to.
-    pub status: Status,
-    /// Why.
-    pub message: String,
-    /// When.
-    pub at: Moment,
-}
-
-/// The short form for load balancers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SimpleHealth {
-    /// The worst of all.
-    pub overall: Status,
-    /// How long this engine's supervisor has been there.
-    pub uptime: Duration,
-    /// When this was true.
-    pub at: Moment,
-}
-
 /// An incident as it is now.
 pub type IncidentView = Incident;
 
@@ -318,111 +210,6 @@ impl Supervisor {
             deaths: instance.deaths.iter().cloned().collect(),
             backoff: instance.backoff,
         })
-    }
-
-    /// How everything is, by the last looks.
-    pub fn health(&self) -> HealthView {
-        let component = |id: &CheckId, result: CheckResult, check: Option<&Check>| CheckView {
-            component: self.component(id),
-            set_aside: self.set_aside(id),
-            measures: match check.and_then(|check| check.finding.as_ref()) {
-                Some(Finding::Measured { measures, .. }) => measures.clone(),
-                _ => Vec::new(),
-            },
-            status: result.status,
-            message: result.message,
-            said: result.said,
-            took: result.took,
-            at: result.at,
-        };
-        let own = self.checks.iter().filter(|(id, _)| id.instance().is_none());
-        let mut checks: Vec<CheckView> = own
-            .map(|(id, check)| {
-                let result = match (&check.last, check.verdict) {
-                    (Some(last), Some(status)) => CheckResult { status, ..last.clone() },
-                    _ => not_yet(self.now),
-                };
-                component(id, result, Some(check))
-            })
-            .collect();
-        checks.extend(self.instances.keys().filter_map(|id| {
-            let check_id = CheckId::Instance(*id);
-            let check = self.checks.get(&check_id);
-            Some(component(&check_id, self.health_of(*id)?, check))
-        }));
-        HealthView {
-            overall: worst(&checks),
-            groups: self.groups(),
-            set_aside: self.maintenance_of(None),
-            checks,
-            uptime: self.now.since(self.started_at),
-            at: self.now,
-        }
-    }
-
-    /// How the apps of every namespace are, together.
-    fn groups(&self) -> Vec<GroupView> {
-        let mut groups: BTreeMap<&str, GroupView> = BTreeMap::new();
-        for (id, instance) in &self.instances {
-            let Some(app) = self.apps.get(&instance.app) else { continue };
-            let Some(health) = self.health_of(*id) else { continue };
-            let name = app.spec.namespace.as_str();
-            let group = groups.entry(name).or_insert_with(|| GroupView {
-                group: name.to_owned(),
-                status: Status::Healthy,
-                message: String::new(),
-                worst: None,
-                instances: 0,
-            });
-            group.instances += 1;
-            if health.status > group.status && self.set_aside(&CheckId::Instance(*id)).is_none() {
-                group.status = health.status;
-                let name = self.spoken_name(*id);
-                group.message = format!("{name}: {}", health.message);
-                group.worst = Some((name, health));
-            }
-        }
-        for group in groups.values_mut().filter(|group| group.message.is_empty()) {
-            group.message = format!("all of {} well", group.instances);
-        }
-        groups.into_values().collect()
-    }
-
-    /// Whether every app of which something is wanted can take work.
-    pub fn readiness(&self) -> Vec<Readiness> {
-        let wanted = |id: &InstanceId| self.instances[id].goal == Goal::Up;
-        let of_app = |app: &AppName| {
-            let ids: Vec<InstanceId> = self.instances_of(app).into_iter().filter(wanted).collect();
-            let instances: Vec<(String, bool, String)> = ids
-                .into_iter()
-                .map(|id| {
-                    let said = self.health_of(id).map(|health| health.message);
-                    let said = said.unwrap_or_else(|| "it finished".to_owned());
-                    (self.spoken_name(id), self.can_take_work(id), said)
-                })
-                .collect();
-            let ready = instances.iter().any(|(_, ready, _)| *ready);
-            (!instances.is_empty()).then(|| Readiness { app: app.to_string(), ready, instances })
-        };
-        self.apps.keys().filter_map(of_app).collect()
-    }
-
-    /// The latest changes of all verdicts, the latest first.
-    pub fn verdicts(&self) -> Vec<VerdictView> {
-        let mut all: Vec<VerdictView> = self
-            .checks
-            .iter()
-            .flat_map(|(id, check)| {
-                check.changes.iter().map(|result| VerdictView {
-                    component: self.component(id),
-                    status: result.status,
-                    message: result.message.clone(),
-                    at: result.at,
-                })
-            })
-            .collect();
-        all.sort_by_key(|verdict| std::cmp::Reverse(verdict.at));
-        all
     }
 
     /// All incidents that are kept, the latest first.
@@ -504,117 +291,6 @@ impl Supervisor {
         files.dedup();
         files
     }
-
-    /// The environment that an instance is given; `None`: there is no such instance.
-    pub fn environment_of(&self, id: InstanceId, secrets: bool) -> Option<Environment> {
-        let instance = self.instances.get(&id)?;
-        let spec = &self.apps.get(&instance.app)?.spec;
-        let run = instance.phase.run().unwrap_or(RunId::new(self.counters.run));
-        let settings = self.modules.env.get(&instance.app);
-        let env = environment(spec, instance, run, &self.home, settings);
-        let file = instance.file_env.clone().unwrap_or_default();
-        let mut declared = spec.launch.env.clone();
-        declared
-            .extend(settings.into_iter().flatten().map(|(name, it)| (name.clone(), it.clone())));
-        let env = laid_below(env, file, &declared);
-        if secrets {
-            return Some(env);
-        }
-        let mut shown = mask(&env);
-        let app = instance.app.as_str();
-        if settings.is_some_and(|settings| settings.contains_key(app)) {
-            shown.insert(app.to_owned(), masked_settings(&env[app]).unwrap_or_default());
-        }
-        Some(shown)
-    }
-
-    /// Whose run this is.
-    pub fn app_of(&self, run: RunId) -> Option<AppName> {
-        Some(self.instances.get(self.runs.get(&run)?)?.app.clone())
-    }
-
-    /// Of which instance this is the run, and of which app.
-    pub fn instance_of(&self, run: RunId) -> Option<(AppName, InstanceId)> {
-        let instance = self.instances.get(self.runs.get(&run)?)?;
-        Some((instance.app.clone(), instance.id))
-    }
-
-    /// Whether an app declares a socket that listens there.
-    pub fn has_socket(&self, app: &AppName, listen: &str) -> bool {
-        let sockets = self.apps.get(app).into_iter().flat_map(|app| &app.spec.sockets);
-        sockets.into_iter().any(|socket| socket.listen.to_string() == listen)
-    }
-
-    /// The run of an instance whose process is up.
-    pub fn run_of(&self, id: InstanceId) -> Option<RunId> {
-        match self.instances.get(&id)?.phase {
-            Phase::Running { run, .. } => Some(run),
-            _ => None,
-        }
-    }
-
-    /// How many processes of an app are up, those included whose place was taken.
-    pub fn live_runs_of(&self, app: &AppName) -> usize {
-        let mine = self.runs.values().filter_map(|id| self.instances.get(id));
-        mine.filter(|instance| instance.app == *app).count()
-    }
-
-    /// Whether an app has, or is about to have, a process that may want its ports.
-    pub fn wants_ports(&self, app: &AppName) -> bool {
-        self.retiring.values().any(|retiring| retiring.app == *app)
-            || self.instances.values().filter(|instance| instance.app == *app).any(|instance| {
-                let waits = matches!(instance.phase, Phase::Backoff { .. });
-                instance.phase.run().is_some() || waits
-            })
-    }
-
-    /// The runs that have a process, and of which nobody knows yet what they use.
-    pub fn unsampled_runs(&self) -> Vec<RunId> {
-        let new = self.instances.values().filter(|instance| instance.usage.is_none());
-        let run = |phase: &Phase| match phase {
-            Phase::Running { run, .. } => Some(*run),
-            _ => None,
-        };
-        new.filter_map(|instance| run(&instance.phase)).collect()
-    }
-
-    /// The runs that have a process, with its pid: what the sampler looks at.
-    pub fn live_runs(&self) -> Vec<(RunId, i32)> {
-        let run = |phase: &Phase| match phase {
-            Phase::Running { run, pid, .. } => Some((*run, *pid)),
-            _ => None,
-        };
-        self.instances.values().filter_map(|instance| run(&instance.phase)).collect()
-    }
-}
-
-/// The worst of those that are not set aside.
-fn worst(checks: &[CheckView]) -> Status {
-    let counting = checks.iter().filter(|check| check.set_aside.is_none());
-    counting.map(|check| check.status).max().unwrap_or(Status::Healthy)
-}
-
-fn not_yet(now: Moment) -> CheckResult {
-    CheckResult::new(Status::Healthy, Look::NotYet, Duration::ZERO, now)
-}
-
-/// The environment with the variables of `env_file` in it, below the declared ones.
-fn laid_below(mut env: Environment, file: Environment, declared: &Environment) -> Environment {
-    env.extend(file.into_iter().filter(|(name, _)| !declared.contains_key(name)));
-    env
-}
-
-fn mask(env: &Environment) -> Environment {
-    env.iter().map(|(name, value)| (name.clone(), redact::variable(name, value))).collect()
-}
-
-/// The declaration with its secrets masked; `inherited` is the inherited environment, masked.
-fn masked(spec: &AppSpec, inherited: Arc<Environment>) -> AppSpec {
-    let mut spec = spec.clone();
-    spec.launch.env = mask(&spec.launch.env);
-    spec.launch.inherited_env = inherited;
-    spec.launch.args = spec.launch.args.iter().map(|arg| redact::text(arg)).collect();
-    spec
 }
 
 impl std::fmt::Display for Affected {

@@ -3,6 +3,7 @@
 //! Keeps what the guardian handed over of each run. A run is released (forgotten by the guardian)
 //! when its end is recorded and its last line is in its log file, whichever comes last.
 
+mod ended;
 mod groups;
 mod handed;
 mod identity;
@@ -11,6 +12,7 @@ mod limits;
 mod link;
 mod lost;
 mod sources;
+mod spawn;
 mod status;
 mod stowed;
 mod upgrade;
@@ -20,14 +22,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
-use zelador_core::death::{Death, SpawnFailure};
+use zelador_core::death::Death;
 use zelador_core::id::RunId;
 use zelador_core::input::{Fact, KnownRun};
-use zelador_core::launch::{Launch, run_mark};
+use zelador_core::launch::run_mark;
 use zelador_core::signal::Signal;
-use zelador_core::spec::LogFormat;
 use zelador_guardian::message::{self, FromGuardian, Stage, ToGuardian};
 use zelador_guardian::{Descriptors, Handover, Kept};
 
@@ -36,11 +36,10 @@ pub use link::Link;
 
 use crate::logs::{Logs, Source};
 
-use crate::evidence::memory;
 use crate::processes::RunKey;
 use crate::processes::cgroup::{self, Groups};
 use crate::processes::controllers::Controllers;
-use sources::{Label, sources_of};
+use sources::sources_of;
 
 /// All runs that the guardian knows, and the connection to it.
 pub struct Native {
@@ -59,9 +58,6 @@ pub struct Native {
     /// The host's out-of-memory kills when it was last looked.
     oom_kills: Option<u64>,
 }
-
-/// How long the kernel's log is read before a death is told: its whole buffer takes a few milliseconds.
-const KERNEL_LOG_LIMIT: Duration = Duration::from_millis(50);
 
 struct Run {
     kept: Kept,
@@ -236,85 +232,6 @@ impl Native {
         }
     }
 
-    fn spawned(
-        &mut self,
-        run: RunId,
-        pid: u32,
-        start_time: u64,
-        descriptors: Descriptors,
-        logs: &Logs,
-    ) -> Heard {
-        let Some(state) = self.runs.get_mut(&run) else { return Heard::Nothing };
-        state.request = None;
-        state.kept.pid = pid;
-        state.kept.start_time = start_time;
-        state.kept.leads_group = true;
-        let label = state.kept.label.clone();
-        match sources_of(run, &descriptors, &label) {
-            Ok(sources) => sources.into_iter().for_each(|source| logs.attach(source)),
-            // Out of descriptors: the service runs, its lines wait in the pipe for the next engine.
-            Err(error) => tracing::error!(%run, %error, "the output of a run cannot be read"),
-        }
-        if let Some(state) = self.runs.get_mut(&run) {
-            state.kept.descriptors = descriptors;
-        }
-        Heard::Fact(Fact::Spawned { run, pid: i32::try_from(pid).unwrap_or_default() })
-    }
-
-    /// Asks for a process; a failure that shows before the guardian is asked is returned.
-    /// Returns what is not held of its limits; empty: nothing.
-    pub fn spawn(
-        &mut self,
-        run: RunId,
-        launch: &Launch,
-        handed: Handed,
-    ) -> Result<Vec<String>, SpawnFailure> {
-        let label = Label {
-            out: launch.out.clone(),
-            err: launch.err.clone(),
-            date: launch.date_format.clone(),
-            json: (launch.log_format == LogFormat::Json)
-                .then(|| (launch.app.clone(), launch.instance.number())),
-            module: false,
-        };
-        let label = serde_json::to_vec(&label).unwrap_or_default();
-        let mut request = launch::request(launch, label.clone(), &handed)?;
-        let procs = self.make_group(run);
-        request.cgroup = procs.is_some();
-        let group = self.groups.as_ref().filter(|_| procs.is_some()).map(|it| it.path(run));
-        let held = self.controllers.hold(run, &launch.limits, group.as_deref());
-        request.extras.cgroups = held.enter.len() as u8;
-        let kept = Kept {
-            run: run.number(),
-            pid: 0,
-            start_time: 0,
-            label,
-            ended: None,
-            linger: false,
-            foreign: false,
-            leads_group: true,
-            descriptors: Descriptors::default(),
-        };
-        let intent = launch::Refused::of(launch);
-        let passed: Vec<OwnedFd> =
-            procs.into_iter().chain(held.enter).chain(handed.descriptors).collect();
-        // A request with more than its group is not made again without.
-        let again = request.cgroup && passed.len() == 1;
-        let state = Run {
-            kept,
-            group,
-            request: again.then(|| Box::new(request.clone())),
-            intent,
-            killed: false,
-            death: None,
-            recorded: false,
-            drained: false,
-        };
-        self.runs.insert(run, state);
-        self.link.send_with(ToGuardian::Spawn { run: run.number(), launch: request }, passed);
-        Ok(held.not_held)
-    }
-
     /// The saved list is up, as far as it can be.
     pub fn ready(&mut self, status: &str) {
         self.link.send(ToGuardian::Ready { status: status.as_bytes().to_vec() });
@@ -394,23 +311,6 @@ impl Native {
         })
     }
 
-    /// The main process of a run that was killed: the kernel's log may tell why.
-    pub fn killed(&self, run: RunId) -> Option<i32> {
-        let state = self.runs.get(&run)?;
-        let killed = match state.death.as_ref()? {
-            Death::OutOfMemory => true,
-            Death::Signaled { signal, .. } => *signal == Signal::KILL,
-            _ => false,
-        };
-        killed.then(|| pid_of(&state.kept))
-    }
-
-    /// What the groups of a run count of its memory: read before they are removed.
-    pub fn memory(&self, run: RunId) -> memory::Counted {
-        let unified = self.groups.as_ref().map(|groups| groups.path(run));
-        self.controllers.memory(run, unified.as_deref())
-    }
-
     /// Whether it was adopted: what it orphaned is not the guardian's.
     pub fn is_foreign(&self, run: RunId) -> bool {
         self.runs.get(&run).is_some_and(|state| state.kept.foreign)
@@ -453,34 +353,6 @@ impl Native {
             nofile: Some(self.nofile),
             runs: runs.map(|state| state.kept).collect(),
             stowed: self.stowed.into_iter().collect(),
-        }
-    }
-
-    /// How a run ended, in the core's words.
-    fn death(&mut self, run: RunId, ended: &message::Ended, killed_by_us: bool) -> Death {
-        let death = status::death(ended);
-        if killed_by_us || death != (Death::Signaled { signal: Signal::KILL, core_dumped: false }) {
-            return death;
-        }
-        // Its own groups know it exactly.
-        let group = self.groups.as_ref().map(|groups| groups.path(run));
-        match self.controllers.out_of_memory(run, group.as_deref()) {
-            Some(true) => return Death::OutOfMemory,
-            Some(false) => return death,
-            None => {}
-        }
-        let before = self.oom_kills;
-        let now = status::oom_kills();
-        self.oom_kills = now.or(before);
-        if before.zip(now).is_none_or(|(before, now)| now <= before) {
-            return death;
-        }
-        // Something was killed for memory on this host: it, unless the kernel's log names others only.
-        let pid = self.runs.get(&run).map(|state| pid_of(&state.kept));
-        let limit = Instant::now() + KERNEL_LOG_LIMIT;
-        match pid.and_then(|pid| memory::is_named_by_kernel(pid, limit)) {
-            Some(false) => death,
-            Some(true) | None => Death::OutOfMemory,
         }
     }
 }

@@ -1,0 +1,216 @@
+//! What a person or a program wants of the supervisor.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::breaker::Order;
+use crate::config::{Change, Overlay};
+use crate::id::IncidentId;
+use crate::instance::Goal;
+use crate::signal::Signal;
+use crate::spec::AppSpec;
+use crate::unit::Moment;
+
+/// What a person or a program wants.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "verb")]
+pub enum Command {
+    /// Declare apps and bring them up; an app of the same name is replaced, and restarted when
+    /// its declaration changed.
+    Declare {
+        /// The apps.
+        apps: Vec<Declaration>,
+        /// Settings that stood beside them.
+        settings: Option<Box<Overlay>>,
+        /// What becomes of an app that is up and whose declaration did not change.
+        #[serde(default)]
+        unchanged: Unchanged,
+    },
+    /// Bring up what is down.
+    Start {
+        /// Names, numbers or `all`.
+        selectors: Vec<String>,
+    },
+    /// Bring down.
+    Stop {
+        /// Names, numbers or `all`.
+        selectors: Vec<String>,
+    },
+    /// Stop and start.
+    Restart {
+        /// Names, numbers or `all`.
+        selectors: Vec<String>,
+        /// What to change of their apps before.
+        #[serde(default)]
+        change: Option<Box<Change>>,
+    },
+    /// Replace one after another, without a moment in which nobody answers where the app allows
+    /// that.
+    Reload {
+        /// Names, numbers or `all`.
+        selectors: Vec<String>,
+        /// What to change of their apps before.
+        #[serde(default)]
+        change: Option<Box<Change>>,
+    },
+    /// Call actions that apps offer over their channel; answered when all have.
+    Trigger {
+        /// Names, numbers or `all`.
+        selectors: Vec<String>,
+        /// Which action.
+        action: String,
+        /// What it is given.
+        param: Option<String>,
+    },
+    /// Stop and forget.
+    Delete {
+        /// Names, numbers or `all`.
+        selectors: Vec<String>,
+    },
+    /// Have more or fewer replicas.
+    Scale {
+        /// Names, numbers or `all`: the apps.
+        selectors: Vec<String>,
+        /// How many.
+        to: Replicas,
+        /// Which go when there are to be fewer.
+        surplus: Surplus,
+    },
+    /// Count restarts and short runs from 0 on.
+    Reset {
+        /// Names, numbers or `all`.
+        selectors: Vec<String>,
+    },
+    /// Send a signal to main processes, and nothing more.
+    Signal {
+        /// Names, numbers or `all`.
+        selectors: Vec<String>,
+        /// Which signal.
+        signal: Signal,
+    },
+    /// Say yes or no to what an incident asks, or have it leave people alone.
+    Incident {
+        /// Which one.
+        id: IncidentId,
+        /// What.
+        order: IncidentOrder,
+        /// The question that is answered, by when it was asked; `None`: the one that stands.
+        #[serde(default)]
+        question: Option<Moment>,
+        /// Who says it; whoever takes the command in says so.
+        #[serde(default)]
+        by: Option<String>,
+    },
+    /// Look at everything now; answered when every look is done.
+    CheckNow,
+    /// Do something to the breakers of a target.
+    Breaker {
+        /// Which target: `app:api`, `notify:slack`.
+        target: String,
+        /// Which operation; `None`: all.
+        #[serde(default)]
+        operation: Option<String>,
+        /// What.
+        order: Order,
+    },
+    /// Begin a maintenance, or end it.
+    Maintenance {
+        /// Names, numbers or `all`: the apps; none: everything.
+        #[serde(default)]
+        selectors: Vec<String>,
+        /// How long it lasts; `None`: it ends now.
+        #[serde(default)]
+        lasts: Option<Duration>,
+        /// Who wants it; whoever takes the command in says so.
+        #[serde(default)]
+        by: Option<String>,
+    },
+    /// Mute a check, or unmute it.
+    Mute {
+        /// Which: `memory`, `database:main`, `app:api`.
+        check: String,
+        /// True: mute.
+        muted: bool,
+        /// For how long; `None`: until it is unmuted.
+        #[serde(default)]
+        lasts: Option<Duration>,
+        /// Who wants it; whoever takes the command in says so.
+        #[serde(default)]
+        by: Option<String>,
+    },
+    /// Stop and forget everything, for the end of zelador.
+    Shutdown,
+}
+
+impl Command {
+    /// The same with who wants it, where that is kept; what it said itself of that does not count.
+    #[must_use]
+    pub fn signed(mut self, who: &str) -> Self {
+        if let Self::Maintenance { by, .. } | Self::Mute { by, .. } | Self::Incident { by, .. } =
+            &mut self
+        {
+            *by = Some(who.to_owned());
+        }
+        self
+    }
+}
+
+/// What a person says to an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IncidentOrder {
+    /// Do what it asks.
+    Approve,
+    /// Do not.
+    Reject,
+    /// Tell nobody of it any more.
+    Mute,
+}
+
+/// What becomes of an app that is up when it is declared again without a change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unchanged {
+    /// It is left alone.
+    #[default]
+    LeaveAlone,
+    /// It is restarted all the same: the file is the truth, whatever the app has run with.
+    Restart,
+    /// It is reloaded, and so is one whose declaration changed.
+    Reload,
+}
+
+/// How many replicas there are to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Replicas {
+    /// So many.
+    Exactly(u32),
+    /// So many more.
+    More(u32),
+    /// So many fewer.
+    Fewer(u32),
+}
+
+/// Which replicas go when there are to be fewer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Surplus {
+    /// Those that came last: the highest index.
+    #[default]
+    Newest,
+    /// Those with the lowest number, as PM2 does.
+    LowestId,
+}
+
+/// An app to declare, and what is wanted of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Declaration {
+    /// The app.
+    pub spec: AppSpec,
+    /// What is wanted; down for apps that were saved while stopped.
+    pub goal: Goal,
+    /// False: an app of this name that exists already is left as it is (for `resurrect`).
+    pub replace: bool,
+}

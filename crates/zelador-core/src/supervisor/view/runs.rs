@@ -1,0 +1,67 @@
+//! Which runs there are, and whose.
+
+use crate::id::{AppName, InstanceId, RunId};
+use crate::instance::Phase;
+
+use super::Supervisor;
+
+impl Supervisor {
+    /// Whose run this is.
+    pub fn app_of(&self, run: RunId) -> Option<AppName> {
+        Some(self.instances.get(self.runs.get(&run)?)?.app.clone())
+    }
+
+    /// Of which instance this is the run, and of which app.
+    pub fn instance_of(&self, run: RunId) -> Option<(AppName, InstanceId)> {
+        let instance = self.instances.get(self.runs.get(&run)?)?;
+        Some((instance.app.clone(), instance.id))
+    }
+
+    /// Whether an app declares a socket that listens there.
+    pub fn has_socket(&self, app: &AppName, listen: &str) -> bool {
+        let sockets = self.apps.get(app).into_iter().flat_map(|app| &app.spec.sockets);
+        sockets.into_iter().any(|socket| socket.listen.to_string() == listen)
+    }
+
+    /// The run of an instance whose process is up.
+    pub fn run_of(&self, id: InstanceId) -> Option<RunId> {
+        match self.instances.get(&id)?.phase {
+            Phase::Running { run, .. } => Some(run),
+            _ => None,
+        }
+    }
+
+    /// How many processes of an app are up, those included whose place was taken.
+    pub fn live_runs_of(&self, app: &AppName) -> usize {
+        let mine = self.runs.values().filter_map(|id| self.instances.get(id));
+        mine.filter(|instance| instance.app == *app).count()
+    }
+
+    /// Whether an app has, or is about to have, a process that may want its ports.
+    pub fn wants_ports(&self, app: &AppName) -> bool {
+        self.retiring.values().any(|retiring| retiring.app == *app)
+            || self.instances.values().filter(|instance| instance.app == *app).any(|instance| {
+                let waits = matches!(instance.phase, Phase::Backoff { .. });
+                instance.phase.run().is_some() || waits
+            })
+    }
+
+    /// The runs that have a process, and of which nobody knows yet what they use.
+    pub fn unsampled_runs(&self) -> Vec<RunId> {
+        let new = self.instances.values().filter(|instance| instance.usage.is_none());
+        let run = |phase: &Phase| match phase {
+            Phase::Running { run, .. } => Some(*run),
+            _ => None,
+        };
+        new.filter_map(|instance| run(&instance.phase)).collect()
+    }
+
+    /// The runs that have a process, with its pid: what the sampler looks at.
+    pub fn live_runs(&self) -> Vec<(RunId, i32)> {
+        let run = |phase: &Phase| match phase {
+            Phase::Running { run, pid, .. } => Some((*run, *pid)),
+            _ => None,
+        };
+        self.instances.values().filter_map(|instance| run(&instance.phase)).collect()
+    }
+}

@@ -1,0 +1,97 @@
+//! Asks the guardian for a process, and takes over what it has begun.
+
+use std::os::fd::OwnedFd;
+
+use zelador_core::death::SpawnFailure;
+use zelador_core::id::RunId;
+use zelador_core::input::Fact;
+use zelador_core::launch::Launch;
+use zelador_core::spec::LogFormat;
+use zelador_guardian::message::ToGuardian;
+use zelador_guardian::{Descriptors, Kept};
+
+use crate::logs::Logs;
+
+use super::sources::{Label, sources_of};
+use super::{Handed, Heard, Native, Run, launch};
+
+impl Native {
+    pub(super) fn spawned(
+        &mut self,
+        run: RunId,
+        pid: u32,
+        start_time: u64,
+        descriptors: Descriptors,
+        logs: &Logs,
+    ) -> Heard {
+        let Some(state) = self.runs.get_mut(&run) else { return Heard::Nothing };
+        state.request = None;
+        state.kept.pid = pid;
+        state.kept.start_time = start_time;
+        state.kept.leads_group = true;
+        let label = state.kept.label.clone();
+        match sources_of(run, &descriptors, &label) {
+            Ok(sources) => sources.into_iter().for_each(|source| logs.attach(source)),
+            // Out of descriptors: the service runs, its lines wait in the pipe for the next engine.
+            Err(error) => tracing::error!(%run, %error, "the output of a run cannot be read"),
+        }
+        if let Some(state) = self.runs.get_mut(&run) {
+            state.kept.descriptors = descriptors;
+        }
+        Heard::Fact(Fact::Spawned { run, pid: i32::try_from(pid).unwrap_or_default() })
+    }
+
+    /// Asks for a process; a failure that shows before the guardian is asked is returned.
+    /// Returns what is not held of its limits; empty: nothing.
+    pub fn spawn(
+        &mut self,
+        run: RunId,
+        launch: &Launch,
+        handed: Handed,
+    ) -> Result<Vec<String>, SpawnFailure> {
+        let label = Label {
+            out: launch.out.clone(),
+            err: launch.err.clone(),
+            date: launch.date_format.clone(),
+            json: (launch.log_format == LogFormat::Json)
+                .then(|| (launch.app.clone(), launch.instance.number())),
+            module: false,
+        };
+        let label = serde_json::to_vec(&label).unwrap_or_default();
+        let mut request = launch::request(launch, label.clone(), &handed)?;
+        let procs = self.make_group(run);
+        request.cgroup = procs.is_some();
+        let group = self.groups.as_ref().filter(|_| procs.is_some()).map(|it| it.path(run));
+        let held = self.controllers.hold(run, &launch.limits, group.as_deref());
+        request.extras.cgroups = held.enter.len() as u8;
+        let kept = Kept {
+            run: run.number(),
+            pid: 0,
+            start_time: 0,
+            label,
+            ended: None,
+            linger: false,
+            foreign: false,
+            leads_group: true,
+            descriptors: Descriptors::default(),
+        };
+        let intent = launch::Refused::of(launch);
+        let passed: Vec<OwnedFd> =
+            procs.into_iter().chain(held.enter).chain(handed.descriptors).collect();
+        // A request with more than its group is not made again without.
+        let again = request.cgroup && passed.len() == 1;
+        let state = Run {
+            kept,
+            group,
+            request: again.then(|| Box::new(request.clone())),
+            intent,
+            killed: false,
+            death: None,
+            recorded: false,
+            drained: false,
+        };
+        self.runs.insert(run, state);
+        self.link.send_with(ToGuardian::Spawn { run: run.number(), launch: request }, passed);
+        Ok(held.not_held)
+    }
+}
