@@ -232,6 +232,7 @@ impl Guardian {
             groups: None,
             nofile: None,
             oom: self.ground.oom,
+            group: None,
             cgroups: &[],
             descriptors: &[(null, 0), (log, 1), (log, 2), (theirs.as_raw_fd(), ENGINE_SOCKET)],
             extras: &Extras::default(),

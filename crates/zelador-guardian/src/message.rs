@@ -90,7 +90,7 @@ pub struct Launch {
     pub channel: bool,
     /// Kept and returned as it is; at most [`LONGEST_LABEL`] bytes.
     pub label: Vec<u8>,
-    /// Whether a descriptor of a `cgroup.procs` file, open for writing, rides along.
+    /// Whether the folder of its group in cgroup v2 rides along.
     pub cgroup: bool,
     /// What most services do not have.
     pub extras: Box<Extras>,
@@ -114,7 +114,7 @@ pub struct Extras {
     pub no_new_privs: bool,
     /// The only capabilities that it may have, a bit each.
     pub capabilities: Option<u64>,
-    /// So many further `cgroup.procs` ride along, after the one of `cgroup`.
+    /// So many files `cgroup.procs` of further groups, open for writing, ride along after that folder.
     pub cgroups: u8,
     /// The numbers in the service of the descriptors that ride along last, in their order.
     pub passed: Vec<u32>,
@@ -226,7 +226,7 @@ pub enum Stage {
     Pipes,
     /// `clone`.
     Fork,
-    /// Writing `cgroup.procs`.
+    /// Entering its control groups.
     Cgroup,
     /// `prlimit`.
     Limits,

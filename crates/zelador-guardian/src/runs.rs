@@ -35,7 +35,7 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    /// Starts a service. `passed` holds `cgroup.procs` when the launch says so; `others` runs exist.
+    /// Starts a service. `passed` begins with its group's folder when the launch says so; `others` runs exist.
     pub fn spawn(
         &self,
         run: u64,
@@ -61,6 +61,7 @@ impl Ground {
             return Err(Failure { stage: Stage::Cgroup, errno: libc::EBADF });
         }
         let (cgroups, passed) = passed.split_at(cgroups);
+        let (group, cgroups) = cgroups.split_at(usize::from(launch.cgroup));
         let cgroups: Vec<_> = cgroups.iter().map(AsRawFd::as_raw_fd).collect();
         // Another user must not keep the groups of root.
         let drops = launch.uid.is_some_and(|uid| uid != 0) && rustix::process::geteuid().is_root();
@@ -93,6 +94,7 @@ impl Ground {
             groups,
             nofile: Some(self.nofile.with(launch.nofile)),
             oom: self.oom,
+            group: group.first().map(AsRawFd::as_raw_fd),
             cgroups: &cgroups,
             descriptors: &all,
             extras,

@@ -1,14 +1,14 @@
 //! Starting a process: the plan, made before; the child, which only calls the kernel.
 //!
-//! `clone` with `CLONE_VM | CLONE_VFORK`: the guardian's memory is not copied and the guardian waits
-//! until the child has executed or failed, so the exact step and `errno` of a failure are left in
-//! memory. Always holds: the child allocates nothing, takes no lock, calls no libc function that
+//! The guardian's memory is not copied (`clone.rs`) and the guardian waits until the child has executed
+//! or failed, so the exact step and `errno` of a failure are left in memory. Always holds: the child allocates nothing, takes no lock, calls no libc function that
 //! keeps state, and gets every descriptor closed by CLOEXEC but the ones planned.
 
 use std::ffi::CString;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::{io, ptr};
 
+use crate::clone;
 use crate::limits::Nofile;
 use crate::message::{Extras, Stage};
 
@@ -32,7 +32,9 @@ pub(crate) struct Plan<'a> {
     /// `None`: the guardian's own.
     pub nofile: Option<Nofile>,
     pub oom: Option<i32>,
-    /// Files `cgroup.procs`, open for writing.
+    /// The folder of its group in cgroup v2.
+    pub group: Option<RawFd>,
+    /// Further files `cgroup.procs`, open for writing.
     pub cgroups: &'a [RawFd],
     /// The child's descriptors: ours, and the number that it has there. None is overwritten before it
     /// was given its number.
@@ -120,29 +122,30 @@ impl Stack {
             groups: plan.groups,
             limit,
             oom: oom.as_deref().map(str::as_bytes),
+            group: None,
             cgroups: plan.cgroups,
             descriptors: plan.descriptors,
             extras: plan.extras,
             own_number: own_number[LISTEN_PID.len()..].as_mut_ptr(),
             failure: None,
         };
-        let mut pidfd: RawFd = -1;
-        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
+        let stack = (self.0, STACK);
         // SAFETY: the stack is mapped, writable, 16-byte aligned at its end, and used by nobody else
-        // while this process waits (CLONE_VFORK); `child` and all it points to outlive the call;
-        // `enter` keeps to the rules of the module header.
-        let pid = unsafe {
-            libc::clone(
-                enter,
-                self.0.byte_add(STACK),
-                flags,
-                (&raw mut child).cast(),
-                &raw mut pidfd,
+        // while this process waits; `child` and all it points to outlive the call; `enter` keeps to the
+        // rules of the module header.
+        let begun = unsafe {
+            let born_there = plan.group.and_then(|group| {
+                clone::child_in(group, stack, enter, (&raw mut child).cast()).ok()
+            });
+            born_there.map_or_else(
+                || {
+                    child.group = plan.group;
+                    clone::child(stack, enter, (&raw mut child).cast())
+                },
+                Ok,
             )
         };
-        if pid < 0 {
-            return Err(Failure::new(Stage::Fork, &io::Error::last_os_error()));
-        }
+        let (pid, pidfd) = begun.map_err(|error| Failure::new(Stage::Fork, &error))?;
         // SAFETY: the kernel has just made this descriptor for us.
         let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
         // SAFETY: `child` is valid; volatile, because another process has written it.
@@ -183,6 +186,8 @@ struct Child<'a> {
     groups: Option<&'a [u32]>,
     limit: Option<libc::rlimit64>,
     oom: Option<&'a [u8]>,
+    /// The folder of the group that it is to enter, not being born there.
+    group: Option<RawFd>,
     cgroups: &'a [RawFd],
     descriptors: &'a [(RawFd, RawFd)],
     extras: &'a Extras,
@@ -228,6 +233,13 @@ unsafe fn become_service(child: &Child) -> Failure {
                 step!(Oom, written);
             }
             libc::close(file);
+        }
+        if let Some(group) = child.group {
+            let flags = libc::O_WRONLY | libc::O_CLOEXEC;
+            let procs = libc::openat(group, c"cgroup.procs".as_ptr(), flags);
+            step!(Cgroup, procs);
+            step!(Cgroup, libc::write(procs, c"0".as_ptr().cast(), 1));
+            libc::close(procs);
         }
         for cgroup in child.cgroups {
             step!(Cgroup, libc::write(*cgroup, c"0".as_ptr().cast(), 1));

@@ -5,7 +5,7 @@
 //! `…/zelador-HOME/RUN`, HOME a number made of the home's path. Always holds: a group that cannot be
 //! made costs the run nothing but this; one is removed only when it is empty.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -37,7 +37,7 @@ impl Groups {
         Some(Self { folder: folder(&mounts, &own, home)? })
     }
 
-    /// Makes the group of a run; returns its `cgroup.procs`, open for writing.
+    /// Makes the group of a run; returns its folder, where the run is born.
     ///
     /// # Errors
     /// The host does not allow it.
@@ -48,7 +48,7 @@ impl Groups {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}
         }
-        Ok(OpenOptions::new().write(true).open(path.join("cgroup.procs"))?.into())
+        Ok(File::open(path)?.into())
     }
 
     /// The folder of a run's group, whether it exists or not.

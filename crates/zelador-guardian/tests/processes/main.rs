@@ -36,6 +36,7 @@ const CASES: &[Case] = cases![
     services::a_large_environment_arrives,
     services::a_service_gets_a_clean_state,
     services::a_service_gets_its_user_directory_limit_and_cgroup,
+    services::a_service_is_born_in_its_group,
     services::a_service_reads_its_input_and_speaks_over_its_channel,
     services::pipes_block_for_the_service_and_not_for_us,
     engines::twenty_killed_engines_change_nothing_for_services,

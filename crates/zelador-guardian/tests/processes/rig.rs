@@ -99,9 +99,14 @@ pub fn parent(pid: u32) -> u32 {
 }
 
 pub fn start_time(pid: u32) -> u64 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it exists");
+    start_time_of(pid).expect("it exists")
+}
+
+/// `None`: there is no such process any more.
+fn start_time_of(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let rest = stat.rsplit(") ").next().expect("a name in parentheses");
-    rest.split(' ').nth(19).expect("a start time").parse().expect("a number")
+    Some(rest.split(' ').nth(19).expect("a start time").parse().expect("a number"))
 }
 
 fn readable(descriptor: BorrowedFd) -> bool {
@@ -288,7 +293,7 @@ impl Engine {
             panic!("not spawned but {message:?}");
         };
         assert_eq!(of, run);
-        assert!(!exists(pid) || since == start_time(pid));
+        assert!(start_time_of(pid).is_none_or(|start| start == since));
         (pid, Descriptors::from_list(which, passed).expect("all descriptors"))
     }
 

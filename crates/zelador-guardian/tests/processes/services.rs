@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 use zelador_guardian::message::{FromGuardian, Launch, Stage, Stream, ToGuardian, Why};
@@ -117,7 +118,9 @@ pub fn a_service_gets_its_user_directory_limit_and_cgroup() {
     let rig = Rig::new();
     let engine = rig.engine();
     engine.greet();
-    let procs = fs::File::create(rig.path("cgroup.procs")).expect("the home is writable");
+    // No real group, in which nobody can be born: it is entered.
+    fs::write(rig.path("cgroup.procs"), "").expect("the home is writable");
+    let group = fs::File::open(rig.path("")).expect("it is there");
     let root = rustix::process::geteuid().is_root();
     let launch = Launch {
         cwd: b"/usr".into(),
@@ -128,7 +131,7 @@ pub fn a_service_gets_its_user_directory_limit_and_cgroup() {
         extras: Box::default(),
         ..shell("pwd; ulimit -Sn; id -u; id -g; id -G")
     };
-    engine.pass(&ToGuardian::Spawn { run: 1, launch: launch.clone() }, &[procs.as_fd()]);
+    engine.pass(&ToGuardian::Spawn { run: 1, launch: launch.clone() }, &[group.as_fd()]);
     let (_, fds) = engine.spawned(1);
     assert_eq!(fs::read(rig.path("cgroup.procs")).expect("it exists"), b"0");
     assert_eq!(line(&fds), "/usr");
@@ -142,6 +145,44 @@ pub fn a_service_gets_its_user_directory_limit_and_cgroup() {
         let (_, fds) = engine.spawned(2);
         let lines: Vec<_> = (0..5).map(|_| line(&fds)).collect();
         assert_eq!(lines[4], "65533 5 6");
+    }
+}
+
+pub fn a_service_is_born_in_its_group() {
+    let Some(group) = Group::new() else {
+        eprintln!("this host lets us have no group in cgroup v2: nothing to see");
+        return;
+    };
+    let rig = Rig::new();
+    let engine = rig.engine();
+    engine.greet();
+    let launch = Launch { cgroup: true, ..shell("grep '^0:' /proc/self/cgroup") };
+    let folder = fs::File::open(&group.0).expect("it was made");
+    engine.pass(&ToGuardian::Spawn { run: 1, launch }, &[folder.as_fd()]);
+    let (_, fds) = engine.spawned(1);
+    let name = group.0.file_name().and_then(|name| name.to_str()).expect("it is ours");
+    assert!(line(&fds).ends_with(&format!("/{name}")));
+    engine.ended(1);
+}
+
+/// A group of cgroup v2 next to everything else, removed in the end.
+struct Group(PathBuf);
+
+impl Group {
+    fn new() -> Option<Self> {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+        let mount = mounts.lines().find(|line| line.contains(" - cgroup2 "))?.split(' ').nth(4)?;
+        let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+        let own = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
+        let name = format!("zelador-test-{}", std::process::id());
+        let folder = Path::new(mount).join(own).join(name);
+        fs::create_dir(&folder).ok().map(|()| Self(folder))
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        _ = fs::remove_dir(&self.0);
     }
 }
 

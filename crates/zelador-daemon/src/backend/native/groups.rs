@@ -11,10 +11,10 @@ use super::Native;
 use crate::processes::cgroup;
 
 impl Native {
-    /// Makes the control group of a run; a host that refuses once is not asked again.
+    /// Makes the control group of a run and returns its folder; a host that refuses once is not asked again.
     pub(super) fn make_group(&mut self, run: RunId) -> Option<OwnedFd> {
         match self.groups.as_ref()?.make(run) {
-            Ok(procs) => Some(procs),
+            Ok(folder) => Some(folder),
             Err(error) => {
                 tracing::info!(%error, "no control groups here: trees are found by /proc");
                 self.groups = None;

@@ -59,9 +59,9 @@ impl Native {
         };
         let label = serde_json::to_vec(&label).unwrap_or_default();
         let mut request = launch::request(launch, label.clone(), &handed)?;
-        let procs = self.make_group(run);
-        request.cgroup = procs.is_some();
-        let group = self.groups.as_ref().filter(|_| procs.is_some()).map(|it| it.path(run));
+        let folder = self.make_group(run);
+        request.cgroup = folder.is_some();
+        let group = self.groups.as_ref().filter(|_| folder.is_some()).map(|it| it.path(run));
         let held = self.controllers.hold(run, &launch.limits, group.as_deref());
         request.extras.cgroups = held.enter.len() as u8;
         let kept = Kept {
@@ -77,7 +77,7 @@ impl Native {
         };
         let intent = launch::Refused::of(launch);
         let passed: Vec<OwnedFd> =
-            procs.into_iter().chain(held.enter).chain(handed.descriptors).collect();
+            folder.into_iter().chain(held.enter).chain(handed.descriptors).collect();
         // A request with more than its group is not made again without.
         let again = request.cgroup && passed.len() == 1;
         let state = Run {
