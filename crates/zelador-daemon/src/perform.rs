@@ -22,27 +22,35 @@ use crate::history::Item;
 use crate::{env_files, logs, notify, pm2, processes, pulse};
 
 impl Driver {
-    /// Does all of these, in order; records first, then what rests on them.
+    /// Does all of these: records are written first, then processes are asked for, which people wait
+    /// for, then comes the rest in its order.
     pub(crate) fn perform(&mut self, effects: Vec<Effect>) {
         let mut records = Vec::new();
+        let mut spawns = Vec::new();
         let mut sweeps = Vec::new();
         let mut rest = Vec::new();
         for effect in effects {
             match effect {
                 Effect::Record(record) => records.push(record),
+                Effect::Spawn { run, launch } => spawns.push((run, launch)),
                 // Looking for what a dead run left behind can wait until its successor was started.
                 Effect::Sweep { run, kill_at } => sweeps.push((run, kill_at)),
                 other => rest.push(other),
             }
         }
+        let now = self.clock.now();
         if !records.is_empty() {
-            let now = self.clock.now();
+            self.history.keep(records.clone(), now);
+        }
+        for (run, launch) in spawns {
+            self.spawn(run, *launch);
+        }
+        if !records.is_empty() {
             self.outlet.records(now, &records);
             if let Some(chronicle) = &mut self.chronicle {
                 pm2::tell(chronicle, now, &records);
             }
             self.remember(now, &records);
-            self.history.keep(records, now);
         }
         for effect in rest {
             self.do_one(effect);
@@ -54,8 +62,7 @@ impl Driver {
 
     fn do_one(&mut self, effect: Effect) {
         match effect {
-            Effect::Record(_) | Effect::Sweep { .. } => {}
-            Effect::Spawn { run, launch } => self.spawn(run, *launch),
+            Effect::Record(_) | Effect::Spawn { .. } | Effect::Sweep { .. } => {}
             Effect::Terminate { run, signal, tree } => self.terminate_run(run, signal, tree),
             Effect::Say { run, say } => self.say(run, &say),
             Effect::Signal { run, signal } => self.native.signal(run, signal, false),

@@ -1,8 +1,14 @@
 //! Wait statuses and the kernel's out-of-memory counter, in the core's words.
 
+use std::fs::File;
+use std::io::Read;
+
 use zelador_core::death::Death;
 use zelador_core::signal::Signal;
 use zelador_guardian::message::Ended;
+
+/// Room for `/proc/vmstat`, in bytes: Linux 6.18 has 4 KiB of it.
+const VMSTAT: usize = 8 << 10;
 
 /// How a process ended by its raw wait status.
 pub(super) fn death(ended: &Ended) -> Death {
@@ -23,7 +29,9 @@ pub(super) fn death(ended: &Ended) -> Death {
 /// How many processes the kernel has killed since boot because memory ran out, in the whole host
 /// and in all cgroups: `oom_kill` of `/proc/vmstat` (Linux 4.13).
 pub(super) fn oom_kills() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/vmstat").ok()?;
+    // With room for all of it: the kernel adds everything up anew at each read.
+    let mut text = String::with_capacity(VMSTAT);
+    File::open("/proc/vmstat").and_then(|mut file| file.read_to_string(&mut text)).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("oom_kill "))?;
     line.trim().parse().ok()
 }
