@@ -19,7 +19,8 @@ use crate::spec::{Environment, PulseAddress, Settings};
 use crate::unit::Moment;
 use crate::watch::WatchPlan;
 
-/// One thing that must be done. Of one step the records come first, then the spawns, then the rest in its order.
+/// One thing that must be done. Of one step the records come first, then the spawns, then the rest in
+/// its order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Keep this, so that the next engine knows it.

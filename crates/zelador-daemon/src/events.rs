@@ -99,7 +99,7 @@ fn read_back(path: &Path) -> Vec<Event> {
     // The first line may be cut, the last one half written.
     let lines = BufReader::new(file).lines().map_while(Result::ok);
     let mut events: Vec<Event> =
-        lines.filter_map(|line| serde_json::from_str(&line).ok()).collect();
+        lines.filter_map(|line| serde_json::from_slice(line.as_bytes()).ok()).collect();
     events.drain(..events.len().saturating_sub(KEPT));
     events
 }

@@ -257,7 +257,7 @@ fn load(connection: &Connection) -> rusqlite::Result<Vec<Record>> {
     let mut records = Vec::new();
     for row in rows {
         let (key, value) = row?;
-        match serde_json::from_str(&value) {
+        match serde_json::from_slice(value.as_bytes()) {
             Ok(record) => records.push(record),
             Err(error) => tracing::error!(%key, %error, "a record is not understood: left out"),
         }

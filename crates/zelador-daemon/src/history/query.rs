@@ -314,7 +314,7 @@ impl Reader {
             .prepare_cached("SELECT document FROM incident WHERE id = ?1")?
             .query_row([id.number()], |row| row.get(0))
             .optional()?;
-        Ok(document.and_then(|document| serde_json::from_str(&document).ok()))
+        Ok(document.and_then(|document| serde_json::from_slice(document.as_bytes()).ok()))
     }
 
     /// The latest commands.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use tokio::sync::oneshot;
@@ -16,6 +15,7 @@ use zelador_core::input::{Command, Fact, Input};
 use zelador_core::supervisor::Supervisor;
 
 use super::asker::Asker;
+use super::json::Json;
 use super::{Failure, Handle};
 use crate::driver::Message;
 use crate::saved;

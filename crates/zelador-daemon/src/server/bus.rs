@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -17,6 +16,7 @@ use zelador_core::event::Event;
 use zelador_core::id::RunId;
 
 use super::asker::Asker;
+use super::json::Json;
 use super::{Failure, Handle};
 use crate::driver::Message;
 

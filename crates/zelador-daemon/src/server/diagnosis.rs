@@ -1,10 +1,10 @@
 //! Explaining troubles, on the control socket.
 
-use axum::Json;
 use axum::extract::State;
 use tokio::sync::oneshot;
 use zelador_api::{Explain, Explained, WouldAsk};
 
+use super::json::Json;
 use super::{Failure, Handle};
 use crate::advisor::{Question, would_ask};
 

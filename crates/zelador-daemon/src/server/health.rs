@@ -1,6 +1,5 @@
 //! How everything is, for people and load balancers.
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -9,6 +8,7 @@ use zelador_api::{BreakerView, HealthView, Readiness, RetryView, Status};
 use zelador_core::input::{Command, Fact, Input};
 use zelador_core::supervisor::Supervisor;
 
+use super::json::Json;
 use super::{Failure, Handle};
 use crate::driver::Message;
 

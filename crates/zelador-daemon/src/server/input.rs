@@ -4,7 +4,6 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -13,6 +12,7 @@ use tokio::sync::oneshot;
 use zelador_api::StandardInput;
 
 use super::asker::Asker;
+use super::json::Json;
 use super::{Failure, Handle};
 use crate::driver::Message;
 

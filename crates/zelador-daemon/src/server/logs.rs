@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
@@ -13,6 +12,7 @@ use zelador_core::spec::Environment;
 use zelador_core::supervisor::Supervisor;
 
 use super::asker::Asker;
+use super::json::Json;
 use super::{Failure, Handle};
 use crate::driver::Message;
 

@@ -10,6 +10,7 @@ mod fuzz;
 mod guard;
 mod health;
 mod input;
+mod json;
 mod listen;
 mod logs;
 mod metrics;
@@ -123,7 +124,7 @@ impl Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        (self.status, axum::Json(self.problem)).into_response()
+        (self.status, json::Json(self.problem)).into_response()
     }
 }
 

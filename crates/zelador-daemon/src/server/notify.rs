@@ -1,12 +1,12 @@
 //! Channels and routes, and a try of a channel.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use zelador_api::notify::{DeliveryOutcome, NotifyView, Trial};
 use zelador_api::problem::Problem;
 use zelador_core::supervisor::Supervisor;
 
+use super::json::Json;
 use super::{Failure, Handle};
 use crate::notify;
 

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
@@ -20,6 +19,7 @@ use zelador_core::redact;
 use zelador_core::supervisor::Supervisor;
 
 use super::asker::Asker;
+use super::json::Json;
 use super::{Failure, Handle, notify};
 use crate::logs;
 

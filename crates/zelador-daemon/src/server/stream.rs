@@ -49,6 +49,6 @@ async fn next((mut missed, mut coming): Place) -> Option<(Result<Sent, Infallibl
     };
     let sent = Sent::default().id(event.id.to_string()).event(&event.kind);
     // An event is plain JSON: it can be written.
-    let sent = sent.json_data(&*event).unwrap_or_default();
+    let sent = sent.data(serde_json::to_string(&*event).unwrap_or_default());
     Some((Ok(sent), (missed, coming)))
 }

@@ -1,6 +1,5 @@
 //! tRPC's side of the health endpoints.
 
-use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -11,6 +10,7 @@ use zelador_api::trpc::{
 };
 use zelador_core::supervisor::{SimpleHealth, Supervisor, VerdictView};
 
+use super::json::Json;
 use super::{Failure, Handle, health};
 
 /// More calls than this in one batch are refused: there is a handful of procedures.

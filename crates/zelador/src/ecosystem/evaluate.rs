@@ -109,7 +109,7 @@ fn answer(ctx: &Ctx<'_>, request: &Request) -> Answer {
         .and_then(|start: Function<'_>| start.call::<_, String>((file, request.source.as_deref())))
         .catch(ctx);
     let mut outcome = match outcome {
-        Ok(json) => serde_json::from_str(&json).unwrap_or(Outcome::Nothing),
+        Ok(json) => serde_json::from_slice(json.as_bytes()).unwrap_or(Outcome::Nothing),
         Err(error) => thrown(&error),
     };
     if let Outcome::Threw(thrown) = &mut outcome {
@@ -118,7 +118,10 @@ fn answer(ctx: &Ctx<'_>, request: &Request) -> Answer {
         thrown.stack = straight.unwrap_or_else(|_| std::mem::take(&mut thrown.stack));
     }
     let unmet = answers.get("unmet").and_then(|unmet: Function<'_>| unmet.call::<_, String>(()));
-    let unmet = unmet.ok().and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
+    let unmet = unmet
+        .ok()
+        .and_then(|json| serde_json::from_slice(json.as_bytes()).ok())
+        .unwrap_or_default();
     Answer { outcome, unmet }
 }
 

@@ -52,7 +52,7 @@ impl Outcome {
         let file = file.to_owned();
         match self {
             Self::Exports(json) => {
-                serde_json::from_str(&json).map_err(|error| ReadError::Evaluator {
+                serde_json::from_slice(json.as_bytes()).map_err(|error| ReadError::Evaluator {
                     file,
                     reason: format!("its exports cannot be read: {error}"),
                 })

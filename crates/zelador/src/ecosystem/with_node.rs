@@ -38,6 +38,6 @@ pub(super) fn evaluate(node: &Path, file: &Path, env: &Environment) -> Result<Ou
     let Left::Output(output) = left else { return Ok(Outcome::TooSlow) };
     let output = String::from_utf8_lossy(&output);
     let between = output.rsplit(mark.as_str()).nth(1).unwrap_or_default();
-    let answer: Result<Answer, _> = serde_json::from_str(between);
+    let answer: Result<Answer, _> = serde_json::from_slice(between.as_bytes());
     answer.map(|answer| answer.outcome).map_err(|_| "node ended without an answer".to_owned())
 }

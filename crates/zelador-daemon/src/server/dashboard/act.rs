@@ -1,6 +1,5 @@
 //! The buttons: what is asked for goes the way of every other command, and into the audit.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
@@ -11,6 +10,7 @@ use zelador_core::input::{Command, IncidentOrder, Replicas, Surplus};
 use super::Dashboard;
 use crate::server::Failure;
 use crate::server::asker::Asker;
+use crate::server::json::Json;
 
 /// The most instances that a click can ask for.
 const MOST: u32 = 256;

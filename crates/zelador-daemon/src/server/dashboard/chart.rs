@@ -1,6 +1,5 @@
 //! The numbers behind a chart, and what happened in that time.
 
-use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
@@ -11,6 +10,7 @@ use zelador_core::unit::Moment;
 use super::Dashboard;
 use crate::history::Line;
 use crate::server::Failure;
+use crate::server::json::Json;
 
 /// The most marks on a chart: more cannot be told apart.
 const MOST_MARKS: u32 = 300;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
@@ -17,6 +16,7 @@ use super::live::{Fragment, Key, Snapshot};
 use super::overview::{self, Cache};
 use super::page::Page;
 use super::{Dashboard, app, incident, lists, parts, report};
+use crate::server::json::Json;
 
 /// The pieces of a page; `None`: there is no such page.
 pub async fn fragments(

@@ -6,7 +6,6 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
@@ -21,6 +20,7 @@ use super::lang::Lang;
 use super::page::Page;
 use crate::server::Failure;
 use crate::server::asker::Asker;
+use crate::server::json::Json;
 
 /// The cookie.
 const NAME: &str = "zelador_session";

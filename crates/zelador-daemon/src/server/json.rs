@@ -1,0 +1,43 @@
+//! JSON as the body of requests and answers.
+//!
+//! Read from and written to a slice, as everything else of zelador's own: for each kind of source and
+//! target the compiler makes the code of all types anew.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use super::Failure;
+
+/// The body of a request or an answer.
+pub(super) struct Json<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let body = Bytes::from_request(request, state)
+            .await
+            .map_err(|refused| Failure::new(refused.status(), refused.body_text()))?;
+        serde_json::from_slice(&body).map(Self).map_err(|error| {
+            let status = match error.classify() {
+                Category::Data => StatusCode::UNPROCESSABLE_ENTITY,
+                Category::Io | Category::Syntax | Category::Eof => StatusCode::BAD_REQUEST,
+            };
+            Failure::new(status, format!("the body of the request: {error}"))
+        })
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
+            Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+        }
+    }
+}
