@@ -5,6 +5,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use rustix::fs::{MemfdFlags, OFlags};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -26,20 +27,27 @@ const SMALLER_PIPE: usize = 256 * 1024;
 /// So many runs of an unprivileged user get [`LARGE_PIPE`]: half of the 64 MiB.
 const RUNS_WITH_LARGE_PIPES: usize = 16;
 
-/// The pipe of one output with what the engine needs to move lines exactly once.
+/// The pipe of one output with what the engine needs to move lines exactly once. Those who keep a
+/// descriptor and those who use it share it: a host allows so many to a process, and an engine has those
+/// of all its services.
 #[derive(Debug)]
 pub struct Capture {
     /// Read end; non-blocking. The write end is the service's alone, so its end is seen.
-    pub pipe: OwnedFd,
+    pub pipe: Arc<OwnedFd>,
     /// Read end of the hold pipe; non-blocking.
-    pub hold_read: OwnedFd,
+    pub hold_read: Arc<OwnedFd>,
     /// Write end of the hold pipe; non-blocking. The hold pipe keeps the kernel's 64 KiB: measured, a
     /// larger one moves no more lines, and 1 MiB more for each output would use up the allowance of
     /// an unprivileged user (`fs.pipe-user-pages-soft`) after a handful of services.
-    pub hold_write: OwnedFd,
+    pub hold_write: Arc<OwnedFd>,
 }
 
 impl Capture {
+    fn of(pipe: OwnedFd, hold_read: OwnedFd, hold_write: OwnedFd) -> Self {
+        let [pipe, hold_read, hold_write] = [pipe, hold_read, hold_write].map(Arc::new);
+        Self { pipe, hold_read, hold_write }
+    }
+
     fn with_write_end(size: usize) -> io::Result<(Self, OwnedFd)> {
         let (pipe, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
         // Of this end alone: the service's end must block, or its writes would fail when it is fast.
@@ -48,7 +56,7 @@ impl Capture {
         let _ = rustix::pipe::fcntl_setpipe_size(&pipe, size);
         let flags = PipeFlags::CLOEXEC | PipeFlags::NONBLOCK;
         let (hold_read, hold_write) = rustix::pipe::pipe_with(flags)?;
-        Ok((Self { pipe, hold_read, hold_write }, write))
+        Ok((Self::of(pipe, hold_read, hold_write), write))
     }
 }
 
@@ -58,7 +66,7 @@ pub struct Descriptors {
     /// The main process.
     pub pidfd: Option<OwnedFd>,
     /// The state memfd of [`STATE_SIZE`] bytes, zero at first.
-    pub state: Option<OwnedFd>,
+    pub state: Option<Arc<OwnedFd>>,
     /// Standard output, when it is a pipe.
     pub out: Option<Capture>,
     /// Standard error, when it is a pipe of its own.
@@ -93,7 +101,7 @@ impl Descriptors {
         let (err, err_end) = capture(launch.err)?.unzip();
         let (input, input_end) = launch.input.then(input).transpose()?.unzip();
         let (channel, channel_end) = launch.channel.then(channel).transpose()?.unzip();
-        let ours = Self { pidfd: None, state: Some(state), out, err, input, channel };
+        let ours = Self { pidfd: None, state: Some(Arc::new(state)), out, err, input, channel };
         let theirs =
             ServiceEnds { out: out_end, err: err_end, input: input_end, channel: channel_end };
         Ok((ours, theirs))
@@ -116,8 +124,10 @@ impl Descriptors {
     pub fn list(&self) -> Vec<BorrowedFd<'_>> {
         let captures = self.out.iter().chain(&self.err);
         let ends = captures.flat_map(|one| [&one.pipe, &one.hold_read, &one.hold_write]);
-        let first = self.pidfd.iter().chain(&self.state).chain(ends);
-        first.chain(&self.input).chain(&self.channel).map(AsFd::as_fd).collect()
+        let pidfd = self.pidfd.iter().map(AsFd::as_fd);
+        let shared = self.state.iter().chain(ends).map(AsFd::as_fd);
+        let rest = self.input.iter().chain(&self.channel).map(AsFd::as_fd);
+        pidfd.chain(shared).chain(rest).collect()
     }
 
     /// Returns them from a received list; `None` when their number does not fit `which`.
@@ -127,13 +137,13 @@ impl Descriptors {
         }
         let mut list = list.into_iter();
         let mut one = |bit| if which.has(bit) { list.next() } else { None };
-        let (pidfd, state) = (one(Which::PIDFD), one(Which::STATE));
+        let (pidfd, state) = (one(Which::PIDFD), one(Which::STATE).map(Arc::new));
         let mut capture = |bits| {
             if !which.has(bits) {
                 return None;
             }
             let (pipe, hold_read, hold_write) = (list.next()?, list.next()?, list.next()?);
-            Some(Capture { pipe, hold_read, hold_write })
+            Some(Capture::of(pipe, hold_read, hold_write))
         };
         let (out, err) = (capture(Which::OUT), capture(Which::ERR));
         let mut one = |bit| if which.has(bit) { list.next() } else { None };

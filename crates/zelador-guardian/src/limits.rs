@@ -8,9 +8,9 @@ const OOM_SCORE: i32 = -900;
 /// What an engine opens for itself: 22 were counted at rest; the rest is for calls and looks.
 const RESERVED: u64 = 40;
 
-/// What an engine holds of a run at most, counted: 10 from the guardian, duplicates of 8 of them for
-/// its logs and its channel, its log files, what a spawn passes on the way.
-const PER_RUN: u64 = 24;
+/// What an engine holds of a run at most, counted: 10 from the guardian, its channel once more, its log
+/// files, what a spawn passes on the way.
+pub const DESCRIPTORS_PER_RUN: u64 = 16;
 
 /// Limits of open files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Nofile {
     /// Whether an engine, which has the hard limit as its soft one, can hold so many runs and stowed
     /// descriptors.
     pub fn has_room(self, runs: u64, stowed: u64) -> bool {
-        RESERVED + runs.saturating_mul(PER_RUN) + stowed.saturating_mul(2) <= self.hard
+        RESERVED + runs.saturating_mul(DESCRIPTORS_PER_RUN) + stowed.saturating_mul(2) <= self.hard
     }
 
     /// Returns what a service gets that asks for `wanted`.
@@ -67,7 +67,7 @@ mod tests {
     fn a_small_limit_has_room_for_few_runs() {
         let most =
             |hard| (0..1000).take_while(|runs| Nofile { soft: 10, hard }.has_room(*runs, 0)).last();
-        assert_eq!([most(64), most(1024), most(4096)], [Some(1), Some(41), Some(169)]);
+        assert_eq!([most(64), most(1024), most(4096)], [Some(1), Some(61), Some(253)]);
         assert!(Nofile { soft: 10, hard: u64::MAX }.has_room(u64::MAX / 100, 0));
     }
 }

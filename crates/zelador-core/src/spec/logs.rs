@@ -78,11 +78,11 @@ pub struct Rotation {
 pub const ROTATED_DATE: &str = "YYYY-MM-DD_HH-mm-ss";
 
 impl Default for Rotation {
-    /// 10 MiB × 10 (`max_size` of pm2-logrotate; it keeps 30).
+    /// 10 MiB × 30, as pm2-logrotate has it.
     fn default() -> Self {
         Self {
             max_size: ByteSize::mebibytes(10),
-            keep: Keep::Newest(10),
+            keep: Keep::Newest(30),
             max_total_size: None,
             compress: false,
             date_format: ROTATED_DATE.to_owned(),

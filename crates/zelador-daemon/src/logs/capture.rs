@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::bench::Bench;
 use super::exact::{Ledger, MOST_FILES, Move};
@@ -19,9 +20,9 @@ use super::{RunId, Source, crash_point};
 pub struct Capture {
     token: Token,
     run: RunId,
-    pipe: OwnedFd,
-    hold_read: OwnedFd,
-    hold_write: OwnedFd,
+    pipe: Arc<OwnedFd>,
+    hold_read: Arc<OwnedFd>,
+    hold_write: Arc<OwnedFd>,
     ledger: Ledger,
     sinks: Vec<PathBuf>,
     style: Style,

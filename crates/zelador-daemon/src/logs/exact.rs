@@ -20,6 +20,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use super::Stream;
 use super::identity::Identity;
@@ -57,7 +58,7 @@ pub struct Move {
 
 /// What a stream's half of the memfd says.
 pub struct Ledger {
-    state: OwnedFd,
+    state: Arc<OwnedFd>,
     base: u64,
     sequence: u64,
     inside: bool,
@@ -65,7 +66,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// Reads a stream's half; also returns the move that was not finished.
-    pub fn open(state: OwnedFd, stream: Stream) -> (Self, Option<Move>) {
+    pub fn open(state: Arc<OwnedFd>, stream: Stream) -> (Self, Option<Move>) {
         let base = match stream {
             Stream::Out => 0,
             Stream::Err => HALF,
@@ -180,10 +181,10 @@ fn check_sum(words: &[u64]) -> u64 {
 mod tests {
     use super::*;
 
-    fn memfd() -> OwnedFd {
+    fn memfd() -> Arc<OwnedFd> {
         let state = rustix::fs::memfd_create("state", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
         rustix::fs::ftruncate(&state, 4096).unwrap();
-        state
+        Arc::new(state)
     }
 
     fn some_move() -> Move {
@@ -195,13 +196,13 @@ mod tests {
     #[test]
     fn what_is_entered_is_read_by_the_next_engine() {
         let state = memfd();
-        let (mut ledger, open) = Ledger::open(state.try_clone().unwrap(), Stream::Err);
+        let (mut ledger, open) = Ledger::open(Arc::clone(&state), Stream::Err);
         assert!(open.is_none() && !ledger.inside());
         ledger.begin(&some_move());
-        let (mut next, open) = Ledger::open(state.try_clone().unwrap(), Stream::Err);
+        let (mut next, open) = Ledger::open(Arc::clone(&state), Stream::Err);
         assert_eq!(open, Some(some_move()));
         next.end(true);
-        let (next, open) = Ledger::open(state.try_clone().unwrap(), Stream::Err);
+        let (next, open) = Ledger::open(Arc::clone(&state), Stream::Err);
         assert!(open.is_none() && next.inside());
         let (other, open) = Ledger::open(state, Stream::Out);
         assert!(open.is_none() && !other.inside(), "the other stream has its own half");
@@ -210,7 +211,7 @@ mod tests {
     #[test]
     fn an_entry_that_was_cut_short_does_not_count() {
         let state = memfd();
-        let (mut ledger, _) = Ledger::open(state.try_clone().unwrap(), Stream::Out);
+        let (mut ledger, _) = Ledger::open(Arc::clone(&state), Stream::Out);
         ledger.begin(&some_move());
         ledger.end(true); // sequence 2, at place 0
         rustix::io::pwrite(&state, &[7; 20], 8).unwrap();

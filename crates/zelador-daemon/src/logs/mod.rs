@@ -67,13 +67,13 @@ pub struct Source {
     /// Which of its two streams.
     pub stream: Stream,
     /// Read end of the pipe that the service writes to.
-    pub pipe: OwnedFd,
+    pub pipe: Arc<OwnedFd>,
     /// Read end of the hold pipe.
-    pub hold_read: OwnedFd,
+    pub hold_read: Arc<OwnedFd>,
     /// Write end of the hold pipe. It must stay open in the guardian.
-    pub hold_write: OwnedFd,
+    pub hold_write: Arc<OwnedFd>,
     /// The run's memfd of 4096 bytes, zero at first: the first half is `Out`'s, the second `Err`'s.
-    pub state: OwnedFd,
+    pub state: Arc<OwnedFd>,
     /// The files, absolute: none (lines are thrown away), the stream's own, and perhaps the
     /// combined one. A file may belong to any number of streams. At most 8.
     pub sinks: Vec<PathBuf>,

@@ -31,7 +31,7 @@ fn without_descriptors_what_runs_goes_on_and_the_rest_says_why_not() {
         .map(|index| format!("{{ name: 's{index}', script: 'sleep', args: '1000' }}"))
         .collect();
     zelador.write("eco.config.js", &format!("module.exports = {{ apps: [{}] }}", apps.join(", ")));
-    let started = after(&zelador, "ulimit -n 136", &["start", "eco.config.js"]).output().unwrap();
+    let started = after(&zelador, "ulimit -n 104", &["start", "eco.config.js"]).output().unwrap();
     let started = said(&started);
     assert_eq!(started.code, 1);
     assert!(started.err.contains("zelador may not open more files"), "{}", started.err);

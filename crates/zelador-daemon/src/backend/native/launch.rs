@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use zelador_core::death::SpawnFailure;
 use zelador_core::launch::{Channel, Launch};
 use zelador_core::spec::Environment;
+use zelador_guardian::DESCRIPTORS_PER_RUN;
 use zelador_guardian::message::{self, Stage, Stream};
 
 use super::{Handed, identity, limits, versions};
@@ -217,11 +218,10 @@ pub(super) fn failure(stage: Stage, errno: i32, launch: &Refused) -> SpawnFailur
         Stage::Uid | Stage::Gid | Stage::Groups => {
             SpawnFailure::User { user: launch.user.clone(), reason }
         }
-        Stage::Pipes if errno == libc::EMFILE => SpawnFailure::Other(
-            "zelador may not open more files, of which every app takes about 24: raise its hard limit (`ulimit -Hn`, \
-             or LimitNOFILE= of its service) and begin it anew"
-                .to_owned(),
-        ),
+        Stage::Pipes if errno == libc::EMFILE => SpawnFailure::Other(format!(
+            "zelador may not open more files, of which every app takes about {DESCRIPTORS_PER_RUN}: raise its hard \
+             limit (`ulimit -Hn`, or LimitNOFILE= of its service) and begin it anew"
+        )),
         Stage::Limits => limits::refused("limits", reason, "what the system lets zelador set"),
         Stage::Oom => limits::refused("limits.oom_score_adj", reason, "a higher number"),
         Stage::Nice => limits::refused("limits.nice", reason, "a higher number"),

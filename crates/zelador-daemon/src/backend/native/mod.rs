@@ -114,7 +114,7 @@ impl Native {
         let mut sources = Vec::new();
         for kept in welcome.kept {
             let run = RunId::new(kept.run);
-            sources.extend(sources_of(run, &kept.descriptors, &kept.label)?);
+            sources.extend(sources_of(run, &kept.descriptors, &kept.label));
             let death = kept.ended.map(|ended| native.death(run, &ended, false));
             let intent = launch::Refused::default();
             let group = native.groups.as_ref().map(|groups| groups.path(run));

@@ -1,8 +1,7 @@
 //! The streams of a run: where their lines go, which the guardian keeps for the next engine.
 
-use std::io;
-use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use zelador_core::date::DateFormat;
@@ -25,14 +24,10 @@ pub(super) struct Label {
     pub(super) module: bool,
 }
 
-/// The streams of a run for the log thread, with duplicates of its descriptors.
-pub(super) fn sources_of(
-    run: RunId,
-    descriptors: &Descriptors,
-    label: &[u8],
-) -> io::Result<Vec<Source>> {
+/// The streams of a run for the log thread, which shares its descriptors.
+pub(super) fn sources_of(run: RunId, descriptors: &Descriptors, label: &[u8]) -> Vec<Source> {
     let label: Label = serde_json::from_slice(label).unwrap_or_default();
-    let Some(state) = &descriptors.state else { return Ok(Vec::new()) };
+    let Some(state) = &descriptors.state else { return Vec::new() };
     let mut sources = Vec::new();
     let streams =
         [(Stream::Out, &descriptors.out, &label.out), (Stream::Err, &descriptors.err, &label.err)];
@@ -41,16 +36,16 @@ pub(super) fn sources_of(
         sources.push(Source {
             run,
             stream,
-            pipe: pipe.try_clone()?,
-            hold_read: hold_read.try_clone()?,
-            hold_write: hold_write.try_clone()?,
-            state: state.as_fd().try_clone_to_owned()?,
+            pipe: Arc::clone(pipe),
+            hold_read: Arc::clone(hold_read),
+            hold_write: Arc::clone(hold_write),
+            state: Arc::clone(state),
             sinks: sinks.clone(),
             style: style(label.json.as_ref(), label.date.as_deref(), stream),
             module: label.module,
         });
     }
-    Ok(sources)
+    sources
 }
 
 fn style(json: Option<&(String, u32)>, date: Option<&str>, stream: Stream) -> Style {

@@ -30,11 +30,7 @@ impl Native {
         state.kept.start_time = start_time;
         state.kept.leads_group = true;
         let label = state.kept.label.clone();
-        match sources_of(run, &descriptors, &label) {
-            Ok(sources) => sources.into_iter().for_each(|source| logs.attach(source)),
-            // Out of descriptors: the service runs, its lines wait in the pipe for the next engine.
-            Err(error) => tracing::error!(%run, %error, "the output of a run cannot be read"),
-        }
+        sources_of(run, &descriptors, &label).into_iter().for_each(|source| logs.attach(source));
         if let Some(state) = self.runs.get_mut(&run) {
             state.kept.descriptors = descriptors;
         }

@@ -53,7 +53,7 @@ fn described_source(line: &str) -> Source {
     let style = style(next() == "true", next() == "true", stream);
     let mut owned = || {
         // SAFETY: inherited from the test under this number, and described to nobody else.
-        unsafe { OwnedFd::from_raw_fd(next().parse::<RawFd>().unwrap()) }
+        unsafe { Arc::new(OwnedFd::from_raw_fd(next().parse::<RawFd>().unwrap())) }
     };
     let (pipe, hold_read, hold_write, state) = (owned(), owned(), owned(), owned());
     let sinks = words.map(PathBuf::from).collect();

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -122,7 +123,7 @@ impl Rig {
 
 impl Pipes {
     pub fn source(&self) -> Source {
-        let copy = |fd: &OwnedFd| fd.as_fd().try_clone_to_owned().unwrap();
+        let copy = |fd: &OwnedFd| Arc::new(fd.as_fd().try_clone_to_owned().unwrap());
         Source {
             run: self.run,
             stream: self.stream,
