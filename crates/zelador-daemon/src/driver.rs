@@ -56,6 +56,7 @@ pub(crate) use begin::in_force;
 pub(crate) use handed::remove_socket;
 #[cfg(feature = "otlp")]
 pub(crate) use past::numbers;
+use sampling::QUIET_FOR;
 pub(crate) use standard_input::NoInput;
 
 /// How many messages may wait for the driver.
@@ -252,6 +253,7 @@ impl Driver {
                 deadline
             };
             let deadline = self.booting.map_or(deadline, |until| deadline.min(until));
+            let deadline = self.busy_at.map_or(deadline, |at| deadline.min(at + QUIET_FOR));
             tokio::select! {
                 biased;
                 _ = self.native.readable() => {
@@ -262,13 +264,11 @@ impl Driver {
                 Some(message) = self.inbox.recv() => self.take(message),
                 () = time::sleep_until(deadline) => {
                     self.native.flush();
+                    self.give_back();
                     self.step(Input::Tick);
                 }
                 _ = alive.tick() => self.beat(),
-                _ = sample.tick() => {
-                    self.sample();
-                    self.give_back();
-                }
+                _ = sample.tick() => self.sample(),
                 _ = past.tick() => self.sample_for_history(),
                 _ = checkpoint.tick() => self.checkpoint(),
                 Some(done) = self.tasks.join_next() => {

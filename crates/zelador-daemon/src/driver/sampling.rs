@@ -12,7 +12,7 @@ use super::{Driver, Message};
 use crate::processes::{RunKey, Sampler};
 
 /// Starts that belong together come closer to each other than this.
-const QUIET_FOR: Duration = Duration::from_secs(2);
+pub(super) const QUIET_FOR: Duration = Duration::from_secs(1);
 
 impl Driver {
     /// Samples what the live runs use, on the blocking pool.
@@ -48,12 +48,13 @@ impl Driver {
         });
     }
 
-    /// Gives back what starts needed, when no other follows. Code only once: what a death needs is to be at
-    /// hand from the second on.
+    /// Gives back what starts needed, when no other follows. Code only once, after the first apps: what a
+    /// death needs is to be at hand from the second on.
     pub(super) fn give_back(&mut self) {
         if self.busy_at.take_if(|at| at.elapsed() >= QUIET_FOR).is_some() {
-            let first = !std::mem::replace(&mut self.gave_back, true);
-            self.tasks.spawn_blocking(if first { thrift::give_back } else { thrift::trim });
+            let code_too = !self.gave_back;
+            self.gave_back |= self.native.has_runs();
+            self.tasks.spawn_blocking(if code_too { thrift::give_back } else { thrift::trim });
         }
     }
 

@@ -340,6 +340,11 @@ impl Native {
         self.link.flush();
     }
 
+    /// Whether there are any runs.
+    pub fn has_runs(&self) -> bool {
+        !self.runs.is_empty()
+    }
+
     /// Whether something waits to be sent.
     pub fn is_behind(&self) -> bool {
         self.link.is_behind()
