@@ -309,6 +309,7 @@ impl Driver {
                     }
                     self.step(Input::Fact(fact));
                     if let Some(run) = begun {
+                        self.busy_at = Some(Instant::now());
                         self.open_channel(run);
                     }
                     // Only now that it is recorded may the guardian forget it.
