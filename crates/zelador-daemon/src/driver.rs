@@ -215,6 +215,8 @@ pub struct Driver {
     inbox: mpsc::Receiver<Message>,
     next_ticket: u64,
     sampler: Option<Sampler>,
+    /// So many samples are left out, because there are many runs.
+    passes_to_skip: usize,
     clock_ahead: i64,
     server: JoinSet<()>,
     closing: CancellationToken,

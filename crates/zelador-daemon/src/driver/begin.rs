@@ -124,6 +124,7 @@ impl Driver {
             inbox,
             next_ticket: 0,
             sampler: Some(Sampler::new()),
+            passes_to_skip: 0,
             clock_ahead: 0,
             server: JoinSet::new(),
             closing: CancellationToken::new(),
