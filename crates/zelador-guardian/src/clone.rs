@@ -43,7 +43,7 @@ pub(crate) unsafe fn child(
 ///
 /// # Safety
 /// As for `child`.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(target_arch = "x86_64")]
 pub(crate) unsafe fn child_in(
     group: RawFd,
     (base, size): (*mut libc::c_void, usize),
@@ -68,7 +68,6 @@ pub(crate) unsafe fn child_in(
     // stack pointer is the aligned end of the caller's stack, `enter` is called and never returns; we go
     // on behind it, with what a system call leaves.
     unsafe {
-        #[cfg(target_arch = "x86_64")]
         asm!(
             "syscall",
             "test rax, rax",
@@ -86,21 +85,6 @@ pub(crate) unsafe fn child_in(
             lateout("rcx") _,
             lateout("r11") _,
         );
-        #[cfg(target_arch = "aarch64")]
-        asm!(
-            "svc 0",
-            "cbnz x0, 2f",
-            "mov x29, xzr",
-            "mov x0, x21",
-            "blr x20",
-            "brk 1",
-            "2:",
-            in("x8") libc::SYS_clone3,
-            inlateout("x0") &raw mut wanted => answer,
-            in("x1") size_of::<libc::clone_args>(),
-            in("x20") enter,
-            in("x21") argument,
-        );
     }
     match libc::pid_t::try_from(answer) {
         Ok(pid) if pid > 0 => Ok((pid, pidfd)),
@@ -108,8 +92,8 @@ pub(crate) unsafe fn child_in(
     }
 }
 
-/// The instructions for other processors are not written.
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+/// The instructions for other processors are not written: none was there to try them.
+#[cfg(not(target_arch = "x86_64"))]
 pub(crate) unsafe fn child_in(
     _group: RawFd,
     _stack: (*mut libc::c_void, usize),

@@ -1,8 +1,9 @@
 //! Starting a process: the plan, made before; the child, which only calls the kernel.
 //!
 //! The guardian's memory is not copied (`clone.rs`) and the guardian waits until the child has executed
-//! or failed, so the exact step and `errno` of a failure are left in memory. Always holds: the child allocates nothing, takes no lock, calls no libc function that
-//! keeps state, and gets every descriptor closed by CLOEXEC but the ones planned.
+//! or failed, so the exact step and `errno` of a failure are left in memory. Always holds: the child
+//! allocates nothing, takes no lock, calls no libc function that keeps state, and gets every descriptor
+//! closed by CLOEXEC but the ones planned.
 
 use std::ffi::CString;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};

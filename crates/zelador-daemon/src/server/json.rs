@@ -37,7 +37,34 @@ impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         match serde_json::to_vec(&self.0) {
             Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
-            Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+            Err(error) => {
+                Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    async fn refused(body: &'static str) -> (StatusCode, String) {
+        let request = Request::new(Body::from(body));
+        match Json::<Vec<u32>>::from_request(request, &()).await {
+            Ok(Json(read)) => panic!("{body} was read as {read:?}"),
+            Err(failure) => (failure.status, failure.problem.error),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_not_understood_is_told_with_its_place() {
+        let (status, error) = refused("[1, ").await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        assert!(error.starts_with("the body of the request: EOF"), "{error}");
+        let (status, error) = refused("[1, \"two\"]").await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(error.contains("expected u32 at line 1 column 9"), "{error}");
     }
 }

@@ -39,7 +39,8 @@ fn without_descriptors_what_runs_goes_on_and_the_rest_says_why_not() {
         (0..8).map(|index| zelador.pid(&format!("s{index}"))).filter(|it| *it > 0).collect();
     assert_eq!(up.len(), 4, "as many as there is room for: {}", started.out);
     let engine = zelador.roles().0;
-    // Room that is given back is used.
+    // Room that is given back is used: by whoever asks first, so the others that wait do not.
+    zelador.ok(&["stop", "s4", "s5", "s6"]);
     zelador.ok(&["delete", "s0"]);
     zelador.ok(&["start", "s7"]);
     assert_eq!(zelador.roles().0, engine, "it did not even notice");

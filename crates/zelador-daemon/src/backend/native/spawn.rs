@@ -29,11 +29,10 @@ impl Native {
         state.kept.pid = pid;
         state.kept.start_time = start_time;
         state.kept.leads_group = true;
-        let label = state.kept.label.clone();
-        sources_of(run, &descriptors, &label).into_iter().for_each(|source| logs.attach(source));
-        if let Some(state) = self.runs.get_mut(&run) {
-            state.kept.descriptors = descriptors;
+        for source in sources_of(run, &descriptors, &state.kept.label) {
+            logs.attach(source);
         }
+        state.kept.descriptors = descriptors;
         Heard::Fact(Fact::Spawned { run, pid: i32::try_from(pid).unwrap_or_default() })
     }
 
