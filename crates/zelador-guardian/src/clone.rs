@@ -12,7 +12,30 @@ use std::{io, ptr};
 /// What the child runs; it never returns.
 pub(crate) type Entry = extern "C" fn(*mut libc::c_void) -> libc::c_int;
 
-/// What is shared with the child, that we wait, and what we get.
+/// Our table of descriptors, as a child has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Files {
+    /// A copy.
+    Copied,
+    /// The same, until it takes a copy of what it needs; it may change nothing before.
+    Shared,
+}
+
+impl Files {
+    /// Returns which, by whether it is shared.
+    pub fn shared(is_shared: bool) -> Self {
+        if is_shared { Self::Shared } else { Self::Copied }
+    }
+
+    const fn flag(self) -> libc::c_int {
+        match self {
+            Self::Copied => 0,
+            Self::Shared => libc::CLONE_FILES,
+        }
+    }
+}
+
+/// What else is shared with the child, that we wait, and what we get.
 const FLAGS: libc::c_int = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
 
 /// Begins a child on a stack of `size` bytes from `base` and returns once it has executed or ended: its
@@ -25,13 +48,15 @@ const FLAGS: libc::c_int = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDF
 /// The stack is mapped, writable, and its end aligned to 16 bytes; nobody else uses it. `enter` does
 /// with `argument` and with our memory only what we, who wait, can bear.
 pub(crate) unsafe fn child(
+    files: Files,
     (base, size): (*mut libc::c_void, usize),
     enter: Entry,
     argument: *mut libc::c_void,
 ) -> io::Result<(libc::pid_t, RawFd)> {
     let mut pidfd: RawFd = -1;
+    let flags = FLAGS | files.flag();
     // SAFETY: as the caller promises.
-    let pid = unsafe { libc::clone(enter, base.byte_add(size), FLAGS, argument, &raw mut pidfd) };
+    let pid = unsafe { libc::clone(enter, base.byte_add(size), flags, argument, &raw mut pidfd) };
     if pid < 0 { Err(io::Error::last_os_error()) } else { Ok((pid, pidfd)) }
 }
 
@@ -46,6 +71,7 @@ pub(crate) unsafe fn child(
 #[cfg(target_arch = "x86_64")]
 pub(crate) unsafe fn child_in(
     group: RawFd,
+    files: Files,
     (base, size): (*mut libc::c_void, usize),
     enter: Entry,
     argument: *mut libc::c_void,
@@ -57,7 +83,7 @@ pub(crate) unsafe fn child_in(
     let mut pidfd: RawFd = -1;
     // SAFETY: all of it are numbers, for which zero means "none".
     let mut wanted: libc::clone_args = unsafe { std::mem::zeroed() };
-    wanted.flags = (FLAGS & !libc::SIGCHLD) as u64 | INTO_CGROUP;
+    wanted.flags = (FLAGS & !libc::SIGCHLD | files.flag()) as u64 | INTO_CGROUP;
     wanted.exit_signal = libc::SIGCHLD as u64;
     wanted.pidfd = ptr::from_mut(&mut pidfd).expose_provenance() as u64;
     wanted.stack = base.expose_provenance() as u64;
@@ -96,6 +122,7 @@ pub(crate) unsafe fn child_in(
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) unsafe fn child_in(
     _group: RawFd,
+    _files: Files,
     _stack: (*mut libc::c_void, usize),
     _enter: Entry,
     _argument: *mut libc::c_void,

@@ -234,6 +234,7 @@ impl Guardian {
             oom: self.ground.oom,
             group: None,
             cgroups: &[],
+            copied: None,
             descriptors: &[(null, 0), (log, 1), (log, 2), (theirs.as_raw_fd(), ENGINE_SOCKET)],
             extras: &Extras::default(),
         });

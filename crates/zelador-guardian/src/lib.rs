@@ -21,6 +21,7 @@ mod notify;
 mod poll;
 mod request;
 mod runs;
+mod slots;
 mod spawn;
 mod table;
 pub mod thrift;
@@ -50,6 +51,7 @@ use crate::limits::Nofile;
 use crate::notify::Manager;
 use crate::poll::{Poll, Signals};
 use crate::runs::{Entry, Ground};
+use crate::slots::Slots;
 use crate::spawn::Stack;
 use crate::table::Table;
 use crate::trial::Trial;
@@ -152,6 +154,7 @@ pub fn run(options: Options) -> Result<Outcome, Error> {
     let stack = Stack::new().map_err(kernel("mmap"))?;
     let null = File::options().read(true).write(true).open("/dev/null");
     let null = null.map_err(kernel("opening /dev/null"))?.into();
+    let slots = Slots::new(&null);
     let raised = Nofile::raise().map_err(kernel("prlimit"))?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .map_err(|errno| Error::Kernel("PR_SET_CHILD_SUBREAPER", errno.into()))?;
@@ -175,7 +178,7 @@ pub fn run(options: Options) -> Result<Outcome, Error> {
         listener,
         poll,
         signals,
-        ground: Ground { stack, null, nofile: nofile.unwrap_or(raised), oom },
+        ground: Ground { stack, slots, null, nofile: nofile.unwrap_or(raised), oom },
         runs: runs.into_iter().map(|kept| (kept.run, Entry::from_table(kept))).collect(),
         stowed: stowed.into_iter().collect(),
         engine: None,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::keep::{Descriptors, Kept};
 use crate::limits::Nofile;
 use crate::message::{Ended, Launch, Stage, Stream, Why};
+use crate::slots::Slots;
 use crate::spawn::{Failure, Plan, Stack};
 use crate::wait;
 
@@ -28,6 +29,7 @@ pub(crate) struct Entry {
 #[derive(Debug)]
 pub(crate) struct Ground {
     pub stack: Stack,
+    pub slots: Slots,
     /// `/dev/null`.
     pub null: OwnedFd,
     pub nofile: Nofile,
@@ -37,7 +39,7 @@ pub(crate) struct Ground {
 impl Ground {
     /// Starts a service. `passed` begins with its group's folder when the launch says so; `others` runs exist.
     pub fn spawn(
-        &self,
+        &mut self,
         run: u64,
         launch: Launch,
         passed: &[OwnedFd],
@@ -83,7 +85,11 @@ impl Ground {
         all.extend(ends.channel.as_ref().map(|channel| (channel.as_raw_fd(), channel_at)));
         let numbers = extras.passed.iter().map(|number| *number as RawFd);
         all.extend(passed.iter().map(AsRawFd::as_raw_fd).zip(numbers));
-        let raised = if extras.passed.is_empty() { Vec::new() } else { raise(&mut all)? };
+        // Groups by their files are open above.
+        let staged = cgroups.is_empty().then(|| self.slots.stage(self.null.as_fd(), &mut all));
+        let (staged, copied) = staged.flatten().unzip();
+        let unstaged = staged.is_none() && !extras.passed.is_empty();
+        let raised = if unstaged { raise(&mut all)? } else { Vec::new() };
         let started = self.stack.start(&Plan {
             program: &program,
             argv: &argv,
@@ -96,10 +102,11 @@ impl Ground {
             oom: self.oom,
             group: group.first().map(AsRawFd::as_raw_fd),
             cgroups: &cgroups,
+            copied,
             descriptors: &all,
             extras,
         })?;
-        drop(raised);
+        drop((staged, raised));
         let start_time = wait::stat(started.pid).map_or(0, |stat| stat.start_time);
         descriptors.pidfd = Some(started.pidfd);
         let kept = Kept {

@@ -37,6 +37,8 @@ pub(crate) struct Plan<'a> {
     pub group: Option<RawFd>,
     /// Further files `cgroup.procs`, open for writing.
     pub cgroups: &'a [RawFd],
+    /// It needs a copy of only those of our descriptors that are below this number.
+    pub copied: Option<RawFd>,
     /// The child's descriptors: ours, and the number that it has there. None is overwritten before it
     /// was given its number.
     pub descriptors: &'a [(RawFd, RawFd)],
@@ -124,6 +126,7 @@ impl Stack {
             limit,
             oom: oom.as_deref().map(str::as_bytes),
             group: None,
+            copied: plan.copied,
             cgroups: plan.cgroups,
             descriptors: plan.descriptors,
             extras: plan.extras,
@@ -131,17 +134,21 @@ impl Stack {
             failure: None,
         };
         let stack = (self.0, STACK);
+        let shared = clone::Files::shared(plan.copied.is_some());
         // SAFETY: the stack is mapped, writable, 16-byte aligned at its end, and used by nobody else
         // while this process waits; `child` and all it points to outlive the call; `enter` keeps to the
         // rules of the module header.
         let begun = unsafe {
             let born_there = plan.group.and_then(|group| {
-                clone::child_in(group, stack, enter, (&raw mut child).cast()).ok()
+                clone::child_in(group, shared, stack, enter, (&raw mut child).cast()).ok()
             });
             born_there.map_or_else(
                 || {
+                    // It enters by itself, and needs the descriptor for that.
                     child.group = plan.group;
-                    clone::child(stack, enter, (&raw mut child).cast())
+                    child.copied = plan.copied.filter(|_| plan.group.is_none());
+                    let shared = clone::Files::shared(child.copied.is_some());
+                    clone::child(shared, stack, enter, (&raw mut child).cast())
                 },
                 Ok,
             )
@@ -190,6 +197,7 @@ struct Child<'a> {
     /// The folder of the group that it is to enter, not being born there.
     group: Option<RawFd>,
     cgroups: &'a [RawFd],
+    copied: Option<RawFd>,
     descriptors: &'a [(RawFd, RawFd)],
     extras: &'a Extras,
     /// Room for ten digits and a zero byte.
@@ -223,6 +231,11 @@ unsafe fn become_service(child: &Child) -> Failure {
     let extras = child.extras;
     // SAFETY: system calls with valid pointers only, as the caller promises.
     unsafe {
+        if let Some(copied) = child.copied {
+            let (first, last) = (copied as libc::c_uint, libc::c_uint::MAX);
+            let unshare = libc::CLOSE_RANGE_UNSHARE;
+            step!(Fork, libc::syscall(libc::SYS_close_range, first, last, unshare));
+        }
         default_signals();
         write_number(child.own_number, libc::getpid().unsigned_abs());
         step!(Exec, libc::setsid());
