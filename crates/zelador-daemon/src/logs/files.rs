@@ -16,6 +16,8 @@ use super::{Failed, LogEvent, Rotation, rotate};
 /// All log files in use.
 pub struct Files {
     sinks: BTreeMap<PathBuf, Sink>,
+    /// One of them at least could not be written when that was last told.
+    any_sick: bool,
     plan: Arc<Plan>,
     keeper: Keeper,
     zone: TimeZone,
@@ -48,6 +50,7 @@ impl Files {
     pub fn new(rotation: Rotation) -> io::Result<Self> {
         Ok(Self {
             sinks: BTreeMap::new(),
+            any_sick: false,
             plan: Arc::new(Plan::new(rotation)),
             keeper: Keeper::start()?,
             zone: TimeZone::system(),
@@ -217,9 +220,20 @@ impl Files {
         self.sinks.values_mut().for_each(Sink::close);
     }
 
-    /// Whether a file cannot be written at present.
+    /// Takes what is to be told. A file that falls sick or recovers is among it.
+    pub fn take_events(&mut self) -> Vec<LogEvent> {
+        let turned = |event: &LogEvent| {
+            matches!(event, LogEvent::Trouble { .. } | LogEvent::Recovered { .. })
+        };
+        if self.events.iter().any(turned) {
+            self.any_sick = self.sinks.values().any(Sink::is_sick);
+        }
+        std::mem::take(&mut self.events)
+    }
+
+    /// Whether a file could not be written as of the last [`Self::take_events`].
     pub fn any_sick(&self) -> bool {
-        self.sinks.values().any(Sink::is_sick)
+        self.any_sick
     }
 
     /// Tries the sick files again.
@@ -232,5 +246,6 @@ impl Files {
     /// Closes the files that no stream uses and that nothing waits for.
     pub fn close_unused(&mut self, used: &BTreeSet<&Path>) {
         self.sinks.retain(|path, sink| used.contains(path.as_path()) || sink.has_backlog());
+        self.any_sick = self.sinks.values().any(Sink::is_sick);
     }
 }

@@ -58,6 +58,10 @@ pub struct Worker {
     inbox: Receiver<Command>,
     bench: Bench,
     streams: BTreeMap<Token, Watched>,
+    /// Those looked at by the clock.
+    clocked: BTreeSet<Token>,
+    /// Streams have ended since it was looked which files are still used.
+    some_ended: bool,
     next_token: Token,
     own_log: Option<PathBuf>,
     own_log_at: Instant,
@@ -102,6 +106,8 @@ impl Worker {
             inbox,
             bench,
             streams: BTreeMap::new(),
+            clocked: BTreeSet::new(),
+            some_ended: false,
             next_token: 0,
             own_log,
             own_log_at: now,
@@ -138,6 +144,9 @@ impl Worker {
             if !self.obey() {
                 break;
             }
+            if std::mem::take(&mut self.some_ended) {
+                self.close_unused();
+            }
             let arrived: Vec<usize> = ready.into_iter().map(|token| self.pump(token)).collect();
             self.on_time();
             self.tell_all();
@@ -161,8 +170,7 @@ impl Worker {
     /// Waits for pipes, the bell or the clock. Returns what is ready.
     fn wait(&self) -> Vec<Token> {
         let now = Instant::now();
-        let clocked = self.streams.values().any(|watched| watched.state == Watch::Clock);
-        let look = clocked.then_some(LOOK_EVERY);
+        let look = (!self.clocked.is_empty()).then_some(LOOK_EVERY);
         let retry = self.bench.files.any_sick().then(|| self.retry_at.duration_since(now));
         let own = self.own_log.is_some().then(|| self.own_log_at.duration_since(now));
         let rotate = self.rotate_at.map(|at| {
@@ -244,6 +252,11 @@ impl Worker {
                 Watch::Clock
             }
         };
+        if watched.state == Watch::Clock {
+            self.clocked.insert(token);
+        } else {
+            self.clocked.remove(&token);
+        }
     }
 
     /// Moves what has arrived in one stream. Returns how much.
@@ -270,7 +283,7 @@ impl Worker {
                 watched.capture.flush(true, &mut self.bench);
             }
         }
-        self.close_unused();
+        self.some_ended = true;
         self.bench.files.events.push(LogEvent::Drained { run });
     }
 
@@ -288,11 +301,7 @@ impl Worker {
             self.bench.files.retry();
             self.close_unused();
         }
-        let clocked = |(token, watched): (&Token, &Watched)| {
-            (watched.state == Watch::Clock).then_some(*token)
-        };
-        let tokens: Vec<Token> = self.streams.iter().filter_map(clocked).collect();
-        for token in tokens {
+        for token in self.clocked.clone() {
             self.pump(token);
         }
         if self.own_log.is_some() && now >= self.own_log_at {
@@ -318,7 +327,7 @@ impl Worker {
     }
 
     fn tell_all(&mut self) {
-        for event in self.bench.files.events.drain(..) {
+        for event in self.bench.files.take_events() {
             (self.tell)(event);
         }
     }
