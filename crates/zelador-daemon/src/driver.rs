@@ -9,6 +9,7 @@ mod consulting;
 mod deeds;
 mod gathering;
 mod handed;
+mod hearing;
 mod notified;
 mod past;
 mod pm2_sockets;
@@ -20,10 +21,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{self, Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -40,7 +42,7 @@ use zelador_core::spec::Settings;
 use zelador_core::supervisor::Supervisor;
 use zelador_guardian::Handover;
 
-use crate::backend::native::{Heard, Native};
+use crate::backend::native::Native;
 use crate::checks::CpuMeter;
 use crate::clock::Clock;
 use crate::events::{Listening, Outlet};
@@ -198,6 +200,8 @@ pub struct Driver {
     pub(crate) meter: Option<CpuMeter>,
     /// Looks, sweeps, evidence: everything that takes its time.
     pub(crate) tasks: JoinSet<()>,
+    /// Those who gather evidence about runs that ended, in a queue.
+    gatherers: Arc<Semaphore>,
     /// Watches the files of apps.
     pub(crate) watcher: Watcher,
     /// What runs say, for those who listen.
@@ -291,40 +295,6 @@ impl Driver {
                 && self.supervisor.view().instances.is_empty()
             {
                 return self.end(Stop::Done).await;
-            }
-        }
-    }
-
-    /// Takes everything that the guardian has to say.
-    fn hear(&mut self) -> Option<Stop> {
-        loop {
-            match self.native.hear(&self.logs) {
-                Heard::Fact(fact) => {
-                    let (mut ended, mut begun) = (None, None);
-                    if let Fact::SpawnFailed { run, .. } = &fact {
-                        self.close_notify(*run);
-                    }
-                    match &fact {
-                        Fact::Exited { run, .. } => ended = Some(*run),
-                        Fact::Spawned { run, .. } => begun = Some(*run),
-                        _ => {}
-                    }
-                    self.step(Input::Fact(fact));
-                    if let Some(run) = begun {
-                        self.busy_at = Some(Instant::now());
-                        self.open_channel(run);
-                    }
-                    // Only now that it is recorded may the guardian forget it.
-                    if let Some(run) = ended {
-                        self.close_channel(run);
-                        self.close_notify(run);
-                        self.native.recorded(run);
-                    }
-                }
-                Heard::Terminate => self.terminate(),
-                Heard::Resurrect => self.resurrect(),
-                Heard::Nothing => return None,
-                Heard::Gone => return Some(Stop::GuardianGone),
             }
         }
     }
@@ -438,21 +408,6 @@ impl Driver {
                 self.sampler = Some(sampler);
                 self.step(Input::Fact(Fact::Sampled { usages }));
             }
-        }
-    }
-
-    /// One step of the supervisor, and of what its effects bring about at once.
-    pub(crate) fn step(&mut self, input: Input) {
-        let effects = self.supervisor.step(self.clock.now(), input);
-        self.perform(effects);
-        while !self.facts.is_empty() {
-            for fact in std::mem::take(&mut self.facts) {
-                let effects = self.supervisor.step(self.clock.now(), Input::Fact(fact));
-                self.perform(effects);
-            }
-        }
-        if self.native.has_stowed() {
-            self.close_unwanted_ports();
         }
     }
 

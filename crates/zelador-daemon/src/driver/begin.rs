@@ -18,7 +18,8 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use tokio::sync::{broadcast, mpsc, watch};
+use std::sync::Arc;
+use tokio::sync::{Semaphore, broadcast, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use zelador_core::config::Switch;
@@ -28,6 +29,7 @@ use zelador_core::input::{Fact, Input};
 use zelador_core::spec::Settings;
 use zelador_core::supervisor::{Supervisor, Surroundings};
 
+use super::gathering::GATHERERS;
 use super::{Driver, INBOX, Message};
 
 /// So much of what runs say may wait for a listener; a line is at most 64 KiB.
@@ -114,6 +116,7 @@ impl Driver {
             http,
             meter: Some(CpuMeter::new()),
             tasks: JoinSet::new(),
+            gatherers: Arc::new(Semaphore::new(GATHERERS)),
             watcher: Watcher::new(watched),
             sayings: broadcast::channel(SAYINGS_WAITING).0,
             speakers: BTreeMap::new(),

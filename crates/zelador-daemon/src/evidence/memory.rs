@@ -1,26 +1,20 @@
 //! What the kernel says about memory that ran out: in the control group of a run, and in its log.
 
-use std::fs::{self, OpenOptions};
-use std::io::Read;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Instant;
 
 use zelador_core::unit::ByteSize;
 
 use super::group::groups;
+use super::kernel_log;
 
 /// A limit above this is none: v1 says "no limit" by the largest number of whole pages.
 const NO_LIMIT: u64 = 1 << 60;
 
-/// How many records of the kernel's log are read at most: its buffer has about as many.
-const RECORDS: usize = 20_000;
-
 /// The inode of the first namespace of process ids: `PROC_PID_INIT_INO` of Linux.
 const FIRST_NAMESPACE: u64 = 0xEFFF_FFFC;
-
-/// How many lines of it are kept.
-const KEPT: usize = 4;
 
 /// What a control group counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,35 +53,7 @@ pub fn is_named_by_kernel(pid: i32, limit: Instant) -> Option<bool> {
     if namespace != FIRST_NAMESPACE {
         return None;
     }
-    kernel_log(pid, limit).map(|lines| !lines.is_empty())
-}
-
-/// The last lines of the kernel's log about a kill of this process; `None`: it may not be read.
-pub(super) fn kernel_log(pid: i32, limit: Instant) -> Option<Vec<String>> {
-    let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open("/dev/kmsg");
-    let mut log = opened.ok()?;
-    let mut kept = Vec::new();
-    let mut record = [0; 8192];
-    for _ in 0..RECORDS {
-        // Nothing more, or one that was overwritten while it was read.
-        let Ok(length) = log.read(&mut record) else { break };
-        let text = String::from_utf8_lossy(&record[..length]);
-        if is_about(&text, pid) {
-            let said = text.split_once(';').map_or(&*text, |(_, said)| said);
-            kept.extend(said.lines().next().map(super::line::presentable));
-        }
-        if Instant::now() >= limit {
-            break;
-        }
-    }
-    kept.drain(..kept.len().saturating_sub(KEPT));
-    Some(kept)
-}
-
-/// `Out of memory: Killed process 7 (node) …`, `Memory cgroup out of memory: Killed process 7 (node) …`.
-fn is_about(text: &str, pid: i32) -> bool {
-    let Some((_, rest)) = text.split_once("Killed process ") else { return false };
-    rest.split(|c: char| !c.is_ascii_digit()).next() == Some(&pid.to_string())
+    kernel_log::about(pid, limit).map(|lines| !lines.is_empty())
 }
 
 #[cfg(test)]
@@ -114,11 +80,5 @@ mod tests {
         assert_eq!(first, Counted { kills: Some(2), limit: limit(32) });
         let most = [("memory.limit_in_bytes", "9223372036854771712\n")];
         assert_eq!(group(&most), Counted::default());
-    }
-
-    #[test]
-    fn a_record_of_the_kernel_is_about_one_process() {
-        let said = "3,1,2,-;Memory cgroup out of memory: Killed process 71 (node) total-vm:1kB";
-        assert!(is_about(said, 71) && !is_about(said, 7) && !is_about("3,1;eth0 up", 71));
     }
 }

@@ -12,6 +12,7 @@ pub mod dump;
 mod effort;
 mod group;
 mod host;
+mod kernel_log;
 mod line;
 pub mod memory;
 pub mod port;
@@ -103,7 +104,7 @@ pub fn gather(subject: &Subject, now: Moment, tail: Tail) -> Evidence {
     evidence.memory_limit = subject.memory.limit.or_else(limit_of_group);
     evidence.cpu_limit = alive.and_then(group::processors_of);
     if let Some(pid) = subject.killed {
-        evidence.kernel = memory::kernel_log(pid, begin + TIME_LIMIT / 4).unwrap_or_default();
+        evidence.kernel = kernel_log::about(pid, begin + TIME_LIMIT / 4).unwrap_or_default();
     }
     tails.end(limit, &mut evidence);
     match volumes.end(limit) {

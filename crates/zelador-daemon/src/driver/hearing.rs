@@ -1,0 +1,101 @@
+//! From facts to effects: what the guardian says is taken in batches, so that a hundred deaths at once
+//! are one transaction of the history, and not a hundred before the last of them is answered.
+
+use tokio::time::Instant;
+use zelador_core::effect::Effect;
+use zelador_core::id::RunId;
+use zelador_core::input::{Fact, Input};
+
+use super::{Driver, Stop};
+use crate::backend::native::Heard;
+
+/// How many facts are decided on before the effects of all are performed: enough that the transaction
+/// (0.3 ms) no longer counts, few enough that the first of many does not wait for the last (10 µs each).
+const BATCH: usize = 64;
+
+/// What is to be done about a run when a fact of it is recorded.
+enum Afterwards {
+    /// It has begun.
+    Listen(RunId),
+    /// It is over.
+    Forget(RunId),
+}
+
+impl Driver {
+    /// Takes everything that the guardian has to say.
+    pub(super) fn hear(&mut self) -> Option<Stop> {
+        loop {
+            let mut effects = Vec::new();
+            let mut afterwards = Vec::new();
+            let mut last = None;
+            for _ in 0..BATCH {
+                match self.native.hear(&self.logs) {
+                    Heard::Fact(fact) => effects.extend(self.decide(fact, &mut afterwards)),
+                    other => {
+                        last = Some(other);
+                        break;
+                    }
+                }
+            }
+            self.settle(effects);
+            for then in afterwards {
+                self.follow_up(then);
+            }
+            match last {
+                None => {}
+                Some(Heard::Terminate) => self.terminate(),
+                Some(Heard::Resurrect) => self.resurrect(),
+                Some(Heard::Gone) => return Some(Stop::GuardianGone),
+                Some(Heard::Nothing | Heard::Fact(_)) => return None,
+            }
+        }
+    }
+
+    /// One step of the supervisor, and of what its effects bring about at once.
+    pub(crate) fn step(&mut self, input: Input) {
+        let effects = self.supervisor.step(self.clock.now(), input);
+        self.settle(effects);
+    }
+
+    fn decide(&mut self, fact: Fact, afterwards: &mut Vec<Afterwards>) -> Vec<Effect> {
+        match &fact {
+            Fact::SpawnFailed { run, .. } => self.close_notify(*run),
+            Fact::Exited { run, .. } => afterwards.push(Afterwards::Forget(*run)),
+            Fact::Spawned { run, .. } => afterwards.push(Afterwards::Listen(*run)),
+            _ => {}
+        }
+        self.supervisor.step(self.clock.now(), Input::Fact(fact))
+    }
+
+    fn follow_up(&mut self, then: Afterwards) {
+        match then {
+            Afterwards::Listen(run) => {
+                self.busy_at = Some(Instant::now());
+                self.open_channel(run);
+            }
+            // Only now that it is recorded may the guardian forget it.
+            Afterwards::Forget(run) => {
+                self.close_channel(run);
+                self.close_notify(run);
+                self.native.recorded(run);
+            }
+        }
+    }
+
+    /// Performs effects, and what follows from the facts that come of it, until there are none.
+    fn settle(&mut self, mut effects: Vec<Effect>) {
+        loop {
+            self.perform(effects);
+            if self.facts.is_empty() {
+                break;
+            }
+            effects = Vec::new();
+            for fact in std::mem::take(&mut self.facts) {
+                effects.extend(self.supervisor.step(self.clock.now(), Input::Fact(fact)));
+            }
+        }
+        if self.native.has_stowed() {
+            self.close_unwanted_ports();
+        }
+    }
+}
