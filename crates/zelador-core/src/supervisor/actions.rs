@@ -59,7 +59,7 @@ impl Supervisor {
     }
 
     fn current_mut(&mut self, id: InstanceId, run: RunId) -> Option<&mut Instance> {
-        self.instances.get_mut(&id).filter(|instance| instance.is_current(run))
+        self.instances.get_mut(&id).map(Box::as_mut).filter(|instance| instance.is_current(run))
     }
 
     /// Somebody wants an action done by every one of these that offers it.

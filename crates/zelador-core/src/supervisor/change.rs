@@ -91,7 +91,7 @@ impl Supervisor {
         let ids = self.instances_of(name);
         let Some(old) = self.apps.remove(name) else { return new };
         self.forget_pid_files(&old.spec, &spec);
-        self.apps.insert(new.clone(), App { spec, cron_at: old.cron_at });
+        self.apps.insert(new.clone(), App { spec: Box::new(spec), cron_at: old.cron_at });
         self.changed.apps.extend([name.clone(), new.clone()]);
         if new != *name {
             self.rename_reload(name, &new);

@@ -341,6 +341,9 @@ impl Supervisor {
 
     /// Looks at what held instances and incidents wait for more often than usual.
     pub(super) fn hurry_dependencies(&mut self) {
+        if self.checks.range(CheckId::of_databases()).next().is_none() {
+            return;
+        }
         let awaited = self.awaited_databases();
         for (id, check) in self.checks.range_mut(CheckId::of_databases()) {
             let CheckId::Database(name) = id else { continue };

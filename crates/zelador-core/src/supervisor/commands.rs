@@ -6,7 +6,7 @@ use crate::effect::{Affected, Done, Effect, Refusal};
 use crate::id::{AppName, CheckId, InstanceId, RunId, Ticket};
 use crate::incident::Outcome;
 use crate::input::Command;
-use crate::instance::{Cause, Goal, Phase, Then};
+use crate::instance::{Cause, Goal, Instance, Phase, Then};
 
 use super::Supervisor;
 use super::actions::Calls;
@@ -31,6 +31,8 @@ pub(super) struct Wait {
     /// The run that was current when the command came.
     before: Option<RunId>,
     wanted: Wanted,
+    /// It was looked at, and nothing but a change of its own instance can answer it.
+    rests: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -217,7 +219,7 @@ impl Supervisor {
 
     pub(super) fn wait(&self, id: InstanceId, wanted: Wanted) -> Wait {
         let instance = &self.instances[&id];
-        Wait { id, app: instance.app.clone(), before: instance.phase.run(), wanted }
+        Wait { id, app: instance.app.clone(), before: instance.phase.run(), wanted, rests: false }
     }
 
     /// A look is done: whoever waits for it waits for one thing less.
@@ -232,12 +234,15 @@ impl Supervisor {
         let mut open = std::mem::take(&mut self.pending);
         open.retain_mut(|pending| {
             let mut waits = std::mem::take(&mut pending.waits);
-            waits.retain(|wait| match self.result_of(wait) {
-                Some(affected) => {
-                    pending.done.instances.push(affected);
-                    false
+            waits.retain_mut(|wait| {
+                if wait.rests && self.is_untouched(wait.id) {
+                    return true;
                 }
-                None => true,
+                let result = self.result_of(wait);
+                wait.rests = result.is_none() && !self.depends_on_others(wait);
+                let is_open = result.is_none();
+                pending.done.instances.extend(result);
+                is_open
             });
             pending.waits = waits;
             let calls = pending.calls.as_ref().is_some_and(|calls| !calls.open.is_empty());
@@ -251,6 +256,19 @@ impl Supervisor {
             false
         });
         self.pending = open;
+    }
+
+    /// Whether the step changed nothing of an instance. A thousand may be waited for, and each of them
+    /// takes several steps.
+    fn is_untouched(&self, id: InstanceId) -> bool {
+        self.changed.retiring.is_empty() && !self.changed.instances.contains(&id)
+    }
+
+    /// Whether what a command waits for may come true although nothing of its instance changes.
+    fn depends_on_others(&self, wait: &Wait) -> bool {
+        let held =
+            |instance: &Instance| matches!(instance.phase, Phase::Backoff { held: true, .. });
+        wait.wanted == Wanted::Replaced || self.instances.get(&wait.id).is_none_or(|it| held(it))
     }
 
     /// What became of an instance that a command waits for; `None` while it is open.

@@ -68,7 +68,7 @@ impl Supervisor {
             let old = app.spec.clone();
             self.forget_pid_files(&old, &spec);
             if let Some(app) = self.apps.get_mut(&name) {
-                app.spec = spec;
+                *app.spec = spec;
             }
             self.changed.apps.insert(name.clone());
             self.plan_cron(&name);
@@ -106,7 +106,7 @@ impl Supervisor {
             }
             return;
         }
-        self.apps.insert(name.clone(), App { spec, cron_at: None });
+        self.apps.insert(name.clone(), App { spec: Box::new(spec), cron_at: None });
         self.changed.apps.insert(name.clone());
         self.plan_cron(&name);
         self.scale(&name, goal, waits);

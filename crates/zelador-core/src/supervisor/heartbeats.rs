@@ -22,7 +22,7 @@ impl Supervisor {
         let name = self.heartbeat_name(id)?;
         let last = self.heartbeats.get(&name).copied();
         // Before the first one it has as long as between two.
-        let since = match id.instance().and_then(|id| self.instances.get(&id)) {
+        let since = match id.instance().and_then(|id| self.instances.get(&id)).map(Box::as_ref) {
             Some(Instance { phase: Phase::Running { since, .. }, .. }) => *since,
             _ => self.started_at,
         };

@@ -95,7 +95,8 @@ pub struct Surroundings {
 /// One app and what the supervisor knows about it as a whole.
 #[derive(Clone, Debug)]
 struct App {
-    spec: AppSpec,
+    /// Apart: it is large, and a node of a map has room for twice as many as are in it.
+    spec: Box<AppSpec>,
     /// When the clock asks for the next restart.
     cron_at: Option<Moment>,
 }
@@ -115,7 +116,8 @@ pub struct Supervisor {
     settings: Settings,
     counters: Counters,
     apps: BTreeMap<AppName, App>,
-    instances: BTreeMap<InstanceId, Instance>,
+    /// Apart, as declarations are.
+    instances: BTreeMap<InstanceId, Box<Instance>>,
     retiring: BTreeMap<RunId, Retiring>,
     reloads: BTreeMap<AppName, Reload>,
     incidents: BTreeMap<IncidentId, Incident>,
@@ -251,7 +253,7 @@ impl Supervisor {
     /// The instances of an app, in the order of their index.
     fn instances_of(&self, app: &AppName) -> Vec<InstanceId> {
         let mut found: Vec<&Instance> =
-            self.instances.values().filter(|instance| instance.app == *app).collect();
+            self.instances.values().map(Box::as_ref).filter(|it| it.app == *app).collect();
         found.sort_by_key(|instance| instance.index);
         found.into_iter().map(|instance| instance.id).collect()
     }

@@ -182,7 +182,7 @@ impl Supervisor {
     ) -> Option<Vec<String>> {
         let needs = |name: &str| -> &'a [String] {
             let new = declared.clone().find(|spec| spec.name.as_str() == name);
-            let known = || Some(&self.apps.get(&AppName::new(name)?)?.spec);
+            let known = || Some(&*self.apps.get(&AppName::new(name)?)?.spec);
             new.or_else(known).map(|spec| spec.depends_on.as_slice()).unwrap_or_default()
         };
         let mut done = BTreeSet::new();

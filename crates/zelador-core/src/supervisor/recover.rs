@@ -62,13 +62,13 @@ impl Supervisor {
         match record {
             Record::App(mut spec) => {
                 self.share_environment(&mut spec);
-                self.apps.insert(spec.name.clone(), App { spec: *spec, cron_at: None });
+                self.apps.insert(spec.name.clone(), App { spec, cron_at: None });
             }
             Record::AppGone(name) => {
                 self.apps.remove(&name);
             }
             Record::Instance(instance) => {
-                self.instances.insert(instance.id, *instance);
+                self.instances.insert(instance.id, instance);
             }
             Record::InstanceGone(id) => {
                 self.instances.remove(&id);
@@ -104,13 +104,13 @@ impl Supervisor {
 
     /// The whole state that outlives an engine, as records.
     pub fn durable(&self) -> Vec<Record> {
-        let apps = self.apps.values().map(|app| Record::App(Box::new(app.spec.clone())));
+        let apps = self.apps.values().map(|app| Record::App(app.spec.clone()));
         let instances = self.instances.values().map(|instance| {
             Record::Instance(Box::new(crate::instance::Instance {
                 file_env: None,
                 spoken: crate::instance::Spoken::default(),
                 usage: None,
-                ..instance.clone()
+                ..instance.as_ref().clone()
             }))
         });
         let retiring =

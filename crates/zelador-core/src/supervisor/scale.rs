@@ -80,7 +80,8 @@ impl Supervisor {
             let id = InstanceId::new(self.counters.instance);
             self.counters.instance += 1;
             self.changed.counters = true;
-            self.instances.insert(id, Instance::new(id, name.clone(), index, goal, self.now));
+            let instance = Instance::new(id, name.clone(), index, goal, self.now);
+            self.instances.insert(id, Box::new(instance));
             self.add_check(id);
             self.touch(id);
             if goal == Goal::Up {

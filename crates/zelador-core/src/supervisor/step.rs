@@ -175,13 +175,13 @@ impl Supervisor {
         }
         for name in std::mem::take(&mut self.changed.apps) {
             self.records.push(match self.apps.get(&name) {
-                Some(app) => Record::App(Box::new(app.spec.clone())),
+                Some(app) => Record::App(app.spec.clone()),
                 None => Record::AppGone(name),
             });
         }
         for id in std::mem::take(&mut self.changed.instances) {
             self.records.push(match self.instances.get(&id) {
-                Some(instance) => Record::Instance(Box::new(instance.clone())),
+                Some(instance) => Record::Instance(instance.clone()),
                 None => Record::InstanceGone(id),
             });
         }

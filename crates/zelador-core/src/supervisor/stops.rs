@@ -14,11 +14,11 @@ use crate::instance::Phase;
 impl Supervisor {
     /// The apps that name this one in their `depends_on`, and that it does not need itself.
     fn dependants_of(&self, app: &AppName) -> Vec<&AppName> {
-        let names = |other: &&AppName| {
-            let needs = &self.apps[*other].spec.depends_on;
+        let all = self.apps.iter().filter(|(other, known)| {
+            let needs = &known.spec.depends_on;
             needs.iter().any(|name| name == app.as_str()) && !self.needs(app, other)
-        };
-        self.apps.keys().filter(names).collect()
+        });
+        all.map(|(other, _)| other).collect()
     }
 
     /// How long the dependants of an app may take to be gone: each its grace, and two kills.

@@ -233,7 +233,7 @@ impl Supervisor {
                 let ids = self.instances_of(&app.spec.name);
                 let up = ids.iter().any(|id| self.instances[id].goal == Goal::Up);
                 let goal = if up { Goal::Up } else { Goal::Down };
-                Declaration { spec: app.spec.clone(), goal, replace: false }
+                Declaration { spec: app.spec.as_ref().clone(), goal, replace: false }
             })
             .collect();
         Saved { version: 1, at: self.now, apps }

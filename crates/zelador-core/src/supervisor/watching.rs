@@ -71,7 +71,7 @@ impl Supervisor {
         let wanted = self.apps.get(name).and_then(|app| {
             let plan = WatchPlan::of(&app.spec.watch, &app.spec.launch.cwd, &self.home)?;
             let is_wanted = |it: &crate::instance::Instance| it.app == *name && it.goal == Goal::Up;
-            self.instances.values().any(is_wanted).then_some(plan)
+            self.instances.values().any(|it| is_wanted(it)).then_some(plan)
         });
         if wanted.as_ref() == self.watches.get(name).map(|watch| &watch.plan) {
             return;
