@@ -116,7 +116,8 @@ fn checks() -> (f64, f64, f64) {
             let Effect::Look { probe, .. } = effect else { continue };
             looks += 1;
             let measures = vec![Measure::span("connect", Duration::from_millis(1))];
-            let finding = Finding::Measured { detail: "HTTP 200".to_owned(), measures };
+            let finding =
+                Finding::Measured { detail: zelador_core::words::quoted("HTTP 200"), measures };
             let outcome = ProbeOutcome { finding, took: Duration::from_millis(2) };
             supervisor.step(now, Input::Fact(Fact::Looked { probe, outcome }));
         }

@@ -59,6 +59,28 @@ pub enum How {
     Muted,
 }
 
+/// What the audit calls whoever uses the dashboard.
+pub const DASHBOARD: &str = "dashboard";
+
+/// Who gave a command, as the audit calls them, in a language: names stay.
+pub fn asker(who: &str, language: Language) -> &str {
+    match who {
+        DASHBOARD => language.pick(DASHBOARD, "painel"),
+        NOBODY => language.pick(NOBODY, "desconhecido"),
+        other => other,
+    }
+}
+
+/// By whom, in words.
+pub fn by(who: &str, language: Language) -> String {
+    match (language, who) {
+        (Language::Pt, DASHBOARD) => "pelo painel".to_owned(),
+        (Language::Pt, NOBODY) => "por alguém desconhecido".to_owned(),
+        (Language::Pt, who) => format!("por {who}"),
+        (Language::En, who) => format!("by {who}"),
+    }
+}
+
 impl How {
     /// In a word.
     pub fn told(self, language: Language) -> &'static str {
@@ -86,7 +108,7 @@ impl SetAside {
     /// By whom, in words.
     pub fn whose(&self, language: Language) -> String {
         match &self.by {
-            Some(who) => format!("{} {who}", language.pick("by", "por")),
+            Some(who) => by(who, language),
             None => language.pick("by its window", "por sua janela").to_owned(),
         }
     }
@@ -132,7 +154,7 @@ mod tests {
         );
         assert_eq!(
             told(How::Muted, None, Some("dashboard")),
-            ["muted, by dashboard", "silenciado, por dashboard"]
+            ["muted, by dashboard", "silenciado, pelo painel"]
         );
     }
 }

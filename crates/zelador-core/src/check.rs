@@ -12,6 +12,7 @@ use crate::probe::Finding;
 use crate::retry::{Retry, RetryPolicy};
 use crate::said::Look;
 use crate::unit::Moment;
+use crate::words::{Words, quoted};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -57,13 +58,20 @@ impl CheckResult {
     /// What a look of that kind amounts to.
     pub fn new(status: Status, look: Look, took: Duration, at: Moment) -> Self {
         let message = look.told(Language::En);
-        let said = (!matches!(look, Look::Text(_))).then(|| Box::new(look));
+        let is_quoted = matches!(&look, Look::Text(words) if words.is_quoted());
+        let said = (!is_quoted).then(|| Box::new(look));
         Self { status, message, said, took, at }
     }
 
     /// Why, as values.
     pub fn look(&self) -> Look {
-        self.said.as_deref().cloned().unwrap_or_else(|| Look::Text(self.message.clone()))
+        self.said.as_deref().cloned().unwrap_or_else(|| Look::Text(quoted(&self.message)))
+    }
+
+    /// Why, in every language.
+    pub fn words(&self) -> Words {
+        let pt = self.said.as_ref().map(|look| look.told(Language::Pt));
+        pt.map_or_else(|| quoted(&self.message), |pt| Words::new(self.message.clone(), pt))
     }
 
     /// Why, in a language.

@@ -18,6 +18,7 @@ use crate::signal::Signal;
 use crate::spec::{Environment, PulseAddress, Settings};
 use crate::unit::Moment;
 use crate::watch::WatchPlan;
+use crate::words::{Words, in_english};
 
 /// One thing that must be done. Of one step the records come first, then the spawns, then the rest in
 /// its order.
@@ -270,7 +271,7 @@ pub struct Notice {
     /// What it is about.
     pub subject: String,
     /// In one sentence.
-    pub text: String,
+    pub text: Words,
     /// Of a check: how it is now, which a later notice changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<(CheckId, Status)>,
@@ -305,7 +306,8 @@ pub struct Affected {
     /// Its app.
     pub app: String,
     /// What happened: `started`, `stopped`, `failed to start: …`.
-    pub what: String,
+    #[serde(serialize_with = "in_english")]
+    pub what: Words,
     /// False: it did not become what was asked for.
     pub ok: bool,
     /// What to try, when it failed.

@@ -105,7 +105,7 @@ impl Events {
     /// Returns what was said in zelador's own log, as an event.
     pub fn notice(&mut self, now: Moment, notice: &Notice) -> Event {
         let Notice { severity, subject, text, .. } = notice;
-        let data = json!({ "severity": severity, "subject": subject, "text": text });
+        let data = json!({ "severity": severity, "subject": subject, "text": text.english() });
         self.event(now, "notice", data)
     }
 
@@ -155,7 +155,7 @@ mod tests {
         let notice = Notice {
             severity: Severity::Info,
             subject: "api".to_owned(),
-            text: "x".to_owned(),
+            text: crate::words::quoted("x"),
             check: None,
         };
         // The clock was set back.

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::death::Death;
 use crate::id::RunId;
 use crate::probe::Usage;
-use crate::unit::{ByteSize, Moment, spoken};
+use crate::unit::{ByteSize, Moment};
+use crate::words;
+use crate::words::{Decimal, Words, quoted};
 
 /// Everything that was found about one sick instance.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -76,12 +78,12 @@ pub struct Evidence {
     pub dependencies: Vec<DependencySeen>,
     /// What changed since the last run that was good began, in words; never a value of a variable.
     #[serde(default)]
-    pub changes: Vec<String>,
+    pub changes: Vec<Words>,
     /// What its runtime says about itself, where a rule asked for that.
     #[serde(default)]
     pub dumps: Vec<Dump>,
     /// What could not be gathered, and why.
-    pub missing: Vec<String>,
+    pub missing: Vec<Words>,
 }
 
 /// What a runtime says about itself.
@@ -117,7 +119,7 @@ pub struct DependencySeen {
     /// Whether it is up; `None`: nobody has looked.
     pub is_up: Option<bool>,
     /// What its own check says.
-    pub message: String,
+    pub message: Words,
 }
 
 impl Evidence {
@@ -127,68 +129,132 @@ impl Evidence {
     }
 
     /// What it says besides usage, descriptors, the busiest thread and ports: one sentence each.
-    pub fn further(&self) -> Vec<String> {
-        let mut said = Vec::new();
-        if let (Some((first, begin)), Some((last, end))) = (self.course.first(), self.course.last())
-            && first != last
-        {
-            let most = self.course.iter().map(|(_, usage)| usage.memory).max().unwrap_or_default();
-            said.push(format!(
-                "over {}: memory from {} to {}, at most {most}; threads from {} to {}",
-                spoken(last.since(*first)),
-                begin.memory,
-                end.memory,
-                begin.threads,
-                end.threads
-            ));
-        }
+    pub fn further(&self) -> Vec<Words> {
+        let mut said: Vec<Words> = self.over_its_life().into_iter().collect();
         if let Some(limit) = self.memory_limit {
-            said.push(format!("its memory is limited to {limit}"));
+            said.push(words!(
+                "its memory is limited to {limit}",
+                "a memória dele está limitada a {limit}",
+                limit = limit,
+            ));
         }
         if let Some(limit) = self.cpu_limit {
-            said.push(format!("its processor time is limited to {limit:.0} % of a core"));
-        }
-        if let Some(kills) = self.oom_kills.filter(|kills| *kills > 0) {
-            said.push(format!("the kernel killed {kills} of its processes because memory ran out"));
-        }
-        said.extend(self.kernel.iter().map(|line| format!("the kernel's log: {line}")));
-        for (name, at) in [("output", self.spoke_at.0), ("error", self.spoke_at.1)] {
-            let ago = at.map(|at| spoken(self.gathered_at.since(at)));
-            said.extend(ago.map(|ago| format!("standard {name} spoke last {ago} before")));
-        }
-        for thread in &self.threads {
-            if thread.syscall.is_some() || !thread.stack.is_empty() {
-                let call = thread.syscall.as_deref().unwrap_or("no system call");
-                let stack = thread.stack.join(" < ");
-                let stack = if stack.is_empty() { stack } else { format!(": {stack}") };
-                said.push(format!("thread {} ({}) is in {call}{stack}", thread.tid, thread.name));
-            }
-        }
-        if let Some(host) = &self.host {
-            let pressure = host.pressure.map(|[processors, memory, devices]| {
-                format!(", waits: processors {processors:.0} %, memory {memory:.0} %, devices {devices:.0} %")
-            });
-            said.push(format!(
-                "the host: load {:.1} on {} processors, {} of {} memory available{}",
-                host.load,
-                host.processors,
-                host.available,
-                host.memory,
-                pressure.unwrap_or_default()
+            said.push(words!(
+                "its processor time is limited to {limit:.0} % of a core",
+                "o tempo de processador dele está limitado a {limit:.0} % de um núcleo",
             ));
         }
-        for DependencySeen { name, is_up, message } in &self.dependencies {
-            let state = match is_up {
-                Some(true) => "is up",
-                Some(false) => "is down",
-                None => "has not been looked at",
-            };
-            let message = if message.is_empty() { String::new() } else { format!(": {message}") };
-            said.push(format!("{name}, which it depends on, {state}{message}"));
+        if let Some(kills) = self.oom_kills.filter(|kills| *kills > 0) {
+            said.push(words!(
+                "the kernel killed {kills} of its processes because memory ran out",
+                "o kernel matou {kills} dos processos dele porque a memória acabou",
+            ));
         }
-        let changes = self.changes.iter();
-        said.extend(changes.map(|it| format!("since the last good run began: {it}")));
+        let kernel = self.kernel.iter();
+        said.extend(kernel.map(|it| words!("the kernel's log: {it}", "log do kernel: {it}")));
+        let spoke = |of: Words, at: Moment| {
+            words!(
+                "{of} spoke last {ago} before",
+                "{of}: última linha {ago} antes",
+                of = of,
+                ago = self.gathered_at.since(at),
+            )
+        };
+        let (out, err) = self.spoke_at;
+        said.extend(out.map(|at| spoke(words!("standard output", "saída padrão"), at)));
+        said.extend(err.map(|at| spoke(words!("standard error", "saída de erro"), at)));
+        said.extend(self.threads.iter().filter_map(Thread::call));
+        said.extend(self.host.as_ref().map(HostSeen::words));
+        said.extend(self.dependencies.iter().map(DependencySeen::words));
+        said.extend(self.changes.iter().map(since_good));
         said
+    }
+
+    /// How what it used changed.
+    fn over_its_life(&self) -> Option<Words> {
+        let ((first, begin), (last, end)) = (self.course.first()?, self.course.last()?);
+        if first == last {
+            return None;
+        }
+        let most = self.course.iter().map(|(_, usage)| usage.memory).max().unwrap_or_default();
+        let (before, after) = (begin.threads, end.threads);
+        Some(words!(
+            "over {t}: memory from {from} to {to}, at most {most}; threads from {before} to {after}",
+            "em {t}: memória de {from} a {to}, no máximo {most}; threads de {before} a {after}",
+            t = last.since(*first),
+            from = begin.memory,
+            to = end.memory,
+            most = most,
+        ))
+    }
+}
+
+/// That something changed since all was well.
+pub fn since_good(what: &Words) -> Words {
+    words!(
+        "since the last good run began: {what}",
+        "desde o início da última execução boa: {what}",
+        what = what,
+    )
+}
+
+impl Thread {
+    /// Where in the kernel it is, as far as that is known.
+    fn call(&self) -> Option<Words> {
+        if self.syscall.is_none() && self.stack.is_empty() {
+            return None;
+        }
+        let Self { tid, name, .. } = self;
+        let none = || words!("no system call", "nenhuma chamada de sistema");
+        let call = self.syscall.as_ref().map_or_else(none, quoted);
+        let stack = self.stack.join(" < ");
+        let stack = if stack.is_empty() { stack } else { format!(": {stack}") };
+        Some(words!(
+            "thread {tid} ({name}) is in {call}{stack}",
+            "a thread {tid} ({name}) está em {call}{stack}",
+            call = call,
+        ))
+    }
+}
+
+impl HostSeen {
+    fn words(&self) -> Words {
+        let pressure = self.pressure.map(|[processors, memory, devices]| {
+            words!(
+                ", waits: processors {processors:.0} %, memory {memory:.0} %, devices {devices:.0} %",
+                ", esperas: processadores {processors:.0} %, memória {memory:.0} %, dispositivos \
+                 {devices:.0} %",
+            )
+        });
+        let processors = self.processors;
+        words!(
+            "the host: load {load} on {processors} processors, {available} of {memory} memory \
+             available{pressure}",
+            "o servidor: carga {load} em {processors} processadores, {available} de {memory} de \
+             memória disponíveis{pressure}",
+            load = Decimal(self.load, 1),
+            available = self.available,
+            memory = self.memory,
+            pressure = pressure,
+        )
+    }
+}
+
+impl DependencySeen {
+    fn words(&self) -> Words {
+        let Self { name, is_up, message } = self;
+        let state = match is_up {
+            Some(true) => words!("is up", "está no ar"),
+            Some(false) => words!("is down", "está fora do ar"),
+            None => words!("has not been looked at", "não foi verificado"),
+        };
+        let separated = if message.is_empty() { "" } else { ": " };
+        words!(
+            "{name}, which it depends on, {state}{separated}{message}",
+            "{name}, de que depende, {state}{separated}{message}",
+            state = state,
+            message = message,
+        )
     }
 }
 
@@ -244,26 +310,33 @@ pub struct PortHolder {
 
 impl PortHolder {
     /// Says it in words, as seen at `now`: `port 3000 is held by node (pid 7, up for 3 min, app api)`.
-    pub fn spoken(&self, now: Moment) -> String {
-        let port = self.port;
+    pub fn spoken(&self, now: Moment) -> Words {
+        let Self { port, name, .. } = self;
         let Some(pid) = self.pid else {
             return match self.user {
-                Some(user) => format!(
-                    "port {port} is held by a process of user {user} that zelador may not look at"
+                Some(user) => words!(
+                    "port {port} is held by a process of user {user} that zelador may not look at",
+                    "a porta {port} está com um processo do usuário {user} que o zelador não pode \
+                     ver",
                 ),
-                None => format!("port {port} is held by a process that was not found in time"),
+                None => words!(
+                    "port {port} is held by a process that was not found in time",
+                    "a porta {port} está com um processo que não foi encontrado a tempo",
+                ),
             };
         };
-        let age = self.started_at.map(|at| format!(", up for {}", spoken(now.since(at))));
+        let age =
+            self.started_at.map(|at| words!(", up for {t}", ", no ar há {t}", t = now.since(at)));
         let whose = match (&self.app, &self.home) {
-            (Some(app), _) => format!(", app {app}"),
-            (None, Some(home)) => format!(", of the zelador in {home}"),
-            (None, None) => String::new(),
+            (Some(app), _) => words!(", app {app}", ", app {app}"),
+            (None, Some(home)) => words!(", of the zelador in {home}", ", do zelador em {home}"),
+            (None, None) => Words::default(),
         };
-        format!(
-            "port {port} is held by {} (pid {pid}{}{whose})",
-            self.name,
-            age.unwrap_or_default()
+        words!(
+            "port {port} is held by {name} (pid {pid}{age}{whose})",
+            "a porta {port} está com {name} (pid {pid}{age}{whose})",
+            age = age,
+            whose = whose,
         )
     }
 }
@@ -348,5 +421,5 @@ pub struct PastDeath {
     pub uptime_millis: u64,
     /// What was found out about its cause.
     #[serde(default)]
-    pub explained: Option<String>,
+    pub explained: Option<Words>,
 }

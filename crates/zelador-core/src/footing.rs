@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::spec::LaunchSpec;
 use crate::unit::Moment;
+use crate::words;
+use crate::words::Words;
 
 /// What a run was started with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,24 +36,41 @@ impl Footing {
     }
 
     /// What another one, later, has that is different: names only.
-    pub fn differences(&self, later: &Self) -> Vec<String> {
+    pub fn differences(&self, later: &Self) -> Vec<Words> {
         let mut said = Vec::new();
-        let mut tell = |what: &str, names: Vec<&String>| {
+        let mut tell = |what: Words, names: Vec<&String>| {
             if !names.is_empty() {
                 let names: Vec<&str> = names.into_iter().map(String::as_str).collect();
-                said.push(format!("environment: {what}: {}", names.join(", ")));
+                let names = names.join(", ");
+                said.push(words!(
+                    "environment: {what}: {names}",
+                    "ambiente: {what}: {names}",
+                    what = what,
+                ));
             }
         };
         let (before, after) = (&self.env, &later.env);
-        tell("new", after.keys().filter(|name| !before.contains_key(*name)).collect());
-        tell("gone", before.keys().filter(|name| !after.contains_key(*name)).collect());
+        tell(
+            words!("new", "novo"),
+            after.keys().filter(|name| !before.contains_key(*name)).collect(),
+        );
+        tell(
+            words!("gone", "ausente"),
+            before.keys().filter(|name| !after.contains_key(*name)).collect(),
+        );
         let other = |name: &&String| after.get(*name).is_some_and(|hash| *hash != before[*name]);
-        tell("another value", before.keys().filter(other).collect());
+        tell(words!("another value", "outro valor"), before.keys().filter(other).collect());
         if self.inherited != later.inherited {
-            said.push("environment: variables of whoever started it are different".to_owned());
+            said.push(words!(
+                "environment: variables of whoever started it are different",
+                "ambiente: as variáveis de quem o iniciou são outras",
+            ));
         }
         if self.command != later.command {
-            said.push("its program or its arguments are different".to_owned());
+            said.push(words!(
+                "its program or its arguments are different",
+                "o programa ou os argumentos são outros",
+            ));
         }
         said
     }

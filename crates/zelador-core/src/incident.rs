@@ -18,6 +18,8 @@ use crate::id::{AppName, IncidentId, InstanceId};
 use crate::notify::Language;
 use crate::said::{Said, Why};
 use crate::unit::Moment;
+use crate::words;
+use crate::words::Words;
 
 pub use stage::{Outcome, Stage, Trouble};
 
@@ -28,7 +30,7 @@ pub struct Entry {
     pub at: Moment,
     /// What happened, or was decided and why, in English.
     pub what: String,
-    /// The same as values; `None`: they are not kept, and it is told as it is.
+    /// The same as values; `None`: it is of before they were kept, and is told as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said: Option<Said>,
 }
@@ -277,9 +279,9 @@ impl Incident {
         thinks && self.tries.is_empty()
     }
 
-    /// Adds a sentence to the story, in the words of somebody else.
-    pub fn tell(&mut self, at: Moment, what: impl Into<String>) {
-        self.add(Entry { at, what: what.into(), said: None });
+    /// Adds a fact to the story that is only told.
+    pub fn tell(&mut self, at: Moment, words: Words) {
+        self.say(at, Said::Told(words));
     }
 
     /// Adds a sentence to the story.
@@ -326,30 +328,41 @@ impl Incident {
         }
     }
 
-    /// Its state in one or two words: `healed`, `verifying`, `escalated`.
+    /// Its state in one or two words, in English: `healed`, `verifying`, `escalated`.
     pub fn state(&self) -> String {
+        self.state_words().english().to_owned()
+    }
+
+    /// Its state in one or two words.
+    pub fn state_words(&self) -> Words {
         match &self.stage {
-            Stage::Gathering { .. } => "gathering evidence".to_owned(),
-            Stage::Asking { .. } => "asking dependencies".to_owned(),
-            Stage::Dumping { .. } => "gathering more evidence".to_owned(),
-            Stage::Consulting { .. } => "asking a model".to_owned(),
-            Stage::WaitingForDependency { dependency } => format!("waiting for {dependency}"),
-            Stage::Rechecking { .. } => "rechecking".to_owned(),
-            Stage::Pausing { .. } => "pausing".to_owned(),
+            Stage::Gathering { .. } => words!("gathering evidence", "reunindo evidências"),
+            Stage::Asking { .. } => words!("asking dependencies", "consultando dependências"),
+            Stage::Dumping { .. } => {
+                words!("gathering more evidence", "reunindo mais evidências")
+            }
+            Stage::Consulting { .. } => words!("asking a model", "consultando um modelo"),
+            Stage::WaitingForDependency { dependency } => {
+                words!("waiting for {dependency}", "aguardando {dependency}")
+            }
+            Stage::Rechecking { .. } => words!("rechecking", "verificando de novo"),
+            Stage::Pausing { .. } => words!("pausing", "em pausa"),
             Stage::Applying { .. } => match &self.current {
-                Some(remedy) if !remedy.restarts() => format!("applying: {remedy}"),
-                _ => "restarting".to_owned(),
+                Some(remedy) if !remedy.restarts() => {
+                    words!("applying: {remedy}", "aplicando: {remedy}", remedy = remedy)
+                }
+                _ => words!("restarting", "reiniciando"),
             },
             Stage::AwaitingApproval { .. } => match &self.current {
-                Some(remedy) => format!("asks: {remedy}?"),
-                None => "asks".to_owned(),
+                Some(remedy) => words!("asks: {remedy}?", "pergunta: {remedy}?", remedy = remedy),
+                None => words!("asks", "pergunta"),
             },
-            Stage::Observing => "observing".to_owned(),
-            Stage::Verifying { .. } => "verifying".to_owned(),
-            Stage::AwaitingStart => "awaiting start".to_owned(),
-            Stage::AwaitingTrial => "awaiting trial".to_owned(),
-            Stage::Escalated => "escalated".to_owned(),
-            Stage::Closed { outcome } => outcome.to_string(),
+            Stage::Observing => words!("observing", "observando"),
+            Stage::Verifying { .. } => words!("verifying", "confirmando"),
+            Stage::AwaitingStart => words!("awaiting start", "aguardando início"),
+            Stage::AwaitingTrial => words!("awaiting trial", "aguardando teste"),
+            Stage::Escalated => words!("escalated", "uma pessoa é necessária"),
+            Stage::Closed { outcome } => outcome.words(),
         }
     }
 }

@@ -43,3 +43,4 @@ pub mod supervisor;
 pub mod tail;
 pub mod unit;
 pub mod watch;
+pub mod words;

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::notify::Language;
 use crate::retry::ErrorClass;
 use crate::unit::{ByteSize, Percent, spoken};
+use crate::words::{Amount, Tell, Words};
 
 /// What one execution of a check found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,39 +44,39 @@ pub enum Finding {
     /// It answered as it should.
     Answered {
         /// What it said, short: `HTTP 200`, `connected`, `SELECT 1`.
-        detail: String,
+        detail: Words,
     },
     /// It answered, and the answer is wrong.
     WrongAnswer {
         /// What was wrong, short: `HTTP 500`.
-        detail: String,
+        detail: Words,
     },
     /// It did not answer in time.
     TimedOut {
         /// What was waited for: `no answer within 3 s after the connection was accepted`.
-        detail: String,
+        detail: Words,
     },
     /// It could not be reached, or refused.
     Refused {
         /// What the system or the server said, without secrets.
-        detail: String,
+        detail: Words,
     },
     /// It answered, and the answer says that it works worse than it should.
     Impaired {
         /// What it said, short.
-        detail: String,
+        detail: Words,
     },
     /// It answered as it should, and this was measured.
     Measured {
         /// What it said, short: `SELECT 1`.
-        detail: String,
+        detail: Words,
         /// What was measured, by name: `connect`, `connections`, `lag`.
         measures: Vec<Measure>,
     },
     /// The look itself was not possible: no `/proc`, no right to read.
     Unavailable {
         /// Why.
-        detail: String,
+        detail: Words,
     },
 }
 
@@ -93,7 +95,7 @@ impl Finding {
             | Self::Measured { .. }
             | Self::Unavailable { .. } => return None,
         };
-        Some((ErrorClass::of_text(detail).unwrap_or(usual), detail))
+        Some((ErrorClass::of_text(detail.english()).unwrap_or(usual), detail.english()))
     }
 }
 
@@ -132,10 +134,40 @@ impl Measure {
         Self { name: name.into(), value, unit }
     }
 
+    /// Name and value: `memory 52.4mb`.
+    pub fn words(&self) -> Words {
+        let of = |language| {
+            let name = measure_name(&self.name, language);
+            format!("{name} {}", Amount(self.unit, self.value).tell(language))
+        };
+        Words::new(of(Language::En), of(Language::Pt))
+    }
+
     /// Returns a time span that was measured.
     pub fn span(name: impl Into<String>, span: Duration) -> Self {
         Self::new(name, span.as_secs_f64(), Unit::Seconds)
     }
+}
+
+/// What a measure is called; one that is not known by its own name.
+pub fn measure_name(name: &str, language: Language) -> &str {
+    let pt = match name {
+        "restarts" => "reinícios",
+        "memory" => "memória",
+        "processes" => "processos",
+        "descriptors" => "descritores",
+        "connections" => "conexões",
+        "lag" => "atraso",
+        "size" => "tamanho",
+        "age" => "idade",
+        "left" => "prazo",
+        "rate" => "taxa",
+        "load" => "carga",
+        "clock" => "relógio",
+        "errors" => "erros",
+        other => other,
+    };
+    language.pick(name, pt)
 }
 
 impl Unit {

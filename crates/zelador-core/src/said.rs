@@ -17,6 +17,7 @@ use crate::id::IncidentId;
 use crate::incident::{Outcome, TryResult};
 use crate::notify::Language;
 use crate::unit::{ByteSize, spoken};
+use crate::words::{Words, quoted};
 
 mod english;
 mod look;
@@ -24,6 +25,7 @@ mod portuguese;
 mod words;
 
 pub use look::Look;
+pub(crate) use look::amount;
 
 /// One sentence.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,7 +61,7 @@ pub enum Said {
         /// How sure, from 0 to 1.
         confidence: f64,
         /// Why.
-        because: Vec<String>,
+        because: Vec<Words>,
         /// What helps.
         remedy: Remedy,
     },
@@ -95,7 +97,7 @@ pub enum Said {
     /// A process of somebody else's has its port.
     Holder {
         /// Who.
-        holder: String,
+        holder: Words,
         /// By which number it is answered.
         incident: IncidentId,
     },
@@ -143,7 +145,7 @@ pub enum Said {
         within: Option<Duration>,
     },
     /// It will not answer.
-    NoAdvice(Option<String>),
+    NoAdvice(Option<Words>),
     /// It answered.
     Advice {
         /// What it takes it for.
@@ -177,8 +179,8 @@ pub enum Said {
     },
     /// A pause before the next try.
     NextTry(Duration),
-    /// What was done, in the words of who did it.
-    Done(String),
+    /// What was done.
+    Done(Words),
     /// A remedy was taken back.
     TakenBack,
     /// The new run is up; its check has this long.
@@ -209,11 +211,11 @@ pub enum Said {
     /// What it needs is back.
     IsBack(String),
     /// It is sick all the same.
-    StaysSick(String),
+    StaysSick(Words),
     /// What it needs is nothing that zelador can look at: it is given this long.
     WaitsUnseen(Duration),
     /// It is sick all the same after that.
-    WaitingWasNoHelp(String),
+    WaitingWasNoHelp(Words),
     /// It comes back again and again.
     RestartHides {
         /// How often.
@@ -221,6 +223,8 @@ pub enum Said {
         /// Within an hour; else each time with the same end.
         lately: bool,
     },
+    /// A fact that is only told.
+    Told(Words),
     /// A person is needed.
     Escalated(Why),
     /// A person said no.
@@ -250,7 +254,7 @@ fn why<'de, D: Deserializer<'de>>(from: D) -> Result<Why, D::Error> {
     }
     Ok(match Kept::deserialize(from)? {
         Kept::Value(why) => why,
-        Kept::Text(text) => Why::Text(text),
+        Kept::Text(text) => Why::Text(quoted(text)),
     })
 }
 
@@ -258,8 +262,8 @@ fn why<'de, D: Deserializer<'de>>(from: D) -> Result<Why, D::Error> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Why {
-    /// In the words of somebody else: a check, a rule, a command.
-    Text(String),
+    /// What a check, a rule or a command says.
+    Text(Words),
     /// The guard's.
     Objection(Objection),
     /// A run ended.
@@ -276,7 +280,7 @@ pub enum Why {
         /// Whose, like `api/0`.
         name: String,
         /// What it found.
-        message: String,
+        message: Words,
     },
     /// Its own check is good again.
     CheckIsGood,
@@ -315,15 +319,9 @@ pub enum Why {
     },
 }
 
-impl From<&str> for Why {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl From<String> for Why {
-    fn from(text: String) -> Self {
-        Self::Text(text)
+impl From<Words> for Why {
+    fn from(words: Words) -> Self {
+        Self::Text(words)
     }
 }
 
@@ -334,6 +332,11 @@ impl From<Objection> for Why {
 }
 
 impl Said {
+    /// The sentence in every language.
+    pub fn words(&self) -> Words {
+        Words::new(self.told(Language::En), self.told(Language::Pt))
+    }
+
     /// The sentence in a language.
     pub fn told(&self, language: Language) -> String {
         match language {
@@ -344,6 +347,11 @@ impl Said {
 }
 
 impl Why {
+    /// The reason in every language.
+    pub fn words(&self) -> Words {
+        Words::new(self.told(Language::En), self.told(Language::Pt))
+    }
+
     /// The reason in a language.
     pub fn told(&self, language: Language) -> String {
         match language {

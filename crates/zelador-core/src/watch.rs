@@ -1,5 +1,7 @@
 //! Watching files: what an app declares, what the engine is asked to watch, what came of it.
 
+use crate::notify::Language;
+use crate::words::Tell;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
@@ -99,13 +101,20 @@ pub struct Changed {
     pub more: u32,
 }
 
+impl Tell for Changed {
+    fn tell(&self, language: Language) -> String {
+        match (self.more, language) {
+            (0, _) => self.path.clone(),
+            (more, Language::En) => format!("{} and {more} more", self.path),
+            (more, Language::Pt) => format!("{} e mais {more}", self.path),
+        }
+    }
+}
+
 impl std::fmt::Display for Changed {
     /// `src/api.js`, or `src/api.js and 3 more`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.more {
-            0 => f.write_str(&self.path),
-            more => write!(f, "{} and {more} more", self.path),
-        }
+        f.write_str(&self.tell(Language::En))
     }
 }
 

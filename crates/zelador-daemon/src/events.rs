@@ -145,11 +145,13 @@ fn append(path: &Path, file: &mut Option<File>, event: &Event) -> std::io::Resul
 mod tests {
     use zelador_core::effect::Severity;
 
+    use zelador_core::words::quoted;
+
     use super::*;
 
     fn notice(text: &str) -> Notice {
         let (severity, subject) = (Severity::Info, "api".to_owned());
-        Notice { severity, subject, text: text.to_owned(), check: None }
+        Notice { severity, subject, text: quoted(text), check: None }
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl Driver {
             }
             Effect::Notify(notice) => {
                 self.outlet.notice(self.clock.now(), &notice);
-                let event = Event::new(self.clock.now(), Kind::Notice, &notice.text);
+                let event = Event::new(self.clock.now(), Kind::Notice, notice.text.clone());
                 self.archive.keep(Item::Event(event.of(&notice.subject)));
                 tell(&notice);
             }

@@ -33,6 +33,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::unit::{Moment, Percent, SECOND, spoken};
+use crate::words;
+use crate::words::Words;
 
 pub use policy::BreakerPolicy;
 pub use registry::{BreakerKey, Breakers};
@@ -70,14 +72,21 @@ pub enum State {
 
 impl std::fmt::Display for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Closed => "closed",
-            Self::Open { .. } => "open",
-            Self::HalfOpen { .. } => "half-open",
-            Self::ForcedOpen => "forced open",
-            Self::Disabled => "disabled",
-            Self::MetricsOnly => "metrics only",
-        })
+        f.pad(self.words().english())
+    }
+}
+
+impl State {
+    /// Its word in every language.
+    pub fn words(&self) -> Words {
+        match self {
+            Self::Closed => words!("closed", "fechado"),
+            Self::Open { .. } => words!("open", "aberto"),
+            Self::HalfOpen { .. } => words!("half-open", "meio aberto"),
+            Self::ForcedOpen => words!("forced open", "mantido aberto"),
+            Self::Disabled => words!("disabled", "desligado"),
+            Self::MetricsOnly => words!("metrics only", "só métricas"),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::probe::{Finding, Measure, ProbeOutcome, Unit};
 use crate::said::Look;
 use crate::spec::Limit;
 use crate::unit::{Moment, Percent};
+use crate::words::Words;
 
 /// Says what a look amounts to. What was bad by its verdict `before` is better only when it is back by
 /// the margin of its limit.
@@ -65,7 +66,7 @@ fn status_of(
     usual: &impl Fn(&str) -> Option<Band>,
 ) -> (Status, Look) {
     let against = |share, look| against(plan, before, share, look, usual(SHARE));
-    let text = |detail: &String| Look::Text(detail.clone());
+    let text = |detail: &Words| Look::Text(detail.clone());
     match &outcome.finding {
         Finding::Memory { used, total } => {
             let share = Percent::of(used.bytes(), total.bytes());
@@ -113,14 +114,14 @@ pub fn breached<'a>(plan: &CheckPlan, finding: &'a Finding) -> Option<&'a Measur
     measures.iter().find(|measure| {
         let mut limits = plan.limits.iter().filter(|limit| limit.measure == measure.name);
         limits.any(|limit| {
-            breach(limit, Status::Unhealthy, measure, None, "")
+            breach(limit, Status::Unhealthy, measure, None, &Words::default())
                 .is_some_and(|it| it.0 == Status::Unhealthy)
         })
     })
 }
 
-fn slowness(plan: &CheckPlan, took: Duration, detail: &str) -> (Status, Look) {
-    let what = Look::Text(detail.to_owned());
+fn slowness(plan: &CheckPlan, took: Duration, detail: &Words) -> (Status, Look) {
+    let what = Look::Text(detail.clone());
     match plan.slow {
         Some(slow) if took > slow => {
             (Status::Degraded, Look::Slow { what: Box::new(what), took, slow })
@@ -135,7 +136,7 @@ fn breach(
     before: Status,
     measure: &Measure,
     usual: Option<Band>,
-    detail: &str,
+    detail: &Words,
 ) -> Option<(Status, Look)> {
     let band = usual.filter(|_| limit.auto);
     // What is usual is bounded by what is fixed.
@@ -156,7 +157,7 @@ fn breach(
         let is_beyond = if limit.below { measure.value < edge } else { measure.value >= edge };
         if is_beyond {
             let look = Look::Beyond {
-                what: Box::new(Look::Text(detail.to_owned())),
+                what: Box::new(Look::Text(detail.clone())),
                 measure: Some((measure.name.clone(), measure.value)),
                 unit: measure.unit,
                 status,
@@ -207,6 +208,7 @@ mod tests {
     use crate::check::plans;
     use crate::spec::Settings;
     use crate::unit::ByteSize;
+    use crate::words::quoted;
 
     fn judged(plan: &CheckPlan, before: Status, finding: Finding) -> (Status, String) {
         let outcome = ProbeOutcome { finding, took: Duration::ZERO };
@@ -239,7 +241,7 @@ mod tests {
         };
         plan.limits = vec![limit("connections", 80.0, 95.0, false), limit("left", 21.0, 3.0, true)];
         let found = |connections, left| Finding::Measured {
-            detail: "SELECT 1".to_owned(),
+            detail: quoted("SELECT 1"),
             measures: vec![
                 Measure::new("connections", connections, Unit::Percent),
                 Measure::new("left", left, Unit::Days),
@@ -271,7 +273,7 @@ mod tests {
         };
         let judged = |plan: &CheckPlan, value, usual: Option<Band>| {
             let measures = vec![Measure::new("memory", value, Unit::Count)];
-            let finding = Finding::Measured { detail: "up".to_owned(), measures };
+            let finding = Finding::Measured { detail: quoted("up"), measures };
             let outcome = ProbeOutcome { finding, took: Duration::ZERO };
             let result = judge_by(plan, None, &outcome, Moment::default(), |_| usual);
             (result.status, result.message)

@@ -14,7 +14,9 @@ use super::fields::{APP, canonical};
 use super::mistake::{Mistakes, Note};
 use super::node::Value;
 use super::script_app;
+use crate::notify::Language;
 use crate::spec::{AppSpec, Environment, RestartDelay};
+use crate::words::Tell;
 
 /// What to change of an app.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -208,19 +210,31 @@ const SHELL_NOISE: [&str; 10] = [
     "SSH_TTY",
 ];
 
-impl std::fmt::Display for EnvDifference {
+impl Tell for EnvDifference {
     /// Names only: `new A, B; gone C; changed D`.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let parts = [("new", &self.come), ("gone", &self.gone), ("changed", &self.changed)];
-        let mut first = true;
-        for (word, names) in parts.into_iter().filter(|(_, names)| !names.is_empty()) {
+    fn tell(&self, language: Language) -> String {
+        let parts = [
+            (language.pick("new", "novas"), &self.come),
+            (language.pick("gone", "ausentes"), &self.gone),
+            (language.pick("changed", "alteradas"), &self.changed),
+        ];
+        let part = |(word, names): (&str, &Vec<String>)| {
             let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>();
-            let rest = names.len().saturating_sub(SHOWN);
-            let rest = if rest == 0 { String::new() } else { format!(" and {rest} more") };
-            let between = if std::mem::take(&mut first) { "" } else { "; " };
-            write!(f, "{between}{word} {}{rest}", shown.join(", "))?;
-        }
-        Ok(())
+            let shown = shown.join(", ");
+            match (names.len().saturating_sub(SHOWN), language) {
+                (0, _) => format!("{word} {shown}"),
+                (rest, Language::En) => format!("{word} {shown} and {rest} more"),
+                (rest, Language::Pt) => format!("{word} {shown} e mais {rest}"),
+            }
+        };
+        let parts = parts.into_iter().filter(|(_, names)| !names.is_empty()).map(part);
+        parts.collect::<Vec<_>>().join("; ")
+    }
+}
+
+impl std::fmt::Display for EnvDifference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.tell(Language::En))
     }
 }
 

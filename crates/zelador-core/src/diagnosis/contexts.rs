@@ -5,6 +5,7 @@ use super::board::Board;
 use super::judge::quote;
 use super::snapshot::Snapshot;
 use super::text::{Line, says};
+use crate::words;
 
 /// What only several lines together say.
 pub(super) fn contexts(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
@@ -44,7 +45,10 @@ pub(super) fn contexts(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
         board.add(
             Cause::InotifyLimit,
             value + 0.2,
-            "the disk has room, and a watch was refused",
+            words!(
+                "the disk has room, and a watch was refused",
+                "o disco tem espaço, e uma vigia de arquivo foi recusada"
+            ),
             0,
         );
     }
@@ -55,7 +59,12 @@ pub(super) fn contexts(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
         && snapshot.metrics.disk_pct.is_some_and(|used| used >= 95.0)
     {
         let used = snapshot.metrics.disk_pct.unwrap_or_default();
-        board.add(Cause::DiskFull, 1.3, format!("{used:.0} % of the disk is in use"), 0);
+        board.add(
+            Cause::DiskFull,
+            1.3,
+            words!("{used:.0} % of the disk is in use", "{used:.0} % do disco está em uso"),
+            0,
+        );
         if !any(&["corrupt", "malformed", "checksum"]) {
             board.scale(Cause::DataCorruption, 0.6);
         }
@@ -83,7 +92,10 @@ pub(super) fn contexts(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
         board.add(
             Cause::TooManyOpenFiles,
             1.2,
-            format!("{open:.0} of {limit:.0} descriptors are open"),
+            words!(
+                "{open:.0} of {limit:.0} descriptors are open",
+                "{open:.0} de {limit:.0} descritores estão abertos"
+            ),
             0,
         );
     }
@@ -92,7 +104,10 @@ pub(super) fn contexts(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
         board.add(
             Cause::ClockSkew,
             1.25,
-            "a certificate or token is not valid yet, and the clock is off",
+            words!(
+                "a certificate or token is not valid yet, and the clock is off",
+                "um certificado ou token ainda não vale, e o relógio está errado"
+            ),
             0,
         );
     }
@@ -241,6 +256,14 @@ fn endless_calls(board: &mut Board, lines: &[Line]) {
     let Some(last) = frames.next() else { return };
     let equal = 1 + frames.take_while(|frame| *frame == last).count();
     if equal >= EQUAL_FRAMES {
-        board.add(Cause::StackOverflow, 1.3, format!("{equal} equal frames end the trace"), 0);
+        board.add(
+            Cause::StackOverflow,
+            1.3,
+            words!(
+                "{equal} equal frames end the trace",
+                "{equal} quadros iguais encerram o rastro da pilha"
+            ),
+            0,
+        );
     }
 }

@@ -11,8 +11,10 @@ use super::numbers::{alive, status};
 use super::phrase::Haystack;
 use super::snapshot::Snapshot;
 use super::text::{Level, Line, lines};
-use super::{Action, Cause, action, codes, pairs, rules};
+use super::{Action, Cause, Reasons, action, codes, pairs, rules};
 use crate::redact;
+use crate::words;
+use crate::words::Words;
 
 /// One explanation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,7 +24,8 @@ pub struct Hypothesis {
     /// How sure, from 0 to 1.
     pub confidence: f64,
     /// What it rests on: lines and numbers, secrets masked.
-    pub because: Vec<String>,
+    #[serde(flatten)]
+    pub because: Reasons,
     /// Whether a restart ends the incident.
     pub restart_helps: action::Helps,
     /// What to do.
@@ -101,9 +104,10 @@ fn read(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
     }
 }
 
-pub(super) fn quote(line: &Line) -> String {
+pub(super) fn quote(line: &Line) -> Words {
     let text: String = line.written.trim().chars().take(200).collect();
-    format!("line {}: {}", line.number + 1, redact::text(&text))
+    let (number, text) = (line.number + 1, redact::text(&text));
+    words!("line {number}: {text}", "linha {number}: {text}")
 }
 
 /// The causes by their scores, with how sure each is.
@@ -118,15 +122,16 @@ fn rank(board: Board, snapshot: &Snapshot) -> Answer {
         .take(4)
         .map(|(cause, mut score)| {
             score.because.sort_by_key(|(order, _)| *order);
-            let mut because: Vec<String> = score.because.into_iter().map(|(_, why)| why).collect();
+            let mut because: Vec<Words> = score.because.into_iter().map(|(_, why)| why).collect();
             because.dedup();
             because.truncate(5);
             let confidence = confidence(score.value, best, second);
-            hypothesis(cause, confidence, because, snapshot)
+            hypothesis(cause, confidence, Reasons(because), snapshot)
         })
         .collect();
     if hypotheses.is_empty() {
-        let because = vec!["nothing in the evidence tells".to_owned()];
+        let because =
+            Reasons(vec![words!("nothing in the evidence tells", "nada nas evidências diz")]);
         hypotheses.push(hypothesis(Cause::Unknown, 0.4, because, snapshot));
     }
     careful(&mut hypotheses);
@@ -154,12 +159,7 @@ fn confidence(value: f64, best: f64, second: f64) -> f64 {
     }
 }
 
-fn hypothesis(
-    cause: Cause,
-    confidence: f64,
-    because: Vec<String>,
-    snapshot: &Snapshot,
-) -> Hypothesis {
+fn hypothesis(cause: Cause, confidence: f64, because: Reasons, snapshot: &Snapshot) -> Hypothesis {
     let (action, restart_helps) = action::choose(cause, snapshot);
     Hypothesis { cause, confidence, because, restart_helps, action }
 }

@@ -13,6 +13,7 @@ mod level;
 mod numbers;
 mod pairs;
 mod phrase;
+mod reasons;
 mod rules;
 mod snapshot;
 mod text;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use action::{Action, Helps, usual};
 pub use judge::{Answer, Hypothesis, judge};
+pub use reasons::Reasons;
 pub use snapshot::{Metrics, Probe, Snapshot};
 pub use user::{MOST_RULES, UserRule, judge_with, may_ask, pattern};
 
@@ -30,6 +32,8 @@ pub use crate::healing::Remedy;
 use crate::evidence::{Evidence, Thread};
 use crate::probe::Finding;
 use crate::spec::OnDependencyDown;
+use crate::words;
+use crate::words::Words;
 
 /// Why an app is sick; the words are those of the taxonomy of causes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -215,7 +219,8 @@ pub struct Diagnosis {
     /// From 0 to 1.
     pub confidence: f64,
     /// What it rests on, one sentence each.
-    pub because: Vec<String>,
+    #[serde(flatten)]
+    pub because: Reasons,
     /// What to do.
     pub remedy: Remedy,
     /// All that was worth naming, the likeliest first.
@@ -231,7 +236,7 @@ pub struct Case<'a> {
     /// What was gathered.
     pub evidence: Option<&'a Evidence>,
     /// The dependency that is down, and what its own check says.
-    pub dependency: Option<(&'a str, &'a str)>,
+    pub dependency: Option<(&'a str, &'a Words)>,
     /// What to do about a sick app while it is down.
     pub policy: OnDependencyDown,
     /// What it uses more of than its own check allows.
@@ -249,12 +254,21 @@ const LOOPS: u8 = 60;
 
 /// Says why an app whose own check fails is sick, and what to do about it.
 pub fn diagnose(case: &Case<'_>) -> Diagnosis {
-    let mut because = Vec::new();
+    let mut because = Reasons::default();
     if let Some(finding) = case.finding {
-        because.push(format!("its own check says: {}", words(finding)));
+        let said = detail_of(finding);
+        because.push(words!(
+            "its own check says: {said}",
+            "a própria verificação diz: {said}",
+            said = said
+        ));
     }
     if let Some((name, message)) = case.dependency {
-        because.push(format!("{name}, which it depends on, is down: {message}"));
+        because.push(words!(
+            "{name}, which it depends on, is down: {message}",
+            "{name}, de que depende, está fora do ar: {message}",
+            message = message,
+        ));
         let remedy = match case.policy {
             OnDependencyDown::Wait => Remedy::WaitForDependency,
             OnDependencyDown::Restart => Remedy::Restart,
@@ -281,24 +295,33 @@ fn too_much(measure: &str) -> (Cause, f64) {
 }
 
 /// The cause where no dependency is to blame.
-fn alone(case: &Case<'_>, because: &mut Vec<String>) -> (Cause, f64) {
+fn alone(case: &Case<'_>, because: &mut Vec<Words>) -> (Cause, f64) {
     let cpu = case.evidence.and_then(|evidence| evidence.usage).map(|usage| usage.cpu);
     match case.finding {
         Some(Finding::TimedOut { .. }) => match cpu {
             Some(cpu) if cpu >= BUSY_CPU || case.evidence.is_some_and(|it| is_running(it, cpu)) => {
-                because.push(format!("its processes use {cpu:.0} % of a core"));
+                because.push(words!(
+                    "its processes use {cpu:.0} % of a core",
+                    "os processos usam {cpu:.0} % de um núcleo",
+                ));
                 because.extend(case.evidence.and_then(loops));
                 (Cause::CpuRunaway, 0.8)
             }
             Some(cpu) => {
-                because.push(format!("its processes use only {cpu:.0} % of a core"));
+                because.push(words!(
+                    "its processes use only {cpu:.0} % of a core",
+                    "os processos usam apenas {cpu:.0} % de um núcleo",
+                ));
                 because.extend(case.evidence.and_then(waiting));
                 (Cause::DeadlockOrHang, 0.8)
             }
             None => (Cause::DeadlockOrHang, 0.5),
         },
         Some(Finding::Refused { .. }) => {
-            because.push("the process is up, and nothing accepts connections".to_owned());
+            because.push(words!(
+                "the process is up, and nothing accepts connections",
+                "o processo está no ar, e nada aceita conexões",
+            ));
             (Cause::DeadlockOrHang, 0.5)
         }
         _ => (Cause::Unknown, 0.3),
@@ -320,19 +343,26 @@ fn keenest(evidence: &Evidence) -> Option<(&Thread, u8)> {
     known.max_by_key(|(_, effort)| *effort)
 }
 
-fn loops(evidence: &Evidence) -> Option<String> {
+fn loops(evidence: &Evidence) -> Option<Words> {
     let (Thread { tid, name, .. }, effort) = keenest(evidence)?;
-    let text = format!("thread {tid} ({name}) ran or waited for its turn {effort} % of the time");
+    let text = words!(
+        "thread {tid} ({name}) ran or waited for its turn {effort} % of the time",
+        "a thread {tid} ({name}) executou ou esperou a vez em {effort} % do tempo",
+    );
     (effort >= LOOPS).then_some(text)
 }
 
-fn waiting(evidence: &Evidence) -> Option<String> {
+fn waiting(evidence: &Evidence) -> Option<Words> {
     let main = evidence.threads.iter().find(|thread| thread.waits_in.is_some())?;
     let place = main.waits_in.as_deref()?;
-    Some(format!("thread {} ({}) is in state {} in {place}", main.tid, main.name, main.state))
+    let Thread { tid, name, state, .. } = main;
+    Some(words!(
+        "thread {tid} ({name}) is in state {state} in {place}",
+        "a thread {tid} ({name}) está no estado {state} em {place}",
+    ))
 }
 
-fn words(finding: &Finding) -> String {
+fn detail_of(finding: &Finding) -> Words {
     match finding {
         Finding::Answered { detail }
         | Finding::Impaired { detail }
@@ -341,7 +371,7 @@ fn words(finding: &Finding) -> String {
         | Finding::TimedOut { detail }
         | Finding::Refused { detail }
         | Finding::Unavailable { detail } => detail.clone(),
-        Finding::Memory { .. } | Finding::Cpu { .. } | Finding::Disks { .. } => String::new(),
+        Finding::Memory { .. } | Finding::Cpu { .. } | Finding::Disks { .. } => Words::default(),
     }
 }
 
@@ -349,6 +379,7 @@ fn words(finding: &Finding) -> String {
 mod tests {
     use super::*;
     use crate::probe::Usage;
+    use crate::words::quoted;
 
     fn case<'a>(finding: &'a Finding, evidence: &'a Evidence) -> Case<'a> {
         Case {
@@ -366,14 +397,14 @@ mod tests {
 
     #[test]
     fn a_silent_process_is_told_apart_by_its_processor_use() {
-        let silent = Finding::TimedOut { detail: "no answer within 3 s".to_owned() };
+        let silent = Finding::TimedOut { detail: quoted("no answer within 3 s") };
         assert_eq!(diagnose(&case(&silent, &using(99.0))).cause, Cause::CpuRunaway);
         assert_eq!(diagnose(&case(&silent, &using(0.0))).cause, Cause::DeadlockOrHang);
     }
 
     #[test]
     fn on_a_busy_host_the_state_of_its_threads_tells_a_loop_from_a_hang() {
-        let silent = Finding::TimedOut { detail: "no answer within 3 s".to_owned() };
+        let silent = Finding::TimedOut { detail: quoted("no answer within 3 s") };
         let thread = |state| Thread {
             tid: 7,
             name: "node".to_owned(),
@@ -397,13 +428,13 @@ mod tests {
         let looping = diagnose(&case(&silent, &evidence));
         assert_eq!(looping.cause, Cause::CpuRunaway);
         let why = "thread 7 (node) ran or waited for its turn 95 % of the time";
-        assert!(looping.because.contains(&why.to_owned()), "{:?}", looping.because);
+        assert!(looping.because.contains(&quoted(why)), "{:?}", looping.because);
         assert_eq!(diagnose(&case(&silent, &counted(20, 'R'))).cause, Cause::DeadlockOrHang);
     }
 
     #[test]
     fn what_uses_too_much_does_not_hang() {
-        let measured = Finding::Measured { detail: String::new(), measures: Vec::new() };
+        let measured = Finding::Measured { detail: Words::default(), measures: Vec::new() };
         let evidence = using(1.0);
         let said = |over| diagnose(&Case { over: Some(over), ..case(&measured, &evidence) }).cause;
         assert_eq!([said("memory"), said("cpu")], [Cause::MemoryLeak, Cause::CpuRunaway]);
@@ -411,10 +442,9 @@ mod tests {
 
     #[test]
     fn a_dependency_that_is_down_comes_first_and_the_policy_decides() {
-        let (wrong, evidence) =
-            (Finding::WrongAnswer { detail: "HTTP 500".to_owned() }, using(99.0));
-        let down =
-            Case { dependency: Some(("db", "connection refused")), ..case(&wrong, &evidence) };
+        let (wrong, evidence) = (Finding::WrongAnswer { detail: quoted("HTTP 500") }, using(99.0));
+        let refused = quoted("connection refused");
+        let down = Case { dependency: Some(("db", &refused)), ..case(&wrong, &evidence) };
         let said = diagnose(&down);
         assert_eq!(
             (said.cause, said.remedy),

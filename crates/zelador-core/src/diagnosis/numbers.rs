@@ -4,6 +4,8 @@ use super::Cause;
 use super::board::Board;
 use super::snapshot::Snapshot;
 use super::text::{Line, says};
+use crate::words;
+use crate::words::Decimal;
 
 /// From this age on a process that grew all the time leaks, in seconds: a day.
 const LONG_LIFE: f64 = 86_400.0;
@@ -13,7 +15,12 @@ pub(super) fn status(board: &mut Board, snapshot: &Snapshot, lines: &[Line]) {
     let metrics = &snapshot.metrics;
     let ended = snapshot.ending_signal();
     if snapshot.stop_requested {
-        board.add(Cause::ExternalKill, 3.0, "it was asked to stop", 0);
+        board.add(
+            Cause::ExternalKill,
+            3.0,
+            words!("it was asked to stop", "pediram que parasse"),
+            0,
+        );
         return;
     }
     let rss = metrics.rss_mb.last().copied().unwrap_or_default();
@@ -27,7 +34,11 @@ pub(super) fn status(board: &mut Board, snapshot: &Snapshot, lines: &[Line]) {
         board.add(
             Cause::MemoryLeak,
             2.7,
-            format!("memory grew steadily for days, to {growth:.1} times what it was"),
+            words!(
+                "memory grew steadily for days, to {growth} times what it was",
+                "a memória cresceu sem parar por dias, até {growth} vezes o que era",
+                growth = Decimal(growth, 1)
+            ),
             0,
         );
     }
@@ -38,50 +49,123 @@ pub(super) fn status(board: &mut Board, snapshot: &Snapshot, lines: &[Line]) {
         Some("SIGKILL") => {
             if events > 0.0 || at_limit || host_is_full || board.value(Cause::OomKilled) > 0.5 {
                 let why = if events > 0.0 {
-                    format!("the kernel counts {events:.0} kills for memory")
+                    words!(
+                        "the kernel counts {events:.0} kills for memory",
+                        "o kernel conta {events:.0} mortes por falta de memória"
+                    )
                 } else if at_limit {
-                    format!("{rss:.0} MiB were in use, at the limit")
+                    words!(
+                        "{rss:.0} MiB were in use, at the limit",
+                        "{rss:.0} MiB estavam em uso, no limite"
+                    )
                 } else {
-                    "the host's memory was full".to_owned()
+                    words!("the host's memory was full", "a memória do servidor estava cheia")
                 };
                 board.add(Cause::OomKilled, 2.5, why, 0);
             } else if board.value(Cause::DeadlockOrHang) < 0.5 {
                 board.add(
                     Cause::ExternalKill,
                     1.6,
-                    "ended by SIGKILL, and memory was not short",
+                    words!(
+                        "ended by SIGKILL, and memory was not short",
+                        "encerrado por SIGKILL, e não faltava memória"
+                    ),
                     0,
                 );
             }
         }
         Some(signal @ ("SIGTERM" | "SIGINT" | "SIGHUP" | "SIGQUIT")) => {
-            board.add(Cause::ExternalKill, 1.4, format!("ended by {signal}"), 0);
+            board.add(
+                Cause::ExternalKill,
+                1.4,
+                words!("ended by {signal}", "encerrado por {signal}"),
+                0,
+            );
         }
         Some(signal @ ("SIGSEGV" | "SIGBUS")) => {
-            board.add(Cause::Segfault, 2.0, format!("ended by {signal}"), 0);
+            board.add(
+                Cause::Segfault,
+                2.0,
+                words!("ended by {signal}", "encerrado por {signal}"),
+                0,
+            );
             let deep = board.value(Cause::StackOverflow);
             if deep > 0.5 {
-                board.add(Cause::StackOverflow, 2.2, "the stack overflowed before", 0);
+                board.add(
+                    Cause::StackOverflow,
+                    2.2,
+                    words!("the stack overflowed before", "a pilha estourou antes"),
+                    0,
+                );
             }
         }
         // Swift and Clang's traps end a program so too, after it said why.
         Some("SIGILL") if board.value(Cause::PanicAssertion) > 0.5 => {
-            board.add(Cause::PanicAssertion, 1.3, "ended itself by SIGILL", 0);
+            board.add(
+                Cause::PanicAssertion,
+                1.3,
+                words!("ended itself by SIGILL", "encerrou a si mesmo com SIGILL"),
+                0,
+            );
         }
-        Some("SIGILL") => board.add(Cause::WrongArchitecture, 1.2, "ended by SIGILL", 0),
+        Some("SIGILL") => board.add(
+            Cause::WrongArchitecture,
+            1.2,
+            words!("ended by SIGILL", "encerrado por SIGILL"),
+            0,
+        ),
         Some("SIGSYS") => {
-            board.add(Cause::PermissionDenied, 0.9, "ended by SIGSYS: a call is forbidden", 0);
+            board.add(
+                Cause::PermissionDenied,
+                0.9,
+                words!(
+                    "ended by SIGSYS: a call is forbidden",
+                    "encerrado por SIGSYS: uma chamada é proibida"
+                ),
+                0,
+            );
         }
-        Some("SIGXCPU") => board.add(Cause::CpuRunaway, 1.0, "ended by SIGXCPU", 0),
+        Some("SIGXCPU") => board.add(
+            Cause::CpuRunaway,
+            1.0,
+            words!("ended by SIGXCPU", "encerrado por SIGXCPU"),
+            0,
+        ),
         Some("SIGUSR1" | "SIGUSR2" | "SIGALRM" | "SIGPIPE" | "SIGSTOP") => {
-            board.add(Cause::ExternalKill, 0.8, "ended by a signal of another process", 0);
+            board.add(
+                Cause::ExternalKill,
+                0.8,
+                words!(
+                    "ended by a signal of another process",
+                    "encerrado por um sinal de outro processo"
+                ),
+                0,
+            );
         }
         Some("SIGFPE") => {
-            board.add(Cause::Segfault, 0.6, "ended by a fault of the processor", 0);
+            board.add(
+                Cause::Segfault,
+                0.6,
+                words!(
+                    "ended by a fault of the processor",
+                    "encerrado por uma falha do processador"
+                ),
+                0,
+            );
         }
         // Chromium and V8 end themselves by it after they said why.
-        Some("SIGTRAP") => board.add(Cause::Segfault, 0.5, "ended itself by SIGTRAP", 0),
-        Some("SIGABRT") => board.add(Cause::PanicAssertion, 0.45, "it ended itself by SIGABRT", 0),
+        Some("SIGTRAP") => board.add(
+            Cause::Segfault,
+            0.5,
+            words!("ended itself by SIGTRAP", "encerrou a si mesmo com SIGTRAP"),
+            0,
+        ),
+        Some("SIGABRT") => board.add(
+            Cause::PanicAssertion,
+            0.45,
+            words!("it ended itself by SIGABRT", "encerrou a si mesmo com SIGABRT"),
+            0,
+        ),
         _ => {}
     }
     match snapshot.exit_code {
@@ -100,36 +184,89 @@ pub(super) fn status(board: &mut Board, snapshot: &Snapshot, lines: &[Line]) {
                     )
                 });
             let cause = if was_told { Cause::ExternalKill } else { Cause::CleanExit };
-            board.add(cause, 1.8, "it ended with code 0", 0);
+            board.add(cause, 1.8, words!("it ended with code 0", "terminou com o código 0"), 0);
         }
         Some(127) => {
-            board.add(Cause::MissingCommand, 0.9, "exit code 127: a program was not found", 0);
+            board.add(
+                Cause::MissingCommand,
+                0.9,
+                words!(
+                    "exit code 127: a program was not found",
+                    "código de saída 127: um programa não foi encontrado"
+                ),
+                0,
+            );
         }
         Some(126) => {
             let refused = board.value(Cause::PermissionDenied);
             let cause =
                 if refused > 0.5 { Cause::PermissionDenied } else { Cause::WrongArchitecture };
-            board.add(cause, 0.9, "exit code 126: a program could not be executed", 0);
+            board.add(
+                cause,
+                0.9,
+                words!(
+                    "exit code 126: a program could not be executed",
+                    "código de saída 126: um programa não pôde ser executado"
+                ),
+                0,
+            );
         }
         // systemd's own codes, and those of sysexits.h.
         Some(203) => {
-            board.add(Cause::MissingCommand, 0.6, "exit code 203: it could not be executed", 0);
+            board.add(
+                Cause::MissingCommand,
+                0.6,
+                words!(
+                    "exit code 203: it could not be executed",
+                    "código de saída 203: não pôde ser executado"
+                ),
+                0,
+            );
         }
         Some(200) => {
-            board.add(Cause::MissingFile, 0.6, "exit code 200: its folder could not be entered", 0);
+            board.add(
+                Cause::MissingFile,
+                0.6,
+                words!(
+                    "exit code 200: its folder could not be entered",
+                    "código de saída 200: não foi possível entrar na pasta dele"
+                ),
+                0,
+            );
         }
         Some(216 | 217) => {
             board.add(
                 Cause::BadConfig,
                 0.9,
-                "exit code 216 or 217: its user or group is unknown",
+                words!(
+                    "exit code 216 or 217: its user or group is unknown",
+                    "código de saída 216 ou 217: o usuário ou o grupo dele não existe"
+                ),
                 0,
             );
         }
-        Some(78) => board.add(Cause::BadConfig, 0.5, "exit code 78: its configuration is wrong", 0),
-        Some(77) => board.add(Cause::PermissionDenied, 0.4, "exit code 77: it may not", 0),
+        Some(78) => board.add(
+            Cause::BadConfig,
+            0.5,
+            words!(
+                "exit code 78: its configuration is wrong",
+                "código de saída 78: a configuração está errada"
+            ),
+            0,
+        ),
+        Some(77) => board.add(
+            Cause::PermissionDenied,
+            0.4,
+            words!("exit code 77: it may not", "código de saída 77: não tem permissão"),
+            0,
+        ),
         Some(101) if board.value(Cause::PanicAssertion) > 0.3 => {
-            board.add(Cause::PanicAssertion, 0.7, "exit code 101: a panic of Rust", 0);
+            board.add(
+                Cause::PanicAssertion,
+                0.7,
+                words!("exit code 101: a panic of Rust", "código de saída 101: um panic do Rust"),
+                0,
+            );
         }
         Some(_) | None => {}
     }
@@ -138,7 +275,15 @@ pub(super) fn status(board: &mut Board, snapshot: &Snapshot, lines: &[Line]) {
         && ended != Some("SIGKILL")
         && board.value(Cause::OutOfMemoryHeap) < 0.5
     {
-        board.add(Cause::OomKilled, 0.9, "the kernel has killed for memory in its group", 0);
+        board.add(
+            Cause::OomKilled,
+            0.9,
+            words!(
+                "the kernel has killed for memory in its group",
+                "o kernel matou por falta de memória no grupo dele"
+            ),
+            0,
+        );
     }
 }
 
@@ -156,7 +301,11 @@ pub(super) fn alive(board: &mut Board, snapshot: &Snapshot) {
         board.add(
             Cause::MemoryLeak,
             1.4,
-            format!("memory grows steadily, to {growth:.1} times what it was"),
+            words!(
+                "memory grows steadily, to {growth} times what it was",
+                "a memória cresce sem parar, até {growth} vezes o que era",
+                growth = Decimal(growth, 1)
+            ),
             0,
         );
     }
@@ -171,7 +320,10 @@ pub(super) fn alive(board: &mut Board, snapshot: &Snapshot) {
         board.add(
             Cause::OomKilled,
             0.9,
-            format!("the kernel counts {kills:.0} kills for memory"),
+            words!(
+                "the kernel counts {kills:.0} kills for memory",
+                "o kernel conta {kills:.0} mortes por falta de memória"
+            ),
             0,
         );
     }
@@ -183,30 +335,57 @@ pub(super) fn alive(board: &mut Board, snapshot: &Snapshot) {
         let whole = is_whole || uses(cpu, 90.0);
         let share = if told > 0.8 { 0.6 } else { 1.3 };
         if whole {
-            board.add(Cause::CpuRunaway, share, format!("{cpu:.0} % of a core, and no answer"), 0);
+            board.add(
+                Cause::CpuRunaway,
+                share,
+                words!(
+                    "{cpu:.0} % of a core, and no answer",
+                    "{cpu:.0} % de um núcleo, e nenhuma resposta"
+                ),
+                0,
+            );
         } else if cpu < 15.0 {
             board.add(
                 Cause::DeadlockOrHang,
                 share,
-                format!("no answer, and {cpu:.0} % of a core"),
+                words!(
+                    "no answer, and {cpu:.0} % of a core",
+                    "nenhuma resposta, e {cpu:.0} % de um núcleo"
+                ),
                 0,
             );
         } else if cpu >= 90.0 {
             board.add(
                 Cause::CpuRunaway,
                 share * 0.6,
-                format!("{cpu:.0} % of a core, and no answer"),
+                words!(
+                    "{cpu:.0} % of a core, and no answer",
+                    "{cpu:.0} % de um núcleo, e nenhuma resposta"
+                ),
                 0,
             );
         }
     } else if fails && !answers && told < 0.5 {
-        board.add(Cause::DeadlockOrHang, 0.6, "it lives and does not answer", 0);
+        board.add(
+            Cause::DeadlockOrHang,
+            0.6,
+            words!("it lives and does not answer", "está vivo e não responde"),
+            0,
+        );
     }
     let is_slow =
         probe.and_then(|probe| probe.last_latency_ms).is_some_and(|millis| millis >= 1000.0);
     let is_busy = metrics.cpu_pct.is_some_and(|cpu| cpu >= 80.0 || uses(cpu, 80.0));
     if answers && is_slow && is_busy {
-        board.add(Cause::Overload, 0.9, "it answers, slowly, and computes all the time", 0);
+        board.add(
+            Cause::Overload,
+            0.9,
+            words!(
+                "it answers, slowly, and computes all the time",
+                "responde devagar e calcula o tempo todo"
+            ),
+            0,
+        );
     }
 }
 

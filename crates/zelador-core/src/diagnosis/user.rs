@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::judge::{Hypothesis, judge, quote};
 use super::snapshot::Snapshot;
 use super::text::lines;
-use super::{Action, Answer, Cause, action};
+use super::{Action, Answer, Cause, Reasons, action};
+use crate::words;
 
 /// How sure a rule of the user is.
 const SURE: f64 = 0.95;
@@ -70,7 +71,12 @@ pub fn judge_with(snapshot: &Snapshot, rules: &[UserRule]) -> Answer {
         // Deleting needs the evidence that it always needs.
         let wanted =
             wanted.filter(|wanted| *wanted != Action::FreeDisk || usual == Action::FreeDisk);
-        let because = vec![format!("your rule `{}`: {}", rule.pattern, quote(line))];
+        let (pattern, line) = (&rule.pattern, quote(line));
+        let because = Reasons(vec![words!(
+            "your rule `{pattern}`: {line}",
+            "a sua regra `{pattern}`: {line}",
+            line = line,
+        )]);
         let action = wanted.unwrap_or(usual);
         let found =
             Hypothesis { cause: rule.cause, confidence: SURE, because, restart_helps, action };
@@ -104,7 +110,7 @@ mod tests {
         let answer = judge_with(&snapshot(said), &[rule(Cause::DependencyUnreachable, None)]);
         assert_eq!(answer.best.cause, Cause::DependencyUnreachable);
         assert_eq!(answer.best.action, Action::WaitForDependency);
-        assert!(answer.best.because[0].contains("line 2"));
+        assert!(answer.best.because[0].english().contains("line 2"));
         // Nothing is deleted because a line says so.
         let answer = judge_with(&snapshot(said), &[rule(Cause::DiskFull, Some(Action::FreeDisk))]);
         assert_eq!(answer.best.action, Action::StopAndNotify);

@@ -5,12 +5,14 @@
 //! own check fails) comes before what a log says.
 
 use crate::death::{Death, SpawnFailure};
+use crate::diagnosis::Reasons;
 use crate::diagnosis::{
     Action, Cause, Diagnosis, Helps, Hypothesis, Metrics, Probe, Snapshot, UserRule, judge_with,
     usual,
 };
 use crate::evidence::{Evidence, VolumeSeen};
 use crate::healing::Remedy;
+use crate::words;
 
 /// From this confidence on a cause that forbids a restart is believed.
 pub const BELIEVED: f64 = 0.5;
@@ -116,7 +118,10 @@ fn never_started(failure: &SpawnFailure) -> Diagnosis {
         SpawnFailure::Other(_) => (Cause::Unknown, 0.3),
     };
     let (action, restart_helps) = usual(cause);
-    let because = vec![format!("it could not be started: {failure}")];
+    let because = Reasons(vec![words!(
+        "it could not be started: {failure}",
+        "não pôde ser iniciado: {failure}",
+    )]);
     let only = Hypothesis { cause, confidence, because: because.clone(), restart_helps, action };
     Diagnosis { cause, confidence, because, remedy: Remedy::of(action), hypotheses: vec![only] }
 }

@@ -2,13 +2,14 @@
 //! changes from one time to the next (numbers, addresses, times).
 
 use crate::diagnosis::Diagnosis;
+use crate::words::Words;
 
 /// How much of the telling line counts, in characters.
 const COUNTS: usize = 120;
 
 /// Returns the fingerprint of a trouble of an app: sixteen hexadecimal digits.
 pub fn of(app: &str, diagnosis: &Diagnosis) -> String {
-    let line = diagnosis.because.first().map(String::as_str).unwrap_or_default();
+    let line = diagnosis.because.first().map(Words::english).unwrap_or_default();
     let cause = serde_json::to_value(diagnosis.cause).unwrap_or_default();
     let text = format!("{app}\u{0}{cause}\u{0}{}", without_numbers(line));
     // FNV-1a: it need not be safe against anybody, only be the same everywhere.
@@ -39,13 +40,15 @@ fn without_numbers(line: &str) -> String {
 mod tests {
     use super::*;
     use crate::diagnosis::Cause;
+    use crate::diagnosis::Reasons;
     use crate::healing::Remedy;
+    use crate::words::quoted;
 
     fn said(cause: Cause, line: &str) -> Diagnosis {
         Diagnosis {
             cause,
             confidence: 0.9,
-            because: vec![line.to_owned()],
+            because: Reasons(vec![quoted(line)]),
             remedy: Remedy::Restart,
             hypotheses: Vec::new(),
         }
@@ -59,6 +62,9 @@ mod tests {
         assert_eq!(of("api", &first), of("api", &second));
         assert_ne!(of("api", &first), of("web", &first));
         assert_ne!(of("api", &first), of("api", &said(cause, "line 7: RangeError")));
-        assert_ne!(of("api", &first), of("api", &said(Cause::Segfault, &first.because[0])));
+        assert_ne!(
+            of("api", &first),
+            of("api", &said(Cause::Segfault, first.because[0].english()))
+        );
     }
 }

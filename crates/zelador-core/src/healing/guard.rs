@@ -199,7 +199,7 @@ mod tests {
     }
 
     fn said(cause: Cause, confidence: f64) -> Diagnosis {
-        let (because, hypotheses) = (Vec::new(), Vec::new());
+        let (because, hypotheses) = (crate::diagnosis::Reasons::default(), Vec::new());
         Diagnosis { cause, confidence, because, remedy: Remedy::Restart, hypotheses }
     }
 

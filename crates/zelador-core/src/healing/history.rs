@@ -15,6 +15,8 @@ use super::Remedy;
 use crate::breaker::{Breaker, BreakerPolicy, Call, Denied};
 use crate::id::{AppName, IncidentId};
 use crate::unit::Moment;
+use crate::words;
+use crate::words::Words;
 
 /// So many uses are remembered: far more than any budget counts.
 const USES_KEPT: usize = 200;
@@ -60,13 +62,18 @@ impl Beta {
     }
 
     /// Says it in words: `67 % likely to help (1 time it did, 0 times it did not)`.
-    pub fn spoken(&self) -> String {
-        let times = |count: f64, word: &str| {
-            let count = count.round() as u64;
-            format!("{count} {} {word}", if count == 1 { "time" } else { "times" })
+    pub fn spoken(&self) -> Words {
+        let times = |count: f64| match count.round() as u64 {
+            1 => words!("1 time", "1 vez"),
+            count => words!("{count} times", "{count} vezes"),
         };
-        let (good, bad) = (times(self.good, "it did"), times(self.bad, "it did not"));
-        format!("{:.0} % likely to help ({good}, {bad})", self.mean() * 100.0)
+        let percent = self.mean() * 100.0;
+        words!(
+            "{percent:.0} % likely to help ({good} it did, {bad} it did not)",
+            "{percent:.0} % de chance de ajudar ({good} ajudou, {bad} não)",
+            good = times(self.good),
+            bad = times(self.bad),
+        )
     }
 
     /// What was seen of the same remedy against two troubles.
@@ -93,6 +100,14 @@ pub struct Learned {
     pub remedy: Remedy,
     /// What was seen of it.
     pub seen: Beta,
+}
+
+impl Learned {
+    /// The remedy, and what was seen of it.
+    pub fn words(&self) -> Words {
+        let Self { remedy, seen } = self;
+        words!("{remedy}: {seen}", "{remedy}: {seen}", remedy = remedy, seen = seen.spoken())
+    }
 }
 
 /// The memory.

@@ -13,7 +13,9 @@ use super::Remedy;
 use crate::evidence::Heavy;
 use crate::id::{InstanceId, RunId};
 use crate::spec::{AppSpec, ExecMode};
-use crate::unit::{Moment, Percent, spoken};
+use crate::unit::{Moment, Percent};
+use crate::words;
+use crate::words::Words;
 
 /// What there is too little of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -104,7 +106,7 @@ pub fn named(
     processes: &[Heavy],
     now: Moment,
     app: impl Fn(&Heavy) -> Option<String>,
-) -> Vec<String> {
+) -> Vec<Words> {
     let mut sorted: Vec<&Heavy> = processes.iter().collect();
     sorted.sort_by(|a, b| weight(pressure, b).total_cmp(&weight(pressure, a)));
     sorted.truncate(NAMED);
@@ -112,24 +114,27 @@ pub fn named(
         .into_iter()
         .map(|process| {
             let whose = app(process).map_or_else(String::new, |app| format!(", app {app}"));
-            let since = process.started_at.map(|at| format!(", up for {}", spoken(now.since(at))));
+            let since = process
+                .started_at
+                .map(|at| words!(", up for {t}", ", no ar há {t}", t = now.since(at)));
             let threads: Vec<String> = process
                 .threads
                 .iter()
                 .map(|thread| format!("{} {:.0} %", thread.name, thread.cpu))
                 .collect();
+            let threads = threads.join(", ");
             let busy = if threads.is_empty() {
-                String::new()
+                Words::default()
             } else {
-                format!("; its busiest threads: {}", threads.join(", "))
+                words!("; its busiest threads: {threads}", "; threads mais ocupadas: {threads}")
             };
-            format!(
-                "{} (pid {}{whose}) uses {:.0} % of a core and {}{}{busy}",
-                process.name,
-                process.pid,
-                process.cpu,
-                process.memory,
-                since.unwrap_or_default()
+            let Heavy { name, pid, cpu, .. } = process;
+            words!(
+                "{name} (pid {pid}{whose}) uses {cpu:.0} % of a core and {memory}{since}{busy}",
+                "{name} (pid {pid}{whose}) usa {cpu:.0} % de um núcleo e {memory}{since}{busy}",
+                memory = process.memory,
+                since = since,
+                busy = busy,
             )
         })
         .collect()

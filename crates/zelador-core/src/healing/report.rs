@@ -181,12 +181,12 @@ mod tests {
         incident.diagnosis = Some(Diagnosis {
             cause: Cause::DeadlockOrHang,
             confidence: 0.8,
-            because: Vec::new(),
+            because: crate::diagnosis::Reasons::default(),
             remedy: Remedy::Restart,
             hypotheses: Vec::new(),
         });
         incident.fingerprint = Some("f".to_owned());
-        incident.close(at + Duration::from_mins(1), outcome, "why");
+        incident.close(at + Duration::from_mins(1), outcome, crate::words::quoted("why"));
         incident
     }
 

@@ -7,11 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::death::Death;
 use crate::id::{AppName, IncidentId, InstanceId, RunId};
 use crate::incident::{Incident, Stage};
 use crate::instance::{Cause, Instance, Phase};
 use crate::record::Record;
-use crate::unit::{Moment, spoken};
+use crate::unit::Moment;
+use crate::words;
+use crate::words::{Words, quoted};
 use std::time::Duration;
 
 /// What kind of thing happened.
@@ -113,24 +116,15 @@ pub struct Event {
     /// In which incident.
     pub incident: Option<IncidentId>,
     /// In words.
-    pub text: String,
+    pub text: Words,
     /// How long what ended had lasted.
     pub lasted: Option<Duration>,
 }
 
 impl Event {
     /// Returns an event about nothing in particular.
-    pub fn new(at: Moment, kind: Kind, text: impl Into<String>) -> Self {
-        Self {
-            at,
-            kind,
-            app: None,
-            instance: None,
-            run: None,
-            incident: None,
-            text: text.into(),
-            lasted: None,
-        }
+    pub fn new(at: Moment, kind: Kind, text: Words) -> Self {
+        Self { at, kind, app: None, instance: None, run: None, incident: None, text, lasted: None }
     }
 
     /// The same about an app.
@@ -146,6 +140,11 @@ pub struct Journal {
     instances: BTreeMap<InstanceId, Seen>,
     incidents: BTreeMap<IncidentId, Stance>,
     retired: BTreeSet<RunId>,
+}
+
+/// How a run ended, to stand alone.
+fn ended(death: &Death) -> Words {
+    words!("{death}", "{death}", death = death)
 }
 
 #[derive(Debug, Default)]
@@ -178,11 +177,11 @@ impl Journal {
                     Some(_) => return Vec::new(),
                 };
                 let version = spec.launch.script.clone();
-                vec![Event::new(now, kind, version).of(spec.name.as_str())]
+                vec![Event::new(now, kind, quoted(version)).of(spec.name.as_str())]
             }
             Record::AppGone(name) => {
                 let known = self.apps.remove(name).is_some();
-                let gone = Event::new(now, Kind::Removed, "").of(name.as_str());
+                let gone = Event::new(now, Kind::Removed, Words::default()).of(name.as_str());
                 known.then_some(gone).into_iter().collect()
             }
             Record::Instance(instance) => self.instance(now, instance),
@@ -198,7 +197,7 @@ impl Journal {
                 vec![Event {
                     instance: Some(retiring.instance),
                     run: Some(retiring.run),
-                    ..Event::new(now, Kind::Stopped, death.to_string()).of(retiring.app.as_str())
+                    ..Event::new(now, Kind::Stopped, ended(death)).of(retiring.app.as_str())
                 }]
             }
             Record::Retired(run) => {
@@ -216,7 +215,7 @@ impl Journal {
 
     fn instance(&mut self, now: Moment, instance: &Instance) -> Vec<Event> {
         let seen = self.instances.entry(instance.id).or_default();
-        let event = |kind, run: Option<RunId>, text: String| Event {
+        let event = |kind, run: Option<RunId>, text: Words| Event {
             instance: Some(instance.id),
             run,
             ..Event::new(now, kind, text).of(instance.app.as_str())
@@ -228,11 +227,12 @@ impl Journal {
             seen.death_at = Some(past.at);
             let run = seen.last.map(|(run, _)| run).filter(|run| seen.ended != Some(*run));
             seen.ended = run.or(seen.ended);
-            let why = past.explained.as_ref().map(|why| format!("; {why}")).unwrap_or_default();
+            let all: Vec<Words> =
+                std::iter::once(ended(&past.death)).chain(past.explained.clone()).collect();
             told.push(Event {
                 at: past.at,
                 lasted: Some(Duration::from_millis(past.uptime_millis)),
-                ..event(Kind::Died, run, format!("{}{why}", past.death))
+                ..event(Kind::Died, run, Words::joined(&all, "; "))
             });
         }
         if let Phase::Stopping { run, death: Some(death), .. } = &instance.phase
@@ -240,7 +240,7 @@ impl Journal {
         {
             seen.ended = Some(*run);
             let lasted = lasted(seen);
-            told.push(Event { lasted, ..event(Kind::Stopped, Some(*run), death.to_string()) });
+            told.push(Event { lasted, ..event(Kind::Stopped, Some(*run), ended(death)) });
         }
         let run = instance.phase.run();
         if let Some((last, _)) = seen.last
@@ -250,23 +250,27 @@ impl Journal {
             // Whatever it was, that run has no process any more.
             seen.ended = Some(last);
             let lasted = lasted(seen);
-            let ended = Event { lasted, ..event(Kind::Stopped, Some(last), String::new()) };
+            let ended = Event { lasted, ..event(Kind::Stopped, Some(last), Words::default()) };
             // A run whose place was taken ends later, and says so itself.
             told.extend((run.is_none() || !self.retired.contains(&last)).then_some(ended));
         }
         let tripped = matches!(instance.phase, Phase::Tripped { .. });
         if tripped && !seen.tripped {
             let short = instance.breaker.short_runs;
-            told.push(event(Kind::Tripped, None, format!("{short} short runs in a row")));
+            told.push(event(
+                Kind::Tripped,
+                None,
+                words!("{short} short runs in a row", "{short} execuções curtas seguidas"),
+            ));
         }
         seen.tripped = tripped;
         let begun = instance.successor.as_ref().map(|successor| successor.run).or(run);
         if let Some(begun) = begun.filter(|begun| seen.begun < Some(*begun)) {
             seen.begun = Some(begun);
             let cause = instance.last_start.as_ref().map(|start| &start.cause);
-            let text = cause.map(ToString::to_string).unwrap_or_default();
+            let text = cause.map(Cause::words).unwrap_or_default();
             if let Some(Cause::Healed { incident }) = cause {
-                let remedy = event(Kind::Remedy, Some(begun), "restart".to_owned());
+                let remedy = event(Kind::Remedy, Some(begun), words!("restart", "reiniciar"));
                 told.push(Event { incident: Some(*incident), ..remedy });
             }
             told.push(event(Kind::Begun, Some(begun), text));
@@ -275,7 +279,7 @@ impl Journal {
             seen.last = Some((*run, *since));
             if seen.up < Some(*run) {
                 seen.up = Some(*run);
-                told.push(event(Kind::Up, Some(*run), format!("pid {pid}")));
+                told.push(event(Kind::Up, Some(*run), quoted(format!("pid {pid}"))));
             }
         }
         told
@@ -290,14 +294,14 @@ impl Journal {
             Stance::Open
         };
         let before = self.incidents.insert(incident.id, stance);
-        let event = |at, kind, text: String| Event {
+        let event = |at, kind, text: Words| Event {
             instance: Some(incident.instance),
             incident: Some(incident.id),
             ..Event::new(at, kind, text).of(incident.app.as_str())
         };
         let mut told = Vec::new();
         if before.is_none() {
-            told.push(event(incident.opened_at, Kind::Opened, incident.trouble.to_string()));
+            told.push(event(incident.opened_at, Kind::Opened, incident.trouble.words()));
         }
         if before == Some(stance) {
             return told;
@@ -305,12 +309,17 @@ impl Journal {
         match stance {
             Stance::Open => {}
             Stance::Escalated => {
-                told.push(event(now, Kind::Escalated, incident.trouble.to_string()));
+                told.push(event(now, Kind::Escalated, incident.trouble.words()));
             }
             Stance::Closed => {
                 let at = incident.closed_at.unwrap_or(now);
                 let lasted = at.since(incident.opened_at);
-                let text = format!("{} after {}", incident.state(), spoken(lasted));
+                let text = words!(
+                    "{state} after {lasted}",
+                    "{state} após {lasted}",
+                    state = incident.state_words(),
+                    lasted = lasted,
+                );
                 told.push(Event { lasted: Some(lasted), ..event(at, Kind::Closed, text) });
             }
         }
@@ -322,7 +331,7 @@ impl Seen {
     /// The instance was removed while a run of it was not known to have ended.
     fn left(self, now: Moment, id: InstanceId) -> Option<Event> {
         let (run, since) = self.last.filter(|(run, _)| self.ended != Some(*run))?;
-        let ended = Event::new(now, Kind::Stopped, "");
+        let ended = Event::new(now, Kind::Stopped, Words::default());
         Some(Event { instance: Some(id), run: Some(run), lasted: Some(now.since(since)), ..ended })
     }
 }
@@ -341,6 +350,7 @@ mod tests {
     use crate::death::Death;
     use crate::evidence::PastDeath;
     use crate::instance::{Goal, Start, Then};
+    use crate::unit::spoken;
 
     const NOW: Moment = Moment::from_micros(1_700_000_000_000_000);
 

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::healing::host::Pressure;
 use crate::id::RunId;
 use crate::unit::Moment;
+use crate::words;
+use crate::words::Words;
 
 /// The kinds of trouble; an app has at most one open incident of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -23,6 +25,10 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Unresponsive, Self::Died, Self::CrashLoop, Self::HostCpu, Self::HostMemory];
+
     /// What the host has too little of, where it is about the host.
     pub fn pressure(self) -> Option<Pressure> {
         match self {
@@ -38,15 +44,22 @@ impl Trouble {
     }
 }
 
+impl Trouble {
+    /// Its word in every language.
+    pub fn words(self) -> Words {
+        match self {
+            Self::Unresponsive => words!("unresponsive", "não responde"),
+            Self::Died => words!("died", "morreu"),
+            Self::CrashLoop => words!("crash loop", "quedas em série"),
+            Self::HostCpu => words!("busy processors", "processadores ocupados"),
+            Self::HostMemory => words!("full memory", "memória cheia"),
+        }
+    }
+}
+
 impl std::fmt::Display for Trouble {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Unresponsive => "unresponsive",
-            Self::Died => "died",
-            Self::CrashLoop => "crash loop",
-            Self::HostCpu => "busy processors",
-            Self::HostMemory => "full memory",
-        })
+        f.pad(self.words().english())
     }
 }
 
@@ -133,12 +146,19 @@ pub enum Outcome {
     TakenOver,
 }
 
+impl Outcome {
+    /// Its word in every language.
+    pub fn words(self) -> Words {
+        match self {
+            Self::Healed => words!("healed", "curado"),
+            Self::Recovered => words!("recovered", "recuperado"),
+            Self::TakenOver => words!("taken over", "assumido por alguém"),
+        }
+    }
+}
+
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Healed => "healed",
-            Self::Recovered => "recovered",
-            Self::TakenOver => "taken over",
-        })
+        f.pad(self.words().english())
     }
 }

@@ -19,6 +19,7 @@ use crate::retry::{Attempt, Failure, RetryPolicy};
 use crate::sd_notify::Notified;
 use crate::spec::Environment;
 use crate::unit::Moment;
+use crate::words::Words;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -151,14 +152,14 @@ pub enum Fact {
         /// For which incident.
         incident: IncidentId,
         /// What it says.
-        dump: Result<Dump, String>,
+        dump: Result<Dump, Words>,
     },
     /// What a language model says about an incident, or why it says nothing.
     Advised {
         /// Which incident.
         incident: IncidentId,
         /// Its advice, checked.
-        advice: Result<Advice, String>,
+        advice: Result<Advice, Words>,
     },
     /// The heaviest processes of the host were found.
     Surveyed {
@@ -172,7 +173,7 @@ pub enum Fact {
         /// Which incident.
         incident: IncidentId,
         /// What it said, or why not.
-        result: Result<String, String>,
+        result: Result<Words, Words>,
     },
     /// The files of an app are watched.
     Watching {

@@ -9,6 +9,8 @@ use crate::death::Death;
 use crate::id::IncidentId;
 use crate::unit::{ByteSize, Moment};
 use crate::watch::Changed;
+use crate::words;
+use crate::words::Words;
 
 /// Why the last start of an instance was decided, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,26 +85,47 @@ impl Cause {
     }
 }
 
-impl fmt::Display for Cause {
+impl Cause {
     /// Fits after "started because ": `somebody asked for a restart`, `it exited with code 1`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub fn words(&self) -> Words {
         match self {
-            Self::Declared => f.write_str("it was declared"),
-            Self::Redeclared => f.write_str("its declaration changed"),
-            Self::Asked { verb } => write!(f, "somebody asked for it ({verb})"),
-            Self::Scaled => f.write_str("there were to be more replicas"),
-            Self::Died { death } => write!(f, "it {death}"),
-            Self::Memory { used, limit } => {
-                write!(f, "it used {used} of memory, above its limit of {limit}")
+            Self::Declared => words!("it was declared", "foi declarado"),
+            Self::Redeclared => words!("its declaration changed", "a declaração mudou"),
+            Self::Asked { verb } => {
+                words!("somebody asked for it ({verb})", "alguém pediu ({verb})")
             }
-            Self::Watchdog { within } => {
-                let within = crate::unit::spoken(*within);
-                write!(f, "it did not say within {within} that it is alive (watchdog)")
+            Self::Scaled => {
+                words!("there were to be more replicas", "devia haver mais réplicas")
             }
-            Self::Cron => f.write_str("the clock asked for it (cron_restart)"),
-            Self::FilesChanged { changed } => write!(f, "{changed} changed (watch)"),
-            Self::Healed { incident } => write!(f, "the healer restarted it (incident {incident})"),
-            Self::StartLost => f.write_str("the start before was lost"),
+            Self::Died { death } => words!("it {death}", "{death}", death = death),
+            Self::Memory { used, limit } => words!(
+                "it used {used} of memory, above its limit of {limit}",
+                "usou {used} de memória, acima do limite de {limit}",
+                used = used,
+                limit = limit,
+            ),
+            Self::Watchdog { within } => words!(
+                "it did not say within {within} that it is alive (watchdog)",
+                "não disse em {within} que está vivo (watchdog)",
+                within = within,
+            ),
+            Self::Cron => {
+                words!("the clock asked for it (cron_restart)", "o relógio pediu (cron_restart)")
+            }
+            Self::FilesChanged { changed } => {
+                words!("{changed} changed (watch)", "{changed} mudou (watch)", changed = changed)
+            }
+            Self::Healed { incident } => words!(
+                "the healer restarted it (incident {incident})",
+                "o tratamento o reiniciou (incidente {incident})",
+            ),
+            Self::StartLost => words!("the start before was lost", "o início anterior se perdeu"),
         }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words().english())
     }
 }

@@ -3,6 +3,7 @@
 use super::{Said, Why, span};
 use crate::incident::TryResult;
 use crate::notify::Language;
+use crate::words::Words;
 
 const EN: Language = Language::En;
 
@@ -28,7 +29,7 @@ pub(super) fn sentence(said: &Said) -> String {
         Said::Diagnosis { cause, confidence, because, remedy } => format!(
             "diagnosis: {cause} (confidence {:.0} %), because {}; remedy: {remedy}",
             confidence * 100.0,
-            because.join("; ")
+            Words::joined(because, "; ").told(EN)
         ),
         Said::SameDiagnosis(cause) => format!("diagnosis: as before, {cause}"),
         Said::Ladder { remedies, learned } => {
@@ -44,7 +45,10 @@ pub(super) fn sentence(said: &Said) -> String {
             span(EN, *within)
         ),
         Said::Holder { holder, incident } => {
-            format!("{holder}: `zelador incident approve {incident}` would end it")
+            format!(
+                "{holder}: `zelador incident approve {incident}` would end it",
+                holder = holder.told(EN)
+            )
         }
         Said::WouldHaveTried(remedy) => {
             format!("would have tried: {remedy}; its mode is `observe`")
@@ -72,7 +76,7 @@ pub(super) fn sentence(said: &Said) -> String {
         Said::AsksModel { why, model, within: None } => {
             format!("{}: {model} was asked about the same trouble before", why.told(EN))
         }
-        Said::NoAdvice(Some(why)) => format!("no advice: {why}"),
+        Said::NoAdvice(Some(why)) => format!("no advice: {why}", why = why.told(EN)),
         Said::NoAdvice(None) => {
             "the model has not answered in time: going on without its word".to_owned()
         }
@@ -97,7 +101,7 @@ pub(super) fn sentence(said: &Said) -> String {
             format!("try {number} {word}: {}", reason(why))
         }
         Said::NextTry(pause) => format!("next try in {}", span(EN, *pause)),
-        Said::Done(what) => format!("done: {what}"),
+        Said::Done(what) => format!("done: {what}", what = what.told(EN)),
         Said::TakenBack => "taken back: the replica that was added goes".to_owned(),
         Said::Restarted { pid, within } => format!(
             "restarted (pid {pid}); its own check has {} to be good again",
@@ -115,13 +119,18 @@ pub(super) fn sentence(said: &Said) -> String {
         }
         Said::IsBack(what) => format!("{what} is back: does the app recover by itself?"),
         Said::StaysSick(complaint) => {
-            format!("it stays sick although what it needs is back: {complaint}")
+            format!(
+                "it stays sick although what it needs is back: {complaint}",
+                complaint = complaint.told(EN)
+            )
         }
         Said::WaitsUnseen(pause) => format!(
             "waiting for what it needs, which zelador cannot look at, for {}",
             span(EN, *pause)
         ),
-        Said::WaitingWasNoHelp(complaint) => format!("waiting did not help: {complaint}"),
+        Said::WaitingWasNoHelp(complaint) => {
+            format!("waiting did not help: {complaint}", complaint = complaint.told(EN))
+        }
         Said::RestartHides { times, lately } => {
             let what = if *lately {
                 format!("ended {times} times within an hour")
@@ -130,6 +139,7 @@ pub(super) fn sentence(said: &Said) -> String {
             };
             format!("it {what}: a restart only hides it, and a person should look")
         }
+        Said::Told(words) => words.told(EN).to_owned(),
         Said::Escalated(why) => {
             format!("escalated: {}; a person is needed, and the app is left as it is", reason(why))
         }
@@ -144,14 +154,14 @@ pub(super) fn sentence(said: &Said) -> String {
 
 pub(super) fn reason(why: &Why) -> String {
     match why {
-        Why::Text(text) => text.clone(),
+        Why::Text(text) => text.told(EN).to_owned(),
         Why::Objection(objection) => objection.told(EN),
         Why::Died { name, death, lived } => {
             let lived = lived.map(|lived| format!(" after {}", span(EN, lived)));
             format!("{name} {death}{}", lived.unwrap_or_default())
         }
         Why::CheckIsUnhealthy { name, message } => {
-            format!("the check of {name} is unhealthy: {message}")
+            format!("the check of {name} is unhealthy: {message}", message = message.told(EN))
         }
         Why::CheckIsGood => "its own check is good again".to_owned(),
         Why::StartHeld(up) => format!("a start held: up for {}", span(EN, *up)),

@@ -8,15 +8,16 @@ use super::{comma, span};
 use crate::check::{Band, Status};
 use crate::death::Death;
 use crate::notify::Language;
-use crate::probe::Unit;
+use crate::probe::{Unit, measure_name};
 use crate::unit::{ByteSize, Percent};
+use crate::words::Words;
 
 /// Why a check, or an app, is as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Look {
     /// In the words of somebody else: a server, a command, the system.
-    Text(String),
+    Text(Words),
     /// The host's memory in use.
     Memory {
         /// In use.
@@ -69,7 +70,7 @@ pub enum Look {
         usual: Option<Band>,
     },
     /// The look itself was not possible.
-    CannotLook(String),
+    CannotLook(Words),
     /// Nobody has looked yet.
     NotYet,
     /// It is up, and nobody asks it.
@@ -90,7 +91,7 @@ pub enum Look {
         /// What it needs.
         name: String,
         /// How that is.
-        message: String,
+        message: Words,
         /// What its own check says.
         own: Box<Look>,
     },
@@ -118,7 +119,7 @@ impl Look {
         let number = |text: String| comma(language, text);
         let span = |it: &Duration| span(language, *it);
         match self {
-            Self::Text(text) => text.clone(),
+            Self::Text(text) => text.told(language).to_owned(),
             Self::Memory { share, total } => number(format!(
                 "{share} {} {total} {}",
                 language.pick("of", "de"),
@@ -151,7 +152,9 @@ impl Look {
             }
             Self::Beyond { .. } => self.beyond(language),
             Self::CannotLook(why) => {
-                format!("{}: {why}", language.pick("cannot look", "não é possível verificar"))
+                let (look, why) =
+                    (language.pick("cannot look", "não é possível verificar"), why.told(language));
+                format!("{look}: {why}")
             }
             Self::NotYet => is("not looked at yet", "ainda não verificado"),
             Self::Up { age, pid } => {
@@ -164,7 +167,7 @@ impl Look {
             Self::DoesNotComeUp(what) => of("does not come up", "não sobe", what),
             Self::NotReady(what) => of("not ready", "não está pronto", what),
             Self::WaitsFor { name, message, own } => {
-                let own = own.told(language);
+                let (own, message) = (own.told(language), message.told(language));
                 match language {
                     Language::En => format!("waiting for {name} ({message}); its own check: {own}"),
                     Language::Pt => {
@@ -206,6 +209,7 @@ impl Look {
         let mut told = what.told(language);
         if let Some((name, value)) = measure {
             let is = language.pick("is", "é");
+            let name = measure_name(name, language);
             told.push_str(&format!("; {name} {is} {}", amount(*value)));
         }
         let edge = amount(*edge);
@@ -238,7 +242,7 @@ impl Status {
 }
 
 /// An amount with the words and the decimal sign of the language.
-fn amount(language: Language, unit: Unit, value: f64) -> String {
+pub(crate) fn amount(language: Language, unit: Unit, value: f64) -> String {
     let said = unit.said(value);
     match (language, unit) {
         (Language::Pt, Unit::Days) => said.replace("day", "dia"),
@@ -250,10 +254,12 @@ fn amount(language: Language, unit: Unit, value: f64) -> String {
 mod tests {
     use super::*;
     use crate::unit::SECOND;
+    use crate::words;
+    use crate::words::quoted;
 
     #[test]
     fn every_reason_of_a_check_is_told_in_every_language() {
-        let text = |it: &str| Box::new(Look::Text(it.to_owned()));
+        let text = |it: &str| Box::new(Look::Text(quoted(it)));
         let share = |value| Percent::new(value).expect("it is one");
         let memory = Look::Memory { share: share(78.1), total: ByteSize::mebibytes(15_974) };
         let beyond = |measure, unit, edge, below, usual| Look::Beyond {
@@ -281,7 +287,7 @@ mod tests {
             beyond(None, Unit::Percent, 75.0, false, None),
             beyond(Some(("left".into(), 1.5)), Unit::Days, 3.0, true, None),
             beyond(Some(("memory".into(), 300.0)), Unit::Count, 250.5, false, Some(band)),
-            Look::CannotLook("/proc/stat: permission denied".into()),
+            Look::CannotLook(quoted("/proc/stat: permission denied")),
             Look::NotYet,
             Look::Up { age: Duration::from_millis(4_200), pid: 4711 },
             Look::ComesUp(None),
@@ -290,7 +296,11 @@ mod tests {
             Look::NotReady(text("HTTP 503")),
             Look::WaitsFor {
                 name: "database main".into(),
-                message: "refused".into(),
+                message: words!(
+                    "connection closed by {at}",
+                    "conexão encerrada por {at}",
+                    at = "db"
+                ),
                 own: text("HTTP 500"),
             },
             Look::Starts,

@@ -3,6 +3,7 @@
 use super::{Said, Why, comma, span};
 use crate::incident::{Outcome, TryResult};
 use crate::notify::Language;
+use crate::words::Words;
 
 const PT: Language = Language::Pt;
 
@@ -32,7 +33,7 @@ pub(super) fn sentence(said: &Said) -> String {
             "diagnóstico: {} (confiança {:.0} %), porque {}; remédio: {}",
             cause.told(PT),
             confidence * 100.0,
-            because.join("; "),
+            Words::joined(because, "; ").told(PT),
             remedy.told(PT)
         ),
         Said::SameDiagnosis(cause) => format!("diagnóstico: como antes, {}", cause.told(PT)),
@@ -52,7 +53,10 @@ pub(super) fn sentence(said: &Said) -> String {
             span(PT, *within)
         ),
         Said::Holder { holder, incident } => {
-            format!("{holder}: `zelador incident approve {incident}` o encerraria")
+            format!(
+                "{holder}: `zelador incident approve {incident}` o encerraria",
+                holder = holder.told(PT)
+            )
         }
         Said::WouldHaveTried(remedy) => {
             format!("teria tentado: {}; o modo é `observe`", remedy.told(PT))
@@ -82,7 +86,7 @@ pub(super) fn sentence(said: &Said) -> String {
         Said::AsksModel { why, model, within: None } => {
             format!("{}: {model} já foi consultado sobre o mesmo problema", why.told(PT))
         }
-        Said::NoAdvice(Some(why)) => format!("sem conselho: {why}"),
+        Said::NoAdvice(Some(why)) => format!("sem conselho: {why}", why = why.told(PT)),
         Said::NoAdvice(None) => {
             "o modelo não respondeu a tempo: segue-se sem a palavra dele".to_owned()
         }
@@ -111,7 +115,7 @@ pub(super) fn sentence(said: &Said) -> String {
             format!("tentativa {number} {word}: {}", reason(why))
         }
         Said::NextTry(pause) => format!("próxima tentativa em {}", span(PT, *pause)),
-        Said::Done(what) => format!("feito: {what}"),
+        Said::Done(what) => format!("feito: {what}", what = what.told(PT)),
         Said::TakenBack => "desfeito: a réplica acrescentada sai".to_owned(),
         Said::Restarted { pid, within } => format!(
             "reiniciado (pid {pid}); a própria verificação tem {} para voltar ao normal",
@@ -129,13 +133,18 @@ pub(super) fn sentence(said: &Said) -> String {
         }
         Said::IsBack(what) => format!("{what} voltou: o app se recupera sozinho?"),
         Said::StaysSick(complaint) => {
-            format!("continua doente embora aquilo de que precisa tenha voltado: {complaint}")
+            format!(
+                "continua doente embora aquilo de que precisa tenha voltado: {complaint}",
+                complaint = complaint.told(PT)
+            )
         }
         Said::WaitsUnseen(pause) => format!(
             "aguarda por {} aquilo de que precisa, e que o zelador não pode verificar",
             span(PT, *pause)
         ),
-        Said::WaitingWasNoHelp(complaint) => format!("aguardar não ajudou: {complaint}"),
+        Said::WaitingWasNoHelp(complaint) => {
+            format!("aguardar não ajudou: {complaint}", complaint = complaint.told(PT))
+        }
         Said::RestartHides { times, lately } => {
             let what = if *lately {
                 format!("terminou {times} vezes em uma hora")
@@ -144,6 +153,7 @@ pub(super) fn sentence(said: &Said) -> String {
             };
             format!("{what}: um reinício só esconde o problema, e uma pessoa deve olhar")
         }
+        Said::Told(words) => words.told(PT).to_owned(),
         Said::Escalated(why) => {
             format!("escalado: {}; uma pessoa é necessária, e o app fica como está", reason(why))
         }
@@ -163,14 +173,14 @@ pub(super) fn sentence(said: &Said) -> String {
 
 pub(super) fn reason(why: &Why) -> String {
     match why {
-        Why::Text(text) => text.clone(),
+        Why::Text(text) => text.told(PT).to_owned(),
         Why::Objection(objection) => objection.told(PT),
         Why::Died { name, death, lived } => {
             let lived = lived.map(|lived| format!(" após {}", span(PT, lived)));
             format!("{name} {}{}", death.told(PT), lived.unwrap_or_default())
         }
         Why::CheckIsUnhealthy { name, message } => {
-            format!("a verificação de {name} falha: {message}")
+            format!("a verificação de {name} falha: {message}", message = message.told(PT))
         }
         Why::CheckIsGood => "a própria verificação voltou ao normal".to_owned(),
         Why::StartHeld(up) => format!("um início se manteve: no ar há {}", span(PT, *up)),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::unit::SECOND;
+use crate::words;
 
 /// One of each.
 fn all() -> Vec<Said> {
@@ -12,8 +13,8 @@ fn all() -> Vec<Said> {
         lived: Some(Duration::from_millis(4200)),
     };
     let reasons = [
-        Why::Text("GET /health: no answer within 500 ms".to_owned()),
-        Why::CheckIsUnhealthy { name: "api/0".to_owned(), message: "HTTP 500".to_owned() },
+        Why::Text(words!("no answer within {t}", "sem resposta em {t}", t = SECOND / 2)),
+        Why::CheckIsUnhealthy { name: "api/0".to_owned(), message: quoted("HTTP 500") },
         Why::CheckIsGood,
         Why::StartHeld(90 * SECOND),
         Why::Finished,
@@ -48,7 +49,10 @@ fn all() -> Vec<Said> {
         Said::Diagnosis {
             cause: Cause::DeadlockOrHang,
             confidence: 0.85,
-            because: vec!["no answer".to_owned(), "no CPU time".to_owned()],
+            because: vec![
+                quoted("no answer"),
+                words!("it was asked to stop", "pediram que parasse"),
+            ],
             remedy: remedy.clone(),
         },
         Said::SameDiagnosis(Cause::DiskFull),
@@ -60,15 +64,15 @@ fn all() -> Vec<Said> {
             incident,
             within: 900 * SECOND,
         },
-        Said::Holder { holder: "port 80 is held by nginx".to_owned(), incident },
+        Said::Holder { holder: quoted("port 80 is held by nginx"), incident },
         Said::WouldHaveTried(remedy.clone()),
         Said::WouldHaveLeftDown,
         Said::StartCannotHelp,
-        Said::Refused { remedy: remedy.clone(), why: Why::Text("its data is damaged".to_owned()) },
+        Said::Refused { remedy: remedy.clone(), why: Why::Text(quoted("its data is damaged")) },
         Said::Try { number: 1, remedy: remedy.clone(), again: false },
         Said::Try { number: 2, remedy: remedy.clone(), again: true },
         Said::NextTry(4 * SECOND),
-        Said::Done("3 files removed".to_owned()),
+        Said::Done(words!("3 files removed", "3 arquivos removidos")),
         Said::TakenBack,
         Said::Restarted { pid: 4711, within: 10 * SECOND },
         Said::PolicyIsAtWork,
@@ -76,9 +80,9 @@ fn all() -> Vec<Said> {
         Said::PartOf { incident, dependency: "database main".to_owned() },
         Said::AlsoSuffers { app: "web".to_owned(), incident },
         Said::IsBack("database main".to_owned()),
-        Said::StaysSick("HTTP 500".to_owned()),
+        Said::StaysSick(quoted("HTTP 500")),
         Said::WaitsUnseen(63 * SECOND),
-        Said::WaitingWasNoHelp("HTTP 500".to_owned()),
+        Said::WaitingWasNoHelp(quoted("HTTP 500")),
         Said::RestartHides { times: 3, lately: true },
         Said::RestartHides { times: 4, lately: false },
         Said::No(remedy.clone()),
@@ -123,7 +127,7 @@ fn all() -> Vec<Said> {
         ask(WhyAsk::Unsure, Some(20 * SECOND)),
         ask(WhyAsk::Contradicting, None),
         ask(WhyAsk::RemedyFailed, Some(SECOND)),
-        Said::NoAdvice(Some("connection refused".to_owned())),
+        Said::NoAdvice(Some(quoted("connection refused"))),
         Said::NoAdvice(None),
         advice(&[]),
         advice(&[Remedy::CollectGarbage]),
@@ -158,7 +162,7 @@ fn a_sentence_is_kept_with_its_values_and_one_of_an_older_file_is_told_as_it_is(
     }
     let old = r#"{"refused":{"remedy":"restart","why":"its data is damaged"}}"#;
     let said =
-        Said::Refused { remedy: Remedy::Restart, why: Why::Text("its data is damaged".to_owned()) };
+        Said::Refused { remedy: Remedy::Restart, why: Why::Text(quoted("its data is damaged")) };
     assert_eq!(serde_json::from_str::<Said>(old).expect("a reason was text"), said);
     let old = r#"{"at":1700000000000000,"what":"detected: something"}"#;
     let entry: crate::incident::Entry = serde_json::from_str(old).expect("it can be read");

@@ -1,6 +1,6 @@
 //! Causes, remedies and deaths in Portuguese; their English is their `Display`.
 
-use crate::death::Death;
+use crate::death::{Death, SpawnFailure};
 use crate::diagnosis::Cause;
 use crate::healing::Remedy;
 use crate::notify::Language;
@@ -113,8 +113,42 @@ impl Death {
             }
             Self::OutOfMemory => "foi encerrado porque a memória acabou".to_owned(),
             Self::StartTimedOut => "não ficou pronto a tempo".to_owned(),
-            Self::NeverStarted(failure) => format!("não pôde ser iniciado: {failure}"),
+            Self::NeverStarted(failure) => {
+                format!("não pôde ser iniciado: {}", failure.told(language))
+            }
             Self::Unknown => "terminou sem que ninguém visse".to_owned(),
+        }
+    }
+}
+
+impl SpawnFailure {
+    /// In a language; what the system said stays as it is.
+    pub fn told(&self, language: Language) -> String {
+        match self {
+            _ if language == Language::En => self.to_string(),
+            Self::ProgramNotFound(program) => {
+                format!("programa `{program}` não encontrado no PATH")
+            }
+            Self::NoSuchVersion { wanted, found } => format!(
+                "{wanted} não está instalado por nvm, fnm, volta, mise, asdf nem n; instalados: {found}"
+            ),
+            Self::NotExecutable { program, reason } => {
+                format!("o programa `{program}` não pode ser executado: {reason}")
+            }
+            Self::Directory { path, reason } => {
+                format!("não é possível entrar na pasta `{path}`: {reason}")
+            }
+            Self::Log { path, reason } => {
+                format!("o arquivo de log `{path}` não pode ser aberto: {reason}")
+            }
+            Self::User { user, reason } => format!("não pode executar como `{user}`: {reason}"),
+            Self::EnvFile { path, reason } => {
+                format!("env_file `{path}` não pode ser usado: {reason}")
+            }
+            Self::Setting { field, found, allowed } => {
+                format!("{field}: encontrado {found}, permitido: {allowed}")
+            }
+            Self::Other(text) => text.clone(),
         }
     }
 }

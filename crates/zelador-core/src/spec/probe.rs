@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::redact;
+use crate::words;
+use crate::words::Words;
 
 /// What a check asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -197,7 +199,7 @@ impl Operator {
 
 impl JsonCondition {
     /// Returns `None` when it holds, and else what is the case, in few words.
-    pub fn complaint(&self, body: &serde_json::Value) -> Option<String> {
+    pub fn complaint(&self, body: &serde_json::Value) -> Option<Words> {
         let Self { path, operator, value } = self;
         let mut found = body;
         for step in path.split('.').filter(|step| !step.is_empty() && *step != "$") {
@@ -209,7 +211,7 @@ impl JsonCondition {
             };
             match next {
                 Some(next) => found = next,
-                None => return Some(format!("it has no `{path}`")),
+                None => return Some(words!("it has no `{path}`", "não tem `{path}`")),
             }
         }
         let text = match found {
@@ -229,7 +231,13 @@ impl JsonCondition {
             (_, None) => false,
         };
         let short: String = text.chars().take(60).collect();
-        (!holds).then(|| format!("`{path}` is {short}, not {} {value}", operator.written()))
+        let operator = operator.written();
+        (!holds).then(|| {
+            words!(
+                "`{path}` is {short}, not {operator} {value}",
+                "`{path}` é {short}, não {operator} {value}",
+            )
+        })
     }
 }
 

@@ -7,6 +7,8 @@ use crate::custom::Told;
 use crate::effect::{Affected, Done, Effect, Refusal, Say};
 use crate::id::{InstanceId, RunId, Ticket};
 use crate::instance::{Instance, Phase};
+use crate::words;
+use crate::words::quoted;
 
 use super::Supervisor;
 use super::commands::Pending;
@@ -106,7 +108,7 @@ impl Supervisor {
         for pending in &mut self.pending {
             let Some(calls) = &mut pending.calls else { continue };
             if calls.action == action && calls.open.remove(&run) {
-                let (app, what) = (app.clone(), text.to_owned());
+                let (app, what) = (app.clone(), quoted(text));
                 pending.done.instances.push(Affected { id, app, what, ok: true, help: None });
             }
         }
@@ -120,10 +122,11 @@ impl Supervisor {
             for run in std::mem::take(&mut calls.open) {
                 let Some(id) = self.runs.get(&run).copied() else { continue };
                 let Some(instance) = self.instances.get(&id) else { continue };
-                let what = format!(
-                    "no answer from `{}` within {}",
-                    calls.action,
-                    crate::unit::spoken(ANSWER_WITHIN)
+                let action = &calls.action;
+                let what = words!(
+                    "no answer from `{action}` within {t}",
+                    "sem resposta de `{action}` em {t}",
+                    t = ANSWER_WITHIN,
                 );
                 let app = instance.app.to_string();
                 pending.done.instances.push(Affected { id, app, what, ok: false, help: None });

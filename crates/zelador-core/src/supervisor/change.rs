@@ -13,6 +13,8 @@ use crate::instance::{Goal, Phase};
 use crate::launch::pid_path;
 use crate::signal::Signal;
 use crate::spec::AppSpec;
+use crate::words;
+use crate::words::Words;
 
 impl Supervisor {
     /// Changes the apps of these instances, then restarts the instances.
@@ -137,7 +139,11 @@ impl Supervisor {
                 instance.reset(now);
             }
             self.touch(*id);
-            done.instances.push(self.affected(*id, "counters reset".to_owned(), true));
+            done.instances.push(self.affected(
+                *id,
+                words!("counters reset", "contadores zerados"),
+                true,
+            ));
         }
         (Vec::new(), done)
     }
@@ -150,16 +156,23 @@ impl Supervisor {
                 Phase::Running { run, pid, .. }
                 | Phase::Stopping { run, pid: Some(pid), death: None, .. } => {
                     self.effects.push(Effect::Signal { run, signal });
-                    self.affected(*id, format!("{signal} sent (pid {pid})"), true)
+                    let what = words!("{signal} sent (pid {pid})", "{signal} enviado (pid {pid})");
+                    self.affected(*id, what, true)
                 }
-                _ => self.affected(*id, format!("{signal} not sent: it has no process"), false),
+                _ => {
+                    let what = words!(
+                        "{signal} not sent: it has no process",
+                        "{signal} não enviado: não há processo",
+                    );
+                    self.affected(*id, what, false)
+                }
             };
             done.instances.push(affected);
         }
         (Vec::new(), done)
     }
 
-    fn affected(&self, id: InstanceId, what: String, ok: bool) -> Affected {
+    fn affected(&self, id: InstanceId, what: Words, ok: bool) -> Affected {
         let app = self.instances.get(&id).map(|it| it.app.to_string()).unwrap_or_default();
         Affected { id, app, what, ok, help: None }
     }

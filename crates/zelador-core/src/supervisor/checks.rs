@@ -12,7 +12,8 @@ use crate::incident::Stage;
 use crate::instance::Phase;
 use crate::probe::{Finding, ProbeOutcome};
 use crate::spec::{AppSpec, HealthSpec, ProbeTarget, Settings};
-use crate::unit::{Moment, spoken};
+use crate::unit::Moment;
+use crate::words;
 
 use super::Supervisor;
 
@@ -187,8 +188,8 @@ impl Supervisor {
         match check.under_way {
             Some((probe, give_up_at)) if now >= give_up_at => {
                 self.probes.remove(&probe);
-                let detail = format!("no result within {}", spoken(check.plan.cadence.timeout));
                 let took = check.plan.cadence.timeout;
+                let detail = words!("no result within {t}", "nenhum resultado em {t}", t = took);
                 let outcome = ProbeOutcome { finding: Finding::Unavailable { detail }, took };
                 self.conclude(id, &outcome);
             }
@@ -232,7 +233,11 @@ impl Supervisor {
             Denied::Open { wait } => check.next_at = self.now + wait,
             Denied::TrialUnderWay | Denied::Full { .. } => {}
             Denied::ForcedOpen => {
-                let finding = Finding::Unavailable { detail: denied.to_string() };
+                let detail = words!(
+                    "its breaker is kept open by a person",
+                    "o disjuntor é mantido aberto por uma pessoa",
+                );
+                let finding = Finding::Unavailable { detail };
                 self.conclude(id, &ProbeOutcome { finding, took: Duration::ZERO });
             }
         }
@@ -298,7 +303,7 @@ impl Supervisor {
         };
         let Some(check) = self.checks.get_mut(id) else { return };
         check.finding = Some(outcome.finding.clone());
-        let message = result.message.clone();
+        let message = result.words();
         let good = result.status != Status::Unhealthy;
         let change = match id {
             // One failure is none: a run that starts fails until it is there.
@@ -328,14 +333,19 @@ impl Supervisor {
                 Status::Healthy => Severity::Info,
                 Status::Degraded | Status::Unhealthy => Severity::Warning,
             };
-            let text = format!("{subject} is {after}: {message}");
+            let text = words!(
+                "{subject} is {after}: {message}",
+                "{subject} está {after}: {message}",
+                after = after,
+                message = message,
+            );
             let check = Some((id.clone(), after));
             self.effects.push(Effect::Notify(Notice { severity, subject, text, check }));
         }
         if let (CheckId::Instance(instance) | CheckId::Startup(instance), Status::Unhealthy) =
             (id, after)
         {
-            self.open_unresponsive(*instance, &message);
+            self.open_unresponsive(*instance, message);
         }
     }
 

@@ -7,6 +7,8 @@ use crate::id::{AppName, CheckId, InstanceId, RunId, Ticket};
 use crate::incident::Outcome;
 use crate::input::Command;
 use crate::instance::{Cause, Goal, Instance, Phase, Then};
+use crate::words;
+use crate::words::Words;
 
 use super::Supervisor;
 use super::actions::Calls;
@@ -145,7 +147,7 @@ impl Supervisor {
     pub(super) fn restart_all(&mut self, ids: &[InstanceId]) -> (Vec<Wait>, Done) {
         let waits = ids.iter().map(|id| self.wait(*id, Wanted::Up)).collect();
         for id in ids {
-            self.take_over(*id, "somebody restarted it");
+            self.take_over(*id, &words!("somebody restarted it", "alguém o reiniciou"));
             self.restart_one(*id, asked("restart"));
         }
         (waits, Done::default())
@@ -154,7 +156,7 @@ impl Supervisor {
     fn bring_down(&mut self, ids: &[InstanceId]) -> (Vec<Wait>, Done) {
         let waits = ids.iter().map(|id| self.wait(*id, Wanted::Down)).collect();
         for id in ids {
-            self.take_over(*id, "somebody stopped it");
+            self.take_over(*id, &words!("somebody stopped it", "alguém o parou"));
             let Some(instance) = self.instances.get_mut(id) else { continue };
             instance.goal = Goal::Down;
             if !self.terminate(*id, Then::Stay) {
@@ -167,7 +169,7 @@ impl Supervisor {
     fn delete(&mut self, ids: &[InstanceId]) -> (Vec<Wait>, Done) {
         let waits = ids.iter().map(|id| self.wait(*id, Wanted::Gone)).collect();
         for id in ids {
-            self.take_over(*id, "somebody removed it");
+            self.take_over(*id, &words!("somebody removed it", "alguém o removeu"));
             self.remove_one(*id);
         }
         (waits, Done::default())
@@ -203,7 +205,7 @@ impl Supervisor {
     }
 
     /// A person acts on an app that the healer is busy with: the healer lets go.
-    pub(super) fn take_over(&mut self, id: InstanceId, why: &str) {
+    pub(super) fn take_over(&mut self, id: InstanceId, why: &Words) {
         let Some(app) = self.instances.get(&id).map(|instance| instance.app.clone()) else {
             return;
         };
@@ -211,7 +213,7 @@ impl Supervisor {
         self.end_reload(id, why);
         for incident in self.incidents.values_mut() {
             if incident.is_open() && incident.app == app && incident.instance == id {
-                incident.close(now, Outcome::TakenOver, why);
+                incident.close(now, Outcome::TakenOver, why.clone());
                 self.changed.incidents.insert(incident.id);
             }
         }
@@ -273,7 +275,7 @@ impl Supervisor {
 
     /// What became of an instance that a command waits for; `None` while it is open.
     fn result_of(&self, wait: &Wait) -> Option<Affected> {
-        let says = |what: String, ok, help: Option<String>| {
+        let says = |what: Words, ok, help: Option<String>| {
             Some(Affected { id: wait.id, app: wait.app.to_string(), what, ok, help })
         };
         let Some(instance) = self.instances.get(&wait.id) else {
@@ -281,8 +283,12 @@ impl Supervisor {
             if gone && self.has_company(wait.id) {
                 return None;
             }
-            let what = if gone { "removed" } else { "was removed meanwhile" };
-            return says(what.to_owned(), wait.wanted != Wanted::Up, None);
+            let what = if gone {
+                words!("removed", "removido")
+            } else {
+                words!("was removed meanwhile", "foi removido entretanto")
+            };
+            return says(what, wait.wanted != Wanted::Up, None);
         };
         if wait.wanted == Wanted::Replaced && self.is_reloading(wait.id) {
             return None;
@@ -293,11 +299,15 @@ impl Supervisor {
                 if !old && phase.is_ready() && instance.successor.is_none() =>
             {
                 let pid = phase.pid().unwrap_or_default();
-                says(format!("reloaded (pid {pid})"), true, None)
+                says(words!("reloaded (pid {pid})", "recarregado (pid {pid})"), true, None)
             }
             (Wanted::Up, Phase::Running { pid, ready_by: None, .. }) if !old => {
-                let verb = if wait.before.is_some() { "restarted" } else { "started" };
-                says(format!("{verb} (pid {pid})"), true, None)
+                let what = if wait.before.is_some() {
+                    words!("restarted (pid {pid})", "reiniciado (pid {pid})")
+                } else {
+                    words!("started (pid {pid})", "iniciado (pid {pid})")
+                };
+                says(what, true, None)
             }
             (Wanted::Up | Wanted::Replaced, Phase::Backoff { held: true, .. })
                 if !instance.died_last() =>
@@ -317,17 +327,18 @@ impl Supervisor {
                     _ => None,
                 };
                 let finished = matches!(instance.phase, Phase::Finished { .. }) && death.is_clean();
-                says(format!("the process {death}"), finished, help)
+                let what = words!("the process {death}", "o processo {death}", death = death);
+                says(what, finished, help)
             }
             (Wanted::Up | Wanted::Replaced, Phase::Stopped) => {
-                says("was stopped meanwhile".to_owned(), false, None)
+                says(words!("was stopped meanwhile", "foi parado entretanto"), false, None)
             }
             (Wanted::Down, phase)
                 if !old
                     && !matches!(phase, Phase::Stopping { .. })
                     && !self.has_company(wait.id) =>
             {
-                says("stopped".to_owned(), true, None)
+                says(words!("stopped", "parado"), true, None)
             }
             _ => None,
         }

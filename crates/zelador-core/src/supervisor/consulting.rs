@@ -17,6 +17,7 @@ use crate::incident::{Consulted, Incident, Stage};
 use crate::said::Said;
 use crate::spec::OnDependencyDown;
 use crate::unit::Moment;
+use crate::words::Words;
 
 /// How long a treatment waits for the model at most; what it says later is told, and counts for what comes then. Ours: a
 /// hosted model answers within a few seconds, and an app that is sick should not wait for more.
@@ -81,7 +82,7 @@ impl Supervisor {
     }
 
     /// The model answered, or will not.
-    pub(super) fn advised(&mut self, id: IncidentId, advice: Result<Advice, String>) {
+    pub(super) fn advised(&mut self, id: IncidentId, advice: Result<Advice, Words>) {
         let asked = |it: &&mut Incident| matches!(it.consulted, Some(Consulted::Asked { .. }));
         let Some(incident) = self.incidents.get_mut(&id).filter(asked) else {
             self.ignored += 1;

@@ -19,10 +19,10 @@ use crate::healing::{GATHER_WITHIN, Remedy, STABLE_FOR};
 use crate::id::{AppName, CheckId, IncidentId, InstanceId, RunId};
 use crate::incident::{Incident, Outcome, Stage, Trouble};
 use crate::instance::{Goal, Phase, Then};
-use crate::notify::Language;
 use crate::said::{Said, Why};
 use crate::spec::HealMode;
 use crate::unit::{Moment, SECOND};
+use crate::words::Words;
 
 /// An app that dies in the same way within this time after it seemed healed was not: whoever is told
 /// "healed" and sees it die over the same coffee believes no further one.
@@ -164,19 +164,19 @@ impl Supervisor {
     /// A person is told that starting it again does not mend it; the restart policy goes on.
     fn say_hidden(&mut self, id: IncidentId, times: u32, lately: bool) {
         let said = Said::RestartHides { times, lately };
-        let text = said.told(Language::En);
+        let text = said.words();
         self.say(id, said);
         if let Some(incident) = self.incidents.get_mut(&id) {
-            incident.hidden = Some(text.clone());
+            incident.hidden = Some(text.english().to_owned());
         }
         self.say_of(id, Severity::Critical, &text);
     }
 
     /// An instance's breaker opened.
-    pub(super) fn open_crash_loop(&mut self, id: InstanceId, text: &str) {
+    pub(super) fn open_crash_loop(&mut self, id: InstanceId, why: Words) {
         let died = self.open_incident_of(id, Trouble::Died);
         if let Some(incident) = self.open_incident_of(id, Trouble::CrashLoop).or(died) {
-            self.tell(incident, text);
+            self.tell(incident, why);
             if let Some(incident) = self.incidents.get_mut(&incident) {
                 incident.trouble = Trouble::CrashLoop;
                 incident.held.remove(&id);
@@ -184,7 +184,7 @@ impl Supervisor {
             return;
         }
         let known = self.known(id);
-        let Some(incident) = self.open(id, Trouble::CrashLoop, text) else { return };
+        let Some(incident) = self.open(id, Trouble::CrashLoop, why) else { return };
         let last = known.deaths.first().map(|past| past.death.clone());
         let run = self.instances.get(&id).and_then(|it| it.phase.run());
         self.ask_for_evidence(id, incident, known, run.zip(last));
@@ -270,13 +270,13 @@ impl Supervisor {
             self.consult(id, why);
         }
         let holder = self.incidents[&id].evidence.as_ref().and_then(|it| foreign_holder(it, cause));
-        if let Some(words) = holder.filter(|_| !self.is_rejected(id, &Remedy::KillPortHolder)) {
+        if let Some(holder) = holder.filter(|_| !self.is_rejected(id, &Remedy::KillPortHolder)) {
             if let Some(incident) = self.incidents.get_mut(&id)
                 && incident.proposal.replace(Remedy::KillPortHolder).is_none()
             {
                 incident.ask(self.now);
             }
-            self.say(id, Said::Holder { holder: words, incident: id });
+            self.say(id, Said::Holder { holder, incident: id });
         }
         let only_looks = self.heal_mode(instance) == HealMode::Observe;
         let phase = self.instances.get(&instance).map(|it| &it.phase);
@@ -353,7 +353,7 @@ impl Supervisor {
 }
 
 /// The process that has the port, where it is none of zelador's: said in words.
-fn foreign_holder(evidence: &Evidence, cause: Cause) -> Option<String> {
+fn foreign_holder(evidence: &Evidence, cause: Cause) -> Option<Words> {
     let mut holders = evidence.port_holders.iter().filter(|_| cause == Cause::PortInUse);
     let foreign = |it: &&PortHolder| it.pid.is_some() && it.app.is_none() && it.home.is_none();
     holders.find(foreign).map(|holder| holder.spoken(evidence.gathered_at))

@@ -9,7 +9,8 @@ use crate::evidence::PastDeath;
 use crate::id::{InstanceId, RunId};
 use crate::instance::{Breaker, Cause, Goal, Phase, Ruling};
 use crate::spec::{OnDependencyDown, RestartPolicy};
-use crate::unit::spoken;
+use crate::words;
+use crate::words::Words;
 use std::time::Duration;
 
 /// A program that cannot get its port ends this soon after its start.
@@ -73,7 +74,7 @@ impl Supervisor {
             Ruling::Open(open) => {
                 instance.phase = Phase::Tripped { trial_at: open.map(|open| now + open) };
                 let why = why_open(&instance.breaker, policy, &death);
-                self.tripped(id, &format!("{name} {why}"), &name, open);
+                self.tripped(id, &words!("{name} {why}", "{name} {why}", why = why), &name, open);
             }
             Ruling::Closed => {
                 let delay = policy.delay.next(instance.backoff);
@@ -97,14 +98,16 @@ impl Supervisor {
     }
 
     /// The breaker opened.
-    fn tripped(&mut self, id: InstanceId, why: &str, name: &str, open: Option<Duration>) {
+    fn tripped(&mut self, id: InstanceId, why: &Words, name: &str, open: Option<Duration>) {
         let next = match open {
-            Some(open) => format!("one trial start in {}", spoken(open)),
-            None => "it stays down until somebody starts it".to_owned(),
+            Some(open) => words!("one trial start in {t}", "um início de teste em {t}", t = open),
+            None => {
+                words!("it stays down until somebody starts it", "fica parado até alguém o iniciar")
+            }
         };
-        let text = format!("{why}; {next}");
-        self.notify(Severity::Warning, name.to_owned(), text.clone());
-        self.open_crash_loop(id, &text);
+        let why = Words::joined(&[why.clone(), next], "; ");
+        self.notify(Severity::Warning, name.to_owned(), why.clone());
+        self.open_crash_loop(id, why);
     }
 
     /// Notes how the current run ended; returns how long it had lived.
@@ -127,16 +130,25 @@ impl Supervisor {
 }
 
 /// Why the breaker is open, to stand after the name of an instance.
-fn why_open(breaker: &Breaker, policy: &RestartPolicy, death: &Death) -> String {
+fn why_open(breaker: &Breaker, policy: &RestartPolicy, death: &Death) -> Words {
     let often = breaker.restarted_at.len();
     match (death, policy.restart_window) {
-        (Death::NeverStarted(_), _) => death.to_string(),
+        (Death::NeverStarted(_), _) => words!("{death}", "{death}", death = death),
         (_, Some(window)) if breaker.short_runs < policy.max_restarts => {
-            format!("was restarted {often} times within {}, at last it {death}", spoken(window))
+            words!(
+                "was restarted {often} times within {t}, at last it {death}",
+                "foi reiniciado {often} vezes em {t}; por último, {death}",
+                t = window,
+                death = death,
+            )
         }
         _ => {
             let short_runs = breaker.short_runs;
-            format!("ended {short_runs} times in a row soon after its start, at last it {death}")
+            words!(
+                "ended {short_runs} times in a row soon after its start, at last it {death}",
+                "terminou {short_runs} vezes seguidas logo após iniciar; por último, {death}",
+                death = death,
+            )
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::id::InstanceId;
 use crate::input::{Declaration, Unchanged};
 use crate::instance::{Cause, Goal};
 use crate::spec::AppSpec;
+use crate::words;
 
 impl Supervisor {
     pub(super) fn declare(
@@ -97,7 +98,10 @@ impl Supervisor {
                 } else {
                     Cause::Asked { verb: "restart".to_owned() }
                 };
-                self.take_over(id, "somebody declared it anew");
+                self.take_over(
+                    id,
+                    &words!("somebody declared it anew", "alguém o declarou de novo"),
+                );
                 self.restart_one(id, cause);
             }
             match self.reload(&to_reload) {

@@ -11,6 +11,8 @@ use crate::incident::Stage;
 use crate::instance::Goal;
 use crate::said::Said;
 use crate::spec::{HOOK_WITHIN, Hook};
+use crate::words;
+use crate::words::Words;
 
 /// How long a signal or a command has to show that it helped, where the app has no check of its own:
 /// as long as a restart has.
@@ -38,7 +40,13 @@ impl Supervisor {
             }
             None if *remedy == Remedy::ScaleOut => {
                 if !self.may_grow(id) {
-                    return self.failed(id, "it has as many instances as it may have");
+                    return self.failed(
+                        id,
+                        words!(
+                            "it has as many instances as it may have",
+                            "já tem todas as instâncias que pode ter",
+                        ),
+                    );
                 }
                 self.add_replica(&name);
                 return self.set_stage(id, verifying);
@@ -46,7 +54,13 @@ impl Supervisor {
             None => self.deed_of(id, remedy),
         };
         let Some(deed) = deed else {
-            return self.failed(id, "there is nothing that it could be done to");
+            return self.failed(
+                id,
+                words!(
+                    "there is nothing that it could be done to",
+                    "não há nada em que isso pudesse ser feito",
+                ),
+            );
         };
         let give_up_at = self.now + timeout + APPLY_WITHIN;
         self.effects.push(Effect::Apply { incident: id, deed: Box::new(deed), timeout });
@@ -92,7 +106,7 @@ impl Supervisor {
     }
 
     /// A deed was done, or could not be.
-    pub(super) fn applied(&mut self, id: IncidentId, result: Result<String, String>) {
+    pub(super) fn applied(&mut self, id: IncidentId, result: Result<Words, Words>) {
         let applying = |it: &&crate::incident::Incident| {
             it.is_open() && matches!(it.stage, Stage::Applying { .. })
         };

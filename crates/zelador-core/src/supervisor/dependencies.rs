@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::check::{Check, LOST_AFTER, Status};
+use crate::check::{Check, CheckResult, LOST_AFTER, Status};
 use crate::evidence::DependencySeen;
 use crate::id::{AppName, CheckId, InstanceId};
 use crate::incident::Stage;
 use crate::instance::{Goal, Phase};
 use crate::spec::OnDependencyDown;
 use crate::unit::Moment;
+use crate::words;
+use crate::words::Words;
 
 use super::Supervisor;
 
@@ -23,7 +25,7 @@ pub(super) enum Dependency {
         /// Which one.
         name: String,
         /// What its check says.
-        message: String,
+        message: Words,
     },
     /// One has not been looked at since the moment in question.
     Unknown,
@@ -73,7 +75,7 @@ impl Supervisor {
         match check.last.as_ref().filter(|last| last.at >= since) {
             None => Dependency::Unknown,
             Some(last) if last.status == Status::Unhealthy => {
-                Dependency::Down { name: name.to_owned(), message: last.message.clone() }
+                Dependency::Down { name: name.to_owned(), message: last.words() }
             }
             Some(_) => Dependency::Up,
         }
@@ -123,7 +125,8 @@ impl Supervisor {
             }
             if let Some(first) = instances.first().filter(|_| instances.iter().all(sick)) {
                 let own = self.own_health_of(*first);
-                let message = own.map_or_else(|| "it is not up".to_owned(), |own| own.message);
+                let message =
+                    own.map_or_else(|| words!("it is not up", "não está no ar"), |own| own.words());
                 return Dependency::Down { name: name.to_string(), message };
             }
         }
@@ -138,14 +141,14 @@ impl Supervisor {
             if let Some(check) = self.checks.get(&CheckId::Database(name.clone())) {
                 let last = check.last.as_ref();
                 let is_up = last.map(|last| last.status != Status::Unhealthy);
-                let message = last.map(|last| last.message.clone()).unwrap_or_default();
+                let message = last.map(CheckResult::words).unwrap_or_default();
                 return DependencySeen { name, is_up, message };
             }
             let instances = AppName::new(name.as_str()).map(|app| self.instances_of(&app));
             let mut health = instances.iter().flatten().filter_map(|id| self.own_health_of(*id));
             let first = health.next();
             let is_up = first.as_ref().map(|it| it.status != Status::Unhealthy);
-            DependencySeen { name, is_up, message: first.map(|it| it.message).unwrap_or_default() }
+            DependencySeen { name, is_up, message: first.map(|it| it.words()).unwrap_or_default() }
         };
         app.spec.depends_on.iter().map(seen).collect()
     }

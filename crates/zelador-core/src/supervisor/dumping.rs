@@ -9,6 +9,8 @@ use crate::evidence::Dump;
 use crate::healing::{DUMP_WITHIN, Runtime};
 use crate::id::IncidentId;
 use crate::incident::Stage;
+use crate::words;
+use crate::words::Words;
 
 impl Supervisor {
     /// Asks for it, if the cause and the runtime call for that. False: nothing is awaited.
@@ -27,7 +29,7 @@ impl Supervisor {
     }
 
     /// It is there, or will not be.
-    pub(super) fn dumped(&mut self, id: IncidentId, dump: Result<Dump, String>) {
+    pub(super) fn dumped(&mut self, id: IncidentId, dump: Result<Dump, Words>) {
         let dumping = |it: &&mut crate::incident::Incident| {
             it.is_open() && matches!(it.stage, Stage::Dumping { .. })
         };
@@ -36,8 +38,16 @@ impl Supervisor {
             return;
         };
         let told = match &dump {
-            Ok(dump) => format!("more evidence: {}, {} lines", dump.of, dump.lines.len()),
-            Err(why) => format!("no more evidence: {why}"),
+            Ok(Dump { of, lines }) => {
+                let count = lines.len();
+                words!(
+                    "more evidence: {of}, {count} lines",
+                    "mais evidências: {of}, {count} linhas"
+                )
+            }
+            Err(why) => {
+                words!("no more evidence: {why}", "sem mais evidências: {why}", why = why)
+            }
         };
         if let Some(evidence) = &mut incident.evidence {
             match dump {
@@ -45,7 +55,7 @@ impl Supervisor {
                 Err(why) => evidence.missing.push(why),
             }
         }
-        self.tell(id, &told);
+        self.tell(id, told);
         self.ask_or_treat(id);
     }
 }

@@ -11,8 +11,10 @@ use crate::check::Status;
 use crate::death::Death;
 use crate::diagnosis::Diagnosis;
 use crate::effect::{Effect, Place};
+use crate::evidence::since_good;
 use crate::evidence::{Evidence, ProbeSeen};
 use crate::footing::Footing;
+use crate::healing::Learned;
 use crate::healing::fingerprint;
 use crate::id::{CheckId, IncidentId, InstanceId, RunId};
 use crate::incident::{EARLIER_NAMED, Incident};
@@ -20,6 +22,8 @@ use crate::instance::Phase;
 use crate::probe::Finding;
 use crate::said::Said;
 use crate::unit::{Moment, Percent};
+use crate::words;
+use crate::words::Words;
 
 /// Within this span deaths count as restarts of the last hour.
 const HOUR: Duration = Duration::from_hours(1);
@@ -115,14 +119,14 @@ impl Supervisor {
         if incident.evidence.is_none() {
             incident.say(self.now, said);
             if !evidence.changes.is_empty() {
-                let changes = evidence.changes.join("; ");
-                incident.tell(self.now, format!("since the last good run began: {changes}"));
+                let changes = Words::joined(&evidence.changes, "; ");
+                incident.tell(self.now, since_good(&changes));
             }
         }
-        let holders: Vec<String> =
+        let holders: Vec<Words> =
             evidence.port_holders.iter().map(|holder| holder.spoken(self.now)).collect();
         if !holders.is_empty() {
-            incident.tell(self.now, holders.join("; "));
+            incident.tell(self.now, Words::joined(&holders, "; "));
         }
         incident.evidence = Some(evidence);
         self.changed.incidents.insert(id);
@@ -154,7 +158,7 @@ impl Supervisor {
             Said::Diagnosis {
                 cause: diagnosis.cause,
                 confidence: diagnosis.confidence,
-                because: diagnosis.because.clone(),
+                because: diagnosis.because.0.clone(),
                 remedy: diagnosis.remedy.clone(),
             }
         };
@@ -167,12 +171,12 @@ impl Supervisor {
         if !incident.earlier.is_empty() {
             let before: Vec<String> = incident.earlier.iter().map(ToString::to_string).collect();
             let known = incident.learned.iter();
-            let known: Vec<String> =
-                known.map(|it| format!("; {}: {}", it.remedy, it.seen.spoken())).collect();
-            self.tell(
-                id,
-                &format!("the same as in incident {}{}", before.join(", "), known.concat()),
-            );
+            let known: Vec<Words> = known.map(Learned::words).collect();
+            let before = before.join(", ");
+            let same =
+                words!("the same as in incident {before}", "o mesmo que no incidente {before}");
+            let all: Vec<Words> = std::iter::once(same).chain(known).collect();
+            self.tell(id, Words::joined(&all, "; "));
         }
     }
 

@@ -13,11 +13,12 @@ use crate::healing::{GATHER_WITHIN, Remedy, VERIFY_EVERY};
 use crate::id::{AppName, CheckId, IncidentId, InstanceId};
 use crate::incident::{Incident, Outcome, Stage, Trouble};
 use crate::instance::{Goal, Phase};
-use crate::notify::Language;
 use crate::probe::Unit;
 use crate::said::{Said, Why};
 use crate::spec::OnDependencyDown;
 use crate::unit::Moment;
+use crate::words;
+use crate::words::Words;
 
 use super::Supervisor;
 use super::dependencies::Dependency;
@@ -27,12 +28,12 @@ const CLOSED_KEPT: usize = 200;
 
 impl Supervisor {
     /// An instance's own check turned unhealthy.
-    pub(super) fn open_unresponsive(&mut self, id: InstanceId, message: &str) {
+    pub(super) fn open_unresponsive(&mut self, id: InstanceId, message: Words) {
         if self.is_part_of_another(id) {
             return;
         }
         let name = self.spoken_name(id);
-        let why = Why::CheckIsUnhealthy { name, message: message.to_owned() };
+        let why = Why::CheckIsUnhealthy { name, message };
         let Some(incident) = self.open(id, Trouble::Unresponsive, why) else { return };
         let give_up_at = self.now + GATHER_WITHIN;
         let known = self.known(id);
@@ -65,7 +66,7 @@ impl Supervisor {
     fn suffers_too(&mut self, first: IncidentId, app: AppName) {
         let Some(incident) = self.incidents.get_mut(&first) else { return };
         if incident.sufferers.insert(app.clone()) {
-            self.tell(first, &format!("{app} suffers from it too"));
+            self.tell(first, words!("{app} suffers from it too", "{app} também sofre com isso"));
         }
     }
 
@@ -100,7 +101,7 @@ impl Supervisor {
         self.changed.counters = true;
         let mut incident = Incident::new(number, app, id, trouble, self.now);
         let why = why.into();
-        let text = why.told(Language::En);
+        let text = why.words();
         incident.say(self.now, Said::Detected(why));
         self.incidents.insert(number, incident);
         self.say_of(number, Severity::Warning, &text);
@@ -132,20 +133,20 @@ impl Supervisor {
         }
         // One at a time: a replica that is sick too gets its turn when the incident before it is
         // over.
-        let sick: Vec<(InstanceId, String)> = self
+        let sick: Vec<(InstanceId, Words)> = self
             .checks
             .range(CheckId::of_instances())
             .filter_map(|(id, check)| match id {
                 CheckId::Instance(instance) | CheckId::Startup(instance)
                     if check.verdict == Some(Status::Unhealthy) =>
                 {
-                    Some((*instance, check.last.as_ref()?.message.clone()))
+                    Some((*instance, check.last.as_ref()?.words()))
                 }
                 _ => None,
             })
             .collect();
         for (id, message) in sick {
-            self.open_unresponsive(id, &message);
+            self.open_unresponsive(id, message);
         }
     }
 
@@ -309,7 +310,10 @@ impl Supervisor {
         if let Some(first) = first.filter(|_| trouble == Trouble::Unresponsive) {
             let app = self.incidents[&id].app.clone();
             self.suffers_too(first, app);
-            let why = format!("it is part of incident {first}: {dependency} is down");
+            let why = words!(
+                "it is part of incident {first}: {dependency} is down",
+                "faz parte do incidente {first}: {dependency} está fora do ar",
+            );
             return self.close(id, Outcome::TakenOver, why);
         }
         if let Some(first) = first {

@@ -7,7 +7,7 @@ use crate::id::CheckId;
 use crate::instance::{Instance, Phase};
 use crate::probe::Finding;
 use crate::spec::ProbeTarget;
-use crate::unit::spoken;
+use crate::words;
 
 use super::Supervisor;
 use super::checks::NEVER;
@@ -29,17 +29,21 @@ impl Supervisor {
         let silent = self.now.since(last.map_or(since, |last| last.max(since)));
         Some(match last {
             _ if silent > every => Finding::TimedOut {
-                detail: format!(
-                    "not heard of for {}; it is to call every {}",
-                    spoken(silent),
-                    spoken(every)
+                detail: words!(
+                    "not heard of for {silent}; it is to call every {every}",
+                    "sem notícias há {silent}; deve chamar a cada {every}",
+                    silent = silent,
+                    every = every,
                 ),
             },
-            Some(_) => Finding::Answered { detail: format!("called {} ago", spoken(silent)) },
+            Some(_) => {
+                Finding::Answered { detail: words!("called {t} ago", "chamou há {t}", t = silent) }
+            }
             None => Finding::Answered {
-                detail: format!(
-                    "has not called yet, and has {}",
-                    spoken(every.saturating_sub(silent))
+                detail: words!(
+                    "has not called yet, and has {rest}",
+                    "ainda não chamou, e tem {rest}",
+                    rest = every.saturating_sub(silent),
                 ),
             },
         })

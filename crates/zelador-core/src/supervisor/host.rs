@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::Supervisor;
-use crate::check::Status;
+use crate::check::{CheckResult, Status};
 use crate::effect::{Effect, Severity};
 use crate::evidence::Heavy;
 use crate::healing::Remedy;
@@ -17,7 +17,10 @@ use crate::id::{AppName, CheckId, IncidentId, InstanceId};
 use crate::incident::{Incident, Outcome, Stage, Trouble};
 use crate::instance::Phase;
 use crate::probe::Finding;
-use crate::unit::{Moment, spoken};
+use crate::said::{Said, Why};
+use crate::unit::Moment;
+use crate::words;
+use crate::words::Words;
 
 /// How pressed the host is.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,33 +76,42 @@ impl Supervisor {
             self.ignored += 1;
             return;
         };
-        let since = pressed.since.map(|since| spoken(self.now.since(since))).unwrap_or_default();
+        let since = pressed.since.map(|since| self.now.since(since)).unwrap_or_default();
         let id = check_of(of);
         let Some(check) = self.checks.get(&id) else { return };
         let Some(limits) = check.plan.thresholds else { return };
-        let message = check.last.as_ref().map(|last| last.message.clone()).unwrap_or_default();
+        let message = check.last.as_ref().map(CheckResult::words).unwrap_or_default();
         let weighed =
             weigh(of, processes, pressed.used, limits.cause, |run| self.runs.get(&run).copied());
         let story = named(of, processes, self.now, |heavy| {
             let instance = self.runs.get(&heavy.run?)?;
             Some(self.spoken_name(*instance))
         });
-        let text = format!("{message}, for {since}");
+        let why = words!(
+            "{message}, for {since}",
+            "{message}, há {since}",
+            message = message,
+            since = since,
+        );
         let trouble = trouble_of(of);
         let chosen = self.choose(of, &weighed);
         let incident = match chosen {
-            Some(weighed) => self.open(weighed.instance, trouble, text.as_str()),
-            None => self.open_of_host(trouble, &text),
+            Some(weighed) => self.open(weighed.instance, trouble, why),
+            None => self.open_of_host(trouble, why),
         };
         let Some(incident) = incident else { return };
-        story.iter().for_each(|line| self.tell(incident, line));
+        story.iter().for_each(|line| self.tell(incident, line.clone()));
         match (of, chosen) {
             (Pressure::Memory, Some(weighed)) => self.begin_freeing(incident, weighed),
             (Pressure::Cpu, Some(weighed)) => self.begin_with_busy(incident, weighed),
             (_, None) => {
-                self.tell(incident, "none of our apps is the cause: nothing is done to them");
+                let none = words!(
+                    "none of our apps is the cause: nothing is done to them",
+                    "nenhum dos nossos apps é a causa: nada é feito com eles",
+                );
+                self.tell(incident, none);
                 self.set_stage(incident, Stage::Observing);
-                self.say_of(incident, Severity::Warning, &story.join("; "));
+                self.say_of(incident, Severity::Warning, &Words::joined(&story, "; "));
             }
         }
     }
@@ -122,15 +134,20 @@ impl Supervisor {
         let Some(incident) = self.incidents.get(&id) else { return };
         let Some(app) = self.apps.get(&incident.app) else { return };
         let rungs = memory_ladder(&app.spec, weighed.is_cause);
-        let part = if weighed.is_cause { "the cause" } else { "not the cause, but can free some" };
-        let words: Vec<String> = rungs.iter().map(ToString::to_string).collect();
-        let text = format!(
-            "{} holds {} of what is used, and is {part}; what can be tried: {}",
-            incident.app,
-            weighed.share,
-            words.join(", then ")
+        let part = if weighed.is_cause {
+            words!("the cause", "a causa")
+        } else {
+            words!("not the cause, but can free some", "não é a causa, mas pode liberar um pouco")
+        };
+        let app = &incident.app;
+        let told = words!(
+            "{app} holds {share} of what is used, and is {part}",
+            "{app} ocupa {share} do que está em uso: {part}",
+            share = weighed.share,
+            part = part,
         );
-        self.tell(id, &text);
+        self.tell(id, told);
+        self.say(id, Said::Ladder { remedies: rungs.clone(), learned: false });
         self.climb(id, rungs);
     }
 
@@ -139,19 +156,44 @@ impl Supervisor {
     fn begin_with_busy(&mut self, id: IncidentId, weighed: Weighed) {
         let Some(incident) = self.incidents.get(&id) else { return };
         let instance = incident.instance;
-        let text = format!("{} does {} of it", incident.app, weighed.share);
+        let app = &incident.app;
+        let does =
+            words!("{app} does {share} of it", "{app} causa {share} disso", share = weighed.share);
         if let Some(other) = self.open_incident_of(instance, Trouble::Unresponsive) {
-            self.tell(id, &format!("{text}, and its own check fails: incident {other} treats it"));
-            self.tell(other, &format!("it is what keeps the processors busy (incident {id})"));
+            let treated = words!(
+                "{does}, and its own check fails: incident {other} treats it",
+                "{does}, e a própria verificação falha: o incidente {other} trata dele",
+                does = does,
+            );
+            self.tell(id, treated);
+            let busy = words!(
+                "it is what keeps the processors busy (incident {id})",
+                "é ele que mantém os processadores ocupados (incidente {id})",
+            );
+            self.tell(other, busy);
             return self.set_stage(id, Stage::Observing);
         }
         if !self.has_stalled(instance) {
-            self.tell(id, &format!("{text}, and its own work goes on: it is left alone"));
+            let alone = words!(
+                "{does}, and its own work goes on: it is left alone",
+                "{does}, e o trabalho dele continua: é deixado em paz",
+                does = does,
+            );
+            self.tell(id, alone);
             self.set_stage(id, Stage::Observing);
-            let text = format!("{text}, and its own work goes on");
-            return self.say_of(id, Severity::Warning, &text);
+            let goes_on = words!(
+                "{does}, and its own work goes on",
+                "{does}, e o trabalho dele continua",
+                does = does,
+            );
+            return self.say_of(id, Severity::Warning, &goes_on);
         }
-        self.tell(id, &format!("{text}, and its own work has stalled"));
+        let stalled = words!(
+            "{does}, and its own work has stalled",
+            "{does}, e o trabalho dele parou",
+            does = does,
+        );
+        self.tell(id, stalled);
         self.climb(id, vec![Remedy::Restart]);
     }
 
@@ -176,10 +218,12 @@ impl Supervisor {
         let (stage, instance) = (incident.stage.clone(), incident.instance);
         let tried_at = incident.tries.last().map(|last| last.at);
         let Some(check) = self.checks.get(&check_of(of)) else {
-            return self.close(id, Outcome::TakenOver, "the host is not looked at any more");
+            let gone =
+                words!("the host is not looked at any more", "o servidor não é mais verificado");
+            return self.close(id, Outcome::TakenOver, gone);
         };
         let measured = check.last.as_ref();
-        let said = measured.map(|last| last.message.clone()).unwrap_or_default();
+        let said = measured.map(CheckResult::words).unwrap_or_default();
         let is_fresh = measured.zip(tried_at).is_some_and(|(last, tried)| last.at > tried);
         let stalled = of == Pressure::Cpu && self.has_stalled(instance);
         let relieved = !self.is_pressed(of) || (of == Pressure::Cpu && is_fresh && !stalled);
@@ -194,7 +238,7 @@ impl Supervisor {
             }
             Stage::Pausing { retry_at } if self.now >= retry_at => self.resume_treatment(id),
             Stage::AwaitingApproval { until } if self.now >= until => {
-                self.escalate(id, "nobody said yes in time");
+                self.escalate(id, Why::NobodyAnswered);
             }
             Stage::Applying { run, give_up_at } => {
                 let phase = self.instances.get(&instance).map(|it| it.phase.clone());
@@ -205,9 +249,9 @@ impl Supervisor {
                         self.measure_again(of);
                     }
                     Some(Phase::Tripped { .. } | Phase::Finished { .. }) => {
-                        self.failed(id, "it does not stay up");
+                        self.failed(id, Why::DoesNotStayUp);
                     }
-                    _ if self.now >= give_up_at => self.failed(id, "it took too long"),
+                    _ if self.now >= give_up_at => self.failed(id, Why::TookTooLong),
                     _ => {}
                 }
             }
@@ -215,7 +259,8 @@ impl Supervisor {
                 self.close(id, Outcome::Healed, said);
             }
             Stage::Verifying { until } if self.now >= until && is_fresh => {
-                self.failed(id, format!("measured again: {said}"));
+                let again = words!("measured again: {said}", "medido de novo: {said}", said = said);
+                self.failed(id, again);
             }
             Stage::Verifying { until } => {
                 if self.now >= until {
@@ -242,9 +287,9 @@ impl Supervisor {
         }
     }
 
-    fn open_of_host(&mut self, trouble: Trouble, text: &str) -> Option<IncidentId> {
+    fn open_of_host(&mut self, trouble: Trouble, why: Words) -> Option<IncidentId> {
         let app = AppName::new(Incident::HOST_NAME)?;
-        self.open_of(app, Incident::HOST, trouble, text)
+        self.open_of(app, Incident::HOST, trouble, why)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::input::ReadyBy;
 use crate::instance::{Cause, Phase, Start, Then};
 use crate::launch::{launch, log_paths, pid_path};
 use crate::spec::Environment;
+use crate::words;
 
 use super::Supervisor;
 
@@ -75,7 +76,11 @@ impl Supervisor {
         if let (Some(before), Some(now)) = (before, &instance.file_env) {
             let difference = EnvDifference::between(&before, now);
             if !difference.is_empty() {
-                let text = format!("{name}: variables of env_file: {difference}");
+                let text = words!(
+                    "{name}: variables of env_file: {difference}",
+                    "{name}: variáveis de env_file: {difference}",
+                    difference = difference,
+                );
                 self.notify(Severity::Info, name, text);
             }
         }
@@ -333,7 +338,8 @@ impl Supervisor {
                 self.effects.push(Effect::Kill { run });
                 self.note_cause(id, Cause::StartLost);
                 let name = self.spoken_name(id);
-                let text = format!("{name}: {}", Death::StartTimedOut);
+                let text =
+                    words!("{name}: {death}", "{name}: {death}", death = Death::StartTimedOut);
                 self.notify(Severity::Warning, name, text);
             }
             Phase::Running { since, ready_by, .. } => {

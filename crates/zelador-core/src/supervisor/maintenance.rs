@@ -21,6 +21,7 @@ use crate::incident::Stage;
 use crate::record::Record;
 use crate::spec::{InWindow, Window};
 use crate::unit::{Moment, spoken};
+use crate::words;
 
 /// What people set aside; it outlives the engine.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -269,8 +270,12 @@ impl Supervisor {
                 continue;
             }
             let subject = self.component(id);
-            let text =
-                format!("{subject} is {status} now that it is heard again: {}", last.message);
+            let text = words!(
+                "{subject} is {status} now that it is heard again: {message}",
+                "{subject} está {status} agora que volta a ser ouvido: {message}",
+                status = status,
+                message = last.words(),
+            );
             let check = Some((id.clone(), status));
             let severity = Severity::Warning;
             self.effects.push(Effect::Notify(Notice { severity, subject, text, check }));

@@ -68,6 +68,7 @@ use crate::record::{Counters, Record};
 use crate::retry::Ledger;
 use crate::spec::{AppSpec, Settings};
 use crate::unit::Moment;
+use crate::words::Words;
 
 pub use maintenance::Aside;
 pub use order::Deadline;
@@ -157,6 +158,7 @@ pub struct Supervisor {
     knows_runs: bool,
     /// Facts about runs and looks that are over.
     ignored: u64,
+    left_out: Vec<String>,
     changed: Changed,
     records: Vec<Record>,
     effects: Vec<Effect>,
@@ -220,6 +222,7 @@ impl Supervisor {
             stopping: false,
             knows_runs: true,
             ignored: 0,
+            left_out: Vec::new(),
             changed: Changed::default(),
             records: Vec::new(),
             effects: Vec::new(),
@@ -236,8 +239,13 @@ impl Supervisor {
         self.changed.world = true;
     }
 
-    fn notify(&mut self, severity: Severity, subject: impl Into<String>, text: impl Into<String>) {
-        let (subject, text) = (subject.into(), text.into());
+    /// Records that could not be read, by their keys: nothing is known of what was in them.
+    pub fn leave_out(&mut self, keys: Vec<String>) {
+        self.left_out = keys;
+    }
+
+    fn notify(&mut self, severity: Severity, subject: impl Into<String>, text: Words) {
+        let subject = subject.into();
         let notice = Notice { severity, subject, text, check: None };
         self.effects.push(Effect::Notify(notice));
     }

@@ -9,7 +9,8 @@ use crate::id::{InstanceId, RunId};
 use crate::input::ReadyBy;
 use crate::instance::{Cause, Phase, Ruling, Spoken, Then};
 use crate::sd_notify::Notified;
-use crate::unit::spoken;
+use crate::words;
+use crate::words::quoted;
 
 impl Supervisor {
     /// A run said something.
@@ -101,16 +102,20 @@ impl Supervisor {
         let ruling = instance.breaker.after_death(&app.spec.restart, now, uptime, false);
         self.note_cause(id, Cause::Watchdog { within });
         let name = self.spoken_name(id);
-        let text = format!(
-            "{name} did not say within {} that it is alive: it is unhealthy, and restarted",
-            spoken(within)
+        let text = words!(
+            "{name} did not say within {t} that it is alive: it is unhealthy, and restarted",
+            "{name} não disse em {t} que está vivo: está com falha, e é reiniciado",
+            t = within,
         );
         self.notify(Severity::Warning, name.clone(), text);
         let then = match ruling {
             Ruling::Closed => Then::Start,
             Ruling::Open(open) => {
-                let text = format!("{name} misses its watchdog soon after every start");
-                self.open_crash_loop(id, &text);
+                let why = words!(
+                    "{name} misses its watchdog soon after every start",
+                    "{name} falha no watchdog logo após cada início",
+                );
+                self.open_crash_loop(id, why);
                 Then::Trip { trial_at: open.map(|open| now + open) }
             }
         };
@@ -123,6 +128,6 @@ impl Supervisor {
         let name = self.spoken_name(id);
         let Some(instance) = self.instances.get_mut(&id) else { return };
         instance.spoken.not_limited = Some(why.clone());
-        self.notify(Severity::Warning, name.clone(), format!("{name}: {why}"));
+        self.notify(Severity::Warning, name.clone(), quoted(format!("{name}: {why}")));
     }
 }

@@ -8,6 +8,7 @@ use crate::instance::{Cause, Goal, Phase, Ruling, Then};
 use crate::probe::Usage;
 use crate::spec::ExecMode;
 use crate::unit::{Moment, SECOND};
+use crate::words;
 use std::time::Duration;
 
 impl Supervisor {
@@ -37,9 +38,11 @@ impl Supervisor {
             let cause = Cause::Memory { used: usage.memory, limit };
             self.note_cause(id, cause);
             let name = self.spoken_name(id);
-            let text = format!(
-                "{name} uses {} of memory, its limit is {limit}: it is restarted",
-                usage.memory
+            let text = words!(
+                "{name} uses {used} of memory, its limit is {limit}: it is restarted",
+                "{name} usa {used} de memória, o limite é {limit}: é reiniciado",
+                used = usage.memory,
+                limit = limit,
             );
             self.notify(Severity::Warning, name.clone(), text);
             match ruling {
@@ -50,8 +53,11 @@ impl Supervisor {
                 }
                 Ruling::Closed => self.terminate(id, Then::Start),
                 Ruling::Open(open) => {
-                    let text = format!("{name} reaches its memory limit soon after every start");
-                    self.open_crash_loop(id, &text);
+                    let why = words!(
+                        "{name} reaches its memory limit soon after every start",
+                        "{name} chega ao limite de memória logo após cada início",
+                    );
+                    self.open_crash_loop(id, why);
                     self.terminate(id, Then::Trip { trial_at: open.map(|open| self.now + open) })
                 }
             };

@@ -6,6 +6,7 @@ use crate::effect::Effect;
 use crate::evidence::PortHolder;
 use crate::id::InstanceId;
 use crate::unit::{Moment, SECOND};
+use crate::words::Words;
 
 impl Supervisor {
     /// The port that an instance was told to use, as far as its environment says so.
@@ -45,13 +46,13 @@ impl Supervisor {
         for holder in &mut holders {
             holder.app = self.app_of_holder(holder);
         }
-        let said: Vec<String> = holders.iter().map(|holder| holder.spoken(died_at)).collect();
+        let said: Vec<Words> = holders.iter().map(|holder| holder.spoken(died_at)).collect();
         let Some(instance) = self.instances.get_mut(&id) else {
             self.ignored += 1;
             return;
         };
         if let Some(death) = instance.deaths.iter_mut().find(|death| death.at == died_at) {
-            death.explained = Some(said.join("; "));
+            death.explained = Some(Words::joined(&said, "; "));
             self.changed.instances.insert(id);
         }
     }

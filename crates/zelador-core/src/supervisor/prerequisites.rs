@@ -10,10 +10,13 @@ use std::time::Duration;
 use super::Supervisor;
 use super::dependencies::Dependency;
 use crate::check::Status;
+use crate::death::Death;
 use crate::id::{AppName, CheckId, InstanceId};
 use crate::instance::{Cause, Goal, Phase, Then};
 use crate::spec::{AppSpec, Condition, OnDependencyDown};
-use crate::unit::{Moment, spoken};
+use crate::unit::Moment;
+use crate::words;
+use crate::words::Words;
 
 /// Whoever waits for a job hears after this time that it has not ended: shortly before the ten
 /// minutes after which the command line gives up.
@@ -22,7 +25,7 @@ const JOB_WITHIN: Duration = Duration::from_mins(9);
 /// What an instance waits for.
 pub(super) struct Obstacle {
     /// In a sentence: `waits for db to be ready: it is being started`.
-    pub(super) said: String,
+    pub(super) said: Words,
     /// Whether it goes away by itself, as far as anybody can tell.
     pub(super) passes: bool,
     /// What it waits for.
@@ -65,65 +68,99 @@ impl Supervisor {
         }
         let condition = own.condition_of(name.as_str());
         let wanted = match condition {
-            Condition::Started => "be up",
-            Condition::Ready => "be ready",
-            Condition::Healthy => "be healthy",
-            Condition::Completed => "end well",
+            Condition::Started => words!("be up", "estar no ar"),
+            Condition::Ready => words!("be ready", "estar pronto"),
+            Condition::Healthy => words!("be healthy", "estar saudável"),
+            Condition::Completed => words!("end well", "terminar bem"),
         };
         let ids = self.instances_of(&name).into_iter();
         ids.filter(|id| self.instances[id].goal == Goal::Up).find_map(|id| {
             let (why, passes) = self.short_of(id, condition)?;
-            let said = format!("waits for {} to {wanted}: {why}", self.spoken_name(id));
+            let name_of_it = self.spoken_name(id);
+            let said = words!(
+                "waits for {name_of_it} to {wanted}: {why}",
+                "espera {name_of_it} {wanted}: {why}",
+                wanted = wanted,
+                why = why,
+            );
             Some(Obstacle { said, passes, name: name.to_string() })
         })
     }
 
     /// Why an instance is not as far as that, and whether it is on its way; `None`: it is.
-    fn short_of(&self, id: InstanceId, condition: Condition) -> Option<(String, bool)> {
+    fn short_of(&self, id: InstanceId, condition: Condition) -> Option<(Words, bool)> {
         let instance = self.instances.get(&id)?;
         let policy = &self.apps.get(&instance.app)?.spec.restart;
-        let says = |why: &str, passes| Some((why.to_owned(), passes));
+        let says = |why: Words, passes| Some((why, passes));
         match &instance.phase {
             Phase::Finished { death } => {
                 let meant = death.code().is_some_and(|it| policy.stop_exit_codes.contains(&it));
                 let well = death.is_clean() || meant;
-                (!well).then(|| (format!("the process {death}"), false))
+                (!well).then(|| (the_process(death), false))
             }
-            Phase::Running { since, .. } if condition == Condition::Completed => {
-                says("it has not ended yet", self.now < *since + JOB_WITHIN)
-            }
+            Phase::Running { since, .. } if condition == Condition::Completed => says(
+                words!("it has not ended yet", "ainda não terminou"),
+                self.now < *since + JOB_WITHIN,
+            ),
             Phase::Running { .. } if condition == Condition::Started => None,
-            Phase::Running { ready_by: Some(_), .. } => {
-                says("it has not said that it is ready", true)
-            }
+            Phase::Running { ready_by: Some(_), .. } => says(
+                words!("it has not said that it is ready", "ainda não disse que está pronto"),
+                true,
+            ),
             Phase::Running { .. } if condition == Condition::Ready => None,
             Phase::Running { since, .. } => {
                 let check = self.checks.get(&CheckId::Instance(id))?;
                 match (check.verdict, &check.last) {
                     (Some(Status::Unhealthy), Some(last)) => {
                         let young = self.now < *since + self.verify_span(id);
-                        Some((last.message.clone(), young))
+                        Some((last.words(), young))
                     }
                     (Some(_), _) => None,
-                    (None, _) => says("its check has not answered yet", true),
+                    (None, _) => says(
+                        words!(
+                            "its check has not answered yet",
+                            "a verificação dele ainda não respondeu",
+                        ),
+                        true,
+                    ),
                 }
             }
-            Phase::Starting { .. } => says("it is being started", true),
-            Phase::Stopping { then: Then::Start, .. } => says("it is being restarted", true),
+            Phase::Starting { .. } => {
+                says(words!("it is being started", "está sendo iniciado"), true)
+            }
+            Phase::Stopping { then: Then::Start, .. } => {
+                says(words!("it is being restarted", "está sendo reiniciado"), true)
+            }
             Phase::Backoff { held: true, .. } => match self.obstacle(id) {
-                Some(obstacle) => Some((format!("it {}", obstacle.said), obstacle.passes)),
-                None => says("it is about to be started", true),
+                Some(obstacle) => {
+                    let why = words!("it {said}", "ele {said}", said = obstacle.said);
+                    Some((why, obstacle.passes))
+                }
+                None => {
+                    says(words!("it is about to be started", "está prestes a ser iniciado"), true)
+                }
             },
             Phase::Backoff { retry_at, .. } => {
-                let wait = spoken(retry_at.since(self.now));
-                Some((format!("it died; its next start is in {wait}"), false))
+                let wait = retry_at.since(self.now);
+                let why = words!(
+                    "it died; its next start is in {wait}",
+                    "morreu; o próximo início é em {wait}",
+                    wait = wait,
+                );
+                Some((why, false))
             }
             Phase::Tripped { .. } | Phase::Stopping { .. } => {
-                let death = instance.deaths.front().map(|past| past.death.to_string());
-                let why = death.unwrap_or_else(|| "was restarted too often".to_owned());
-                Some((format!("it keeps failing: the process {why}"), false))
+                let death = instance.deaths.front().map(|past| the_process(&past.death));
+                let why = death.unwrap_or_else(|| {
+                    words!(
+                        "the process was restarted too often",
+                        "o processo foi reiniciado vezes demais",
+                    )
+                });
+                let why = words!("it keeps failing: {why}", "continua falhando: {why}", why = why);
+                Some((why, false))
             }
-            Phase::Stopped => says("it is not up", false),
+            Phase::Stopped => says(words!("it is not up", "não está no ar"), false),
         }
     }
 
@@ -207,16 +244,27 @@ impl Supervisor {
     }
 }
 
+fn the_process(death: &Death) -> Words {
+    words!("the process {death}", "o processo {death}", death = death)
+}
+
 fn database_obstacle(found: Dependency, spec: &AppSpec) -> Option<Obstacle> {
     match found {
         Dependency::Up => None,
         Dependency::Down { name, message } => {
-            let said = format!("waits for the database {name}: {message}");
+            let said = words!(
+                "waits for the database {name}: {message}",
+                "espera o banco de dados {name}: {message}",
+                message = message,
+            );
             Some(Obstacle { said, passes: false, name })
         }
         Dependency::Unknown => {
             let name = spec.depends_on.join(", ");
-            let said = "waits for a look at the databases that it needs".to_owned();
+            let said = words!(
+                "waits for a look at the databases that it needs",
+                "espera uma verificação dos bancos de dados de que precisa",
+            );
             Some(Obstacle { said, passes: true, name })
         }
     }

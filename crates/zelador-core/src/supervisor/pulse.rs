@@ -6,6 +6,7 @@ use crate::check::Status;
 use crate::effect::{Effect, Severity};
 use crate::pulse::{NotHeard, PingId, Pulse};
 use crate::retry::{Attempt, AttemptOutcome, ErrorClass, Next};
+use crate::words;
 
 /// The operation and its target in the ledger of retries, and the subject of notices.
 const HEARTBEAT: &str = "heartbeat";
@@ -67,12 +68,19 @@ impl Supervisor {
         let attempt = Attempt { at: now, target, number: beat.number, took: beat.took, outcome };
         self.attempted(HEARTBEAT, attempt);
         if let (true, Some(failure)) = (beat.complaint, failure) {
-            let text =
-                format!("nobody elsewhere hears that this zelador lives: {}", failure.reason);
+            let reason = &failure.reason;
+            let text = words!(
+                "nobody elsewhere hears that this zelador lives: {reason}",
+                "ninguém lá fora ouve que este zelador está vivo: {reason}",
+            );
             self.notify(Severity::Warning, HEARTBEAT, text);
         }
         if beat.relief {
-            self.notify(Severity::Info, HEARTBEAT, "it is heard again that this zelador lives");
+            let text = words!(
+                "it is heard again that this zelador lives",
+                "volta a ser ouvido que este zelador está vivo",
+            );
+            self.notify(Severity::Info, HEARTBEAT, text);
         }
         self.pulse_moved();
     }

@@ -15,6 +15,8 @@ use crate::id::{AppName, InstanceId, RunId};
 use crate::instance::{Phase, Retiring, Successor};
 use crate::launch::launch;
 use crate::spec::ExecMode;
+use crate::words;
+use crate::words::Words;
 
 use super::Supervisor;
 use super::commands::{Wait, Wanted, asked};
@@ -35,7 +37,7 @@ impl Supervisor {
         let waits = ids.iter().map(|id| self.wait(*id, Wanted::Replaced)).collect();
         for id in ids {
             let app = self.instances[id].app.clone();
-            self.take_over(*id, "somebody reloaded it");
+            self.take_over(*id, &words!("somebody reloaded it", "alguém o recarregou"));
             self.reloads.entry(app).or_default().queue.push_back(*id);
         }
         Ok((waits, Done::default()))
@@ -228,7 +230,12 @@ impl Supervisor {
         } else {
             self.effects.push(Effect::Sweep { run, kill_at: now });
         }
-        self.fail_reload(id, &format!("the new process {death}; the old one goes on"));
+        let what = words!(
+            "the new process {death}; the old one goes on",
+            "o novo processo {death}; o antigo continua",
+            death = death,
+        );
+        self.fail_reload(id, &what);
     }
 
     /// The deadline of an instance whose successor is not ready yet.
@@ -244,11 +251,12 @@ impl Supervisor {
         }
         let within = self.apps.get(&instance.app).map(|app| app.spec.readiness.within);
         self.drop_successor(id);
-        let within = crate::unit::spoken(within.unwrap_or_default());
-        self.fail_reload(
-            id,
-            &format!("the new process was not ready within {within}; the old one goes on"),
+        let what = words!(
+            "the new process was not ready within {within}; the old one goes on",
+            "o novo processo não ficou pronto em {within}; o antigo continua",
+            within = within.unwrap_or_default(),
         );
+        self.fail_reload(id, &what);
     }
 
     /// A successor is not wanted any more.
@@ -260,7 +268,7 @@ impl Supervisor {
     }
 
     /// A person does something else with an instance: its reload is over.
-    pub(super) fn end_reload(&mut self, id: InstanceId, why: &str) {
+    pub(super) fn end_reload(&mut self, id: InstanceId, why: &Words) {
         self.drop_successor(id);
         let Some(app) = self.instances.get(&id).map(|instance| instance.app.clone()) else {
             return;
@@ -275,25 +283,30 @@ impl Supervisor {
     }
 
     /// Nothing more of the app is replaced; whoever waits for that hears why.
-    fn fail_reload(&mut self, id: InstanceId, what: &str) {
+    fn fail_reload(&mut self, id: InstanceId, what: &Words) {
         let name = self.spoken_name(id);
-        self.notify(crate::effect::Severity::Warning, name.clone(), format!("{name}: {what}"));
+        self.notify(
+            crate::effect::Severity::Warning,
+            name.clone(),
+            words!("{name}: {what}", "{name}: {what}", what = what),
+        );
         let Some(app) = self.instances.get(&id).map(|instance| instance.app.clone()) else {
             return;
         };
         let left = self.reloads.remove(&app).map(|reload| reload.queue).unwrap_or_default();
         self.not_reloaded(id, &app, what, Some("`zelador logs` shows what it said"));
         for other in left.into_iter().filter(|other| *other != id) {
-            self.not_reloaded(other, &app, "was not reloaded", None);
+            let what = words!("was not reloaded", "não foi recarregado");
+            self.not_reloaded(other, &app, &what, None);
         }
     }
 
     /// Tells whoever waits for a reload of this instance that it will not come.
-    fn not_reloaded(&mut self, id: InstanceId, app: &AppName, what: &str, help: Option<&str>) {
+    fn not_reloaded(&mut self, id: InstanceId, app: &AppName, what: &Words, help: Option<&str>) {
         let affected = Affected {
             id,
             app: app.to_string(),
-            what: what.to_owned(),
+            what: what.clone(),
             ok: false,
             help: help.map(str::to_owned),
         };

@@ -7,11 +7,12 @@ use crate::healing::{APPLY_WITHIN, Remedy};
 use crate::id::{CheckId, IncidentId, InstanceId};
 use crate::incident::{Entry, Outcome, Stage};
 use crate::instance::{Cause, HEALING_BUDGET, Phase};
-use crate::notify::Language;
 use crate::retry::{Attempt, AttemptOutcome};
 use crate::said::{Said, Why};
 use crate::spec::{ExecMode, HealthSpec, OnDependencyDown};
-use crate::unit::{Moment, spoken};
+use crate::unit::Moment;
+use crate::words;
+use crate::words::Words;
 use std::time::Duration;
 
 impl Supervisor {
@@ -63,7 +64,7 @@ impl Supervisor {
     /// A person is needed.
     pub(super) fn escalate(&mut self, id: IncidentId, why: impl Into<Why>) {
         let why = why.into();
-        let text = format!("could not be healed: {}", why.told(Language::En));
+        let text = words!("could not be healed: {why}", "não foi curado: {why}", why = why.words());
         self.say(id, Said::Escalated(why));
         self.set_stage(id, Stage::Escalated);
         self.say_of(id, Severity::Critical, &text);
@@ -89,7 +90,7 @@ impl Supervisor {
 
     pub(super) fn close(&mut self, id: IncidentId, outcome: Outcome, why: impl Into<Why>) {
         let why = why.into();
-        let because = why.told(Language::En);
+        let said = why.words();
         let tried = self.incidents.get(&id).is_some_and(|it| it.is_open() && !it.tries.is_empty());
         if tried && outcome == Outcome::Healed {
             self.note_attempt(id, AttemptOutcome::Succeeded);
@@ -98,10 +99,17 @@ impl Supervisor {
         self.note_healed(id, outcome);
         let Some(incident) = self.incidents.get_mut(&id) else { return };
         incident.close(now, outcome, why);
-        let after = spoken(now.since(incident.opened_at));
+        let after = now.since(incident.opened_at);
         self.changed.incidents.insert(id);
         self.changed.world = true;
-        self.say_of(id, Severity::Info, &format!("{outcome} after {after}: {because}"));
+        let text = words!(
+            "{outcome} after {after}: {why}",
+            "{outcome} após {after}: {why}",
+            outcome = outcome,
+            after = after,
+            why = said,
+        );
+        self.say_of(id, Severity::Info, &text);
     }
 
     pub(super) fn set_stage(&mut self, id: IncidentId, stage: Stage) {
@@ -120,10 +128,10 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn tell(&mut self, id: IncidentId, what: &str) {
+    pub(super) fn tell(&mut self, id: IncidentId, words: Words) {
         let now = self.now;
         if let Some(incident) = self.incidents.get_mut(&id) {
-            incident.tell(now, what);
+            incident.tell(now, words);
             self.changed.incidents.insert(id);
         }
     }
@@ -143,8 +151,9 @@ impl Supervisor {
     }
 
     /// What the instance's own check, or its phase, complains about.
-    pub(super) fn complaint(&self, id: InstanceId) -> String {
-        self.own_health_of(id).map_or_else(|| "it is not up".to_owned(), |health| health.message)
+    pub(super) fn complaint(&self, id: InstanceId) -> Words {
+        let own = self.own_health_of(id).map(|health| health.words());
+        own.unwrap_or_else(|| words!("it is not up", "não está no ar"))
     }
 
     fn health_spec(&self, id: InstanceId) -> Option<&HealthSpec> {

@@ -9,6 +9,7 @@ use crate::instance::Phase;
 use crate::record::Record;
 use crate::retry::{Attempt, OperationStats};
 use crate::unit::{Moment, Percent, spoken};
+use crate::words;
 
 use serde::{Deserialize, Serialize};
 
@@ -107,12 +108,21 @@ impl Supervisor {
         let (severity, text) = match change.to {
             State::Open { until, .. } => (
                 Severity::Warning,
-                format!(
-                    "the breaker of {key} opened: it is not tried for {}",
-                    spoken(until.since(now))
+                words!(
+                    "the breaker of {key} opened: it is not tried for {t}",
+                    "o disjuntor de {key} abriu: não se tenta por {t}",
+                    t = until.since(now),
                 ),
             ),
-            _ => (Severity::Info, format!("the breaker of {key} is {}", change.to)),
+            _ => {
+                let state = change.to.words();
+                let text = words!(
+                    "the breaker of {key} is {state}",
+                    "o disjuntor de {key} está {state}",
+                    state = state,
+                );
+                (Severity::Info, text)
+            }
         };
         self.notify(severity, key.target.clone(), text);
     }

@@ -11,6 +11,7 @@ use crate::effect::{Done, Refusal};
 use crate::id::{AppName, InstanceId};
 use crate::input::{Replicas, Surplus};
 use crate::instance::{Cause, Goal, Instance};
+use crate::words;
 
 /// More replicas than this are a slip of the finger; an ecosystem file may not ask for more either.
 const MOST: u32 = 1024;
@@ -95,7 +96,7 @@ impl Supervisor {
         }
         for id in staying.iter().take(staying.len().saturating_sub(wanted)) {
             waits.push(self.wait(*id, Wanted::Gone));
-            self.take_over(*id, "somebody scaled it down");
+            self.take_over(*id, &words!("somebody scaled it down", "alguém reduziu as instâncias"));
             self.remove_one(*id);
         }
     }

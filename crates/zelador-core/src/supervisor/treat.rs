@@ -13,6 +13,8 @@ use crate::notify::Language;
 use crate::retry::{AttemptOutcome, ErrorClass};
 use crate::said::{Said, Why};
 use crate::unit::{Moment, SECOND};
+use crate::words;
+use crate::words::Words;
 
 /// How long something may take to come back that is no dependency which zelador looks at, before the app
 /// is started anew: as long as the mission's general retry (1, 2, 4 … 32 s) takes altogether.
@@ -128,7 +130,7 @@ impl Supervisor {
                 let until = self.now + within;
                 let said =
                     Said::Asks { remedy: remedy.clone(), why: why.into(), incident: id, within };
-                let text = said.told(Language::En);
+                let text = said.words();
                 self.say(id, said);
                 if let Some(incident) = self.incidents.get_mut(&id) {
                     incident.ask(self.now);
@@ -138,7 +140,7 @@ impl Supervisor {
             }
             Ruling::WouldHave => {
                 let said = Said::WouldHaveTried(remedy.clone());
-                let text = said.told(Language::En);
+                let text = said.words();
                 self.say(id, said);
                 self.set_stage(id, Stage::Observing);
                 self.say_of(id, Severity::Warning, &text);
@@ -293,9 +295,11 @@ impl Supervisor {
     }
 
     /// Tells people about an incident, unless they want to hear no more of it.
-    pub(super) fn say_of(&mut self, id: IncidentId, severity: Severity, text: &str) {
+    pub(super) fn say_of(&mut self, id: IncidentId, severity: Severity, text: &Words) {
         let Some(incident) = self.incidents.get(&id).filter(|it| !it.muted) else { return };
         let app = incident.app.to_string();
-        self.notify(severity, app.clone(), format!("incident {id}: {app}: {text}"));
+        let told =
+            words!("incident {id}: {app}: {text}", "incidente {id}: {app}: {text}", text = text);
+        self.notify(severity, app, told);
     }
 }

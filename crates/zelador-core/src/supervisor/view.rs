@@ -46,6 +46,9 @@ pub struct View {
     pub health: HealthView,
     /// How many facts came late, twice or about something that is over.
     pub ignored_facts: u64,
+    /// Records of the history that could not be read when this engine began, by their keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
 }
 
 /// One instance.
@@ -158,6 +161,7 @@ impl Supervisor {
             retiring: self.retiring.values().cloned().collect(),
             health: self.health(),
             ignored_facts: self.ignored,
+            left_out: self.left_out.clone(),
         }
     }
 

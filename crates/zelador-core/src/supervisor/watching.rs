@@ -15,6 +15,8 @@ use crate::instance::{Cause, Goal, Phase};
 use crate::launch::{log_paths, pid_path};
 use crate::unit::Moment;
 use crate::watch::{Changed, WatchPlan, Watching};
+use crate::words;
+use crate::words::quoted;
 
 /// Nothing more must change for this long: an editor writes a file in several steps.
 const QUIET: Duration = Duration::from_millis(100);
@@ -104,7 +106,7 @@ impl Supervisor {
     /// The files of an app cannot be watched, or not all of them: it runs on all the same.
     pub(super) fn cannot_watch(&mut self, name: &AppName, reason: String) {
         let Some(watch) = self.watches.get_mut(name) else { return };
-        let text = format!("{name}: {reason}");
+        let text = quoted(format!("{name}: {reason}"));
         watch.state.trouble = Some(reason);
         self.notify(Severity::Warning, name.to_string(), text);
     }
@@ -175,15 +177,23 @@ impl Supervisor {
             acted |= self.restart_for_files(id, &changed);
         }
         if acted {
-            let text = format!("{name}: {changed} changed: it is restarted");
+            let text = words!(
+                "{name}: {changed} changed: it is restarted",
+                "{name}: {changed} mudou: é reiniciado",
+                changed = changed,
+            );
             self.notify(Severity::Info, name.to_string(), text);
         }
         if loops {
-            let text = format!(
+            let text = words!(
                 "{name} was restarted {LOOP} times in a row soon after its start because files \
-                 changed, at last {changed}: from now on at most every {} s; if it writes them \
+                 changed, at last {changed}: from now on at most every {rarely}; if it writes them \
                  itself, name them in `ignore_watch`",
-                RARELY.as_secs()
+                "{name} foi reiniciado {LOOP} vezes seguidas logo após iniciar porque arquivos \
+                 mudaram, por último {changed}: de agora em diante, no máximo a cada {rarely}; se é \
+                 ele mesmo que os grava, inclua-os em `ignore_watch`",
+                changed = changed,
+                rarely = RARELY,
             );
             self.notify(Severity::Warning, name.to_string(), text);
         }

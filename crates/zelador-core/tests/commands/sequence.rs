@@ -230,7 +230,7 @@ fn a_job_that_ends_badly_holds_its_dependants_and_says_so() {
     assert_eq!(stage.said("api"), why);
     let done = stage.answer.take().unwrap().unwrap();
     let told = done.instances.iter().find(|it| it.app == "api").unwrap();
-    assert_eq!((told.ok, told.what.as_str()), (false, why));
+    assert_eq!((told.ok, told.what.english()), (false, why));
     // Mended, and started again.
     assert_eq!(stage.command(Stage::selected(start, "migrate")), ["spawn migrate"]);
     stage.up("migrate");

@@ -110,9 +110,11 @@ impl World {
         }
         match target {
             CheckTarget::Database { .. } if self.database_up => {
-                Answered { detail: "SELECT 1".to_owned() }
+                Answered { detail: zelador_core::words::quoted("SELECT 1") }
             }
-            CheckTarget::Database { .. } => Refused { detail: REFUSED.to_owned() },
+            CheckTarget::Database { .. } => {
+                Refused { detail: zelador_core::words::quoted(REFUSED) }
+            }
             CheckTarget::App(zelador_core::spec::ProbeTarget::Http(http)) => {
                 let url = &http.url;
                 let name = url.trim_start_matches("http://").trim_end_matches("/health");
@@ -123,10 +125,10 @@ impl World {
                 let up = self.database_up;
                 match asked.next() {
                     Some(process) => process.answer(self.now, up),
-                    None => Refused { detail: "connection refused".to_owned() },
+                    None => Refused { detail: zelador_core::words::quoted("connection refused") },
                 }
             }
-            _ => Unavailable { detail: "not in this world".to_owned() },
+            _ => Unavailable { detail: zelador_core::words::quoted("not in this world") },
         }
     }
 }

@@ -50,15 +50,17 @@ impl Process {
 
     /// What its own check finds.
     pub fn answer(&mut self, now: Moment, database_up: bool) -> Finding {
-        let wrong = Finding::WrongAnswer { detail: "HTTP 500".to_owned() };
+        let wrong = Finding::WrongAnswer { detail: zelador_core::words::quoted("HTTP 500") };
         if self.is_hung(now) {
-            return Finding::TimedOut { detail: "no answer within 1 s".to_owned() };
+            return Finding::TimedOut {
+                detail: zelador_core::words::quoted("no answer within 1 s"),
+            };
         }
         match self.behaviour {
             Behaviour::Sick => wrong,
             Behaviour::SickWithDatabase if !database_up => wrong,
             Behaviour::SickForGoodWithDatabase if !database_up || self.poisoned => wrong,
-            _ => Finding::Answered { detail: "HTTP 200".to_owned() },
+            _ => Finding::Answered { detail: zelador_core::words::quoted("HTTP 200") },
         }
     }
 }

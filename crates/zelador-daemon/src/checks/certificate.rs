@@ -6,10 +6,13 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use x509_cert::Certificate;
 use x509_cert::der::{Decode, DecodePem};
 use zelador_core::probe::{Finding, Measure, Unit};
+use zelador_core::words;
+use zelador_core::words::{Amount, quoted};
 
 use super::aside::{NotDone, aside};
 use super::connect::{bare, connect, phrase, split};
 use super::patience::Patience;
+use super::said;
 use super::tls;
 
 /// Looks once; `of` is `host:port` or an absolute path.
@@ -21,17 +24,23 @@ pub(super) async fn look(of: &str, patience: Patience) -> Finding {
     let read = aside(format!("certificate {of}"), patience, move || std::fs::read_to_string(path));
     match read.await {
         Ok(Ok(text)) => first_to_end(&text, of),
-        Ok(Err(error)) => Finding::WrongAnswer { detail: format!("{of}: {}", phrase(&error)) },
-        Err(NotDone::Failed(error)) => Finding::Unavailable { detail: error.to_string() },
-        Err(NotDone::Late | NotDone::StillBusy) => {
-            Finding::TimedOut { detail: format!("{of} was not read within {}", patience.said()) }
+        Ok(Err(error)) => {
+            Finding::WrongAnswer { detail: quoted(format!("{of}: {}", phrase(&error))) }
         }
+        Err(NotDone::Failed(error)) => Finding::Unavailable { detail: quoted(error.to_string()) },
+        Err(NotDone::Late | NotDone::StillBusy) => Finding::TimedOut {
+            detail: words!(
+                "{of} was not read within {t}",
+                "{of} não foi lido em {t}",
+                t = patience.timeout()
+            ),
+        },
     }
 }
 
 async fn of_server(address: &str, patience: Patience) -> Finding {
     let Some((host, port)) = split(address) else {
-        return Finding::Unavailable { detail: format!("`{address}` is not `host:port`") };
+        return Finding::Unavailable { detail: said::not_an_address(address) };
     };
     let stream = match connect(host, port, patience).await {
         Ok(stream) => stream,
@@ -44,13 +53,18 @@ async fn of_server(address: &str, patience: Patience) -> Finding {
     };
     let shown = stream.get_ref().1.peer_certificates().and_then(|all| all.first());
     let Some(shown) = shown.map(CertificateDer::as_ref) else {
-        return Finding::WrongAnswer { detail: format!("{address} shows no certificate") };
+        return Finding::WrongAnswer {
+            detail: words!("{address} shows no certificate", "{address} não mostra certificado"),
+        };
     };
     match Certificate::from_der(shown) {
         Ok(certificate) => judged(&certificate, address, SystemTime::now()),
-        Err(error) => {
-            Finding::WrongAnswer { detail: format!("the certificate cannot be read: {error}") }
-        }
+        Err(error) => Finding::WrongAnswer {
+            detail: words!(
+                "the certificate cannot be read: {error}",
+                "o certificado não pode ser lido: {error}"
+            ),
+        },
     }
 }
 
@@ -63,7 +77,9 @@ fn first_to_end(text: &str, of: &str) -> Finding {
     let first = pieces.filter_map(read).min_by_key(end_of);
     match first {
         Some(certificate) => judged(&certificate, of, SystemTime::now()),
-        None => Finding::WrongAnswer { detail: format!("{of} holds no certificate") },
+        None => Finding::WrongAnswer {
+            detail: words!("{of} holds no certificate", "{of} não contém certificado"),
+        },
     }
 }
 
@@ -77,20 +93,30 @@ fn judged(certificate: &Certificate, of: &str, now: SystemTime) -> Finding {
     if let Ok(early) = begin.duration_since(now).map(|span| span.as_secs_f64())
         && early > 0.0
     {
-        let said = Unit::Days.said((early / DAY).ceil());
-        let detail = format!("the certificate of {of} is not valid yet: only in {said}");
+        let detail = words!(
+            "the certificate of {of} is not valid yet: only in {t}",
+            "o certificado de {of} ainda não vale: só em {t}",
+            t = Amount(Unit::Days, (early / DAY).ceil()),
+        );
         return Finding::WrongAnswer { detail };
     }
     match end_of(certificate).duration_since(now) {
         Ok(left) => {
             let days = left.as_secs_f64() / DAY;
-            let detail = format!("the certificate of {of} is valid for {}", Unit::Days.said(days));
+            let detail = words!(
+                "the certificate of {of} is valid for {t}",
+                "o certificado de {of} vale por {t}",
+                t = Amount(Unit::Days, days),
+            );
             let measures = vec![Measure::new("left", days, Unit::Days)];
             Finding::Measured { detail, measures }
         }
         Err(over) => {
-            let ago = zelador_core::unit::spoken(Duration::from_secs(over.duration().as_secs()));
-            let detail = format!("the certificate of {of} ended {ago} ago");
+            let detail = words!(
+                "the certificate of {of} ended {ago} ago",
+                "o certificado de {of} venceu há {ago}",
+                ago = Duration::from_secs(over.duration().as_secs()),
+            );
             Finding::WrongAnswer { detail }
         }
     }
@@ -111,7 +137,7 @@ mod tests {
         for of in [address, path] {
             let found = look(&of, patience()).await;
             let Finding::Measured { detail, measures } = found else { panic!("{of}: {found:?}") };
-            assert!(detail.ends_with("is valid for 39 days"), "{detail}");
+            assert!(detail.english().ends_with("is valid for 39 days"), "{detail}");
             assert!((39.0..=40.0).contains(&measures[0].value), "{measures:?}");
         }
         let missing = look("/nowhere/x.pem", patience()).await;
@@ -128,8 +154,8 @@ mod tests {
             panic!("it ended")
         };
         assert!(
-            detail.starts_with("the certificate of x ended 1 d 2")
-                || detail.starts_with("the certificate of x ended 2 d"),
+            detail.english().starts_with("the certificate of x ended 1 d 2")
+                || detail.english().starts_with("the certificate of x ended 2 d"),
             "{detail}"
         );
         let earlier = SystemTime::now() - Duration::from_hours(72);

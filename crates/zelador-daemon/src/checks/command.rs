@@ -9,6 +9,8 @@ use tokio::process::Command;
 use zelador_core::probe::Finding;
 use zelador_core::redact;
 use zelador_core::spec::CommandProbe;
+use zelador_core::words;
+use zelador_core::words::quoted;
 
 use super::connect::phrase;
 use super::patience::Patience;
@@ -24,7 +26,9 @@ const AS_USER: &str = "runuser";
 /// Runs it once.
 pub(super) async fn look(probe: &CommandProbe, patience: Patience) -> Finding {
     let Some((program, args)) = probe.words.split_first() else {
-        return Finding::Unavailable { detail: "no program is named".to_owned() };
+        return Finding::Unavailable {
+            detail: words!("no program is named", "nenhum programa foi indicado"),
+        };
     };
     let mut command = match probe.user.as_deref().filter(|_| rustix::process::geteuid().is_root()) {
         Some(user) => {
@@ -44,7 +48,11 @@ pub(super) async fn look(probe: &CommandProbe, patience: Patience) -> Finding {
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {
-            let detail = format!("`{program}` cannot be started: {}", phrase(&error));
+            let why = phrase(&error);
+            let detail = words!(
+                "`{program}` cannot be started: {why}",
+                "`{program}` não pode ser iniciado: {why}",
+            );
             return Finding::Unavailable { detail };
         }
     };
@@ -60,13 +68,17 @@ pub(super) async fn look(probe: &CommandProbe, patience: Patience) -> Finding {
             std::mem::forget(group);
             judged(program, status, &out, &err)
         }
-        Ok((_, _, Err(error))) => Finding::Unavailable { detail: phrase(&error) },
+        Ok((_, _, Err(error))) => Finding::Unavailable { detail: quoted(phrase(&error)) },
         Err(_) => {
             drop(group);
             // It was killed: this takes no time, and leaves no zombie.
             _ = child.wait().await;
             Finding::TimedOut {
-                detail: format!("`{program}` did not end within {}", patience.said()),
+                detail: words!(
+                    "`{program}` did not end within {t}",
+                    "`{program}` não terminou em {t}",
+                    t = patience.timeout(),
+                ),
             }
         }
     }
@@ -94,10 +106,14 @@ async fn read(pipe: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
 }
 
 fn judged(program: &str, status: ExitStatus, out: &[u8], err: &[u8]) -> Finding {
-    let detail = last_line(out).or_else(|| last_line(err));
+    let detail = last_line(out).or_else(|| last_line(err)).map(quoted);
     let ended = match status.code() {
-        Some(code) => format!("`{program}` exited with {code}"),
-        None => format!("`{program}` was ended by a signal"),
+        Some(code) => {
+            words!("`{program}` exited with {code}", "`{program}` saiu com o código {code}")
+        }
+        None => {
+            words!("`{program}` was ended by a signal", "`{program}` foi encerrado por um sinal")
+        }
     };
     let detail = detail.unwrap_or(ended);
     match status.code() {
@@ -105,9 +121,13 @@ fn judged(program: &str, status: ExitStatus, out: &[u8], err: &[u8]) -> Finding 
         Some(1) => Finding::Impaired { detail },
         Some(3) => Finding::Unavailable { detail },
         // The shell's words for "not executable" and "not found".
-        Some(code @ (126 | 127)) => {
-            Finding::Unavailable { detail: format!("{detail} (exit code {code})") }
-        }
+        Some(code @ (126 | 127)) => Finding::Unavailable {
+            detail: words!(
+                "{detail} (exit code {code})",
+                "{detail} (código de saída {code})",
+                detail = detail,
+            ),
+        },
         _ => Finding::WrongAnswer { detail },
     }
 }
@@ -134,18 +154,17 @@ mod tests {
 
     #[tokio::test]
     async fn the_exit_code_is_the_status_and_the_last_line_the_message() {
-        let detail = |text: &str| text.to_owned();
         let found = looked("echo first; echo fine; exit 0", LONG).await;
-        assert_eq!(found, Finding::Answered { detail: detail("fine") });
+        assert_eq!(found, Finding::Answered { detail: quoted("fine") });
         let found = looked("echo slow >&2; exit 1", LONG).await;
-        assert_eq!(found, Finding::Impaired { detail: detail("slow") });
+        assert_eq!(found, Finding::Impaired { detail: quoted("slow") });
         assert_eq!(
             looked("exit 2", LONG).await,
-            Finding::WrongAnswer { detail: detail("`sh` exited with 2") }
+            Finding::WrongAnswer { detail: quoted("`sh` exited with 2") }
         );
         assert_eq!(
             looked("kill -9 $$", LONG).await,
-            Finding::WrongAnswer { detail: detail("`sh` was ended by a signal") }
+            Finding::WrongAnswer { detail: quoted("`sh` was ended by a signal") }
         );
         let found = looked("yes | head -c 10000000; echo; echo end", LONG).await;
         assert!(matches!(found, Finding::Answered { .. }), "much output does not block it");
@@ -157,7 +176,7 @@ mod tests {
         let pid = folder.path().join("pid");
         let script = format!("sleep 600 & echo $! >{}; wait", pid.display());
         let found = looked(&script, Duration::from_millis(500)).await;
-        let detail = "`sh` did not end within 500 ms".to_owned();
+        let detail = quoted("`sh` did not end within 500 ms");
         assert_eq!(found, Finding::TimedOut { detail });
         let pid: i32 = std::fs::read_to_string(&pid).unwrap().trim().parse().unwrap();
         let gone = || {

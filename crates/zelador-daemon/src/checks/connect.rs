@@ -12,6 +12,7 @@ use tokio::time;
 use zelador_core::probe::Finding;
 
 use super::patience::Patience;
+use super::said;
 
 /// `host:port`, `[::1]:port`, or `:port` for this host.
 pub(super) fn split(address: &str) -> Option<(&str, u16)> {
@@ -55,12 +56,10 @@ pub(super) async fn connect_timed(
     let addresses = match patience.wait(addresses(host, port)).await {
         Ok(Ok(addresses)) => addresses,
         Ok(Err(error)) => {
-            let detail = format!("no address is known for {host}: {}", phrase(&error));
-            return Err(Finding::Refused { detail });
+            return Err(Finding::Refused { detail: said::no_address_since(host, &error) });
         }
         Err(_) => {
-            let detail = format!("the address of {host} was not found within {}", patience.said());
-            return Err(Finding::TimedOut { detail });
+            return Err(Finding::TimedOut { detail: said::address_not_found(host, patience) });
         }
     };
     let name = begin.elapsed();
@@ -73,16 +72,12 @@ pub(super) async fn connect_timed(
                 return Ok((stream, Spans { name, connect }));
             }
             Ok(Err(error)) if is_elsewhere(&error) && failure.is_some() => continue,
-            Ok(Err(error)) => Finding::Refused { detail: format!("{} at {place}", phrase(&error)) },
-            Err(_) => {
-                let said = patience.said();
-                Finding::TimedOut { detail: format!("no connection to {place} within {said}") }
-            }
+            Ok(Err(error)) => Finding::Refused { detail: said::at(&error, &place) },
+            Err(_) => Finding::TimedOut { detail: said::no_connection(&place, patience) },
         };
         failure = Some(found);
     }
-    Err(failure
-        .unwrap_or_else(|| Finding::Refused { detail: format!("no address is known for {host}") }))
+    Err(failure.unwrap_or_else(|| Finding::Refused { detail: said::no_address(host) }))
 }
 
 /// This host has no way to that address at all, as without IPv6: says nothing about the service.
@@ -115,6 +110,8 @@ pub(super) fn phrase(error: &io::Error) -> String {
 mod tests {
     use tokio::net::TcpListener;
 
+    use zelador_core::words::quoted;
+
     use super::*;
 
     async fn looked(address: &str) -> Finding {
@@ -126,9 +123,9 @@ mod tests {
     async fn an_open_port_is_connected_and_a_closed_one_refused() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        assert_eq!(looked(&address).await, Finding::Answered { detail: "connected".to_owned() });
+        assert_eq!(looked(&address).await, Finding::Answered { detail: quoted("connected") });
         drop(listener);
-        let detail = format!("connection refused at {address}");
+        let detail = quoted(format!("connection refused at {address}"));
         assert_eq!(looked(&address).await, Finding::Refused { detail });
     }
 
@@ -136,7 +133,7 @@ mod tests {
     async fn localhost_is_both_loopback_addresses() {
         let four = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = four.local_addr().unwrap().port();
-        let connected = Finding::Answered { detail: "connected".to_owned() };
+        let connected = Finding::Answered { detail: quoted("connected") };
         assert_eq!(looked(&format!("localhost:{port}")).await, connected);
         assert_eq!(looked(&format!(":{port}")).await, connected);
         let Ok(six) = TcpListener::bind("[::1]:0").await else { return };

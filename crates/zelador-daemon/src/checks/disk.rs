@@ -14,9 +14,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use zelador_core::probe::{Finding, Volume};
 use zelador_core::unit::ByteSize;
+use zelador_core::words;
+use zelador_core::words::quoted;
 
 use super::aside::{NotDone, aside};
 use super::patience::Patience;
+use super::said;
 
 /// Looks at the file systems that hold these paths.
 pub(super) async fn look(mut paths: Vec<PathBuf>, patience: Patience) -> Finding {
@@ -27,18 +30,19 @@ pub(super) async fn look(mut paths: Vec<PathBuf>, patience: Patience) -> Finding
     let done = aside(format!("disk {paths:?}"), patience, move || volumes(&looked_at, &progress));
     match done.await {
         Ok(Ok(volumes)) => Finding::Disks { volumes },
-        Ok(Err(detail)) => Finding::Unavailable { detail },
+        Ok(Err(why)) => Finding::Unavailable { detail: quoted(why) },
         Err(NotDone::Late) => {
             let hung = paths.get(at.load(Ordering::Relaxed)).map(|path| path.display().to_string());
             let hung = hung.unwrap_or_else(|| "/proc/self/mountinfo".to_owned());
-            let detail =
-                format!("the file system of {hung} did not answer within {}", patience.said());
-            Finding::TimedOut { detail }
+            Finding::TimedOut { detail: said::silent_file_system(&hung, patience) }
         }
         Err(NotDone::StillBusy) => Finding::TimedOut {
-            detail: "the last looks at the file systems have not returned yet".to_owned(),
+            detail: words!(
+                "the last looks at the file systems have not returned yet",
+                "as últimas verificações dos sistemas de arquivos ainda não voltaram",
+            ),
         },
-        Err(NotDone::Failed(error)) => Finding::Unavailable { detail: error.to_string() },
+        Err(NotDone::Failed(error)) => Finding::Unavailable { detail: quoted(error.to_string()) },
     }
 }
 

@@ -5,11 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use zelador_core::probe::{Finding, Measure, Unit};
 use zelador_core::spec::FileProbe;
-use zelador_core::unit::{ByteSize, spoken};
+use zelador_core::unit::ByteSize;
+use zelador_core::words;
+use zelador_core::words::quoted;
 
 use super::aside::{NotDone, aside};
 use super::connect::phrase;
 use super::patience::Patience;
+use super::said;
 
 /// Looks once. A file system may hang, so it is done aside.
 pub(super) async fn look(probe: &FileProbe, patience: Patience) -> Finding {
@@ -18,10 +21,10 @@ pub(super) async fn look(probe: &FileProbe, patience: Patience) -> Finding {
     let work = move || std::fs::metadata(&path).map(|found| (found.len(), found.modified().ok()));
     match aside(format!("file {shown}"), patience, work).await {
         Ok(found) => judged(probe, &shown, found, SystemTime::now()),
-        Err(NotDone::Failed(error)) => Finding::Unavailable { detail: error.to_string() },
-        Err(NotDone::Late | NotDone::StillBusy) => Finding::TimedOut {
-            detail: format!("the file system of {shown} did not answer within {}", patience.said()),
-        },
+        Err(NotDone::Failed(error)) => Finding::Unavailable { detail: quoted(error.to_string()) },
+        Err(NotDone::Late | NotDone::StillBusy) => {
+            Finding::TimedOut { detail: said::silent_file_system(&shown, patience) }
+        }
     }
 }
 
@@ -33,17 +36,14 @@ fn judged(
 ) -> Finding {
     let wrong = |detail| Finding::WrongAnswer { detail };
     let (size, written) = match found {
-        Ok(_) if probe.absent => return wrong(format!("{shown} exists")),
+        Ok(_) if probe.absent => return wrong(words!("{shown} exists", "{shown} existe")),
         Ok(found) => found,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return if probe.absent {
-                Finding::Answered { detail: format!("{shown} does not exist") }
-            } else {
-                wrong(format!("{shown} does not exist"))
-            };
+            let detail = words!("{shown} does not exist", "{shown} não existe");
+            return if probe.absent { Finding::Answered { detail } } else { wrong(detail) };
         }
         Err(error) => {
-            return Finding::Unavailable { detail: format!("{shown}: {}", phrase(&error)) };
+            return Finding::Unavailable { detail: quoted(format!("{shown}: {}", phrase(&error))) };
         }
     };
     // A file from the future is young.
@@ -52,19 +52,39 @@ fn judged(
     if let (Some(age), Some(limit)) = (age, probe.max_age)
         && age > limit
     {
-        let text = format!("{shown} was last written {} ago", spoken(age));
-        return wrong(format!("{text}, at most {} is right", spoken(limit)));
+        return wrong(words!(
+            "{shown} was last written {age} ago, at most {limit} is right",
+            "{shown} foi gravado pela última vez há {age}; o certo é no máximo {limit}",
+            age = age,
+            limit = limit,
+        ));
     }
     if let Some(limit) = probe.min_size.filter(|limit| size < *limit) {
-        return wrong(format!("{shown} has {said}, at least {} is right", ByteSize::new(limit)));
+        return wrong(words!(
+            "{shown} has {said}, at least {limit} is right",
+            "{shown} tem {said}; o certo é no mínimo {limit}",
+            said = said,
+            limit = ByteSize::new(limit),
+        ));
     }
     if let Some(limit) = probe.max_size.filter(|limit| size > *limit) {
-        return wrong(format!("{shown} has {said}, at most {} is right", ByteSize::new(limit)));
+        return wrong(words!(
+            "{shown} has {said}, at most {limit} is right",
+            "{shown} tem {said}; o certo é no máximo {limit}",
+            said = said,
+            limit = ByteSize::new(limit),
+        ));
     }
-    let written = age.map(|age| format!(", written {} ago", spoken(age))).unwrap_or_default();
+    let written = age.map(|age| words!(", written {age} ago", ", gravado há {age}", age = age));
     let mut measures = vec![Measure::new("size", size as f64, Unit::Bytes)];
     measures.extend(age.map(|age| Measure::span("age", age)));
-    Finding::Measured { detail: format!("{shown} has {said}{written}"), measures }
+    let detail = words!(
+        "{shown} has {said}{written}",
+        "{shown} tem {said}{written}",
+        said = said,
+        written = written,
+    );
+    Finding::Measured { detail, measures }
 }
 
 /// The lines that match a pattern, since the last look.
@@ -77,7 +97,7 @@ pub(super) mod rate {
     use std::sync::Mutex;
     use std::time::Instant;
 
-    use super::{Finding, Measure, NotDone, Path, Patience, Unit, aside, phrase};
+    use super::{Finding, Measure, NotDone, Path, Patience, Unit, aside, phrase, quoted, words};
 
     /// Where the last look at a file ended, by pattern and path. Global, because looks have nothing
     /// else in common; bounded by [`MOST`].
@@ -101,9 +121,15 @@ pub(super) mod rate {
         let (paths, pattern) = (paths.to_vec(), pattern.to_owned());
         match aside(name, patience, move || count_all(&paths, &pattern)).await {
             Ok(finding) => finding,
-            Err(NotDone::Failed(error)) => Finding::Unavailable { detail: error.to_string() },
+            Err(NotDone::Failed(error)) => {
+                Finding::Unavailable { detail: quoted(error.to_string()) }
+            }
             Err(NotDone::Late | NotDone::StillBusy) => Finding::Unavailable {
-                detail: format!("the log was not read within {}", patience.said()),
+                detail: words!(
+                    "the log was not read within {t}",
+                    "o log não foi lido em {t}",
+                    t = patience.timeout(),
+                ),
             },
         }
     }
@@ -111,7 +137,10 @@ pub(super) mod rate {
     fn count_all(paths: &[PathBuf], pattern: &str) -> Finding {
         let Ok(regex) = regex_lite::Regex::new(pattern) else {
             return Finding::Unavailable {
-                detail: format!("`{pattern}` is no regular expression"),
+                detail: words!(
+                    "`{pattern}` is no regular expression",
+                    "`{pattern}` não é uma expressão regular",
+                ),
             };
         };
         let (mut lines, mut span, mut last) = (0_u64, 0.0_f64, None);
@@ -125,18 +154,24 @@ pub(super) mod rate {
                 Ok(None) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => {
-                    let detail = format!("{}: {}", path.display(), phrase(&error));
+                    let detail = quoted(format!("{}: {}", path.display(), phrase(&error)));
                     return Finding::Unavailable { detail };
                 }
             }
         }
         if span <= 0.0 {
-            return Finding::Answered { detail: "begins to count".to_owned() };
+            return Finding::Answered { detail: words!("begins to count", "começa a contar") };
         }
         let rate = lines as f64 * 60.0 / span;
         let detail = match last {
-            Some(line) => format!("{lines} new lines match `{pattern}`, the last one: {line}"),
-            None => format!("no new line matches `{pattern}`"),
+            Some(line) => words!(
+                "{lines} new lines match `{pattern}`, the last one: {line}",
+                "{lines} linhas novas correspondem a `{pattern}`, a última: {line}",
+            ),
+            None => words!(
+                "no new line matches `{pattern}`",
+                "nenhuma linha nova corresponde a `{pattern}`",
+            ),
         };
         Finding::Measured { detail, measures: vec![Measure::new("rate", rate, Unit::PerMinute)] }
     }
@@ -210,7 +245,10 @@ mod tests {
         File::options().write(true).open(&path).unwrap().set_modified(hour_ago).unwrap();
         let young = FileProbe { max_age: Some(Duration::from_mins(30)), ..plain };
         let Finding::WrongAnswer { detail } = looked(&young).await else { panic!("too old") };
-        assert!(detail.ends_with("was last written 1 h ago, at most 30 min is right"), "{detail}");
+        assert!(
+            detail.english().ends_with("was last written 1 h ago, at most 30 min is right"),
+            "{detail}"
+        );
     }
 
     use std::fs::File;

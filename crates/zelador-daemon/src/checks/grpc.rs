@@ -10,14 +10,17 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, TE};
 use hyper::{Request, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use zelador_core::probe::Finding;
+use zelador_core::words;
+use zelador_core::words::quoted;
 
 use super::connect::{connect, split};
 use super::patience::Patience;
+use super::said;
 
 /// Asks once.
 pub(super) async fn look(address: &str, service: &str, patience: Patience) -> Finding {
     let Some((host, port)) = split(address) else {
-        return Finding::Unavailable { detail: format!("`{address}` is not `host:port`") };
+        return Finding::Unavailable { detail: said::not_an_address(address) };
     };
     let stream = match connect(host, port, patience).await {
         Ok(stream) => stream,
@@ -25,7 +28,7 @@ pub(super) async fn look(address: &str, service: &str, patience: Patience) -> Fi
     };
     let uri = format!("http://{address}/grpc.health.v1.Health/Check").parse::<Uri>();
     let Ok(uri) = uri else {
-        return Finding::Unavailable { detail: format!("`{address}` is not `host:port`") };
+        return Finding::Unavailable { detail: said::not_an_address(address) };
     };
     let exchange = async {
         let (mut sender, connection) =
@@ -51,16 +54,19 @@ pub(super) async fn look(address: &str, service: &str, patience: Patience) -> Fi
     };
     let (status, headers, body, trailers) = match patience.wait(exchange).await {
         Ok(Ok(answer)) => answer,
-        Ok(Err(_)) => return Finding::WrongAnswer { detail: "the answer is not gRPC".to_owned() },
+        Ok(Err(_)) => {
+            return Finding::WrongAnswer {
+                detail: words!("the answer is not gRPC", "a resposta não é gRPC"),
+            };
+        }
         Err(_) => {
-            let detail = format!("no answer from {address} within {}", patience.said());
-            return Finding::TimedOut { detail };
+            return Finding::TimedOut { detail: said::no_answer(address, patience) };
         }
     };
     if !status.is_success() {
-        return Finding::WrongAnswer {
-            detail: format!("HTTP {}, which is not gRPC", status.as_u16()),
-        };
+        let status = status.as_u16();
+        let detail = words!("HTTP {status}, which is not gRPC", "HTTP {status}, que não é gRPC");
+        return Finding::WrongAnswer { detail };
     }
     judged(service, &body, &headers, &trailers)
 }
@@ -89,28 +95,44 @@ fn judged(service: &str, body: &[u8], headers: &HeaderMap, trailers: &HeaderMap)
         let value = trailers.get(name).or_else(|| headers.get(name));
         value.and_then(|value| value.to_str().ok()).map(str::to_owned)
     };
-    let what = if service.is_empty() { "the server".to_owned() } else { format!("`{service}`") };
+    let what = if service.is_empty() {
+        words!("the server", "o servidor")
+    } else {
+        quoted(format!("`{service}`"))
+    };
+    let is = |state: &str| words!("{what} is {state}", "{what} está {state}", what = what);
     match of("grpc-status").as_deref() {
         None | Some("0") => {}
-        Some("5") => return Finding::WrongAnswer { detail: format!("{what} is not known there") },
+        Some("5") => {
+            return Finding::WrongAnswer {
+                detail: words!(
+                    "{what} is not known there",
+                    "{what} não é conhecido lá",
+                    what = what
+                ),
+            };
+        }
         Some("12") => {
-            let detail = "it does not offer the health protocol of gRPC".to_owned();
+            let detail = words!(
+                "it does not offer the health protocol of gRPC",
+                "não oferece o protocolo de saúde do gRPC",
+            );
             return Finding::WrongAnswer { detail };
         }
         Some(code) => {
             let said = of("grpc-message").map(|text| format!(": {text}")).unwrap_or_default();
-            return Finding::WrongAnswer { detail: format!("gRPC status {code}{said}") };
+            return Finding::WrongAnswer { detail: quoted(format!("gRPC status {code}{said}")) };
         }
     }
     // Five bytes of frame, then field 1 as a number; nothing at all means 0.
     match body.get(5..) {
-        Some([0x08, 1, ..]) => Finding::Answered { detail: format!("{what} is SERVING") },
-        Some([0x08, 2, ..]) => Finding::WrongAnswer { detail: format!("{what} is NOT_SERVING") },
-        Some([0x08, 3, ..]) => {
-            Finding::WrongAnswer { detail: format!("{what} is SERVICE_UNKNOWN") }
-        }
-        Some(_) => Finding::WrongAnswer { detail: format!("{what} is UNKNOWN") },
-        None => Finding::WrongAnswer { detail: "the answer is not gRPC".to_owned() },
+        Some([0x08, 1, ..]) => Finding::Answered { detail: is("SERVING") },
+        Some([0x08, 2, ..]) => Finding::WrongAnswer { detail: is("NOT_SERVING") },
+        Some([0x08, 3, ..]) => Finding::WrongAnswer { detail: is("SERVICE_UNKNOWN") },
+        Some(_) => Finding::WrongAnswer { detail: is("UNKNOWN") },
+        None => Finding::WrongAnswer {
+            detail: words!("the answer is not gRPC", "a resposta não é gRPC"),
+        },
     }
 }
 
@@ -166,8 +188,8 @@ mod tests {
         let looked = async |service: &str| {
             look(&address, service, Patience::new(Duration::from_secs(20))).await
         };
-        let well = |detail: &str| Finding::Answered { detail: detail.to_owned() };
-        let wrong = |detail: &str| Finding::WrongAnswer { detail: detail.to_owned() };
+        let well = |detail: &str| Finding::Answered { detail: quoted(detail) };
+        let wrong = |detail: &str| Finding::WrongAnswer { detail: quoted(detail) };
         assert_eq!(looked("").await, well("the server is SERVING"));
         assert_eq!(looked("shop").await, well("`shop` is SERVING"));
         assert_eq!(looked("attic").await, wrong("`attic` is NOT_SERVING"));
@@ -184,6 +206,6 @@ mod tests {
             tokio::io::AsyncWriteExt::write_all(&mut stream, answer).await.unwrap();
         });
         let found = look(&address, "", Patience::new(Duration::from_secs(20))).await;
-        assert_eq!(found, Finding::WrongAnswer { detail: "the answer is not gRPC".to_owned() });
+        assert_eq!(found, Finding::WrongAnswer { detail: quoted("the answer is not gRPC") });
     }
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use tokio::time::{self, Instant};
 use zelador_core::probe::{Finding, ProbeOutcome};
 use zelador_core::unit::{ByteSize, Percent};
+use zelador_core::words;
+use zelador_core::words::{Words, quoted};
 
 /// The shortest span over which the processors' share means something: 20 clock ticks a core.
 const SHORTEST_SPAN: Duration = Duration::from_millis(200);
@@ -16,9 +18,12 @@ const SHORTEST_SPAN: Duration = Duration::from_millis(200);
 pub(super) fn memory() -> Finding {
     match fs::read_to_string("/proc/meminfo") {
         Ok(text) => memory_in(&text).unwrap_or_else(|| Finding::Unavailable {
-            detail: "/proc/meminfo has no MemTotal and MemAvailable".to_owned(),
+            detail: words!(
+                "/proc/meminfo has no MemTotal and MemAvailable",
+                "/proc/meminfo não tem MemTotal nem MemAvailable",
+            ),
         }),
-        Err(error) => Finding::Unavailable { detail: format!("/proc/meminfo: {error}") },
+        Err(error) => Finding::Unavailable { detail: quoted(format!("/proc/meminfo: {error}")) },
     }
 }
 
@@ -52,7 +57,7 @@ impl CpuMeter {
         ProbeOutcome { finding, took: begin.elapsed() }
     }
 
-    async fn measure(&mut self) -> Result<Finding, String> {
+    async fn measure(&mut self) -> Result<Finding, Words> {
         let (at, before) = match self.last {
             Some(last) => last,
             None => *self.last.insert((Instant::now(), Ticks::read()?)),
@@ -76,9 +81,12 @@ struct Ticks {
 }
 
 impl Ticks {
-    fn read() -> Result<Self, String> {
-        let text = fs::read_to_string("/proc/stat").map_err(|err| format!("/proc/stat: {err}"))?;
-        Self::parse(&text).ok_or_else(|| "/proc/stat has no line `cpu`".to_owned())
+    fn read() -> Result<Self, Words> {
+        let text =
+            fs::read_to_string("/proc/stat").map_err(|err| quoted(format!("/proc/stat: {err}")))?;
+        Self::parse(&text).ok_or_else(|| {
+            words!("/proc/stat has no line `cpu`", "/proc/stat não tem a linha `cpu`")
+        })
     }
 
     fn parse(text: &str) -> Option<Self> {

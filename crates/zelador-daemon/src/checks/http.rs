@@ -17,9 +17,12 @@ use tokio::time::Instant;
 use zelador_core::probe::{Finding, Measure};
 use zelador_core::redact;
 use zelador_core::spec::HttpProbe;
+use zelador_core::words;
+use zelador_core::words::{Words, quoted};
 
 use super::connect::{bare, connect_timed};
 use super::patience::Patience;
+use super::said;
 use super::tls;
 
 /// How much of a body is read and searched.
@@ -30,7 +33,10 @@ pub(super) async fn look(probe: &HttpProbe, patience: Patience) -> Finding {
     let Some(Prepared { host, port, secure, request }) = prepare(probe) else {
         let shown = redact::url(&probe.url);
         return Finding::Unavailable {
-            detail: format!("`{shown}` is not `http://host:port/path`"),
+            detail: words!(
+                "`{shown}` is not `http://host:port/path`",
+                "`{shown}` não é `http://host:porta/caminho`",
+            ),
         };
     };
     let (stream, spans) = match connect_timed(&host, port, patience).await {
@@ -80,17 +86,20 @@ async fn exchange(
         Ok(Ok(finding)) => finding,
         Ok(Err(error)) => broken(&error, stage),
         Err(_) => {
-            let said = patience.said();
-            Finding::TimedOut {
-                detail: match stage {
-                    Stage::Connected => {
-                        format!("no answer within {said} after the connection was accepted")
-                    }
-                    Stage::Answered(status) => {
-                        format!("HTTP {}, but its body did not end within {said}", status.as_u16())
-                    }
-                },
-            }
+            let t = patience.timeout();
+            let detail = match stage.status() {
+                None => words!(
+                    "no answer within {t} after the connection was accepted",
+                    "sem resposta em {t} após a conexão ser aceita",
+                    t = t,
+                ),
+                Some(status) => words!(
+                    "HTTP {status}, but its body did not end within {t}",
+                    "HTTP {status}, mas o corpo não terminou em {t}",
+                    t = t,
+                ),
+            };
+            Finding::TimedOut { detail }
         }
     };
     match found {
@@ -106,6 +115,15 @@ async fn exchange(
 enum Stage {
     Connected,
     Answered(StatusCode),
+}
+
+impl Stage {
+    fn status(self) -> Option<u16> {
+        match self {
+            Self::Connected => None,
+            Self::Answered(status) => Some(status.as_u16()),
+        }
+    }
 }
 
 struct Prepared {
@@ -154,7 +172,7 @@ async fn judge(response: Response<Incoming>, probe: &HttpProbe) -> hyper::Result
     let within = |(lowest, highest): &(u16, u16)| (*lowest..=*highest).contains(&status);
     let degraded = probe.degraded_status.iter().any(within);
     if !degraded && !within(&probe.status) && !probe.more_status.iter().any(within) {
-        return Ok(Finding::WrongAnswer { detail: format!("HTTP {status}") });
+        return Ok(Finding::WrongAnswer { detail: quoted(format!("HTTP {status}")) });
     }
     // Read even if nothing is searched: an app that hangs half way through is not well.
     let mut body = response.into_body();
@@ -168,32 +186,40 @@ async fn judge(response: Response<Incoming>, probe: &HttpProbe) -> hyper::Result
         }
     }
     if let Some(complaint) = complaint(&read, probe) {
-        return Ok(Finding::WrongAnswer { detail: format!("HTTP {status}, but {complaint}") });
+        return Ok(Finding::WrongAnswer { detail: but(status, &complaint) });
     }
     let json = serde_json::from_slice(&read).unwrap_or_default();
     let worse = probe.degraded_json.iter().find_map(|condition| condition.complaint(&json));
     Ok(match worse {
-        Some(complaint) => Finding::Impaired { detail: format!("HTTP {status}, but {complaint}") },
-        None if degraded => Finding::Impaired { detail: format!("HTTP {status}") },
-        None => Finding::Answered { detail: format!("HTTP {status}") },
+        Some(complaint) => Finding::Impaired { detail: but(status, &complaint) },
+        None if degraded => Finding::Impaired { detail: quoted(format!("HTTP {status}")) },
+        None => Finding::Answered { detail: quoted(format!("HTTP {status}")) },
     })
 }
 
 /// What is wrong with a body.
-fn complaint(body: &[u8], probe: &HttpProbe) -> Option<String> {
+fn complaint(body: &[u8], probe: &HttpProbe) -> Option<Words> {
     if let Some(text) = probe.contains.as_ref().filter(|text| !has(body, text.as_bytes())) {
-        return Some(format!("the body lacks `{text}`"));
+        return Some(words!("the body lacks `{text}`", "falta `{text}` no corpo"));
     }
     if let Some(text) = probe.lacks.as_ref().filter(|text| has(body, text.as_bytes())) {
-        return Some(format!("the body contains `{text}`"));
+        return Some(words!("the body contains `{text}`", "o corpo contém `{text}`"));
     }
     if probe.json.is_empty() {
         return None;
     }
     let Ok(json) = serde_json::from_slice(body) else {
-        return Some("the body is no JSON".to_owned());
+        return Some(words!("the body is no JSON", "o corpo não é JSON"));
     };
     probe.json.iter().find_map(|condition| condition.complaint(&json))
+}
+
+fn but(status: u16, complaint: &Words) -> Words {
+    words!(
+        "HTTP {status}, but {complaint}",
+        "HTTP {status}, mas {complaint}",
+        complaint = complaint,
+    )
 }
 
 fn has(body: &[u8], text: &[u8]) -> bool {
@@ -201,16 +227,16 @@ fn has(body: &[u8], text: &[u8]) -> bool {
 }
 
 fn broken(error: &hyper::Error, stage: Stage) -> Finding {
-    match stage {
-        Stage::Answered(status) => Finding::WrongAnswer {
-            detail: format!("HTTP {}, but its body broke off", status.as_u16()),
-        },
-        Stage::Connected if error.is_parse() => {
-            Finding::WrongAnswer { detail: "the answer is not HTTP".to_owned() }
+    match stage.status() {
+        Some(status) => {
+            let broke_off = words!("its body broke off", "o corpo foi interrompido");
+            Finding::WrongAnswer { detail: but(status, &broke_off) }
         }
-        Stage::Connected => {
-            Finding::Refused { detail: "the connection was closed without an answer".to_owned() }
+        None if error.is_parse() => {
+            let detail = words!("the answer is not HTTP", "a resposta não é HTTP");
+            Finding::WrongAnswer { detail }
         }
+        None => Finding::Refused { detail: said::closed_without_answer() },
     }
 }
 
@@ -299,15 +325,15 @@ mod tests {
     }
 
     fn wrong(detail: &str) -> Finding {
-        Finding::WrongAnswer { detail: detail.to_owned() }
+        Finding::WrongAnswer { detail: quoted(detail) }
     }
 
     fn answered(detail: &str) -> Finding {
-        Finding::Answered { detail: detail.to_owned() }
+        Finding::Answered { detail: quoted(detail) }
     }
 
     fn timed_out(detail: &str) -> Finding {
-        Finding::TimedOut { detail: detail.to_owned() }
+        Finding::TimedOut { detail: quoted(detail) }
     }
 
     /// Long enough for whatever answers at all.
@@ -386,7 +412,7 @@ mod tests {
         let Finding::Measured { detail, measures } = &outcome.finding else {
             panic!("{outcome:?}")
         };
-        assert_eq!(detail, "HTTP 204");
+        assert_eq!(*detail, "HTTP 204");
         assert!(measures[2].value >= slow.as_secs_f64(), "the first byte came late: {measures:?}");
         assert!(outcome.took >= slow, "{outcome:?}");
         server.await.unwrap();
@@ -394,7 +420,7 @@ mod tests {
 
     #[tokio::test]
     async fn closing_and_talking_nonsense_are_told_apart() {
-        let detail = "the connection was closed without an answer".to_owned();
+        let detail = quoted("the connection was closed without an answer");
         assert_eq!(asked(Answer::Close, None, LONG).await, Finding::Refused { detail });
         let nonsense = Answer::Say(b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec());
         assert_eq!(asked(nonsense, None, LONG).await, wrong("the answer is not HTTP"));
@@ -418,7 +444,7 @@ mod tests {
         drop(listener);
         let patience = Patience::new(Duration::from_secs(20));
         let url = format!("http://127.0.0.1:{port}/");
-        let detail = format!("connection refused at 127.0.0.1:{port}");
+        let detail = quoted(format!("connection refused at 127.0.0.1:{port}"));
         assert_eq!(look(&url, (200, 399), None, patience).await, Finding::Refused { detail });
     }
 
@@ -476,7 +502,7 @@ mod tests {
             ..HttpProbe::get(format!("http://127.0.0.1:{port}/deep"))
         };
         let found = super::look(&probe, Patience::new(Duration::from_millis(LONG))).await;
-        let detail = "HTTP 207, but `queue.depth` is 150, not < 100".to_owned();
+        let detail = quoted("HTTP 207, but `queue.depth` is 150, not < 100");
         assert_eq!(found, Finding::Impaired { detail });
         let request = task.await.unwrap();
         assert!(request.starts_with("POST /deep HTTP/1.1\r\n"), "{request}");
@@ -494,7 +520,7 @@ mod tests {
         let probe =
             HttpProbe { degraded_status, ..HttpProbe::get(format!("http://127.0.0.1:{port}/")) };
         let found = super::look(&probe, Patience::new(Duration::from_millis(LONG))).await;
-        assert_eq!(found, Finding::Impaired { detail: "HTTP 418".to_owned() });
+        assert_eq!(found, Finding::Impaired { detail: quoted("HTTP 418") });
     }
 
     #[tokio::test]
@@ -504,7 +530,10 @@ mod tests {
         let found =
             super::look(&HttpProbe::get(&url), Patience::new(Duration::from_millis(LONG))).await;
         let Finding::Refused { detail } = &found else { panic!("{found:?}") };
-        assert!(detail.starts_with("the certificate of localhost is not valid: "), "{detail}");
+        assert!(
+            detail.english().starts_with("the certificate of localhost is not valid: "),
+            "{detail}"
+        );
         let probe = HttpProbe { insecure: true, ..HttpProbe::get(&url) };
         let found = super::look(&probe, Patience::new(Duration::from_millis(LONG))).await;
         let Finding::Measured { measures, .. } = &found else { panic!("{found:?}") };

@@ -9,7 +9,9 @@ use std::time::Instant;
 
 use zelador_core::probe::{Finding, Measure, Unit, Usage};
 use zelador_core::spec::HostMeter;
-use zelador_core::unit::{ByteSize, Percent, spoken};
+use zelador_core::unit::{ByteSize, Percent};
+use zelador_core::words;
+use zelador_core::words::{Decimal, Words, quoted};
 
 use super::aside::{NotDone, aside};
 use super::patience::Patience;
@@ -27,68 +29,90 @@ pub(super) async fn look(meter: &HostMeter, paths: Vec<PathBuf>, patience: Patie
         HostMeter::Inodes => {
             match aside("inodes".to_owned(), patience, move || inodes(&paths)).await {
                 Ok(found) => Ok(found),
-                Err(NotDone::Failed(error)) => Err(error.to_string()),
-                Err(NotDone::Late | NotDone::StillBusy) => {
-                    Err(format!("a file system did not answer within {}", patience.said()))
-                }
+                Err(NotDone::Failed(error)) => Err(quoted(error.to_string())),
+                Err(NotDone::Late | NotDone::StillBusy) => Err(words!(
+                    "a file system did not answer within {t}",
+                    "um sistema de arquivos não respondeu em {t}",
+                    t = patience.timeout(),
+                )),
             }
         }
     };
     found.unwrap_or_else(|detail| Finding::Unavailable { detail })
 }
 
-fn read(path: &str) -> Result<String, String> {
-    fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))
+fn read(path: &str) -> Result<String, Words> {
+    fs::read_to_string(path).map_err(|error| quoted(format!("{path}: {error}")))
 }
 
 fn share(name: &str, part: u64, whole: u64) -> Vec<Measure> {
     vec![Measure::new(name, Percent::of(part, whole).value(), Unit::Percent)]
 }
 
-fn swap() -> Result<Finding, String> {
+fn swap() -> Result<Finding, Words> {
     let text = read("/proc/meminfo")?;
     let kibibytes = |name: &str| -> Option<u64> {
         let line = text.lines().find_map(|line| line.strip_prefix(name))?;
         line.split_ascii_whitespace().next()?.parse().ok()
     };
-    let total = kibibytes("SwapTotal:").ok_or("/proc/meminfo has no SwapTotal")?;
+    let total = kibibytes("SwapTotal:").ok_or_else(|| {
+        words!("/proc/meminfo has no SwapTotal", "/proc/meminfo não tem SwapTotal")
+    })?;
     let used = total.saturating_sub(kibibytes("SwapFree:").unwrap_or(total));
     if total == 0 {
-        return Ok(Finding::Answered { detail: "this host has no swap".to_owned() });
+        return Ok(Finding::Answered {
+            detail: words!("this host has no swap", "este servidor não tem swap"),
+        });
     }
     let (said, of) = (ByteSize::new(used << 10), ByteSize::new(total << 10));
-    let detail = format!("{said} of {of} swap in use");
+    let detail = words!(
+        "{said} of {of} swap in use",
+        "{said} de {of} de swap em uso",
+        said = said,
+        of = of,
+    );
     Ok(Finding::Measured { detail, measures: share("swap", used, total) })
 }
 
-fn descriptors() -> Result<Finding, String> {
+fn descriptors() -> Result<Finding, Words> {
     let path = "/proc/sys/fs/file-nr";
     let text = read(path)?;
     let numbers: Vec<u64> =
         text.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect();
-    let [used, _, most] = numbers[..] else { return Err(format!("{path} has not three numbers")) };
-    let detail = format!("{used} files open, of at most {most}");
+    let [used, _, most] = numbers[..] else {
+        return Err(words!("{path} has not three numbers", "{path} não tem três números"));
+    };
+    let detail = words!(
+        "{used} files open, of at most {most}",
+        "{used} arquivos abertos, de no máximo {most}",
+    );
     Ok(Finding::Measured { detail, measures: share("descriptors", used, most) })
 }
 
-fn load() -> Result<Finding, String> {
+fn load() -> Result<Finding, Words> {
     let text = read("/proc/loadavg")?;
     let first = text.split_ascii_whitespace().next().and_then(|word| word.parse::<f64>().ok());
-    let load = first.ok_or("/proc/loadavg begins with no number")?;
+    let load = first.ok_or_else(|| {
+        words!("/proc/loadavg begins with no number", "/proc/loadavg não começa com um número")
+    })?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let detail = format!("load {load:.2} on {cores} cores");
+    let detail = words!(
+        "load {load} on {cores} cores",
+        "carga {load} em {cores} núcleos",
+        load = Decimal(load, 2),
+    );
     let measures = vec![Measure::new("load", load / cores as f64, Unit::Count)];
     Ok(Finding::Measured { detail, measures })
 }
 
 /// What the kernel knows of its clock: whether something keeps it right, and how far it may be off.
-fn clock() -> Result<Finding, String> {
+fn clock() -> Result<Finding, Words> {
     // SAFETY: all zeroes is a valid `timex`, and means "change nothing".
     let mut state: libc::timex = unsafe { std::mem::zeroed() };
     // SAFETY: the pointer is to a whole `timex`; without modes the call only reads.
     let answer = unsafe { libc::adjtimex(&raw mut state) };
     if answer < 0 {
-        return Err(format!("adjtimex: {}", std::io::Error::last_os_error()));
+        return Err(quoted(format!("adjtimex: {}", std::io::Error::last_os_error())));
     }
     let synchronised = answer != libc::TIME_ERROR && state.status & libc::STA_UNSYNC == 0;
     let nanos = state.status & libc::STA_NANO != 0;
@@ -97,12 +121,19 @@ fn clock() -> Result<Finding, String> {
     let off = offset.max(state.esterror.unsigned_abs() as f64 / 1e6);
     if !synchronised {
         return Ok(Finding::Impaired {
-            detail: "nothing keeps the clock right (no NTP, or not yet)".to_owned(),
+            detail: words!(
+                "nothing keeps the clock right (no NTP, or not yet)",
+                "nada mantém o relógio certo (sem NTP, ou ainda não)",
+            ),
         });
     }
-    let said = spoken(std::time::Duration::from_secs_f64(off));
+    let detail = words!(
+        "the clock is right within {t}",
+        "o relógio está certo com erro de até {t}",
+        t = std::time::Duration::from_secs_f64(off),
+    );
     let measures = vec![Measure::new("clock", off, Unit::Seconds)];
-    Ok(Finding::Measured { detail: format!("the clock is right within {said}"), measures })
+    Ok(Finding::Measured { detail, measures })
 }
 
 /// Errors and drops of an interface at the last look. Global, because looks have nothing else in
@@ -112,29 +143,32 @@ static LINES: Mutex<BTreeMap<String, (Instant, u64)>> = Mutex::new(BTreeMap::new
 fn network(interface: &str) -> Finding {
     let folder = Path::new("/sys/class/net").join(interface);
     if interface.contains('/') || !folder.exists() {
-        let detail = format!("there is no interface {interface}");
+        let detail = words!("there is no interface {interface}", "não há interface {interface}");
         return Finding::Refused { detail };
     }
     let word = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
     let state = word("operstate");
     // `unknown` is what loopback and tunnels say while they work.
     if !matches!(state.trim(), "up" | "unknown") {
-        let detail = format!("interface {interface} is {}", state.trim());
+        let state = state.trim();
+        let detail =
+            words!("interface {interface} is {state}", "a interface {interface} está {state}");
         return Finding::WrongAnswer { detail };
     }
     let number = |name: &str| word(&format!("statistics/{name}")).trim().parse().unwrap_or(0_u64);
     let bad: u64 =
         ["rx_errors", "tx_errors", "rx_dropped", "tx_dropped"].map(number).into_iter().sum();
+    let up = words!("interface {interface} is up", "a interface {interface} está no ar");
     let now = Instant::now();
     let mut lines = LINES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let before = lines.insert(interface.to_owned(), (now, bad));
     let Some((at, earlier)) = before else {
-        return Finding::Answered { detail: format!("interface {interface} is up") };
+        return Finding::Answered { detail: up };
     };
     let span = now.duration_since(at).as_secs_f64().max(0.001);
     let rate = bad.saturating_sub(earlier) as f64 * 60.0 / span;
     let measures = vec![Measure::new("errors", rate, Unit::PerMinute)];
-    Finding::Measured { detail: format!("interface {interface} is up"), measures }
+    Finding::Measured { detail: up, measures }
 }
 
 fn inodes(paths: &[PathBuf]) -> Finding {
@@ -152,9 +186,18 @@ fn inodes(paths: &[PathBuf]) -> Finding {
         }
     }
     let Some((used, path)) = fullest else {
-        return Finding::Answered { detail: "no file system here counts inodes".to_owned() };
+        return Finding::Answered {
+            detail: words!(
+                "no file system here counts inodes",
+                "nenhum sistema de arquivos aqui conta inodes",
+            ),
+        };
     };
-    let detail = format!("{used} of the inodes in use where {path} is");
+    let detail = words!(
+        "{used} of the inodes in use where {path} is",
+        "{used} dos inodes em uso onde está {path}",
+        used = used,
+    );
     let measures = vec![Measure::new("inodes", used.value(), Unit::Percent)];
     Finding::Measured { detail, measures }
 }
@@ -162,7 +205,9 @@ fn inodes(paths: &[PathBuf]) -> Finding {
 /// What the processes of a run use.
 pub(super) fn process(pid: i32, usage: Option<Usage>, restarts: u32) -> Finding {
     let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else {
-        return Finding::Refused { detail: format!("there is no process {pid}") };
+        return Finding::Refused {
+            detail: words!("there is no process {pid}", "não há processo {pid}"),
+        };
     };
     let field = |name: &str| -> Option<f64> {
         status.lines().find_map(|line| line.strip_prefix(name))?.trim().parse().ok()
@@ -182,12 +227,12 @@ pub(super) fn process(pid: i32, usage: Option<Usage>, restarts: u32) -> Finding 
     if let (Ok(open), Some(limit)) = (open, limit) {
         measures.extend(share("descriptors", open, limit));
     }
-    let said: Vec<String> = measures
+    let said: Vec<Words> = measures
         .iter()
         .filter(|measure| measure.name != "restarts" || restarts > 0)
-        .map(|measure| format!("{} {}", measure.name, measure.unit.said(measure.value)))
+        .map(Measure::words)
         .collect();
-    Finding::Measured { detail: said.join(", "), measures }
+    Finding::Measured { detail: Words::joined(&said, ", "), measures }
 }
 
 #[cfg(test)]

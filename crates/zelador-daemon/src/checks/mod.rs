@@ -23,6 +23,7 @@ mod query;
 mod redis;
 #[cfg(test)]
 mod rig;
+mod said;
 mod sqlite;
 mod talk;
 mod tls;
@@ -35,6 +36,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use zelador_core::probe::{Finding, ProbeOutcome, Usage};
 use zelador_core::spec::{HostMeter, ProbeTarget};
+use zelador_core::words;
 
 pub use host::CpuMeter;
 use patience::Patience;
@@ -135,7 +137,7 @@ async fn ask(probe: &ProbeTarget, patience: Patience) -> Finding {
         ProbeTarget::Log { paths, pattern } => file::rate::look(paths, pattern, patience).await,
         // The supervisor answers these itself, or fills in which process is meant.
         ProbeTarget::Heartbeat { .. } | ProbeTarget::Process => {
-            Finding::Unavailable { detail: "only of an app".to_owned() }
+            Finding::Unavailable { detail: words!("only of an app", "só de um app") }
         }
     }
 }
@@ -149,10 +151,13 @@ async fn database(url: &str, query: &Query<'_>, patience: Patience) -> Finding {
         }
         Some("sqlite") => sqlite::look(url, query, patience).await,
         Some(other) => Finding::Unavailable {
-            detail: format!(
-                "`{other}` databases are not known; mysql, mariadb, postgres, redis and sqlite are"
+            detail: words!(
+                "`{other}` databases are not known; mysql, mariadb, postgres, redis and sqlite are",
+                "bancos `{other}` não são conhecidos; mysql, mariadb, postgres, redis e sqlite são",
             ),
         },
-        None => Finding::Unavailable { detail: "its URL has no scheme".to_owned() },
+        None => Finding::Unavailable {
+            detail: words!("its URL has no scheme", "a URL não tem esquema"),
+        },
     }
 }

@@ -11,10 +11,12 @@ use mysql_async::{Conn, DriverError, Error, IoError, Opts, OptsBuilder, Row, Ser
 use tokio::time::Instant;
 use zelador_core::probe::{Finding, Measure, Unit};
 use zelador_core::redact;
+use zelador_core::words;
+use zelador_core::words::{Words, quoted};
 
-use super::connect::phrase;
 use super::patience::Patience;
 use super::query::{Query, tidy};
+use super::said;
 use super::withdraw::Withdraw;
 
 /// Options that the library knows and that concern a single connection. Others in a URL belong to
@@ -39,7 +41,7 @@ pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Fi
     };
     let place = place(&options);
     let password = options.pass().map(str::to_owned);
-    let tidy = |detail: String| tidy(&detail, password.as_deref());
+    let tidy = |text: &str| tidy(text, password.as_deref());
     let mut connected = false;
     let begin = Instant::now();
     let again = options.clone();
@@ -63,17 +65,13 @@ pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Fi
             query.judge(answer.as_deref(), measures)
         }
         Ok(Err(error)) => failure(error, &place, connected, tidy),
-        Err(_) => {
-            let said = patience.said();
-            Finding::TimedOut {
-                detail: if connected {
-                    let asked = query.said("SELECT 1");
-                    format!("connected to {place}, but no answer to {asked} within {said}")
-                } else {
-                    format!("not let in by {place} within {said}")
-                },
-            }
-        }
+        Err(_) => Finding::TimedOut {
+            detail: if connected {
+                said::no_answer_to(&place, &query.said("SELECT 1"), patience)
+            } else {
+                said::not_let_in(&place, patience)
+            },
+        },
     }
 }
 
@@ -124,17 +122,17 @@ fn value(row: &Row, column: usize) -> Option<String> {
     }
 }
 
-fn options(url: &str) -> Result<Opts, String> {
+fn options(url: &str) -> Result<Opts, Words> {
     let (start, query) = url.split_once('?').unwrap_or((url, ""));
     let known = query
         .split('&')
         .filter(|option| OPTIONS.contains(&option.split('=').next().unwrap_or_default()));
     let known = known.collect::<Vec<_>>().join("&");
     let rest = start.strip_prefix("mariadb://").or_else(|| start.strip_prefix("mysql://"));
-    let rest = rest.ok_or("its URL is not `mysql://user:password@host:port/name`")?;
+    let rest = rest.ok_or_else(|| said::no_such_url("mysql://user:password@host:port/name"))?;
     let opts = Opts::from_url(&format!("mysql://{rest}?{known}")).map_err(|error| {
         // The library's text may repeat the URL.
-        tidy(&format!("its URL cannot be used: {error}"), None).replace(rest, redact::MASK)
+        said::bad_url(&error.to_string()).map(|text| tidy(text, None).replace(rest, redact::MASK))
     })?;
     // Known beforehand, so that the server is not asked for them; and the port is looked at when a
     // port was given, even if there is a socket too.
@@ -152,54 +150,61 @@ fn place(options: &Opts) -> String {
     )
 }
 
-fn failure(error: Error, place: &str, connected: bool, tidy: impl Fn(String) -> String) -> Finding {
+fn failure(error: Error, place: &str, connected: bool, tidy: impl Fn(&str) -> String) -> Finding {
     match error {
         Error::Server(error) if connected => {
-            Finding::WrongAnswer { detail: tidy(server_text(&error)) }
+            Finding::WrongAnswer { detail: server_text(&error).map(tidy) }
         }
-        Error::Server(error) => Finding::Refused { detail: tidy(server_text(&error)) },
+        Error::Server(error) => Finding::Refused { detail: server_text(&error).map(tidy) },
         Error::Io(IoError::Io(error)) => unreachable_place(&error, place),
-        Error::Io(IoError::Tls(error)) => {
-            Finding::Refused { detail: tidy(format!("TLS with {place} failed: {error}")) }
-        }
+        Error::Io(IoError::Tls(error)) => Finding::Refused {
+            detail: words!("TLS with {place} failed: {error}", "TLS com {place} falhou: {error}")
+                .map(tidy),
+        },
         Error::Driver(DriverError::NoClientSslFlagFromServer) => {
-            Finding::Refused { detail: format!("{place} offers no TLS") }
+            Finding::Refused { detail: said::offers_no_tls(place) }
         }
         Error::Driver(DriverError::ConnectionClosed) => {
-            Finding::Refused { detail: format!("connection closed by {place}") }
+            Finding::Refused { detail: said::closed_by(place) }
         }
         Error::Driver(DriverError::UnexpectedPacket { .. } | DriverError::PacketOutOfOrder) => {
-            Finding::WrongAnswer { detail: format!("{place} does not speak MySQL") }
+            Finding::WrongAnswer { detail: said::does_not_speak(place, "MySQL") }
         }
-        other => Finding::WrongAnswer { detail: tidy(format!("{place}: {other}")) },
+        other => Finding::WrongAnswer { detail: quoted(tidy(&format!("{place}: {other}"))) },
     }
 }
 
 /// `ERROR 1045 (28000): access denied for user 'ana'@'localhost'`.
-fn server_text(error: &ServerError) -> String {
+fn server_text(error: &ServerError) -> Words {
     let message = error.message.split(" (using password").next().unwrap_or_default();
+    let (code, state) = (error.code, &error.state);
     let mut letters = message.chars();
     let message: String = match letters.next() {
         Some(first) => first.to_lowercase().chain(letters).collect(),
-        None => "no reason given".to_owned(),
+        None => {
+            return words!(
+                "ERROR {code} ({state}): no reason given",
+                "ERROR {code} ({state}): sem motivo dado"
+            );
+        }
     };
-    format!("ERROR {} ({}): {message}", error.code, error.state)
+    quoted(format!("ERROR {code} ({state}): {message}"))
 }
 
 fn unreachable_place(error: &io::Error, place: &str) -> Finding {
     let detail = match error.kind() {
         // A unix socket whose queue of waiting clients is full: the server accepts nobody.
         io::ErrorKind::WouldBlock => {
-            let detail = format!("{place} accepts no more connections");
+            let detail =
+                words!("{place} accepts no more connections", "{place} não aceita mais conexões");
             return Finding::TimedOut { detail };
         }
         io::ErrorKind::InvalidData => {
-            let detail = format!("{place} does not speak MySQL");
-            return Finding::WrongAnswer { detail };
+            return Finding::WrongAnswer { detail: said::does_not_speak(place, "MySQL") };
         }
-        io::ErrorKind::NotFound if place.starts_with('/') => format!("no socket at {place}"),
-        io::ErrorKind::UnexpectedEof => format!("connection closed by {place}"),
-        _ => format!("{} at {place}", phrase(error)),
+        io::ErrorKind::NotFound if place.starts_with('/') => said::no_socket(place),
+        io::ErrorKind::UnexpectedEof => said::closed_by(place),
+        _ => said::at(error, place),
     };
     Finding::Refused { detail }
 }
@@ -225,11 +230,11 @@ mod tests {
     }
 
     fn answered() -> Finding {
-        Finding::Answered { detail: "SELECT 1".to_owned() }
+        Finding::Answered { detail: quoted("SELECT 1") }
     }
 
     fn refused(detail: String) -> Finding {
-        Finding::Refused { detail }
+        Finding::Refused { detail: quoted(detail) }
     }
 
     /// Waits until a query with this text is at work, and ends its connection.
@@ -264,11 +269,17 @@ mod tests {
         // Wrong password, wrong database, TLS that it does not offer.
         let found = looked(&url.replace(MariaDb::PASSWORD, "wr0ng-s3cr3t"), LONG).await;
         let Finding::Refused { detail } = &found else { panic!("{found:?}") };
-        assert!(detail.starts_with("ERROR 1045 (28000): access denied for user 'ana'"), "{detail}");
-        assert!(!detail.contains("s3cr3t") && !detail.contains("using"), "{detail}");
+        assert!(
+            detail.english().starts_with("ERROR 1045 (28000): access denied for user 'ana'"),
+            "{detail}"
+        );
+        assert!(
+            !detail.english().contains("s3cr3t") && !detail.english().contains("using"),
+            "{detail}"
+        );
         let found = looked(&url.replace("/shop", "/attic"), LONG).await;
         let Finding::Refused { detail } = &found else { panic!("{found:?}") };
-        assert!(detail.starts_with("ERROR 1044 (42000)"), "{detail}");
+        assert!(detail.english().starts_with("ERROR 1044 (42000)"), "{detail}");
         let found = looked(&format!("{url}?require_ssl=true"), LONG).await;
         assert_eq!(found, refused(format!("127.0.0.1:{} offers no TLS", server.port())));
 
@@ -279,11 +290,14 @@ mod tests {
         };
         let found = ask("SELECT SLEEP(60)", short).await;
         let Finding::TimedOut { detail } = &found else { panic!("{found:?}") };
-        assert!(detail.ends_with("but no answer to SELECT SLEEP(60) within 700 ms"), "{detail}");
+        assert!(
+            detail.english().ends_with("but no answer to SELECT SLEEP(60) within 700 ms"),
+            "{detail}"
+        );
         server.until_no_query("SLEEP(60)").await;
         let (found, ()) = tokio::join!(ask("SELECT SLEEP(61)", LONG), kill(&url, "SLEEP(61)"));
         let Finding::Refused { detail } = &found else { panic!("{found:?}") };
-        assert!(detail.starts_with("connection closed by"), "{detail}");
+        assert!(detail.english().starts_with("connection closed by"), "{detail}");
 
         // Out of connections.
         let mut guests = Vec::new();
@@ -295,7 +309,7 @@ mod tests {
             assert!(guests.len() < 30, "it takes any number of clients");
         };
         let Finding::Refused { detail } = &full else { panic!("{full:?}") };
-        assert!(detail.starts_with("ERROR 1040 (08004)"), "{detail}");
+        assert!(detail.english().starts_with("ERROR 1040 (08004)"), "{detail}");
         for guest in guests {
             guest.disconnect().await.unwrap();
         }
@@ -303,7 +317,7 @@ mod tests {
         // Hung.
         server.freeze();
         let found = looked(&url, short).await;
-        let detail = format!("not let in by 127.0.0.1:{} within 700 ms", server.port());
+        let detail = quoted(format!("not let in by 127.0.0.1:{} within 700 ms", server.port()));
         assert_eq!(found, Finding::TimedOut { detail });
         assert!(matches!(looked(&socket_url, short).await, Finding::TimedOut { .. }));
         // A slow one: it thaws while it is waited for.

@@ -4,42 +4,41 @@ use std::net::IpAddr;
 
 use tokio::net::lookup_host;
 use zelador_core::probe::Finding;
+use zelador_core::words;
 
-use super::connect::phrase;
 use super::patience::Patience;
+use super::said;
 
 /// Asks the host's own resolver, as every program on it does.
 pub(super) async fn look(name: &str, expect: &[String], patience: Patience) -> Finding {
     let found = match patience.wait(lookup_host((name, 0))).await {
         Ok(Ok(found)) => found.map(|address| address.ip()).collect::<Vec<IpAddr>>(),
         Ok(Err(error)) => {
-            let detail = format!("no address is known for {name}: {}", phrase(&error));
-            return Finding::WrongAnswer { detail };
+            return Finding::WrongAnswer { detail: said::no_address_since(name, &error) };
         }
         Err(_) => {
-            let detail = format!("the address of {name} was not found within {}", patience.said());
-            return Finding::TimedOut { detail };
+            return Finding::TimedOut { detail: said::address_not_found(name, patience) };
         }
     };
     let has = |wanted: &&String| !found.iter().any(|ip| ip.to_string() == **wanted);
-    let mut said: Vec<String> = found.iter().map(ToString::to_string).collect();
-    said.sort();
-    said.dedup();
-    let said = said.join(", ");
+    let mut addresses: Vec<String> = found.iter().map(ToString::to_string).collect();
+    addresses.sort();
+    addresses.dedup();
+    let all = addresses.join(", ");
     match expect.iter().find(has) {
-        Some(missing) => {
-            Finding::WrongAnswer { detail: format!("{name} is {said}, not {missing}") }
-        }
-        None if found.is_empty() => {
-            Finding::WrongAnswer { detail: format!("no address is known for {name}") }
-        }
-        None => Finding::Answered { detail: format!("{name} is {said}") },
+        Some(missing) => Finding::WrongAnswer {
+            detail: words!("{name} is {all}, not {missing}", "{name} é {all}, não {missing}"),
+        },
+        None if found.is_empty() => Finding::WrongAnswer { detail: said::no_address(name) },
+        None => Finding::Answered { detail: words!("{name} is {all}", "{name} é {all}") },
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use zelador_core::words::quoted;
 
     use super::*;
 
@@ -48,9 +47,9 @@ mod tests {
         let patience = || Patience::new(Duration::from_secs(20));
         let here = vec!["127.0.0.1".to_owned()];
         let found = look("127.0.0.1", &here, patience()).await;
-        assert_eq!(found, Finding::Answered { detail: "127.0.0.1 is 127.0.0.1".to_owned() });
+        assert_eq!(found, Finding::Answered { detail: quoted("127.0.0.1 is 127.0.0.1") });
         let found = look("127.0.0.1", &["10.9.8.7".to_owned()], patience()).await;
-        let detail = "127.0.0.1 is 127.0.0.1, not 10.9.8.7".to_owned();
+        let detail = quoted("127.0.0.1 is 127.0.0.1, not 10.9.8.7");
         assert_eq!(found, Finding::WrongAnswer { detail });
         let found = look("nobody.invalid", &[], patience()).await;
         assert!(

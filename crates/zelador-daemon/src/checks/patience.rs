@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use tokio::time::{self, Instant, error::Elapsed};
-use zelador_core::unit::spoken;
 
 /// The time that one look has.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +28,7 @@ impl Patience {
     }
 
     /// The whole time as a person says it: `3 s`.
-    pub(super) fn said(self) -> String {
-        spoken(self.timeout)
+    pub(super) fn timeout(self) -> Duration {
+        self.timeout
     }
 }

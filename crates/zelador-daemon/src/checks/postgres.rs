@@ -13,10 +13,12 @@ use tokio_postgres::tls::{MakeTlsConnect, NoTls};
 use tokio_postgres::{Client, Config, Error, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use zelador_core::probe::{Finding, Measure, Unit};
+use zelador_core::words::{Words, quoted};
 
-use super::connect::{connect, phrase};
+use super::connect::connect;
 use super::patience::Patience;
 use super::query::{Query, tidy};
+use super::said;
 use super::tls;
 use super::withdraw::{End, Withdraw};
 
@@ -47,10 +49,10 @@ pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Fi
             let stream = match patience.wait(UnixStream::connect(&socket)).await {
                 Ok(Ok(stream)) => stream,
                 Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {
-                    return Finding::Refused { detail: format!("no socket at {place}") };
+                    return Finding::Refused { detail: said::no_socket(&place) };
                 }
                 Ok(Err(error)) => {
-                    return Finding::Refused { detail: format!("{} at {place}", phrase(&error)) };
+                    return Finding::Refused { detail: said::at(&error, &place) };
                 }
                 Err(_) => return not_let_in(&place, patience),
             };
@@ -110,7 +112,7 @@ pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Fi
     }
 }
 
-fn config(url: &str) -> Result<(Config, bool), String> {
+fn config(url: &str) -> Result<(Config, bool), Words> {
     let (start, options) = url.split_once('?').unwrap_or((url, ""));
     let name = |option: &str| option.split('=').next().unwrap_or_default().to_owned();
     let verified = options.split('&').any(|it| it.starts_with("sslmode=verify"));
@@ -121,10 +123,8 @@ fn config(url: &str) -> Result<(Config, bool), String> {
         .collect();
     let url = format!("{start}?{}", known.join("&"));
     // The library's text does not repeat the URL.
-    let mut config: Config = url
-        .trim_end_matches('?')
-        .parse()
-        .map_err(|error: Error| format!("its URL cannot be used: {}", cause(&error)))?;
+    let mut config: Config =
+        url.trim_end_matches('?').parse().map_err(|error: Error| said::bad_url(&cause(&error)))?;
     if verified {
         config.ssl_mode(SslMode::Require);
     }
@@ -133,7 +133,7 @@ fn config(url: &str) -> Result<(Config, bool), String> {
 }
 
 fn not_let_in(place: &str, patience: Patience) -> Finding {
-    Finding::TimedOut { detail: format!("not let in by {place} within {}", patience.said()) }
+    Finding::TimedOut { detail: said::not_let_in(place, patience) }
 }
 
 /// One look at a server that lets us in.
@@ -189,15 +189,12 @@ impl Session<'_> {
                 self.query.judge(answer.as_deref(), measures)
             }
             Ok(Err(error)) => match error.as_db_error() {
-                Some(told) => Finding::WrongAnswer { detail: hide(&server_text(told)) },
-                None => Finding::Refused { detail: format!("connection closed by {}", self.place) },
+                Some(told) => Finding::WrongAnswer { detail: quoted(hide(&server_text(told))) },
+                None => Finding::Refused { detail: said::closed_by(self.place) },
             },
             Err(_) => {
-                let (place, said) = (self.place, self.patience.said());
                 let asked = self.query.said("SELECT 1");
-                let detail =
-                    format!("connected to {place}, but no answer to {asked} within {said}");
-                Finding::TimedOut { detail }
+                Finding::TimedOut { detail: said::no_answer_to(self.place, &asked, self.patience) }
             }
         }
     }
@@ -227,18 +224,18 @@ fn measures_in(state: &[SimpleQueryMessage]) -> Vec<Measure> {
 
 fn refused(error: &Error, place: &str, hide: impl Fn(&str) -> String) -> Finding {
     if let Some(told) = error.as_db_error() {
-        return Finding::Refused { detail: hide(&server_text(told)) };
+        return Finding::Refused { detail: quoted(hide(&server_text(told))) };
     }
     let why = cause(error);
     let detail = match why.as_str() {
-        "server does not support TLS" => format!("{place} offers no TLS"),
-        _ if error.is_closed() => format!("connection closed by {place}"),
+        "server does not support TLS" => said::offers_no_tls(place),
+        _ if error.is_closed() => said::closed_by(place),
         why if why.contains("invalid message") || why.contains("unexpected message") => {
-            return Finding::WrongAnswer { detail: format!("{place} does not speak PostgreSQL") };
+            return Finding::WrongAnswer { detail: said::does_not_speak(place, "PostgreSQL") };
         }
-        why => format!("{place}: {why}"),
+        why => quoted(format!("{place}: {why}")),
     };
-    Finding::Refused { detail: hide(&detail) }
+    Finding::Refused { detail: detail.map(hide) }
 }
 
 /// What lies at the bottom of an error.
@@ -300,11 +297,11 @@ mod tests {
 
         // Wrong password, wrong database, TLS that it does not offer.
         let wrong = looked(&url.replace(Postgres::PASSWORD, "wr0ng-s3cr3t"), LONG).await;
-        let detail = detail_of(wrong);
+        let detail = quoted(detail_of(wrong));
         assert_eq!(detail, "FATAL 28P01: password authentication failed for user \"ana\"");
-        let detail = detail_of(looked(&url.replace("/shop", "/attic"), LONG).await);
+        let detail = quoted(detail_of(looked(&url.replace("/shop", "/attic"), LONG).await));
         assert_eq!(detail, "FATAL 3D000: database \"attic\" does not exist");
-        let detail = detail_of(looked(&format!("{url}?sslmode=require"), LONG).await);
+        let detail = quoted(detail_of(looked(&format!("{url}?sslmode=require"), LONG).await));
         assert_eq!(detail, format!("127.0.0.1:{} offers no TLS", server.port()));
 
         // Out of connections: seven for clients, and three that are reserved.
@@ -323,22 +320,28 @@ mod tests {
         // A slow query is waited for; one that is too slow is given up, and one whose backend is
         // killed is told.
         let slow = Query { text: Some("SELECT pg_sleep(60)"), expect: None };
-        let detail = detail_of(look(&url, &slow, Patience::new(short)).await);
-        assert!(detail.ends_with("but no answer to SELECT pg_sleep(60) within 700 ms"), "{detail}");
+        let detail = quoted(detail_of(look(&url, &slow, Patience::new(short)).await));
+        assert!(
+            detail.english().ends_with("but no answer to SELECT pg_sleep(60) within 700 ms"),
+            "{detail}"
+        );
         server.until_no_query("pg_sleep(60)").await;
-        let detail = detail_of(look(&socket_url, &slow, Patience::new(short)).await);
-        assert!(detail.ends_with("within 700 ms"), "{detail}");
+        let detail = quoted(detail_of(look(&socket_url, &slow, Patience::new(short)).await));
+        assert!(detail.english().ends_with("within 700 ms"), "{detail}");
         server.until_no_query("pg_sleep(60)").await;
         let slow = Query { text: Some("SELECT pg_sleep(61)"), expect: None };
         let (found, ()) = tokio::join!(look(&url, &slow, Patience::new(LONG)), async {
             server.kill_queries("pg_sleep(61)").await;
         });
-        let detail = detail_of(found);
-        assert!(detail.starts_with("FATAL 57P01: ") || detail.starts_with("connection closed"));
+        let detail = quoted(detail_of(found));
+        assert!(
+            detail.english().starts_with("FATAL 57P01: ")
+                || detail.english().starts_with("connection closed")
+        );
 
         // Hung, and thawed while it is waited for.
         server.freeze();
-        let detail = detail_of(looked(&url, short).await);
+        let detail = quoted(detail_of(looked(&url, short).await));
         assert_eq!(detail, format!("not let in by 127.0.0.1:{} within 700 ms", server.port()));
         assert!(matches!(looked(&socket_url, short).await, Finding::TimedOut { .. }));
         let (slow, ()) = tokio::join!(looked(&url, LONG), async {
@@ -349,10 +352,10 @@ mod tests {
 
         // Stopped, and back.
         server.stop();
-        let detail = detail_of(looked(&url, LONG).await);
+        let detail = quoted(detail_of(looked(&url, LONG).await));
         assert_eq!(detail, format!("connection refused at 127.0.0.1:{}", server.port()));
-        let detail = detail_of(looked(&socket_url, LONG).await);
-        assert!(detail.starts_with("no socket at "), "{detail}");
+        let detail = quoted(detail_of(looked(&socket_url, LONG).await));
+        assert!(detail.english().starts_with("no socket at "), "{detail}");
         server.start_again();
         assert!(is_well(&looked(&url, LONG).await));
     }
@@ -371,8 +374,8 @@ mod tests {
         let found = look(&required, &encrypted, Patience::new(LONG)).await;
         assert!(matches!(found, Finding::Measured { .. }), "{found:?}");
         // Nobody vouches for its certificate.
-        let detail = detail_of(looked(&format!("{url}?sslmode=verify-full"), LONG).await);
-        assert!(detail.contains("certificate"), "{detail}");
+        let detail = quoted(detail_of(looked(&format!("{url}?sslmode=verify-full"), LONG).await));
+        assert!(detail.english().contains("certificate"), "{detail}");
         // A query over TLS is ended on the server, too.
         let slow = Query { text: Some("SELECT pg_sleep(62)"), expect: None };
         let short = Patience::new(Duration::from_millis(700));

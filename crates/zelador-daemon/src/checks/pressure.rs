@@ -9,6 +9,8 @@ use std::path::Path;
 
 use zelador_core::probe::{Finding, Measure, Unit};
 use zelador_core::spec::Scarce;
+use zelador_core::words;
+use zelador_core::words::{Amount, Words, quoted};
 
 /// Looks once.
 pub(super) fn look(resource: Scarce) -> Finding {
@@ -19,16 +21,24 @@ fn look_in(folder: &Path, resource: Scarce) -> Finding {
     let path = folder.join(resource.word());
     let detail = match fs::read_to_string(&path) {
         Ok(text) => match measures(&text) {
-            Some(measures) => return Finding::Measured { detail: said(resource, &measures), measures },
-            None => format!("{} has no line `some`", path.display()),
+            Some(measures) => {
+                return Finding::Measured { detail: said(resource, &measures), measures };
+            }
+            None => {
+                let path = path.display();
+                words!("{path} has no line `some`", "{path} não tem a linha `some`")
+            }
         },
         // A kernel that has it switched off has the file, and answers no read (EOPNOTSUPP).
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unsupported) => {
-            "this kernel tells no pressure: it needs CONFIG_PSI, and `psi=1` among its boot parameters \
-             where that is off by default"
-                .to_owned()
+            words!(
+                "this kernel tells no pressure: it needs CONFIG_PSI, and `psi=1` among its boot \
+                 parameters where that is off by default",
+                "este kernel não informa pressão: precisa de CONFIG_PSI, e de `psi=1` nos parâmetros \
+                 de inicialização onde isso vem desligado",
+            )
         }
-        Err(error) => format!("{}: {error}", path.display()),
+        Err(error) => quoted(format!("{}: {error}", path.display())),
     };
     Finding::Unavailable { detail }
 }
@@ -52,18 +62,27 @@ fn measures(text: &str) -> Option<Vec<Measure>> {
 }
 
 /// The last ten seconds and the last minute.
-fn said(resource: Scarce, measures: &[Measure]) -> String {
+fn said(resource: Scarce, measures: &[Measure]) -> Words {
     let of = |name: &str| {
         let found = measures.iter().find(|measure| measure.name == name);
-        found.map_or_else(|| "unknown".to_owned(), |found| found.unit.said(found.value))
+        found.map_or_else(
+            || words!("unknown", "desconhecido"),
+            |found| words!("{it}", "{it}", it = Amount(found.unit, found.value)),
+        )
     };
     let waited_for = match resource {
-        Scarce::Cpu => "a processor",
-        Scarce::Memory => "memory",
-        Scarce::Io => "a disk",
+        Scarce::Cpu => words!("a processor", "um processador"),
+        Scarce::Memory => words!("memory", "memória"),
+        Scarce::Io => words!("a disk", "um disco"),
     };
     let (seconds, minute) = (of("some avg10"), of("some avg60"));
-    format!("something waited for {waited_for} {seconds} of the last 10 s, {minute} of the minute")
+    words!(
+        "something waited for {what} {seconds} of the last 10 s, {minute} of the minute",
+        "algo esperou por {what} em {seconds} dos últimos 10 s, {minute} do minuto",
+        what = waited_for,
+        seconds = seconds,
+        minute = minute,
+    )
 }
 
 #[cfg(test)]
@@ -77,7 +96,7 @@ mod tests {
             match look(resource) {
                 Finding::Measured { measures, .. } => assert!(measures.len() >= 3, "{measures:?}"),
                 Finding::Unavailable { detail } => {
-                    assert!(!has && detail.contains("CONFIG_PSI"), "{detail}");
+                    assert!(!has && detail.english().contains("CONFIG_PSI"), "{detail}");
                 }
                 other => panic!("{other:?}"),
             }
@@ -90,7 +109,7 @@ mod tests {
         let Finding::Unavailable { detail } = look_in(none.path(), Scarce::Io) else {
             panic!("there is no such file")
         };
-        assert!(detail.starts_with("this kernel tells no pressure"), "{detail}");
+        assert!(detail.english().starts_with("this kernel tells no pressure"), "{detail}");
     }
 
     #[test]

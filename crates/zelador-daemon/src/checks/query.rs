@@ -2,6 +2,8 @@
 
 use zelador_core::probe::{Finding, Measure};
 use zelador_core::redact;
+use zelador_core::words;
+use zelador_core::words::quoted;
 
 /// The longest text of a server that is passed on.
 const LONGEST_TEXT: usize = 200;
@@ -43,17 +45,25 @@ impl<'a> Query<'a> {
         let expect = if self.text.is_none() { right } else { self.expect };
         let said = self.said(usual);
         match (expect, answer) {
-            (None, _) => Finding::Measured { detail: said, measures },
+            (None, _) => Finding::Measured { detail: quoted(said), measures },
             (Some(expect), Some(answer)) if expect == answer => {
-                Finding::Measured { detail: said, measures }
+                Finding::Measured { detail: quoted(said), measures }
             }
             (Some(expect), Some(answer)) => {
                 let short: String = tidy(answer, None).chars().take(60).collect();
-                Finding::WrongAnswer { detail: format!("{said} gave `{short}`, not `{expect}`") }
+                Finding::WrongAnswer {
+                    detail: words!(
+                        "{said} gave `{short}`, not `{expect}`",
+                        "{said} deu `{short}`, não `{expect}`"
+                    ),
+                }
             }
-            (Some(expect), None) => {
-                Finding::WrongAnswer { detail: format!("{said} gave nothing, not `{expect}`") }
-            }
+            (Some(expect), None) => Finding::WrongAnswer {
+                detail: words!(
+                    "{said} gave nothing, not `{expect}`",
+                    "{said} não deu nada, e não `{expect}`"
+                ),
+            },
         }
     }
 }

@@ -8,16 +8,19 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, ServerErrorKind, Value};
 use tokio::time::Instant;
 use zelador_core::probe::{Finding, Measure, Unit};
+use zelador_core::words;
+use zelador_core::words::quoted;
 
-use super::connect::{connect, phrase};
+use super::connect::connect;
 use super::patience::Patience;
 use super::query::{Query, tidy};
+use super::said;
 
 /// Asks once; `url` is `redis://user:password@host:port/number`, or `redis+unix:///path`.
 pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Finding {
     // The library's text may repeat the URL.
     let Ok(client) = Client::open(url) else {
-        let detail = "its URL is not `redis://user:password@host:port/number`".to_owned();
+        let detail = said::no_such_url("redis://user:password@host:port/number");
         return Finding::Unavailable { detail };
     };
     let info = client.get_connection_info();
@@ -40,8 +43,7 @@ pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Fi
         Ok(Ok(connection)) => connection,
         Ok(Err(error)) => return failure(&error, &place, false, hide),
         Err(_) => {
-            let detail = format!("not let in by {place} within {}", patience.said());
-            return Finding::TimedOut { detail };
+            return Finding::TimedOut { detail: said::not_let_in(&place, patience) };
         }
     };
     let let_in = begin.elapsed().saturating_sub(reached);
@@ -50,8 +52,7 @@ pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Fi
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => return failure(&error, &place, true, hide),
         Err(_) => {
-            let (query, said) = (query.said("PING"), patience.said());
-            let detail = format!("connected to {place}, but no answer to {query} within {said}");
+            let detail = said::no_answer_to(&place, &query.said("PING"), patience);
             return Finding::TimedOut { detail };
         }
     };
@@ -68,7 +69,10 @@ pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Fi
     match found {
         Finding::Measured { .. } if field(&info, "master_link_status") == Some("down") => {
             Finding::Impaired {
-                detail: "it is a replica, and does not reach its master".to_owned(),
+                detail: words!(
+                    "it is a replica, and does not reach its master",
+                    "é uma réplica, e não alcança o primário",
+                ),
             }
         }
         found => found,
@@ -122,35 +126,33 @@ fn failure(
     connected: bool,
     hide: impl Fn(&str) -> String,
 ) -> Finding {
-    let said = error.detail().map_or_else(|| error.to_string(), str::to_owned);
+    let told = error.detail().map_or_else(|| error.to_string(), str::to_owned);
     match error.kind() {
-        ErrorKind::AuthenticationFailed => {
-            Finding::Refused { detail: hide(&format!("{place} does not let us in: {said}")) }
-        }
-        ErrorKind::Server(ServerErrorKind::BusyLoading) => {
-            Finding::Refused { detail: format!("{place} is loading its data") }
-        }
+        ErrorKind::AuthenticationFailed => Finding::Refused {
+            detail: words!(
+                "{place} does not let us in: {told}",
+                "{place} não nos deixa entrar: {told}",
+            )
+            .map(hide),
+        },
+        ErrorKind::Server(ServerErrorKind::BusyLoading) => Finding::Refused {
+            detail: words!("{place} is loading its data", "{place} está carregando os dados"),
+        },
         ErrorKind::Io => {
             let source = std::error::Error::source(error);
             let io = source.and_then(|source| source.downcast_ref::<std::io::Error>());
             let detail = match io {
-                Some(io) if io.kind() == std::io::ErrorKind::NotFound => {
-                    format!("no socket at {place}")
-                }
-                Some(io) if io.kind() != std::io::ErrorKind::UnexpectedEof => {
-                    format!("{} at {place}", phrase(io))
-                }
-                _ if error.is_connection_dropped() => format!("connection closed by {place}"),
-                _ => format!("{place}: {said}"),
+                Some(io) if io.kind() == std::io::ErrorKind::NotFound => said::no_socket(place),
+                Some(io) if io.kind() != std::io::ErrorKind::UnexpectedEof => said::at(io, place),
+                _ if error.is_connection_dropped() => said::closed_by(place),
+                _ => quoted(format!("{place}: {told}")),
             };
-            Finding::Refused { detail: hide(&detail) }
+            Finding::Refused { detail: detail.map(hide) }
         }
-        ErrorKind::Parse => {
-            Finding::WrongAnswer { detail: format!("{place} does not speak Redis") }
-        }
+        ErrorKind::Parse => Finding::WrongAnswer { detail: said::does_not_speak(place, "Redis") },
         _ => {
             let code = error.code().unwrap_or("ERR");
-            let detail = hide(&format!("{code} {said}"));
+            let detail = quoted(hide(&format!("{code} {told}")));
             if connected { Finding::WrongAnswer { detail } } else { Finding::Refused { detail } }
         }
     }
@@ -197,11 +199,12 @@ mod tests {
         assert!(matches!(asked(query("LPUSH a 1", None)).await, Finding::WrongAnswer { .. }));
 
         // Wrong password, and none.
-        let detail = detail_of(looked(&url.replace(Redis::PASSWORD, "wr0ng-s3cr3t"), LONG).await);
-        assert!(detail.contains("does not let us in"), "{detail}");
-        assert!(!detail.contains("s3cr3t"), "{detail}");
-        let detail = detail_of(looked(&format!("redis://{place}"), LONG).await);
-        assert!(detail.starts_with("NOAUTH"), "{detail}");
+        let detail =
+            quoted(detail_of(looked(&url.replace(Redis::PASSWORD, "wr0ng-s3cr3t"), LONG).await));
+        assert!(detail.english().contains("does not let us in"), "{detail}");
+        assert!(!detail.english().contains("s3cr3t"), "{detail}");
+        let detail = quoted(detail_of(looked(&format!("redis://{place}"), LONG).await));
+        assert!(detail.english().starts_with("NOAUTH"), "{detail}");
 
         // Out of connections.
         let mut guests = Vec::new();
@@ -214,7 +217,7 @@ mod tests {
 
         // Hung, and thawed while it is waited for.
         server.freeze();
-        let detail = detail_of(looked(&url, short).await);
+        let detail = quoted(detail_of(looked(&url, short).await));
         assert_eq!(detail, format!("not let in by {place} within 700 ms"));
         let (slow, ()) = tokio::join!(looked(&url, LONG), async {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -273,7 +276,7 @@ mod tests {
             assert!(Instant::now() < limit, "it always hears of a master that hangs");
         }
         master.kill();
-        while lag().await != Err("it is a replica, and does not reach its master".to_owned()) {
+        while lag().await != Err(quoted("it is a replica, and does not reach its master")) {
             assert!(Instant::now() < limit, "it does not notice");
         }
     }

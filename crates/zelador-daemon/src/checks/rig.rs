@@ -16,14 +16,14 @@ pub fn detail_of(finding: Finding) -> String {
     match finding {
         Finding::Refused { detail }
         | Finding::TimedOut { detail }
-        | Finding::WrongAnswer { detail } => detail,
+        | Finding::WrongAnswer { detail } => detail.english().to_owned(),
         other => panic!("{other:?}"),
     }
 }
 
 /// Whether this question was answered.
 pub fn has_answered(finding: &Finding, question: &str) -> bool {
-    matches!(finding, Finding::Measured { detail, .. } if detail == question)
+    matches!(finding, Finding::Measured { detail, .. } if detail.english() == question)
 }
 
 /// Something that listens, and speaks to two clients as no database does.

@@ -9,18 +9,19 @@ use std::time::Duration;
 use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use zelador_core::probe::Finding;
+use zelador_core::words;
+use zelador_core::words::quoted;
 
 use super::aside::{NotDone, aside};
 use super::connect::phrase;
 use super::patience::Patience;
 use super::query::Query;
+use super::said;
 
 /// Asks once; `url` is `sqlite:///absolute/path`.
 pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Finding {
     let Some(path) = path_in(url) else {
-        return Finding::Unavailable {
-            detail: "its URL is not `sqlite:///absolute/path`".to_owned(),
-        };
+        return Finding::Unavailable { detail: said::no_such_url("sqlite:///absolute/path") };
     };
     let shown = path.display().to_string();
     let text = query.text("SELECT 1").to_owned();
@@ -29,14 +30,21 @@ pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Fi
         Ok(Ok(answer)) => query.judge(answer.as_deref(), Vec::new()),
         Ok(Err(finding)) => finding,
         Err(NotDone::Late) => {
-            let detail = format!("file {shown} did not answer within {}", patience.said());
+            let detail = words!(
+                "file {shown} did not answer within {t}",
+                "o arquivo {shown} não respondeu em {t}",
+                t = patience.timeout(),
+            );
             Finding::TimedOut { detail }
         }
         Err(NotDone::StillBusy) => {
-            let detail = format!("the last looks at file {shown} have not returned yet");
+            let detail = words!(
+                "the last looks at file {shown} have not returned yet",
+                "as últimas verificações do arquivo {shown} ainda não voltaram",
+            );
             Finding::TimedOut { detail }
         }
-        Err(NotDone::Failed(error)) => Finding::Unavailable { detail: error.to_string() },
+        Err(NotDone::Failed(error)) => Finding::Unavailable { detail: quoted(error.to_string()) },
     }
 }
 
@@ -58,16 +66,21 @@ fn path_in(url: &str) -> Option<PathBuf> {
 /// The first value of the first row, or why there is none.
 fn ask(path: &Path, text: &str, patience: Patience) -> Result<Option<String>, Finding> {
     let shown = path.display();
+    let of_file = |why: &str| words!("file {shown}: {why}", "arquivo {shown}: {why}");
     match std::fs::metadata(path) {
         Ok(found) if found.is_dir() => {
-            return Err(Finding::Refused { detail: format!("{shown} is a folder") });
+            return Err(Finding::Refused {
+                detail: words!("{shown} is a folder", "{shown} é uma pasta"),
+            });
         }
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(Finding::Refused { detail: format!("file {shown} does not exist") });
+            return Err(Finding::Refused {
+                detail: words!("file {shown} does not exist", "o arquivo {shown} não existe"),
+            });
         }
         Err(error) => {
-            return Err(Finding::Refused { detail: format!("file {shown}: {}", phrase(&error)) });
+            return Err(Finding::Refused { detail: of_file(&phrase(&error)) });
         }
     }
     // Whoever waits for a lock gives up a little before the look does, so as to say why.
@@ -77,18 +90,19 @@ fn ask(path: &Path, text: &str, patience: Patience) -> Result<Option<String>, Fi
             let said = said.unwrap_or_else(|| failure.to_string());
             match failure.code {
                 ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Finding::TimedOut {
-                    detail: format!(
-                        "file {shown} was locked by another process for {}",
-                        zelador_core::unit::spoken(wait)
+                    detail: words!(
+                        "file {shown} was locked by another process for {wait}",
+                        "o arquivo {shown} ficou travado por outro processo durante {wait}",
+                        wait = wait,
                     ),
                 },
                 ErrorCode::CannotOpen | ErrorCode::PermissionDenied => {
-                    Finding::Refused { detail: format!("file {shown}: {said}") }
+                    Finding::Refused { detail: of_file(&said) }
                 }
-                _ => Finding::WrongAnswer { detail: format!("file {shown}: {said}") },
+                _ => Finding::WrongAnswer { detail: of_file(&said) },
             }
         }
-        error => Finding::WrongAnswer { detail: format!("file {shown}: {error}") },
+        error => Finding::WrongAnswer { detail: of_file(&error.to_string()) },
     })
 }
 
@@ -134,12 +148,12 @@ mod tests {
         for journal in ["DELETE", "WAL"] {
             let path = folder.path().join(format!("{journal}.db"));
             let in_use = database(&path, journal);
-            let answered = Finding::Answered { detail: "SELECT 1".to_owned() };
+            let answered = Finding::Answered { detail: quoted("SELECT 1") };
             assert_eq!(looked(&path, 20_000).await, answered, "{journal}");
             let url = format!("sqlite://{}", path.display());
             let query = Query { text: Some("SELECT count(*) FROM t"), expect: Some("2") };
             let found = look(&url, &query, Patience::new(Duration::from_secs(20))).await;
-            let detail = "SELECT count(*) FROM t gave `1`, not `2`".to_owned();
+            let detail = quoted("SELECT count(*) FROM t gave `1`, not `2`");
             assert_eq!(found, Finding::WrongAnswer { detail });
             drop(in_use);
             assert_eq!(looked(&path, 20_000).await, answered, "{journal}, closed");
@@ -150,10 +164,10 @@ mod tests {
     async fn a_missing_file_is_refused_and_not_created() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("gone.db");
-        let detail = format!("file {} does not exist", path.display());
+        let detail = quoted(format!("file {} does not exist", path.display()));
         assert_eq!(looked(&path, 20_000).await, Finding::Refused { detail });
         assert!(!path.exists());
-        let detail = format!("{} is a folder", folder.path().display());
+        let detail = quoted(format!("{} is a folder", folder.path().display()));
         assert_eq!(looked(folder.path(), 20_000).await, Finding::Refused { detail });
     }
 
@@ -162,7 +176,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notes.txt");
         std::fs::write(&path, "remember the milk\n".repeat(100)).unwrap();
-        let detail = format!("file {}: file is not a database", path.display());
+        let detail = quoted(format!("file {}: file is not a database", path.display()));
         assert_eq!(looked(&path, 20_000).await, Finding::WrongAnswer { detail });
     }
 
@@ -173,7 +187,7 @@ mod tests {
         let holder = database(&path, "DELETE");
         holder.execute_batch("BEGIN EXCLUSIVE").unwrap();
         let Finding::TimedOut { detail } = looked(&path, 1000).await else { panic!("not late") };
-        assert!(detail.contains("locked"), "{detail}");
+        assert!(detail.english().contains("locked"), "{detail}");
         holder.execute_batch("ROLLBACK").unwrap();
         assert!(matches!(looked(&path, 20_000).await, Finding::Answered { .. }));
     }

@@ -6,9 +6,11 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{UdpSocket, UnixStream, lookup_host};
 use zelador_core::probe::{Finding, Measure};
 use zelador_core::spec::TalkProbe;
+use zelador_core::words;
 
-use super::connect::{connect, phrase, split};
+use super::connect::{connect, split};
 use super::patience::Patience;
+use super::said;
 
 /// How much of an answer is read and searched.
 const ANSWER_READ: usize = 64 << 10;
@@ -16,7 +18,7 @@ const ANSWER_READ: usize = 64 << 10;
 /// Looks whether a connection is accepted, and what comes back.
 pub(super) async fn tcp(talk: &TalkProbe, patience: Patience) -> Finding {
     let Some((host, port)) = split(&talk.address) else {
-        return Finding::Unavailable { detail: format!("`{}` is not `host:port`", talk.address) };
+        return Finding::Unavailable { detail: said::not_an_address(&talk.address) };
     };
     let begin = tokio::time::Instant::now();
     let stream = match connect(host, port, patience).await {
@@ -25,7 +27,7 @@ pub(super) async fn tcp(talk: &TalkProbe, patience: Patience) -> Finding {
     };
     let connected = begin.elapsed();
     if talk.send.is_none() && talk.expect.is_none() {
-        return Finding::Answered { detail: "connected".to_owned() };
+        return Finding::Answered { detail: said::connected() };
     }
     let finding = converse(stream, talk, patience).await;
     match finding {
@@ -42,19 +44,14 @@ pub(super) async fn unix(talk: &TalkProbe, patience: Patience) -> Finding {
     let path = Path::new(&talk.address);
     match patience.wait(UnixStream::connect(path)).await {
         Ok(Ok(_)) if talk.send.is_none() && talk.expect.is_none() => {
-            Finding::Answered { detail: "connected".to_owned() }
+            Finding::Answered { detail: said::connected() }
         }
         Ok(Ok(stream)) => converse(stream, talk, patience).await,
         Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {
-            Finding::Refused { detail: format!("no socket at {}", talk.address) }
+            Finding::Refused { detail: said::no_socket(&talk.address) }
         }
-        Ok(Err(error)) => {
-            Finding::Refused { detail: format!("{} at {}", phrase(&error), talk.address) }
-        }
-        Err(_) => {
-            let said = patience.said();
-            Finding::TimedOut { detail: format!("no connection to {} within {said}", talk.address) }
-        }
+        Ok(Err(error)) => Finding::Refused { detail: said::at(&error, &talk.address) },
+        Err(_) => Finding::TimedOut { detail: said::no_connection(&talk.address, patience) },
     }
 }
 
@@ -118,32 +115,41 @@ fn conclude(
     answer: &[u8],
     patience: Patience,
 ) -> Finding {
-    let said = || {
+    let shown = || {
         let text = String::from_utf8_lossy(answer);
         let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
         zelador_core::redact::text(printable.take(60).collect::<String>().trim())
     };
     let expect = talk.expect.as_deref().unwrap_or_default();
     match result {
-        Ok(Ok(true)) if talk.expect.is_some() => {
-            Finding::Answered { detail: format!("answered with `{expect}`") }
-        }
-        Ok(Ok(true)) => Finding::Answered { detail: "taken".to_owned() },
-        Ok(Ok(false)) if answer.is_empty() => Finding::WrongAnswer {
-            detail: "the connection was closed without an answer".to_owned(),
+        Ok(Ok(true)) if talk.expect.is_some() => Finding::Answered {
+            detail: words!("answered with `{expect}`", "respondeu com `{expect}`"),
         },
+        Ok(Ok(true)) => Finding::Answered { detail: words!("taken", "recebido") },
+        Ok(Ok(false)) if answer.is_empty() => {
+            Finding::WrongAnswer { detail: said::closed_without_answer() }
+        }
         Ok(Ok(false)) => {
-            Finding::WrongAnswer { detail: format!("answered `{}`, without `{expect}`", said()) }
+            let answer = shown();
+            let detail = words!(
+                "answered `{answer}`, without `{expect}`",
+                "respondeu `{answer}`, sem `{expect}`",
+            );
+            Finding::WrongAnswer { detail }
         }
-        Ok(Err(error)) => {
-            Finding::Refused { detail: format!("{} at {}", phrase(&error), talk.address) }
+        Ok(Err(error)) => Finding::Refused { detail: said::at(&error, &talk.address) },
+        Err(_) if answer.is_empty() => {
+            Finding::TimedOut { detail: said::no_answer(&talk.address, patience) }
         }
-        Err(_) if answer.is_empty() => Finding::TimedOut {
-            detail: format!("no answer from {} within {}", talk.address, patience.said()),
-        },
-        Err(_) => Finding::TimedOut {
-            detail: format!("answered `{}`, but not `{expect}` within {}", said(), patience.said()),
-        },
+        Err(_) => {
+            let answer = shown();
+            let detail = words!(
+                "answered `{answer}`, but not `{expect}` within {t}",
+                "respondeu `{answer}`, mas não `{expect}` em {t}",
+                t = patience.timeout(),
+            );
+            Finding::TimedOut { detail }
+        }
     }
 }
 
@@ -152,6 +158,8 @@ mod tests {
     use std::time::Duration;
 
     use tokio::net::{TcpListener, UnixListener};
+
+    use zelador_core::words::quoted;
 
     use super::*;
     use crate::checks::rig::LONG;
@@ -177,12 +185,12 @@ mod tests {
         let found = tcp(&talk(address.clone(), r"PING\r\n", "PING"), Patience::new(LONG)).await;
         let Finding::Measured { detail, measures } = found else { panic!("{found:?}") };
         assert_eq!(
-            (detail.as_str(), measures[0].name.as_str()),
+            (detail.english(), measures[0].name.as_str()),
             ("answered with `PING`", "connect")
         );
         let short = Patience::new(Duration::from_millis(200));
         let found = tcp(&talk(address, "PING", "PONG"), short).await;
-        let detail = "answered `PING`, but not `PONG` within 200 ms".to_owned();
+        let detail = quoted("answered `PING`, but not `PONG` within 200 ms");
         assert_eq!(found, Finding::TimedOut { detail });
     }
 
@@ -191,7 +199,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s").display().to_string();
         let missing = unix(&TalkProbe::new(path.clone()), Patience::new(LONG)).await;
-        assert_eq!(missing, Finding::Refused { detail: format!("no socket at {path}") });
+        assert_eq!(missing, Finding::Refused { detail: quoted(format!("no socket at {path}")) });
         let listener = UnixListener::bind(&path).unwrap();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -199,9 +207,9 @@ mod tests {
             }
         });
         let found = unix(&talk(path.clone(), "hello", "hell"), Patience::new(LONG)).await;
-        assert_eq!(found, Finding::Answered { detail: "answered with `hell`".to_owned() });
+        assert_eq!(found, Finding::Answered { detail: quoted("answered with `hell`") });
         let found = unix(&TalkProbe::new(path), Patience::new(LONG)).await;
-        assert_eq!(found, Finding::Answered { detail: "connected".to_owned() });
+        assert_eq!(found, Finding::Answered { detail: quoted("connected") });
     }
 
     #[tokio::test]
@@ -214,9 +222,12 @@ mod tests {
             server.send_to(&buffer[..read], from).await.unwrap();
         });
         let found = udp(&talk(address.clone(), "ping", "pi"), Patience::new(LONG)).await;
-        assert_eq!(found, Finding::Answered { detail: "answered with `pi`".to_owned() });
+        assert_eq!(found, Finding::Answered { detail: quoted("answered with `pi`") });
         task.await.unwrap();
         let found = udp(&talk(address.clone(), "ping", "pi"), Patience::new(LONG)).await;
-        assert_eq!(found, Finding::Refused { detail: format!("connection refused at {address}") });
+        assert_eq!(
+            found,
+            Finding::Refused { detail: quoted(format!("connection refused at {address}")) }
+        );
     }
 }

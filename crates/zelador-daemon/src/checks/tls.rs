@@ -11,7 +11,10 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::patience::Patience;
+use super::said;
 use zelador_core::probe::Finding;
+use zelador_core::words;
+use zelador_core::words::Words;
 
 /// Returns the settings of a connection whose certificate is verified, or is not.
 pub(super) fn client(verified: bool) -> Arc<ClientConfig> {
@@ -44,26 +47,35 @@ pub(super) async fn handshake(
     patience: Patience,
 ) -> Result<TlsStream<TcpStream>, Finding> {
     let Ok(server) = ServerName::try_from(name.to_owned()) else {
-        return Err(Finding::Unavailable { detail: format!("`{name}` is no name for TLS") });
+        return Err(Finding::Unavailable {
+            detail: words!("`{name}` is no name for TLS", "`{name}` não é um nome para TLS"),
+        });
     };
     let connector = TlsConnector::from(client(verified));
     match patience.wait(connector.connect(server, stream)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(Finding::Refused { detail: refused(name, &error) }),
         Err(_) => Err(Finding::TimedOut {
-            detail: format!("no TLS handshake with {name} within {}", patience.said()),
+            detail: words!(
+                "no TLS handshake with {name} within {t}",
+                "sem handshake TLS com {name} em {t}",
+                t = patience.timeout(),
+            ),
         }),
     }
 }
 
-fn refused(name: &str, error: &std::io::Error) -> String {
+fn refused(name: &str, error: &std::io::Error) -> Words {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<Error>());
     match cause {
         Some(Error::InvalidCertificate(why)) => {
-            format!("the certificate of {name} is not valid: {why}")
+            words!(
+                "the certificate of {name} is not valid: {why}",
+                "o certificado de {name} não é válido: {why}",
+            )
         }
-        Some(Error::InvalidMessage(_)) => format!("{name} does not speak TLS"),
-        _ => format!("TLS with {name} failed: {error}"),
+        Some(Error::InvalidMessage(_)) => said::does_not_speak(name, "TLS"),
+        _ => words!("TLS with {name} failed: {error}", "TLS com {name} falhou: {error}"),
     }
 }
 

@@ -6,6 +6,7 @@ use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use zelador_core::probe::Finding;
 use zelador_core::redact;
+use zelador_core::words;
 
 use super::connect::{bare, connect};
 use super::patience::Patience;
@@ -26,7 +27,12 @@ pub(super) async fn look(
         Some((secure, bare(uri.host()?).to_owned(), port))
     });
     let Some((secure, host, port)) = place else {
-        return Finding::Unavailable { detail: format!("`{shown}` is not `ws://host:port/path`") };
+        return Finding::Unavailable {
+            detail: words!(
+                "`{shown}` is not `ws://host:port/path`",
+                "`{shown}` não é `ws://host:porta/caminho`"
+            ),
+        };
     };
     let stream = match connect(&host, port, patience).await {
         Ok(stream) => stream,
@@ -44,8 +50,13 @@ pub(super) async fn look(
     match Box::pin(patience.wait(conversation)).await {
         Ok(Ok(finding) | Err(finding)) => finding,
         Err(_) => {
-            let what = if expect.is_some() { "no message" } else { "not opened" };
-            Finding::TimedOut { detail: format!("{what} within {}", patience.said()) }
+            let t = patience.timeout();
+            let detail = if expect.is_some() {
+                words!("no message within {t}", "nenhuma mensagem em {t}", t = t)
+            } else {
+                words!("not opened within {t}", "não abriu em {t}", t = t)
+            };
+            Finding::TimedOut { detail }
         }
     }
 }
@@ -59,31 +70,48 @@ async fn converse(
     let mut socket = match client_async(url, stream).await {
         Ok((socket, _)) => socket,
         Err(Error::Http(response)) => {
-            let detail = format!("HTTP {} in place of a WebSocket", response.status().as_u16());
+            let status = response.status().as_u16();
+            let detail = words!(
+                "HTTP {status} in place of a WebSocket",
+                "HTTP {status} no lugar de um WebSocket",
+            );
             return Finding::WrongAnswer { detail };
         }
         Err(_) => {
-            return Finding::WrongAnswer { detail: "the answer is no WebSocket".to_owned() };
+            return Finding::WrongAnswer {
+                detail: words!("the answer is no WebSocket", "a resposta não é um WebSocket"),
+            };
         }
     };
-    let lost = || Finding::Refused { detail: "opened, then the connection broke off".to_owned() };
+    let lost = || Finding::Refused {
+        detail: words!(
+            "opened, then the connection broke off",
+            "abriu, e a conexão foi interrompida"
+        ),
+    };
     if let Some(text) = send
         && socket.send(Message::text(text)).await.is_err()
     {
         return lost();
     }
     let found = match expect {
-        None => Finding::Answered { detail: "opened".to_owned() },
+        None => Finding::Answered { detail: words!("opened", "aberto") },
         Some(expect) => loop {
             match socket.next().await {
                 Some(Ok(Message::Text(text))) if text.contains(expect) => {
                     break Finding::Answered {
-                        detail: format!("opened, answered with `{expect}`"),
+                        detail: words!(
+                            "opened, answered with `{expect}`",
+                            "aberto, respondeu com `{expect}`",
+                        ),
                     };
                 }
                 Some(Ok(Message::Text(text))) => {
                     let short: String = redact::text(text.as_str()).chars().take(60).collect();
-                    let detail = format!("opened, answered `{short}`, without `{expect}`");
+                    let detail = words!(
+                        "opened, answered `{short}`, without `{expect}`",
+                        "aberto, respondeu `{short}`, sem `{expect}`",
+                    );
                     break Finding::WrongAnswer { detail };
                 }
                 Some(Ok(Message::Close(_)) | Err(_)) | None => break lost(),
@@ -102,6 +130,8 @@ mod tests {
 
     use tokio::net::TcpListener;
     use tokio_tungstenite::accept_async;
+
+    use zelador_core::words::quoted;
 
     use super::*;
 
@@ -125,14 +155,14 @@ mod tests {
         let looked = async |send, expect| {
             look(&url, send, expect, Patience::new(Duration::from_secs(20))).await
         };
-        let well = |detail: &str| Finding::Answered { detail: detail.to_owned() };
+        let well = |detail: &str| Finding::Answered { detail: quoted(detail) };
         assert_eq!(looked(None, None).await, well("opened"));
         assert_eq!(looked(Some("hello"), Some("hell")).await, well("opened, answered with `hell`"));
         let found = looked(Some("hello"), Some("heaven")).await;
-        let detail = "opened, answered `hello`, without `heaven`".to_owned();
+        let detail = quoted("opened, answered `hello`, without `heaven`");
         assert_eq!(found, Finding::WrongAnswer { detail });
         let short = Patience::new(Duration::from_millis(200));
         let found = look(&url, None, Some("word"), short).await;
-        assert_eq!(found, Finding::TimedOut { detail: "no message within 200 ms".to_owned() });
+        assert_eq!(found, Finding::TimedOut { detail: quoted("no message within 200 ms") });
     }
 }

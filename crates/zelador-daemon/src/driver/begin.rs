@@ -28,6 +28,7 @@ use zelador_core::history::{Event, Journal, Kind, Trials};
 use zelador_core::input::{Fact, Input};
 use zelador_core::spec::Settings;
 use zelador_core::supervisor::{Supervisor, Surroundings};
+use zelador_core::words::quoted;
 
 use super::gathering::GATHERERS;
 use super::{Driver, INBOX, Message};
@@ -61,7 +62,7 @@ impl Driver {
             drop((journal.tell(clock.now(), record), trials.tell(clock.now(), record)));
         }
         let version = env!("CARGO_PKG_VERSION");
-        let begun = format!("zelador {version}, pid {}", std::process::id());
+        let begun = quoted(format!("zelador {version}, pid {}", std::process::id()));
         archive.keep(Item::Event(Event::new(clock.now(), Kind::Engine, begun)));
         let adopted = native.take_on_lost(&records);
         let inventory = native.inventory();
@@ -75,6 +76,7 @@ impl Driver {
         let outlet = Outlet::start(home.events(), &records);
         let chronicle = pm2::begin(&home, native.guardian_pid(), &records, clock.now());
         let mut supervisor = Supervisor::recover(surroundings, clock.now(), records);
+        supervisor.leave_out(history.left_out().to_vec());
         // Before the logs begin: by other settings old ones would be deleted that are to be kept.
         let settings =
             [Fact::BaseSettings(Box::new(base)), Fact::ModuleSettings(Box::new(modules))];

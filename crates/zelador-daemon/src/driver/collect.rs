@@ -21,6 +21,8 @@ use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 use zelador_core::signal::Signal;
 use zelador_core::unit::ByteSize;
+use zelador_core::words;
+use zelador_core::words::{Words, quoted};
 
 use crate::{evidence, processes};
 
@@ -44,9 +46,12 @@ enum Runtime {
 ///
 /// # Errors
 /// It has no runtime that can be asked, or does not answer within the time.
-pub(super) async fn garbage(pid: i32, within: Duration) -> Result<String, String> {
+pub(super) async fn garbage(pid: i32, within: Duration) -> Result<Words, Words> {
     let Some((pid, runtime)) = find(pid) else {
-        return Err("none of its processes is Node or a JVM".to_owned());
+        return Err(words!(
+            "none of its processes is Node or a JVM",
+            "nenhum dos processos dele é Node nem uma JVM",
+        ));
     };
     let before = resident(pid);
     let done = async {
@@ -55,11 +60,19 @@ pub(super) async fn garbage(pid: i32, within: Duration) -> Result<String, String
             Runtime::Java => of_java(pid).await,
         }
     };
-    tokio::time::timeout(within, done)
-        .await
-        .map_err(|_| format!("process {pid} did not collect within {} s", within.as_secs()))??;
-    let said = |size: Option<ByteSize>| size.map_or("?".to_owned(), |size| size.to_string());
-    Ok(format!("process {pid} collected: {} before, {} after", said(before), said(resident(pid))))
+    tokio::time::timeout(within, done).await.map_err(|_| {
+        words!(
+            "process {pid} did not collect within {t}",
+            "o processo {pid} não coletou em {t}",
+            t = within,
+        )
+    })??;
+    Ok(words!(
+        "process {pid} collected: {before} before, {after} after",
+        "o processo {pid} coletou: {before} antes, {after} depois",
+        before = before,
+        after = resident(pid),
+    ))
 }
 
 /// The first process with a runtime, from the main one down.
@@ -92,42 +105,47 @@ fn resident(pid: i32) -> Option<ByteSize> {
     Some(ByteSize::new(pages * rustix::param::page_size() as u64))
 }
 
-async fn of_java(pid: i32) -> Result<(), String> {
+async fn of_java(pid: i32) -> Result<(), Words> {
     let mut command = Command::new("jcmd");
     command.arg(pid.to_string()).arg("GC.run").stdin(Stdio::null()).kill_on_drop(true);
-    let done = command.output().await.map_err(|error| format!("jcmd: {error}"))?;
+    let done = command.output().await.map_err(|error| quoted(format!("jcmd: {error}")))?;
     let said = String::from_utf8_lossy(&done.stderr);
     let last = said.trim().lines().last().unwrap_or_default();
     if done.status.success() {
         Ok(())
     } else {
-        Err(format!("jcmd ended with {}: {last}", done.status))
+        let status = done.status;
+        Err(words!("jcmd ended with {status}: {last}", "jcmd terminou com {status}: {last}"))
     }
 }
 
-async fn of_node(pid: i32) -> Result<(), String> {
+async fn of_node(pid: i32) -> Result<(), Words> {
     let before = evidence::port::listened(pid);
     if !processes::catches(pid, Signal::USR1) {
-        return Err(format!("process {pid} would end by SIGUSR1, which opens its inspector"));
+        return Err(words!(
+            "process {pid} would end by SIGUSR1, which opens its inspector",
+            "o processo {pid} terminaria com SIGUSR1, que abre o inspetor dele",
+        ));
     }
-    let member = processes::member(pid).ok_or("it has ended")?;
-    processes::signal(member, Signal::USR1).map_err(|error| error.to_string())?;
+    let member = processes::member(pid).ok_or_else(|| words!("it has ended", "terminou"))?;
+    processes::signal(member, Signal::USR1).map_err(quoted)?;
     let until = Instant::now() + OPENS_WITHIN;
     let port = loop {
         let new = evidence::port::listened(pid).difference(&before).next().copied();
         match new {
             Some(port) => break port,
             None if Instant::now() >= until => {
-                return Err("its inspector does not open: is it open already?".to_owned());
+                return Err(words!(
+                    "its inspector does not open: is it open already?",
+                    "o inspetor dele não abre: já está aberto?",
+                ));
             }
             None => sleep(LOOK_AGAIN).await,
         }
     };
     let url = target(port).await?;
-    let stream =
-        TcpStream::connect(("127.0.0.1", port)).await.map_err(|error| error.to_string())?;
-    let (mut socket, _) =
-        Box::pin(client_async(&url, stream)).await.map_err(|error| error.to_string())?;
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.map_err(quoted)?;
+    let (mut socket, _) = Box::pin(client_async(&url, stream)).await.map_err(quoted)?;
     // `require` is there during the evaluation only, and nothing that is thrown later may reach the app.
     let close = "(inspector => { setTimeout(() => { try { inspector.close() } catch {} }, 0) })\
                  (require('inspector'))";
@@ -136,19 +154,29 @@ async fn of_node(pid: i32) -> Result<(), String> {
         [(1, "HeapProfiler.collectGarbage", json!({})), (2, "Runtime.evaluate", evaluate)]
     {
         let asked = json!({ "id": id, "method": method, "params": params }).to_string();
-        socket.send(Message::text(asked)).await.map_err(|error| error.to_string())?;
+        socket.send(Message::text(asked)).await.map_err(quoted)?;
         loop {
             let said = match socket.next().await {
                 Some(Ok(Message::Text(text))) => text,
                 Some(Ok(_)) => continue,
                 // It closes as soon as it was told to.
                 _ if id == 2 => break,
-                _ => return Err("its inspector broke off".to_owned()),
+                _ => {
+                    return Err(words!(
+                        "its inspector broke off",
+                        "o inspetor dele foi interrompido"
+                    ));
+                }
             };
             let said: Value = serde_json::from_str(said.as_str()).unwrap_or_default();
             if said["id"] == id {
                 match said.get("error") {
-                    Some(error) => return Err(format!("its inspector says: {error}")),
+                    Some(error) => {
+                        return Err(words!(
+                            "its inspector says: {error}",
+                            "o inspetor dele diz: {error}"
+                        ));
+                    }
                     None => break,
                 }
             }
@@ -160,22 +188,23 @@ async fn of_node(pid: i32) -> Result<(), String> {
 }
 
 /// The address of the only thing that can be debugged.
-async fn target(port: u16) -> Result<String, String> {
-    let failed = |error: hyper::Error| format!("its inspector: {error}");
-    let stream =
-        TcpStream::connect(("127.0.0.1", port)).await.map_err(|error| error.to_string())?;
+async fn target(port: u16) -> Result<String, Words> {
+    let failed = |error: hyper::Error| words!("its inspector: {error}", "o inspetor dele: {error}");
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.map_err(quoted)?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
     let conversation = async {
         let request = hyper::Request::get("/json/list")
             .header("host", format!("127.0.0.1:{port}"))
             .body(Empty::<Bytes>::new())
-            .map_err(|error| error.to_string())?;
+            .map_err(quoted)?;
         let answer = sender.send_request(request).await.map_err(failed)?;
         let body = Limited::new(answer.into_body(), LARGEST).collect().await;
-        let body = body.map_err(|error| error.to_string())?.to_bytes();
-        let list: Value = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+        let body = body.map_err(quoted)?.to_bytes();
+        let list: Value = serde_json::from_slice(&body).map_err(quoted)?;
         let url = list[0]["webSocketDebuggerUrl"].as_str();
-        url.map(str::to_owned).ok_or_else(|| "its inspector names no target".to_owned())
+        url.map(str::to_owned).ok_or_else(|| {
+            words!("its inspector names no target", "o inspetor dele não indica um alvo")
+        })
     };
     let mut conversation = std::pin::pin!(conversation);
     tokio::select! {

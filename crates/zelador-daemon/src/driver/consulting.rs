@@ -4,6 +4,8 @@ use tokio::sync::oneshot;
 use zelador_core::diagnosis::Snapshot;
 use zelador_core::id::IncidentId;
 use zelador_core::input::{Fact, Input};
+use zelador_core::words;
+use zelador_core::words::quoted;
 
 use super::{Driver, Message};
 use crate::advisor::Question;
@@ -18,11 +20,15 @@ impl Driver {
             let question = Question { snapshot, remedy_failed: true, answer };
             let is_asked = advisor.is_some_and(|advisor| advisor.try_send(question).is_ok());
             let advice = match said.await {
-                _ if !is_asked => Err("too many questions wait already".to_owned()),
-                Ok(explained) => explained
-                    .advice
-                    .ok_or_else(|| explained.advisor.unwrap_or("no advisor is set".to_owned())),
-                Err(_) => Err("zelador is ending".to_owned()),
+                _ if !is_asked => Err(words!(
+                    "too many questions wait already",
+                    "já há perguntas demais na fila",
+                )),
+                Ok(explained) => explained.advice.ok_or_else(|| {
+                    let none = || words!("no advisor is set", "nenhum conselheiro está definido");
+                    explained.advisor.map_or_else(none, quoted)
+                }),
+                Err(_) => Err(words!("zelador is ending", "o zelador está encerrando")),
             };
             let fact = Fact::Advised { incident, advice };
             _ = sender.send(Message::Input(Input::Fact(fact))).await;

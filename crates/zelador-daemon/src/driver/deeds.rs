@@ -16,6 +16,8 @@ use zelador_core::redact;
 use zelador_core::signal::Signal;
 use zelador_core::spec::Environment;
 use zelador_core::unit::{ByteSize, Moment};
+use zelador_core::words;
+use zelador_core::words::{Words, quoted};
 
 use super::{Driver, Message, collect};
 use crate::{evidence, logs, processes};
@@ -76,11 +78,11 @@ fn command(
     cwd: &Path,
     env: &Environment,
     timeout: Duration,
-) -> Result<String, String> {
+) -> Result<Words, Words> {
     let Some((program, args)) = argv.split_first() else {
-        return Err("the command is empty".to_owned());
+        return Err(words!("the command is empty", "o comando está vazio"));
     };
-    let failed = |error: io::Error| format!("`{program}`: {error}");
+    let failed = |error: io::Error| quoted(format!("`{program}`: {error}"));
     // A file instead of a pipe: however much it says, it is never held up.
     let said = rustix::fs::memfd_create("said", rustix::fs::MemfdFlags::CLOEXEC);
     let said = File::from(said.map_err(|error| failed(error.into()))?);
@@ -96,16 +98,27 @@ fn command(
                 // It may have ended just now.
                 _ = child.kill();
                 _ = child.wait();
-                return Err(format!("`{program}` took longer than {} s", timeout.as_secs()));
+                return Err(words!(
+                    "`{program}` took longer than {t}",
+                    "`{program}` demorou mais que {t}",
+                    t = timeout,
+                ));
             }
             None => thread::sleep(LOOK_AGAIN),
         }
     };
     let last = redact::text(&last_line(&said));
     if status.success() {
-        Ok(if last.is_empty() { format!("`{program}` ended with 0") } else { last })
+        Ok(if last.is_empty() {
+            words!("`{program}` ended with 0", "`{program}` terminou com 0")
+        } else {
+            quoted(last)
+        })
     } else {
-        Err(format!("`{program}` ended with {status}: {last}"))
+        Err(words!(
+            "`{program}` ended with {status}: {last}",
+            "`{program}` terminou com {status}: {last}",
+        ))
     }
 }
 
@@ -120,7 +133,7 @@ fn last_line(said: &File) -> String {
 }
 
 /// Removes renamed logs, and the content of cache folders; nothing else, and nothing through a link.
-fn free_disk(logs: &[PathBuf], caches: &[PathBuf], date_format: &str) -> Result<String, String> {
+fn free_disk(logs: &[PathBuf], caches: &[PathBuf], date_format: &str) -> Result<Words, Words> {
     let mut freed = 0;
     let mut files = 0_u64;
     for path in logs.iter().flat_map(|log| logs::renamed(log, date_format)) {
@@ -138,9 +151,16 @@ fn free_disk(logs: &[PathBuf], caches: &[PathBuf], date_format: &str) -> Result<
         }
     }
     if files == 0 {
-        return Err("there was no old log and no cache to remove".to_owned());
+        return Err(words!(
+            "there was no old log and no cache to remove",
+            "não havia log antigo nem cache a remover",
+        ));
     }
-    Ok(format!("removed {files} files, {}", ByteSize::new(freed)))
+    Ok(words!(
+        "removed {files} files, {size}",
+        "{files} arquivos removidos, {size}",
+        size = ByteSize::new(freed),
+    ))
 }
 
 fn empty(folder: &Path, freed: &mut u64, files: &mut u64) {
@@ -160,30 +180,35 @@ fn empty(folder: &Path, freed: &mut u64, files: &mut u64) {
 }
 
 /// Ends a process, if it is the one that was seen.
-fn end(pid: i32, started_at: Option<Moment>, now: Moment) -> Result<String, String> {
+fn end(pid: i32, started_at: Option<Moment>, now: Moment) -> Result<Words, Words> {
     let known = evidence::port::started_at(pid, now);
     let differs = |a: Moment, b: Moment| a.since(b).max(b.since(a)) > Duration::from_secs(2);
     match (known, started_at) {
-        (None, _) => return Ok(format!("process {pid} has ended already")),
+        (None, _) => {
+            return Ok(words!("process {pid} has ended already", "o processo {pid} já terminou"));
+        }
         (Some(known), Some(seen)) if differs(known, seen) => {
-            return Err(format!("process {pid} is another one by now"));
+            return Err(words!(
+                "process {pid} is another one by now",
+                "o processo {pid} agora é outro"
+            ));
         }
         _ => {}
     }
     let Some(member) = processes::member(pid) else {
-        return Ok(format!("process {pid} has ended already"));
+        return Ok(words!("process {pid} has ended already", "o processo {pid} já terminou"));
     };
-    let told = processes::signal(member, Signal::TERM).map_err(|error| error.to_string())?;
+    let told = processes::signal(member, Signal::TERM).map_err(quoted)?;
     let until = Instant::now() + ENDS_WITHIN;
     while told && processes::member(pid) == Some(member) {
         if Instant::now() >= until {
-            processes::signal(member, Signal::KILL).map_err(|error| error.to_string())?;
+            processes::signal(member, Signal::KILL).map_err(quoted)?;
             thread::sleep(LOOK_AGAIN);
-            return Ok(format!("process {pid} was killed"));
+            return Ok(words!("process {pid} was killed", "o processo {pid} foi morto"));
         }
         thread::sleep(LOOK_AGAIN);
     }
-    Ok(format!("process {pid} has ended"))
+    Ok(words!("process {pid} has ended", "o processo {pid} terminou"))
 }
 
 #[cfg(test)]
@@ -201,7 +226,7 @@ mod tests {
         fs::write(kept.join("b"), "12345").unwrap();
         std::os::unix::fs::symlink(&kept, cache.join("link")).unwrap();
         let said = free_disk(&[], std::slice::from_ref(&cache), "YYYY").unwrap();
-        assert!(said.starts_with("removed 2 files"), "{said}");
+        assert!(said.english().starts_with("removed 2 files"), "{said}");
         assert!(kept.join("b").exists() && cache.exists() && !cache.join("deep").exists());
         let linked = folder.path().join("linked");
         std::os::unix::fs::symlink(&kept, &linked).unwrap();
@@ -218,10 +243,13 @@ mod tests {
         };
         let minute = Duration::from_mins(1);
         let said = run("echo one; echo password=hunter2", minute);
-        assert_eq!(said, Ok("password=********".to_owned()));
+        assert_eq!(said, Ok(quoted("password=********")));
         let failed = run("echo no >&2; exit 3", minute).unwrap_err();
-        assert!(failed.contains("exit status: 3") && failed.contains("no"), "{failed}");
+        assert!(
+            failed.english().contains("exit status: 3") && failed.english().contains("no"),
+            "{failed}"
+        );
         let late = run("exec sleep 1000", Duration::from_millis(100)).unwrap_err();
-        assert!(late.contains("took longer"), "{late}");
+        assert!(late.english().contains("took longer"), "{late}");
     }
 }

@@ -5,6 +5,7 @@ use zelador_core::instance::{Goal, Phase};
 use zelador_core::record::Record;
 use zelador_core::supervisor::{HealthView, InstanceView, View};
 use zelador_core::unit::Moment;
+use zelador_core::words;
 
 use super::Driver;
 use crate::history::{Item, Sample};
@@ -42,7 +43,12 @@ impl Driver {
         for check in &health.checks {
             let before = verdicts.insert(check.component.clone(), check.status);
             if before.is_some_and(|before| before != check.status) {
-                let text = format!("{}: {}", check.status, check.message);
+                let text = words!(
+                    "{status}: {message}",
+                    "{status}: {message}",
+                    status = check.status,
+                    message = check.words(),
+                );
                 let event = Event::new(now, Kind::Verdict, text).of(&check.component);
                 self.archive.keep(Item::Event(event));
             }

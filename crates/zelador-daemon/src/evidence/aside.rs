@@ -5,6 +5,9 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Instant;
 
+use zelador_core::words;
+use zelador_core::words::{Words, quoted};
+
 /// A look that was begun.
 pub(super) struct Look<T> {
     seen: io::Result<Receiver<T>>,
@@ -22,14 +25,15 @@ impl<T: Send + 'static> Look<T> {
     }
 
     /// Takes what was seen by `limit`; else says why there is nothing.
-    pub(super) fn end(self, limit: Instant) -> Result<T, String> {
-        let seen = self.seen.map_err(|error| error.to_string())?;
-        seen.recv_timeout(limit.saturating_duration_since(Instant::now())).map_err(|why| {
-            match why {
-                RecvTimeoutError::Timeout => "not read in time",
-                RecvTimeoutError::Disconnected => "reading broke down",
-            }
-            .to_owned()
-        })
+    pub(super) fn end(self, limit: Instant) -> Result<T, Words> {
+        let seen = self.seen.map_err(quoted)?;
+        seen.recv_timeout(limit.saturating_duration_since(Instant::now())).map_err(
+            |why| match why {
+                RecvTimeoutError::Timeout => words!("not read in time", "não foi lido a tempo"),
+                RecvTimeoutError::Disconnected => {
+                    words!("reading broke down", "a leitura falhou")
+                }
+            },
+        )
     }
 }

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use zelador_core::effect::Place;
-use zelador_core::unit::{Moment, spoken};
+use zelador_core::unit::Moment;
+use zelador_core::words;
+use zelador_core::words::Words;
 
 /// Folders in which sources or what is built of them lies, besides the app's own.
 const FOLDERS: [&str; 9] = ["", "src", "lib", "dist", "build", "app", "bin", "config", "target"];
@@ -75,23 +77,28 @@ const ABOVE: usize = 8;
 const LOG: u64 = 16 << 10;
 
 /// Returns what changed, in words.
-pub(super) fn of(place: &Place, now: Moment) -> Vec<String> {
+pub(super) fn of(place: &Place, now: Moment) -> Vec<Words> {
     place.good_since.map_or_else(Vec::new, |since| look(place, since, now))
 }
 
-fn look(place: &Place, since: Moment, now: Moment) -> Vec<String> {
-    let mut said: Vec<String> = revision(&place.folder, since, now).into_iter().collect();
+fn look(place: &Place, since: Moment, now: Moment) -> Vec<Words> {
+    let mut said: Vec<Words> = revision(&place.folder, since, now).into_iter().collect();
     let mut files = changed(place, since);
     files.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
     let more = files.len().saturating_sub(NAMED);
     let named = files.iter().take(NAMED).map(|(at, path)| {
         let shown = path.strip_prefix(&place.folder).unwrap_or(path).display();
-        format!("{shown} ({} ago)", spoken(now.since(*at)))
+        words!("{shown} ({t} ago)", "{shown} (há {t})", t = now.since(*at))
     });
-    let named: Vec<String> = named.collect();
+    let named: Vec<Words> = named.collect();
     if !named.is_empty() {
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        said.push(format!("changed files: {}{more}", named.join(", ")));
+        let more = (more > 0).then(|| words!(" and {more} more", " e mais {more}"));
+        said.push(words!(
+            "changed files: {named}{more}",
+            "arquivos alterados: {named}{more}",
+            named = Words::joined(&named, ", "),
+            more = more,
+        ));
     }
     said
 }
@@ -121,7 +128,7 @@ fn is_source(path: &Path) -> bool {
 }
 
 /// `git: revision 1a2b3c4 since 5 min, before: 9f8e7d6`, from git's own log of where `HEAD` was.
-fn revision(folder: &Path, since: Moment, now: Moment) -> Option<String> {
+fn revision(folder: &Path, since: Moment, now: Moment) -> Option<Words> {
     let log = folder
         .ancestors()
         .take(ABOVE)
@@ -136,7 +143,7 @@ fn revision(folder: &Path, since: Moment, now: Moment) -> Option<String> {
 }
 
 /// A line is `old new Name <mail> seconds zone<TAB>what was done`.
-fn moved(log: &str, since: Moment, now: Moment) -> Option<String> {
+fn moved(log: &str, since: Moment, now: Moment) -> Option<Words> {
     let moves: Vec<(&str, &str, Moment)> = log
         .lines()
         .filter_map(|line| {
@@ -150,8 +157,12 @@ fn moved(log: &str, since: Moment, now: Moment) -> Option<String> {
         .collect();
     let (first, last) = (moves.first()?, moves.last()?);
     let short = |id: &str| id.chars().take(7).collect::<String>();
-    let (old, new, age) = (short(first.0), short(last.1), spoken(now.since(last.2)));
-    Some(format!("git: revision {new} since {age}, before: {old}"))
+    let (old, new) = (short(first.0), short(last.1));
+    Some(words!(
+        "git: revision {new} since {age}, before: {old}",
+        "git: revisão {new} há {age}, antes: {old}",
+        age = now.since(last.2),
+    ))
 }
 
 #[cfg(test)]
@@ -173,9 +184,15 @@ mod tests {
         };
         let said = of(&place(now - Duration::from_mins(1)), now);
         let [files] = &said[..] else { panic!("{said:?}") };
-        assert!(files.contains("app.js") && files.contains("package-lock.json"), "{files}");
-        assert!(!files.contains("sqlite") && !files.contains("log ("), "{files}");
-        assert_eq!(of(&place(now + Duration::from_mins(1)), now), Vec::<String>::new());
+        assert!(
+            files.english().contains("app.js") && files.english().contains("package-lock.json"),
+            "{files}"
+        );
+        assert!(
+            !files.english().contains("sqlite") && !files.english().contains("log ("),
+            "{files}"
+        );
+        assert_eq!(of(&place(now + Duration::from_mins(1)), now), Vec::<Words>::new());
     }
 
     #[test]
@@ -197,7 +214,10 @@ mod tests {
         let two = log.lines().last().unwrap();
         let now = Moment::from_epoch(UNIX_EPOCH.elapsed().unwrap());
         let said = moved(two, now - Duration::from_hours(1), now).unwrap();
-        assert!(said.contains(&second[..7]) && said.contains(&first[..7]), "{said}");
+        assert!(
+            said.english().contains(&second[..7]) && said.english().contains(&first[..7]),
+            "{said}"
+        );
         let inside = folder.path().join("deep/er");
         fs::create_dir_all(&inside).unwrap();
         assert!(revision(&inside, now - Duration::from_hours(1), now).is_some());

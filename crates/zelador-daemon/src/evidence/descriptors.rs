@@ -4,14 +4,16 @@ use std::fs;
 use std::time::Instant;
 
 use zelador_core::evidence::Descriptors;
+use zelador_core::words;
+use zelador_core::words::{Words, quoted};
 
 /// After how many descriptors the clock is read.
 const LOOK_AT_THE_CLOCK_EVERY: u32 = 64;
 
 /// Counts the descriptors of a process by kind; with a note if there was no time for all.
-pub(super) fn of(pid: i32, limit: Instant) -> Result<(Descriptors, Option<String>), String> {
+pub(super) fn of(pid: i32, limit: Instant) -> Result<(Descriptors, Option<Words>), Words> {
     let folder = format!("/proc/{pid}/fd");
-    let entries = fs::read_dir(&folder).map_err(|error| format!("{folder}: {error}"))?;
+    let entries = fs::read_dir(&folder).map_err(|error| quoted(format!("{folder}: {error}")))?;
     let mut found = Descriptors { limit: soft_limit(pid)?, ..Descriptors::default() };
     let mut note = None;
     for entry in entries {
@@ -27,7 +29,11 @@ pub(super) fn of(pid: i32, limit: Instant) -> Result<(Descriptors, Option<String
             _ => {}
         }
         if found.open.is_multiple_of(LOOK_AT_THE_CLOCK_EVERY) && Instant::now() >= limit {
-            note = Some(format!("descriptors: counted up to {} before time ran out", found.open));
+            let open = found.open;
+            note = Some(words!(
+                "descriptors: counted up to {open} before time ran out",
+                "descritores: contados até {open} antes de o tempo acabar",
+            ));
             break;
         }
     }
@@ -35,14 +41,18 @@ pub(super) fn of(pid: i32, limit: Instant) -> Result<(Descriptors, Option<String
 }
 
 /// The soft limit; `unlimited` is the largest number.
-fn soft_limit(pid: i32) -> Result<u64, String> {
+fn soft_limit(pid: i32) -> Result<u64, Words> {
     let path = format!("/proc/{pid}/limits");
-    let text = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+    let text = fs::read_to_string(&path).map_err(|error| quoted(format!("{path}: {error}")))?;
     let line = text.lines().find_map(|line| line.strip_prefix("Max open files"));
     let soft = line.and_then(|line| line.split_ascii_whitespace().next());
     match soft {
         Some("unlimited") => Ok(u64::MAX),
-        Some(number) => number.parse().map_err(|_| format!("{path}: `{number}` is no limit")),
-        None => Err(format!("{path}: no line `Max open files`")),
+        Some(number) => number.parse().map_err(|_| {
+            words!("{path}: `{number}` is no limit", "{path}: `{number}` não é um limite")
+        }),
+        None => {
+            Err(words!("{path}: no line `Max open files`", "{path}: sem a linha `Max open files`"))
+        }
     }
 }

@@ -14,6 +14,8 @@ use serde_json::Value;
 use zelador_core::evidence::Dump;
 use zelador_core::healing::Runtime;
 use zelador_core::signal::Signal;
+use zelador_core::words;
+use zelador_core::words::{Words, quoted};
 
 use super::line::presentable;
 use crate::processes;
@@ -31,7 +33,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// The tool is not there, may not, or is not done in time.
-pub fn take(pid: i32, runtime: Runtime, within: Duration) -> Result<Dump, String> {
+pub fn take(pid: i32, runtime: Runtime, within: Duration) -> Result<Dump, Words> {
     let until = Instant::now() + within;
     let pid_word = pid.to_string();
     match runtime {
@@ -41,31 +43,31 @@ pub fn take(pid: i32, runtime: Runtime, within: Duration) -> Result<Dump, String
     }
 }
 
-fn tool(argv: &[&str], of: &str, until: Instant) -> Result<Dump, String> {
+fn tool(argv: &[&str], of: &str, until: Instant) -> Result<Dump, Words> {
     let said = rustix::fs::memfd_create("dump", rustix::fs::MemfdFlags::CLOEXEC);
-    let said = File::from(said.map_err(|error| format!("{of}: {error}"))?);
-    let out = said.try_clone().map_err(|error| format!("{of}: {error}"))?;
+    let said = File::from(said.map_err(|error| quoted(format!("{of}: {error}")))?);
+    let out = said.try_clone().map_err(|error| quoted(format!("{of}: {error}")))?;
     let mut command = Command::new(argv[0]);
     command.args(&argv[1..]).stdin(Stdio::null()).stdout(out).stderr(Stdio::null());
-    let mut child = command.spawn().map_err(|error| format!("{of}: {error}"))?;
+    let mut child = command.spawn().map_err(|error| quoted(format!("{of}: {error}")))?;
     let status = loop {
-        match child.try_wait().map_err(|error| format!("{of}: {error}"))? {
+        match child.try_wait().map_err(|error| quoted(format!("{of}: {error}")))? {
             Some(status) => break status,
             None if Instant::now() >= until => {
                 // It may have ended just now.
                 _ = child.kill();
                 _ = child.wait();
-                return Err(format!("{of}: not done in time"));
+                return Err(words!("{of}: not done in time", "{of}: não terminou a tempo"));
             }
             None => thread::sleep(LOOK_AGAIN),
         }
     };
     if !status.success() {
-        return Err(format!("{of} ended with {status}"));
+        return Err(words!("{of} ended with {status}", "{of} terminou com {status}"));
     }
     let length = said.metadata().map_or(0, |known| known.len()).min(LARGEST);
     let mut text = vec![0; usize::try_from(length).unwrap_or_default()];
-    said.read_exact_at(&mut text, 0).map_err(|error| format!("{of}: {error}"))?;
+    said.read_exact_at(&mut text, 0).map_err(|error| quoted(format!("{of}: {error}")))?;
     Ok(dump(of, String::from_utf8_lossy(&text).lines()))
 }
 
@@ -80,16 +82,21 @@ fn dump<'a>(of: &str, lines: impl Iterator<Item = &'a str>) -> Dump {
 
 /// Node writes a report on a signal where it was started with `--report-on-signal`; that it would end by the signal
 /// otherwise is looked at before.
-fn report(pid: i32, until: Instant) -> Result<Dump, String> {
+fn report(pid: i32, until: Instant) -> Result<Dump, Words> {
     const OF: &str = "Node diagnostic report";
     let signal = Signal::USR2;
     if !processes::catches(pid, signal) {
-        return Err(format!("{OF}: it is not started with --report-on-signal"));
+        return Err(words!(
+            "{OF}: it is not started with --report-on-signal",
+            "{OF}: não foi iniciado com --report-on-signal",
+        ));
     }
-    let folder = folder_of_reports(pid).ok_or(format!("{OF}: its folder is not known"))?;
+    let folder = folder_of_reports(pid).ok_or_else(|| {
+        words!("{OF}: its folder is not known", "{OF}: a pasta dele não é conhecida")
+    })?;
     let known = reports(&folder, pid);
-    let member = processes::member(pid).ok_or("it has ended")?;
-    processes::signal(member, signal).map_err(|error| error.to_string())?;
+    let member = processes::member(pid).ok_or_else(|| words!("it has ended", "terminou"))?;
+    processes::signal(member, signal).map_err(quoted)?;
     while Instant::now() < until {
         // It is written bit by bit: only a whole one can be read.
         let whole = reports(&folder, pid).difference(&known).find_map(|path| read(path));
@@ -98,7 +105,7 @@ fn report(pid: i32, until: Instant) -> Result<Dump, String> {
         }
         thread::sleep(LOOK_AGAIN);
     }
-    Err(format!("{OF}: none was written in time"))
+    Err(words!("{OF}: none was written in time", "{OF}: nenhum foi gravado a tempo"))
 }
 
 fn read(path: &Path) -> Option<Value> {

@@ -31,6 +31,7 @@ use zelador_core::evidence::{Evidence, PastDeath};
 use zelador_core::id::RunId;
 use zelador_core::probe::Usage;
 use zelador_core::unit::Moment;
+use zelador_core::words;
 
 use aside::Look;
 use effort::Efforts;
@@ -95,7 +96,10 @@ pub fn gather(subject: &Subject, now: Moment, tail: Tail) -> Evidence {
     match &subject.run {
         Some(run) => of_process(run, limit, &mut evidence),
         None if subject.has_ended => {}
-        None => evidence.missing.push("process: the instance has none now".to_owned()),
+        None => evidence.missing.push(words!(
+            "process: the instance has none now",
+            "processo: a instância não tem nenhum agora",
+        )),
     }
     evidence.host = host::now();
     evidence.oom_kills = subject.memory.kills;
@@ -109,11 +113,11 @@ pub fn gather(subject: &Subject, now: Moment, tail: Tail) -> Evidence {
     tails.end(limit, &mut evidence);
     match volumes.end(limit) {
         Ok(seen) => evidence.volumes = seen,
-        Err(why) => evidence.missing.push(format!("volumes: {why}")),
+        Err(why) => evidence.missing.push(words!("volumes: {why}", "volumes: {why}", why = why)),
     }
     match changed.end(limit) {
         Ok(seen) => evidence.changes = seen,
-        Err(why) => evidence.missing.push(format!("changes: {why}")),
+        Err(why) => evidence.missing.push(words!("changes: {why}", "mudanças: {why}", why = why)),
     }
     // What a healthy app once said about a port is no evidence for why it hangs now.
     if subject.run.is_none() {
@@ -129,21 +133,30 @@ pub fn gather(subject: &Subject, now: Moment, tail: Tail) -> Evidence {
 fn of_process(run: &RunKey, limit: Instant, evidence: &mut Evidence) {
     let reader = match StatReader::new() {
         Ok(reader) => reader,
-        Err(error) => return evidence.missing.push(format!("process: /proc: {error}")),
+        Err(error) => {
+            return evidence
+                .missing
+                .push(words!("process: /proc: {error}", "processo: /proc: {error}"));
+        }
     };
     let lives = || {
         let stat = reader.read(run.pid).filter(|stat| stat.start_time == run.start_time);
         stat.is_some_and(|stat| !stat.is_dead())
     };
     if !lives() {
-        return evidence.missing.push(format!("process: {} has ended", run.pid));
+        let pid = run.pid;
+        return evidence
+            .missing
+            .push(words!("process: {pid} has ended", "processo: {pid} terminou"));
     }
     match descriptors::of(run.pid, limit) {
         Ok((found, note)) => {
             evidence.descriptors = Some(found);
             evidence.missing.extend(note);
         }
-        Err(reason) => evidence.missing.push(format!("descriptors: {reason}")),
+        Err(reason) => {
+            evidence.missing.push(words!("descriptors: {why}", "descritores: {why}", why = reason));
+        }
     }
     let mut efforts = Efforts::default();
     match threads::of(run.pid, limit) {
@@ -153,15 +166,18 @@ fn of_process(run: &RunKey, limit: Instant, evidence: &mut Evidence) {
             evidence.thread_count = Some(count);
             evidence.missing.extend(note);
         }
-        Err(reason) => evidence.missing.push(format!("threads: {reason}")),
+        Err(reason) => {
+            evidence.missing.push(words!("threads: {why}", "threads: {why}", why = reason));
+        }
     }
     evidence.usage = measure(run, limit);
     efforts.end(&mut evidence.threads);
     if evidence.usage.is_none() {
         let why = if lives() {
-            "usage: time ran out".to_owned()
+            words!("usage: time ran out", "uso: o tempo acabou")
         } else {
-            format!("process: {} ended meanwhile", run.pid)
+            let pid = run.pid;
+            words!("process: {pid} ended meanwhile", "processo: {pid} terminou entretanto")
         };
         evidence.missing.push(why);
     }

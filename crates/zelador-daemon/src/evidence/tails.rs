@@ -10,6 +10,8 @@ use std::time::{Instant, UNIX_EPOCH};
 use zelador_core::evidence::Evidence;
 use zelador_core::tail;
 use zelador_core::unit::Moment;
+use zelador_core::words;
+use zelador_core::words::quoted;
 
 use super::aside::Look;
 use super::{Stream, Tail, line};
@@ -66,8 +68,12 @@ impl Tails {
                 }
                 // A log begins with its first line.
                 Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {}
-                Ok(Err(error)) => evidence.missing.push(format!("log {shown}: {error}")),
-                Err(why) => evidence.missing.push(format!("log {shown}: {why}")),
+                Ok(Err(error)) => evidence.missing.push(quoted(format!("log {shown}: {error}"))),
+                Err(why) => evidence.missing.push(words!(
+                    "log {shown}: {why}",
+                    "log {shown}: {why}",
+                    why = why,
+                )),
             }
         }
         let presentable =

@@ -2,6 +2,8 @@ use std::fs;
 
 use zelador_core::death::Death;
 
+use zelador_core::words::{Words, quoted};
+
 use super::*;
 use crate::processes::fixture::{Program, wait_for};
 
@@ -42,7 +44,7 @@ fn a_stopped_process_is_described() {
     });
     assert_eq!(evidence.gathered_at, NOW);
     assert_eq!(evidence.deaths, [death]);
-    assert_eq!(evidence.missing, Vec::<String>::new());
+    assert_eq!(evidence.missing, Vec::<Words>::new());
     let [thread] = &evidence.threads[..] else { panic!("{evidence:?}") };
     assert!(evidence.host.as_ref().is_some_and(|host| host.processors > 0));
     assert_eq!((thread.tid, thread.name.as_str()), (program.pid(), "sleep"));
@@ -105,8 +107,8 @@ fn the_last_lines_are_kept_without_secrets_and_the_rest_is_missing() {
     assert_eq!(evidence.out_tail[39], "line 49 password=********");
     assert_eq!(evidence.err_tail, Vec::<String>::new());
     let [process, log] = &evidence.missing[..] else { panic!("{evidence:?}") };
-    assert_eq!(process, "process: the instance has none now");
-    assert!(log.starts_with(&format!("log {}: Is a directory", err.display())), "{log}");
+    assert_eq!(*process, "process: the instance has none now");
+    assert!(log.english().starts_with(&format!("log {}: Is a directory", err.display())), "{log}");
 }
 
 #[test]
@@ -118,7 +120,7 @@ fn a_log_that_hangs_is_left_behind() {
     }
     let logs = vec![(Stream::Err, "/hung/err.log".into())];
     let evidence = gather(&Subject { logs, ..Subject::default() }, NOW, Arc::new(hanging));
-    assert!(evidence.missing.contains(&"log /hung/err.log: not read in time".to_owned()));
+    assert!(evidence.missing.contains(&quoted("log /hung/err.log: not read in time")));
     assert!(evidence.took_millis >= TIME_LIMIT.as_millis() as u64);
     assert!(evidence.took_millis < PATIENCE_MILLIS, "{evidence:?}");
 }
@@ -129,6 +131,6 @@ fn a_process_that_has_ended_is_missing() {
     program.reap();
     let evidence = gather(&about(&program), NOW, Arc::new(tail));
     let (pid, nobody) = (program.pid(), Vec::<String>::new());
-    assert_eq!(evidence.missing, [format!("process: {pid} has ended")]);
+    assert_eq!(evidence.missing, [quoted(format!("process: {pid} has ended"))]);
     assert_eq!((evidence.out_tail, evidence.threads.len()), (nobody, 0));
 }

@@ -4,6 +4,8 @@ use std::fs;
 use std::time::Instant;
 
 use zelador_core::evidence::Thread;
+use zelador_core::words;
+use zelador_core::words::{Words, quoted};
 
 use crate::processes::Stat;
 
@@ -20,12 +22,12 @@ const FRAMES: usize = 6;
 const LOOK_AT_THE_CLOCK_EVERY: usize = 16;
 
 /// The busiest threads, how many there are, and a note if there was no time for all.
-pub(super) type Found = (Vec<Thread>, usize, Option<String>);
+pub(super) type Found = (Vec<Thread>, usize, Option<Words>);
 
 /// Returns the threads of a process; with a note if there was no time for all.
-pub(super) fn of(pid: i32, limit: Instant) -> Result<Found, String> {
+pub(super) fn of(pid: i32, limit: Instant) -> Result<Found, Words> {
     let folder = format!("/proc/{pid}/task");
-    let entries = fs::read_dir(&folder).map_err(|error| format!("{folder}: {error}"))?;
+    let entries = fs::read_dir(&folder).map_err(|error| quoted(format!("{folder}: {error}")))?;
     let mut stats = Vec::new();
     let mut note = None;
     for (read, entry) in entries.enumerate() {
@@ -35,7 +37,11 @@ pub(super) fn of(pid: i32, limit: Instant) -> Result<Found, String> {
         };
         stats.extend(Stat::parse(&line).map(|stat| (stat, name_in(&line))));
         if read % LOOK_AT_THE_CLOCK_EVERY == 0 && Instant::now() >= limit {
-            note = Some(format!("threads: {} read before time ran out", stats.len()));
+            let count = stats.len();
+            note = Some(words!(
+                "threads: {count} read before time ran out",
+                "threads: {count} lidas antes de o tempo acabar",
+            ));
             break;
         }
     }

@@ -59,5 +59,5 @@ pub(super) fn read(path: &Path) -> rusqlite::Result<Vec<Record>> {
     if layout(&connection)? > LAYOUT {
         return Err(unopened());
     }
-    load(&connection)
+    load(&connection).map(|(records, _)| records)
 }

@@ -4,6 +4,7 @@ use zelador_core::history::retain::Retention;
 use zelador_core::history::{Event, Metric, Trial};
 use zelador_core::incident::Incident;
 use zelador_core::unit::Moment;
+use zelador_core::words::Words;
 
 /// One thing to be kept.
 #[derive(Clone, Debug)]
@@ -53,5 +54,5 @@ pub struct Audit {
     /// Whether it was done.
     pub ok: bool,
     /// What was answered, in short.
-    pub result: String,
+    pub result: Words,
 }

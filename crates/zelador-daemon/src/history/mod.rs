@@ -72,6 +72,8 @@ pub struct History {
     /// What was in the file cannot be read any more.
     damaged: bool,
     frozen: bool,
+    /// The keys of records that this version does not understand.
+    left_out: Vec<String>,
 }
 
 impl History {
@@ -110,8 +112,8 @@ impl History {
         }
         migrate(&connection).map_err(failed)?;
         connection.busy_handler(Some(a_moment)).map_err(failed)?;
-        let records = load(&connection).map_err(failed)?;
-        Ok((Self::of(path, Some(connection)), records))
+        let (records, left_out) = load(&connection).map_err(failed)?;
+        Ok((Self { left_out, ..Self::of(path, Some(connection)) }, records))
     }
 
     fn of(path: &Path, connection: Option<Connection>) -> Self {
@@ -123,6 +125,7 @@ impl History {
             in_trouble: false,
             damaged: false,
             frozen: false,
+            left_out: Vec::new(),
         }
     }
 
@@ -183,6 +186,11 @@ impl History {
     /// Writes nothing more: what follows is not to be remembered.
     pub fn freeze(&mut self) {
         self.frozen = true;
+    }
+
+    /// The keys of records that were in the file and are not understood.
+    pub fn left_out(&self) -> &[String] {
+        &self.left_out
     }
 
     /// Whether writing has shown that the file is damaged.
@@ -250,19 +258,23 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn load(connection: &Connection) -> rusqlite::Result<Vec<Record>> {
+/// Returns the records, and the keys of those that are not understood.
+fn load(connection: &Connection) -> rusqlite::Result<(Vec<Record>, Vec<String>)> {
     let mut statement = connection.prepare("SELECT key, value FROM state ORDER BY key")?;
     let rows =
         statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
-    let mut records = Vec::new();
+    let (mut records, mut left_out) = (Vec::new(), Vec::new());
     for row in rows {
         let (key, value) = row?;
         match serde_json::from_slice(value.as_bytes()) {
             Ok(record) => records.push(record),
-            Err(error) => tracing::error!(%key, %error, "a record is not understood: left out"),
+            Err(error) => {
+                tracing::error!(%key, %error, "a record is not understood: left out");
+                left_out.push(key);
+            }
         }
     }
-    Ok(records)
+    Ok((records, left_out))
 }
 
 /// Moves what the write-ahead log holds into the file. Waits for the disk: for a thread of its own.
@@ -366,6 +378,20 @@ mod tests {
         history.keep(Vec::new(), Moment::default());
         assert!(!history.is_behind());
         assert_eq!(copy::read(&path).unwrap(), [counters(2)]);
+    }
+
+    #[test]
+    fn a_record_that_is_not_understood_is_left_out_and_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.db");
+        let (mut history, ..) = History::open(&path, Moment::default()).unwrap();
+        history.keep(vec![counters(1)], Moment::default());
+        let connection = history.connection.as_ref().unwrap();
+        connection.execute("INSERT INTO state VALUES ('app/api', '{', 0)", []).unwrap();
+        drop(history);
+        let (history, records, aside) = History::open(&path, Moment::default()).unwrap();
+        assert_eq!((records, aside), (vec![counters(1)], None));
+        assert_eq!(history.left_out(), ["app/api"]);
     }
 
     #[test]

@@ -6,8 +6,11 @@ use rusqlite::Connection;
 use zelador_core::history::retain::Retention;
 use zelador_core::history::{Event, Kind, Metric};
 use zelador_core::id::{InstanceId, RunId};
+use zelador_core::notify::Language;
 use zelador_core::record::Counters;
 use zelador_core::unit::Moment;
+use zelador_core::words;
+use zelador_core::words::{Words, quoted};
 
 use super::archive::Archive;
 use super::item::{Audit, Item, Sample};
@@ -116,7 +119,7 @@ fn what_is_too_old_or_too_much_goes_the_finest_first() {
     let (_folder, path) = file();
     let retention = Retention { age: Duration::from_secs(DAY), size: 512 << 20 };
     let mut writer = Writer::open(&path, retention).unwrap();
-    let told = |at: u64| Item::Event(Event::new(moment(at), Kind::Notice, "x".repeat(500)));
+    let told = |at: u64| Item::Event(Event::new(moment(at), Kind::Notice, quoted("x".repeat(500))));
     writer.write(&mut (0..3000).map(|at| told(MIDNIGHT + at)).collect()).unwrap();
     live(&mut writer, MIDNIGHT, MIDNIGHT + DAY + 2 * HOUR);
     let reader = Reader::open(&path).unwrap();
@@ -146,15 +149,15 @@ fn what_is_too_old_or_too_much_goes_the_finest_first() {
 fn runs_events_and_the_audit_are_read_back() {
     let (_folder, path) = file();
     let archive = Archive::start(&path).unwrap();
-    let event = |at, kind, text: &str| Event {
+    let event = |at, kind, text: Words| Event {
         instance: Some(InstanceId::new(3)),
         run: Some(RunId::new(9)),
         ..Event::new(moment(at), kind, text).of("api")
     };
     for (at, kind, text) in [
-        (10, Kind::Begun, "it was declared"),
-        (11, Kind::Up, "pid 7"),
-        (20, Kind::Died, "exited with code 1"),
+        (10, Kind::Begun, words!("it was declared", "foi declarado")),
+        (11, Kind::Up, quoted("pid 7")),
+        (20, Kind::Died, words!("exited with code 1", "saiu com o código 1")),
     ] {
         archive.keep(Item::Event(event(at, kind, text)));
     }
@@ -165,17 +168,20 @@ fn runs_events_and_the_audit_are_read_back() {
         verb: "restart".into(),
         target: "api".into(),
         ok: true,
-        result: String::new(),
+        result: words!("api: stopped", "api: parado"),
     };
     archive.keep(Item::Audit(audit.clone()));
     archive.finish(Duration::from_secs(20));
     let reader = Reader::open(&path).unwrap();
     let runs = reader.runs("api", 9).unwrap();
     assert_eq!(runs.len(), 1);
-    assert_eq!(
-        (runs[0].cause.as_str(), runs[0].ended.as_deref()),
-        ("it was declared", Some("exited with code 1"))
-    );
+    let ended = runs[0].ended.as_ref().unwrap();
+    for (language, cause, end) in [
+        (Language::En, "it was declared", "exited with code 1"),
+        (Language::Pt, "foi declarado", "saiu com o código 1"),
+    ] {
+        assert_eq!((runs[0].cause.told(language), ended.told(language)), (cause, end));
+    }
     assert_eq!(
         (runs[0].up_at, runs[0].ended_at, runs[0].asked),
         (Some(moment(11)), Some(moment(20)), false)
@@ -183,7 +189,10 @@ fn runs_events_and_the_audit_are_read_back() {
     let events = reader.events(Some("api"), Moment::default(), moment(99), 2).unwrap();
     assert_eq!(events.iter().map(|it| it.kind).collect::<Vec<_>>(), [Kind::Died, Kind::Up]);
     assert_eq!(reader.events(Some("other"), Moment::default(), moment(99), 2).unwrap(), []);
-    assert_eq!(reader.audit(9).unwrap(), [audit]);
+    assert_eq!(events[0].text.told(Language::Pt), "saiu com o código 1");
+    let noted = reader.audit(9).unwrap();
+    assert_eq!(noted[0].result.told(Language::Pt), "api: parado");
+    assert_eq!(noted, [audit]);
 }
 
 #[test]
@@ -193,7 +202,7 @@ fn a_file_that_cannot_be_written_is_caught_up_with() {
     // Somebody holds the file for longer than the thread waits.
     let holder = Connection::open(&path).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let at = |seconds| Item::Event(Event::new(moment(seconds), Kind::Notice, "told"));
+    let at = |seconds| Item::Event(Event::new(moment(seconds), Kind::Notice, quoted("told")));
     archive.keep(at(1));
     let until = Instant::now() + Duration::from_secs(20);
     while !archive.is_in_trouble() {
@@ -220,7 +229,7 @@ fn whoever_hands_over_never_waits() {
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
     let begin = Instant::now();
     for at in 0..20_000 {
-        archive.keep(Item::Event(Event::new(moment(at), Kind::Notice, "a storm")));
+        archive.keep(Item::Event(Event::new(moment(at), Kind::Notice, quoted("a storm"))));
     }
     assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
     assert!(archive.lost() > 0, "what is too much is counted");
@@ -311,7 +320,15 @@ fn a_file_of_the_second_layout_keeps_its_past() {
     writer.write(&mut vec![sample(MIDNIGHT, 5)]).unwrap();
     drop(writer);
     let old = Connection::open(&path).unwrap();
-    old.execute_batch("DROP TABLE retry; DROP TABLE breaker; PRAGMA user_version = 2;").unwrap();
+    old.execute_batch(
+        "DROP TABLE retry; DROP TABLE breaker; ALTER TABLE event DROP COLUMN text_pt;
+         ALTER TABLE run DROP COLUMN cause_pt; ALTER TABLE run DROP COLUMN ended_pt;
+         ALTER TABLE audit DROP COLUMN result_pt; ALTER TABLE incident DROP COLUMN state_pt;
+         INSERT INTO event (at, kind, text) VALUES (7000000, 'notice', 'told in English');
+         INSERT INTO incident (id, app, trouble, opened_at, state, attempts, document)
+         VALUES (1, 'api', 'crash loop', 7000000, 'healed', 1, '{}'); PRAGMA user_version = 2;",
+    )
+    .unwrap();
     drop(old);
     let (_, _, aside) = History::open(&path, Moment::default()).unwrap();
     assert!(aside.is_none());
@@ -325,6 +342,12 @@ fn a_file_of_the_second_layout_keeps_its_past() {
         )
         .unwrap();
     assert_eq!(tables, 2);
+    let reader = Reader::open(&path).unwrap();
+    let events = reader.events(None, Moment::default(), moment(99), 9).unwrap();
+    assert_eq!(events[0].text.told(Language::Pt), "told in English", "as it was written");
+    let incidents = reader.incidents(None, Moment::default(), 9).unwrap();
+    let told = (incidents[0].trouble.told(Language::Pt), incidents[0].state.told(Language::Pt));
+    assert_eq!(told, ("quedas em série", "curado"));
     assert_eq!(chart(&path, MIDNIGHT - 60, MIDNIGHT + 60, MIDNIGHT).1[0].points.len(), 1);
 }
 
@@ -336,7 +359,7 @@ fn a_file_that_is_damaged_while_it_is_in_use_is_set_aside_with_its_state_in_the_
     let archive = Archive::start(&path).unwrap();
     let counters = |run| Record::Counters(Counters { run, ..Counters::default() });
     history.keep(vec![counters(1)], Moment::default());
-    archive.keep(Item::Event(Event::new(moment(1), Kind::Notice, "before")));
+    archive.keep(Item::Event(Event::new(moment(1), Kind::Notice, quoted("before"))));
     archive.finish(Duration::from_secs(10));
     assert!(!archive.is_damaged());
     checkpoint(&path);
@@ -350,7 +373,7 @@ fn a_file_that_is_damaged_while_it_is_in_use_is_set_aside_with_its_state_in_the_
     archive.begin_anew();
     assert!(!archive.is_damaged() && !history.is_behind());
     assert_eq!(std::fs::read(aside).unwrap()[0], b'x');
-    archive.keep(Item::Event(Event::new(moment(6), Kind::Notice, "after")));
+    archive.keep(Item::Event(Event::new(moment(6), Kind::Notice, quoted("after"))));
     archive.finish(Duration::from_secs(10));
     drop(history);
     let (_, records, aside) = History::open(&path, Moment::default()).unwrap();

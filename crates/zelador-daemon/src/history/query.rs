@@ -13,8 +13,9 @@ use zelador_core::history::retain::Retention;
 use zelador_core::history::rollup::{buckets, rebuckets};
 use zelador_core::history::{Event, Kind, Metric, Rollup, Tier};
 use zelador_core::id::{IncidentId, InstanceId, RunId};
-use zelador_core::incident::Incident;
+use zelador_core::incident::{Incident, Trouble};
 use zelador_core::unit::Moment;
+use zelador_core::words::{Words, quoted};
 
 use super::item::Audit;
 use super::points::{DAY_UNTIL, HOUR, ROLLED_UNTIL, meta, rollups, ticks};
@@ -44,7 +45,7 @@ pub struct Run {
     /// Of which replica.
     pub instance: InstanceId,
     /// Why it was started.
-    pub cause: String,
+    pub cause: Words,
     /// When it was asked for.
     pub begun_at: Moment,
     /// When it came up.
@@ -52,7 +53,7 @@ pub struct Run {
     /// When it ended.
     pub ended_at: Option<Moment>,
     /// How.
-    pub ended: Option<String>,
+    pub ended: Option<Words>,
     /// Whether somebody asked for that.
     pub asked: bool,
 }
@@ -65,13 +66,13 @@ pub struct IncidentRow {
     /// Whose.
     pub app: String,
     /// What kind.
-    pub trouble: String,
+    pub trouble: Words,
     /// When it was detected.
     pub opened_at: Moment,
     /// When it was over.
     pub closed_at: Option<Moment>,
     /// Its state in words.
-    pub state: String,
+    pub state: Words,
     /// Tries so far.
     pub attempts: u32,
 }
@@ -252,7 +253,7 @@ impl Reader {
         most: u32,
     ) -> rusqlite::Result<Vec<Event>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT at, kind, app, instance, run, incident, text, lasted FROM event
+            "SELECT at, kind, app, instance, run, incident, text, lasted, text_pt FROM event
              WHERE (?1 IS NULL OR app = ?1) AND at >= ?2 AND at <= ?3 ORDER BY at DESC, id DESC LIMIT ?4",
         )?;
         let rows =
@@ -263,18 +264,19 @@ impl Reader {
     /// The latest runs of an app.
     pub fn runs(&self, app: &str, most: u32) -> rusqlite::Result<Vec<Run>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT run, instance, cause, begun_at, up_at, ended_at, ended, asked FROM run
+            "SELECT run, instance, cause, begun_at, up_at, ended_at, ended, asked, cause_pt, ended_pt FROM run
              WHERE app = ?1 ORDER BY begun_at DESC, run DESC LIMIT ?2",
         )?;
         let rows = statement.query_map(params![app, most], |row| {
+            let (ended, ended_pt) = (row.get::<_, Option<String>>(6)?, row.get(9)?);
             Ok(Run {
                 id: RunId::new(row.get(0)?),
                 instance: InstanceId::new(row.get(1)?),
-                cause: row.get(2)?,
+                cause: words(row.get(2)?, row.get(8)?),
                 begun_at: Moment::from_micros(row.get(3)?),
                 up_at: row.get::<_, Option<u64>>(4)?.map(Moment::from_micros),
                 ended_at: row.get::<_, Option<u64>>(5)?.map(Moment::from_micros),
-                ended: row.get(6)?,
+                ended: ended.map(|ended| words(ended, ended_pt)),
                 asked: row.get(7)?,
             })
         })?;
@@ -289,17 +291,17 @@ impl Reader {
         most: u32,
     ) -> rusqlite::Result<Vec<IncidentRow>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT id, app, trouble, opened_at, closed_at, state, attempts FROM incident
+            "SELECT id, app, trouble, opened_at, closed_at, state, attempts, state_pt FROM incident
              WHERE (?1 IS NULL OR app = ?1) AND opened_at >= ?2 ORDER BY opened_at DESC LIMIT ?3",
         )?;
         let rows = statement.query_map(params![app, from.as_micros(), most], |row| {
             Ok(IncidentRow {
                 id: IncidentId::new(row.get(0)?),
                 app: row.get(1)?,
-                trouble: row.get(2)?,
+                trouble: trouble(row.get(2)?),
                 opened_at: Moment::from_micros(row.get(3)?),
                 closed_at: row.get::<_, Option<u64>>(4)?.map(Moment::from_micros),
-                state: row.get(5)?,
+                state: words(row.get(5)?, row.get(7)?),
                 attempts: row.get(6)?,
             })
         })?;
@@ -320,7 +322,7 @@ impl Reader {
     /// The latest commands.
     pub fn audit(&self, most: u32) -> rusqlite::Result<Vec<Audit>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT at, who, origin, verb, target, ok, result FROM audit ORDER BY at DESC, id DESC LIMIT ?1",
+            "SELECT at, who, origin, verb, target, ok, result, result_pt FROM audit ORDER BY at DESC, id DESC LIMIT ?1",
         )?;
         let rows = statement.query_map([most], |row| {
             Ok(Audit {
@@ -330,11 +332,25 @@ impl Reader {
                 verb: row.get(3)?,
                 target: row.get(4)?,
                 ok: row.get(5)?,
-                result: row.get(6)?,
+                result: words(row.get(6)?, row.get(7)?),
             })
         })?;
         rows.collect()
     }
+}
+
+/// A sentence as it is kept.
+fn words(en: String, pt: Option<String>) -> Words {
+    match pt {
+        Some(pt) => Words::new(en, pt),
+        None => quoted(en),
+    }
+}
+
+/// What kind of trouble a word is; one that this version does not know is told as it is.
+fn trouble(word: String) -> Words {
+    let known = Trouble::ALL.into_iter().map(Trouble::words).find(|it| it.english() == word);
+    known.unwrap_or_else(|| quoted(word))
 }
 
 /// `None` of a kind that this version does not know.
@@ -347,7 +363,7 @@ fn event(row: &Row<'_>) -> rusqlite::Result<Option<Event>> {
         instance: row.get::<_, Option<u32>>(3)?.map(InstanceId::new),
         run: row.get::<_, Option<u64>>(4)?.map(RunId::new),
         incident: row.get::<_, Option<u64>>(5)?.map(IncidentId::new),
-        text: row.get(6)?,
+        text: words(row.get(6)?, row.get(8)?),
         lasted: row.get::<_, Option<u64>>(7)?.map(Duration::from_micros),
     }))
 }

@@ -6,7 +6,7 @@
 use rusqlite::Connection;
 
 /// The layout that this version writes; a newer one is refused.
-pub const LAYOUT: i64 = 3;
+pub const LAYOUT: i64 = 4;
 
 /// The first layout with the past in it.
 const PAST_SINCE: i64 = 2;
@@ -133,6 +133,21 @@ const TRIALS: &str = "
     CREATE INDEX breaker_at ON breaker (at);
 ";
 
+/// Layout 4: sentences in Portuguese beside the English ones; NULL where both are the same, and in rows from
+/// before.
+const PORTUGUESE: &str = "
+    ALTER TABLE event ADD COLUMN text_pt TEXT;
+    ALTER TABLE run ADD COLUMN cause_pt TEXT;
+    ALTER TABLE run ADD COLUMN ended_pt TEXT;
+    ALTER TABLE audit ADD COLUMN result_pt TEXT;
+    ALTER TABLE incident ADD COLUMN state_pt TEXT;
+    UPDATE incident SET state_pt = CASE state
+        WHEN 'healed' THEN 'curado'
+        WHEN 'recovered' THEN 'recuperado'
+        WHEN 'taken over' THEN 'assumido por alguém'
+    END;
+";
+
 /// The layout of an open file; 0 for a new one.
 pub fn layout(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0))
@@ -149,7 +164,7 @@ pub fn migrate(connection: &Connection) -> rusqlite::Result<()> {
         connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
         connection.execute_batch("VACUUM")?;
     }
-    let steps = [STATE, PAST, TRIALS];
+    let steps = [STATE, PAST, TRIALS, PORTUGUESE];
     let missing = &steps[usize::try_from(found).unwrap_or(0).min(steps.len())..];
     let script = missing.concat();
     connection.execute_batch(&format!("BEGIN; {script} PRAGMA user_version = {LAYOUT}; COMMIT;"))

@@ -14,7 +14,9 @@ use zelador_core::history::retain::Retention;
 use zelador_core::history::{Event, Kind, Metric};
 use zelador_core::id::{IncidentId, InstanceId, RunId};
 use zelador_core::incident::Incident;
+use zelador_core::notify::Language;
 use zelador_core::unit::Moment;
+use zelador_core::words::Words;
 
 use super::item::{Audit, Item, Sample};
 use super::trial;
@@ -123,13 +125,14 @@ impl Writer {
 
     fn event(&self, event: &Event) -> rusqlite::Result<()> {
         let at = micros(event.at);
+        let (en, pt) = (event.text.english(), portuguese(&event.text));
         let lasted = event.lasted.map(|it| i64::try_from(it.as_micros()).unwrap_or(i64::MAX));
         let (instance, run) =
             (event.instance.map(InstanceId::number), event.run.map(RunId::number));
         self.connection
             .prepare_cached(
-                "INSERT INTO event (at, kind, app, instance, run, incident, text, lasted)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO event (at, kind, app, instance, run, incident, text, lasted, text_pt)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
             .execute(params![
                 at,
@@ -138,18 +141,20 @@ impl Writer {
                 instance,
                 run,
                 event.incident.map(IncidentId::number),
-                event.text,
-                lasted
+                en,
+                lasted,
+                pt
             ])?;
         let Some(run) = run else { return Ok(()) };
         match event.kind {
             Kind::Begun => self
                 .connection
                 .prepare_cached(
-                    "INSERT INTO run (run, app, instance, cause, begun_at) VALUES (?1, ?2, ?3, ?4, ?5)
+                    "INSERT INTO run (run, app, instance, cause, begun_at, cause_pt)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                      ON CONFLICT (run) DO NOTHING",
                 )?
-                .execute(params![run, event.app, instance, event.text, at])?,
+                .execute(params![run, event.app, instance, en, at, pt])?,
             Kind::Up => self
                 .connection
                 .prepare_cached("UPDATE run SET up_at = ?2 WHERE run = ?1 AND up_at IS NULL")?
@@ -157,23 +162,24 @@ impl Writer {
             Kind::Died | Kind::Stopped => self
                 .connection
                 .prepare_cached(
-                    "UPDATE run SET ended_at = ?2, ended = ?3, asked = ?4
+                    "UPDATE run SET ended_at = ?2, ended = ?3, asked = ?4, ended_pt = ?5
                      WHERE run = ?1 AND (ended IS NULL OR ended = '')",
                 )?
-                .execute(params![run, at, event.text, event.kind == Kind::Stopped])?,
+                .execute(params![run, at, en, event.kind == Kind::Stopped, pt])?,
             _ => 0,
         };
         Ok(())
     }
 
     fn incident(&self, incident: &Incident) -> rusqlite::Result<()> {
+        let state = incident.state_words();
         let document = serde_json::to_string(incident)
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
         self.connection
             .prepare_cached(
                 "INSERT OR REPLACE INTO incident
-                 (id, app, trouble, opened_at, closed_at, state, attempts, document)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                 (id, app, trouble, opened_at, closed_at, state, attempts, document, state_pt)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
             .execute(params![
                 incident.id.number(),
@@ -181,9 +187,10 @@ impl Writer {
                 incident.trouble.to_string(),
                 micros(incident.opened_at),
                 incident.closed_at.map(micros),
-                incident.state(),
+                state.english(),
                 incident.attempts,
-                document
+                document,
+                portuguese(&state)
             ])?;
         Ok(())
     }
@@ -192,10 +199,19 @@ impl Writer {
         let Audit { at, who, origin, verb, target, ok, result } = audit;
         self.connection
             .prepare_cached(
-                "INSERT INTO audit (at, who, origin, verb, target, ok, result)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT INTO audit (at, who, origin, verb, target, ok, result, result_pt)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?
-            .execute(params![micros(*at), who, origin, verb, target, ok, result])?;
+            .execute(params![
+                micros(*at),
+                who,
+                origin,
+                verb,
+                target,
+                ok,
+                result.english(),
+                portuguese(result)
+            ])?;
         Ok(())
     }
 
@@ -204,6 +220,11 @@ impl Writer {
         self.retention = retention;
         self.tidied_at = 0;
     }
+}
+
+/// The sentence in Portuguese; `None`: it is the same.
+fn portuguese(words: &Words) -> Option<&str> {
+    (!words.is_quoted()).then(|| words.told(Language::Pt))
 }
 
 pub(super) fn micros(at: Moment) -> i64 {

@@ -13,6 +13,7 @@ use zelador_core::effect::Done;
 use zelador_core::id::IncidentId;
 use zelador_core::input::{Command, Fact, Input};
 use zelador_core::supervisor::Supervisor;
+use zelador_core::words::Words;
 
 use super::asker::Asker;
 use super::json::Json;
@@ -79,7 +80,7 @@ pub(super) async fn upgrade(
     asker: Asker,
     Json(to): Json<UpgradeTo>,
 ) -> Answer<()> {
-    handle.audit(&asker, "upgrade", to.program.display().to_string(), Ok(String::new()));
+    handle.audit(&asker, "upgrade", to.program.display().to_string(), Ok(Words::default()));
     let (sender, answer) = oneshot::channel();
     let message = Message::Upgrade(to.program, sender);
     handle.inbox.send(message).await.map_err(|_| Failure::ending())?;
@@ -95,7 +96,7 @@ pub(super) async fn save(
     asker: Asker,
     Json(wish): Json<SaveWish>,
 ) -> Answer<SaveDone> {
-    handle.audit(&asker, "save", String::new(), Ok(String::new()));
+    handle.audit(&asker, "save", String::new(), Ok(Words::default()));
     let saved = handle.ask(Supervisor::saved).await?;
     let (path, apps) = (handle.home.dump(), saved.apps.len());
     let target = path.clone();
@@ -133,7 +134,7 @@ pub(super) async fn settings(
     asker: Asker,
     Json(base): Json<Overlay>,
 ) -> Answer<Done> {
-    handle.audit(&asker, "settings", String::new(), Ok(String::new()));
+    handle.audit(&asker, "settings", String::new(), Ok(Words::default()));
     let fact = Input::Fact(Fact::BaseSettings(Box::new(base)));
     handle.inbox.send(Message::Input(fact)).await.map_err(|_| Failure::ending())?;
     Ok(Json(Done::default()))
@@ -141,7 +142,7 @@ pub(super) async fn settings(
 
 /// Reads the settings of modules anew; a file that cannot be used changes nothing.
 pub(super) async fn module_settings(State(handle): State<Handle>, asker: Asker) -> Answer<()> {
-    handle.audit(&asker, "module settings", String::new(), Ok(String::new()));
+    handle.audit(&asker, "module settings", String::new(), Ok(Words::default()));
     let home = handle.home.clone();
     let read = move || module_conf::read(&home).map(|_| module_conf::in_force(&home));
     let failed = |error: String| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error);

@@ -9,9 +9,11 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::serve::IncomingStream;
 use tokio::net::TcpListener;
-use zelador_core::effect::Done;
+use zelador_core::effect::{Affected, Done};
 use zelador_core::input::{Command, IncidentOrder, Replicas};
 use zelador_core::unit::spoken;
+use zelador_core::words;
+use zelador_core::words::{Words, quoted};
 
 use super::listen::Owned;
 use super::{Failure, Handle};
@@ -64,7 +66,8 @@ impl<S: Sync> FromRequestParts<S> for Asker {
                     pid.and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/comm")).ok());
                 let name = name.map(|name| format!(" ({})", name.trim_end())).unwrap_or_default();
                 let pid = pid.map(|pid| format!("pid {pid}{name}")).unwrap_or_default();
-                Self { who: format!("uid {uid}"), origin: pid }
+                let name = crate::backend::native::user_name(uid);
+                Self { who: name.unwrap_or_else(|| format!("uid {uid}")), origin: pid }
             }
             Peer::Remote(address) => {
                 let by_header = parts.headers.contains_key(AUTHORIZATION);
@@ -104,25 +107,28 @@ impl Handle {
         asker: &Asker,
         verb: &str,
         target: String,
-        answer: Result<String, &Failure>,
+        answer: Result<Words, &Failure>,
     ) {
         let (ok, result) = match answer {
             Ok(result) => (true, result),
-            Err(failure) => (false, failure.problem.error.clone()),
+            Err(failure) => (false, quoted(&failure.problem.error)),
         };
         self.archive.keep(Item::Audit(Audit {
             at: self.clock.now(),
             who: asker.who.clone(),
             origin: asker.origin.clone(),
             verb: verb.to_owned(),
-            target: short(target),
+            target: short(&target),
             ok,
-            result: short(result),
+            result: result.map(short),
         }));
     }
 }
 
-/// What a command is called, and whom it concerns; `None`: it changes nothing.
+/// How everything is called on the command line.
+const ALL: &str = "all";
+
+/// What a command is called on the command line, and whom it concerns, in no language; `None`: it changes nothing.
 fn in_words(command: &Command) -> Option<(&'static str, String)> {
     let of = |selectors: &[String]| selectors.join(", ");
     Some(match command {
@@ -144,7 +150,7 @@ fn in_words(command: &Command) -> Option<(&'static str, String)> {
                 Replicas::More(count) => format!("+{count}"),
                 Replicas::Fewer(count) => format!("-{count}"),
             };
-            ("scale", format!("{} to {to}", of(selectors)))
+            ("scale", format!("{} {to}", of(selectors)))
         }
         Command::Reset { selectors } => ("reset", of(selectors)),
         Command::Signal { selectors, signal } => {
@@ -152,41 +158,44 @@ fn in_words(command: &Command) -> Option<(&'static str, String)> {
         }
         Command::Incident { id, order, .. } => {
             let verb = match order {
-                IncidentOrder::Approve => "approve",
-                IncidentOrder::Reject => "reject",
-                IncidentOrder::Mute => "mute",
+                IncidentOrder::Approve => "incident approve",
+                IncidentOrder::Reject => "incident reject",
+                IncidentOrder::Mute => "incident mute",
             };
-            (verb, format!("incident {id}"))
+            (verb, id.to_string())
         }
         Command::Maintenance { selectors, lasts, .. } => {
-            let whole = if selectors.is_empty() { "everything".to_owned() } else { of(selectors) };
+            let whole = if selectors.is_empty() { ALL.to_owned() } else { of(selectors) };
             match lasts {
-                Some(lasts) => ("maintenance", format!("{whole} for {}", spoken(*lasts))),
+                Some(lasts) => ("maintenance", format!("{whole} ({})", spoken(*lasts))),
                 None => ("maintenance end", whole),
             }
         }
         Command::Mute { check, muted, lasts, .. } => {
-            let span = lasts.map(|lasts| format!(" for {}", spoken(lasts))).unwrap_or_default();
+            let span = lasts.map(|lasts| format!(" ({})", spoken(lasts))).unwrap_or_default();
             (if *muted { "mute" } else { "unmute" }, format!("{check}{span}"))
         }
         Command::Breaker { target, operation, order } => {
             let of = operation.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
             ("breaker", format!("{target}{of} ({})", order.said()))
         }
-        Command::Shutdown => ("kill", "everything".to_owned()),
+        Command::Shutdown => ("kill", ALL.to_owned()),
         Command::CheckNow => return None,
     })
 }
 
-fn outcome(done: &Done) -> String {
-    let said: Vec<String> =
-        done.instances.iter().map(|it| format!("{}: {}", it.app, it.what)).collect();
-    said.join("; ")
+fn outcome(done: &Done) -> Words {
+    let said = |it: &Affected| {
+        let app = &it.app;
+        words!("{app}: {what}", "{app}: {what}", what = it.what)
+    };
+    let said: Vec<Words> = done.instances.iter().map(said).collect();
+    Words::joined(&said, "; ")
 }
 
-fn short(text: String) -> String {
+fn short(text: &str) -> String {
     match text.char_indices().nth(LONGEST) {
         Some((at, _)) => format!("{}…", &text[..at]),
-        None => text,
+        None => text.to_owned(),
     }
 }

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use zelador_api::bus::{Heard, Said, Saying};
 use zelador_core::event::Event;
 use zelador_core::id::RunId;
+use zelador_core::words::Words;
 
 use super::asker::Asker;
 use super::json::Json;
@@ -93,7 +94,7 @@ pub(super) async fn say(
         )),
         Err(_) => Err(Failure::ending()),
     };
-    let told = said.as_ref().map(|_| String::new());
+    let told = said.as_ref().map(|_| Words::default());
     handle.audit(&asker, "say", instance.to_string(), told);
     said
 }

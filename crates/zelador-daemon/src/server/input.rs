@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
+use zelador_core::words::Words;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -26,7 +27,7 @@ pub(super) async fn write(
     asker: Asker,
     Json(wish): Json<StandardInput>,
 ) -> Result<Json<()>, Failure> {
-    handle.audit(&asker, "input", wish.instance.to_string(), Ok(String::new()));
+    handle.audit(&asker, "input", wish.instance.to_string(), Ok(Words::default()));
     let (sender, answer) = oneshot::channel();
     let message = Message::StandardInput(wish.instance, sender);
     handle.inbox.send(message).await.map_err(|_| Failure::ending())?;

@@ -10,6 +10,7 @@ use zelador_api::{FlushDone, LogFiles};
 use zelador_core::id::InstanceId;
 use zelador_core::spec::Environment;
 use zelador_core::supervisor::Supervisor;
+use zelador_core::words::Words;
 
 use super::asker::Asker;
 use super::json::Json;
@@ -28,7 +29,7 @@ pub(super) async fn flush(
         LogFiles::All => "all".to_owned(),
         LogFiles::Of(ids) => ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     };
-    handle.audit(&asker, "flush", target, Ok(String::new()));
+    handle.audit(&asker, "flush", target, Ok(Words::default()));
     let own = matches!(files, LogFiles::All).then(|| handle.home.own_log());
     let of_apps = handle
         .ask(move |supervisor: &Supervisor| match files {

@@ -211,7 +211,7 @@ fn is_verified(incidents: &[Incident], starts: &[Moment]) -> bool {
 /// What the evidence of an incident lacks.
 fn lacks(fault: &Fault, incident: &Incident) -> Vec<String> {
     let Some(evidence) = &incident.evidence else { return vec!["everything".to_owned()] };
-    let mut lacks = evidence.missing.clone();
+    let mut lacks: Vec<String> = evidence.missing.iter().map(ToString::to_string).collect();
     // A check may be the first to see that a program dies: what the dead cannot tell is no gap.
     let told = lacks.len();
     lacks.retain(|what| !(what.starts_with("process: ") && what.contains(" ended")));

@@ -148,7 +148,7 @@ fn shown(explained: &Explained) -> String {
                 id(&found.action)
             ));
             for why in &found.because {
-                shown.push_str(&format!("  because {}\n", text::plain(why)));
+                shown.push_str(&format!("  because {}\n", text::plain(why.english())));
             }
         } else {
             shown.push_str(&format!("or: {} ({cause}), {percent:.0} %\n", found.cause));

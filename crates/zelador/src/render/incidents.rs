@@ -83,7 +83,7 @@ pub fn story(incident: &Incident, now: Moment, zone: &TimeZone, terminal: Termin
         line(&heading("diagnosis"));
         line(&format!("  {} ({sure} % sure); remedy: {}", diagnosis.cause, diagnosis.remedy));
         for reason in &diagnosis.because {
-            line(&format!("  - {}", text::plain(reason)));
+            line(&format!("  - {}", text::plain(reason.english())));
         }
         for it in &incident.learned {
             line(&format!("  against this: {}: {}", it.remedy, it.seen.spoken()));
@@ -139,11 +139,11 @@ pub fn summary(evidence: &Evidence, zone: &TimeZone) -> Vec<String> {
         );
     }
     for holder in &evidence.port_holders {
-        said.push(text::plain(&holder.spoken(evidence.gathered_at)).into_owned());
+        said.push(text::plain(holder.spoken(evidence.gathered_at).english()).into_owned());
     }
-    said.extend(evidence.further().iter().map(|it| text::plain(it).into_owned()));
+    said.extend(evidence.further().iter().map(|it| text::plain(it.english()).into_owned()));
     for missing in &evidence.missing {
-        said.push(format!("not gathered: {}", text::plain(missing)));
+        said.push(format!("not gathered: {}", text::plain(missing.english())));
     }
     said
 }

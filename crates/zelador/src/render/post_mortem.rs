@@ -28,7 +28,7 @@ pub fn markdown(incident: &Incident, now: Moment, zone: &TimeZone) -> String {
         let sure = (diagnosis.confidence * 100.0).round();
         said.push_str(&format!("\n## Cause\n\n{} ({sure} % sure)\n\n", diagnosis.cause));
         for why in &diagnosis.because {
-            said.push_str(&format!("- {}\n", cell(why)));
+            said.push_str(&format!("- {}\n", cell(why.english())));
         }
         for other in diagnosis.hypotheses.iter().filter(|it| it.cause != diagnosis.cause) {
             let percent = (other.confidence * 100.0).round();
@@ -87,7 +87,7 @@ pub fn explained(incident: &Incident) -> String {
             let sure = (diagnosis.confidence * 100.0).round();
             said.push_str(&format!("It seems that {} ({sure} % sure):\n", diagnosis.cause));
             for why in &diagnosis.because {
-                said.push_str(&format!("  - {}\n", text::plain(why)));
+                said.push_str(&format!("  - {}\n", text::plain(why.english())));
             }
             said.push_str(&format!("What helps against that: {}.\n", diagnosis.remedy));
         }

@@ -217,8 +217,8 @@ fn what_is_clicked_is_done_with_the_token_only_and_is_in_the_audit() {
     browser.until("no question", "!document.querySelector('#ask').open");
     assert_eq!(zelador.jlist().iter().filter(|it| it["pm2_env"]["status"] == "online").count(), 3);
     browser.open(&address(&zelador, "/health/audit"));
-    for verb in ["sign in", "restart", "stop", "start", "reload", "scale", "declare"] {
-        browser.until(verb, &format!("[...document.querySelectorAll('td strong')].some((it) => it.textContent === '{verb}')"));
+    for verb in ["login", "restart", "stop", "start", "reload", "scale", "declare"] {
+        browser.until(verb, &format!("[...document.querySelectorAll('td code')].some((it) => it.textContent === '{verb}')"));
     }
     let who = browser.eval("document.querySelector('tbody tr').innerText");
     assert!(who.as_str().unwrap().contains("dashboard"), "{who}");

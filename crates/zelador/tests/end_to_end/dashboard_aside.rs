@@ -5,7 +5,7 @@ use zelador_testbed::browser::Browser;
 use zelador_testbed::home::{Zelador, kill, until};
 
 use crate::dashboard::{address, audit, browser, sign_in};
-use crate::zelador;
+use crate::{whoami, zelador};
 
 /// The text of an element; empty where there is none.
 fn text(browser: &mut Browser, of: &str) -> String {
@@ -35,7 +35,7 @@ fn troubled() -> Zelador {
 #[test]
 fn what_is_set_aside_is_seen_on_every_page_with_its_end_and_who_wanted_it() {
     let zelador = troubled();
-    let who = format!("uid {}", rustix::process::getuid().as_raw());
+    let who = whoami();
     zelador.ok(&["maintenance", "start", "30m", "loja"]);
     zelador.ok(&["check", "mute", "gone"]);
     let mut browser = browser();

@@ -187,8 +187,7 @@ fn what_is_in_maintenance_is_kept_up_and_opens_no_incident() {
     until("another engine", || zelador.roles_now().is_some_and(|(now, _)| now != engine));
     until("it to be in maintenance still", || {
         let aside = &of("app:web")["set_aside"];
-        let by = aside["by"].as_str().unwrap_or_default();
-        aside["how"] == "maintenance" && aside["until"].is_u64() && by.starts_with("uid ")
+        aside["how"] == "maintenance" && aside["until"].is_u64() && aside["by"] == crate::whoami()
     });
     // What dies is started again, without an incident.
     let pid = zelador.pid("web");

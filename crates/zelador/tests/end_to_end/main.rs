@@ -44,6 +44,7 @@ mod pains;
 mod pm2_library;
 mod pm2_scripts;
 mod pm2_voice;
+mod portuguese;
 mod probes;
 mod protocol;
 mod remedies;
@@ -62,6 +63,12 @@ use zelador_testbed::home::Zelador;
 /// A zelador of this build.
 fn zelador() -> Zelador {
     Zelador::new(env!("CARGO_BIN_EXE_zelador"))
+}
+
+/// What the user is called that these tests are.
+fn whoami() -> String {
+    let told = std::process::Command::new("id").arg("-un").output().unwrap();
+    String::from_utf8_lossy(&told.stdout).trim().to_owned()
 }
 
 /// A Node server on `PORT` whose health can be broken: `/hang`, `/sick`, `/well`, `/crash`.

@@ -68,7 +68,7 @@ fn pressure_is_judged_by_the_measures_that_are_named() {
             Measure::new("some avg10", some, Unit::Percent),
             Measure::new("full avg10", full, Unit::Percent),
         ];
-        let finding = Finding::Measured { detail: "pressure".to_owned(), measures };
+        let finding = Finding::Measured { detail: crate::words::quoted("pressure"), measures };
         judge(&plan, None, &ProbeOutcome { finding, took: Duration::ZERO }, Moment::default())
     };
     assert_eq!(judged(14.9, 99.0).status, Status::Healthy, "`full` is not named");

@@ -16,9 +16,10 @@ pub use prompt::{Prompt, prompt};
 
 use super::judge::Hypothesis;
 use super::snapshot::Snapshot;
-use super::{Action, Answer, Cause, Diagnosis, action};
+use super::{Action, Answer, Cause, Diagnosis, Reasons, action};
 use crate::healing::Remedy;
 use crate::notify;
+use crate::words;
 
 /// In which language reasons are given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,11 +164,15 @@ pub fn weigh(answer: Answer, advice: &Advice, snapshot: &Snapshot) -> Answer {
 /// What the model says, as an explanation among others; `supported`: the rules named that cause too.
 fn hypothesis(advice: &Advice, supported: bool, snapshot: &Snapshot) -> Hypothesis {
     let (action, restart_helps) = action::choose(advice.cause, snapshot);
-    let mut because = vec![format!("a language model suggests it: {}", advice.reason)];
+    let reason = &advice.reason;
+    let mut because = Reasons(vec![words!(
+        "a language model suggests it: {reason}",
+        "um modelo de linguagem sugere: {reason}",
+    )]);
     because.extend(advice.lines.iter().filter_map(|number| {
         let line = snapshot.log_tail.get(number.checked_sub(1)?)?;
         let text: String = mask(line).chars().take(200).collect();
-        Some(format!("line {number}: {text}"))
+        Some(words!("line {number}: {text}", "linha {number}: {text}"))
     }));
     let confidence = advice.confidence.min(if supported { 0.85 } else { BELIEVED });
     Hypothesis { cause: advice.cause, confidence, because, restart_helps, action }

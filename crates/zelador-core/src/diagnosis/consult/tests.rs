@@ -164,7 +164,7 @@ proptest::proptest! {
         let snapshot = evidence(&["flux capacitor is misaligned"]);
         let (cause, says) = (Cause::ALL[known], Cause::ALL[says]);
         let remedy = Remedy::of(action::choose(cause, &snapshot).0);
-        let (because, hypotheses) = (Vec::new(), Vec::new());
+        let (because, hypotheses) = (Reasons::default(), Vec::new());
         let by_rules = Diagnosis { cause, confidence: sure, because, remedy, hypotheses };
         let advice = Advice { cause: says, confidence: claims, lines: vec![1], reason: String::new() };
         let merged = advised(&by_rules, &advice, &snapshot);

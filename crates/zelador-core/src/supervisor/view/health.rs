@@ -13,6 +13,7 @@ use crate::notify::Language;
 use crate::probe::{Finding, Measure};
 use crate::said::Look;
 use crate::unit::Moment;
+use crate::words::Words;
 
 use super::Supervisor;
 
@@ -76,6 +77,11 @@ pub struct CheckView {
 }
 
 impl CheckView {
+    /// Why, in every language.
+    pub fn words(&self) -> Words {
+        Words::new(self.message.clone(), self.told(Language::Pt))
+    }
+
     /// Why, in a language.
     pub fn told(&self, language: Language) -> String {
         self.said.as_ref().map_or_else(|| self.message.clone(), |look| look.told(language))

@@ -134,7 +134,7 @@ impl World {
                 Effect::Notify(notice)
                     if notice.severity == Severity::Warning && notice.subject == "api" =>
                 {
-                    Some(notice.text)
+                    Some(notice.text.to_string())
                 }
                 _ => None,
             });

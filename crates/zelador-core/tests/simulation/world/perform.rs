@@ -8,6 +8,7 @@ use zelador_core::evidence::Evidence;
 use zelador_core::id::{InstanceId, RunId};
 use zelador_core::input::Fact;
 use zelador_core::unit::{Moment, SECOND};
+use zelador_core::words::{Words, quoted};
 
 use crate::guardian::lifetime;
 use crate::rule::Violation;
@@ -55,7 +56,7 @@ impl World {
                 self.say(self.now + took, Fact::Looked { probe, outcome }, true);
             }
             Effect::Dump { incident, .. } => {
-                let dump = Err("no tool".to_owned());
+                let dump = Err(quoted("no tool"));
                 let at = self.now + self.span(50..4_000);
                 self.say(at, Fact::Dumped { incident, dump }, true);
             }
@@ -72,7 +73,7 @@ impl World {
             Effect::Apply { incident, deed, .. } => {
                 self.host_hook(incident, &deed);
                 let at = self.now + self.span(50..400);
-                self.say(at, Fact::Applied { incident, result: Ok("done".to_owned()) }, true);
+                self.say(at, Fact::Applied { incident, result: Ok(quoted("done")) }, true);
             }
             Effect::Gather { incident, .. } => {
                 let evidence = Box::new(self.evidence_of(incident));
@@ -93,12 +94,12 @@ impl World {
     }
 
     /// What the model says: anything, nothing, or that it cannot.
-    pub(super) fn advice(&mut self) -> Option<Result<Advice, String>> {
+    pub(super) fn advice(&mut self) -> Option<Result<Advice, Words>> {
         let cause = match self.model {
             Some(cause) => cause,
             None => match self.rng.u8(0..4) {
                 0 => return None,
-                1 => return Some(Err("HTTP 503".to_owned())),
+                1 => return Some(Err(quoted("HTTP 503"))),
                 _ => Cause::ALL[self.rng.usize(0..Cause::ALL.len())],
             },
         };

@@ -30,6 +30,11 @@ pub(super) fn user(name: &str) -> Option<User> {
     })
 }
 
+/// What a user is called in `/etc/passwd`.
+pub fn user_name(uid: u32) -> Option<String> {
+    user(&uid.to_string()).map(|user| user.name)
+}
+
 /// Finds a group by name or number in `/etc/group`.
 pub(super) fn group(name: &str) -> Option<u32> {
     if let Ok(number) = name.parse() {

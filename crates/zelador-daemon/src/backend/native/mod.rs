@@ -32,6 +32,7 @@ use zelador_guardian::message::{self, FromGuardian, Stage, ToGuardian};
 use zelador_guardian::{Descriptors, Handover, Kept};
 
 pub use handed::{Handed, give_file};
+pub use identity::user_name;
 pub use link::Link;
 
 use crate::logs::{Logs, Source};

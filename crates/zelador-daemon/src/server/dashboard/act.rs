@@ -1,13 +1,15 @@
 //! The buttons: what is asked for goes the way of every other command, and into the audit.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use zelador_core::effect::Done;
 use zelador_core::id::IncidentId;
 use zelador_core::input::{Command, IncidentOrder, Replicas, Surplus};
+use zelador_core::words::quoted;
 
 use super::Dashboard;
+use super::lang::Lang;
 use crate::server::Failure;
 use crate::server::asker::Asker;
 use crate::server::json::Json;
@@ -32,6 +34,7 @@ pub struct Wish {
 pub async fn act(
     State(dashboard): State<Dashboard>,
     asker: Asker,
+    headers: HeaderMap,
     Json(wish): Json<Wish>,
 ) -> Result<Json<Done>, Failure> {
     let bad = |error: String| Failure::new(StatusCode::BAD_REQUEST, error);
@@ -74,5 +77,15 @@ pub async fn act(
             )));
         }
     };
-    dashboard.handle.command_by(&asker, command).await.map(Json)
+    let is_order = matches!(command, Command::Incident { .. });
+    let mut done = dashboard.handle.command_by(&asker, command).await?;
+    let lang = Lang::of(&headers);
+    for it in &mut done.instances {
+        it.what = quoted(it.what.told(lang.language()));
+    }
+    // What became of an order is on the page already, in the language of who reads it.
+    if is_order {
+        done.notes.clear();
+    }
+    Ok(Json(done))
 }

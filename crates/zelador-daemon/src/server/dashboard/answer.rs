@@ -119,7 +119,7 @@ fn said(lang: Lang, headers: &HeaderMap, status: StatusCode, main: Markup) -> Re
 }
 
 fn ask(lang: Lang, incident: &Incident, question: &Question, here: &str) -> Markup {
-    let trouble = super::overview::trouble_word(lang, &incident.trouble.to_string());
+    let trouble = lang.say(&incident.trouble.words());
     let why = incident.diagnosis.as_ref().map(|diagnosis| diagnosis.cause.told(lang.language()));
     html! {
         section.login {

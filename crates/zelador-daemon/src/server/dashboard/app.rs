@@ -278,15 +278,15 @@ fn list_runs(lang: Lang, runs: &[Run], failed: Option<&str>) -> Markup {
         @else { table {
             thead { tr { th scope="col" { (lang.t("Run", "Execução")) } th scope="col" { (lang.t("Started", "Início")) } th scope="col" { (lang.t("Why", "Por quê")) } th scope="col" { (lang.t("Lasted", "Durou")) } th scope="col" { (lang.t("How it ended", "Como terminou")) } } }
             tbody { @for run in runs { tr {
-                td.num { (run.id) } td { (time(run.begun_at, false)) } td lang="en" { (parts::plain(&run.cause)) }
+                td.num { (run.id) } td { (time(run.begun_at, false)) } td { (lang.say(&run.cause)) }
                 td { @match (run.up_at, run.ended_at) {
                     (Some(up), Some(ended)) => (lang.span(ended.since(up))),
                     (Some(up), None) => time.since datetime=(up) { (time(up, false)) },
                     _ => "–",
                 } }
                 td { @match (&run.ended, run.ended_at) {
-                    (Some(how), _) if run.asked => span.end.off { (icon("off")) (lang.t("stopped on request", "parada a pedido")) @if !how.is_empty() { span.dim lang="en" { " (" (parts::plain(how)) ")" } } },
-                    (Some(how), _) => span.end.bad { (icon("bad")) span lang="en" { (parts::plain(how)) } },
+                    (Some(how), _) if run.asked => span.end.off { (icon("off")) (lang.t("stopped on request", "parada a pedido")) @if !how.is_empty() { span.dim { " (" (lang.say(how)) ")" } } },
+                    (Some(how), _) => span.end.bad { (icon("bad")) span { (lang.say(how)) } },
                     (None, None) => span.end.ok { (icon("ok")) (lang.t("running", "em execução")) },
                     (None, Some(_)) => "–",
                 } }
@@ -311,7 +311,7 @@ fn one_event(lang: Lang, event: &Event) -> Markup {
         li class=(class) {
             (time(event.at, false)) span.what { (icon(shape)) (lang.kind(event.kind)) }
             span {
-                span lang="en" { (parts::plain(&event.text)) }
+                span { (lang.say(&event.text)) }
                 @if let Some(lasted) = event.lasted.filter(|_| event.kind != Kind::Closed) { span.dim { " · " (lang.t("after", "após")) " " (lang.span(lasted)) } }
                 @if let Some(id) = event.incident { " " a href={ "/health/incident/" (id) } { (lang.t("incident", "incidente")) " " (id) } }
             }
@@ -324,9 +324,9 @@ pub fn list_incidents(lang: Lang, incidents: &[IncidentRow]) -> Markup {
     html! {
         @if incidents.is_empty() { p.dim { (lang.t("None. That is good.", "Nenhum. Isso é bom.")) } }
         @else { ul.incidents { @for it in incidents {
-            @let (class, shape) = match (it.closed_at, it.state.as_str()) { (Some(_), _) => ("ok", "ok"), (None, "escalated") => ("bad", "bad"), (None, _) => ("warn", "warn") };
+            @let (class, shape) = match (it.closed_at, it.state.english()) { (Some(_), _) => ("ok", "ok"), (None, "escalated") => ("bad", "bad"), (None, _) => ("warn", "warn") };
             li { a class={ "incident " (class) } href={ "/health/incident/" (it.id) } {
-                (icon(shape)) strong { (parts::plain(&it.app)) } " · " (super::overview::trouble_word(lang, &it.trouble))
+                (icon(shape)) strong { (super::overview::subject(lang, &it.app)) } " · " (lang.say(&it.trouble))
                 span.dim {
                     " · " (super::overview::state_word(lang, &it.state)) " · " (time(it.opened_at, true))
                     @if let Some(closed) = it.closed_at { " · " (lang.t("lasted", "durou")) " " (lang.span(closed.since(it.opened_at))) }

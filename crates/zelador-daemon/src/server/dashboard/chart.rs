@@ -1,13 +1,14 @@
 //! The numbers behind a chart, and what happened in that time.
 
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use zelador_core::history::{Kind, Metric, forecast};
 use zelador_core::unit::Moment;
 
 use super::Dashboard;
+use super::lang::Lang;
 use crate::history::Line;
 use crate::server::Failure;
 use crate::server::json::Json;
@@ -34,7 +35,9 @@ pub struct Asked {
 pub async fn chart(
     State(dashboard): State<Dashboard>,
     Query(asked): Query<Asked>,
+    headers: HeaderMap,
 ) -> Result<Json<Value>, Failure> {
+    let lang = Lang::of(&headers);
     let bad = |error: String| Failure::new(StatusCode::BAD_REQUEST, error);
     let now = dashboard.seconds();
     let to = asked.to.unwrap_or(now).min(now + 1);
@@ -70,7 +73,7 @@ pub async fn chart(
         .map(|event| {
             json!({
                 "at": event.at.as_millis() as f64 / 1000.0, "kind": event.kind.word(),
-                "text": super::parts::plain(&event.text), "incident": event.incident,
+                "text": lang.say(&event.text), "incident": event.incident,
             })
         })
         .collect();

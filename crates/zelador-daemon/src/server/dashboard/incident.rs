@@ -1,10 +1,12 @@
 //! One incident, told so that a tired person understands it at three in the morning.
 
 use maud::{Markup, html};
+use zelador_core::aside::by;
 use zelador_core::evidence::{Evidence, PastDeath};
 use zelador_core::id::IncidentId;
 use zelador_core::incident::{Entry, Incident, Outcome, Stage};
 use zelador_core::said::Said;
+use zelador_core::words::Words;
 
 use super::Dashboard;
 use super::lang::Lang;
@@ -69,10 +71,10 @@ fn look(lang: Lang, incident: &Incident) -> parts::Look {
 }
 
 fn top(lang: Lang, incident: &Incident) -> Markup {
-    let app = parts::plain(incident.app.as_str());
-    let state = incident.state();
+    let app = super::overview::subject(lang, incident.app.as_str());
+    let state = incident.state_words();
     html! {
-        h1 { (app) ": " (super::overview::trouble_word(lang, &incident.trouble.to_string())) }
+        h1 { (app) ": " (lang.say(&incident.trouble.words())) }
         p.facts {
             (badge(look(lang, incident)))
             @if incident.is_open() { span { (super::overview::state_word(lang, &state)) } }
@@ -107,7 +109,7 @@ fn orders(lang: Lang, incident: &Incident) -> Markup {
                     button type="button" data-verb="approve" data-more=(more) { (lang.t("Approve", "Aprovar")) }
                     button type="button" data-verb="reject" data-more=(more) { (lang.t("Reject", "Recusar")) }
                 }
-                @if incident.muted { span.dim { (lang.t("Muted", "Silenciado")) @if let Some(who) = &incident.muted_by { " " (lang.t("by", "por")) " " (parts::plain(who)) } } }
+                @if incident.muted { span.dim { (lang.t("Muted", "Silenciado")) @if let Some(who) = &incident.muted_by { " " (parts::plain(&by(who, lang.language()))) } } }
                 @else { button type="button" data-verb="mute" data-more=(quiet) { (lang.t("Mute", "Silenciar")) } }
             }
         }
@@ -181,13 +183,13 @@ fn diagnosis(lang: Lang, incident: &Incident) -> Markup {
             span { (sure) " % " (lang.t("sure", "de certeza")) " · " (lang.t("remedy", "remédio")) ": " (diagnosis.remedy.told(lang.language())) }
         }
         ul.because {
-            @for reason in &diagnosis.because { li lang="en" { (parts::plain(reason)) } }
-            @for it in &incident.learned { li lang="en" { (it.remedy) ": " (it.seen.spoken()) } }
+            @for reason in &diagnosis.because { li { (lang.say(reason)) } }
+            @for it in &incident.learned { li { (lang.say(&it.words())) } }
         }
         @let others: Vec<_> = diagnosis.hypotheses.iter().filter(|it| it.cause != diagnosis.cause).collect();
         @if !others.is_empty() { details {
             summary { (lang.t("Also considered", "Também considerado")) " (" (others.len()) ")" }
-            ul.because { @for other in others { li { (other.cause.told(lang.language())) " (" (format!("{:.0}", other.confidence * 100.0)) " %): " (parts::plain(&other.because.join("; "))) } } }
+            ul.because { @for other in others { li { (other.cause.told(lang.language())) " (" (format!("{:.0}", other.confidence * 100.0)) " %): " (lang.say(&Words::joined(&other.because, "; "))) } } }
         } }
     }
 }
@@ -242,22 +244,23 @@ pub fn facts(lang: Lang, found: &Evidence) -> Vec<String> {
             }
         });
     }
-    facts.extend(found.further());
-    facts.extend(found.port_holders.iter().map(|holder| holder.spoken(found.gathered_at)));
+    facts.extend(found.further().iter().map(|it| lang.say(it)));
+    let holders = found.port_holders.iter().map(|it| it.spoken(found.gathered_at));
+    facts.extend(holders.map(|it| lang.say(&it)));
     let before = lang.t("died before", "morreu antes");
     let death = |it: &PastDeath| format!("{before}, {}: {}", it.at, it.death.told(lang.language()));
     facts.extend(found.deaths.iter().take(3).map(death));
     let missing = lang.t("not gathered", "não reunido");
-    facts.extend(found.missing.iter().map(|what| format!("{missing}: {what}")));
+    facts.extend(found.missing.iter().map(|what| format!("{missing}: {}", lang.say(what))));
     facts
 }
 
 /// Whether a line is one of those that matter: it tells of an error, or the diagnosis rests on it.
 pub fn matters(incident: &Incident, line: &str) -> bool {
     let quoted = || {
-        let because = incident.diagnosis.iter().flat_map(|diagnosis| &diagnosis.because);
+        let because = incident.diagnosis.iter().flat_map(|it| it.because.iter());
         let line = line.trim();
-        line.len() >= 12 && because.into_iter().any(|reason| reason.contains(line))
+        line.len() >= 12 && because.into_iter().any(|reason| reason.english().contains(line))
     };
     level(line) == "error" || quoted()
 }

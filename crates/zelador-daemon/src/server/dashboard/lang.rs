@@ -8,6 +8,9 @@ use zelador_core::history::Kind;
 use zelador_core::instance::Cause as StartCause;
 use zelador_core::notify::Language;
 use zelador_core::unit::ByteSize;
+use zelador_core::words::Words;
+
+use super::parts;
 
 /// A language of the dashboard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,30 +56,14 @@ impl Lang {
         }
     }
 
+    /// A sentence in this language.
+    pub fn say(self, words: &Words) -> String {
+        parts::plain(words.told(self.language()))
+    }
+
     /// Why something was started; fits after "started because".
     pub fn start(self, cause: &StartCause) -> String {
-        match cause {
-            _ if self == Self::En => cause.to_string(),
-            StartCause::Declared => "foi declarado".to_owned(),
-            StartCause::Redeclared => "a declaração mudou".to_owned(),
-            StartCause::Asked { verb } => format!("alguém pediu ({verb})"),
-            StartCause::Scaled => "devia haver mais réplicas".to_owned(),
-            StartCause::Died { death } => death.told(Language::Pt),
-            StartCause::Memory { used, limit } => format!(
-                "usou {} de memória, acima do limite de {}",
-                self.bytes(*used),
-                self.bytes(*limit)
-            ),
-            StartCause::Watchdog { within } => {
-                format!("não disse em {} que está vivo (watchdog)", self.span(*within))
-            }
-            StartCause::Cron => "o relógio pediu (cron_restart)".to_owned(),
-            StartCause::FilesChanged { changed } => format!("{changed} mudou (watch)"),
-            StartCause::Healed { incident } => {
-                format!("o tratamento o reiniciou (incidente {incident})")
-            }
-            StartCause::StartLost => "o início anterior se perdeu".to_owned(),
-        }
+        self.say(&cause.words())
     }
 
     /// Its name for browsers.

@@ -3,6 +3,7 @@
 
 use maud::{Markup, html};
 use zelador_api::home::Home;
+use zelador_core::aside::asker;
 use zelador_core::incident::{Incident, Stage};
 use zelador_core::instance::Phase;
 use zelador_core::redact;
@@ -15,6 +16,7 @@ use super::lang::Lang;
 use super::live::Fragment;
 use super::page::percent;
 use super::parts::{self, badge, icon, time};
+use crate::history::Audit;
 
 /// How many entries are listed.
 const LISTED: u32 = 200;
@@ -103,9 +105,9 @@ pub async fn retries(dashboard: &Dashboard, lang: Lang) -> Option<Vec<Fragment>>
                 } }
                 @for it in &healing { tr {
                     th scope="row" { a href={ "/health/incident/" (it.id) } { (parts::plain(it.app.as_str())) } }
-                    td { (lang.t("remedy", "remédio")) " (" (super::overview::state_word(lang, &it.state())) ")" } td.num { (it.attempts) }
+                    td { (lang.t("remedy", "remédio")) " (" (super::overview::state_word(lang, &it.state_words())) ")" } td.num { (it.attempts) }
                     td { @if let Some(at) = it.deadline() { (time(at, true)) } @else { "–" } }
-                    td { (super::overview::trouble_word(lang, &it.trouble.to_string())) }
+                    td { (lang.say(&it.trouble.words())) }
                 } }
             }
         } } }
@@ -149,13 +151,18 @@ pub async fn audit(dashboard: &Dashboard, lang: Lang) -> Option<Vec<Fragment>> {
             div.scroll tabindex="0" role="region" aria-label=(lang.t("Audit", "Auditoria")) { table {
                 thead { tr { th scope="col" { (lang.t("When", "Quando")) } th scope="col" { (lang.t("Who", "Quem")) } th scope="col" { (lang.t("From", "De")) } th scope="col" { (lang.t("Command", "Comando")) } th scope="col" { (lang.t("Result", "Resultado")) } } }
                 tbody { @for it in &found { tr {
-                    td { (time(it.at, false)) } td { (parts::plain(&it.who)) } td { (parts::plain(&it.origin)) }
-                    td { strong { (it.verb) } " " (parts::plain(&it.target)) }
-                    td lang="en" { span class={ "end " (if it.ok { "ok" } else { "bad" }) } { (icon(if it.ok { "ok" } else { "bad" })) (parts::plain(&it.result)) } }
+                    td { (time(it.at, false)) } td { (parts::plain(asker(&it.who, lang.language()))) } td translate="no" { (parts::plain(&it.origin)) }
+                    td translate="no" { code { (it.verb) } " " (parts::plain(&it.target)) }
+                    td { span class={ "end " (if it.ok { "ok" } else { "bad" }) } { (icon(if it.ok { "ok" } else { "bad" })) (result(lang, it)) } }
                 } } }
             } }
         },
     }))
+}
+
+/// What was answered; a refusal in the words of the command line.
+fn result(lang: Lang, audit: &Audit) -> Markup {
+    html! { span lang=[(!audit.ok).then_some("en")] { (lang.say(&audit.result)) } }
 }
 
 /// The settings in force, to be read.

@@ -9,7 +9,7 @@ use zelador_core::incident::Incident;
 use super::Dashboard;
 use super::incident::{facts, find};
 use super::lang::Lang;
-use super::overview::{state_word, trouble_word};
+use super::overview::{state_word, subject};
 use super::parts;
 use crate::server::Failure;
 
@@ -35,10 +35,10 @@ fn in_markdown(lang: Lang, incident: &Incident) -> String {
         "# {} {}: {}: {}\n\n- {}: {}\n- {}: {}\n",
         lang.t("Incident", "Incidente"),
         incident.id,
-        escaped(incident.app.as_str()),
-        trouble_word(lang, &incident.trouble.to_string()),
+        escaped(&subject(lang, incident.app.as_str())),
+        lang.say(&incident.trouble.words()),
         lang.t("state", "estado"),
-        state_word(lang, &incident.state()),
+        state_word(lang, &incident.state_words()),
         lang.t("opened", "aberto"),
         incident.opened_at
     );
@@ -59,7 +59,7 @@ fn in_markdown(lang: Lang, incident: &Incident) -> String {
             diagnosis.remedy.told(lang.language())
         ));
         for reason in &diagnosis.because {
-            text.push_str(&format!("- {}\n", escaped(reason)));
+            text.push_str(&format!("- {}\n", escaped(reason.told(lang.language()))));
         }
     }
     text.push_str(&format!("\n## {}\n\n", lang.t("What happened", "O que aconteceu")));

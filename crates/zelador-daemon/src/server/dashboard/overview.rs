@@ -11,6 +11,7 @@ use zelador_core::instance::{Goal, Phase};
 use zelador_core::spec::{Settings, Thresholds};
 use zelador_core::supervisor::{InstanceView, Supervisor, View};
 use zelador_core::unit::ByteSize;
+use zelador_core::words::Words;
 
 use super::Dashboard;
 use super::lang::Lang;
@@ -266,19 +267,18 @@ fn summary(lang: Lang, seen: &Seen) -> Markup {
                 "; " (lang.t("last incident", "último incidente")) " "
                 a href={ "/health/incident/" (last.id) } { (time(last.closed_at.unwrap_or(last.opened_at), true)) }
                 @if let Some(closed) = last.closed_at {
-                    ", " (outcome(lang, last)) " " (lang.t("in", "em")) " " (lang.span(closed.since(last.opened_at)))
+                    ", " (lang.say(&last.state_words())) " " (lang.t("in", "em")) " " (lang.span(closed.since(last.opened_at)))
                 }
             }
         }
     }
 }
 
-fn outcome(lang: Lang, incident: &Incident) -> String {
-    match incident.state().as_str() {
-        "healed" => lang.t("healed", "curado").to_owned(),
-        "recovered" => lang.t("recovered", "recuperado").to_owned(),
-        "taken over" => lang.t("taken over", "assumido por alguém").to_owned(),
-        other => other.to_owned(),
+/// What an incident is about: an app, or the host.
+pub fn subject(lang: Lang, app: &str) -> String {
+    match app {
+        Incident::HOST_NAME => lang.t(Incident::HOST_NAME, "o servidor").to_owned(),
+        app => parts::plain(app),
     }
 }
 
@@ -329,9 +329,9 @@ fn open(lang: Lang, seen: &Seen) -> Markup {
                 @for incident in &seen.open {
                     li { a.incident href={ "/health/incident/" (incident.id) } {
                         (icon("warn"))
-                        strong { (parts::plain(incident.app.as_str())) } " · " (trouble_word(lang, &incident.trouble.to_string()))
+                        strong { (subject(lang, incident.app.as_str())) } " · " (lang.say(&incident.trouble.words()))
                         @if incident.muted { " · " (lang.t("muted", "silenciado")) }
-                        span.dim { " · " (state_word(lang, &incident.state())) " · " (time(incident.opened_at, true)) }
+                        span.dim { " · " (state_word(lang, &incident.state_words())) " · " (time(incident.opened_at, true)) }
                     } }
                 }
             }
@@ -339,33 +339,12 @@ fn open(lang: Lang, seen: &Seen) -> Markup {
     }
 }
 
-/// A kind of trouble.
-pub fn trouble_word(lang: Lang, trouble: &str) -> String {
-    match (lang, trouble) {
-        (Lang::Pt, "unresponsive") => "não responde".to_owned(),
-        (Lang::Pt, "crash loop") => "quedas em série".to_owned(),
-        (_, other) => parts::plain(other),
-    }
-}
-
 /// The state of an incident.
-pub fn state_word(lang: Lang, state: &str) -> String {
-    let pt = match state {
-        "gathering evidence" => "reunindo evidências",
-        "asking dependencies" => "consultando dependências",
-        "rechecking" => "verificando de novo",
-        "pausing" => "em pausa",
-        "restarting" => "reiniciando",
-        "verifying" => "confirmando",
-        "awaiting trial" => "aguardando teste",
-        "escalated" => "uma pessoa é necessária",
-        "healed" => "curado",
-        "recovered" => "recuperado",
-        "taken over" => "assumido por alguém",
-        other => other,
-    };
-    let en = if state == "escalated" { "a person is needed" } else { state };
-    parts::plain(if lang == Lang::Pt { pt } else { en })
+pub fn state_word(lang: Lang, state: &Words) -> String {
+    match (lang, state.english()) {
+        (Lang::En, "escalated") => "a person is needed".to_owned(),
+        _ => lang.say(state),
+    }
 }
 
 /// The checks of the host that have a tile.
@@ -479,7 +458,9 @@ fn why(lang: Lang, instance: &InstanceView) -> Markup {
         Phase::Backoff { .. } | Phase::Tripped { .. } => {
             let last = instance.deaths.first();
             last.map(|past| {
-                past.explained.clone().unwrap_or_else(|| past.death.told(lang.language()))
+                past.explained
+                    .as_ref()
+                    .map_or_else(|| past.death.told(lang.language()), |why| lang.say(why))
             })
         }
         _ => None,

@@ -77,7 +77,7 @@ pub async fn page(dashboard: &Dashboard, lang: Lang, asked: &Asked) -> Result<Ma
     rows.retain(|_, row| !row.up.is_empty() || row.deaths + row.incidents > 0);
     let closed: Vec<_> =
         incidents.iter().filter_map(|it| Some(it.closed_at?.since(it.opened_at))).collect();
-    let healed = incidents.iter().filter(|it| it.state == "healed").count();
+    let healed = incidents.iter().filter(|it| it.state.english() == "healed").count();
     let mean = (!closed.is_empty())
         .then(|| closed.iter().sum::<std::time::Duration>() / closed.len() as u32);
     let availability = Rollup::merge(rows.values().flat_map(|row| row.up.iter().copied()));

@@ -15,6 +15,8 @@ use ring::hmac;
 use serde::Deserialize;
 use zelador_api::token::{self, Token};
 
+use zelador_core::words::Words;
+
 use super::Dashboard;
 use super::lang::Lang;
 use super::page::Page;
@@ -153,10 +155,10 @@ pub async fn enter(
     let Some(token) = dashboard.token().filter(|token| token.is(typed.token.trim())) else {
         tokio::time::sleep(WRONG).await;
         let failure = Failure::new(StatusCode::UNAUTHORIZED, "that is not the token");
-        dashboard.handle.audit(&asker, "sign in", String::new(), Err(&failure));
+        dashboard.handle.audit(&asker, "login", String::new(), Err(&failure));
         return failure.into_response();
     };
-    dashboard.handle.audit(&asker, "sign in", String::new(), Ok(String::new()));
+    dashboard.handle.audit(&asker, "login", String::new(), Ok(Words::default()));
     let session = new_session(&token, now());
     let cookie = format!(
         "{NAME}={session}; Path=/health; HttpOnly; SameSite=Strict; Max-Age={}",

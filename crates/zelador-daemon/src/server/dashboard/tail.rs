@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body_util::channel::Sender;
@@ -19,6 +19,7 @@ use tokio::time::{self, Instant};
 use zelador_core::id::InstanceId;
 use zelador_core::redact;
 
+use super::lang::Lang;
 use super::live::events;
 use super::{Dashboard, parts};
 use crate::server::Failure;
@@ -52,7 +53,12 @@ struct Line {
 }
 
 /// The stream of an instance's lines.
-pub async fn stream(State(dashboard): State<Dashboard>, Path(id): Path<u32>) -> Response {
+pub async fn stream(
+    State(dashboard): State<Dashboard>,
+    Path(id): Path<u32>,
+    headers: HeaderMap,
+) -> Response {
+    let lang = Lang::of(&headers);
     let look = move |supervisor: &zelador_core::supervisor::Supervisor| {
         let views = supervisor.app_views();
         let found = views.into_iter().find(|it| it.instance.id == InstanceId::new(id))?;
@@ -70,7 +76,7 @@ pub async fn stream(State(dashboard): State<Dashboard>, Path(id): Path<u32>) -> 
     for (stream, path) in files.into_iter().flatten() {
         // Both may go to the same file.
         if followed.iter().all(|other| other.path != path) {
-            followed.push(Followed { stream, path, file: None, rest: Vec::new() });
+            followed.push(Followed { lang, stream, path, file: None, rest: Vec::new() });
         }
     }
     events(dashboard.closing.clone(), move |sender| follow(sender, followed))
@@ -101,6 +107,8 @@ async fn follow(mut sender: Sender<Bytes>, mut followed: Vec<Followed>) {
 
 /// One log file.
 struct Followed {
+    /// In which language it is told what is not shown.
+    lang: Lang,
     stream: &'static str,
     path: PathBuf,
     /// The file and how far it was read.
@@ -146,7 +154,11 @@ impl Followed {
         let begin = if is_first { lines.len().saturating_sub(END_LINES) } else { 0 };
         let mut told: Vec<Line> = lines[begin..].iter().map(|line| self.line(line)).collect();
         if skipped > 0 {
-            let text = format!("… {skipped} bytes were written too fast to be shown here …");
+            let why = self.lang.t(
+                "bytes were written too fast to be shown here",
+                "bytes foram escritos rápido demais para aparecer aqui",
+            );
+            let text = format!("… {skipped} {why} …");
             told.insert(0, Line { s: self.stream, v: "warn", t: text });
         }
         // A line that never ends is shown in pieces.
@@ -157,7 +169,7 @@ impl Followed {
     fn line(&self, bytes: &[u8]) -> Line {
         let text = redact::text(&parts::plain(&String::from_utf8_lossy(bytes)));
         let text = match text.char_indices().nth(LONGEST) {
-            Some((at, _)) => format!("{}… (cut)", &text[..at]),
+            Some((at, _)) => format!("{}… ({})", &text[..at], self.lang.t("cut", "cortada")),
             None => text,
         };
         Line { s: self.stream, v: level(&text), t: text }
@@ -206,8 +218,13 @@ mod tests {
     fn a_log_is_followed_over_halves_of_lines_rotation_and_emptying() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.log");
-        let mut followed =
-            Followed { stream: "out", path: path.clone(), file: None, rest: Vec::new() };
+        let mut followed = Followed {
+            lang: Lang::En,
+            stream: "out",
+            path: path.clone(),
+            file: None,
+            rest: Vec::new(),
+        };
         assert!(followed.look().is_empty(), "it is not there yet");
         let mut file = File::create(&path).unwrap();
         write!(file, "one\ntw").unwrap();
@@ -231,7 +248,8 @@ mod tests {
         let lines: Vec<String> = (0..20_000).map(|at| format!("line {at}")).collect();
         let text = format!("{}\n", lines.join("\n"));
         std::fs::write(&path, text).unwrap();
-        let mut followed = Followed { stream: "out", path, file: None, rest: Vec::new() };
+        let mut followed =
+            Followed { lang: Lang::En, stream: "out", path, file: None, rest: Vec::new() };
         let lines = texts(followed.look());
         assert_eq!(lines.len(), END_LINES);
         assert_eq!((lines[0].as_str(), lines[199].as_str()), ("line 19800", "line 19999"));
