@@ -1,6 +1,6 @@
 //! What the head of a history tells: whether this zelador can use it, without opening it.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -16,6 +16,19 @@ pub enum Kind {
     Other,
     /// It has this layout.
     Layout(u32),
+}
+
+/// The names of damaged histories that were set aside beside this one.
+pub fn set_aside(path: &Path) -> Vec<String> {
+    let begin = format!("{}.damaged-", path.file_name().unwrap_or_default().to_string_lossy());
+    let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
+    let names = entries.into_iter().flatten().flatten().map(|it| it.file_name());
+    let mut names: Vec<String> = names
+        .filter_map(|name| name.into_string().ok())
+        .filter(|it| it.starts_with(&begin) && !it.ends_with("-wal"))
+        .collect();
+    names.sort();
+    names
 }
 
 /// Looks at the head of the file.

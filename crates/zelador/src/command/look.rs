@@ -10,6 +10,7 @@ use super::{Context, select};
 use crate::cli::List;
 use crate::engine::Engine;
 use crate::failure::Failure;
+use crate::history_file;
 use crate::output;
 use crate::render::order::Order;
 use crate::render::{self, terminal::Terminal};
@@ -27,11 +28,13 @@ pub fn list(context: &Context, asked: &List) -> Result<ExitCode, Failure> {
         let mut view: View = context.engine.get(route::VIEW)?;
         order.sort(&mut view.instances);
         let terminal = Terminal::stdout();
-        Ok(if asked.mini {
+        let shown = if asked.mini {
             render::list::blocks(&view, terminal)
         } else {
             render::list::list(&view, terminal)
-        })
+        };
+        let damaged = history_file::set_aside(&context.home.history());
+        Ok(shown + &render::aside::lines(&view, &damaged, terminal))
     };
     if !asked.watch {
         output::tell(&draw()?)?;

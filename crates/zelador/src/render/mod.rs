@@ -1,6 +1,7 @@
 //! What is shown, as text: views go in, text comes out. Nothing here reads or writes anything but
 //! [`terminal`], which looks at stdout once, and [`jlist`], which looks for versions.
 
+pub mod aside;
 pub mod done;
 pub mod health;
 pub mod incidents;

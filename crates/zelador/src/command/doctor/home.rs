@@ -141,7 +141,7 @@ fn socket(home: &Home, own: u32) -> Finding {
 fn history(path: &Path) -> Finding {
     const NAME: &str = "history";
     let shown = path.display();
-    let aside = damaged(path);
+    let aside = history_file::set_aside(path);
     if !aside.is_empty() {
         let found = format!("a damaged one was set aside: {}", aside.join(", "));
         return Finding::warning(NAME, found, "move it away when you have looked at it");
@@ -162,19 +162,6 @@ fn history(path: &Path) -> Finding {
         }
         Err(error) => Finding::failure(NAME, format!("{shown}: {error}"), "check who owns it"),
     }
-}
-
-/// The names of histories that were set aside.
-fn damaged(path: &Path) -> Vec<String> {
-    let begin = format!("{}.damaged-", path.file_name().unwrap_or_default().to_string_lossy());
-    let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
-    let names = entries.into_iter().flatten().flatten().map(|it| it.file_name());
-    let mut names: Vec<String> = names
-        .filter_map(|name| name.into_string().ok())
-        .filter(|it| it.starts_with(&begin))
-        .collect();
-    names.sort();
-    names
 }
 
 #[cfg(test)]
