@@ -11,6 +11,7 @@ mod boot;
 mod channel;
 mod dashboard;
 mod dashboard_aside;
+mod dashboard_forecast;
 mod databases;
 mod diagnose;
 mod doctor;
