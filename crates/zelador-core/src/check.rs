@@ -63,6 +63,11 @@ impl CheckResult {
         Self { status, message, said, took, at }
     }
 
+    /// Whether the look itself was not possible.
+    pub fn is_blind(&self) -> bool {
+        matches!(self.said.as_deref(), Some(Look::CannotLook(_)))
+    }
+
     /// Why, as values.
     pub fn look(&self) -> Look {
         self.said.as_deref().cloned().unwrap_or_else(|| Look::Text(quoted(&self.message)))
@@ -107,6 +112,8 @@ pub struct Check {
     pub hurried: Option<u32>,
     /// The attempts that failed, since the last that worked.
     pub retry: Option<Retry>,
+    /// Whether the verdict comes and goes.
+    pub flap: Flap,
 }
 
 /// The most changes of a verdict that are kept of one check.
@@ -130,7 +137,20 @@ impl Check {
             streak: Vec::new(),
             hurried: None,
             retry: None,
+            flap: Flap::default(),
         }
+    }
+
+    /// How it is, as it is told: by its verdict, and that this comes and goes where it does; `None`
+    /// before the first verdict.
+    pub fn told(&self) -> Option<CheckResult> {
+        let (status, last) = (self.verdict?, self.last.as_ref()?);
+        if !self.flap.flaps() {
+            return Some(CheckResult { status, ..last.clone() });
+        }
+        let (changes, looks) = self.flap.changes();
+        let look = Look::Flaps { changes, looks, own: Box::new(last.look()) };
+        Some(CheckResult::new(status.max(Status::Degraded), look, last.took, last.at))
     }
 
     /// When this check wants to be called: to look, or to give a look up.
@@ -174,18 +194,24 @@ impl Check {
         };
     }
 
-    /// Notes a change of the verdict.
-    pub fn note_change(&mut self, verdict: Status) {
-        let Some(last) = self.last.clone() else { return };
+    /// Notes how it is told to be, after that changed.
+    pub fn note_change(&mut self) {
+        let Some(told) = self.told() else { return };
         if self.changes.len() >= CHANGES_KEPT {
             self.changes.pop_front();
         }
-        self.changes.push_back(CheckResult { status: verdict, ..last });
+        self.changes.push_back(told);
     }
 
     /// The same of a startup probe: it becomes unhealthy only after its failure threshold, from the
-    /// very first result on; the first good one ends it, since nobody asks a second time.
+    /// very first result on; the first good one ends it, since nobody asks a second time. A look that
+    /// was not possible says neither.
     pub fn take_startup(&mut self, result: CheckResult) -> Option<(Option<Status>, Status)> {
+        if result.is_blind() {
+            self.under_way = None;
+            self.last = Some(result);
+            return None;
+        }
         if result.status != Status::Unhealthy {
             self.streak.clear();
             self.under_way = None;
@@ -216,10 +242,15 @@ impl Check {
         self.last = Some(result);
         self.good_in_row =
             if status == Status::Unhealthy { 0 } else { self.good_in_row.saturating_add(1) };
-        let Some(verdict) = self.verdict else {
+        let before = self.verdict;
+        // A run is taken to be well until enough looks say otherwise, as Kubernetes has it. Of
+        // everything else the first result is all that is known.
+        if before.is_none() && (status == Status::Healthy || self.plan.id.instance().is_none()) {
+            self.streak.clear();
             self.verdict = Some(status);
             return Some((None, status));
-        };
+        }
+        let verdict = before.unwrap_or(Status::Healthy);
         let (worse, counted) = match self.plan.cadence.within {
             Some(window) => {
                 if self.streak.len() >= window as usize {
@@ -259,14 +290,16 @@ impl Check {
         let changed = agreed.copied().unwrap_or(status);
         self.streak.clear();
         self.verdict = Some(changed);
-        Some((Some(verdict), changed))
+        Some((before, changed))
     }
 }
 
+mod flap;
 mod judge;
 mod plan;
 mod usual;
 
+pub use flap::Flap;
 pub use judge::{breached, judge, judge_by, measures_of};
 pub use plan::{CheckPlan, CheckTarget, plans};
 pub use usual::{Band, LEARN_EVERY, Usual};
@@ -274,6 +307,7 @@ pub use usual::{Band, LEARN_EVERY, Usual};
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::{CheckId, InstanceId};
     use crate::probe::ProbeOutcome;
     use crate::spec::Settings;
     use crate::unit::ByteSize;
@@ -287,24 +321,30 @@ mod tests {
     #[test]
     fn a_startup_probe_that_was_unhealthy_is_over_with_its_first_good_answer() {
         let mut check = check();
-        let mut take = |status| {
-            let (message, took, at) = (String::new(), Duration::ZERO, Moment::default());
-            check.take_startup(CheckResult { status, message, took, at, said: None })
-        };
+        let mut take = |status| check.take_startup(result(status));
         assert_eq!([take(Unhealthy), take(Unhealthy)], [None, None], "of three");
         assert_eq!(take(Unhealthy), Some((None, Unhealthy)));
         assert_eq!(take(Healthy), Some((Some(Unhealthy), Healthy)));
         assert_eq!((check.verdict, check.good_in_row), (Some(Healthy), 1));
     }
 
+    #[test]
+    fn a_look_that_was_not_possible_does_not_say_that_a_run_came_up() {
+        let (mut check, at) = (check(), Moment::default());
+        let blind = Look::CannotLook(quoted("no result within 3 s"));
+        let blind = CheckResult::new(Degraded, blind, Duration::ZERO, at);
+        let seen = [Unhealthy, Unhealthy].map(|status| check.take_startup(result(status)));
+        assert_eq!((seen, check.take_startup(blind.clone())), ([None; 2], None));
+        assert_eq!((check.verdict, check.last.as_ref()), (None, Some(&blind)));
+        assert_eq!(check.take_startup(result(Unhealthy)), Some((None, Unhealthy)), "the third");
+    }
+
+    fn result(status: Status) -> CheckResult {
+        let (message, took, at) = (String::new(), Duration::ZERO, Moment::default());
+        CheckResult { status, message, said: None, took, at }
+    }
+
     fn feed(check: &mut Check, statuses: &[Status]) -> Vec<Status> {
-        let result = |status| CheckResult {
-            status,
-            message: String::new(),
-            said: None,
-            took: Duration::ZERO,
-            at: Moment::default(),
-        };
         statuses
             .iter()
             .map(|status| {
@@ -319,6 +359,31 @@ mod tests {
         let seen =
             feed(&mut check(), &[Healthy, Unhealthy, Healthy, Unhealthy, Unhealthy, Healthy]);
         assert_eq!(seen, [Healthy; 6]);
+    }
+
+    #[test]
+    fn a_new_run_is_unhealthy_only_after_as_many_failures_as_an_old_one() {
+        let of_run = || {
+            let mut check = check();
+            check.plan.id = CheckId::Instance(InstanceId::new(0));
+            check
+        };
+        let verdicts = |check: &mut Check, statuses: &[Status]| {
+            let take = |status: &Status| {
+                check.take(result(*status));
+                check.verdict
+            };
+            statuses.iter().map(take).collect::<Vec<_>>()
+        };
+        let mut check = of_run();
+        let seen = verdicts(&mut check, &[Unhealthy, Unhealthy, Unhealthy]);
+        assert_eq!(seen, [None, None, Some(Unhealthy)]);
+        check.reset(Moment::default());
+        assert_eq!(verdicts(&mut check, &[Unhealthy, Unhealthy]), [None; 2], "of the next run");
+        let seen = verdicts(&mut of_run(), &[Unhealthy, Unhealthy, Healthy, Unhealthy, Unhealthy]);
+        assert_eq!(seen[2..], [Some(Healthy); 3], "not in a row");
+        let seen = verdicts(&mut of_run(), &[Degraded, Unhealthy, Unhealthy]);
+        assert_eq!(seen, [None, None, Some(Degraded)], "all agree on degraded");
     }
 
     #[test]

@@ -214,6 +214,8 @@ pub enum Said {
     StaysSick(Words),
     /// What it needs is nothing that zelador can look at: it is given this long.
     WaitsUnseen(Duration),
+    /// Its check comes and goes.
+    Flaps,
     /// It is sick all the same after that.
     WaitingWasNoHelp(Words),
     /// It comes back again and again.

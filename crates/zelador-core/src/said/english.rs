@@ -124,6 +124,9 @@ pub(super) fn sentence(said: &Said) -> String {
                 complaint = complaint.told(EN)
             )
         }
+        Said::Flaps => {
+            "its check comes and goes: this is one incident until it has stayed well".to_owned()
+        }
         Said::WaitsUnseen(pause) => format!(
             "waiting for what it needs, which zelador cannot look at, for {}",
             span(EN, *pause)

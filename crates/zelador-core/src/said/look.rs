@@ -71,6 +71,15 @@ pub enum Look {
     },
     /// The look itself was not possible.
     CannotLook(Words),
+    /// Its verdict comes and goes.
+    Flaps {
+        /// How often it changed.
+        changes: usize,
+        /// Within how many looks.
+        looks: usize,
+        /// What the last look said.
+        own: Box<Look>,
+    },
     /// Nobody has looked yet.
     NotYet,
     /// It is up, and nobody asks it.
@@ -155,6 +164,15 @@ impl Look {
                 let (look, why) =
                     (language.pick("cannot look", "não é possível verificar"), why.told(language));
                 format!("{look}: {why}")
+            }
+            Self::Flaps { changes, looks, own } => {
+                let own = own.told(language);
+                match language {
+                    Language::En => format!("flapping: {changes} changes in {looks} looks; {own}"),
+                    Language::Pt => {
+                        format!("oscilando: {changes} mudanças em {looks} verificações; {own}")
+                    }
+                }
             }
             Self::NotYet => is("not looked at yet", "ainda não verificado"),
             Self::Up { age, pid } => {
@@ -288,6 +306,7 @@ mod tests {
             beyond(Some(("left".into(), 1.5)), Unit::Days, 3.0, true, None),
             beyond(Some(("memory".into(), 300.0)), Unit::Count, 250.5, false, Some(band)),
             Look::CannotLook(quoted("/proc/stat: permission denied")),
+            Look::Flaps { changes: 4, looks: 21, own: text("HTTP 200") },
             Look::NotYet,
             Look::Up { age: Duration::from_millis(4_200), pid: 4711 },
             Look::ComesUp(None),

@@ -138,6 +138,7 @@ pub(super) fn sentence(said: &Said) -> String {
                 complaint = complaint.told(PT)
             )
         }
+        Said::Flaps => "a verificação vai e volta: é um só incidente até que fique bem".to_owned(),
         Said::WaitsUnseen(pause) => format!(
             "aguarda por {} aquilo de que precisa, e que o zelador não pode verificar",
             span(PT, *pause)

@@ -81,6 +81,7 @@ fn all() -> Vec<Said> {
         Said::AlsoSuffers { app: "web".to_owned(), incident },
         Said::IsBack("database main".to_owned()),
         Said::StaysSick(quoted("HTTP 500")),
+        Said::Flaps,
         Said::WaitsUnseen(63 * SECOND),
         Said::WaitingWasNoHelp(quoted("HTTP 500")),
         Said::RestartHides { times: 3, lately: true },

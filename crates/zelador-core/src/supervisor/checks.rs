@@ -161,10 +161,15 @@ impl Supervisor {
     pub(super) fn check_everything(&mut self) -> BTreeSet<CheckId> {
         // What rests is not looked at: a run that is not up, a probe that waits for another.
         let active = |id: &&CheckId| match id.instance() {
-            Some(instance) => {
-                matches!(self.instances[&instance].phase, Phase::Running { .. })
-                    && !(self.checks[*id].next_at == NEVER && self.waits_for_startup(instance))
-            }
+            Some(instance) => match self.instances[&instance].phase {
+                Phase::Running { since, .. } => {
+                    let rests = self.checks[*id].next_at == NEVER;
+                    let is_young = self.now < since + self.start_period(instance, id);
+                    let waits = rests && self.waits_for_startup(instance);
+                    !is_young && !waits
+                }
+                _ => false,
+            },
             None => !matches!(
                 self.checks[*id].plan.target,
                 CheckTarget::App(ProbeTarget::Heartbeat { .. })
@@ -179,6 +184,13 @@ impl Supervisor {
         // What was known at once, or may not be looked at, brings no answer to wait for.
         all.retain(|id| self.checks[id].under_way.is_some());
         all
+    }
+
+    /// How old a run must be before this check of it is looked at.
+    fn start_period(&self, instance: InstanceId, id: &CheckId) -> Duration {
+        let app = self.instances.get(&instance).and_then(|it| self.apps.get(&it.app));
+        let own = app.and_then(|app| own_checks(instance, &app.spec).find(|(it, _)| it == id));
+        own.map_or(Duration::ZERO, |(_, spec)| spec.start_period)
     }
 
     /// Handles the deadline of a check: a look is due, or one was lost.
@@ -304,12 +316,13 @@ impl Supervisor {
         let Some(check) = self.checks.get_mut(id) else { return };
         check.finding = Some(outcome.finding.clone());
         let message = result.words();
-        let good = result.status != Status::Unhealthy;
+        let good = result.status != Status::Unhealthy && !result.is_blind();
         let change = match id {
             // One failure is none: a run that starts fails until it is there.
             CheckId::Startup(_) => check.take_startup(result),
             _ => check.take(result),
         };
+        let flaps = check.verdict.and_then(|verdict| check.flap.take(verdict));
         self.changed.checks.insert(id.clone());
         // Nothing waits for a check with a name.
         self.changed.world |= !matches!(id, CheckId::Named(_));
@@ -320,33 +333,56 @@ impl Supervisor {
         if let (CheckId::Startup(instance), true) = (id, good) {
             self.started_up(*instance);
         }
-        let Some((before, after)) = change else { return };
-        if let Some(check) = self.checks.get_mut(id) {
-            check.note_change(after);
+        if change.is_none() && flaps.is_none() {
+            return;
         }
+        let Some(check) = self.checks.get_mut(id) else { return };
+        check.note_change();
+        let is_flapping = check.flap.flaps();
         if self.set_aside(id).is_some() {
             return;
         }
-        if before.is_some() || after != Status::Healthy {
-            let subject = self.component(id);
-            let severity = match after {
-                Status::Healthy => Severity::Info,
-                Status::Degraded | Status::Unhealthy => Severity::Warning,
-            };
-            let text = words!(
-                "{subject} is {after}: {message}",
-                "{subject} está {after}: {message}",
-                after = after,
-                message = message,
-            );
-            let check = Some((id.clone(), after));
-            self.effects.push(Effect::Notify(Notice { severity, subject, text, check }));
+        // What comes and goes is told once, and what was well from the first look on is no news.
+        let is_no_news = is_flapping || matches!(change, None | Some((None, Status::Healthy)));
+        if flaps.is_some() || !is_no_news {
+            self.say_of_check(id, flaps == Some(false));
         }
+        if let (Some(instance), Some(true)) = (id.instance(), flaps) {
+            self.say_that_it_flaps(instance);
+        }
+        let Some((_, after)) = change else { return };
         if let (CheckId::Instance(instance) | CheckId::Startup(instance), Status::Unhealthy) =
             (id, after)
         {
             self.open_unresponsive(*instance, message);
         }
+    }
+
+    /// Tells people how a check is, `again`: after it had come and gone.
+    fn say_of_check(&mut self, id: &CheckId, again: bool) {
+        let Some(told) = self.checks.get(id).and_then(Check::told) else { return };
+        let (subject, status, message) = (self.component(id), told.status, told.words());
+        let severity = match status {
+            Status::Healthy => Severity::Info,
+            Status::Degraded | Status::Unhealthy => Severity::Warning,
+        };
+        let text = if again {
+            words!(
+                "{subject} is steady again: {status}: {message}",
+                "{subject} está estável de novo: {status}: {message}",
+                status = status,
+                message = message,
+            )
+        } else {
+            words!(
+                "{subject} is {status}: {message}",
+                "{subject} está {status}: {message}",
+                status = status,
+                message = message,
+            )
+        };
+        let check = Some((id.clone(), status));
+        self.effects.push(Effect::Notify(Notice { severity, subject, text, check }));
     }
 
     /// Looks at what held instances and incidents wait for more often than usual.

@@ -178,10 +178,13 @@ impl Supervisor {
             | Stage::WaitingForDependency { .. }
             | Stage::Rechecking { .. }
             | Stage::Pausing { .. }
-            | Stage::AwaitingApproval { .. }
-            | Stage::Observing
-            | Stage::Escalated
                 if good =>
+            {
+                self.close(id, Outcome::Recovered, Why::CheckIsGood);
+            }
+            // What comes and goes is one incident until it has stayed.
+            Stage::AwaitingApproval { .. } | Stage::Observing | Stage::Escalated
+                if good && !self.flaps(&CheckId::Instance(instance_id)) =>
             {
                 self.close(id, Outcome::Recovered, Why::CheckIsGood);
             }
@@ -226,6 +229,18 @@ impl Supervisor {
                 self.failed(id, why);
             }
             _ => {}
+        }
+    }
+
+    /// Whether the verdict of a check comes and goes.
+    pub(super) fn flaps(&self, id: &CheckId) -> bool {
+        self.checks.get(id).is_some_and(|check| check.flap.flaps())
+    }
+
+    /// The check of an instance began to flap.
+    pub(super) fn say_that_it_flaps(&mut self, instance: InstanceId) {
+        if let Some(id) = self.open_incident_of(instance, Trouble::Unresponsive) {
+            self.say(id, Said::Flaps);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::check::{CheckResult, Status};
+use crate::check::{Check, CheckResult, Status};
 use crate::id::{CheckId, InstanceId};
 use crate::instance::Phase;
 use crate::said::Look;
@@ -38,10 +38,12 @@ impl Supervisor {
         }
         let ready = self.checks.get(&CheckId::Ready(id))?;
         let alive = self.checks.get(&CheckId::Instance(id)).and_then(|check| check.verdict);
-        if ready.verdict != Some(Status::Unhealthy) || alive == Some(Status::Unhealthy) {
+        let last = ready.last.clone()?;
+        // A run whose readiness was never good is not ready from its first bad answer on.
+        let bad = ready.verdict.unwrap_or(last.status) == Status::Unhealthy;
+        if !bad || alive == Some(Status::Unhealthy) {
             return None;
         }
-        let last = ready.last.clone()?;
         let look = Look::NotReady(Box::new(last.look()));
         Some(CheckResult::new(Status::Degraded, look, last.took, last.at))
     }
@@ -54,11 +56,11 @@ impl Supervisor {
         };
         let ready = CheckId::Ready(id);
         let gate = self.checks.get(&ready);
-        // A readiness probe that was not asked yet says no, as in Kubernetes.
-        let unasked = gate.is_some_and(|check| check.verdict.is_none());
+        // A readiness probe that was never good says no, as in Kubernetes.
+        let unproven = gate.is_some_and(|check| check.verdict.is_none());
         self.instances.get(&id).is_some_and(|it| it.phase.is_ready())
             && !self.waits_for_startup(id)
-            && !unasked
+            && !unproven
             && !bad(if gate.is_some() { ready } else { CheckId::Instance(id) })
     }
 
@@ -93,16 +95,11 @@ impl Supervisor {
                 if let Some(trouble) = self.probe_trouble(id) {
                     return Some(trouble);
                 }
-                let check = self.checks.get(&CheckId::Instance(id));
-                match check.map(|check| (check.verdict, &check.last)) {
-                    Some((Some(status), Some(last))) => {
-                        Some(CheckResult { status, ..last.clone() })
-                    }
-                    _ => {
-                        let look = Look::Up { age: self.now.since(*since), pid: *pid };
-                        from_phase(Status::Healthy, look)
-                    }
-                }
+                let told = self.checks.get(&CheckId::Instance(id)).and_then(Check::told);
+                told.or_else(|| {
+                    let look = Look::Up { age: self.now.since(*since), pid: *pid };
+                    from_phase(Status::Healthy, look)
+                })
             }
             Phase::Starting { .. } => from_phase(Status::Degraded, Look::Starts),
             Phase::Stopping { .. } => from_phase(Status::Degraded, Look::Restarts),

@@ -228,11 +228,11 @@ impl Supervisor {
         let stalled = of == Pressure::Cpu && self.has_stalled(instance);
         let relieved = !self.is_pressed(of) || (of == Pressure::Cpu && is_fresh && !stalled);
         match stage {
-            Stage::Pausing { .. }
-            | Stage::AwaitingApproval { .. }
-            | Stage::Observing
-            | Stage::Escalated
-                if !self.is_pressed(of) =>
+            Stage::Pausing { .. } if !self.is_pressed(of) => {
+                self.close(id, Outcome::Recovered, said);
+            }
+            Stage::AwaitingApproval { .. } | Stage::Observing | Stage::Escalated
+                if !self.is_pressed(of) && !self.flaps(&check_of(of)) =>
             {
                 self.close(id, Outcome::Recovered, said);
             }

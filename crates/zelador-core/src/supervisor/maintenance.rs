@@ -14,7 +14,7 @@ use super::Supervisor;
 use super::order::Deadline;
 use super::planned::shift;
 use crate::aside::{Held, How, NOBODY, SetAside};
-use crate::check::Status;
+use crate::check::{Check, Status};
 use crate::effect::{Done, Effect, Notice, Refusal, Severity};
 use crate::id::{AppName, CheckId, IncidentId, InstanceId};
 use crate::incident::Stage;
@@ -264,19 +264,16 @@ impl Supervisor {
         }
         self.changed.world = true;
         for id in &back {
-            let Some(check) = self.checks.get(id) else { continue };
-            let (Some(status), Some(last)) = (check.verdict, &check.last) else { continue };
-            if status == Status::Healthy {
-                continue;
-            }
+            let told = self.checks.get(id).and_then(Check::told);
+            let Some(told) = told.filter(|told| told.status != Status::Healthy) else { continue };
             let subject = self.component(id);
             let text = words!(
                 "{subject} is {status} now that it is heard again: {message}",
                 "{subject} está {status} agora que volta a ser ouvido: {message}",
-                status = status,
-                message = last.words(),
+                status = told.status,
+                message = told.words(),
             );
-            let check = Some((id.clone(), status));
+            let check = Some((id.clone(), told.status));
             let severity = Severity::Warning;
             self.effects.push(Effect::Notify(Notice { severity, subject, text, check }));
         }

@@ -75,7 +75,10 @@ impl Supervisor {
                 continue;
             }
             let (is_over, text) = match self.checks.get(&id) {
-                Some(check) => (check.verdict == Some(Status::Healthy), "healthy"),
+                Some(check) => {
+                    let told = check.told().map(|told| told.status);
+                    (told == Some(Status::Healthy), "healthy")
+                }
                 None => (true, "not looked at any more"),
             };
             if is_over {

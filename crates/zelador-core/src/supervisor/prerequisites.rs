@@ -116,7 +116,8 @@ impl Supervisor {
                         Some((last.words(), young))
                     }
                     (Some(_), _) => None,
-                    (None, _) => says(
+                    (None, Some(last)) => says(last.words(), true),
+                    (None, None) => says(
                         words!(
                             "its check has not answered yet",
                             "a verificação dele ainda não respondeu",

@@ -58,6 +58,11 @@ impl Process {
         }
         match self.behaviour {
             Behaviour::Sick => wrong,
+            Behaviour::ComesAndGoes { until } if now.since(self.born) < until => {
+                let is_bad = now.since(self.born).as_secs() / 25 % 2 == 1;
+                let detail = zelador_core::words::quoted("HTTP 200");
+                if is_bad { wrong } else { Finding::Answered { detail } }
+            }
             Behaviour::SickWithDatabase if !database_up => wrong,
             Behaviour::SickForGoodWithDatabase if !database_up || self.poisoned => wrong,
             _ => Finding::Answered { detail: zelador_core::words::quoted("HTTP 200") },

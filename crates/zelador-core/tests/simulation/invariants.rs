@@ -16,6 +16,7 @@ use zelador_core::supervisor::{Deadline, InstanceView, Supervisor, View};
 use zelador_core::unit::Moment;
 
 use crate::guardian::Guardian;
+use crate::looks::Looks;
 use crate::rule::{Rule, Violation, broken};
 use crate::rules::{
     database_known_down, deadlines_move_on, deaths_are_treated_once, names,
@@ -90,6 +91,7 @@ pub struct Invariants {
     lenience: Duration,
     /// When the model was asked about a fingerprint.
     consulted: BTreeMap<String, Moment>,
+    pub looks: Looks,
 }
 
 impl Invariants {
@@ -108,6 +110,7 @@ impl Invariants {
             ticks_in_a_row: 0,
             lenience: DELAYS,
             consulted: BTreeMap::new(),
+            looks: Looks::default(),
         }
     }
 
@@ -156,7 +159,8 @@ impl Invariants {
         if let Input::Command(ticket, command) = input {
             self.tickets.insert(*ticket, command.clone());
         }
-        let old_run = run_of(input).is_some_and(|run| !self.is_current(run));
+        let old_run = run_of(input).is_some_and(|run| !self.is_current(run))
+            || self.looks.is_old(input, &self.view);
         Before {
             now,
             deadline: supervisor.next_deadline(),
@@ -207,6 +211,7 @@ impl Invariants {
             self.dependants_are_left_alone(input, effects)?;
         }
         self.answered_once(effects)?;
+        self.looks.note((input, effects), supervisor, &view, &self.specs)?;
         self.note_goals(before.now, &view);
         self.view = view;
         Ok(())
@@ -224,6 +229,7 @@ impl Invariants {
     /// A new engine has read the records.
     pub fn engine_is_new(&mut self, now: Moment, supervisor: &Supervisor) {
         self.tickets.clear();
+        self.looks = Looks::default();
         self.starts.engine_is_new(now);
         self.down_since.values_mut().for_each(|since| *since = now);
         self.view = supervisor.view();

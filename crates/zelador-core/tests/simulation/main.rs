@@ -12,10 +12,12 @@
 mod calls;
 mod engine;
 mod events;
+mod flaps;
 mod guardian;
 mod healing;
 mod host;
 mod invariants;
+mod looks;
 mod maintenance;
 mod outage;
 mod post;

@@ -51,6 +51,12 @@ pub enum Rule {
     ToldToTheEnd,
     /// While there is an engine, somebody elsewhere hears of it: one ping at a time, and none is missing.
     Heard,
+    /// Until its startup probe was good once, a run is asked nothing else.
+    StartupFirst,
+    /// A run is unhealthy only after its probe has failed as often as its threshold says.
+    SeenOftenEnough,
+    /// However often a check comes and goes, people hear of it a few times.
+    FlappingToldOnce,
 }
 
 /// A rule that did not hold, and how.

@@ -49,6 +49,8 @@ pub enum Behaviour {
     HangsAfter(Duration),
     /// Answers with an error from its birth on.
     Sick,
+    /// Answers with an error in every second 25 s until this age.
+    ComesAndGoes { until: Duration },
     /// Ends while the database is down.
     DiesWithDatabase,
     /// Answers with an error while the database is down.
@@ -303,6 +305,12 @@ fn random_app(rng: &mut fastrand::Rng, name: &str) -> (AppSpec, Behaviour) {
     if rng.u8(0..4) > 0 {
         spec.health = Some(health(name));
     }
+    if rng.u8(0..4) == 0 {
+        spec.probes.startup = Some(health(name));
+    }
+    if rng.u8(0..4) == 0 {
+        spec.probes.readiness = Some(health(name));
+    }
     if rng.bool() {
         spec.depends_on.push(DATABASE.to_owned());
     } else {
@@ -340,7 +348,7 @@ fn depend_on_earlier(rng: &mut fastrand::Rng, apps: &mut [(AppSpec, Behaviour)],
 }
 
 fn random_behaviour(rng: &mut fastrand::Rng) -> Behaviour {
-    match rng.u8(0..16) {
+    match rng.u8(0..17) {
         0 | 1 => Behaviour::Mortal(Duration::from_millis(rng.u64(100..20_000))),
         2 => Behaviour::Stillborn,
         3 => Behaviour::Stubborn,
@@ -354,6 +362,7 @@ fn random_behaviour(rng: &mut fastrand::Rng) -> Behaviour {
         12 => Behaviour::FailsToSpawn,
         13 => Behaviour::Forking,
         14 => Behaviour::Broken,
+        15 => Behaviour::ComesAndGoes { until: rng.u32(40..300) * SECOND },
         _ => Behaviour::Good,
     }
 }

@@ -7,10 +7,11 @@ use std::time::Duration;
 use zelador_core::death::Death;
 use zelador_core::effect::Effect;
 use zelador_core::evidence::PastDeath;
-use zelador_core::id::{IncidentId, RunId};
+use zelador_core::id::{IncidentId, ProbeId, RunId};
 use zelador_core::incident::{Incident, Trouble};
 use zelador_core::input::{Fact, Input};
 use zelador_core::instance::Phase;
+use zelador_core::probe::{Finding, ProbeOutcome};
 use zelador_core::record::Record;
 use zelador_core::spec::{AppSpec, ExecMode, OnDependencyDown};
 use zelador_core::supervisor::Deadline;
@@ -368,4 +369,52 @@ fn a_ping_that_is_missing_and_one_too_many_are_noticed() {
         effects.extend(pings.collect::<Vec<_>>());
     });
     assert_eq!(rule_broken_by(&script, twice), Some(Rule::Heard));
+}
+
+#[test]
+fn a_run_that_is_believed_to_be_sick_too_soon_is_noticed() {
+    let spec = AppSpec { health: Some(health("api")), ..app("api") };
+    let script = story(spec, Behaviour::Sick, Vec::new());
+    let more_are_needed = each(|effect| {
+        if let Effect::Record(Record::App(spec)) = effect
+            && let Some(health) = &mut spec.health
+        {
+            health.cadence.failure_threshold += 1;
+        }
+    });
+    assert_eq!(rule_broken_by(&script, more_are_needed), Some(Rule::SeenOftenEnough));
+}
+
+#[test]
+fn a_look_before_the_run_has_come_up_is_noticed() {
+    let spec = AppSpec { health: Some(health("api")), ..app("api") };
+    let script = story(spec, Behaviour::Good, Vec::new());
+    let comes_up_first = each(|effect| {
+        if let Effect::Record(Record::App(spec)) = effect {
+            spec.probes.startup = Some(health("api"));
+        }
+    });
+    assert_eq!(rule_broken_by(&script, comes_up_first), Some(Rule::StartupFirst));
+}
+
+#[test]
+fn a_look_at_an_old_run_is_told_from_one_at_the_run_that_is_up() {
+    let spec = AppSpec { health: Some(health("api")), ..app("api") };
+    let script = story(spec, Behaviour::Good, Vec::new());
+    let mut world = World::new(&script);
+    let mut probe = None;
+    while probe.is_none() {
+        assert_eq!(world.turn(DAWN + 60 * SECOND), Ok(true), "a look comes");
+        probe = (0..9).map(ProbeId::new).find(|it| {
+            world.supervisor.check_of(*it).is_some_and(|check| check.instance().is_some())
+        });
+    }
+    let finding = Finding::Answered { detail: zelador_core::words::quoted("HTTP 200") };
+    let outcome = ProbeOutcome { finding, took: SECOND };
+    let looked = Input::Fact(Fact::Looked { probe: probe.expect("set above"), outcome });
+    let mut view = world.supervisor.view();
+    assert!(!world.watch.looks.is_old(&looked, &view));
+    let Phase::Running { run, .. } = &mut view.instances[0].phase else { panic!("it is up") };
+    *run = RunId::new(run.number() + 1);
+    assert!(world.watch.looks.is_old(&looked, &view));
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use zelador_core::death::Death;
 use zelador_core::diagnosis::Cause;
 use zelador_core::effect::Effect;
-use zelador_core::id::{CheckId, InstanceId, RunId};
+use zelador_core::id::{InstanceId, RunId};
 use zelador_core::input::{Fact, Input, ReadyBy};
 use zelador_core::record::Record;
 use zelador_core::signal::Signal;
@@ -179,7 +179,7 @@ impl World {
                 let late = if self.rudeness > 0 { self.rng.u64(0..5_000) } else { 0 };
                 self.now = self.now.max(tick + Duration::from_micros(late));
                 self.looking_at = match self.supervisor.next_deadline() {
-                    Some((_, Deadline::Check(CheckId::Instance(instance)))) => Some(instance),
+                    Some((_, Deadline::Check(check))) => check.instance(),
                     _ => None,
                 };
                 self.step(Input::Tick)?;

@@ -152,10 +152,7 @@ impl Supervisor {
         let own = self.checks.iter().filter(|(id, _)| id.instance().is_none());
         let mut checks: Vec<CheckView> = own
             .map(|(id, check)| {
-                let result = match (&check.last, check.verdict) {
-                    (Some(last), Some(status)) => CheckResult { status, ..last.clone() },
-                    _ => not_yet(self.now),
-                };
+                let result = check.told().unwrap_or_else(|| not_yet(self.now));
                 component(id, result, Some(check))
             })
             .collect();

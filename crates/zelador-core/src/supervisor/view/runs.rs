@@ -1,6 +1,6 @@
 //! Which runs there are, and whose.
 
-use crate::id::{AppName, InstanceId, RunId};
+use crate::id::{AppName, CheckId, InstanceId, ProbeId, RunId};
 use crate::instance::Phase;
 
 use super::Supervisor;
@@ -15,6 +15,11 @@ impl Supervisor {
     pub fn instance_of(&self, run: RunId) -> Option<(AppName, InstanceId)> {
         let instance = self.instances.get(self.runs.get(&run)?)?;
         Some((instance.app.clone(), instance.id))
+    }
+
+    /// Which check a look under way belongs to.
+    pub fn check_of(&self, probe: ProbeId) -> Option<&CheckId> {
+        self.probes.get(&probe)
     }
 
     /// Whether an app declares a socket that listens there.
