@@ -20,6 +20,7 @@ pub struct MariaDb {
     server: Process,
     folder: TempDir,
     port: u16,
+    options: &'static [&'static str],
 }
 
 impl MariaDb {
@@ -31,6 +32,37 @@ impl MariaDb {
     /// # Panics
     /// `MariaDB` is not installed, or does not start.
     pub fn start() -> Self {
+        Self::start_with(&["--skip-log-bin"])
+    }
+
+    /// The same, whose changes others may follow.
+    ///
+    /// # Panics
+    /// As above.
+    pub fn primary() -> Self {
+        let primary = Self::start_with(&["--log-bin=changes", "--server-id=1"]);
+        primary.root("GRANT REPLICATION SLAVE ON *.* TO 'ana'@'127.0.0.1'");
+        primary
+    }
+
+    /// A second server that follows this one; `ana` may see how far it is.
+    ///
+    /// # Panics
+    /// It does not start.
+    #[must_use]
+    pub fn replica(&self) -> Self {
+        let replica = Self::start_with(&["--skip-log-bin", "--server-id=2"]);
+        replica.root("GRANT REPLICA MONITOR ON *.* TO 'ana'@'127.0.0.1'");
+        replica.root(&format!(
+            "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={}, MASTER_USER='ana', \
+             MASTER_PASSWORD='{}', MASTER_CONNECT_RETRY=1, MASTER_USE_GTID=slave_pos; START SLAVE",
+            self.port,
+            Self::PASSWORD
+        ));
+        replica
+    }
+
+    fn start_with(options: &'static [&'static str]) -> Self {
         let folder = tempfile::Builder::new().prefix("zelador-db-").tempdir().expect("a folder");
         install(folder.path());
         let init = format!(
@@ -42,7 +74,8 @@ impl MariaDb {
             Self::PASSWORD
         );
         fs::write(folder.path().join("init.sql"), init).expect("the folder is ours");
-        let mut server = Self { server: Process::ended_by("TERM", "KILL"), folder, port: 0 };
+        let process = Process::ended_by("TERM", "KILL");
+        let mut server = Self { server: process, folder, port: 0, options };
         // Somebody else may take the port between choosing and using it.
         for _ in 0..5 {
             server.port = free_port();
@@ -106,13 +139,26 @@ impl MariaDb {
         ))
     }
 
-    /// Asks by the client program, as the user `ana`.
+    /// Has statements done by the administrator.
+    ///
+    /// # Panics
+    /// The server refuses one of them.
+    pub fn root(&self, sql: &str) {
+        self.client(&["--user=root"], sql);
+    }
+
+    /// Asks as the user `ana`.
     fn ask(&self, sql: &str) -> String {
+        self.client(&["--user=ana", &format!("--password={}", Self::PASSWORD)], sql)
+    }
+
+    /// Asks by the client program.
+    fn client(&self, user: &[&str], sql: &str) -> String {
         let output = Command::new("mariadb")
             .arg("--no-defaults")
             .arg(format!("--socket={}", self.socket().display()))
-            .args(["--user=ana", &format!("--password={}", Self::PASSWORD), "--batch"])
-            .args(["--skip-column-names", &format!("--execute={sql}")])
+            .args(user)
+            .args(["--batch", "--skip-column-names", &format!("--execute={sql}")])
             .output()
             .expect("apt-get install mariadb-client");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -156,7 +202,8 @@ impl Server for MariaDb {
             .arg(format!("--tmpdir={}", self.folder.path().display()))
             .arg(format!("--port={}", self.port))
             .args(["--bind-address=127.0.0.1", "--skip-name-resolve", "--max-connections=20"])
-            .args(["--max-connect-errors=1000000", "--skip-log-bin", "--performance-schema=OFF"])
+            .args(["--max-connect-errors=1000000", "--performance-schema=OFF"])
+            .args(self.options)
             .args(["--innodb-buffer-pool-size=8M", "--innodb-log-file-size=4M"])
             .args(["--innodb-flush-log-at-trx-commit=0", "--innodb-fast-shutdown=1"])
             .args(as_root())

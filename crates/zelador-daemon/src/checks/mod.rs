@@ -21,6 +21,7 @@ mod postgres;
 mod pressure;
 mod query;
 mod redis;
+mod replication;
 #[cfg(test)]
 mod rig;
 mod said;

@@ -16,6 +16,7 @@ use zelador_core::words::{Words, quoted};
 
 use super::patience::Patience;
 use super::query::{Query, tidy};
+use super::replication::{Replication, replication};
 use super::said;
 use super::withdraw::Withdraw;
 
@@ -55,14 +56,22 @@ pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Fi
         let row = row?;
         let took = begin.elapsed().saturating_sub(let_in);
         let mut measures = vec![Measure::span("connect", let_in), Measure::span("query", took)];
-        measures.extend(state(&mut connection).await);
-        Ok::<_, Error>((connection, row.as_ref().and_then(|row| value(row, 0)), measures))
+        measures.extend(in_use(&mut connection).await);
+        let replication = replication(&mut connection).await;
+        let answer = row.as_ref().and_then(|row| value(row, 0));
+        Ok::<_, Error>((connection, answer, measures, replication))
     };
     match patience.wait(asked).await {
-        Ok(Ok((connection, answer, measures))) => {
+        Ok(Ok((connection, answer, mut measures, replication))) => {
             // It has answered; how the farewell goes does not matter.
             let _ = patience.wait(connection.disconnect()).await;
-            query.judge(answer.as_deref(), measures)
+            measures.extend(replication.lag());
+            match (query.judge(answer.as_deref(), measures), replication) {
+                (Finding::Measured { .. }, Replication::Stopped(why)) => {
+                    Finding::WrongAnswer { detail: why }
+                }
+                (found, _) => found,
+            }
         }
         Ok(Err(error)) => failure(error, &place, connected, tidy),
         Err(_) => Finding::TimedOut {
@@ -87,34 +96,17 @@ async fn kill_query(options: Opts, connection: u32) {
     }
 }
 
-/// How many of its connections are in use, and how far a replica is behind. What a user may not see
-/// is left out.
-async fn state(connection: &mut Conn) -> Vec<Measure> {
+/// How many of its connections are in use, where a user may see that.
+async fn in_use(connection: &mut Conn) -> Option<Measure> {
     const USED: &str = "SHOW GLOBAL STATUS LIKE 'Threads_connected'";
-    let mut measures = Vec::new();
     let used = connection.query_first::<(String, f64), _>(USED).await.ok().flatten();
     let most = connection.query_first::<f64, _>("SELECT @@max_connections").await.ok().flatten();
-    if let (Some((_, used)), Some(most)) = (used, most.filter(|most| *most > 0.0)) {
-        measures.push(Measure::new("connections", used * 100.0 / most, Unit::Percent));
-    }
-    // MySQL from 8.0.22 on has another word for it, MariaDB knows both.
-    for (question, column) in [
-        ("SHOW REPLICA STATUS", "Seconds_Behind_Source"),
-        ("SHOW SLAVE STATUS", "Seconds_Behind_Master"),
-    ] {
-        let Ok(Some(row)) = connection.query_first::<Row, _>(question).await else { continue };
-        let place = row.columns_ref().iter().position(|it| it.name_str() == column);
-        let lag = place.and_then(|place| value(&row, place)?.parse::<f64>().ok());
-        if let Some(lag) = lag {
-            measures.push(Measure::new("lag", lag, Unit::Seconds));
-            break;
-        }
-    }
-    measures
+    let ((_, used), most) = (used?, most.filter(|most| *most > 0.0)?);
+    Some(Measure::new("connections", used * 100.0 / most, Unit::Percent))
 }
 
 /// A value as text; `None` for NULL and where there is none.
-fn value(row: &Row, column: usize) -> Option<String> {
+pub(super) fn value(row: &Row, column: usize) -> Option<String> {
     match row.as_ref(column)? {
         Value::NULL => None,
         Value::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
@@ -342,6 +334,64 @@ mod tests {
             assert_eq!(looked(&url, LONG).await, answered());
         }
         assert_eq!(server.aborted_connections(), broken, "each look said goodbye");
+    }
+
+    #[tokio::test]
+    async fn a_replica_tells_how_far_it_is_behind_and_why_it_follows_no_more() {
+        let mut primary = MariaDb::primary();
+        let replica = primary.replica();
+        let found = looked(&primary.url(), LONG).await;
+        assert_eq!(found, answered(), "the primary follows nobody");
+        let url = replica.url();
+        let lag = async || match look(&url, &Query::default(), Patience::new(LONG)).await {
+            Finding::Measured { measures, .. } => {
+                let lag = measures.iter().find(|it| it.name == "lag");
+                lag.map(|it| it.value).ok_or_else(|| "it follows nobody".to_owned())
+            }
+            Finding::WrongAnswer { detail } => Err(detail.english().to_owned()),
+            other => panic!("{other:?}"),
+        };
+        let until = async |what: &str, holds: &dyn Fn(&Result<f64, String>) -> bool| {
+            let limit = Instant::now() + LONG;
+            loop {
+                let seen = lag().await;
+                if holds(&seen) {
+                    break seen;
+                }
+                assert!(Instant::now() < limit, "{what}: {seen:?}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let follows = |seen: &Result<f64, String>| *seen == Ok(0.0);
+        let stopped = |seen: &Result<f64, String>| seen.is_err();
+        until("it has all there is", &follows).await.unwrap();
+
+        // Behind: it takes changes in only an hour later.
+        replica.root("STOP SLAVE; CHANGE MASTER TO MASTER_DELAY=3600; START SLAVE");
+        primary.root("CREATE TABLE shop.later (id INT)");
+        until("it is behind", &|seen| seen.as_ref().is_ok_and(|lag| *lag >= 1.0)).await.unwrap();
+        replica.root("STOP SLAVE; CHANGE MASTER TO MASTER_DELAY=0; START SLAVE");
+        until("it has caught up", &follows).await.unwrap();
+
+        // Stopped by somebody.
+        replica.root("STOP SLAVE SQL_THREAD");
+        let why = until("it has stopped", &stopped).await.unwrap_err();
+        assert_eq!(why, "its replication has stopped");
+        replica.root("START SLAVE SQL_THREAD");
+        until("it goes on", &follows).await.unwrap();
+
+        // Its primary is gone, and back.
+        primary.stop();
+        let why = until("it misses its primary", &stopped).await.unwrap_err();
+        assert!(why.starts_with("it does not reach its primary: error "), "{why}");
+        primary.start_again();
+        until("it follows again", &follows).await.unwrap();
+
+        // Stopped by what it cannot do.
+        replica.root("SET GLOBAL slave_ddl_exec_mode='STRICT'; CREATE TABLE shop.twice (id INT)");
+        primary.root("CREATE TABLE shop.twice (id INT)");
+        let why = until("it cannot go on", &stopped).await.unwrap_err();
+        assert!(why.starts_with("its replication has stopped: Error 'Table 'twice'"), "{why}");
     }
 
     #[tokio::test]
