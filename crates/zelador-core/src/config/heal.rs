@@ -92,7 +92,12 @@ fn hooks(place: &Place<'_>) -> Option<Hooks> {
     let hook = |name: &str| block.get(name).filter(|place| !place.is_false()).and_then(hook);
     // What every runtime of a kind can do by itself.
     let by_runtime = block.get("gc").is_some_and(|place| place.node.value == Value::Bool(true));
-    let gc = if by_runtime { Some(Hook::Runtime) } else { hook("gc") };
+    let is_off = block.get("gc").is_some_and(Place::is_false);
+    let gc = match (by_runtime, is_off) {
+        (true, _) => Some(Hook::Runtime),
+        (_, true) => Some(Hook::Off),
+        _ => hook("gc"),
+    };
     Some(Hooks { gc, clear_cache: hook("clear_cache"), reconnect: hook("reconnect") })
 }
 

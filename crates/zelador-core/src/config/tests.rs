@@ -12,10 +12,11 @@ use std::time::Duration;
 use super::{
     Context, Declared, Mistakes, Node, Overlay, Switch, Value, check, check_settings, script_app,
 };
+use crate::healing::garbage_hook;
 use crate::signal::Signal;
 use crate::spec::{
-    AppSpec, Cadence, Environment, Keep, LogTarget, OnDependencyDown, ProbeTarget, RestartDelay,
-    Settings,
+    AppSpec, Cadence, Environment, Hook, Keep, LogTarget, OnDependencyDown, ProbeTarget,
+    RestartDelay, Settings,
 };
 use crate::unit::{ByteSize, SECOND};
 
@@ -298,4 +299,17 @@ fn a_command_line_goes_through_the_same_checks() {
     let wrong = vec![("max_restarts", Value::from("x")), ("cron_restart", Value::from("y"))];
     let report = script_app("server.js", &[], wrong, &context).unwrap_err();
     assert_eq!(report.all().len(), 2, "{report}");
+}
+
+#[test]
+fn a_runtime_is_asked_to_collect_garbage_where_that_harms_nobody() {
+    let hook = |fields: &str| garbage_hook(&app(fields));
+    assert_eq!(hook(r#""interpreter": "java""#), Some(Hook::Runtime));
+    assert_eq!(hook(r#""node_args": "--inspect=127.0.0.1:0""#), Some(Hook::Runtime));
+    assert_eq!(hook(r#""env": { "NODE_OPTIONS": "--inspect" }"#), Some(Hook::Runtime));
+    assert_eq!(hook(r#""node_args": "--inspect-port=0""#), None, "it is not open");
+    assert_eq!(hook(r#""hooks": { "gc": true }"#), Some(Hook::Runtime), "it says that it may");
+    assert_eq!(hook(r#""interpreter": "java", "hooks": { "gc": false }"#), None);
+    let own = Hook::Command("./gc".to_owned());
+    assert_eq!(hook(r#""interpreter": "java", "hooks": { "gc": "./gc" }"#), Some(own));
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Remedy;
+use super::{Remedy, garbage_hook};
 use crate::evidence::Heavy;
 use crate::id::{InstanceId, RunId};
 use crate::spec::{AppSpec, ExecMode};
@@ -91,7 +91,7 @@ fn weight(pressure: Pressure, process: &Heavy) -> f64 {
 /// ends a process.
 pub fn memory_ladder(spec: &AppSpec, is_cause: bool) -> Vec<Remedy> {
     let hooks = &spec.heal.hooks;
-    let gc = hooks.gc.is_some().then_some(Remedy::CollectGarbage);
+    let gc = garbage_hook(spec).is_some().then_some(Remedy::CollectGarbage);
     let cache = hooks.clear_cache.is_some().then_some(Remedy::ClearCache);
     let restart = is_cause.then_some(match spec.mode {
         ExecMode::Cluster => Remedy::Reload,

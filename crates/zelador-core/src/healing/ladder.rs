@@ -3,8 +3,8 @@
 //! Pure. Always holds: what is not offered or allowed by the declaration is not on the ladder; what is
 //! gentle comes before what ends a process.
 
-use super::Remedy;
 use super::raise::raise;
+use super::{Remedy, garbage_hook};
 use crate::diagnosis::{Cause, Diagnosis};
 use crate::spec::{AppSpec, ExecMode};
 
@@ -16,7 +16,7 @@ pub fn ladder(diagnosis: &Diagnosis, spec: &AppSpec) -> Vec<Remedy> {
     let cause = diagnosis.cause;
     let offered = |is_offered: bool, remedy: Remedy| is_offered.then_some(remedy);
     if matches!(cause, Cause::MemoryLeak | Cause::OutOfMemoryHeap | Cause::OomKilled) {
-        rungs.extend(offered(hooks.gc.is_some(), Remedy::CollectGarbage));
+        rungs.extend(offered(garbage_hook(spec).is_some(), Remedy::CollectGarbage));
         rungs.extend(offered(hooks.clear_cache.is_some(), Remedy::ClearCache));
     }
     let is_connection = matches!(

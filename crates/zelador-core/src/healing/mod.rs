@@ -18,7 +18,7 @@ pub use history::{Beta, History, Learned, Use};
 pub use ladder::ladder;
 pub use objection::Objection;
 pub use remedy::{Remedy, Risk, STABLE_FOR};
-pub use runtime::Runtime;
+pub use runtime::{Runtime, garbage_hook};
 
 use crate::retry::RetryPolicy;
 use crate::unit::SECOND;

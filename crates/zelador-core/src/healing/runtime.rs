@@ -1,10 +1,11 @@
-//! Which runtime an app has that can say more about itself than the kernel knows.
+//! Which runtime an app has that can be asked for something: to say more about itself than the kernel
+//! knows, or to collect its garbage.
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::is_node;
 use crate::diagnosis::Cause;
-use crate::spec::AppSpec;
+use crate::spec::{AppSpec, Hook, LaunchSpec};
 
 /// A runtime whose threads can be looked at from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,12 +24,7 @@ impl Runtime {
     pub fn to_ask(cause: Cause, spec: &AppSpec) -> Option<Self> {
         let tells =
             matches!(cause, Cause::DeadlockOrHang | Cause::CpuRunaway | Cause::ThreadExhaustion);
-        let launch = &spec.launch;
-        let program = launch.interpreter.as_deref().unwrap_or(&launch.script);
-        let name = program.rsplit('/').next().unwrap_or_default();
-        let options = launch.env.get("NODE_OPTIONS").map(String::as_str).unwrap_or_default();
-        let words = launch.interpreter_args.iter().map(String::as_str);
-        let mut words = words.chain(options.split_ascii_whitespace());
+        let (name, mut words) = (program(&spec.launch), options(&spec.launch));
         match name {
             _ if !tells => None,
             "java" => Some(Self::Java),
@@ -39,4 +35,38 @@ impl Runtime {
             _ => None,
         }
     }
+}
+
+/// How an app is asked to collect its garbage: as it declares, or else by its runtime where that needs
+/// no preparation and harms nobody: a JVM answers `jcmd`, and so does Node whose own arguments opened
+/// its inspector. Any other Node would have to be sent `SIGUSR1`, and whether its program takes that
+/// for a wish to end cannot be seen from outside: Node catches that signal in every program.
+pub fn garbage_hook(spec: &AppSpec) -> Option<Hook> {
+    match &spec.heal.hooks.gc {
+        Some(Hook::Off) => None,
+        Some(hook) => Some(hook.clone()),
+        None => can_collect(&spec.launch).then_some(Hook::Runtime),
+    }
+}
+
+fn can_collect(launch: &LaunchSpec) -> bool {
+    let opens = |word: &str| word == "--inspect" || word.starts_with("--inspect=");
+    match program(launch) {
+        "java" => true,
+        "bun" => false,
+        name => is_node(name) && options(launch).any(opens),
+    }
+}
+
+/// The name of the program that is run.
+fn program(launch: &LaunchSpec) -> &str {
+    let program = launch.interpreter.as_deref().unwrap_or(&launch.script);
+    program.rsplit('/').next().unwrap_or_default()
+}
+
+/// What Node is told beside its script.
+fn options(launch: &LaunchSpec) -> impl Iterator<Item = &str> {
+    let more = launch.env.get("NODE_OPTIONS").map(String::as_str).unwrap_or_default();
+    let words = launch.interpreter_args.iter().map(String::as_str);
+    words.chain(more.split_ascii_whitespace())
 }

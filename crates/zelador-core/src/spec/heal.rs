@@ -65,7 +65,7 @@ impl Default for HealSpec {
 /// What an app offers to do about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hooks {
-    /// Collects garbage.
+    /// Collects garbage; `None`: by its runtime, where that needs no preparation.
     pub gc: Option<Hook>,
     /// Empties caches.
     pub clear_cache: Option<Hook>,
@@ -79,6 +79,8 @@ pub struct Hooks {
 pub enum Hook {
     /// By the means of its runtime: the inspector of Node, `jcmd` of a JVM. For garbage only.
     Runtime,
+    /// Not at all, although its runtime could be asked. For garbage only.
+    Off,
     /// By a signal to its main process.
     Signal(Signal),
     /// By a command line, run by `sh` in its folder and as its user; `$ZELADOR_PID` is its main

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Supervisor;
 use crate::effect::{Deed, Effect};
-use crate::healing::{APPLY_WITHIN, Remedy};
+use crate::healing::{APPLY_WITHIN, Remedy, garbage_hook};
 use crate::id::{AppName, IncidentId};
 use crate::incident::Stage;
 use crate::instance::Goal;
@@ -34,6 +34,7 @@ impl Supervisor {
                 let pid = self.instances.get(&incident.instance).and_then(|it| it.phase.pid());
                 (pid.map(|pid| Deed::Collect { pid }), HOOK_WITHIN)
             }
+            Some(Hook::Off) => (None, HOOK_WITHIN),
             Some(Hook::Command(line)) => {
                 let argv = ["sh", "-c", &line].map(str::to_owned).to_vec();
                 (Some(self.command_deed(id, argv)), HOOK_WITHIN)
@@ -68,9 +69,10 @@ impl Supervisor {
     }
 
     fn hook_of(&self, app: &AppName, remedy: &Remedy) -> Option<Hook> {
-        let hooks = &self.apps.get(app)?.spec.heal.hooks;
+        let spec = &self.apps.get(app)?.spec;
+        let hooks = &spec.heal.hooks;
         match remedy {
-            Remedy::CollectGarbage => hooks.gc.clone(),
+            Remedy::CollectGarbage => garbage_hook(spec),
             Remedy::ClearCache => hooks.clear_cache.clone(),
             Remedy::Reconnect => hooks.reconnect.clone(),
             _ => None,

@@ -1,7 +1,7 @@
 //! Has a runtime collect its garbage by its own means: Node through its inspector, a JVM through `jcmd`.
 //!
-//! Node's inspector is opened by a signal, on a port of loopback that only this process learns, and closed again. Always
-//! holds: a process that would end by that signal does not get it.
+//! An inspector that Node's own arguments opened is used as it is; otherwise it is opened by a signal, on a port of loopback
+//! that only this process learns, and closed again. Always holds: a process that would end by that signal does not get it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -31,6 +31,12 @@ const OPENS_WITHIN: Duration = Duration::from_secs(5);
 
 /// How often it is looked whether it has.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// How long a port may take to say whether it is an inspector's.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+
+/// The number of the request that closes an inspector.
+const CLOSES: u32 = 2;
 
 /// The largest answer of the inspector, in bytes.
 const LARGEST: usize = 1 << 20;
@@ -121,6 +127,14 @@ async fn of_java(pid: i32) -> Result<(), Words> {
 
 async fn of_node(pid: i32) -> Result<(), Words> {
     let before = evidence::port::listened(pid);
+    let collect = || (1, "HeapProfiler.collectGarbage", json!({}));
+    if has_inspector(pid) {
+        let found = inspector_among(&before).await;
+        let (port, url) = found.ok_or_else(|| {
+            words!("its inspector does not answer", "o inspetor dele não responde")
+        })?;
+        return ask(port, &url, [collect()]).await;
+    }
     if !processes::catches(pid, Signal::USR1) {
         return Err(words!(
             "process {pid} would end by SIGUSR1, which opens its inspector",
@@ -144,15 +158,44 @@ async fn of_node(pid: i32) -> Result<(), Words> {
         }
     };
     let url = target(port).await?;
-    let stream = TcpStream::connect(("127.0.0.1", port)).await.map_err(quoted)?;
-    let (mut socket, _) = Box::pin(client_async(&url, stream)).await.map_err(quoted)?;
     // `require` is there during the evaluation only, and nothing that is thrown later may reach the app.
     let close = "(inspector => { setTimeout(() => { try { inspector.close() } catch {} }, 0) })\
                  (require('inspector'))";
     let evaluate = json!({ "expression": close, "includeCommandLineAPI": true });
-    for (id, method, params) in
-        [(1, "HeapProfiler.collectGarbage", json!({})), (2, "Runtime.evaluate", evaluate)]
-    {
+    ask(port, &url, [collect(), (CLOSES, "Runtime.evaluate", evaluate)]).await
+}
+
+/// Whether its own arguments opened its inspector, which stays open then.
+fn has_inspector(pid: i32) -> bool {
+    let read = |what: &str| fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default();
+    let (arguments, environment) = (read("cmdline"), read("environ"));
+    let options = environment.split(|byte| *byte == 0);
+    let options = options.filter_map(|it| it.strip_prefix(b"NODE_OPTIONS="));
+    let options = options.flat_map(|it| it.split(u8::is_ascii_whitespace));
+    let mut words = arguments.split(|byte| *byte == 0).chain(options);
+    words.any(|word| word == b"--inspect" || word.starts_with(b"--inspect="))
+}
+
+/// The port of an inspector among those that a process listens on, and its address.
+async fn inspector_among(ports: &BTreeSet<u16>) -> Option<(u16, String)> {
+    for port in ports {
+        // The others are the app's own, and may say nothing for long.
+        if let Ok(Ok(url)) = tokio::time::timeout(ANSWERS_WITHIN, target(*port)).await {
+            return Some((*port, url));
+        }
+    }
+    None
+}
+
+/// Has these done by an inspector, one after the other.
+async fn ask<const N: usize>(
+    port: u16,
+    url: &str,
+    all: [(u32, &str, Value); N],
+) -> Result<(), Words> {
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.map_err(quoted)?;
+    let (mut socket, _) = Box::pin(client_async(url, stream)).await.map_err(quoted)?;
+    for (id, method, params) in all {
         let asked = json!({ "id": id, "method": method, "params": params }).to_string();
         socket.send(Message::text(asked)).await.map_err(quoted)?;
         loop {
@@ -160,7 +203,7 @@ async fn of_node(pid: i32) -> Result<(), Words> {
                 Some(Ok(Message::Text(text))) => text,
                 Some(Ok(_)) => continue,
                 // It closes as soon as it was told to.
-                _ if id == 2 => break,
+                _ if id == CLOSES => break,
                 _ => {
                     return Err(words!(
                         "its inspector broke off",

@@ -1,5 +1,6 @@
 //! The host under pressure, with limits so low that any host is above them.
 
+use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -53,6 +54,52 @@ fn full_memory_is_freed_gently_measured_again_and_only_then_costs_a_restart() {
         (1, 0),
         "once, and nobody else"
     );
+}
+
+/// Starts an app that holds nearly nothing on a host whose memory is said to be full, waits until it was
+/// asked to collect its garbage, and returns the story.
+fn collected(zelador: &Zelador, app: &str) -> String {
+    zelador.write(
+        "ecosystem.config.js",
+        &format!(
+            "module.exports = {{ zelador: {{ checks: {{ interval: '1s', cpu: false, disk: false,
+               memory: {{ degraded: 1, unhealthy: 2, cause: 99 }} }} }}, apps: [{{ name: 'rest', {app} }}] }}"
+        ),
+    );
+    zelador.ok(&["start", "ecosystem.config.js"]);
+    until_within("its garbage to be collected", Duration::from_mins(1), || {
+        story(&incident(zelador, "host-memory")).contains("done: process ")
+    });
+    let told = story(&incident(zelador, "host-memory"));
+    assert!(told.contains("is not the cause, but can free some"), "{told}");
+    assert!(told.contains("collect garbage") && told.contains(" collected: "), "{told}");
+    assert_eq!(zelador.restarts("rest"), 0, "{told}");
+    told
+}
+
+#[test]
+fn a_jvm_collects_its_garbage_without_a_declaration() {
+    let zelador = zelador();
+    let source = "class Rest { public static void main(String[] no) throws Exception { Thread.sleep(1L << 40); } }";
+    zelador.write("Rest.java", source);
+    collected(
+        &zelador,
+        "script: 'Rest.java', interpreter: 'java', interpreter_args: '-Xlog:gc:file=gc.log'",
+    );
+    let log = text(zelador.app().join("gc.log"));
+    assert!(log.contains("Diagnostic Command"), "{log}");
+}
+
+#[test]
+fn node_with_an_inspector_of_its_own_collects_without_a_declaration_and_keeps_it_open() {
+    let zelador = zelador();
+    zelador.write("rest.js", "setInterval(() => {}, 1000)");
+    collected(&zelador, "script: 'rest.js', node_args: '--inspect=127.0.0.1:0'");
+    let said = text(zelador.home().join("logs/rest-error.log"));
+    let address = said.lines().find_map(|line| line.split_once("ws://127.0.0.1:"));
+    let port = address.and_then(|(_, rest)| rest.split('/').next()).and_then(|it| it.parse().ok());
+    let port: u16 = port.unwrap_or_else(|| panic!("{said}"));
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_ok(), "it is as the app wants it");
 }
 
 #[test]
