@@ -2,13 +2,14 @@
 //!
 //! Each piece has a thread of its own, so that hung ones can neither fill the runtime's blocking
 //! pool nor keep the runtime from ending. Always holds: at most [`AT_ONCE`] threads wait for the
-//! same thing, however often it is looked at.
+//! same thing, however often it is looked at; the other looks wait for one of them, as long as their
+//! patience lasts.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Mutex;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::patience::Patience;
 
@@ -17,6 +18,9 @@ const AT_ONCE: u32 = 2;
 
 /// How many threads are busy with what. Global, because the threads outlive whoever began them.
 static BUSY: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
+
+/// A thread has done its work.
+static FREED: Notify = Notify::const_new();
 
 /// Why the work gave no result.
 #[derive(Debug)]
@@ -35,7 +39,7 @@ pub(super) async fn aside<T: Send + 'static>(
     patience: Patience,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, NotDone> {
-    let busy = Busy::begin(name).ok_or(NotDone::StillBusy)?;
+    let busy = patience.wait(place(&name)).await.map_err(|_| NotDone::StillBusy)?;
     let (answer, answered) = oneshot::channel();
     let thread = std::thread::Builder::new().name("aside".to_owned()).spawn(move || {
         let result = work();
@@ -51,18 +55,30 @@ pub(super) async fn aside<T: Send + 'static>(
     }
 }
 
+/// Waits until another thread may work on this.
+async fn place(name: &str) -> Busy {
+    loop {
+        // Before it is tried, so that a place that becomes free meanwhile is not missed.
+        let freed = FREED.notified();
+        if let Some(busy) = Busy::begin(name) {
+            return busy;
+        }
+        freed.await;
+    }
+}
+
 /// One thread that is busy, for as long as this value lives.
 struct Busy(String);
 
 impl Busy {
-    fn begin(name: String) -> Option<Self> {
+    fn begin(name: &str) -> Option<Self> {
         let mut all = BUSY.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let count = all.entry(name.clone()).or_default();
+        let count = all.entry(name.to_owned()).or_default();
         if *count >= AT_ONCE {
             return None;
         }
         *count += 1;
-        Some(Self(name))
+        Some(Self(name.to_owned()))
     }
 }
 
@@ -75,6 +91,8 @@ impl Drop for Busy {
                 all.remove(&self.0);
             }
         }
+        drop(all);
+        FREED.notify_waiters();
     }
 }
 
@@ -102,6 +120,20 @@ mod tests {
         while matches!(aside("hung".to_owned(), long, || ()).await, Err(NotDone::StillBusy)) {
             tokio::task::yield_now().await;
         }
+    }
+
+    #[tokio::test]
+    async fn looks_at_the_same_thing_at_the_same_time_wait_for_each_other() {
+        let long = Patience::new(Duration::from_secs(20));
+        let (first, first_ends) = mpsc::channel::<()>();
+        let (second, second_ends) = mpsc::channel::<()>();
+        let (one, other, third, ()) = tokio::join!(
+            aside("shared".to_owned(), long, move || first_ends.recv().is_err()),
+            aside("shared".to_owned(), long, move || second_ends.recv().is_err()),
+            aside("shared".to_owned(), long, || true),
+            async { drop((first, second)) },
+        );
+        assert!(matches!((one, other, third), (Ok(true), Ok(true), Ok(true))));
     }
 
     #[tokio::test]
