@@ -156,6 +156,7 @@
           context.strokeStyle = context.fillStyle = colour('warn');
           context.setLineDash([6, 4]);
           context.beginPath(); context.moveTo(bbox.left, y); context.lineTo(bbox.left + bbox.width, y); context.stroke();
+          context.textAlign = 'left'; // The axes leave theirs behind.
           context.fillText(`${word.limitword} ${panel.say(panel.limit)}`, bbox.left + 6, y - 5);
           context.restore();
         }],
