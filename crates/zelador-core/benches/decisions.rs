@@ -99,7 +99,9 @@ fn checks() -> (f64, f64, f64) {
         let target = NamedTarget::Probe(Box::new(target));
         Some(NamedOverlay { target, slow: None, cadence, limits: Vec::new() })
     };
-    let named = (0..10_000).map(|number| (format!("check {number}"), check(number))).collect();
+    let named = (0..10_000)
+        .map(|number| (format!("check {number}"), check(number).map(Box::new)))
+        .collect();
     let (memory, cpu, disk) = (Some(Switch::Off), Some(Switch::Off), Some(Switch::Off));
     let overlay = Overlay { named, memory, cpu, disk, ..Overlay::default() };
     supervisor.step(START, Input::Fact(Fact::BaseSettings(Box::new(overlay))));

@@ -89,7 +89,7 @@ impl CheckResult {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Check {
     /// What is looked at.
-    pub plan: CheckPlan,
+    pub plan: Box<CheckPlan>,
     /// The status after debouncing; `None` before the first result.
     pub verdict: Option<Status>,
     /// The last look.
@@ -124,9 +124,9 @@ pub const LOST_AFTER: Duration = Duration::from_secs(5);
 
 impl Check {
     /// Returns a check that is due at `first_at`.
-    pub fn new(plan: CheckPlan, first_at: Moment) -> Self {
+    pub fn new(plan: impl Into<Box<CheckPlan>>, first_at: Moment) -> Self {
         Self {
-            plan,
+            plan: plan.into(),
             verdict: None,
             last: None,
             finding: None,

@@ -21,11 +21,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{self, Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -200,8 +199,6 @@ pub struct Driver {
     pub(crate) meter: Option<CpuMeter>,
     /// Looks, sweeps, evidence: everything that takes its time.
     pub(crate) tasks: JoinSet<()>,
-    /// Those who gather evidence about runs that ended, in a queue.
-    gatherers: Arc<Semaphore>,
     /// Watches the files of apps.
     pub(crate) watcher: Watcher,
     /// What runs say, for those who listen.

@@ -140,7 +140,14 @@ impl Zelador {
     /// What zelador itself uses, in KiB: engine and guardian, shared pages by their share (PSS).
     pub fn own_memory(&self) -> u64 {
         let (engine, guardian) = self.roles();
-        [engine, guardian].into_iter().map(proportional).sum()
+        [engine, guardian].into_iter().map(|pid| rolled_up(pid, "Pss:")).sum()
+    }
+
+    /// What of it belongs to it alone whatever else runs, in KiB. (The share of the executable's pages grows
+    /// when another zelador ends.)
+    pub fn own_heap(&self) -> u64 {
+        let (engine, guardian) = self.roles();
+        [engine, guardian].into_iter().map(|pid| rolled_up(pid, "Anonymous:")).sum()
     }
 
     /// Everything that the engine knows, from its control socket; `None` while nobody answers.
@@ -165,10 +172,10 @@ impl Zelador {
     }
 }
 
-/// What a process uses, in KiB, shared pages by their share; 0 when that cannot be read.
-fn proportional(pid: i32) -> u64 {
+/// A line of what the kernel sums up of a process's memory, in KiB; 0 when that cannot be read.
+fn rolled_up(pid: i32, what: &str) -> u64 {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
+    let line = rollup.lines().find_map(|line| line.strip_prefix(what));
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
 }
 

@@ -38,13 +38,13 @@ pub(super) fn checks(
     block: &Block<'_>,
     named: Vec<(String, Place<'_>)>,
     folder: &Path,
-) -> BTreeMap<String, Option<NamedOverlay>> {
+) -> BTreeMap<String, Option<Box<NamedOverlay>>> {
     let mut checks = BTreeMap::new();
     for (name, meter, degraded, unhealthy) in METERS {
         let Some(place) = block.get(name) else { continue };
         let margin = if matches!(meter, HostMeter::Load | HostMeter::Clock) { 0.0 } else { MARGIN };
         let limit = limit(place, name, (degraded, unhealthy, margin));
-        let overlay = limit.map(|limit| meter_check(meter, vec![limit]));
+        let overlay = limit.map(|limit| meter_check(meter, vec![limit])).map(Box::new);
         checks.insert(name.to_owned(), overlay);
     }
     if let Some(place) = block.get("network") {
@@ -60,13 +60,13 @@ pub(super) fn checks(
                 auto: false,
             };
             let check = meter_check(HostMeter::Network(name.clone()), vec![limit]);
-            checks.insert(format!("network {name}"), Some(check));
+            checks.insert(format!("network {name}"), Some(Box::new(check)));
         }
     }
     if let Some(place) = block.get("pressure") {
         for (resource, limits) in pressure::limits(place) {
             let overlay = limits.map(|limits| meter_check(HostMeter::Pressure(resource), limits));
-            checks.insert(format!("pressure {}", resource.word()), overlay);
+            checks.insert(format!("pressure {}", resource.word()), overlay.map(Box::new));
         }
     }
     for (name, place) in named {
@@ -74,7 +74,7 @@ pub(super) fn checks(
             place.refuse_found::<()>("this name", "a printable name of at most 100 bytes");
             continue;
         }
-        checks.insert(name, check(&place, folder));
+        checks.insert(name, check(&place, folder).map(Box::new));
     }
     checks
 }

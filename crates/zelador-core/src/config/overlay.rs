@@ -53,7 +53,7 @@ pub struct Overlay {
     /// File systems.
     pub disk: Option<Switch<Thresholds>>,
     /// Other checks by name; `None` is one that a lower layer has and this one switches off.
-    pub named: BTreeMap<String, Option<NamedOverlay>>,
+    pub named: BTreeMap<String, Option<Box<NamedOverlay>>>,
     /// Databases by name; one of the same name in a lower layer is replaced as a whole.
     pub databases: BTreeMap<String, DatabaseOverlay>,
     /// Rotation of logs.
@@ -278,7 +278,7 @@ impl Settings {
             };
             (name.clone(), spec)
         };
-        let resolved_name = |(name, check): (&String, &Option<NamedOverlay>)| {
+        let resolved_name = |(name, check): (&String, &Option<Box<NamedOverlay>>)| {
             let check = check.as_ref()?;
             let spec = NamedSpec {
                 target: check.target.clone(),
@@ -286,7 +286,7 @@ impl Settings {
                 cadence: check.cadence.over(cadence),
                 limits: check.limits.clone(),
             };
-            Some((name.clone(), spec))
+            Some((name.clone(), Box::new(spec)))
         };
         settings.named = named.into_iter().filter_map(resolved_name).collect();
         settings.databases = databases.into_iter().map(resolved).collect();

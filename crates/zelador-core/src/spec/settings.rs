@@ -28,7 +28,7 @@ pub struct Settings {
     pub databases: BTreeMap<String, DatabaseSpec>,
     /// Everything else that is looked at, by name.
     #[serde(default)]
-    pub named: BTreeMap<String, NamedSpec>,
+    pub named: BTreeMap<String, Box<NamedSpec>>,
     /// Rotation of every log.
     pub rotation: Rotation,
     /// How much of the past is kept.

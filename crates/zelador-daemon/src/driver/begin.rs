@@ -18,8 +18,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
-use tokio::sync::{Semaphore, broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use zelador_core::config::Switch;
@@ -30,7 +29,6 @@ use zelador_core::spec::Settings;
 use zelador_core::supervisor::{Supervisor, Surroundings};
 use zelador_core::words::quoted;
 
-use super::gathering::GATHERERS;
 use super::{Driver, INBOX, Message};
 
 /// So much of what runs say may wait for a listener; a line is at most 64 KiB.
@@ -118,7 +116,6 @@ impl Driver {
             http,
             meter: Some(CpuMeter::new()),
             tasks: JoinSet::new(),
-            gatherers: Arc::new(Semaphore::new(GATHERERS)),
             watcher: Watcher::new(watched),
             sayings: broadcast::channel(SAYINGS_WAITING).0,
             speakers: BTreeMap::new(),

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task;
 use zelador_core::effect::Place;
 use zelador_core::healing::Runtime;
 use zelador_core::healing::host::Pressure;
@@ -27,10 +26,6 @@ const LINES_ON_THEIR_WAY: Duration = Duration::from_millis(10);
 
 /// How often it is looked at most: a run that says nothing is told by its silence.
 const LOOKS: u32 = 12;
-
-/// About how many runs that ended evidence is gathered at once: more would take processor time from the
-/// starts that follow a hundred deaths. One that lives is never in the queue, since a remedy waits for it.
-pub(super) const GATHERERS: usize = 2;
 
 /// How long the logs were when runs began, so that what an earlier run said is not taken for the words
 /// of a later one.
@@ -85,32 +80,19 @@ impl Driver {
         };
         let (now, sender) = (self.clock.now(), self.sender.clone());
         let date_format = self.supervisor.settings().rotation.date_format.clone();
-        let queue = self.gatherers.clone();
-        self.tasks.spawn(async move {
-            let mut turn = None;
+        self.tasks.spawn_blocking(move || {
             if subject.has_ended {
-                let (logs, starts) = (subject.logs.clone(), starts.clone());
-                // A panic there is told by whoever joins tasks; the evidence is looked for all the same.
-                _ = task::spawn_blocking(move || wait_for_last_lines(&logs, &starts)).await;
-                turn = queue.acquire().await.ok();
+                wait_for_last_lines(&subject.logs, &starts);
             }
-            let gathered = task::spawn_blocking(move || {
-                let tail = move |path: &Path, lines, bytes| {
-                    // A log that is shorter than it was has been renamed or emptied since.
-                    let own = starts.get(path).and_then(|start| length(path).checked_sub(*start));
-                    let most = own.map_or(bytes as u64, |own| own.min(bytes as u64));
-                    logs::tail(path, lines, most, &date_format)
-                };
-                evidence::gather(&subject, now, Arc::new(tail))
-            });
-            let evidence = match gathered.await {
-                Ok(evidence) => Box::new(evidence),
-                Err(error) => return tracing::error!(%error, "evidence cannot be gathered"),
+            let tail = move |path: &Path, lines, bytes| {
+                // A log that is shorter than it was has been renamed or emptied since.
+                let own = starts.get(path).and_then(|start| length(path).checked_sub(*start));
+                let most = own.map_or(bytes as u64, |own| own.min(bytes as u64));
+                logs::tail(path, lines, most, &date_format)
             };
-            drop(turn);
-            _ = sender
-                .send(Message::Input(Input::Fact(Fact::Gathered { incident, evidence })))
-                .await;
+            let evidence = evidence::gather(&subject, now, Arc::new(tail));
+            let fact = Fact::Gathered { incident, evidence: Box::new(evidence) };
+            _ = sender.blocking_send(Message::Input(Input::Fact(fact)));
         });
     }
 }

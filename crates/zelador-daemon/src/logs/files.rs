@@ -231,9 +231,10 @@ impl Files {
         std::mem::take(&mut self.events)
     }
 
-    /// Whether a file could not be written as of the last [`Self::take_events`].
+    /// Whether a file cannot be written at present, or could not at the last [`Self::take_events`].
     pub fn any_sick(&self) -> bool {
-        self.any_sick
+        let fell_sick = |event: &LogEvent| matches!(event, LogEvent::Trouble { .. });
+        self.any_sick || self.events.iter().any(fell_sick)
     }
 
     /// Tries the sick files again.

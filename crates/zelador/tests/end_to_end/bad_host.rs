@@ -300,8 +300,9 @@ fn a_clock_that_jumps_by_hours_and_a_host_that_sleeps_restart_nothing() {
         fs::write(&clock, format!("{jump}\n")).unwrap();
         until("the jump to be noticed", || log().matches("the wall clock was set").count() >= seen);
         let deaths = zelador.restarts("dies");
-        until_within("deaths to be dealt with as before", Duration::from_secs(20), || {
-            zelador.restarts("dies") >= deaths + 3
+        // One is enough: starts after deaths in a row come later each time.
+        until_within("a death to be dealt with as before", Duration::from_secs(40), || {
+            zelador.restarts("dies") > deaths
         });
         assert_eq!((zelador.pid("idle"), zelador.restarts("idle")), (idle, 0), "{jump}");
         // An hour that was jumped over is no reason to restart again and again.

@@ -48,9 +48,9 @@ fn what_exits_at_once_thousands_of_times_costs_no_memory() {
     zelador.start("{ name: 'quick', script: '/bin/true', interpreter: 'none', max_restarts: 100000000, min_uptime: 100 }");
     let begun = Instant::now();
     until_within("some to warm up", Duration::from_mins(1), || zelador.restarts("quick") > 200);
-    let before = zelador.own_memory();
+    let before = zelador.own_heap();
     until_within("so many", Duration::from_mins(3), || zelador.restarts("quick") >= times);
-    let after = zelador.own_memory();
+    let after = zelador.own_heap();
     println!("{times} exits in {:?}: {before} KiB, then {after} KiB", begun.elapsed());
     assert!(after < before + 8 * 1024, "{before} KiB, then {after} KiB");
     assert_bounded(&zelador);
