@@ -68,7 +68,8 @@ pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Fi
             measures.extend(replication.lag());
             match (query.judge(answer.as_deref(), measures), replication) {
                 (Finding::Measured { .. }, Replication::Stopped(why)) => {
-                    Finding::WrongAnswer { detail: why }
+                    // It answers still, only with what is old: nobody is held by that.
+                    Finding::Impaired { detail: why }
                 }
                 (found, _) => found,
             }
@@ -348,7 +349,7 @@ mod tests {
                 let lag = measures.iter().find(|it| it.name == "lag");
                 lag.map(|it| it.value).ok_or_else(|| "it follows nobody".to_owned())
             }
-            Finding::WrongAnswer { detail } => Err(detail.english().to_owned()),
+            Finding::Impaired { detail } => Err(detail.english().to_owned()),
             other => panic!("{other:?}"),
         };
         let until = async |what: &str, holds: &dyn Fn(&Result<f64, String>) -> bool| {
