@@ -240,3 +240,21 @@ fn without_root_another_user_is_refused_and_the_own_one_is_not() {
     let own = start("b", "nobody");
     assert_eq!(own.code, 0, "{}{}", own.out, own.err);
 }
+
+/// How many descriptors a process's table has room for.
+fn room(pid: i32) -> u64 {
+    let status = text(format!("/proc/{pid}/status"));
+    let line = status.lines().find_map(|line| line.strip_prefix("FDSize:")).unwrap();
+    line.trim().parse().unwrap()
+}
+
+#[test]
+fn a_service_has_no_copy_of_the_descriptors_of_all_others() {
+    let zelador = zelador();
+    zelador.start("{ name: 'many', script: 'sleep', args: '1000', interpreter: 'none', instances: 40 }, { name: 'last', script: 'sleep', args: '1000', interpreter: 'none' }");
+    zelador.ok(&["restart", "last"]);
+    let (_, guardian) = zelador.roles();
+    // A table grows by doubling, and never shrinks.
+    assert!(room(guardian) >= 512, "{}", room(guardian));
+    assert_eq!(room(zelador.pid("last")), 64);
+}
