@@ -10,6 +10,7 @@ mod deeds;
 mod gathering;
 mod handed;
 mod hearing;
+mod message;
 mod notified;
 mod past;
 mod pm2_sockets;
@@ -19,11 +20,9 @@ mod stowed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{self, Instant, MissedTickBehavior};
@@ -34,9 +33,8 @@ use zelador_core::chronicle::Chronicle;
 use zelador_core::config::Switch;
 use zelador_core::effect::{CallAnswer, Done, Refusal};
 use zelador_core::history::{Journal, Tier, Trials};
-use zelador_core::id::{CallId, InstanceId, RunId, Ticket};
-use zelador_core::input::{CallWanted, Command, Fact, Input};
-use zelador_core::sd_notify::Notified;
+use zelador_core::id::{CallId, RunId, Ticket};
+use zelador_core::input::{Command, Fact, Input};
 use zelador_core::spec::Settings;
 use zelador_core::supervisor::Supervisor;
 use zelador_guardian::Handover;
@@ -44,10 +42,10 @@ use zelador_guardian::Handover;
 use crate::backend::native::Native;
 use crate::checks::CpuMeter;
 use crate::clock::Clock;
-use crate::events::{Listening, Outlet};
+use crate::events::Outlet;
 use crate::history::{self, Archive, History};
 use crate::ipc;
-use crate::logs::{Failed, LogEvent, Logs};
+use crate::logs::{LogEvent, Logs};
 use crate::pids::PidFiles;
 use crate::pm2;
 use crate::processes::Sampler;
@@ -55,6 +53,7 @@ use crate::watch::Watcher;
 
 pub(crate) use begin::in_force;
 pub(crate) use handed::remove_socket;
+pub use message::Message;
 #[cfg(feature = "otlp")]
 pub(crate) use past::numbers;
 use sampling::QUIET_FOR;
@@ -81,70 +80,6 @@ const JUMP_MICROS: u64 = 1_000_000;
 
 /// How long the last answers may take to reach those who asked.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
-
-/// What reaches the driver.
-pub enum Message {
-    /// Something for the supervisor.
-    Input(Input),
-    /// A command, and where its answer goes.
-    Command(Command, oneshot::Sender<Result<Done, Refusal>>),
-    /// Empty these log files; where those go that could not be emptied.
-    EmptyLogs(Vec<PathBuf>, oneshot::Sender<Failed>),
-    /// Close the log files, and open them anew.
-    ReopenLogs,
-    /// Asks for the write end of an instance's standard input.
-    StandardInput(InstanceId, oneshot::Sender<Result<OwnedFd, NoInput>>),
-    /// Say something to an instance over its channel; told whether it hears.
-    Say(InstanceId, Value, oneshot::Sender<bool>),
-    /// Sample what new runs use; told when that is done.
-    SampleNew(oneshot::Sender<()>),
-    /// Somebody listens to events, from after that one on.
-    Listen(Option<u64>, oneshot::Sender<Listening>),
-    /// Somebody wants to make a call.
-    Call {
-        /// Under which number.
-        call: CallId,
-        /// What.
-        wanted: Box<CallWanted>,
-        /// Where the answers go, one for each attempt.
-        answers: mpsc::Sender<CallAnswer>,
-    },
-    /// A look inside.
-    Ask(Box<dyn FnOnce(&Supervisor) + Send>),
-    /// Go over to another executable; told when nothing is under way that would suffer, and else why
-    /// not.
-    Upgrade(PathBuf, oneshot::Sender<Result<(), String>>),
-    /// Panic, to see what follows.
-    Panic(PanicAt),
-    /// A run said something over its channel; dealt with when answered.
-    Heard {
-        /// Which run.
-        run: RunId,
-        /// What.
-        heard: ipc::Heard,
-        /// Told when it was dealt with.
-        done: oneshot::Sender<()>,
-    },
-    /// Something came over the `NOTIFY_SOCKET` of a run; dealt with when answered.
-    Notified {
-        /// Which run.
-        run: RunId,
-        /// Who sent it.
-        sender: Option<notified::Sender>,
-        /// What.
-        said: Box<Notified>,
-        /// What rode along.
-        descriptors: Vec<OwnedFd>,
-        /// Told when it was dealt with.
-        done: oneshot::Sender<()>,
-    },
-    /// The logs have something to say.
-    Log(LogEvent),
-    /// The processors were measured; the meter comes back.
-    Measured(CpuMeter),
-    /// A sample is taken; the sampler comes back.
-    Sampled(Sampler, Vec<(RunId, zelador_core::probe::Usage)>),
-}
 
 /// What makes the driver stop.
 #[derive(Clone, Copy, PartialEq, Eq)]
