@@ -138,7 +138,7 @@ pub fn harms_to_restart(diagnosis: &Diagnosis) -> bool {
     diagnosis.cause == Cause::DataCorruption && diagnosis.confidence >= CERTAIN
 }
 
-/// Whether the next start should come later each time.
+/// Whether the next start should come later each time, because of what the cause is.
 pub fn wants_backoff(diagnosis: &Diagnosis) -> bool {
     let (action, _) = usual(diagnosis.cause);
     diagnosis.cause != Cause::Unknown
@@ -167,7 +167,7 @@ mod tests {
         assert!(!forbids_restart(&bug), "{bug:?}");
         let silent = by_rules(&died(1, &[]), &[]);
         assert_eq!((silent.cause, forbids_restart(&silent)), (Cause::Unknown, false));
-        assert!(!wants_backoff(&silent), "as before: its own restart policy decides");
+        assert!(!wants_backoff(&silent), "its own restart policy decides, until it has died often");
     }
 
     #[test]

@@ -112,6 +112,13 @@ pub enum Look {
     AboutToStart,
     /// It died, and waits.
     NextStart(Duration),
+    /// It is up, and its last runs all ended in the same way.
+    DiesOften {
+        /// How many.
+        times: u32,
+        /// How.
+        death: Death,
+    },
     /// Its breaker is open; how it died last.
     KeepsFailing(Option<Death>),
     /// It is not started again.
@@ -200,6 +207,17 @@ impl Look {
                 let said =
                     language.pick("died; the next start is in", "morreu; o próximo início é em");
                 format!("{said} {}", span(wait))
+            }
+            Self::DiesOften { times, death } => {
+                let how = death.told(language);
+                match language {
+                    Language::En => {
+                        format!("is up, but died {times} times in a row: the process {how}")
+                    }
+                    Language::Pt => {
+                        format!("está no ar, mas morreu {times} vezes seguidas: o processo {how}")
+                    }
+                }
             }
             Self::KeepsFailing(death) => {
                 let how = death.as_ref().map_or_else(
@@ -326,6 +344,7 @@ mod tests {
             Look::Restarts,
             Look::AboutToStart,
             Look::NextStart(3 * SECOND),
+            Look::DiesOften { times: 3, death: died.clone() },
             Look::KeepsFailing(None),
             Look::KeepsFailing(Some(died.clone())),
             Look::EndedForGood(died),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::Supervisor;
 use crate::check::Status;
 use crate::death::Death;
-use crate::diagnosis::Cause;
+use crate::diagnosis::{Cause, Diagnosis};
 use crate::effect::Severity;
 use crate::evidence::{Evidence, PortHolder};
 use crate::healing::case::{by_rules, forbids_restart, harms_to_restart, wants_backoff};
@@ -37,6 +37,10 @@ const LOOPS_AFTER: u32 = 8;
 
 /// See [`LOOPS_AFTER`].
 const YOUNG: Duration = Duration::from_mins(1);
+
+/// From this death in a row of the same kind on, what dies for no known reason is started later each
+/// time, and is not well while it is up.
+const OFTEN: u32 = 3;
 
 /// The first delay of what needs time: 1, 2, 4 … 32 s (the mission's general retry).
 const FIRST_DELAY: Duration = SECOND;
@@ -85,7 +89,7 @@ impl Supervisor {
         if !is_new {
             self.say(number, Said::Again(why));
         }
-        let is_young = known.uptime_millis.is_none_or(|millis| millis < YOUNG.as_millis() as u64);
+        let is_young = lived.is_none_or(|lived| lived < YOUNG);
         if deaths >= LOOPS_AFTER && lately >= LOOPS_AFTER && is_young && !is_hidden {
             self.say_hidden(number, lately, true);
         }
@@ -99,8 +103,11 @@ impl Supervisor {
             _ if only_looks => Advice::Usual,
             _ if is_pending => Advice::Judge(give_up_at),
             Some(it) if can_raise || forbids_restart(&it) => Advice::Judge(give_up_at),
-            Some(it) if wants_backoff(&it) => Advice::Later(self.now + delay(deaths)),
-            _ => Advice::Usual,
+            Some(it) => {
+                let pause = pause(&it, deaths, lived, self.least_uptime(id));
+                pause.map_or(Advice::Usual, |pause| Advice::Later(self.now + pause))
+            }
+            None => Advice::Usual,
         };
         if let (Advice::Judge(_), Some(incident)) = (advice, self.incidents.get_mut(&number)) {
             incident.held.insert(id);
@@ -170,6 +177,16 @@ impl Supervisor {
             incident.hidden = Some(text.english().to_owned());
         }
         self.say_of(id, Severity::Critical, &text);
+    }
+
+    /// How the runs of an instance end, and how often in a row they did, where that is often.
+    pub(super) fn dies_often(&self, id: InstanceId) -> Option<(u32, Death)> {
+        let app = &self.instances.get(&id)?.app;
+        let of_it = |it: &&Incident| it.instance == id && it.app == *app && it.is_open();
+        let mut deadly = self.incidents.values().filter(|it| it.trouble.is_deadly());
+        let incident = deadly.find(of_it).filter(|it| it.deaths >= OFTEN)?;
+        let death = incident.evidence.as_ref().and_then(|it| it.death.clone())?;
+        Some((incident.deaths, death))
     }
 
     /// An instance's breaker opened.
@@ -264,7 +281,10 @@ impl Supervisor {
             return held.into_iter().for_each(|it| self.let_start(it, self.now));
         };
         let (forbids, harms) = (forbids_restart(&diagnosis), harms_to_restart(&diagnosis));
-        let (later, cause) = (wants_backoff(&diagnosis), diagnosis.cause);
+        let cause = diagnosis.cause;
+        let lived = self.incidents[&id].evidence.as_ref().and_then(|it| it.uptime_millis);
+        let lived = lived.map(Duration::from_millis);
+        let pause = pause(&diagnosis, deaths, lived, self.least_uptime(instance));
         self.diagnosed(id, diagnosis);
         if let Some(why) = self.reason_to_consult(id) {
             self.consult(id, why);
@@ -292,8 +312,14 @@ impl Supervisor {
         if deaths > 1 {
             self.raise_before_start(id);
         }
-        let at = if later && deaths > 1 { self.now + delay(deaths) } else { self.now };
+        let at = self.now + pause.unwrap_or_default();
         held.into_iter().for_each(|it| self.let_start(it, at));
+    }
+
+    /// A run that is shorter is counted by its breaker.
+    fn least_uptime(&self, id: InstanceId) -> Duration {
+        let app = self.instances.get(&id).and_then(|it| self.apps.get(&it.app));
+        app.map(|app| app.spec.restart.min_uptime).unwrap_or_default()
     }
 
     fn heal_mode(&self, id: InstanceId) -> HealMode {
@@ -357,6 +383,22 @@ fn foreign_holder(evidence: &Evidence, cause: Cause) -> Option<Words> {
     let mut holders = evidence.port_holders.iter().filter(|_| cause == Cause::PortInUse);
     let foreign = |it: &&PortHolder| it.pid.is_some() && it.app.is_none() && it.home.is_none();
     holders.find(foreign).map(|holder| holder.spoken(evidence.gathered_at))
+}
+
+/// How long the start after a death waits, for the sake of its cause: `deaths` in a row of the same kind,
+/// the last of them of a run that lived so long; one shorter than `least` is the breaker's business.
+fn pause(
+    diagnosis: &Diagnosis,
+    deaths: u32,
+    lived: Option<Duration>,
+    least: Duration,
+) -> Option<Duration> {
+    if wants_backoff(diagnosis) {
+        return (deaths > 1).then(|| delay(deaths));
+    }
+    let counts = lived.is_some_and(|lived| (least..YOUNG).contains(&lived));
+    let is_often = diagnosis.cause == Cause::Unknown && deaths >= OFTEN && counts;
+    is_often.then(|| delay(deaths - (OFTEN - 2)))
 }
 
 /// How long the start after so many deaths in a row waits.

@@ -96,6 +96,11 @@ impl Supervisor {
                     return Some(trouble);
                 }
                 let told = self.checks.get(&CheckId::Instance(id)).and_then(Check::told);
+                if told.as_ref().is_none_or(|told| told.status == Status::Healthy)
+                    && let Some((times, death)) = self.dies_often(id)
+                {
+                    return from_phase(Status::Degraded, Look::DiesOften { times, death });
+                }
                 told.or_else(|| {
                     let look = Look::Up { age: self.now.since(*since), pid: *pid };
                     from_phase(Status::Healthy, look)

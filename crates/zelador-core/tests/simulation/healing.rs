@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use zelador_core::check::Status;
 use zelador_core::diagnosis::Cause;
 use zelador_core::healing::Remedy;
 use zelador_core::healing::raise::Bound;
@@ -10,7 +11,7 @@ use zelador_core::incident::{Incident, Outcome, Stage};
 use zelador_core::input::{Command, IncidentOrder};
 use zelador_core::instance::Phase;
 use zelador_core::spec::{AppSpec, HealCommand, HealMode, HealSpec, QuietHours};
-use zelador_core::unit::SECOND;
+use zelador_core::unit::{Moment, SECOND};
 
 use crate::invariants::below_the_ceilings;
 use crate::rule::Rule;
@@ -59,6 +60,46 @@ fn an_app_that_is_only_observed_is_started_as_its_policy_says() {
     assert_eq!(spawns(&world), 16);
     let told = incidents(&world)[0].story.iter().any(|it| it.what.contains("would have left it"));
     assert!(told);
+}
+
+/// It dies with code 1 in these seconds, each time after a run that its breaker calls long enough.
+fn dying_at(spec: AppSpec, seconds: &[u32]) -> Script {
+    let hiccup = |second: &u32| {
+        let at = *second * SECOND;
+        [(at, Event::Database(false)), (at + SECOND / 10, Event::Database(true))]
+    };
+    story(spec, Behaviour::DiesWithDatabase, seconds.iter().flat_map(hiccup).collect())
+}
+
+#[test]
+fn what_dies_again_and_again_is_not_well_while_it_is_up_and_starts_later_each_time() {
+    let script = dying_at(app("api"), &[5, 10, 15, 23, 31, 43]);
+    let mut world = World::new(&script);
+    world.model = Some(Cause::Unknown);
+    let health = |world: &World| {
+        let view = world.supervisor.view();
+        let health = view.instances[0].health.clone().expect("it is wanted up");
+        (health.status, health.message)
+    };
+    assert_eq!(world.run_until(DAWN + 14 * SECOND), Ok(()));
+    assert_eq!(health(&world).0, Status::Healthy, "twice may be chance");
+    assert_eq!(world.run_until(DAWN + 22 * SECOND), Ok(()));
+    let told = "is up, but died 3 times in a row: the process exited with code 1";
+    assert_eq!(health(&world), (Status::Degraded, told.to_owned()));
+    assert_eq!(world.run_until(DAWN + 54 * SECOND), Ok(()));
+    let starts: Vec<Moment> = world.guardian.runs.values().map(|process| process.born).collect();
+    let ends = world.supervisor.view().instances[0].deaths.clone();
+    let ends = ends.iter().rev().zip(starts.iter().skip(1));
+    let pauses: Vec<Duration> = ends.map(|(end, start)| start.since(end.at)).collect();
+    let at_once = pauses.iter().take_while(|pause| **pause < SECOND).count();
+    assert_eq!(at_once, 2, "{pauses:?}");
+    let delays = [1, 2, 4, 8];
+    assert!(pauses[2..].iter().map(Duration::as_secs).eq(delays), "{pauses:?}");
+    let still = incidents(&world);
+    assert!(matches!(&still[..], [one] if one.is_open() && one.deaths == 6), "{still:?}");
+    assert_eq!(world.run_until(DAWN + 90 * SECOND), Ok(()));
+    assert_eq!(health(&world).0, Status::Healthy, "it has stayed up");
+    assert_eq!(incidents(&world)[0].stage, Stage::Closed { outcome: Outcome::Healed });
 }
 
 #[test]

@@ -200,6 +200,7 @@ impl Invariants {
         starts_are_in_order(&view, &self.specs, effects)?;
         stops_are_in_order(before.now, (&self.view, &view), &self.specs, effects)?;
         self.starts.note(before.now, (&self.view, &view), input, effects);
+        self.starts.often_is_later(before.now, input, supervisor, &self.specs)?;
         self.starts.within_rate(before.now, &self.specs)?;
         self.starts.within_budget(before.now, &self.specs)?;
         self.remedies_within_budget(before.now, supervisor)?;

@@ -55,6 +55,8 @@ pub enum Rule {
     StartupFirst,
     /// A run is unhealthy only after its probe has failed as often as its threshold says.
     SeenOftenEnough,
+    /// What dies again and again for no known reason is started later each time.
+    OftenIsLater,
     /// However often a check comes and goes, people hear of it a few times.
     FlappingToldOnce,
 }

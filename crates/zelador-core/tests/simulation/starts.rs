@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use zelador_core::death::Death;
+use zelador_core::diagnosis::Cause;
 use zelador_core::effect::Effect;
+use zelador_core::evidence::PastDeath;
+use zelador_core::healing::STABLE_FOR;
 use zelador_core::id::InstanceId;
 use zelador_core::input::{Command, Fact, Input};
 use zelador_core::instance::Phase;
-use zelador_core::spec::AppSpec;
-use zelador_core::supervisor::View;
+use zelador_core::spec::{AppSpec, HealMode};
+use zelador_core::supervisor::{Supervisor, View};
 use zelador_core::unit::{Moment, SECOND};
 
 use crate::rule::{Rule, Violation, broken};
@@ -25,6 +29,8 @@ struct Account {
     extras: Vec<Moment>,
     /// Deaths, since the last wish of a person, after which the breaker allowed another start.
     restarts: Vec<Moment>,
+    /// The last wish of a person, or the last thing that somebody else did about it.
+    touched: Option<Moment>,
     /// The last wish was a reload: when its turn comes, the rate begins anew once more.
     reloaded: bool,
 }
@@ -73,6 +79,9 @@ impl Starts {
             if renewed {
                 account.renewals.push(now);
             }
+            if renewed && matches!(input, Input::Command(..)) {
+                account.touched = Some(now);
+            }
             // A rate begins anew with a person's wish; a reload comes true later, one by one.
             if let Input::Command(_, command) = input
                 && renewed
@@ -105,11 +114,16 @@ impl Starts {
     }
 
     pub fn remedy(&mut self, instance: InstanceId, now: Moment) {
-        self.accounts.entry(instance).or_default().extras.push(now);
+        let account = self.accounts.entry(instance).or_default();
+        account.extras.push(now);
+        account.touched = Some(now);
     }
 
     pub fn engine_is_new(&mut self, now: Moment) {
-        self.accounts.values_mut().for_each(|account| account.extras.push(now));
+        for account in self.accounts.values_mut() {
+            account.extras.push(now);
+            account.touched = Some(now);
+        }
     }
 
     /// Within `restart_window` an instance that ends is started again `max_restarts` times,
@@ -129,6 +143,53 @@ impl Starts {
                     "{now}: instance {instance} is restarted {count} times within {window:?}, {allowed} are allowed"
                 );
                 return broken(Rule::RestartsWithinWindow, what);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever died three times in a row in the same way, for no known reason and after a while that its
+    /// breaker calls long enough, is not started in the same breath.
+    pub fn often_is_later(
+        &self,
+        now: Moment,
+        input: &Input,
+        supervisor: &Supervisor,
+        specs: &BTreeMap<String, AppSpec>,
+    ) -> Result<(), Violation> {
+        if !matches!(input, Input::Fact(Fact::Exited { .. })) {
+            return Ok(());
+        }
+        let is_explained = |app: &str| {
+            let incidents = supervisor.incidents();
+            let mut open = incidents.iter().filter(|it| it.app.as_str() == app && it.is_open());
+            open.any(|it| it.diagnosis.as_ref().is_some_and(|it| it.cause != Cause::Unknown))
+        };
+        for instance in &supervisor.view().instances {
+            let Some([last, middle, first]) = instance.deaths.first_chunk() else { continue };
+            let Some(account) = self.accounts.get(&instance.id) else { continue };
+            let Some(spec) = specs.get(&account.app) else { continue };
+            let lived = Duration::from_millis(last.uptime_millis);
+            let is_alone = spec.instances == 1 && spec.heal.mode != HealMode::Observe;
+            let is_plain = |it: &PastDeath| {
+                matches!(it.death, Death::Exited { code } if code != 0)
+                    && Duration::from_millis(it.uptime_millis) < STABLE_FOR
+            };
+            let is_often = is_plain(last)
+                && [middle, first].iter().all(|it| is_plain(it) && it.death == last.death)
+                && last.at.since(middle.at) < STABLE_FOR
+                && middle.at.since(first.at) < STABLE_FOR;
+            let is_its_own = account.touched.is_none_or(|at| at < first.at);
+            if last.at == now
+                && is_alone
+                && is_often
+                && is_its_own
+                && !is_explained(&account.app)
+                && lived >= LONG_ENOUGH
+                && matches!(instance.phase, Phase::Starting { .. })
+            {
+                let what = format!("{now}: {} died {:?}", instance.name, instance.deaths);
+                return broken(Rule::OftenIsLater, what);
             }
         }
         Ok(())

@@ -13,7 +13,7 @@ use zelador_core::input::{Fact, Input};
 use zelador_core::instance::Phase;
 use zelador_core::probe::{Finding, ProbeOutcome};
 use zelador_core::record::Record;
-use zelador_core::spec::{AppSpec, ExecMode, OnDependencyDown};
+use zelador_core::spec::{AppSpec, ExecMode, HealMode, OnDependencyDown};
 use zelador_core::supervisor::Deadline;
 use zelador_core::unit::SECOND;
 
@@ -116,6 +116,24 @@ fn restarts_above_the_rate_are_noticed() {
         }
     });
     assert_eq!(rule_broken_by(&script, fewer_allowed), Some(Rule::RestartsWithinWindow));
+}
+
+#[test]
+fn what_dies_often_and_is_started_in_the_same_breath_is_noticed() {
+    let mut spec = app("api");
+    spec.heal.mode = HealMode::Observe;
+    let hiccup = |second: u32| {
+        let at = second * SECOND;
+        [(at, Event::Database(false)), (at + SECOND / 10, Event::Database(true))]
+    };
+    let events = [5, 10, 15].into_iter().flat_map(hiccup).collect();
+    let script = story(spec, Behaviour::DiesWithDatabase, events);
+    let healed = each(|effect| {
+        if let Effect::Record(Record::App(spec)) = effect {
+            spec.heal.mode = HealMode::Heal;
+        }
+    });
+    assert_eq!(rule_broken_by(&script, healed), Some(Rule::OftenIsLater));
 }
 
 #[test]
