@@ -53,17 +53,9 @@ pub(super) async fn connect_timed(
     let begin = time::Instant::now();
     let place =
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-    let addresses = match patience.wait(addresses(host, port)).await {
-        Ok(Ok(addresses)) => addresses,
-        Ok(Err(error)) => {
-            return Err(Finding::Refused { detail: said::no_address_since(host, &error) });
-        }
-        Err(_) => {
-            return Err(Finding::TimedOut { detail: said::address_not_found(host, patience) });
-        }
-    };
+    let addresses = resolve(host, port, patience).await?;
     let name = begin.elapsed();
-    let mut failure = None;
+    let mut failure = Finding::Refused { detail: said::no_address(host) };
     for (index, address) in addresses.iter().enumerate() {
         let fair = patience.left() / (addresses.len() - index) as u32;
         let found = match time::timeout(fair, TcpStream::connect(address)).await {
@@ -71,17 +63,35 @@ pub(super) async fn connect_timed(
                 let connect = begin.elapsed().saturating_sub(name);
                 return Ok((stream, Spans { name, connect }));
             }
-            Ok(Err(error)) if is_elsewhere(&error) && failure.is_some() => continue,
+            Ok(Err(error)) if is_elsewhere(&error) && index > 0 => continue,
             Ok(Err(error)) => Finding::Refused { detail: said::at(&error, &place) },
             Err(_) => Finding::TimedOut { detail: said::no_connection(&place, patience) },
         };
-        failure = Some(found);
+        failure = found;
     }
-    Err(failure.unwrap_or_else(|| Finding::Refused { detail: said::no_address(host) }))
+    Err(failure)
+}
+
+/// The addresses of a host, in the order in which they are tried; the finding says why there are none.
+pub(super) async fn resolve(
+    host: &str,
+    port: u16,
+    patience: Patience,
+) -> Result<Vec<SocketAddr>, Finding> {
+    let found = patience
+        .wait(addresses(host, port))
+        .await
+        .map_err(|_| Finding::TimedOut { detail: said::address_not_found(host, patience) })?;
+    let found =
+        found.map_err(|error| Finding::Refused { detail: said::no_address_since(host, &error) })?;
+    if found.is_empty() {
+        return Err(Finding::Refused { detail: said::no_address(host) });
+    }
+    Ok(found)
 }
 
 /// This host has no way to that address at all, as without IPv6: says nothing about the service.
-fn is_elsewhere(error: &io::Error) -> bool {
+pub(super) fn is_elsewhere(error: &io::Error) -> bool {
     use io::ErrorKind::{AddrNotAvailable, HostUnreachable, NetworkUnreachable, Unsupported};
     matches!(error.kind(), AddrNotAvailable | HostUnreachable | NetworkUnreachable | Unsupported)
 }

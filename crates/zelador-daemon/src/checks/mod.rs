@@ -30,6 +30,7 @@ mod talk;
 mod tls;
 mod websocket;
 mod withdraw;
+mod woken;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -5,6 +5,7 @@
 //! comes out contains the password.
 
 use std::io;
+use std::net::SocketAddr;
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, DriverError, Error, IoError, Opts, OptsBuilder, Row, ServerError, Value};
@@ -14,11 +15,13 @@ use zelador_core::redact;
 use zelador_core::words;
 use zelador_core::words::{Words, quoted};
 
+use super::connect::{is_elsewhere, resolve};
 use super::patience::Patience;
 use super::query::{Query, tidy};
 use super::replication::{Replication, replication};
 use super::said;
 use super::withdraw::Withdraw;
+use super::woken::with_first_wake;
 
 /// Options that the library knows and that concern a single connection. Others in a URL belong to
 /// other clients (`connection_limit`, `charset`) and are left out instead of refused.
@@ -44,18 +47,24 @@ pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Fi
     let password = options.pass().map(str::to_owned);
     let tidy = |text: &str| tidy(text, password.as_deref());
     let mut connected = false;
-    let begin = Instant::now();
-    let again = options.clone();
+    let addresses = if options.socket().is_some() {
+        Vec::new()
+    } else {
+        match resolve(options.ip_or_hostname(), options.tcp_port(), patience).await {
+            Ok(addresses) => addresses,
+            Err(finding) => return finding,
+        }
+    };
     let asked = async {
-        let mut connection = Conn::new(options).await?;
+        let (mut connection, phases) = log_in(&options, &addresses).await?;
         connected = true;
-        let let_in = begin.elapsed();
-        let withdraw = Withdraw::new(Box::pin(kill_query(again, connection.id())));
+        let asked_at = Instant::now();
+        let withdraw = Withdraw::new(Box::pin(kill_query(options, connection.id())));
         let row = connection.query_first::<Row, _>(query.text("SELECT 1")).await;
         withdraw.answered();
         let row = row?;
-        let took = begin.elapsed().saturating_sub(let_in);
-        let mut measures = vec![Measure::span("connect", let_in), Measure::span("query", took)];
+        let mut measures = Vec::from(phases);
+        measures.push(Measure::span("query", asked_at.elapsed()));
         measures.extend(in_use(&mut connection).await);
         let replication = replication(&mut connection).await;
         let answer = row.as_ref().and_then(|row| value(row, 0));
@@ -83,6 +92,33 @@ pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Fi
             },
         },
     }
+}
+
+/// Connects to the first address that somebody listens at, and logs in; how long each took.
+async fn log_in(options: &Opts, addresses: &[SocketAddr]) -> Result<(Conn, [Measure; 2]), Error> {
+    let begin = Instant::now();
+    let mut left = addresses.iter();
+    loop {
+        let address = left.next().map(|address| vec![address.ip()]);
+        let one = OptsBuilder::from_opts(options.clone()).resolved_ips(address);
+        let (connection, reached_at) = with_first_wake(Conn::new(one)).await;
+        match connection {
+            Ok(connection) => {
+                let reached_at = reached_at.unwrap_or(begin);
+                let reached = reached_at.saturating_duration_since(begin);
+                let connect = Measure::span("connect", reached);
+                let let_in = Measure::span("authenticate", reached_at.elapsed());
+                return Ok((connection, [connect, let_in]));
+            }
+            Err(Error::Io(IoError::Io(error))) if left.len() > 0 && is_nobody(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Nobody was reached there.
+fn is_nobody(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::ConnectionRefused || is_elsewhere(error)
 }
 
 /// Ends the query of a connection, by another one of the same user.
@@ -210,7 +246,7 @@ mod tests {
     use zelador_testbed::server::Server;
 
     use super::*;
-    use crate::checks::rig::{LONG, no_database};
+    use crate::checks::rig::{LONG, no_database, slow_door, slow_phases};
 
     async fn looked(url: &str, timeout: Duration) -> Finding {
         match look(url, &Query::default(), Patience::new(timeout)).await {
@@ -258,6 +294,17 @@ mod tests {
         assert_eq!(looked(&socket_url, LONG).await, answered());
         let of_others = format!("{url}?charset=utf8mb4&connection_limit=5");
         assert_eq!(looked(&of_others.replace("mysql:", "mariadb:"), LONG).await, answered());
+
+        // How long each phase takes, of one that keeps clients at the door too.
+        let by_default = async |url| look(url, &Query::default(), Patience::new(LONG)).await;
+        let Finding::Measured { measures, .. } = by_default(&url).await else {
+            panic!("it is well")
+        };
+        let names: Vec<&str> = measures.iter().map(|measure| measure.name.as_str()).collect();
+        assert_eq!(names, ["connect", "authenticate", "query", "connections"]);
+        let door = slow_door(server.port()).await;
+        let found = by_default(&url.replace(&server.port().to_string(), &door.to_string())).await;
+        assert_eq!(slow_phases(&found), ["authenticate"], "{found:?}");
 
         // Wrong password, wrong database, TLS that it does not offer.
         let found = looked(&url.replace(MariaDb::PASSWORD, "wr0ng-s3cr3t"), LONG).await;

@@ -56,8 +56,8 @@ pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Fi
                 }
                 Err(_) => return not_let_in(&place, patience),
             };
-            let connected = begin.elapsed();
-            let session = Session { query, place: &place, connected, patience };
+            let session =
+                Session { query, place: &place, reached: begin.elapsed(), begin, patience };
             match patience.wait(config.connect_raw(stream, NoTls)).await {
                 Ok(Ok((client, connection))) => {
                     let token = client.cancel_token();
@@ -83,7 +83,7 @@ pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Fi
                 Ok(stream) => stream,
                 Err(finding) => return finding,
             };
-            let connected = begin.elapsed();
+            let reached = begin.elapsed();
             let mut maker = MakeRustlsConnect::new((*tls::client(verified)).clone());
             let connector = <MakeRustlsConnect as MakeTlsConnect<TcpStream>>::make_tls_connect(
                 &mut maker, &host,
@@ -93,7 +93,7 @@ pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Fi
                 &mut maker, &host,
             );
             let Ok(again) = again;
-            let session = Session { query, place: &place, connected, patience };
+            let session = Session { query, place: &place, reached, begin, patience };
             match patience.wait(config.connect_raw(stream, connector)).await {
                 Ok(Ok((client, connection))) => {
                     let token = client.cancel_token();
@@ -140,8 +140,10 @@ fn not_let_in(place: &str, patience: Patience) -> Finding {
 struct Session<'a> {
     query: &'a Query<'a>,
     place: &'a str,
+    /// When it began.
+    begin: Instant,
     /// How long the connection took.
-    connected: Duration,
+    reached: Duration,
     patience: Patience,
 }
 
@@ -153,13 +155,14 @@ impl Session<'_> {
         cancel: End,
         hide: impl Fn(&str) -> String,
     ) -> Finding {
-        let begin = Instant::now();
+        let let_in = self.begin.elapsed().saturating_sub(self.reached);
+        let asked_at = Instant::now();
         let mut connection = std::pin::pin!(connection);
         let asked = async {
             let withdraw = Withdraw::new(cancel);
             let rows = client.simple_query(self.query.text("SELECT 1")).await;
             withdraw.answered();
-            let (rows, took) = (rows?, begin.elapsed());
+            let (rows, took) = (rows?, asked_at.elapsed());
             // What a user may not see is left out.
             let state = client.simple_query(STATE).await.ok();
             Ok::<_, Error>((first_value(&rows, 0), took, state))
@@ -181,8 +184,11 @@ impl Session<'_> {
         _ = self.patience.wait(&mut connection).await;
         match result {
             Ok(Ok((answer, took, state))) => {
-                let mut measures =
-                    vec![Measure::span("connect", self.connected), Measure::span("query", took)];
+                let mut measures = vec![
+                    Measure::span("connect", self.reached),
+                    Measure::span("authenticate", let_in),
+                    Measure::span("query", took),
+                ];
                 if let Some(state) = state {
                     measures.extend(measures_in(&state));
                 }
@@ -258,7 +264,7 @@ mod tests {
     use zelador_testbed::server::Server;
 
     use super::*;
-    use crate::checks::rig::{LONG, detail_of, has_answered, no_database};
+    use crate::checks::rig::{LONG, detail_of, has_answered, no_database, slow_door, slow_phases};
 
     async fn looked(url: &str, timeout: Duration) -> Finding {
         look(url, &Query::default(), Patience::new(timeout)).await
@@ -278,11 +284,16 @@ mod tests {
         let found = looked(&url, LONG).await;
         let Finding::Measured { measures, .. } = &found else { panic!("{found:?}") };
         let names: Vec<&str> = measures.iter().map(|measure| measure.name.as_str()).collect();
-        assert_eq!(names, ["connect", "query", "connections"]);
-        let used = measures[2].value;
+        assert_eq!(names, ["connect", "authenticate", "query", "connections"]);
+        let used = measures[3].value;
         assert!((10.0..=30.0).contains(&used), "one of ten connections at least: {used}");
         assert!(is_well(&looked(&socket_url, LONG).await));
         assert!(is_well(&looked(&format!("{url}?schema=public&connection_limit=5"), LONG).await));
+
+        // A server that takes long until it lets somebody in, who was connected at once.
+        let door = slow_door(server.port()).await;
+        let found = looked(&url.replace(&server.port().to_string(), &door.to_string()), LONG).await;
+        assert_eq!(slow_phases(&found), ["authenticate"], "{found:?}");
 
         // A query of one's own, and what it must answer.
         let query = |text, expect| Query { text: Some(text), expect };
