@@ -96,7 +96,7 @@ fn checks() -> (f64, f64, f64) {
             1 => ProbeTarget::Tcp(TalkProbe::new(format!("10.0.0.1:{number}"))),
             _ => ProbeTarget::Dns { name: format!("host-{number}.internal"), expect: Vec::new() },
         };
-        let target = NamedTarget::Probe(Box::new(target));
+        let target = NamedTarget::Probe(target.into());
         Some(NamedOverlay { target, slow: None, cadence, limits: Vec::new() })
     };
     let named = (0..10_000)

@@ -131,7 +131,8 @@ impl Check {
             last: None,
             finding: None,
             good_in_row: 0,
-            changes: VecDeque::new(),
+            // Most checks never have a second one; four places would be made.
+            changes: VecDeque::with_capacity(1),
             next_at: first_at,
             under_way: None,
             streak: Vec::new(),

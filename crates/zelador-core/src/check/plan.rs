@@ -1,5 +1,6 @@
 //! What is looked at, how often, and by which limits.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::id::CheckId;
@@ -53,16 +54,27 @@ pub enum CheckTarget {
         restarts: u32,
     },
     /// An app, or something else that can be asked.
-    App(ProbeTarget),
+    App(Arc<ProbeTarget>),
 }
 
 impl CheckTarget {
+    /// How often a service calls by itself, where it does.
+    pub fn heartbeat(&self) -> Option<Duration> {
+        match self {
+            Self::App(probe) => match **probe {
+                ProbeTarget::Heartbeat { every } => Some(every),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// What a look does to somebody else, as retries and breakers call it; `None`: it asks nobody but
     /// this host.
     pub fn operation(&self) -> Option<&'static str> {
         match self {
             Self::Database { .. } => Some("query"),
-            Self::App(probe) => match probe {
+            Self::App(probe) => match &**probe {
                 ProbeTarget::Http(_) => Some("request"),
                 ProbeTarget::Tcp(_) | ProbeTarget::Udp(_) | ProbeTarget::Unix(_) => Some("connect"),
                 ProbeTarget::Grpc { .. } => Some("call"),
@@ -107,7 +119,7 @@ pub fn plans(settings: &Settings) -> Vec<CheckPlan> {
     let named = settings.named.iter().map(|(name, spec)| CheckPlan {
         id: CheckId::Named(name.clone()),
         target: match &spec.target {
-            NamedTarget::Probe(probe) => CheckTarget::App((**probe).clone()),
+            NamedTarget::Probe(probe) => CheckTarget::App(Arc::clone(probe)),
             NamedTarget::Host(meter) => CheckTarget::Host(meter.clone()),
         },
         cadence: spec.cadence,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::fields::{HEALTH, THRESHOLDS};
@@ -133,7 +134,7 @@ fn check(place: &Place<'_>, folder: &Path) -> Option<NamedOverlay> {
     let around = Around { env: &env, folder, user: None };
     let (target, limits) = probe::target(&block, &around)?;
     Some(NamedOverlay {
-        target: NamedTarget::Probe(Box::new(target)),
+        target: NamedTarget::Probe(Arc::new(target)),
         slow: block.get("slow").and_then(|place| place.span(Duration::from_millis(1))),
         cadence: CadenceOverlay::check(&block),
         limits,

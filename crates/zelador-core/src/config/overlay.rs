@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -286,7 +287,7 @@ impl Settings {
                 cadence: check.cadence.over(cadence),
                 limits: check.limits.clone(),
             };
-            Some((name.clone(), Box::new(spec)))
+            Some((name.clone(), Arc::new(spec)))
         };
         settings.named = named.into_iter().filter_map(resolved_name).collect();
         settings.databases = databases.into_iter().map(resolved).collect();

@@ -1,6 +1,7 @@
 //! The settings of zelador itself: where it listens, what it looks at, how it rotates logs.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -28,7 +29,7 @@ pub struct Settings {
     pub databases: BTreeMap<String, DatabaseSpec>,
     /// Everything else that is looked at, by name.
     #[serde(default)]
-    pub named: BTreeMap<String, Box<NamedSpec>>,
+    pub named: BTreeMap<String, Arc<NamedSpec>>,
     /// Rotation of every log.
     pub rotation: Rotation,
     /// How much of the past is kept.
@@ -143,7 +144,7 @@ pub struct NamedSpec {
 #[serde(rename_all = "kebab-case")]
 pub enum NamedTarget {
     /// The same as of an app.
-    Probe(Box<ProbeTarget>),
+    Probe(Arc<ProbeTarget>),
     /// A property of the host.
     Host(HostMeter),
 }

@@ -1,6 +1,7 @@
 //! When things are looked at, and what becomes of a result.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::breaker::Denied;
@@ -74,7 +75,7 @@ impl Supervisor {
         let plans: Vec<CheckPlan> = own_checks(id, &app.spec)
             .map(|(check_id, spec)| CheckPlan {
                 id: check_id,
-                target: CheckTarget::App(spec.probe.clone()),
+                target: CheckTarget::App(Arc::new(spec.probe.clone())),
                 cadence: spec.cadence,
                 slow: Some(spec.slow),
                 thresholds: None,
@@ -170,10 +171,7 @@ impl Supervisor {
                 }
                 _ => false,
             },
-            None => !matches!(
-                self.checks[*id].plan.target,
-                CheckTarget::App(ProbeTarget::Heartbeat { .. })
-            ),
+            None => self.checks[*id].plan.target.heartbeat().is_none(),
         };
         let mut all: BTreeSet<CheckId> = self.checks.keys().filter(active).cloned().collect();
         for id in &all {
@@ -259,7 +257,7 @@ impl Supervisor {
     fn filled_target(&self, id: &CheckId) -> Option<CheckTarget> {
         let CheckTarget::App(probe) = &self.checks.get(id)?.plan.target else { return None };
         let instance = self.instances.get(&id.instance()?)?;
-        match probe {
+        match &**probe {
             ProbeTarget::Process => Some(CheckTarget::Process {
                 pid: instance.phase.pid()?,
                 usage: instance.usage,
@@ -273,7 +271,8 @@ impl Supervisor {
                 let spec = &self.apps.get(&instance.app)?.spec;
                 let (out, err) = crate::launch::log_paths(spec, instance.id, &self.home);
                 let paths = [out, err].into_iter().flatten().collect();
-                Some(CheckTarget::App(ProbeTarget::Log { paths, pattern: pattern.clone() }))
+                let probe = ProbeTarget::Log { paths, pattern: pattern.clone() };
+                Some(CheckTarget::App(Arc::new(probe)))
             }
             _ => None,
         }

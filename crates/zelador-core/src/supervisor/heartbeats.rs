@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::{Check, CheckTarget};
+use crate::check::Check;
 use crate::id::CheckId;
 use crate::instance::{Instance, Phase};
 use crate::probe::Finding;
-use crate::spec::ProbeTarget;
 use crate::words;
 
 use super::Supervisor;
@@ -15,10 +14,7 @@ use super::checks::NEVER;
 impl Supervisor {
     /// What is known of a service that calls by itself; `None` for all other checks.
     pub(super) fn heard_beat(&self, id: &CheckId) -> Option<Finding> {
-        let CheckTarget::App(ProbeTarget::Heartbeat { every }) = self.checks.get(id)?.plan.target
-        else {
-            return None;
-        };
+        let every = self.checks.get(id)?.plan.target.heartbeat()?;
         let name = self.heartbeat_name(id)?;
         let last = self.heartbeats.get(&name).copied();
         // Before the first one it has as long as between two.
@@ -60,8 +56,7 @@ impl Supervisor {
     /// A service called. Who calls under a name that nobody knows is not remembered.
     pub(super) fn heartbeat(&mut self, name: String) {
         let waits = |(id, check): (&CheckId, &Check)| {
-            let target = &check.plan.target;
-            let beats = matches!(target, CheckTarget::App(ProbeTarget::Heartbeat { .. }));
+            let beats = check.plan.target.heartbeat().is_some();
             (beats && self.heartbeat_name(id).as_ref() == Some(&name)).then(|| id.clone())
         };
         let waiting: Vec<CheckId> = self.checks.iter().filter_map(waits).collect();
@@ -81,9 +76,7 @@ impl Supervisor {
 
     /// The names under which services call.
     pub fn heartbeat_names(&self) -> BTreeSet<String> {
-        let beats = |check: &Check| {
-            matches!(check.plan.target, CheckTarget::App(ProbeTarget::Heartbeat { .. }))
-        };
+        let beats = |check: &Check| check.plan.target.heartbeat().is_some();
         let ids = self.checks.iter().filter(|(_, check)| beats(check)).map(|(id, _)| id);
         ids.filter_map(|id| self.heartbeat_name(id)).collect()
     }

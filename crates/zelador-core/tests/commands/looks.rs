@@ -41,7 +41,7 @@ fn five_hundred_checks_that_are_declared_together_do_not_look_together() {
         .map(|number| {
             let address = format!("10.0.0.1:{number}");
             let probe = ProbeTarget::Tcp(TalkProbe::new(address));
-            let target = serde_json::to_value(NamedTarget::Probe(Box::new(probe))).unwrap();
+            let target = serde_json::to_value(NamedTarget::Probe(probe.into())).unwrap();
             let interval = serde_json::json!({ "secs": 10, "nanos": 0 });
             let cadence = serde_json::json!({ "interval": interval });
             (format!("c{number}"), serde_json::json!({ "target": target, "cadence": cadence }))

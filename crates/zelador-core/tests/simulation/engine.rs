@@ -115,7 +115,10 @@ impl World {
             CheckTarget::Database { .. } => {
                 Refused { detail: zelador_core::words::quoted(REFUSED) }
             }
-            CheckTarget::App(zelador_core::spec::ProbeTarget::Http(http)) => {
+            CheckTarget::App(probe) => {
+                let zelador_core::spec::ProbeTarget::Http(http) = &**probe else {
+                    unreachable!("every app is asked by HTTP here")
+                };
                 let url = &http.url;
                 let name = url.trim_start_matches("http://").trim_end_matches("/health");
                 let instance = self.looking_at.take();

@@ -407,7 +407,8 @@ mod tests {
         });
         let probe =
             HttpProbe { status: (200, 299), ..HttpProbe::get(format!("http://127.0.0.1:{port}/")) };
-        let target = super::super::Target::Probe(zelador_core::spec::ProbeTarget::Http(probe));
+        let target =
+            super::super::Target::Probe(zelador_core::spec::ProbeTarget::Http(probe).into());
         let outcome = super::super::look(&target, Duration::from_secs(20)).await;
         let Finding::Measured { detail, measures } = &outcome.finding else {
             panic!("{outcome:?}")

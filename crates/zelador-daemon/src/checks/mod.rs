@@ -33,6 +33,7 @@ mod withdraw;
 mod woken;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -74,7 +75,7 @@ pub enum Target {
         restarts: u32,
     },
     /// An app, or something else that can be asked.
-    Probe(ProbeTarget),
+    Probe(Arc<ProbeTarget>),
     /// Connect and ask.
     Database {
         /// `mysql://user:password@host:port/name` (also `mariadb://`, `?socket=/path`),

@@ -1,11 +1,14 @@
 //! What becomes part of the history: samples at an even pace, and what records and verdicts tell.
 
+use std::collections::BTreeSet;
+
 use zelador_core::history::{Event, Kind, Metric};
 use zelador_core::instance::{Goal, Phase};
 use zelador_core::record::Record;
 use zelador_core::supervisor::{HealthView, InstanceView, View};
 use zelador_core::unit::Moment;
 use zelador_core::words;
+use zelador_guardian::thrift;
 
 use super::Driver;
 use crate::history::{Item, Sample};
@@ -19,6 +22,10 @@ impl Driver {
         self.tell_verdicts(now, &view.health);
         self.archive.keep(Item::Sample(Sample { at: now, values: numbers(&view) }));
         self.leave_a_damaged_file(now);
+        drop(view);
+        // A look at everything, as every large answer since the last one, leaves holes behind that the
+        // allocator keeps: with ten thousand checks more than what is in use.
+        self.tasks.spawn_blocking(thrift::trim);
     }
 
     /// A history that was damaged while it was in use costs the past, and nothing else: it is set aside,
@@ -41,8 +48,11 @@ impl Driver {
     fn tell_verdicts(&mut self, now: Moment, health: &HealthView) {
         let mut verdicts = std::mem::take(&mut self.verdicts);
         for check in &health.checks {
-            let before = verdicts.insert(check.component.clone(), check.status);
-            if before.is_some_and(|before| before != check.status) {
+            let Some(before) = verdicts.get_mut(&check.component) else {
+                verdicts.insert(check.component.clone(), check.status);
+                continue;
+            };
+            if std::mem::replace(before, check.status) != check.status {
                 let text = words!(
                     "{status}: {message}",
                     "{status}: {message}",
@@ -53,7 +63,12 @@ impl Driver {
                 self.archive.keep(Item::Event(event));
             }
         }
-        verdicts.retain(|name, _| health.checks.iter().any(|check| check.component == *name));
+        // All that there are are in it now: some are gone only if it has more.
+        if verdicts.len() > health.checks.len() {
+            let known: BTreeSet<&str> =
+                health.checks.iter().map(|check| check.component.as_str()).collect();
+            verdicts.retain(|name, _| known.contains(name.as_str()));
+        }
         self.verdicts = verdicts;
     }
 
