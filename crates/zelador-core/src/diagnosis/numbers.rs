@@ -375,7 +375,8 @@ pub(super) fn alive(board: &mut Board, snapshot: &Snapshot) {
     }
     let is_slow =
         probe.and_then(|probe| probe.last_latency_ms).is_some_and(|millis| millis >= 1000.0);
-    let is_busy = metrics.cpu_pct.is_some_and(|cpu| cpu >= 80.0 || uses(cpu, 80.0));
+    // A sample spans a few periods of a quota, not whole ones, and others keep it from a part of its own.
+    let is_busy = metrics.cpu_pct.is_some_and(|cpu| cpu >= 80.0 || uses(cpu, 60.0));
     if answers && is_slow && is_busy {
         board.add(
             Cause::Overload,

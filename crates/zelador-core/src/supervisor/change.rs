@@ -74,13 +74,18 @@ impl Supervisor {
             return Ok(());
         };
         let refused =
-            |reason: String, help: Option<String>| Err(Refusal::NotPossible { reason, help });
+            |reason: Words, help: Option<Words>| Err(Refusal::NotPossible { reason, help });
         if let [one, other, ..] = apps {
-            let reason = format!("`{one}` and `{other}` cannot both be called `{new}`");
-            return refused(reason, Some("name one app".to_owned()));
+            let reason = words!(
+                "`{one}` and `{other}` cannot both be called `{new}`",
+                "`{one}` e `{other}` não podem ambos se chamar `{new}`",
+            );
+            return refused(reason, Some(words!("name one app", "indique um só aplicativo")));
         }
         if apps.first() != Some(new) && self.apps.contains_key(new) {
-            return refused(format!("another app is called `{new}`"), None);
+            let reason =
+                words!("another app is called `{new}`", "outro aplicativo já se chama `{new}`",);
+            return refused(reason, None);
         }
         Ok(())
     }

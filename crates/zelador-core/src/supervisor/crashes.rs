@@ -396,7 +396,8 @@ fn pause(
     if wants_backoff(diagnosis) {
         return (deaths > 1).then(|| delay(deaths));
     }
-    let counts = lived.is_some_and(|lived| (least..YOUNG).contains(&lived));
+    // One that has stayed has done its work until then: a pause would only cost more of it.
+    let counts = lived.is_some_and(|lived| (least..STABLE_FOR).contains(&lived));
     let is_often = diagnosis.cause == Cause::Unknown && deaths >= OFTEN && counts;
     is_often.then(|| delay(deaths - (OFTEN - 2)))
 }

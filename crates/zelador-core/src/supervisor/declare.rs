@@ -21,9 +21,16 @@ impl Supervisor {
         if let Some(way) = self.circle(apps.iter().map(|declared| &declared.spec)) {
             let first = way.first().cloned();
             let way: Vec<String> = way.into_iter().chain(first).collect();
+            let (needs, precisa) = (way.join(" needs "), way.join(" precisa de "));
             return Err(Refusal::NotPossible {
-                reason: format!("a circle of `depends_on`: {}", way.join(" needs ")),
-                help: Some("remove one of these names from a `depends_on`".to_owned()),
+                reason: words!(
+                    "a circle of `depends_on`: {needs}",
+                    "um círculo de `depends_on`: {precisa}"
+                ),
+                help: Some(words!(
+                    "remove one of these names from a `depends_on`",
+                    "retire um destes nomes de um `depends_on`",
+                )),
             });
         }
         if let Some(settings) = settings {

@@ -160,11 +160,17 @@ impl Supervisor {
         if !was && !known.contains(check) {
             let nearest = crate::select::nearest(check, known.iter().map(String::as_str));
             let help = match nearest {
-                Some(name) => format!("did you mean `{name}`?"),
-                None => "`zelador health` shows what is looked at".to_owned(),
+                Some(name) => words!("did you mean `{name}`?", "você quis dizer `{name}`?"),
+                None => words!(
+                    "`zelador health` shows what is looked at",
+                    "`zelador health` mostra o que é verificado",
+                ),
             };
             return Err(Refusal::NotPossible {
-                reason: format!("nothing that is looked at is called `{check}`"),
+                reason: words!(
+                    "nothing that is looked at is called `{check}`",
+                    "nada do que é verificado se chama `{check}`",
+                ),
                 help: Some(help),
             });
         }

@@ -8,6 +8,7 @@ use crate::incident::Stage;
 use crate::input::IncidentOrder;
 use crate::said::Said;
 use crate::unit::Moment;
+use crate::words;
 
 impl Supervisor {
     /// Whether a person said no to that.
@@ -23,12 +24,13 @@ impl Supervisor {
         question: Option<Moment>,
         by: Option<String>,
     ) -> Result<Done, Refusal> {
-        let refuse = |reason: String, help: &str| {
-            Err(Refusal::NotPossible { reason, help: Some(help.to_owned()) })
-        };
+        let refuse = |reason, help| Err(Refusal::NotPossible { reason, help: Some(help) });
         let Some(incident) = self.incidents.get_mut(&id) else {
-            let help = "`zelador incidents` shows what there is";
-            return refuse(format!("there is no incident {id}"), help);
+            let help = words!(
+                "`zelador incidents` shows what there is",
+                "`zelador incidents` mostra o que há"
+            );
+            return refuse(words!("there is no incident {id}", "não há o incidente {id}"), help);
         };
         let done = |note: String| Ok(Done { notes: vec![note], ..Done::default() });
         if order == IncidentOrder::Mute {
@@ -39,14 +41,29 @@ impl Supervisor {
         }
         let stands = incident.question().map(|it| it.asked_at);
         if question.is_some() && question != stands {
-            let reason =
-                format!("incident {id} does not ask that any more: it is {}", incident.state());
-            return refuse(reason, "`zelador incident show ID` tells what was done");
+            let reason = words!(
+                "incident {id} does not ask that any more: it is {state}",
+                "o incidente {id} já não pergunta isso: {state}",
+                state = incident.state_words(),
+            );
+            let help = words!(
+                "`zelador incident show ID` tells what was done",
+                "`zelador incident show ID` conta o que foi feito",
+            );
+            return refuse(reason, help);
         }
         let asks = matches!(incident.stage, Stage::AwaitingApproval { .. });
         let Some(remedy) = incident.asks_for().cloned() else {
-            let reason = format!("incident {id} asks for nothing: it is {}", incident.state());
-            return refuse(reason, "`zelador incident show ID` tells what is being done");
+            let reason = words!(
+                "incident {id} asks for nothing: it is {state}",
+                "o incidente {id} não pergunta nada: {state}",
+                state = incident.state_words(),
+            );
+            let help = words!(
+                "`zelador incident show ID` tells what is being done",
+                "`zelador incident show ID` conta o que está sendo feito",
+            );
+            return refuse(reason, help);
         };
         if !asks {
             incident.proposal = None;
@@ -71,7 +88,15 @@ impl Supervisor {
         if asks {
             self.next_rung(id);
         }
-        let reason = format!("incident {id}: the guard refuses: {remedy}");
-        refuse(reason, "`zelador incident show ID` tells why")
+        let reason = words!(
+            "incident {id}: the guard refuses: {remedy}",
+            "incidente {id}: a guarda recusa: {remedy}",
+            remedy = remedy,
+        );
+        let why = words!(
+            "`zelador incident show ID` tells why",
+            "`zelador incident show ID` diz por quê"
+        );
+        refuse(reason, why)
     }
 }

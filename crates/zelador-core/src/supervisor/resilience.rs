@@ -179,8 +179,11 @@ impl Supervisor {
         if done.notes.is_empty() {
             let wanted = operation.map_or_else(|| target.to_owned(), |it| format!("{target} {it}"));
             return Err(Refusal::NotPossible {
-                reason: format!("there is no breaker `{wanted}`"),
-                help: Some("`zelador breaker` shows what there is".to_owned()),
+                reason: words!("there is no breaker `{wanted}`", "não há disjuntor `{wanted}`"),
+                help: Some(words!(
+                    "`zelador breaker` shows what there is",
+                    "`zelador breaker` mostra o que há",
+                )),
             });
         }
         Ok(done)
@@ -195,8 +198,14 @@ impl Supervisor {
         let name = self.spoken_name(id);
         if order != Order::Reset {
             return Err(Refusal::NotPossible {
-                reason: format!("the breaker of app:{name} start can only be reset"),
-                help: Some(format!("`zelador stop {name}` keeps it down")),
+                reason: words!(
+                    "the breaker of app:{name} start can only be reset",
+                    "o disjuntor de app:{name} start só pode ser zerado",
+                ),
+                help: Some(words!(
+                    "`zelador stop {name}` keeps it down",
+                    "`zelador stop {name}` o mantém parado",
+                )),
             });
         }
         let Some(instance) = self.instances.get_mut(&id) else { return Ok(()) };

@@ -34,9 +34,14 @@ impl Supervisor {
                 Replicas::Fewer(fewer) => present.saturating_sub(fewer),
             };
             if !(1..=MOST).contains(&wanted) {
-                let reason = format!("{name} cannot have {wanted} replicas, but 1 to {MOST}");
-                let help =
-                    format!("`zelador stop {name}` stops it, `zelador delete {name}` removes it");
+                let reason = words!(
+                    "{name} cannot have {wanted} replicas, but 1 to {MOST}",
+                    "{name} não pode ter {wanted} réplicas, e sim de 1 a {MOST}",
+                );
+                let help = words!(
+                    "`zelador stop {name}` stops it, `zelador delete {name}` removes it",
+                    "`zelador stop {name}` o para, `zelador delete {name}` o remove",
+                );
                 let help = (wanted == 0).then_some(help);
                 return Err(Refusal::NotPossible { reason, help });
             }

@@ -62,7 +62,7 @@ fn a_name_is_for_one_app_and_must_be_free() {
     let refusal = |world: &mut World, selector: &str, name: &str| {
         let change = changing(vec![("name", name.into())]);
         match world.command(restart(selector, change)) {
-            Err(Refusal::NotPossible { reason, .. }) => reason,
+            Err(Refusal::NotPossible { reason, .. }) => reason.english().to_owned(),
             other => panic!("{other:?}"),
         }
     };

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use zelador_core::death::Death;
 use zelador_core::input::Unchanged;
 use zelador_core::instance::Phase;
-use zelador_core::spec::{RestartDelay, RestartPolicy};
+use zelador_core::spec::{HealMode, RestartDelay, RestartPolicy};
 
 use crate::world::{World, app};
 
@@ -86,6 +86,8 @@ struct Stage {
 impl Stage {
     fn new(policy: &RestartPolicy) -> Self {
         let mut spec = app(vec![("name", "api".into())]);
+        // Healing may have a start wait for the sake of its cause.
+        spec.heal.mode = HealMode::Observe;
         spec.restart = policy.clone();
         let mut world = World::new();
         world.declare(spec, Unchanged::LeaveAlone);

@@ -163,6 +163,9 @@ fn numbers_speak_for_those_that_live_and_for_those_that_were_killed() {
         // All that its quota gives; and the same while it still answers.
         (json!({ "cpu_pct": 25, "cpu_limit_pct": 25, "probe": probe }), Cause::CpuRunaway),
         (json!({ "cpu_pct": 24, "cpu_limit_pct": 25, "probe": slow }), Cause::Overload),
+        // A sample that others took a part of; and one that is slow for another reason.
+        (json!({ "cpu_pct": 16, "cpu_limit_pct": 25, "probe": slow }), Cause::Overload),
+        (json!({ "cpu_pct": 8, "cpu_limit_pct": 25, "probe": slow }), Cause::Unknown),
         (
             json!({ "rss_mb": [100, 200, 300, 400, 500, 600, 700, 800], "mem_pct": 92 }),
             Cause::MemoryLeak,

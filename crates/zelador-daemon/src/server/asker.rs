@@ -13,7 +13,7 @@ use zelador_core::effect::{Affected, Done};
 use zelador_core::input::{Command, IncidentOrder, Replicas};
 use zelador_core::unit::spoken;
 use zelador_core::words;
-use zelador_core::words::{Words, quoted};
+use zelador_core::words::Words;
 
 use super::listen::Owned;
 use super::{Failure, Handle};
@@ -111,7 +111,7 @@ impl Handle {
     ) {
         let (ok, result) = match answer {
             Ok(result) => (true, result),
-            Err(failure) => (false, quoted(&failure.problem.error)),
+            Err(failure) => (false, failure.error.clone()),
         };
         self.archive.keep(Item::Audit(Audit {
             at: self.clock.now(),

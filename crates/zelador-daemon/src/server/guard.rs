@@ -22,7 +22,6 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use tokio::sync::watch;
 use zelador_api::home::Home;
-use zelador_api::problem::Problem;
 use zelador_api::token::{self, Token};
 use zelador_core::spec::Settings;
 
@@ -163,8 +162,7 @@ async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Resp
             "send `Content-Type: application/json`",
         ),
     };
-    let problem = Problem { error: error.to_owned(), help: Some(help.to_owned()) };
-    Failure { status, problem }.into_response()
+    Failure::new(status, error).with_help(help).into_response()
 }
 
 /// A header that is there once and is text.

@@ -145,17 +145,14 @@ pub(super) async fn heartbeat(State(handle): State<Handle>, Path(name): Path<Str
         Err(failure) => return failure.into_response(),
     };
     if !names.contains(&name) {
-        let mut failure = Failure::new(
-            StatusCode::NOT_FOUND,
-            format!("no check waits for a heartbeat of `{name}`"),
-        );
+        let error = format!("no check waits for a heartbeat of `{name}`");
         let known: Vec<String> = names.into_iter().collect();
-        failure.problem.help = Some(if known.is_empty() {
+        let help = if known.is_empty() {
             "no check has `heartbeat`".to_owned()
         } else {
             format!("these do: {}", known.join(", "))
-        });
-        return failure.into_response();
+        };
+        return Failure::new(StatusCode::NOT_FOUND, error).with_help(help).into_response();
     }
     let fact = Message::Input(Input::Fact(Fact::Heartbeat { name }));
     match handle.inbox.send(fact).await {

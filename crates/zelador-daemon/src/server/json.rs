@@ -54,7 +54,7 @@ mod tests {
         let request = Request::new(Body::from(body));
         match Json::<Vec<u32>>::from_request(request, &()).await {
             Ok(Json(read)) => panic!("{body} was read as {read:?}"),
-            Err(failure) => (failure.status, failure.problem.error),
+            Err(failure) => (failure.status, failure.error.english().to_owned()),
         }
     }
 

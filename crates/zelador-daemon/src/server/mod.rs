@@ -34,8 +34,11 @@ use zelador_api::problem::Problem;
 use zelador_api::route;
 use zelador_core::effect::{Done, Refusal};
 use zelador_core::input::Command;
+use zelador_core::notify::Language;
 use zelador_core::spec::Settings;
 use zelador_core::supervisor::Supervisor;
+use zelador_core::words;
+use zelador_core::words::{Words, quoted};
 
 use crate::advisor::Question;
 use crate::clock::Clock;
@@ -92,16 +95,32 @@ impl Handle {
 #[derive(Debug)]
 struct Failure {
     status: StatusCode,
-    problem: Problem,
+    /// What is wrong: lower case, no full stop.
+    error: Words,
+    /// What to do next.
+    help: Option<Words>,
 }
 
 impl Failure {
+    /// What a program is told that asks in a wrong way.
     fn new(status: StatusCode, error: impl Into<String>) -> Self {
-        Self { status, problem: Problem::new(error) }
+        Self { status, error: quoted(error.into()), help: None }
+    }
+
+    /// The same, with what to do next.
+    fn with_help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(quoted(help.into())), ..self }
+    }
+
+    /// The same for a reader of this language.
+    fn told(self, language: Language) -> Self {
+        let told = |words: Words| quoted(words.told(language));
+        Self { error: told(self.error), help: self.help.map(told), ..self }
     }
 
     fn ending() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the engine is ending")
+        let error = words!("the engine is ending", "o motor está encerrando");
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, error, help: None }
     }
 
     fn refused(refusal: &Refusal) -> Self {
@@ -114,17 +133,22 @@ impl Failure {
             Refusal::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         };
         let help = match refusal {
-            Refusal::Unknown { .. } => Some("`zelador list` shows what there is".to_owned()),
+            Refusal::Unknown { .. } => Some(words!(
+                "`zelador list` shows what there is",
+                "`zelador list` mostra o que há",
+            )),
             Refusal::NotPossible { help, .. } => help.clone(),
             _ => None,
         };
-        Self { status, problem: Problem { error: refusal.to_string(), help } }
+        Self { status, error: refusal.words(), help }
     }
 }
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        (self.status, json::Json(self.problem)).into_response()
+        let english = |words: Words| words.english().to_owned();
+        let problem = Problem { error: english(self.error), help: self.help.map(english) };
+        (self.status, json::Json(problem)).into_response()
     }
 }
 

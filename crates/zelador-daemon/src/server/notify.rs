@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use zelador_api::notify::{DeliveryOutcome, NotifyView, Trial};
-use zelador_api::problem::Problem;
 use zelador_core::supervisor::Supervisor;
 
 use super::json::Json;
@@ -32,8 +31,7 @@ pub(super) async fn test(State(handle): State<Handle>, Json(trial): Json<Trial>)
             known => format!("there are: {}", known.join(", ")),
         };
         let error = format!("no channel is called `{}`", trial.channel);
-        let problem = Problem { error, help: Some(help) };
-        return Err(Failure { status: StatusCode::NOT_FOUND, problem });
+        return Err(Failure::new(StatusCode::NOT_FOUND, error).with_help(help));
     };
     match notify::deliver(&delivery, &handle.home).await {
         DeliveryOutcome::Delivered { .. } => Ok(Json(())),

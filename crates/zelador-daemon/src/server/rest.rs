@@ -10,7 +10,6 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use zelador_api::notify::{NotifyView, Trial};
-use zelador_api::problem::Problem;
 use zelador_api::rest::{Acted, App, Check, IncidentStory, Lines, OPENAPI};
 use zelador_api::token::{self, Token};
 use zelador_core::id::{IncidentId, InstanceId};
@@ -62,9 +61,8 @@ pub(super) async fn act(
         "reload" => Command::Reload { selectors, change: None },
         _ => {
             let error = format!("there is no verb `{verb}`");
-            let help = Some("start, stop, restart or reload".to_owned());
-            let problem = Problem { error, help };
-            return Err(Failure { status: StatusCode::NOT_FOUND, problem });
+            let failure = Failure::new(StatusCode::NOT_FOUND, error);
+            return Err(failure.with_help("start, stop, restart or reload"));
         }
     };
     let done = handle.command_by(&asker, command).await?;
@@ -83,11 +81,8 @@ pub(super) async fn logs(
     let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
     if !Token::read(&handle.home, variable.as_deref()).is_some_and(|token| token.is(given)) {
-        let problem = Problem {
-            error: "the token is missing or wrong".to_owned(),
-            help: Some("`zelador token` on the host prints it".to_owned()),
-        };
-        return Err(Failure { status: StatusCode::UNAUTHORIZED, problem });
+        let failure = Failure::new(StatusCode::UNAUTHORIZED, "the token is missing or wrong");
+        return Err(failure.with_help("`zelador token` on the host prints it"));
     }
     let id = number(&id)?;
     let refuse = |error: String| Failure::new(StatusCode::BAD_REQUEST, error);

@@ -115,7 +115,7 @@ async fn call(handle: &Handle, procedure: &str, input: &Value) -> Envelope {
         _ => Ok(unknown(procedure)),
     };
     result.unwrap_or_else(|failure: Failure| {
-        Envelope::error(ErrorCode::Internal, procedure, &failure.problem.error)
+        Envelope::error(ErrorCode::Internal, procedure, failure.error.english())
     })
 }
 

@@ -71,6 +71,8 @@ pub struct Verdict {
     pub remedy_is_right: bool,
     /// From the detection to the first thing that was done about it.
     pub begun: Option<Duration>,
+    /// Whether it was the end of a run.
+    pub is_death: bool,
     /// How it ended.
     pub end: End,
     /// Whether what was healed had been verified first.
@@ -153,6 +155,7 @@ pub(super) fn judge(fault: &'static Fault, seen: Seen) -> Verdict {
             && found.clone().all(|it| fault.causes.contains(&it.cause)),
         remedy_is_right: !remedies.is_empty() && remedies.iter().all(is_right),
         begun: first.and_then(|it| begun(it, &events, fault.name)),
+        is_death: first.is_some_and(|it| it.trouble.is_deadly()),
         is_verified: !matches!(end, End::Healed(_)) || is_verified(&incidents, &starts),
         remedies,
         end,

@@ -57,7 +57,7 @@ fn more_than_one_can_do(place: &Place) -> Result<Scene, String> {
     // It must last until samples of what it uses are of nothing else.
     app["health"]["interval"] = json!("1s");
     app["health"]["failure_threshold"] = json!(4);
-    app["health"]["limits"] = json!({ "first byte": { "unhealthy": "1100ms" } });
+    app["health"]["limits"] = json!({ "first byte": { "unhealthy": "1800ms" } });
     let (port, over) = (place.port(), Arc::new(AtomicBool::new(false)));
     let scene = place.scene(app).keep(Until(Arc::clone(&over)));
     Ok(scene.inject(move |_| {

@@ -80,9 +80,12 @@ fn line(text: &mut String, verdict: &Verdict) {
 pub fn summary<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> String {
     let verdicts: Vec<&Verdict> = verdicts.collect();
     let count = |holds: fn(&&&Verdict) -> bool| verdicts.iter().filter(holds).count();
+    let begun = begun_after_deaths(&verdicts).map_or_else(String::new, |median| {
+        format!(" After a death something was begun within {} (median).", spoken(median))
+    });
     format!(
         "{} faults: cause right in {}, remedy right or harmless in {}, evidence complete in {}, healed or told as it \
-         must be in {}, falsely healed {}, harmed {}.\n",
+         must be in {}, falsely healed {}, harmed {}.{begun}\n",
         verdicts.len(),
         count(|it| it.cause_is_right),
         count(|it| it.remedy_is_right),
@@ -91,6 +94,14 @@ pub fn summary<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> String {
         count(|it| it.falsely_healed),
         count(|it| !it.harm.is_empty()),
     )
+}
+
+/// How long it took, in the middle of all deaths, from the detection to the first thing that was done.
+pub fn begun_after_deaths(verdicts: &[&Verdict]) -> Option<Duration> {
+    let deaths = verdicts.iter().filter(|it| it.is_death);
+    let mut begun: Vec<Duration> = deaths.filter_map(|it| it.begun).collect();
+    begun.sort_unstable();
+    begun.get(begun.len() / 2).copied()
 }
 
 /// `35 ms`, `2.4 s`.

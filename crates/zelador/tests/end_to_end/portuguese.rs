@@ -181,7 +181,16 @@ fn no_sentence_of_zelador_is_left_in_english_on_a_portuguese_page() {
     ] {
         _ = zelador.run(command);
     }
-    _ = zelador.run(&["restart", "nobody"]);
+    // What is refused, which the audit tells.
+    for command in [
+        &["restart", "nobody"][..],
+        &["scale", "trio", "0"],
+        &["incident", "approve", "9999"],
+        &["check", "mute", "gat"],
+        &["trigger", "trio", "dance"],
+    ] {
+        assert_ne!(zelador.run(command).code, 0, "{command:?}");
+    }
     let of = |app: &str| zelador.incidents().into_iter().find(|it| it["app"] == app);
     let healed = || of("loja").is_some_and(|it| it["stage"]["outcome"] == "healed");
     until_within("it to be healed", Duration::from_mins(1), healed);

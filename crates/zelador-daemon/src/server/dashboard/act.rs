@@ -78,8 +78,9 @@ pub async fn act(
         }
     };
     let is_order = matches!(command, Command::Incident { .. });
-    let mut done = dashboard.handle.command_by(&asker, command).await?;
     let lang = Lang::of(&headers);
+    let done = dashboard.handle.command_by(&asker, command).await;
+    let mut done = done.map_err(|failure| failure.told(lang.language()))?;
     for it in &mut done.instances {
         it.what = quoted(it.what.told(lang.language()));
     }

@@ -109,7 +109,7 @@ pub async fn answer(
         Command::Incident { id: link.incident, order, question: Some(link.asked_at), by: None };
     let (status, main) = match dashboard.handle.command_by(&asker, command).await {
         Ok(_) => (StatusCode::OK, done(lang, order, &asked.1)),
-        Err(failure) => (failure.status, refused(lang, &failure.problem.error)),
+        Err(failure) => (failure.status, refused(lang, failure.error.told(lang.language()))),
     };
     said(lang, &headers, status, main)
 }
@@ -175,7 +175,7 @@ fn refused(lang: Lang, why: &str) -> Markup {
     html! {
         section.login {
             h1 { (lang.t("It was not done", "Não foi feito")) }
-            p lang="en" { (plain(why)) }
+            p { (plain(why)) }
         }
     }
 }

@@ -52,7 +52,7 @@ pub async fn fragments(dashboard: &Dashboard, name: &str, lang: Lang) -> Option<
         Ok((reader.runs(&app, LISTED)?, events, reader.incidents(Some(&app), all.0, LISTED)?))
     });
     let past = past.await;
-    let failed = past.as_ref().err().map(|failure| failure.problem.error.clone());
+    let failed = past.as_ref().err().map(|failure| lang.say(&failure.error));
     let (runs, events, incidents) = past.unwrap_or_default();
     Some(vec![
         Fragment::new("head", head(lang, &instances)),

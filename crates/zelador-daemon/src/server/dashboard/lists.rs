@@ -39,7 +39,7 @@ pub async fn incidents(dashboard: &Dashboard, lang: Lang) -> Option<Vec<Fragment
             html! { p { (lang.t("When something goes wrong, its whole story is here.", "Quando algo der errado, a história completa estará aqui.")) } },
         ),
         Ok(found) => super::app::list_incidents(lang, &found),
-        Err(failure) => unreadable(lang, &failure.problem.error),
+        Err(failure) => unreadable(lang, &lang.say(&failure.error)),
     }))
 }
 
@@ -142,7 +142,7 @@ pub async fn breakers(dashboard: &Dashboard, lang: Lang) -> Option<Vec<Fragment>
 pub async fn audit(dashboard: &Dashboard, lang: Lang) -> Option<Vec<Fragment>> {
     let found = dashboard.read(|reader| reader.audit(LISTED)).await;
     Some(one(match found {
-        Err(failure) => unreadable(lang, &failure.problem.error),
+        Err(failure) => unreadable(lang, &lang.say(&failure.error)),
         Ok(found) if found.is_empty() => {
             parts::empty(lang.t("No command yet", "Nenhum comando ainda"), html! {})
         }

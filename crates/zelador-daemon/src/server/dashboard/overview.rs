@@ -69,7 +69,9 @@ impl Cache {
         });
         match read.await {
             Ok(past) => self.past = Arc::new(past),
-            Err(failure) => tracing::debug!(error = %failure.problem, "no past for the dashboard"),
+            Err(failure) => {
+                tracing::debug!(error = failure.error.english(), "no past for the dashboard");
+            }
         }
         Arc::clone(&self.past)
     }

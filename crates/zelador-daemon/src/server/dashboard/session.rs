@@ -15,6 +15,7 @@ use ring::hmac;
 use serde::Deserialize;
 use zelador_api::token::{self, Token};
 
+use zelador_core::words;
 use zelador_core::words::Words;
 
 use super::Dashboard;
@@ -150,13 +151,15 @@ pub struct Typed {
 pub async fn enter(
     State(dashboard): State<Dashboard>,
     asker: Asker,
+    headers: HeaderMap,
     Json(typed): Json<Typed>,
 ) -> Response {
     let Some(token) = dashboard.token().filter(|token| token.is(typed.token.trim())) else {
         tokio::time::sleep(WRONG).await;
-        let failure = Failure::new(StatusCode::UNAUTHORIZED, "that is not the token");
+        let error = words!("that is not the token", "esse não é o token");
+        let failure = Failure { status: StatusCode::UNAUTHORIZED, error, help: None };
         dashboard.handle.audit(&asker, "login", String::new(), Err(&failure));
-        return failure.into_response();
+        return failure.told(Lang::of(&headers).language()).into_response();
     };
     dashboard.handle.audit(&asker, "login", String::new(), Ok(Words::default()));
     let session = new_session(&token, now());
