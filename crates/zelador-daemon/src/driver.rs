@@ -354,6 +354,9 @@ impl Driver {
         if self.history.is_behind() {
             self.history.keep(Vec::new(), self.clock.now());
         }
+        if history::is_large(&self.history_path) {
+            self.checkpoint();
+        }
     }
 
     fn checkpoint(&mut self) {

@@ -14,6 +14,7 @@ mod query;
 mod schema;
 mod tidy;
 mod trial;
+mod wal;
 mod write;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,8 @@ pub use host::HostMeter;
 pub use item::{Audit, Item, Sample};
 pub use query::{IncidentRow, Line, Reader, Run};
 pub(crate) use schema::LAYOUT;
+pub use wal::{checkpoint, is_large};
+
 use schema::{layout, migrate};
 
 /// How often a file that could not be opened is tried again.
@@ -275,16 +278,6 @@ fn load(connection: &Connection) -> rusqlite::Result<(Vec<Record>, Vec<String>)>
         }
     }
     Ok((records, left_out))
-}
-
-/// Moves what the write-ahead log holds into the file. Waits for the disk: for a thread of its own.
-pub fn checkpoint(path: &Path) {
-    let done = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(
-        |connection| connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())),
-    );
-    if let Err(error) = done {
-        tracing::debug!(%error, "checkpoint of the history failed");
-    }
 }
 
 /// Whether what the file says cannot be what was written.

@@ -1,0 +1,91 @@
+//! The write-ahead log of the history: what it holds is moved into the file, and it stays small.
+//!
+//! A checkpoint that waits for nobody leaves what is written meanwhile, and the log begins anew only when
+//! nothing is left: while somebody writes all the time it never does. Always holds: a log that has become
+//! large is emptied at the next checkpoint, if no reader has kept its view of it for longer than
+//! [`READERS_WITHIN`].
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+/// From this length on it has to begin anew: what a busy minute writes, and a thirtieth of what the
+/// history may have by default.
+const LARGE: u64 = 16 << 20;
+
+/// So long readers are waited for. Whoever writes waits as well, and may no longer: see `PATIENCE`.
+const READERS_WITHIN: Duration = Duration::from_millis(20);
+
+/// Moves what the write-ahead log holds into the file. Waits for the disk: for a thread of its own.
+pub fn checkpoint(path: &Path) {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let done = Connection::open_with_flags(path, flags).and_then(|connection| {
+        let checkpoint =
+            |mode| connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
+        checkpoint("PASSIVE")?;
+        if is_large(path) {
+            // Little is left to be moved while nobody may write.
+            connection.busy_timeout(READERS_WITHIN)?;
+            checkpoint("TRUNCATE")?;
+        }
+        Ok(())
+    });
+    if let Err(error) = done {
+        tracing::debug!(%error, "checkpoint of the history failed");
+    }
+}
+
+/// Whether the log has become so long that its checkpoint should not wait for its time.
+pub fn is_large(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(log).is_ok_and(|log| log.len() > LARGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use zelador_core::record::{Counters, Record};
+    use zelador_core::unit::Moment;
+
+    use super::super::History;
+    use super::*;
+
+    #[test]
+    fn the_log_of_a_history_that_is_written_without_a_pause_stays_small() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.db");
+        let (mut history, ..) = History::open(&path, Moment::default()).unwrap();
+        let done = AtomicBool::new(false);
+        let longest = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // Some hundred bytes are two pages of the log: five times what it may have.
+                for run in 0..12_000 {
+                    let counters = Counters { run, ..Counters::default() };
+                    history.keep(vec![Record::Counters(counters)], Moment::default());
+                }
+                done.store(true, Ordering::Relaxed);
+            });
+            let log = folder.path().join("history.db-wal");
+            let length = || std::fs::metadata(&log).map_or(0, |log| log.len());
+            let mut longest = 0;
+            while !done.load(Ordering::Relaxed) {
+                longest = longest.max(length());
+                if is_large(&path) {
+                    checkpoint(&path);
+                }
+                std::thread::yield_now();
+            }
+            longest
+        });
+        assert!(longest > LARGE, "it was written: {longest}");
+        assert!(longest < 2 * LARGE, "{longest}");
+        assert!(!history.is_behind());
+        drop(history);
+        let (_, records, _) = History::open(&path, Moment::default()).unwrap();
+        let last = Counters { run: 11_999, ..Counters::default() };
+        assert_eq!(records, [Record::Counters(last)], "nothing is lost by it");
+    }
+}
