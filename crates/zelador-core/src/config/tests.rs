@@ -12,7 +12,8 @@ use std::time::Duration;
 use super::{
     Context, Declared, Mistakes, Node, Overlay, Switch, Value, check, check_settings, script_app,
 };
-use crate::healing::garbage_hook;
+use crate::diagnosis::Cause;
+use crate::healing::{Runtime, garbage_hook};
 use crate::signal::Signal;
 use crate::spec::{
     AppSpec, Cadence, Environment, Hook, Keep, LogTarget, OnDependencyDown, ProbeTarget,
@@ -299,6 +300,22 @@ fn a_command_line_goes_through_the_same_checks() {
     let wrong = vec![("max_restarts", Value::from("x")), ("cron_restart", Value::from("y"))];
     let report = script_app("server.js", &[], wrong, &context).unwrap_err();
     assert_eq!(report.all().len(), 2, "{report}");
+}
+
+#[test]
+fn a_runtime_is_asked_about_its_threads_where_it_can_answer() {
+    let asked = |fields: &str, cause| Runtime::to_ask(cause, &app(fields));
+    let (hangs, spins) = (Cause::DeadlockOrHang, Cause::CpuRunaway);
+    let reports = r#""node_args": "--report-on-signal""#;
+    assert_eq!(asked(reports, hangs), Some(Runtime::Node));
+    assert_eq!(asked(reports, spins), None, "it has no turn to write one in");
+    assert_eq!(asked("", hangs), None, "it would end by the signal");
+    assert_eq!(asked(r#""interpreter": "python3""#, spins), Some(Runtime::Python));
+    assert_eq!(
+        asked(r#""interpreter": "python3""#, Cause::SyntaxError),
+        None,
+        "threads tell nothing of that"
+    );
 }
 
 #[test]

@@ -29,6 +29,8 @@ impl Runtime {
             _ if !tells => None,
             "java" => Some(Self::Java),
             _ if name.starts_with("python") => Some(Self::Python),
+            // It writes between two turns of its loop: one that computes all the time has none.
+            _ if cause == Cause::CpuRunaway => None,
             _ if is_node(name) && words.any(|word| word == "--report-on-signal") => {
                 Some(Self::Node)
             }

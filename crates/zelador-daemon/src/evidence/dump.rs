@@ -162,3 +162,94 @@ fn summary(report: &Value) -> Vec<String> {
     }
     said
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Child;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    /// A process that ends with the test.
+    struct Running(Child);
+
+    impl Running {
+        fn new(argv: &[&str], folder: &Path) -> Self {
+            let mut command = Command::new(argv[0]);
+            command.args(&argv[1..]).current_dir(folder).stdout(Stdio::null());
+            Self(command.spawn().expect("it is installed by ./test"))
+        }
+
+        fn pid(&self) -> i32 {
+            i32::try_from(self.0.id()).expect("a pid")
+        }
+
+        fn lives(&mut self) -> bool {
+            self.0.try_wait().expect("it is ours").is_none()
+        }
+    }
+
+    impl Drop for Running {
+        fn drop(&mut self) {
+            // It may have ended by itself.
+            _ = self.0.kill();
+            _ = self.0.wait();
+        }
+    }
+
+    fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+        let limit = Instant::now() + LONG;
+        loop {
+            if let Some(found) = look() {
+                return found;
+            }
+            assert!(Instant::now() < limit, "{what}");
+            thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    const SERVER: &str = "require('http').createServer().listen(0, '127.0.0.1')";
+
+    #[test]
+    fn a_node_that_waits_says_for_what_in_its_report() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut node = Running::new(&["node", "--report-on-signal", "-e", SERVER], folder.path());
+        let pid = node.pid();
+        until("it to take signals", || processes::catches(pid, Signal::USR2).then_some(()));
+        // What it waits for is open a little later.
+        let told = until("its server", || {
+            let dump = take(pid, Runtime::Node, LONG).expect("it writes one");
+            assert_eq!(dump.of, "Node diagnostic report");
+            let told = dump.lines.join("\n");
+            told.contains("active: tcp").then_some(told)
+        });
+        assert!(told.contains("heap: ") && told.contains("native: "), "{told}");
+        assert!(node.lives());
+    }
+
+    #[test]
+    fn a_node_that_would_end_by_the_signal_is_not_sent_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut node = Running::new(&["node", "-e", SERVER], folder.path());
+        until("it to run", || processes::catches(node.pid(), Signal::USR1).then_some(()));
+        let why = take(node.pid(), Runtime::Node, LONG).unwrap_err();
+        let told = "Node diagnostic report: it is not started with --report-on-signal";
+        assert_eq!(why.english(), told);
+        assert!(node.lives());
+    }
+
+    #[test]
+    fn a_python_that_spins_says_where() {
+        let folder = tempfile::tempdir().unwrap();
+        let spins = "def turns():\n    while True:\n        pass\nturns()";
+        let mut python = Running::new(&["python3", "-c", spins], folder.path());
+        // Of one that is still being loaded nothing is known.
+        let dump = until("it to be in its loop", || {
+            let dump = take(python.pid(), Runtime::Python, LONG).ok()?;
+            dump.lines.iter().any(|line| line.contains("turns (<string>:")).then_some(dump)
+        });
+        assert_eq!(dump.of, "py-spy dump");
+        assert!(python.lives());
+    }
+}
