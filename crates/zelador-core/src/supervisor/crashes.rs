@@ -181,7 +181,10 @@ impl Supervisor {
 
     /// How the runs of an instance end, and how often in a row they did, where that is often.
     pub(super) fn dies_often(&self, id: InstanceId) -> Option<(u32, Death)> {
-        let app = &self.instances.get(&id)?.app;
+        let instance = self.instances.get(&id)?;
+        // Every view asks this of every app: hardly one of them has died so often.
+        instance.deaths.get(OFTEN as usize - 1)?;
+        let app = &instance.app;
         let of_it = |it: &&Incident| it.instance == id && it.app == *app && it.is_open();
         let mut deadly = self.incidents.values().filter(|it| it.trouble.is_deadly());
         let incident = deadly.find(of_it).filter(|it| it.deaths >= OFTEN)?;

@@ -14,7 +14,8 @@ use rusqlite::{Connection, OpenFlags};
 /// history may have by default.
 const LARGE: u64 = 16 << 20;
 
-/// So long readers are waited for. Whoever writes waits as well, and may no longer: see `PATIENCE`.
+/// So long readers are waited for. Whoever writes waits as well, and may no longer: see `PATIENCE` beside
+/// the writer.
 const READERS_WITHIN: Duration = Duration::from_millis(20);
 
 /// Moves what the write-ahead log holds into the file. Waits for the disk: for a thread of its own.
@@ -53,6 +54,9 @@ mod tests {
     use super::super::History;
     use super::*;
 
+    /// The last of so many records.
+    const LAST: u64 = 24_000;
+
     #[test]
     fn the_log_of_a_history_that_is_written_without_a_pause_stays_small() {
         let folder = tempfile::tempdir().unwrap();
@@ -61,8 +65,8 @@ mod tests {
         let done = AtomicBool::new(false);
         let longest = std::thread::scope(|scope| {
             scope.spawn(|| {
-                // Some hundred bytes are two pages of the log: five times what it may have.
-                for run in 0..12_000 {
+                // Each is some pages of the log: six times what it may have, all together.
+                for run in 0..=LAST {
                     let counters = Counters { run, ..Counters::default() };
                     history.keep(vec![Record::Counters(counters)], Moment::default());
                 }
@@ -81,11 +85,14 @@ mod tests {
             longest
         });
         assert!(longest > LARGE, "it was written: {longest}");
-        assert!(longest < 2 * LARGE, "{longest}");
+        // Whoever empties it does not always get its turn at once.
+        assert!(longest < 4 * LARGE, "{longest}");
+        // What found the file locked was kept, and goes in with the next.
+        history.keep(Vec::new(), Moment::default());
         assert!(!history.is_behind());
         drop(history);
         let (_, records, _) = History::open(&path, Moment::default()).unwrap();
-        let last = Counters { run: 11_999, ..Counters::default() };
+        let last = Counters { run: LAST, ..Counters::default() };
         assert_eq!(records, [Record::Counters(last)], "nothing is lost by it");
     }
 }

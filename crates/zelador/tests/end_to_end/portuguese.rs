@@ -47,12 +47,22 @@ const SPOKEN: [&str; 20] = [
 ];
 
 fn page(zelador: &Zelador, path: &str, language: &str) -> String {
+    asked(zelador, &format!("GET /health{path}"), language, "", "")
+}
+
+/// What a request of the dashboard is answered.
+fn asked(zelador: &Zelador, what: &str, language: &str, token: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", zelador.port())).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let length = body.len();
+    let token = match token {
+        "" => String::new(),
+        token => format!("authorization: Bearer {token}\r\ncontent-type: application/json\r\n"),
+    };
     write!(
         stream,
-        "GET /health{path} HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: text/html\r\naccept-language: \
-         {language}\r\nconnection: close\r\n\r\n"
+        "{what} HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: text/html\r\naccept-language: {language}\r\n\
+         {token}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
     )
     .unwrap();
     let mut answer = Vec::new();
@@ -220,4 +230,20 @@ fn no_sentence_of_zelador_is_left_in_english_on_a_portuguese_page() {
     }
     assert!(read.len() > 200, "{} sentences are no realistic state", read.len());
     assert_eq!(left, BTreeMap::new(), "English, and on which page");
+}
+
+#[test]
+fn what_a_button_is_refused_is_told_in_the_language_of_the_page() {
+    let zelador = zelador();
+    zelador.start("{ name: 'loja', script: 'sleep', args: '1000' }");
+    let token = zelador.ok(&["token"]).out;
+    let restart = r#"{"verb":"restart","of":"nada"}"#;
+    let told = |language| asked(&zelador, "POST /health/act", language, token.trim(), restart);
+    let answer = told("pt-BR");
+    assert!(answer.contains("nenhum aplicativo, e nenhum id, se chama `nada`"), "{answer}");
+    assert!(answer.contains("`zelador list` mostra o que há"), "{answer}");
+    let answer = told("en");
+    assert!(answer.contains("no app, and no id, is called `nada`"), "{answer}");
+    let wrong = asked(&zelador, "POST /health/login", "pt-BR", token.trim(), r#"{"token":"nada"}"#);
+    assert!(wrong.contains("esse não é o token"), "{wrong}");
 }
