@@ -91,6 +91,11 @@ pub enum Effect {
         /// How long it may take.
         timeout: Duration,
     },
+    /// Nobody wants to know any more: end a look that is under way, and what it has started.
+    LeaveLook {
+        /// Which look.
+        probe: ProbeId,
+    },
     /// Gather evidence; answered by `Gathered`.
     Gather {
         /// For which incident.

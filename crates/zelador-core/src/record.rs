@@ -13,7 +13,7 @@ use crate::instance::{Instance, Retiring};
 use crate::notify::{Matter, Parcel, ParcelId};
 use crate::retry::OperationStats;
 use crate::spec::AppSpec;
-use crate::supervisor::Aside;
+use crate::supervisor::{Aside, Heard};
 
 /// One piece of the supervisor's state, as it is now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,6 +61,10 @@ pub enum Record {
     AsideGone,
     /// What is usual of a measure of a check.
     Usual(Box<(String, Usual)>),
+    /// A service called by itself, or its first call is waited for.
+    Heartbeat(Box<(String, Heard)>),
+    /// Nobody waits for its calls any more.
+    HeartbeatGone(String),
     /// The next numbers.
     Counters(Counters),
 }
@@ -106,6 +110,8 @@ impl Record {
             Self::MatterGone(key) => format!("matter/{key}"),
             Self::Parcel(parcel) => format!("parcel/{}", parcel.id),
             Self::ParcelGone(id) => format!("parcel/{id}"),
+            Self::Heartbeat(kept) => format!("heartbeat/{}", kept.0),
+            Self::HeartbeatGone(name) => format!("heartbeat/{name}"),
             Self::Counters(_) => "counters".to_owned(),
         }
     }
@@ -122,6 +128,7 @@ impl Record {
                 | Self::ParcelGone(_)
                 | Self::RetriesGone(_)
                 | Self::BreakerGone(_)
+                | Self::HeartbeatGone(_)
                 | Self::AsideGone
         )
     }

@@ -33,7 +33,7 @@ use zelador_core::chronicle::Chronicle;
 use zelador_core::config::Switch;
 use zelador_core::effect::{CallAnswer, Done, Refusal};
 use zelador_core::history::{Journal, Tier, Trials};
-use zelador_core::id::{CallId, RunId, Ticket};
+use zelador_core::id::{CallId, ProbeId, RunId, Ticket};
 use zelador_core::input::{Command, Fact, Input};
 use zelador_core::spec::Settings;
 use zelador_core::supervisor::Supervisor;
@@ -134,6 +134,8 @@ pub struct Driver {
     pub(crate) meter: Option<CpuMeter>,
     /// Looks, sweeps, evidence: everything that takes its time.
     pub(crate) tasks: JoinSet<()>,
+    /// The looks under way that can be ended.
+    pub(crate) looks: BTreeMap<ProbeId, AbortHandle>,
     /// Watches the files of apps.
     pub(crate) watcher: Watcher,
     /// What runs say, for those who listen.
@@ -276,6 +278,9 @@ impl Driver {
                 ) = &input
                 {
                     self.callers.remove(call);
+                }
+                if let Input::Fact(Fact::Looked { probe, .. }) = &input {
+                    self.looks.remove(probe);
                 }
                 self.step(input);
             }

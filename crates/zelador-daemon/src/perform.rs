@@ -74,6 +74,11 @@ impl Driver {
                 self.sweep_slowly(run, Instant::now());
             }
             Effect::Look { probe, target, timeout } => self.look(probe, target, timeout),
+            Effect::LeaveLook { probe } => {
+                if let Some(look) = self.looks.remove(&probe) {
+                    look.abort();
+                }
+            }
             Effect::Gather { incident, run, ended, pid: _, logs, port, folders, place } => {
                 self.gather(incident, (run, ended), logs, port, folders, *place);
             }
@@ -230,11 +235,12 @@ impl Driver {
             });
             return;
         }
-        self.tasks.spawn(async move {
+        let look = self.tasks.spawn(async move {
             let outcome = checks::look(&target, timeout).await;
             tracing::trace!(?target, ?outcome, "looked");
             _ = sender.send(looked(outcome)).await;
         });
+        self.looks.insert(probe, look);
     }
 
     /// Brings a message to its channel; the desk hears how that went.

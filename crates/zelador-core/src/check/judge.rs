@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Band, CheckPlan, CheckResult, Status};
-use crate::probe::{Finding, Measure, ProbeOutcome, Unit};
+use crate::probe::{Finding, Measure, ProbeOutcome, Unit, Volume};
 use crate::said::Look;
 use crate::spec::Limit;
 use crate::unit::{Moment, Percent};
@@ -44,6 +44,9 @@ pub fn measures_of<'a>(
             Some((SHARE, Percent::of(used.bytes(), total.bytes()).value()))
         }
         (Some(limits), Finding::Cpu { busy, .. }) if limits.auto => Some((SHARE, busy.value())),
+        (Some(limits), Finding::Disks { volumes }) if limits.auto => {
+            fullest(volumes).map(|volume| (SHARE, volume.share().value()))
+        }
         _ => None,
     };
     let measures = match finding {
@@ -54,6 +57,10 @@ pub fn measures_of<'a>(
         plan.limits.iter().any(|limit| limit.auto && limit.measure == measure.name)
     });
     share.into_iter().chain(learnt.map(|measure| (measure.name.as_str(), measure.value)))
+}
+
+fn fullest(volumes: &[Volume]) -> Option<&Volume> {
+    volumes.iter().max_by(|a, b| a.share().value().total_cmp(&b.share().value()))
 }
 
 /// What the measure of a check of the host is called.
@@ -73,17 +80,13 @@ fn status_of(
             against(share, Look::Memory { share, total: *total })
         }
         Finding::Cpu { busy, cores } => against(*busy, Look::Cpu { busy: *busy, cores: *cores }),
-        Finding::Disks { volumes } => {
-            let fullest =
-                volumes.iter().max_by(|a, b| a.share().value().total_cmp(&b.share().value()));
-            match fullest {
-                Some(volume) => {
-                    let (share, free) = (volume.share(), volume.available);
-                    against(share, Look::Disk { share, mount: volume.mount.clone(), free })
-                }
-                None => (Status::Healthy, Look::NoDisk),
+        Finding::Disks { volumes } => match fullest(volumes) {
+            Some(volume) => {
+                let (share, free) = (volume.share(), volume.available);
+                against(share, Look::Disk { share, mount: volume.mount.clone(), free })
             }
-        }
+            None => (Status::Healthy, Look::NoDisk),
+        },
         Finding::Answered { detail } => slowness(plan, outcome.took, detail),
         Finding::Impaired { detail } => (Status::Degraded, text(detail)),
         Finding::Measured { detail, measures } => {
@@ -309,5 +312,21 @@ mod tests {
         assert!(result.message.ends_with(said), "{}", result.message);
         assert_eq!(judged(95, Some(band(90.0, 99.0))).status, Status::Unhealthy);
         assert_eq!(judged(76, Some(band(90.0, 99.0))).status, Status::Degraded, "75 % is fixed");
+    }
+
+    #[test]
+    fn of_a_host_with_auto_each_share_is_learnt_of_disks_that_of_the_fullest() {
+        let mut plan = plans(&Settings::default()).remove(0);
+        let volume = |used| Volume {
+            mount: "/".into(),
+            used: ByteSize::new(used),
+            available: ByteSize::new(100 - used),
+        };
+        let disks = Finding::Disks { volumes: vec![volume(20), volume(60), volume(40)] };
+        assert_eq!(measures_of(&plan, &disks).next(), None, "its limits are fixed");
+        plan.thresholds.as_mut().unwrap().auto = true;
+        assert_eq!(measures_of(&plan, &disks).collect::<Vec<_>>(), [(SHARE, 60.0)]);
+        let memory = Finding::Memory { used: ByteSize::new(25), total: ByteSize::new(100) };
+        assert_eq!(measures_of(&plan, &memory).collect::<Vec<_>>(), [(SHARE, 25.0)]);
     }
 }

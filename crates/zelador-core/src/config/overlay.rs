@@ -122,14 +122,20 @@ pub struct CadenceOverlay {
 }
 
 impl CadenceOverlay {
-    /// Returns `below` with what is said here.
+    /// Returns `below` with what is said here. A window holds every threshold: what is said below gives
+    /// way to what is said here.
     pub fn over(self, below: Cadence) -> Cadence {
+        let most = self.within.unwrap_or(u32::MAX);
+        let threshold = |said: Option<u32>, below: u32| said.unwrap_or(below.min(most));
+        let failure_threshold = threshold(self.failure_threshold, below.failure_threshold);
+        let success_threshold = threshold(self.success_threshold, below.success_threshold);
+        let least = failure_threshold.max(success_threshold);
         Cadence {
             interval: self.interval.unwrap_or(below.interval),
             timeout: self.timeout.unwrap_or(below.timeout),
-            failure_threshold: self.failure_threshold.unwrap_or(below.failure_threshold),
-            success_threshold: self.success_threshold.unwrap_or(below.success_threshold),
-            within: self.within.or(below.within),
+            failure_threshold,
+            success_threshold,
+            within: self.within.or(below.within).map(|within| within.max(least)),
         }
     }
 
@@ -142,15 +148,20 @@ impl CadenceOverlay {
             let count = |place: &Place<'_>| place.whole(1..=1000);
             block.get(name).and_then(count).map(|count| count as u32)
         };
+        let within = block.get("within").and_then(|place| place.whole(1..=LONGEST_WINDOW));
+        let within = within.map(|within| within as u32);
+        let threshold = |name: &str| match (count(name), within) {
+            (Some(count), Some(within)) if count > within => block
+                .get(name)?
+                .refuse(format!("at most {within}, as many results as `within` looks at")),
+            (count, _) => count,
+        };
         Self {
             interval: span("interval", 100),
             timeout: span("timeout", 10),
-            failure_threshold: count("failure_threshold"),
-            success_threshold: count("success_threshold"),
-            within: block
-                .get("within")
-                .and_then(|place| place.whole(1..=LONGEST_WINDOW))
-                .map(|within| within as u32),
+            failure_threshold: threshold("failure_threshold"),
+            success_threshold: threshold("success_threshold"),
+            within,
         }
     }
 }

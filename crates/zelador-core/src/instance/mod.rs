@@ -94,6 +94,10 @@ pub struct Instance {
     /// Whether the current run has said that it is ready.
     #[serde(default)]
     pub said_ready: bool,
+    /// Whether the probes of the current run let it take work when they were asked last: an engine that
+    /// takes over need not find that out anew.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub proven: bool,
     /// What the current run offers to do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub actions: Vec<Action>,
@@ -145,6 +149,7 @@ impl Instance {
             phase: Phase::Stopped,
             successor: None,
             said_ready: false,
+            proven: false,
             actions: Vec::new(),
             metrics: Metrics::new(),
             breaker: Breaker::default(),

@@ -89,14 +89,14 @@ impl RetryPolicy {
     }
 
     /// Looks at something out there that fails: the attempts come as its cadence has them, and so
-    /// many of them as it takes to believe it.
+    /// many of them as it takes to believe it; one that nothing but a person changes is given up at
+    /// once, and the next look begins anew.
     pub const fn look(interval: Duration, attempts: u32) -> Self {
         Self {
             retries: attempts.saturating_sub(1),
             first: interval,
             factor: Factor::ONE,
             cap: interval,
-            retried: Classes::ALL,
             ..Self::general()
         }
     }

@@ -180,20 +180,15 @@ impl Supervisor {
         probe: Option<ProbeId>,
         outcome: &ProbeOutcome,
     ) {
+        if let (Finding::Unavailable { .. }, Some(probe)) = (&outcome.finding, probe) {
+            // Nothing was asked: that says nothing about the target.
+            return self.forget_look(id, probe);
+        }
         let permit = probe.and_then(|probe| self.calls.looks.remove(&probe));
         let Some(check) = self.checks.get(id) else { return };
         let Some(operation) = check.plan.target.operation() else { return };
         let cadence = check.plan.cadence;
         let key = self.look_key(id);
-        if let Finding::Unavailable { .. } = outcome.finding {
-            // Nothing was asked: that says nothing about the target.
-            if let (Some(permit), Some(key)) = (permit, key)
-                && let Some(breaker) = self.breakers.get_mut(&key)
-            {
-                breaker.forget(permit);
-            }
-            return;
-        }
         let failure = outcome.finding.failure();
         if let Some(key) = key {
             let policy = || BreakerPolicy::look(cadence.interval, cadence.failure_threshold);
@@ -207,6 +202,15 @@ impl Supervisor {
             }
         }
         self.note_look_attempt(id, operation, failure, outcome.took);
+    }
+
+    /// A look has no result: that counts for nothing.
+    pub(super) fn forget_look(&mut self, id: &CheckId, probe: ProbeId) {
+        if let (Some(permit), Some(key)) = (self.calls.looks.remove(&probe), self.look_key(id))
+            && let Some(breaker) = self.breakers.get_mut(&key)
+        {
+            breaker.forget(permit);
+        }
     }
 
     /// What has been good for a whole window needs no breaker.

@@ -40,23 +40,31 @@ impl Supervisor {
         let ours: Vec<CheckId> = self.checks.keys().cloned().collect();
         for id in ours.into_iter().filter(|id| id.instance().is_none()) {
             if wanted.get(&id) != Some(&self.checks[&id].plan) {
+                self.leave_look(&id);
                 self.checks.remove(&id);
                 self.changed.checks.insert(id.clone());
                 self.looked_at(&id);
             }
         }
+        let mut databases = 0;
         for plan in wanted.into_values() {
             if !self.checks.contains_key(&plan.id) {
-                // What has a name is spread over its interval, so that five hundred checks that
-                // are declared together are not looked at together.
-                let spread = match &plan.id {
-                    CheckId::Named(_) => plan.cadence.interval.min(NAMED_SPREAD),
+                // So that five hundred checks that are declared together are not looked at together.
+                let wait = match &plan.id {
+                    CheckId::Named(_) => {
+                        plan.cadence.interval.min(NAMED_SPREAD).mul_f64(self.rng.f64())
+                    }
+                    // One that somebody waits for is hurried.
+                    CheckId::Database(_) => {
+                        databases += 1;
+                        (DATABASES_APART * (databases - 1)).min(plan.cadence.interval)
+                    }
                     _ => Duration::ZERO,
                 };
-                let first_at = self.now + spread.mul_f64(self.rng.f64());
-                self.insert_check(plan, first_at);
+                self.insert_check(plan, self.now + wait);
             }
         }
+        self.plan_heartbeats();
         self.changed.world = true;
     }
 
@@ -106,7 +114,7 @@ impl Supervisor {
     }
 
     /// The startup probe was good: now the others are asked too.
-    fn started_up(&mut self, id: InstanceId) {
+    pub(super) fn started_up(&mut self, id: InstanceId) {
         let Some(app) = self.instances.get(&id).and_then(|it| self.apps.get(&it.app)) else {
             return;
         };
@@ -126,6 +134,7 @@ impl Supervisor {
 
     /// Begins one check anew, at `first_at` at the earliest; `None`: it rests.
     fn begin_one(&mut self, id: InstanceId, check_id: CheckId, first_at: Option<Moment>) {
+        self.leave_look(&check_id);
         let focused = self.is_focused(id);
         let Some(check) = self.checks.get_mut(&check_id) else { return };
         // Spread, so that a hundred instances that start together are not looked at together;
@@ -142,6 +151,7 @@ impl Supervisor {
     /// The run is over: its checks rest.
     pub(super) fn end_check(&mut self, id: InstanceId) {
         for check_id in checks_of(id) {
+            self.leave_look(&check_id);
             let Some(check) = self.checks.get_mut(&check_id) else { continue };
             check.reset(NEVER);
             self.changed.checks.insert(check_id.clone());
@@ -151,10 +161,14 @@ impl Supervisor {
 
     pub(super) fn drop_check(&mut self, id: InstanceId) {
         for check_id in checks_of(id) {
+            self.leave_look(&check_id);
             if self.checks.remove(&check_id).is_some() {
                 self.changed.checks.insert(check_id.clone());
                 self.looked_at(&check_id);
             }
+        }
+        if !self.heartbeats.is_empty() {
+            self.plan_heartbeats();
         }
     }
 
@@ -198,6 +212,7 @@ impl Supervisor {
         match check.under_way {
             Some((probe, give_up_at)) if now >= give_up_at => {
                 self.probes.remove(&probe);
+                self.effects.push(Effect::LeaveLook { probe });
                 let took = check.plan.cadence.timeout;
                 let detail = words!("no result within {t}", "nenhum resultado em {t}", t = took);
                 let outcome = ProbeOutcome { finding: Finding::Unavailable { detail }, took };
@@ -278,6 +293,16 @@ impl Supervisor {
         }
     }
 
+    /// Nobody wants to know any more what a look under way finds: the run is over, or the check is.
+    fn leave_look(&mut self, id: &CheckId) {
+        let under_way = self.checks.get_mut(id).and_then(|check| check.under_way.take());
+        let Some((probe, _)) = under_way else { return };
+        self.probes.remove(&probe);
+        self.forget_look(id, probe);
+        self.looked_at(id);
+        self.effects.push(Effect::LeaveLook { probe });
+    }
+
     /// Whether the healer, or a start, waits for this instance's verdict.
     fn is_focused(&self, id: InstanceId) -> bool {
         let by_healer = self.incidents.values().any(|incident| {
@@ -331,6 +356,9 @@ impl Supervisor {
         self.looked_at(id);
         if let (CheckId::Startup(instance), true) = (id, good) {
             self.started_up(*instance);
+        }
+        if let CheckId::Startup(instance) | CheckId::Ready(instance) = id {
+            self.note_proven(*instance);
         }
         if change.is_none() && flaps.is_none() {
             return;
@@ -439,6 +467,10 @@ const RESTARTS_WITHIN: Duration = Duration::from_mins(10);
 /// The first looks at checks with a name are spread over this time, or over one interval if that is
 /// shorter.
 const NAMED_SPREAD: Duration = Duration::from_secs(30);
+
+/// The first looks at databases come one after another, so far apart: five hundred within the mission's
+/// interval of 30 s.
+const DATABASES_APART: Duration = Duration::from_millis(50);
 
 /// A check that rests.
 pub(super) const NEVER: Moment = Moment::from_micros(u64::MAX);

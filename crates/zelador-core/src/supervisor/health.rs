@@ -64,6 +64,32 @@ impl Supervisor {
             && !bad(if gate.is_some() { ready } else { CheckId::Instance(id) })
     }
 
+    /// Notes whether the probes of an instance let it take work, after one of them was asked.
+    pub(super) fn note_proven(&mut self, id: InstanceId) {
+        let proven = self.can_take_work(id);
+        let Some(instance) = self.instances.get_mut(&id) else { return };
+        if instance.proven != proven {
+            instance.proven = proven;
+            self.touch(id);
+        }
+    }
+
+    /// What the engine before has seen of a run that is still up: it takes work, until a probe says that
+    /// it cannot, and its startup is over.
+    pub(super) fn take_proven(&mut self, id: InstanceId) {
+        if !self.instances.get(&id).is_some_and(|it| it.proven && it.phase.is_ready()) {
+            return;
+        }
+        if self.checks.contains_key(&CheckId::Startup(id)) {
+            self.started_up(id);
+        }
+        for check_id in [CheckId::Startup(id), CheckId::Ready(id)] {
+            if let Some(check) = self.checks.get_mut(&check_id) {
+                check.verdict = Some(Status::Healthy);
+            }
+        }
+    }
+
     /// How an instance is. One that is sick while something that it depends on is down is not to
     /// blame: it is degraded, and waits.
     pub(super) fn health_of(&self, id: InstanceId) -> Option<CheckResult> {

@@ -180,6 +180,7 @@ impl Supervisor {
         instance.started_at = Some(now);
         instance.footing = Some(Footing::of(&app.spec.launch, now));
         instance.said_ready = false;
+        instance.proven = false;
         self.begin_watchdog(id);
         if ready_by.is_none() {
             self.begin_check(id, now);

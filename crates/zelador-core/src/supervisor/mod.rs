@@ -70,6 +70,7 @@ use crate::spec::{AppSpec, Settings};
 use crate::unit::Moment;
 use crate::words::Words;
 
+pub use heartbeats::Heard;
 pub use maintenance::Aside;
 pub use order::Deadline;
 pub use resilience::{BreakerView, RetryView};
@@ -127,8 +128,8 @@ pub struct Supervisor {
     checks: BTreeMap<CheckId, Check>,
     probes: BTreeMap<ProbeId, CheckId>,
     next_probe: u64,
-    /// When services called that call by themselves.
-    heartbeats: BTreeMap<String, Moment>,
+    /// When services called that call by themselves, now and by the records.
+    heartbeats: BTreeMap<String, (Heard, Heard)>,
     /// Who hears that this zelador lives.
     pulse: Option<Pulse>,
     /// What is muted, or in maintenance.

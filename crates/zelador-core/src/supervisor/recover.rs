@@ -18,6 +18,7 @@ impl Supervisor {
     /// none, before it was given an inventory.
     pub fn recover(surroundings: Surroundings, now: Moment, records: Vec<Record>) -> Self {
         let mut supervisor = Self::new(surroundings, now);
+        supervisor.knows_runs = false;
         for record in records {
             supervisor.apply(record);
         }
@@ -40,7 +41,10 @@ impl Supervisor {
         let names: Vec<_> = supervisor.apps.keys().cloned().collect();
         names.iter().for_each(|name| supervisor.plan_cron(name));
         let ids: Vec<InstanceId> = supervisor.instances.keys().copied().collect();
-        ids.into_iter().for_each(|id| supervisor.add_check(id));
+        for id in ids {
+            supervisor.add_check(id);
+            supervisor.take_proven(id);
+        }
         let retiring = supervisor.retiring.values().map(|it| (it.run, it.instance));
         supervisor.runs.extend(retiring);
         supervisor.changed.retiring.extend(supervisor.retiring.keys().copied());
@@ -54,7 +58,6 @@ impl Supervisor {
         supervisor.changed.instances.extend(orphans);
         supervisor.records.clear();
         supervisor.effects.clear();
-        supervisor.knows_runs = false;
         supervisor
     }
 
@@ -95,10 +98,16 @@ impl Supervisor {
             Record::Usual(kept) => {
                 self.usual.insert(kept.0, kept.1);
             }
+            Record::Heartbeat(kept) => {
+                self.heartbeats.insert(kept.0, (kept.1, kept.1));
+            }
             Record::Aside(aside) => self.aside.by_people = *aside,
             Record::Retries(kept) => self.ledger.restore(kept.0, kept.1),
             Record::Breaker(kept) => self.breakers.restore(kept.0, kept.1),
-            Record::RetriesGone(_) | Record::BreakerGone(_) | Record::AsideGone => {}
+            Record::RetriesGone(_)
+            | Record::BreakerGone(_)
+            | Record::HeartbeatGone(_)
+            | Record::AsideGone => {}
         }
     }
 
@@ -128,6 +137,10 @@ impl Supervisor {
             .usual
             .iter()
             .map(|(key, usual)| Record::Usual(Box::new((key.clone(), usual.clone()))));
+        let heartbeats = self
+            .heartbeats
+            .iter()
+            .map(|(name, (_, kept))| Record::Heartbeat(Box::new((name.clone(), *kept))));
         let breakers = self
             .breakers
             .iter()
@@ -138,6 +151,7 @@ impl Supervisor {
             .chain(retries)
             .chain(breakers)
             .chain(usual)
+            .chain(heartbeats)
             .chain(self.desk.durable())
             .chain([history, settings, counters])
             .chain(aside)
@@ -147,6 +161,7 @@ impl Supervisor {
     /// Compares what the records say with what the guardian knows, and lets the difference happen.
     pub(super) fn take_inventory(&mut self, runs: &[KnownRun]) {
         self.knows_runs = true;
+        self.plan_heartbeats();
         let known: BTreeMap<RunId, &KnownRun> = runs.iter().map(|run| (run.run, run)).collect();
         let expected: Vec<(InstanceId, Phase, RunId)> = self
             .instances

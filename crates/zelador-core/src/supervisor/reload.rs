@@ -158,6 +158,7 @@ impl Supervisor {
         );
         instance.started_at = Some(since);
         instance.said_ready = said_ready;
+        instance.proven = false;
         instance.restarts = instance.restarts.saturating_add(1);
         instance.usage = None;
         instance.actions = actions;
@@ -182,6 +183,7 @@ impl Supervisor {
         };
         instance.started_at = pid.map(|_| since).or(instance.started_at);
         instance.said_ready = false;
+        instance.proven = false;
         instance.restarts = instance.restarts.saturating_add(1);
         self.note_successor(id, pid);
         true

@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use zelador_core::check::Status;
+use zelador_core::config::Overlay;
+use zelador_core::death::Death;
 use zelador_core::effect::Effect;
-use zelador_core::input::{Command, Fact, Input, Unchanged};
+use zelador_core::input::{Command, Fact, Input, KnownRun, Unchanged};
 use zelador_core::probe::{Finding, ProbeOutcome};
+use zelador_core::record::Record;
 use zelador_core::spec::{Cadence, HealthSpec, NamedTarget, ProbeTarget, TalkProbe};
 use zelador_core::supervisor::{Supervisor, Surroundings};
 use zelador_core::unit::{Moment, SECOND};
@@ -19,20 +23,188 @@ fn what_is_known_without_a_look_is_not_waited_for() {
     let none = serde_json::json!({ "memory": "off", "cpu": "off", "disk": "off" });
     world.hear(Fact::BaseSettings(Box::new(serde_json::from_value(none).unwrap())));
     let mut spec = app(Vec::new());
-    spec.health = Some(HealthSpec {
-        probe: ProbeTarget::Heartbeat { every: Duration::from_hours(1) },
-        cadence: Cadence::default(),
-        slow: SECOND,
-        start_period: Duration::ZERO,
-        verify_within: 10 * SECOND,
-        limits: Vec::new(),
-    });
+    spec.health = Some(checked_by(beat(Duration::from_hours(1))));
     world.declare(spec, Unchanged::LeaveAlone);
     // `command` panics when no answer comes.
     assert!(world.command(Command::CheckNow).is_ok());
     let checks = world.supervisor.health().checks;
     let own = checks.iter().find(|it| it.component == "app:server").expect("it is shown");
     assert!(own.message.starts_with("has not called yet"), "{}", own.message);
+}
+
+/// A check of this, whatever else it says.
+fn checked_by(probe: ProbeTarget) -> HealthSpec {
+    HealthSpec {
+        probe,
+        cadence: Cadence::default(),
+        slow: SECOND,
+        start_period: Duration::ZERO,
+        verify_within: 10 * SECOND,
+        limits: Vec::new(),
+    }
+}
+
+fn beat(every: Duration) -> ProbeTarget {
+    ProbeTarget::Heartbeat { every }
+}
+
+#[test]
+fn nobody_is_silent_for_the_engine_that_takes_over_from_the_one_that_was_called() {
+    let (minute, day) = (60 * SECOND, Duration::from_hours(24));
+    let named = |probe: ProbeTarget| {
+        let target = serde_json::to_value(NamedTarget::Probe(probe.into())).unwrap();
+        serde_json::json!({ "target": target })
+    };
+    let base = serde_json::json!({
+        "memory": "off", "cpu": "off", "disk": "off",
+        "named": { "backup": named(beat(day)), "never": named(beat(day)) },
+    });
+    let base: Box<Overlay> = Box::new(serde_json::from_value(base).unwrap());
+    let mut world = World::new();
+    world.hear(Fact::BaseSettings(base.clone()));
+    let mut spec = app(Vec::new());
+    spec.health = Some(checked_by(beat(5 * minute)));
+    world.declare(spec, Unchanged::LeaveAlone);
+    world.wait(3 * day);
+    world.hear(Fact::Heartbeat { name: "server".to_owned() });
+    world.hear(Fact::Heartbeat { name: "backup".to_owned() });
+    world.wait(minute);
+
+    let records = world.supervisor.durable();
+    let run = world.list()[0].phase.run().expect("it is up");
+    let surroundings =
+        Surroundings { home: "/home/z".into(), zone: jiff::tz::TimeZone::UTC, seed: 8 };
+    world.supervisor = Supervisor::recover(surroundings, world.now, records);
+    world.hear(Fact::BaseSettings(base));
+    let pid = i32::try_from(run.number()).unwrap() + 1000;
+    world.hear(Fact::Inventory { runs: vec![KnownRun { run, pid, death: None }] });
+    assert!(world.command(Command::CheckNow).is_ok());
+    let says = |world: &World, component: &str| {
+        let checks = world.supervisor.health().checks;
+        let it = checks.into_iter().find(|it| it.component == component).expect("it is shown");
+        (it.status, it.message)
+    };
+    world.wait(2 * minute);
+    let (status, said) = says(&world, "app:server");
+    assert_eq!(status, Status::Healthy, "{said}");
+    assert!(said.starts_with("called "), "{said}");
+    let (status, said) = says(&world, "backup");
+    assert!(status == Status::Healthy && said.starts_with("called "), "{said}");
+    // Waited for since it was declared, not since this engine began.
+    let (status, said) = says(&world, "never");
+    assert_eq!(status, Status::Unhealthy, "{said}");
+    assert!(said.starts_with("not heard of for 3 d"), "{said}");
+    // Nobody waits for it any more, and nothing of it is kept.
+    let none = serde_json::json!({ "memory": "off", "cpu": "off", "disk": "off" });
+    world.hear(Fact::BaseSettings(Box::new(serde_json::from_value(none).unwrap())));
+    let kept = world.supervisor.durable();
+    let beats = kept.iter().filter(|it| matches!(it, Record::Heartbeat(_))).count();
+    assert_eq!(beats, 1, "that of the app");
+}
+
+/// Lets a look that is due be answered, until `until` holds.
+fn answer(world: &mut World, finding: &Finding, until: impl Fn(&World) -> bool) {
+    for _ in 0..100 {
+        if until(world) {
+            return;
+        }
+        let (due, _) = world.supervisor.next_deadline().expect("a look is due");
+        world.now = due.max(world.now);
+        for effect in world.supervisor.step(world.now, Input::Tick) {
+            let Effect::Look { probe, .. } = effect else { continue };
+            let outcome = ProbeOutcome { finding: finding.clone(), took: SECOND / 100 };
+            world.hear(Fact::Looked { probe, outcome });
+        }
+    }
+    panic!("it never comes: {:?}", world.supervisor.readiness());
+}
+
+#[test]
+fn what_took_work_takes_work_for_the_engine_that_takes_over() {
+    let off = serde_json::json!({ "memory": "off", "cpu": "off", "disk": "off" });
+    let base: Box<Overlay> = Box::new(serde_json::from_value(off).unwrap());
+    let mut world = World::new();
+    world.hear(Fact::BaseSettings(base.clone()));
+    let mut spec = app(Vec::new());
+    let probe = || checked_by(ProbeTarget::Tcp(TalkProbe::new("127.0.0.1:1".to_owned())));
+    spec.probes.startup = Some(probe());
+    spec.probes.readiness = Some(probe());
+    world.declare(spec, Unchanged::LeaveAlone);
+    let ready = |world: &World| world.supervisor.readiness()[0].ready;
+    assert!(!ready(&world), "it was never asked");
+    let good = Finding::Answered { detail: quoted("connected") };
+    answer(&mut world, &good, ready);
+    let take_over = |world: &mut World| {
+        let records = world.supervisor.durable();
+        let run = world.list()[0].phase.run().expect("it is up");
+        let surroundings =
+            Surroundings { home: "/home/z".into(), zone: jiff::tz::TimeZone::UTC, seed: 8 };
+        world.supervisor = Supervisor::recover(surroundings, world.now, records);
+        world.hear(Fact::BaseSettings(base.clone()));
+        let pid = i32::try_from(run.number()).unwrap() + 1000;
+        world.hear(Fact::Inventory { runs: vec![KnownRun { run, pid, death: None }] });
+    };
+    take_over(&mut world);
+    assert!(ready(&world), "{:?}", world.supervisor.readiness());
+    // What its probe says since counts, and the next engine knows it, too.
+    let bad = Finding::Refused { detail: quoted("refused") };
+    answer(&mut world, &bad, |world| !ready(world));
+    take_over(&mut world);
+    assert!(!ready(&world), "{:?}", world.supervisor.readiness());
+    answer(&mut world, &good, ready);
+    // Another run begins anew.
+    let restart = Command::Restart { selectors: vec!["server".to_owned()], change: None };
+    assert!(world.command(restart).is_ok());
+    assert!(!ready(&world), "{:?}", world.supervisor.readiness());
+}
+
+/// What is asked of a run is of no use when the run is over: its look is left.
+#[test]
+fn a_look_ends_with_its_run_and_with_its_check() {
+    let mut world = World::new();
+    let none = serde_json::json!({ "memory": "off", "cpu": "off", "disk": "off" });
+    world.hear(Fact::BaseSettings(Box::new(serde_json::from_value(none).unwrap())));
+    let mut spec = app(Vec::new());
+    spec.health = Some(checked_by(ProbeTarget::Tcp(TalkProbe::new("127.0.0.1:1".to_owned()))));
+    world.declare(spec, Unchanged::LeaveAlone);
+    let mut begun = None;
+    while begun.is_none() {
+        let (due, _) = world.supervisor.next_deadline().expect("a look is due");
+        world.now = due;
+        let effects = world.supervisor.step(due, Input::Tick);
+        begun = effects.iter().find_map(|effect| match effect {
+            Effect::Look { probe, .. } => Some(*probe),
+            _ => None,
+        });
+    }
+    let run = world.list()[0].phase.run().expect("it is up");
+    let death = Death::Exited { code: 1 };
+    let effects = world.supervisor.step(world.now, Input::Fact(Fact::Exited { run, death }));
+    let left = effects.iter().find_map(|effect| match effect {
+        Effect::LeaveLook { probe } => Some(*probe),
+        _ => None,
+    });
+    assert_eq!(left, begun);
+}
+
+#[test]
+fn databases_that_are_declared_together_are_asked_one_after_another() {
+    let databases: serde_json::Map<String, serde_json::Value> = (0..100)
+        .map(|number| (format!("d{number}"), serde_json::json!({ "url": "redis://127.0.0.1:1" })))
+        .collect();
+    let settings =
+        serde_json::json!({ "databases": databases, "memory": "off", "cpu": "off", "disk": "off" });
+    let mut world = World::new();
+    world.hear(Fact::BaseSettings(Box::new(serde_json::from_value(settings).unwrap())));
+    let (begin, mut at_once, mut all) = (world.now, 0, 0);
+    while let Some((due, _)) =
+        world.supervisor.next_deadline().filter(|(at, _)| at.since(begin) < 10 * SECOND)
+    {
+        let effects = world.supervisor.step(due, Input::Tick);
+        let looks = effects.iter().filter(|it| matches!(it, Effect::Look { .. })).count();
+        (at_once, all) = (at_once.max(looks), all + looks);
+    }
+    assert_eq!((at_once, all), (1, 100));
 }
 
 #[test]

@@ -29,6 +29,8 @@ struct Seen {
 #[derive(Default)]
 pub struct Looks {
     under_way: BTreeMap<ProbeId, (CheckId, Option<RunId>)>,
+    /// Those that the daemon has not ended with: neither answered nor left.
+    asked: BTreeMap<ProbeId, (CheckId, RunId)>,
     seen: BTreeMap<CheckId, Seen>,
     /// How many results a check had, and after how many of them people heard of it.
     told: BTreeMap<CheckId, (u32, VecDeque<u32>)>,
@@ -60,6 +62,9 @@ impl Looks {
             let failed = (!is_blind).then(|| outcome.finding.failure().is_some());
             self.count(check, run, failed);
         }
+        if let Input::Fact(Fact::Looked { probe, .. }) = input {
+            self.asked.remove(probe);
+        }
         let given_up: Vec<ProbeId> = self.under_way.keys().copied().collect();
         for probe in given_up.into_iter().filter(|it| supervisor.check_of(*it).is_none()) {
             if let Some((check, run)) = self.under_way.remove(&probe) {
@@ -68,15 +73,30 @@ impl Looks {
         }
         self.told_rarely(effects)?;
         for effect in effects {
+            if let Effect::LeaveLook { probe } = effect {
+                self.asked.remove(probe);
+            }
             let Effect::Look { probe, .. } = effect else { continue };
             let Some(check) = supervisor.check_of(*probe) else { continue };
             let run = run_of(view, check);
             if let Some(run) = run {
                 self.comes_after_startup(check, run, specs, view)?;
+                self.asked.insert(*probe, (check.clone(), run));
             }
             self.under_way.insert(*probe, (check.clone(), run));
         }
+        self.are_left(view)?;
         self.seen_often_enough(view, specs)
+    }
+
+    fn are_left(&self, view: &View) -> Result<(), Violation> {
+        let is_over = |(check, run): &&(CheckId, RunId)| run_of(view, check) != Some(*run);
+        match self.asked.values().find(is_over) {
+            Some((check, run)) => {
+                broken(Rule::LooksAreLeft, format!("{check:?} is asked, and run {run} is over"))
+            }
+            None => Ok(()),
+        }
     }
 
     /// A look failed, was good, or (`None`) had no result, which says nothing.

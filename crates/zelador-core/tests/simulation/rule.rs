@@ -57,6 +57,8 @@ pub enum Rule {
     SeenOftenEnough,
     /// What dies again and again for no known reason is started later each time.
     OftenIsLater,
+    /// What is asked of a run, or takes too long, is left when nobody wants to know any more.
+    LooksAreLeft,
     /// However often a check comes and goes, people hear of it a few times.
     FlappingToldOnce,
 }

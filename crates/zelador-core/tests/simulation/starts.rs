@@ -170,7 +170,9 @@ impl Starts {
             let Some(account) = self.accounts.get(&instance.id) else { continue };
             let Some(spec) = specs.get(&account.app) else { continue };
             let lived = Duration::from_millis(last.uptime_millis);
-            let is_alone = spec.instances == 1 && spec.heal.mode != HealMode::Observe;
+            // In a maintenance no incident is opened that could tell why.
+            let is_healed = spec.heal.mode != HealMode::Observe && instance.set_aside.is_none();
+            let is_alone = spec.instances == 1 && is_healed;
             let is_plain = |it: &PastDeath| {
                 matches!(it.death, Death::Exited { code } if code != 0)
                     && Duration::from_millis(it.uptime_millis) < STABLE_FOR

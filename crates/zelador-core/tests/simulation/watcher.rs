@@ -436,3 +436,12 @@ fn a_look_at_an_old_run_is_told_from_one_at_the_run_that_is_up() {
     *run = RunId::new(run.number() + 1);
     assert!(world.watch.looks.is_old(&looked, &view));
 }
+
+#[test]
+fn a_look_that_goes_on_after_its_run_is_noticed() {
+    let goes_on = |seed| {
+        let still = without(|effect| matches!(effect, Effect::LeaveLook { .. }));
+        rule_broken_by(&script::generate(seed), still) == Some(Rule::LooksAreLeft)
+    };
+    assert!((0..60).any(goes_on), "no run of sixty stories ends while it is asked");
+}

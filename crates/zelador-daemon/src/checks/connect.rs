@@ -4,13 +4,14 @@
 //! are tried, IPv6 first, each with a fair part of the time that is left.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time;
 use zelador_core::probe::Finding;
 
+use super::aside::{NotDone, aside};
 use super::patience::Patience;
 use super::said;
 
@@ -78,12 +79,15 @@ pub(super) async fn resolve(
     port: u16,
     patience: Patience,
 ) -> Result<Vec<SocketAddr>, Finding> {
-    let found = patience
-        .wait(addresses(host, port))
-        .await
-        .map_err(|_| Finding::TimedOut { detail: said::address_not_found(host, patience) })?;
-    let found =
-        found.map_err(|error| Finding::Refused { detail: said::no_address_since(host, &error) })?;
+    let found = match addresses(host, port, patience).await {
+        Ok(found) => found,
+        Err(NotDone::Late | NotDone::StillBusy) => {
+            return Err(Finding::TimedOut { detail: said::address_not_found(host, patience) });
+        }
+        Err(NotDone::Failed(error)) => {
+            return Err(Finding::Refused { detail: said::no_address_since(host, &error) });
+        }
+    };
     if found.is_empty() {
         return Err(Finding::Refused { detail: said::no_address(host) });
     }
@@ -96,13 +100,25 @@ pub(super) fn is_elsewhere(error: &io::Error) -> bool {
     matches!(error.kind(), AddrNotAvailable | HostUnreachable | NetworkUnreachable | Unsupported)
 }
 
-async fn addresses(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+/// Asks the host's own resolver, as every program on it does: it blocks, for as long as a server of names
+/// is silent.
+pub(super) async fn addresses(
+    host: &str,
+    port: u16,
+    patience: Patience,
+) -> Result<Vec<SocketAddr>, NotDone> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
     if host.eq_ignore_ascii_case("localhost") {
         // RFC 6761: always loopback; /etc/hosts often knows only one of the two.
         let both = [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)];
         return Ok(both.map(|ip| SocketAddr::new(ip, port)).to_vec());
     }
-    let mut all: Vec<SocketAddr> = lookup_host((host, port)).await?.collect();
+    let name = host.to_owned();
+    let work = move || Ok((name.as_str(), port).to_socket_addrs()?.collect());
+    let found: io::Result<Vec<SocketAddr>> = aside(format!("name {host}"), patience, work).await?;
+    let mut all = found.map_err(NotDone::Failed)?;
     all.sort_by_key(SocketAddr::is_ipv4);
     all.dedup();
     Ok(all)

@@ -218,7 +218,9 @@ pub(super) fn process(pid: i32, usage: Option<Usage>, restarts: u32) -> Finding 
         measures.push(Measure::new("cpu", usage.cpu, Unit::Percent));
         measures.push(Measure::new("processes", f64::from(usage.processes), Unit::Count));
     }
-    measures.extend(field("Threads:").map(|it| Measure::new("threads", it, Unit::Count)));
+    let of_tree = usage.map(|usage| f64::from(usage.threads)).filter(|threads| *threads > 0.0);
+    let threads = of_tree.or_else(|| field("Threads:"));
+    measures.extend(threads.map(|it| Measure::new("threads", it, Unit::Count)));
     let open = fs::read_dir(format!("/proc/{pid}/fd")).map(|entries| entries.count() as u64);
     let limit = fs::read_to_string(format!("/proc/{pid}/limits")).ok().and_then(|text| {
         let line = text.lines().find_map(|line| line.strip_prefix("Max open files"))?;
@@ -268,13 +270,16 @@ mod tests {
     fn a_process_is_measured() {
         let own = std::process::id() as i32;
         let usage =
-            Usage { memory: ByteSize::mebibytes(5), cpu: 12.0, processes: 1, ..Usage::default() };
+            Usage { memory: ByteSize::mebibytes(5), cpu: 12.0, processes: 3, ..Usage::default() };
+        let usage = Usage { threads: 4711, ..usage };
         let Finding::Measured { measures, detail } = process(own, Some(usage), 2) else {
             panic!("this process is there")
         };
         for name in ["restarts", "memory", "cpu", "threads", "descriptors"] {
             assert!(measures.iter().any(|measure| measure.name == name), "{name}: {detail}");
         }
+        let threads = measures.iter().find(|measure| measure.name == "threads");
+        assert_eq!(threads.map(|it| it.value), Some(4711.0), "those of its children too");
         assert!(matches!(process(i32::MAX, None, 0), Finding::Refused { .. }));
     }
 }

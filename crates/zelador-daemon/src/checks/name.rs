@@ -1,22 +1,23 @@
 //! A name that must have an address.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use tokio::net::lookup_host;
 use zelador_core::probe::Finding;
 use zelador_core::words;
 
+use super::aside::NotDone;
+use super::connect::addresses;
 use super::patience::Patience;
 use super::said;
 
-/// Asks the host's own resolver, as every program on it does.
+/// Asks for it once.
 pub(super) async fn look(name: &str, expect: &[String], patience: Patience) -> Finding {
-    let found = match patience.wait(lookup_host((name, 0))).await {
-        Ok(Ok(found)) => found.map(|address| address.ip()).collect::<Vec<IpAddr>>(),
-        Ok(Err(error)) => {
+    let found = match addresses(name, 0, patience).await {
+        Ok(found) => found.iter().map(SocketAddr::ip).collect::<Vec<IpAddr>>(),
+        Err(NotDone::Failed(error)) => {
             return Finding::WrongAnswer { detail: said::no_address_since(name, &error) };
         }
-        Err(_) => {
+        Err(NotDone::Late | NotDone::StillBusy) => {
             return Finding::TimedOut { detail: said::address_not_found(name, patience) };
         }
     };

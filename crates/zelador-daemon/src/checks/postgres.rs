@@ -26,10 +26,12 @@ use super::withdraw::{End, Withdraw};
 const OPTIONS: [&str; 7] = ["host", "port", "user", "password", "dbname", "sslmode", "options"];
 
 /// How a server is: clients of the most it takes; whether it is a replica, and the seconds that the
-/// last change it replayed is old. One that has replayed all it has is not behind, however quiet.
+/// last change it replayed is old. One that has replayed all it has is not behind, however quiet, for as
+/// long as somebody sends: whoever is cut off does not know what it misses.
 const STATE: &str = "SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = \
      'client backend'), current_setting('max_connections'), pg_is_in_recovery(), CASE WHEN NOT \
-     pg_is_in_recovery() OR pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0 ELSE \
+     pg_is_in_recovery() OR pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() AND EXISTS \
+     (SELECT FROM pg_stat_wal_receiver) THEN 0 ELSE \
      extract(epoch FROM now() - pg_last_xact_replay_timestamp()) END";
 
 /// Asks once; `url` is `postgres://user:password@host:port/name`.
@@ -430,6 +432,12 @@ mod tests {
         replica.sql("SELECT pg_wal_replay_resume()");
         while lag().await != Some(0.0) {
             assert!(Instant::now() < limit, "it never catches up");
+        }
+        // It has all that it was sent, and does not know what it misses.
+        drop(primary);
+        let limit = Instant::now() + LONG;
+        while lag().await.is_none_or(|lag| lag <= 0.0) {
+            assert!(Instant::now() < limit, "it is cut off, and says that it is not behind");
         }
     }
 

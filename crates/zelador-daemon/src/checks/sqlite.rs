@@ -4,11 +4,11 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
-use zelador_core::probe::Finding;
+use zelador_core::probe::{Finding, Measure};
 use zelador_core::words;
 use zelador_core::words::quoted;
 
@@ -27,7 +27,7 @@ pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Fi
     let text = query.text("SELECT 1").to_owned();
     let work = move || ask(&path, &text, patience);
     match aside(format!("sqlite {shown}"), patience, work).await {
-        Ok(Ok(answer)) => query.judge(answer.as_deref(), Vec::new()),
+        Ok(Ok((answer, measures))) => query.judge(answer.as_deref(), measures),
         Ok(Err(finding)) => finding,
         Err(NotDone::Late) => {
             let detail = words!(
@@ -63,8 +63,12 @@ fn path_in(url: &str) -> Option<PathBuf> {
     path.is_absolute().then_some(path)
 }
 
-/// The first value of the first row, or why there is none.
-fn ask(path: &Path, text: &str, patience: Patience) -> Result<Option<String>, Finding> {
+/// The first value of the first row, with what took how long, or why there is none.
+fn ask(
+    path: &Path,
+    text: &str,
+    patience: Patience,
+) -> Result<(Option<String>, Vec<Measure>), Finding> {
     let shown = path.display();
     let of_file = |why: &str| words!("file {shown}: {why}", "arquivo {shown}: {why}");
     match std::fs::metadata(path) {
@@ -106,20 +110,29 @@ fn ask(path: &Path, text: &str, patience: Patience) -> Result<Option<String>, Fi
     })
 }
 
-fn select(path: &Path, text: &str, wait: Duration) -> rusqlite::Result<Option<String>> {
+fn select(
+    path: &Path,
+    text: &str,
+    wait: Duration,
+) -> rusqlite::Result<(Option<String>, Vec<Measure>)> {
+    let begin = Instant::now();
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(wait)?;
     // `SELECT 1` alone does not touch the file.
     connection.query_row("PRAGMA schema_version", [], |row| row.get::<_, i64>(0))?;
+    let connect = Measure::span("connect", begin.elapsed());
+    let asked_at = Instant::now();
     let first = connection.query_row(text, [], |row| row.get::<_, Value>(0)).optional()?;
-    Ok(match first {
+    let query = Measure::span("query", asked_at.elapsed());
+    let value = match first {
         None | Some(Value::Null) => None,
         Some(Value::Integer(number)) => Some(number.to_string()),
         Some(Value::Real(number)) => Some(number.to_string()),
         Some(Value::Text(text)) => Some(text),
         Some(Value::Blob(bytes)) => Some(String::from_utf8_lossy(&bytes).into_owned()),
-    })
+    };
+    Ok((value, vec![connect, query]))
 }
 
 #[cfg(test)]
@@ -158,6 +171,23 @@ mod tests {
             drop(in_use);
             assert_eq!(looked(&path, 20_000).await, answered, "{journal}, closed");
         }
+    }
+
+    #[tokio::test]
+    async fn opening_and_asking_are_measured_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("slow.db");
+        drop(database(&path, "DELETE"));
+        let url = format!("sqlite://{}", path.display());
+        // Counts to a million, which takes longer than opening a file.
+        let slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000) \
+                    SELECT count(*) FROM n";
+        let query = Query { text: Some(slow), expect: Some("1000000") };
+        let found = look(&url, &query, Patience::new(Duration::from_mins(1))).await;
+        let Finding::Measured { measures, .. } = &found else { panic!("{found:?}") };
+        let [connect, query] = measures.as_slice() else { panic!("{measures:?}") };
+        assert_eq!((connect.name.as_str(), query.name.as_str()), ("connect", "query"));
+        assert!(query.value > connect.value, "{measures:?}");
     }
 
     #[tokio::test]

@@ -1,14 +1,15 @@
 //! Speaking to a port or a socket: something is sent, something must come back.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{UdpSocket, UnixStream, lookup_host};
+use tokio::net::{UdpSocket, UnixStream};
 use zelador_core::probe::{Finding, Measure};
 use zelador_core::spec::TalkProbe;
 use zelador_core::words;
 
-use super::connect::{connect, split};
+use super::connect::{connect, resolve, split};
 use super::patience::Patience;
 use super::said;
 
@@ -84,12 +85,26 @@ async fn converse(
 
 /// Sends a datagram; where nothing is expected, only a port that is known to be closed is bad.
 pub(super) async fn udp(talk: &TalkProbe, patience: Patience) -> Finding {
+    let Some((host, port)) = split(&talk.address) else {
+        return Finding::Unavailable { detail: said::not_an_address(&talk.address) };
+    };
+    let addresses = match resolve(host, port, patience).await {
+        Ok(addresses) => addresses,
+        Err(finding) => return finding,
+    };
+    let mut found = Finding::Refused { detail: said::no_address(host) };
+    for address in addresses {
+        found = udp_at(address, talk, patience).await;
+        if !matches!(found, Finding::Refused { .. }) {
+            break;
+        }
+    }
+    found
+}
+
+async fn udp_at(address: SocketAddr, talk: &TalkProbe, patience: Patience) -> Finding {
     let mut answer = Vec::new();
     let exchange = async {
-        let address = lookup_host(&talk.address)
-            .await?
-            .next()
-            .ok_or_else(|| std::io::Error::other("no address is known"))?;
         let local = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
         let socket = UdpSocket::bind(local).await?;
         socket.connect(address).await?;

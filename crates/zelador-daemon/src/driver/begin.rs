@@ -116,6 +116,7 @@ impl Driver {
             http,
             meter: Some(CpuMeter::new()),
             tasks: JoinSet::new(),
+            looks: BTreeMap::new(),
             watcher: Watcher::new(watched),
             sayings: broadcast::channel(SAYINGS_WAITING).0,
             speakers: BTreeMap::new(),

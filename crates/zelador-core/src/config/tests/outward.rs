@@ -82,3 +82,19 @@ fn pressure_is_judged_by_the_measures_that_are_named() {
     ecosystem.config.js: zelador.checks.pressure.io: found 5, allowed: true, false, or `{ some_avg10: { degraded: 20, unhealthy: 50 } }`
     "#);
 }
+
+#[test]
+fn a_window_holds_every_threshold_and_what_is_said_wins_over_what_is_inherited() {
+    let cadence = |block: &str| settings(block).cadence;
+    let of = |it: Cadence| (it.failure_threshold, it.success_threshold, it.within);
+    // Three failures are inherited, and two looks can never hold them.
+    assert_eq!(of(cadence(r#"{ "checks": { "within": 2 } }"#)), (2, 2, Some(2)));
+    let said = r#"{ "checks": { "within": 8, "failure_threshold": 5 } }"#;
+    assert_eq!(of(cadence(said)), (5, 2, Some(8)));
+    // One check wants more of them than the window that it inherits has.
+    let said = r#"{ "checks": { "within": 2, "api": { "tcp": 80, "failure_threshold": 4 } } }"#;
+    let named = settings(said).named.into_values().next().expect("it is declared");
+    assert_eq!(of(named.cadence), (4, 2, Some(4)));
+    let said = wrong(r#"{ "checks": { "within": 3, "failure_threshold": 4 } }"#);
+    insta::assert_snapshot!(said, @"ecosystem.config.js: zelador.checks.failure_threshold: found 4, allowed: at most 3, as many results as `within` looks at");
+}

@@ -55,6 +55,8 @@ impl World {
                 let outcome = zelador_core::probe::ProbeOutcome { finding, took };
                 self.say(self.now + took, Fact::Looked { probe, outcome }, true);
             }
+            // Its answer may be on its way.
+            Effect::LeaveLook { .. } => {}
             Effect::Dump { incident, .. } => {
                 let dump = Err(quoted("no tool"));
                 let at = self.now + self.span(50..4_000);
