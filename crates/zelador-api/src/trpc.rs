@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use zelador_core::check::Status;
 use zelador_core::notify::Language;
+use zelador_core::probe::Measure;
 use zelador_core::retry::{Attempt, AttemptOutcome};
 use zelador_core::supervisor::{HealthView, RetryView, SimpleHealth, VerdictView};
 
@@ -182,6 +183,9 @@ struct CheckEntry {
     /// Milliseconds.
     response_time: f64,
     message: String,
+    /// What it rests on: each with its name, value and unit.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    measures: Vec<Measure>,
     timestamp: String,
     /// Why it does not count for the whole: in maintenance, or muted.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -203,6 +207,7 @@ impl From<&HealthView> for Health {
             status: check.status,
             response_time: (check.took.as_secs_f64() * 1e6).round() / 1e3,
             message: check.message.clone(),
+            measures: check.measures.clone(),
             timestamp: check.at.to_string(),
             set_aside: check.set_aside.as_ref().map(|it| it.told(view.at, Language::En)),
         });

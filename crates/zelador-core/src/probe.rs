@@ -81,6 +81,29 @@ pub enum Finding {
 }
 
 impl Finding {
+    /// The values that it rests on.
+    pub fn measured(&self) -> Vec<Measure> {
+        let share = |name: &str, share: Percent| Measure::new(name, share.value(), Unit::Percent);
+        let size = |name, size: ByteSize| Measure::new(name, size.bytes() as f64, Unit::Bytes);
+        match self {
+            Self::Measured { measures, .. } => measures.clone(),
+            Self::Memory { used, total } => {
+                let of = Percent::of(used.bytes(), total.bytes());
+                vec![share("share", of), size("used", *used), size("total", *total)]
+            }
+            Self::Cpu { busy, .. } => vec![share("share", *busy)],
+            Self::Disks { volumes } => {
+                volumes.iter().map(|volume| share(&volume.mount, volume.share())).collect()
+            }
+            Self::Answered { .. }
+            | Self::Impaired { .. }
+            | Self::WrongAnswer { .. }
+            | Self::TimedOut { .. }
+            | Self::Refused { .. }
+            | Self::Unavailable { .. } => Vec::new(),
+        }
+    }
+
     /// What kind of failure it is and what was said, if what was asked failed.
     pub fn failure(&self) -> Option<(ErrorClass, &str)> {
         let (usual, detail) = match self {

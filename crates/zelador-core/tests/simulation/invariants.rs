@@ -230,7 +230,7 @@ impl Invariants {
     /// A new engine has read the records.
     pub fn engine_is_new(&mut self, now: Moment, supervisor: &Supervisor) {
         self.tickets.clear();
-        self.looks = Looks::default();
+        self.looks.engine_is_new();
         self.starts.engine_is_new(now);
         self.down_since.values_mut().for_each(|since| *since = now);
         self.view = supervisor.view();

@@ -47,6 +47,13 @@ impl Looks {
         self.under_way.get(probe).is_some_and(|(check, run)| run_of(view, check) != *run)
     }
 
+    /// A new engine counts failures anew, and knows which runs had started up.
+    pub fn engine_is_new(&mut self) {
+        let mut seen = std::mem::take(&mut self.seen);
+        seen.values_mut().for_each(|seen| (seen.failures, seen.most) = (0, 0));
+        *self = Self { seen, ..Self::default() };
+    }
+
     /// Counts what a step brought, and looks whether more is believed than was seen.
     pub fn note(
         &mut self,

@@ -33,10 +33,7 @@ pub(super) async fn healthz(State(handle): State<Handle>) -> Response {
         Ok(health) => health,
         Err(failure) => return failure.into_response(),
     };
-    let status = match health.overall {
-        Status::Healthy | Status::Degraded => StatusCode::OK,
-        Status::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
-    };
+    let status = status_code(health.overall);
     (status, Json(json!({ "status": health.overall }))).into_response()
 }
 
@@ -87,10 +84,14 @@ fn readiness_entry(app: &Readiness) -> Value {
 
 /// The draft `application/health+json` (draft-inadarei-api-health-check-06).
 pub(super) async fn health_json(State(handle): State<Handle>) -> Response {
-    let health = match handle.ask(Supervisor::health).await {
-        Ok(health) => health,
-        Err(failure) => return failure.into_response(),
-    };
+    match handle.ask(Supervisor::health).await {
+        Ok(health) => by_the_draft(&health),
+        Err(failure) => failure.into_response(),
+    }
+}
+
+/// Its keys are `component:measurement`; that of how long the look took bears its status.
+pub(super) fn by_the_draft(health: &HealthView) -> Response {
     let word = |status| match status {
         Status::Healthy => "pass",
         Status::Degraded => "warn",
@@ -98,27 +99,26 @@ pub(super) async fn health_json(State(handle): State<Handle>) -> Response {
     };
     let mut checks = serde_json::Map::new();
     for check in &health.checks {
-        let time = check.at.to_string();
-        let mut entries = vec![json!({
-            "componentType": component_type(&check.component),
+        let (component, time) = (&check.component, check.at.to_string());
+        let took = json!([{
+            "componentType": component_type(component),
             "observedValue": check.took.as_secs_f64() * 1e3,
             "observedUnit": "ms",
             "status": word(check.status),
             "time": time,
             "output": check.message,
-        })];
-        entries.extend(check.measures.iter().map(|measure| {
-            json!({
-                "componentId": measure.name, "observedValue": measure.value,
-                "observedUnit": measure.unit, "time": time,
-            })
-        }));
-        checks.insert(check.component.clone(), Value::Array(entries));
+        }]);
+        checks.insert(format!("{component}:responseTime"), took);
+        for measure in &check.measures {
+            let value = json!([{
+                "componentType": component_type(component),
+                "observedValue": measure.value,
+                "observedUnit": measure.unit,
+                "time": time,
+            }]);
+            checks.insert(format!("{component}:{}", measure.name), value);
+        }
     }
-    let status = match health.overall {
-        Status::Healthy | Status::Degraded => StatusCode::OK,
-        Status::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
-    };
     let body = json!({
         "status": word(health.overall),
         "version": "1",
@@ -127,7 +127,15 @@ pub(super) async fn health_json(State(handle): State<Handle>) -> Response {
         "checks": checks,
     });
     let kind = [(header::CONTENT_TYPE, "application/health+json")];
-    (status, kind, body.to_string()).into_response()
+    (status_code(health.overall), kind, body.to_string()).into_response()
+}
+
+/// What load balancers act on.
+pub(super) fn status_code(overall: Status) -> StatusCode {
+    match overall {
+        Status::Healthy | Status::Degraded => StatusCode::OK,
+        Status::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
+    }
 }
 
 fn component_type(component: &str) -> &'static str {

@@ -416,4 +416,8 @@ fn a_hundred_apps_are_small_over_the_wire_and_programs_get_data() {
         "{standard}"
     );
     assert!(standard["checks"]["memory:responseTime"][0]["observedUnit"] == "ms");
+    // The share that a verdict rests on, and what it is of.
+    let value = |key: &str| standard["checks"][key][0]["observedValue"].as_f64().expect(key);
+    let share = value("memory:used") * 100.0 / value("memory:total");
+    assert!((share - value("memory:share")).abs() < 0.001, "{standard}");
 }

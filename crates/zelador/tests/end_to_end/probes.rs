@@ -77,8 +77,8 @@ fn checks_with_a_name_and_heartbeats_are_part_of_the_whole() {
     let (code, body) = zelador.get("/health.json");
     let body = json(&body);
     assert!(code == 200 || body["status"] == "fail", "{body}");
-    assert_eq!(body["checks"]["backup"][0]["status"], "pass");
-    assert_eq!(body["checks"]["load"][1]["componentId"], "load");
+    assert_eq!(body["checks"]["backup:responseTime"][0]["status"], "pass");
+    assert_eq!(body["checks"]["load:load"][0]["observedUnit"], "count");
     let (_, history) =
         zelador.get("/api/trpc/health.history?input=%7B%22component%22%3A%22backup%22%7D");
     let history = json(&history)["result"]["data"].as_array().cloned().unwrap_or_default();

@@ -139,10 +139,9 @@ impl Supervisor {
         let component = |id: &CheckId, result: CheckResult, check: Option<&Check>| CheckView {
             component: self.component(id),
             set_aside: self.set_aside(id),
-            measures: match check.and_then(|check| check.finding.as_ref()) {
-                Some(Finding::Measured { measures, .. }) => measures.clone(),
-                _ => Vec::new(),
-            },
+            measures: check
+                .and_then(|check| check.finding.as_ref())
+                .map_or_else(Vec::new, Finding::measured),
             status: result.status,
             message: result.message,
             said: result.said,

@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, PreEscaped, html};
-use serde_json::{Value, json};
-use zelador_api::{HealthView, Status};
 use zelador_core::supervisor::Supervisor;
 
 use super::lang::Lang;
@@ -16,6 +14,7 @@ use super::live::{Fragment, Key, Snapshot};
 use super::overview::{self, Cache};
 use super::page::Page;
 use super::{Dashboard, app, incident, lists, parts, report};
+use crate::server::health::{by_the_draft, status_code};
 use crate::server::json::Json;
 
 /// The pieces of a page; `None`: there is no such page.
@@ -107,43 +106,14 @@ pub async fn overview(State(dashboard): State<Dashboard>, headers: HeaderMap) ->
     if !accepts.contains("text/html") {
         let standard = accepts.contains("application/health+json");
         return match dashboard.handle.ask(Supervisor::health).await {
-            Ok(health) => data(&health, standard),
+            Ok(health) if standard => by_the_draft(&health),
+            Ok(health) => (status_code(health.overall), Json(health)).into_response(),
             Err(failure) => failure.into_response(),
         };
     }
     let lang = Lang::of(&headers);
     let frame = Frame::new("overview", "/health", lang.t("Overview", "Visão geral"));
     live(&dashboard, &headers, frame, |lang, piece, _| overview::page(lang, piece)).await
-}
-
-/// `application/health+json` (draft-inadarei-api-health-check), or all that is known.
-fn data(health: &HealthView, standard: bool) -> Response {
-    let code = match health.overall {
-        Status::Healthy | Status::Degraded => StatusCode::OK,
-        Status::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    if !standard {
-        return (code, Json(health)).into_response();
-    }
-    let word = |status| match status {
-        Status::Healthy => "pass",
-        Status::Degraded => "warn",
-        Status::Unhealthy => "fail",
-    };
-    let check = |check: &zelador_api::CheckView| {
-        let took = check.took.as_secs_f64() * 1000.0;
-        let entry = json!([{
-            "status": word(check.status), "output": check.message, "time": check.at.to_string(),
-            "observedValue": took, "observedUnit": "ms",
-        }]);
-        (format!("{}:responseTime", check.component), entry)
-    };
-    let checks: serde_json::Map<String, Value> = health.checks.iter().map(check).collect();
-    let body = json!({
-        "status": word(health.overall), "version": "1", "releaseId": env!("CARGO_PKG_VERSION"),
-        "checks": checks,
-    });
-    (code, [(CONTENT_TYPE, "application/health+json")], body.to_string()).into_response()
 }
 
 /// One app.
