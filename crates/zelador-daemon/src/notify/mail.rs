@@ -45,10 +45,17 @@ pub(super) async fn send(
                 Some(cause) => format!("{error}: {cause}"),
                 None => error.to_string(),
             };
-            Err(Failed { refused: false, ..Failed::new(reason) })
+            let refused = error.status().is_some_and(|code| is_of_the_message(code.into()));
+            Err(Failed { refused, ..Failed::new(reason) })
         }
         Err(_) => Err(Failed::new(format!("{host} did not answer in time"))),
     }
+}
+
+/// Whether a reply (RFC 5321) says that this message will never be taken. What is wrong with a password,
+/// with encryption or with the server's state (RFC 4954, RFC 3207) may be mended, and is tried again.
+fn is_of_the_message(code: u16) -> bool {
+    (500..600).contains(&code) && !matches!(code, 500..=504 | 521..=524 | 530..=538)
 }
 
 pub(super) fn write(from: &str, to: &[String], letter: &Letter<'_>) -> Result<Message, Failed> {

@@ -7,12 +7,14 @@ use std::time::Duration;
 use serde_json::Value;
 use zelador_core::id::IncidentId;
 use zelador_core::notify::{
-    About, Channel, DigestLine, Language, MailTls, Plan, Secret, SlackTo, Tale, Template,
+    About, Channel, DigestLine, Language, Plan, Secret, SlackTo, Tale, Template,
 };
 use zelador_core::unit::Moment;
 use zelador_testbed::receiver::{Got, Receiver, Reply};
 
 use super::*;
+
+mod mail;
 
 const AT: Moment = Moment::from_micros(1_700_000_000_000_000);
 const OK: Reply = Reply::Say(200, "", "ok");
@@ -340,81 +342,6 @@ async fn a_service_that_hangs_is_given_up() {
         }
         other => panic!("{other:?}"),
     }
-}
-
-/// A mail server for one message; returns what it was told.
-async fn mail_server() -> (u16, tokio::task::JoinHandle<String>) {
-    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let task = tokio::spawn(async move {
-        let (stream, _) = listener.accept().await.unwrap();
-        let (read, mut write) = stream.into_split();
-        let mut lines = BufReader::new(read).lines();
-        write.write_all(b"220 sink ESMTP\r\n").await.unwrap();
-        let (mut said, mut in_data) = (String::new(), false);
-        while let Ok(Some(line)) = lines.next_line().await {
-            said.push_str(&line);
-            said.push('\n');
-            let answer = match line.split(' ').next().unwrap_or_default() {
-                "." if in_data => {
-                    in_data = false;
-                    "250 kept\r\n"
-                }
-                _ if in_data => continue,
-                "EHLO" => "250-sink\r\n250 8BITMIME\r\n",
-                "DATA" => {
-                    in_data = true;
-                    "354 go on\r\n"
-                }
-                "QUIT" => break,
-                _ => "250 ok\r\n",
-            };
-            if write.write_all(answer.as_bytes()).await.is_err() {
-                break;
-            }
-            if answer.starts_with("250 kept") {
-                break;
-            }
-        }
-        said
-    });
-    (port, task)
-}
-
-#[tokio::test]
-async fn mail_is_one_conversation() {
-    let far = Far::of(OK);
-    let to = vec!["Ana <ana@example.org>".to_owned(), "ops@example.org".to_owned()];
-    let mail = |port| ChannelKind::Mail {
-        host: "127.0.0.1".to_owned(),
-        port,
-        tls: MailTls::None,
-        from: "zelador@example.org".to_owned(),
-        to: to.clone(),
-        user: None,
-        password: None,
-    };
-    let (port, task) = mail_server().await;
-    let short = |news| Message { text: "boom".to_owned(), ..message(news) };
-    let opened = far.send(mail(port), short(News::Opened), None).await;
-    let DeliveryOutcome::Delivered { handle: Some(first) } = opened else { panic!("{opened:?}") };
-    let said = task.await.unwrap();
-    for part in [
-        "MAIL FROM:<zelador@example.org>",
-        "RCPT TO:<ana@example.org>",
-        "RCPT TO:<ops@example.org>",
-        "Subject: ",
-        &format!("Message-ID: {first}"),
-    ] {
-        assert!(said.contains(part), "{part}: {said}");
-    }
-    assert!(said.lines().all(|line| line.len() <= 998), "RFC 5322");
-    let (port, task) = mail_server().await;
-    let resolved = far.send(mail(port), short(News::Resolved), Some(&first)).await;
-    assert_eq!(resolved, delivered(Some(&first)), "answers go on answering the first");
-    let said = task.await.unwrap();
-    assert!(said.contains(&format!("In-Reply-To: {first}")), "{said}");
 }
 
 #[test]
