@@ -57,10 +57,10 @@ fn live(writer: &mut Writer, from: u64, to: u64) {
     }
 }
 
-fn chart(path: &Path, from: u64, to: u64, now: u64) -> (u64, Vec<Line>) {
+fn chart(path: &Path, from: u64, to: u64) -> (u64, Vec<Line>) {
     let reader = Reader::open(path).unwrap();
     let of = ["app:api".to_owned()];
-    reader.chart(&of, &[Metric::Memory], (from, to), now, &Retention::default()).unwrap()
+    reader.chart(&of, &[Metric::Memory], (from, to)).unwrap()
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn every_tier_tells_the_same_story_over_a_kill() {
         (end - 20 * DAY, end),
         (end - 80 * DAY, end),
     ] {
-        let (width, lines) = chart(&path, from, to, end);
+        let (width, lines) = chart(&path, from, to);
         assert_eq!(lines.len(), 1, "another app whose name begins alike is another");
         let points = &lines[0].points;
         let inside = |at: u64| at >= from.max(MIDNIGHT) && at < to;
@@ -112,6 +112,23 @@ fn every_tier_tells_the_same_story_over_a_kill() {
         .query_row("SELECT max FROM rollups WHERE subject = 'app:api/0' AND metric = 'memory' AND width = 86400 ORDER BY begins LIMIT 1", [], |row| row.get(0))
         .unwrap();
     assert_eq!(plain, 3590, "anybody's sqlite3 can read it");
+}
+
+#[test]
+fn a_chart_shows_what_is_left_where_the_finest_was_let_go_early() {
+    let (_folder, path) = file();
+    let mut writer = Writer::open(&path, Retention::default()).unwrap();
+    let end = MIDNIGHT + 9 * HOUR;
+    live(&mut writer, MIDNIGHT, end);
+    let shown = |from: u64| {
+        let (width, lines) = chart(&path, from, end);
+        (width, lines[0].points.first().map(|(at, _)| *at))
+    };
+    assert_eq!(shown(end - 6 * HOUR), (20, Some(end - 6 * HOUR)), "raw points");
+    let raw = end - 2 * HOUR;
+    Connection::open(&path).unwrap().execute("DELETE FROM block WHERE hour < ?1", [raw]).unwrap();
+    assert_eq!(shown(end - 6 * HOUR), (60, Some(end - 6 * HOUR)), "minutes");
+    assert_eq!(shown(end - HOUR), (10, Some(end - HOUR)), "raw points of the last hour");
 }
 
 #[test]
@@ -254,7 +271,7 @@ fn a_file_of_the_first_layout_keeps_its_state() {
     assert_eq!(records, [Record::Counters(counters)]);
     let mut writer = Writer::open(&path, Retention::default()).unwrap();
     writer.write(&mut vec![sample(MIDNIGHT, 5)]).unwrap();
-    assert_eq!(chart(&path, MIDNIGHT - 60, MIDNIGHT + 60, MIDNIGHT).1[0].points.len(), 1);
+    assert_eq!(chart(&path, MIDNIGHT - 60, MIDNIGHT + 60).1[0].points.len(), 1);
 }
 
 #[test]
@@ -348,7 +365,7 @@ fn a_file_of_the_second_layout_keeps_its_past() {
     let incidents = reader.incidents(None, Moment::default(), 9).unwrap();
     let told = (incidents[0].trouble.told(Language::Pt), incidents[0].state.told(Language::Pt));
     assert_eq!(told, ("quedas em série", "curado"));
-    assert_eq!(chart(&path, MIDNIGHT - 60, MIDNIGHT + 60, MIDNIGHT).1[0].points.len(), 1);
+    assert_eq!(chart(&path, MIDNIGHT - 60, MIDNIGHT + 60).1[0].points.len(), 1);
 }
 
 #[test]
@@ -445,8 +462,7 @@ fn ninety_days_of_fifty_apps_answer_any_chart_in_a_tenth_of_a_second() {
                 let of = ["app:svc-17".to_owned()];
                 let metrics = [Metric::Memory, Metric::Cpu, Metric::Restarts];
                 let span = (now - days * DAY, now);
-                let (_, lines) =
-                    reader.chart(&of, &metrics, span, now, &Retention::default()).unwrap();
+                let (_, lines) = reader.chart(&of, &metrics, span).unwrap();
                 assert!(lines.len() == 3 && lines[0].points.len() > 90);
                 begin.elapsed()
             })

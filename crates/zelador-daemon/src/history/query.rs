@@ -9,7 +9,6 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use std::time::Duration;
 use zelador_core::history::block;
-use zelador_core::history::retain::Retention;
 use zelador_core::history::rollup::{buckets, rebuckets};
 use zelador_core::history::{Event, Kind, Metric, Rollup, Tier};
 use zelador_core::id::{IncidentId, InstanceId, RunId};
@@ -128,16 +127,16 @@ impl Reader {
         subjects: &[String],
         metrics: &[Metric],
         span: (u64, u64),
-        now: u64,
-        retention: &Retention,
     ) -> rusqlite::Result<(u64, Vec<Line>)> {
         let (from, to) = span;
-        let keeps = |tier| retention.keeps(tier).as_secs();
         let length = to.saturating_sub(from).max(1);
-        let tier = Tier::for_chart(length, now.saturating_sub(from), MOST_ROWS, keeps);
+        let series = self.series(subjects, metrics)?;
+        let oldest = self.oldest(&series)?;
+        let tier = Tier::for_chart(from, length, MOST_ROWS, |tier| {
+            oldest.iter().find(|(it, _)| *it == tier).and_then(|(_, at)| *at)
+        });
         let steps = length.div_ceil(MOST_POINTS).div_ceil(tier.width()).max(1);
         let width = steps * tier.width();
-        let series = self.series(subjects, metrics)?;
         let mut recent = self.recent(tier, from, to)?;
         let mut lines = Vec::new();
         for (id, subject, metric) in series {
@@ -147,6 +146,35 @@ impl Reader {
             lines.push(Line { subject, metric, points });
         }
         Ok((width, lines))
+    }
+
+    /// Where each tier begins, of these series: what was let go because the file was too large is
+    /// younger than the settings say.
+    fn oldest(
+        &self,
+        series: &[(u32, String, Metric)],
+    ) -> rusqlite::Result<[(Tier, Option<u64>); 4]> {
+        let tick: Option<u64> =
+            self.connection.query_row("SELECT MIN(at) FROM tick", [], |row| row.get(0))?;
+        let mut hour =
+            self.connection.prepare_cached("SELECT MIN(hour) FROM block WHERE series = ?1")?;
+        let mut rolled = self
+            .connection
+            .prepare_cached("SELECT MIN(at) FROM rollup WHERE width = ?1 AND series = ?2")?;
+        let mut oldest = Tier::ALL.map(|tier| (tier, tick));
+        for (tier, found) in &mut oldest {
+            for (id, ..) in series {
+                let at: Option<u64> = match tier {
+                    Tier::Raw => hour.query_row([id], |row| row.get(0))?,
+                    _ => rolled.query_row(params![tier.width(), id], |row| row.get(0))?,
+                };
+                *found = [*found, at].into_iter().flatten().min();
+            }
+        }
+        // Days that are not summed up yet are made of quarters.
+        let quarters = oldest[2].1;
+        oldest[3].1 = [oldest[3].1, quarters].into_iter().flatten().min();
+        Ok(oldest)
     }
 
     /// What is not summed up, or not packed, yet.

@@ -54,10 +54,9 @@ pub async fn chart(
     let subjects: Vec<String> = asked.of.split(',').map(str::to_owned).collect();
     let app = subjects.iter().find_map(|it| it.strip_prefix("app:")).map(str::to_owned);
     let span = (asked.from, to);
-    let retention = dashboard.handle.settings.borrow().history;
     let ((width, lines), events) = dashboard
         .read(move |reader| {
-            let lines = reader.chart(&subjects, &metrics, span, now, &retention)?;
+            let lines = reader.chart(&subjects, &metrics, span)?;
             let moment = |at: u64| Moment::from_micros(at * 1_000_000);
             let events = match &app {
                 Some(app) => {
