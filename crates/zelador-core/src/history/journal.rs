@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::Kind;
 use crate::death::Death;
 use crate::id::{AppName, IncidentId, InstanceId, RunId};
 use crate::incident::{Incident, Stage};
@@ -16,89 +17,6 @@ use crate::unit::Moment;
 use crate::words;
 use crate::words::{Words, quoted};
 use std::time::Duration;
-
-/// What kind of thing happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// An app was declared.
-    Declared,
-    /// An app's declaration changed: a deploy.
-    Changed,
-    /// An app was removed.
-    Removed,
-    /// A run was asked for; the text says why.
-    Begun,
-    /// A run is up.
-    Up,
-    /// A run ended because somebody asked for it.
-    Stopped,
-    /// A run ended by itself; the text says how.
-    Died,
-    /// The breaker opened: too many short runs.
-    Tripped,
-    /// The healer restarted it.
-    Remedy,
-    /// An incident began.
-    Opened,
-    /// A person is needed.
-    Escalated,
-    /// An incident is over; the text says how.
-    Closed,
-    /// The verdict of a check changed.
-    Verdict,
-    /// People were told something.
-    Notice,
-    /// An engine began.
-    Engine,
-}
-
-impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 15] = [
-        Self::Declared,
-        Self::Changed,
-        Self::Removed,
-        Self::Begun,
-        Self::Up,
-        Self::Stopped,
-        Self::Died,
-        Self::Tripped,
-        Self::Remedy,
-        Self::Opened,
-        Self::Escalated,
-        Self::Closed,
-        Self::Verdict,
-        Self::Notice,
-        Self::Engine,
-    ];
-
-    /// Its word in the history.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Declared => "declared",
-            Self::Changed => "changed",
-            Self::Removed => "removed",
-            Self::Begun => "begun",
-            Self::Up => "up",
-            Self::Stopped => "stopped",
-            Self::Died => "died",
-            Self::Tripped => "tripped",
-            Self::Remedy => "remedy",
-            Self::Opened => "opened",
-            Self::Escalated => "escalated",
-            Self::Closed => "closed",
-            Self::Verdict => "verdict",
-            Self::Notice => "notice",
-            Self::Engine => "engine",
-        }
-    }
-
-    /// Returns the kind of a word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.word() == word)
-    }
-}
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,7 +56,8 @@ impl Event {
 pub struct Journal {
     apps: BTreeMap<AppName, u64>,
     instances: BTreeMap<InstanceId, Seen>,
-    incidents: BTreeMap<IncidentId, Stance>,
+    /// With how many tries each was seen.
+    incidents: BTreeMap<IncidentId, (Stance, usize)>,
     retired: BTreeSet<RunId>,
 }
 
@@ -156,6 +75,12 @@ struct Seen {
     last: Option<(RunId, Moment)>,
     death_at: Option<Moment>,
     tripped: bool,
+    finished: bool,
+    held: bool,
+    /// When the next start was to be.
+    retry_at: Option<Moment>,
+    /// The run that was up and not ready yet.
+    unready: Option<RunId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -250,7 +175,11 @@ impl Journal {
             // Whatever it was, that run has no process any more.
             seen.ended = Some(last);
             let lasted = lasted(seen);
-            let ended = Event { lasted, ..event(Kind::Stopped, Some(last), Words::default()) };
+            let how = match &instance.phase {
+                Phase::Finished { death } => ended(death),
+                _ => Words::default(),
+            };
+            let ended = Event { lasted, ..event(Kind::Stopped, Some(last), how) };
             // A run whose place was taken ends later, and says so itself.
             told.extend((run.is_none() || !self.retired.contains(&last)).then_some(ended));
         }
@@ -264,22 +193,25 @@ impl Journal {
             ));
         }
         seen.tripped = tripped;
+        told.extend(seen.waits(now, &instance.phase).map(|(kind, text)| event(kind, None, text)));
         let begun = instance.successor.as_ref().map(|successor| successor.run).or(run);
         if let Some(begun) = begun.filter(|begun| seen.begun < Some(*begun)) {
             seen.begun = Some(begun);
             let cause = instance.last_start.as_ref().map(|start| &start.cause);
             let text = cause.map(Cause::words).unwrap_or_default();
-            if let Some(Cause::Healed { incident }) = cause {
-                let remedy = event(Kind::Remedy, Some(begun), words!("restart", "reiniciar"));
-                told.push(Event { incident: Some(*incident), ..remedy });
-            }
             told.push(event(Kind::Begun, Some(begun), text));
         }
-        if let Phase::Running { run, pid, since, .. } = &instance.phase {
+        if let Phase::Running { run, pid, since, ready_by } = &instance.phase {
             seen.last = Some((*run, *since));
             if seen.up < Some(*run) {
                 seen.up = Some(*run);
                 told.push(event(Kind::Up, Some(*run), quoted(format!("pid {pid}"))));
+            }
+            let was_unready = seen.unready == Some(*run);
+            seen.unready = ready_by.map(|_| *run);
+            if was_unready && ready_by.is_none() {
+                let ready = event(Kind::Ready, Some(*run), Words::default());
+                told.push(Event { lasted: Some(now.since(*since)), ..ready });
             }
         }
         told
@@ -293,7 +225,9 @@ impl Journal {
         } else {
             Stance::Open
         };
-        let before = self.incidents.insert(incident.id, stance);
+        let tries = incident.tries.len();
+        let before = self.incidents.insert(incident.id, (stance, tries));
+        let (before, tried) = (before.map(|it| it.0), before.map_or(0, |it| it.1));
         let event = |at, kind, text: Words| Event {
             instance: Some(incident.instance),
             incident: Some(incident.id),
@@ -303,6 +237,9 @@ impl Journal {
         if before.is_none() {
             told.push(event(incident.opened_at, Kind::Opened, incident.trouble.words()));
         }
+        told.extend(incident.tries.iter().skip(tried).map(|it| {
+            event(it.at, Kind::Remedy, words!("{remedy}", "{remedy}", remedy = it.remedy))
+        }));
         if before == Some(stance) {
             return told;
         }
@@ -327,7 +264,31 @@ impl Journal {
     }
 }
 
+/// A start that comes sooner follows at once, for who reads what happened.
+const SOON: Duration = Duration::from_secs(1);
+
 impl Seen {
+    /// That it waits for its next start, or that there is none.
+    fn waits(&mut self, now: Moment, phase: &Phase) -> Option<(Kind, Words)> {
+        let finished = matches!(phase, Phase::Finished { .. });
+        let (retry_at, held) = match phase {
+            Phase::Backoff { retry_at, held, .. } => (Some(*retry_at), *held),
+            _ => (None, false),
+        };
+        let was_finished = std::mem::replace(&mut self.finished, finished);
+        let was_held = std::mem::replace(&mut self.held, held);
+        let before = std::mem::replace(&mut self.retry_at, retry_at);
+        let wait = retry_at.filter(|at| !held && before != Some(*at)).map(|at| at.since(now));
+        match phase {
+            Phase::Finished { death } if !was_finished => Some((Kind::Finished, ended(death))),
+            Phase::Backoff { .. } if held && !was_held => Some((Kind::Held, Words::default())),
+            _ => wait.filter(|wait| *wait >= SOON).map(|wait| {
+                let text = words!("next start in {t}", "próximo início em {t}", t = wait);
+                (Kind::Waiting, text)
+            }),
+        }
+    }
+
     /// The instance was removed while a run of it was not known to have ended.
     fn left(self, now: Moment, id: InstanceId) -> Option<Event> {
         let (run, since) = self.last.filter(|(run, _)| self.ended != Some(*run))?;
@@ -349,6 +310,8 @@ mod tests {
     use super::*;
     use crate::death::Death;
     use crate::evidence::PastDeath;
+    use crate::healing::Remedy;
+    use crate::incident::{Trouble, Try};
     use crate::instance::{Goal, Start, Then};
     use crate::unit::spoken;
 
@@ -418,6 +381,37 @@ mod tests {
         story.phase(stopping(Some(Death::Exited { code: 0 })));
         story.up(3, Cause::Healed { incident: IncidentId::new(9) });
         story.phase(Phase::Tripped { trial_at: None });
+        let later = story.now() + Duration::from_secs(9);
+        story.phase(Phase::Backoff { retry_at: later, held: false, fresh: false });
+        story.phase(Phase::Backoff { retry_at: later, held: true, fresh: false });
+        story.phase(Phase::Starting { run: RunId::new(4), give_up_at: NOW });
+        let (run, since) = (RunId::new(4), story.now());
+        let running = |ready_by| Phase::Running { run, pid: 42, since, ready_by };
+        story.phase(running(Some(later)));
+        story.phase(running(None));
+        story.phase(Phase::Finished { death: Death::Exited { code: 0 } });
         insta::assert_snapshot!(story.told.join("\n"));
+    }
+
+    #[test]
+    fn every_remedy_that_is_tried_is_told_once() {
+        let mut journal = Journal::default();
+        let (id, app) = (IncidentId::new(3), AppName::new("api").expect("a name"));
+        let mut incident = Incident::new(id, app, InstanceId::new(0), Trouble::Unresponsive, NOW);
+        let mut tell = |incident: &Incident| -> Vec<String> {
+            let events = journal.tell(NOW, &Record::Incident(Box::new(incident.clone())));
+            let remedies = events.iter().filter(|it| it.kind == Kind::Remedy);
+            remedies.map(|it| it.text.english().to_owned()).collect()
+        };
+        assert!(tell(&incident).is_empty());
+        for (remedy, said) in [
+            (Remedy::CollectGarbage, "collect garbage"),
+            (Remedy::Command("drain".to_owned()), "run `drain`"),
+            (Remedy::Restart, "restart"),
+        ] {
+            incident.tries.push(Try { remedy, at: NOW, result: None });
+            assert_eq!(tell(&incident), [said]);
+            assert!(tell(&incident).is_empty(), "told once");
+        }
     }
 }

@@ -6,6 +6,7 @@
 pub mod block;
 pub mod forecast;
 pub mod journal;
+mod kind;
 pub mod metric;
 pub mod retain;
 pub mod rollup;
@@ -13,7 +14,8 @@ pub mod tier;
 pub mod trials;
 
 pub use forecast::{Forecast, forecast};
-pub use journal::{Event, Journal, Kind};
+pub use journal::{Event, Journal};
+pub use kind::Kind;
 pub use metric::Metric;
 pub use rollup::Rollup;
 pub use tier::Tier;

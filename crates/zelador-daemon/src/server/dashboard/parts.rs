@@ -161,7 +161,8 @@ pub fn kind_icon(kind: Kind) -> (&'static str, &'static str) {
         Kind::Died | Kind::Tripped => ("bad", "bad"),
         Kind::Opened | Kind::Escalated => ("warn", "warn"),
         Kind::Remedy => ("fix", "fix"),
-        Kind::Closed | Kind::Up => ("ok", "ok"),
+        Kind::Closed | Kind::Up | Kind::Ready => ("ok", "ok"),
+        Kind::Waiting | Kind::Held => ("wait", "wait"),
         Kind::Changed | Kind::Declared => ("deploy", "up"),
         _ => ("off", "off"),
     }
