@@ -13,7 +13,6 @@ use zelador_core::effect::Done;
 use zelador_core::id::IncidentId;
 use zelador_core::input::{Command, Fact, Input};
 use zelador_core::supervisor::Supervisor;
-use zelador_core::words::Words;
 
 use super::asker::Asker;
 use super::json::Json;
@@ -80,15 +79,18 @@ pub(super) async fn upgrade(
     asker: Asker,
     Json(to): Json<UpgradeTo>,
 ) -> Answer<()> {
-    handle.audit(&asker, "upgrade", to.program.display().to_string(), Ok(Words::default()));
-    let (sender, answer) = oneshot::channel();
-    let message = Message::Upgrade(to.program, sender);
-    handle.inbox.send(message).await.map_err(|_| Failure::ending())?;
-    match answer.await {
-        Ok(Ok(())) => Ok(Json(())),
-        Ok(Err(why)) => Err(Failure::new(StatusCode::CONFLICT, why)),
-        Err(_) => Err(Failure::ending()),
-    }
+    let target = to.program.display().to_string();
+    let done = async {
+        let (sender, answer) = oneshot::channel();
+        let message = Message::Upgrade(to.program, sender);
+        handle.inbox.send(message).await.map_err(|_| Failure::ending())?;
+        match answer.await {
+            Ok(Ok(())) => Ok(Json(())),
+            Ok(Err(why)) => Err(Failure::new(StatusCode::CONFLICT, why)),
+            Err(_) => Err(Failure::ending()),
+        }
+    };
+    handle.noted(&asker, "upgrade", target, done).await
 }
 
 pub(super) async fn save(
@@ -96,7 +98,10 @@ pub(super) async fn save(
     asker: Asker,
     Json(wish): Json<SaveWish>,
 ) -> Answer<SaveDone> {
-    handle.audit(&asker, "save", String::new(), Ok(Words::default()));
+    handle.noted(&asker, "save", String::new(), write_list(&handle, wish)).await
+}
+
+async fn write_list(handle: &Handle, wish: SaveWish) -> Answer<SaveDone> {
     let saved = handle.ask(Supervisor::saved).await?;
     let (path, apps) = (handle.home.dump(), saved.apps.len());
     let target = path.clone();
@@ -134,15 +139,20 @@ pub(super) async fn settings(
     asker: Asker,
     Json(base): Json<Overlay>,
 ) -> Answer<Done> {
-    handle.audit(&asker, "settings", String::new(), Ok(Words::default()));
     let fact = Input::Fact(Fact::BaseSettings(Box::new(base)));
-    handle.inbox.send(Message::Input(fact)).await.map_err(|_| Failure::ending())?;
-    Ok(Json(Done::default()))
+    let taken = async {
+        handle.inbox.send(Message::Input(fact)).await.map_err(|_| Failure::ending())?;
+        Ok(Json(Done::default()))
+    };
+    handle.noted(&asker, "settings", String::new(), taken).await
 }
 
 /// Reads the settings of modules anew; a file that cannot be used changes nothing.
 pub(super) async fn module_settings(State(handle): State<Handle>, asker: Asker) -> Answer<()> {
-    handle.audit(&asker, "module settings", String::new(), Ok(Words::default()));
+    handle.noted(&asker, "module settings", String::new(), read_modules(&handle)).await
+}
+
+async fn read_modules(handle: &Handle) -> Answer<()> {
     let home = handle.home.clone();
     let read = move || module_conf::read(&home).map(|_| module_conf::in_force(&home));
     let failed = |error: String| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error);

@@ -101,6 +101,19 @@ impl Handle {
         answer
     }
 
+    /// Awaits something that was asked for, and notes who wanted it and what became of it.
+    pub(super) async fn noted<T>(
+        &self,
+        asker: &Asker,
+        verb: &str,
+        target: String,
+        done: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let answer = done.await;
+        self.audit(asker, verb, target, answer.as_ref().map(|_| Words::default()));
+        answer
+    }
+
     /// Notes who wanted what, and what became of it.
     pub(super) fn audit(
         &self,

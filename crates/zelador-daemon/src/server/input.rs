@@ -3,7 +3,6 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
-use zelador_core::words::Words;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -27,7 +26,11 @@ pub(super) async fn write(
     asker: Asker,
     Json(wish): Json<StandardInput>,
 ) -> Result<Json<()>, Failure> {
-    handle.audit(&asker, "input", wish.instance.to_string(), Ok(Words::default()));
+    let target = wish.instance.to_string();
+    handle.noted(&asker, "input", target, hand_over(&handle, wish)).await
+}
+
+async fn hand_over(handle: &Handle, wish: StandardInput) -> Result<Json<()>, Failure> {
     let (sender, answer) = oneshot::channel();
     let message = Message::StandardInput(wish.instance, sender);
     handle.inbox.send(message).await.map_err(|_| Failure::ending())?;

@@ -29,7 +29,21 @@ pub(super) async fn flush(
         LogFiles::All => "all".to_owned(),
         LogFiles::Of(ids) => ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     };
-    handle.audit(&asker, "flush", target, Ok(Words::default()));
+    let done = empty(&handle, files).await;
+    let left = done.as_ref().ok().and_then(|done| done.failed.first());
+    let left = left.map(|(path, why)| {
+        let error = format!("{} is not emptied: {why}", path.display());
+        Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error)
+    });
+    let told = match (&done, &left) {
+        (Err(failure), _) | (Ok(_), Some(failure)) => Err(failure),
+        (Ok(_), None) => Ok(Words::default()),
+    };
+    handle.audit(&asker, "flush", target, told);
+    done.map(Json)
+}
+
+async fn empty(handle: &Handle, files: LogFiles) -> Result<FlushDone, Failure> {
     let own = matches!(files, LogFiles::All).then(|| handle.home.own_log());
     let of_apps = handle
         .ask(move |supervisor: &Supervisor| match files {
@@ -44,13 +58,16 @@ pub(super) async fn flush(
     let failed = answer.await.map_err(|_| Failure::ending())?;
     let fine = |path: &PathBuf| failed.iter().all(|(other, _)| other != path);
     let emptied = paths.into_iter().filter(fine).collect();
-    Ok(Json(FlushDone { emptied, failed }))
+    Ok(FlushDone { emptied, failed })
 }
 
 /// Has every log file closed and opened anew.
-pub(super) async fn reopen(State(handle): State<Handle>) -> Answer<()> {
-    handle.inbox.send(Message::ReopenLogs).await.map_err(|_| Failure::ending())?;
-    Ok(Json(()))
+pub(super) async fn reopen(State(handle): State<Handle>, asker: Asker) -> Answer<()> {
+    let sent = async {
+        let sent = handle.inbox.send(Message::ReopenLogs).await;
+        sent.map(Json).map_err(|_| Failure::ending())
+    };
+    handle.noted(&asker, "reloadLogs", "all".to_owned(), sent).await
 }
 
 /// Whether secrets are shown.

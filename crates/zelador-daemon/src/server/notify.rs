@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use zelador_api::notify::{DeliveryOutcome, NotifyView, Trial};
 use zelador_core::supervisor::Supervisor;
 
+use super::asker::Asker;
 use super::json::Json;
 use super::{Failure, Handle};
 use crate::notify;
@@ -16,7 +17,16 @@ pub(super) async fn view(State(handle): State<Handle>) -> Answer<NotifyView> {
 }
 
 /// Sends a message past the desk, once.
-pub(super) async fn test(State(handle): State<Handle>, Json(trial): Json<Trial>) -> Answer<()> {
+pub(super) async fn test(
+    State(handle): State<Handle>,
+    asker: Asker,
+    Json(trial): Json<Trial>,
+) -> Answer<()> {
+    let channel = trial.channel.clone();
+    handle.noted(&asker, "notify test", channel, send(&handle, trial)).await
+}
+
+async fn send(handle: &Handle, trial: Trial) -> Answer<()> {
     let channel = trial.channel.clone();
     let (delivery, known) = handle
         .ask(move |supervisor| {

@@ -163,10 +163,11 @@ pub(super) async fn channels(state: State<Handle>) -> Answer<NotifyView> {
 
 pub(super) async fn try_channel(
     state: State<Handle>,
+    asker: Asker,
     Path(channel): Path<String>,
 ) -> Answer<Acted> {
     let what = vec![format!("{channel} took the message")];
-    let Json(()) = notify::test(state, Json(Trial { channel })).await?;
+    let Json(()) = notify::test(state, asker, Json(Trial { channel })).await?;
     Ok(Json(Acted { ok: true, what }))
 }
 
