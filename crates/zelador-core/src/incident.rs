@@ -194,6 +194,8 @@ impl Incident {
     pub const HOST: InstanceId = InstanceId::new(u32::MAX);
     /// What stands in the place of the app then.
     pub const HOST_NAME: &str = "the host";
+    /// What stands before the name of a channel in the place of the app, as in breakers and retries.
+    pub const CHANNEL: &str = "notify:";
 
     /// Returns one that was detected at this moment, without a story.
     pub fn new(
@@ -260,6 +262,12 @@ impl Incident {
         self.say(at, Said::CameBack(why.into()));
         self.closed_at = None;
         self.reopened = self.reopened.saturating_add(1);
+    }
+
+    /// The channel of notices that it is about.
+    pub fn channel(&self) -> Option<&str> {
+        let name = self.app.as_str().strip_prefix(Self::CHANNEL);
+        name.filter(|_| self.trouble == Trouble::Channel)
     }
 
     /// Returns whether it is not over.

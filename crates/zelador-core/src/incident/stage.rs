@@ -22,19 +22,27 @@ pub enum Trouble {
     HostCpu,
     /// The host's memory is full, and it is the cause or can free some.
     HostMemory,
+    /// A channel of notices takes nothing: it is told of through the others.
+    Channel,
 }
 
 impl Trouble {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Unresponsive, Self::Died, Self::CrashLoop, Self::HostCpu, Self::HostMemory];
+    pub const ALL: [Self; 6] = [
+        Self::Unresponsive,
+        Self::Died,
+        Self::CrashLoop,
+        Self::HostCpu,
+        Self::HostMemory,
+        Self::Channel,
+    ];
 
     /// What the host has too little of, where it is about the host.
     pub fn pressure(self) -> Option<Pressure> {
         match self {
             Self::HostCpu => Some(Pressure::Cpu),
             Self::HostMemory => Some(Pressure::Memory),
-            Self::Unresponsive | Self::Died | Self::CrashLoop => None,
+            Self::Unresponsive | Self::Died | Self::CrashLoop | Self::Channel => None,
         }
     }
 
@@ -53,6 +61,7 @@ impl Trouble {
             Self::CrashLoop => words!("crash loop", "quedas em série"),
             Self::HostCpu => words!("busy processors", "processadores ocupados"),
             Self::HostMemory => words!("full memory", "memória cheia"),
+            Self::Channel => words!("notices not delivered", "avisos não entregues"),
         }
     }
 }

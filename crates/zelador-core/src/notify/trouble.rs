@@ -98,7 +98,7 @@ impl Desk {
     pub(super) fn tell_of_failure(&mut self, terms: Terms<'_>, name: &str, reason: &str) {
         let language = terms.plan.language;
         let since = self.lines.get(name).and_then(|line| line.failing_since).unwrap_or(terms.now);
-        let key = format!("channel/{name}");
+        let key = channel_key(name);
         if self.is_open(&key) {
             return;
         }
@@ -124,7 +124,7 @@ impl Desk {
     /// A channel takes something again.
     pub(super) fn tell_of_recovery(&mut self, terms: Terms<'_>, name: &str) {
         let language = terms.plan.language;
-        let key = format!("channel/{name}");
+        let key = channel_key(name);
         let Some(matter) = self.matters.get(&key).filter(|matter| matter.is_open()) else { return };
         let (opened_at, after) = (matter.opened_at, spoken(terms.now.since(matter.opened_at)));
         self.post(
@@ -150,6 +150,11 @@ impl Desk {
 /// What the matter of an incident is called.
 pub(crate) fn incident_key(id: IncidentId) -> String {
     format!("incident/{id}")
+}
+
+/// What the matter of a channel that fails is called.
+pub(crate) fn channel_key(name: &str) -> String {
+    format!("channel/{name}")
 }
 
 impl Plan {

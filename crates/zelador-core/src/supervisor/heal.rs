@@ -157,6 +157,9 @@ impl Supervisor {
         if let (Some(pressure), Incident::HOST) = (trouble.pressure(), instance_id) {
             return self.drive_host(id, pressure);
         }
+        if trouble == Trouble::Channel {
+            return self.drive_channel(id);
+        }
         let Some(instance) = self.instances.get(&instance_id) else {
             return self.close(id, Outcome::TakenOver, Why::Removed);
         };

@@ -7,6 +7,7 @@
 mod actions;
 mod calls;
 mod change;
+mod channels;
 mod checks;
 mod commands;
 mod consulting;

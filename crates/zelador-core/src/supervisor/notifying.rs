@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use crate::check::Status;
 use crate::effect::{Effect, Notice, Severity};
 use crate::id::{CheckId, IncidentId};
+use crate::incident::Incident;
 use crate::notify::{
     About, Delivery, DeliveryId, DeliveryOutcome, Message, NotifyView, Plan, Post, Progress, Terms,
-    incident_key,
+    channel_key, incident_key,
 };
 use crate::unit::Moment;
 
@@ -44,7 +45,14 @@ impl Supervisor {
             let all: Vec<IncidentId> = all.into_iter().flatten().copied().collect();
             for id in moved.into_iter().chain(all) {
                 let terms = terms!(self);
-                if self.incidents.get(&id).is_some_and(|it| it.is_open() && it.muted) {
+                let incident = self.incidents.get(&id);
+                let muted = incident.is_some_and(|it| it.is_open() && it.muted);
+                if let Some(channel) = incident.and_then(Incident::channel) {
+                    // The desk tells of it by itself, to the others.
+                    if muted {
+                        self.desk.mute(&channel_key(channel));
+                    }
+                } else if muted {
                     self.desk.mute(&incident_key(id));
                 } else if let Some(incident) = self.incidents.get(&id)
                     && (!incident.is_open() || self.maintenance_of(Some(&incident.app)).is_none())
@@ -158,6 +166,7 @@ impl Supervisor {
         let terms = terms!(self);
         self.desk.delivered(terms, delivery, outcome.clone());
         self.note_delivery(delivery, &channel, before, &outcome);
+        self.note_channel(&channel, &outcome);
     }
 
     pub(super) fn desk_due(&mut self) {

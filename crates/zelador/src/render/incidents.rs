@@ -50,10 +50,12 @@ pub fn story(incident: &Incident, now: Moment, zone: &TimeZone, terminal: Termin
         told.push('\n');
     };
     let heading = |text: &str| terminal.paint(text, Colour::Cyan);
-    let title = format!(
-        "incident {}: {} (id {}): {}",
-        incident.id, incident.app, incident.instance, incident.trouble
-    );
+    let number = if incident.instance == Incident::HOST {
+        String::new()
+    } else {
+        format!(" (id {})", incident.instance)
+    };
+    let title = format!("incident {}: {}{number}: {}", incident.id, incident.app, incident.trouble);
     line(&heading(&text::plain(&title)));
     let state = terminal.paint(&text::plain(&incident.state()), state_colour(incident));
     line(&format!(

@@ -239,6 +239,11 @@ impl Desk {
         }
     }
 
+    /// Whether a channel has failed so often in a row that people are told.
+    pub fn fails(&self, channel: &str) -> bool {
+        self.lines.get(channel).is_some_and(|line| line.failures >= TOLD_AFTER)
+    }
+
     /// Until when a channel is not tried.
     pub fn rests_until(&self, channel: &str) -> Moment {
         self.lines.get(channel).map_or_else(Moment::default, |line| line.retry_at)
