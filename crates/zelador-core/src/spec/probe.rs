@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::redact;
 use crate::words;
-use crate::words::Words;
+use crate::words::{Words, quoted};
 
 /// What a check asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -331,43 +331,87 @@ pub struct FileProbe {
 impl ProbeTarget {
     /// What is asked, in few words: `GET http://127.0.0.1/ answers 200 to 399`.
     pub fn said(&self) -> String {
-        let talks = |place: &str, talk: &TalkProbe| match &talk.expect {
-            Some(expect) => format!("{place} answers with `{expect}`"),
-            None => format!("{place} accepts a connection"),
+        self.words().english().to_owned()
+    }
+
+    /// The same in every language.
+    pub fn words(&self) -> Words {
+        let talks = |place: Words, talk: &TalkProbe| match &talk.expect {
+            Some(expect) => words!(
+                "{place} answers with `{expect}`",
+                "{place} responde com `{expect}`",
+                place = place,
+            ),
+            None => {
+                words!("{place} accepts a connection", "{place} aceita uma conexão", place = place,)
+            }
         };
         match self {
             Self::Http(http) => {
                 let (from, to) = http.status;
                 let url = redact::url(&http.url);
-                format!("{} {url} answers {from} to {to}", http.method)
+                let method = &http.method;
+                words!(
+                    "{method} {url} answers {from} to {to}",
+                    "{method} {url} responde de {from} a {to}",
+                )
             }
-            Self::Tcp(talk) => talks(&talk.address, talk),
-            Self::Udp(talk) => match &talk.expect {
-                Some(expect) => format!("{} answers a datagram with `{expect}`", talk.address),
-                None => format!("{} takes a datagram", talk.address),
+            Self::Tcp(talk) => talks(quoted(&talk.address), talk),
+            Self::Udp(TalkProbe { address, expect, .. }) => match expect {
+                Some(expect) => words!(
+                    "{address} answers a datagram with `{expect}`",
+                    "{address} responde a um datagrama com `{expect}`",
+                ),
+                None => words!("{address} takes a datagram", "{address} aceita um datagrama"),
             },
-            Self::Unix(talk) => talks(&format!("the socket {}", talk.address), talk),
+            Self::Unix(talk) => {
+                let path = &talk.address;
+                talks(words!("the socket {path}", "o socket {path}"), talk)
+            }
             Self::Command(command) => {
-                format!("`{}` exits with 0", redact::text(&command.words.join(" ")))
+                let line = redact::text(&command.words.join(" "));
+                words!("`{line}` exits with 0", "`{line}` sai com 0")
             }
-            Self::Dns { name, .. } => format!("the name {name} has an address"),
+            Self::Dns { name, .. } => {
+                words!("the name {name} has an address", "o nome {name} tem um endereço")
+            }
             Self::Grpc { address, service } if service.is_empty() => {
-                format!("gRPC at {address} serves")
+                words!("gRPC at {address} serves", "gRPC em {address} atende")
             }
-            Self::Grpc { address, service } => format!("gRPC at {address} serves {service}"),
-            Self::WebSocket { url, .. } => format!("{} opens", redact::url(url)),
-            Self::File(file) if file.absent => format!("{} does not exist", file.path.display()),
-            Self::File(file) => format!("{} is as it should be", file.path.display()),
-            Self::Certificate { of } => format!("the certificate of {of} stays valid"),
+            Self::Grpc { address, service } => {
+                words!("gRPC at {address} serves {service}", "gRPC em {address} atende {service}")
+            }
+            Self::WebSocket { url, .. } => {
+                let url = redact::url(url);
+                words!("{url} opens", "{url} abre")
+            }
+            Self::File(file) => {
+                let path = file.path.display();
+                if file.absent {
+                    words!("{path} does not exist", "{path} não existe")
+                } else {
+                    words!("{path} is as it should be", "{path} está como deve")
+                }
+            }
+            Self::Certificate { of } => words!(
+                "the certificate of {of} stays valid",
+                "o certificado de {of} continua válido",
+            ),
             Self::Log { paths, pattern } => {
-                let file = paths
-                    .first()
-                    .map_or_else(|| "its log".to_owned(), |path| path.display().to_string());
-                format!("few lines of {file} match `{pattern}`")
+                let own = || words!("its log", "seu log");
+                let file = paths.first().map_or_else(own, |path| quoted(path.display()));
+                words!(
+                    "few lines of {file} match `{pattern}`",
+                    "poucas linhas de {file} contêm `{pattern}`",
+                    file = file,
+                )
             }
-            Self::Process => "its processes stay within their limits".to_owned(),
+            Self::Process => words!(
+                "its processes stay within their limits",
+                "seus processos ficam dentro dos limites",
+            ),
             Self::Heartbeat { every } => {
-                format!("it calls at least every {}", crate::unit::spoken(*every))
+                words!("it calls at least every {t}", "chama ao menos a cada {t}", t = *every)
             }
         }
     }

@@ -8,8 +8,9 @@ use crate::id::InstanceId;
 use crate::instance::Phase;
 use crate::record::Record;
 use crate::retry::{Attempt, OperationStats};
-use crate::unit::{Moment, Percent, spoken};
+use crate::unit::{Moment, Percent};
 use crate::words;
+use crate::words::{Words, in_english};
 
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +31,11 @@ pub struct BreakerView {
     /// Doing what: `start`, `restart`, `send`.
     pub operation: String,
     /// `closed`, `open`, `half-open`, `forced open`, `disabled` or `metrics only`.
-    pub state: String,
+    #[serde(serialize_with = "in_english")]
+    pub state: Words,
+    /// Since when it is open or half-open.
+    #[serde(default)]
+    pub since: Option<Moment>,
     /// When the next trial is permitted, of an open one.
     pub trial_at: Option<Moment>,
     /// Openings since it was last closed.
@@ -48,7 +53,27 @@ pub struct BreakerView {
     /// Calls that were not permitted, in all.
     pub denied: u64,
     /// In one sentence.
-    pub message: String,
+    #[serde(serialize_with = "in_english")]
+    pub message: Words,
+}
+
+impl BreakerView {
+    /// Whether nothing holds its calls back, and no person has ordered it about.
+    pub fn is_closed(&self) -> bool {
+        self.state == State::Closed.words()
+    }
+
+    /// Whether its calls are not made now.
+    pub fn is_open(&self) -> bool {
+        self.trial_at.is_some()
+            || self.state == State::ForcedOpen.words()
+            || self.state == open_words()
+    }
+}
+
+/// The word for an open one, whenever it is tried.
+fn open_words() -> Words {
+    State::Open { since: Moment::default(), until: Moment::default() }.words()
 }
 
 /// An operation with its numbers.
@@ -237,23 +262,16 @@ impl Supervisor {
         let operations = known.chain(unused).chain(remedies).map(|(key, mut breaker)| {
             let (failure_rate, slow_rate, calls) = breaker.rates(now);
             let tally = breaker.tally();
-            let trial_at = match breaker.state() {
-                State::Open { until, .. } => Some(until),
-                _ => None,
-            };
-            let message = match trial_at {
-                Some(until) => {
-                    format!("not tried; the next trial is in {}", spoken(until.since(now)))
-                }
-                None if breaker.state() == State::Closed => {
-                    format!("{failure_rate} of {calls} calls failed")
-                }
-                None => format!("{}, by an order or a trial", breaker.state()),
+            let (since, trial_at) = match breaker.state() {
+                State::Open { since, until } => (Some(since), Some(until)),
+                State::HalfOpen { since, .. } => (Some(since), None),
+                _ => (None, None),
             };
             BreakerView {
                 target: key.target,
                 operation: key.operation,
-                state: breaker.state().to_string(),
+                state: breaker.state().words(),
+                since,
                 trial_at,
                 trips: breaker.trips(),
                 calls,
@@ -262,7 +280,7 @@ impl Supervisor {
                 worked: tally.worked,
                 failed: tally.failed,
                 denied: tally.denied,
-                message,
+                message: in_a_sentence(breaker.state(), now, failure_rate, calls),
             }
         });
         let starts = self.instances.iter().map(|(id, instance)| {
@@ -271,21 +289,40 @@ impl Supervisor {
                 Phase::Tripped { trial_at } => trial_at,
                 _ => None,
             };
+            let short = instance.breaker.short_runs;
+            let half_open = State::HalfOpen { since: now, successes: 0 };
             let (state, message) = match (tripped, trial_at, instance.breaker.trips) {
-                (true, Some(at), _) => {
-                    ("open", format!("one trial start in {}", spoken(at.since(now))))
-                }
-                (true, None, _) => ("open", "stays down until somebody starts it".to_owned()),
-                (false, _, 0) => ("closed", {
-                    let short = instance.breaker.short_runs;
-                    format!("{short} short runs in a row")
-                }),
-                (false, ..) => ("half-open", "a trial start is under way".to_owned()),
+                (true, Some(at), _) => (
+                    open_words(),
+                    words!(
+                        "one trial start in {t}",
+                        "um início de teste em {t}",
+                        t = at.since(now)
+                    ),
+                ),
+                (true, None, _) => (
+                    open_words(),
+                    words!(
+                        "stays down until somebody starts it",
+                        "fica parado até que alguém o inicie",
+                    ),
+                ),
+                (false, _, 0) => (
+                    State::Closed.words(),
+                    words!("{short} short runs in a row", "{short} execuções curtas seguidas"),
+                ),
+                (false, ..) => (
+                    half_open.words(),
+                    words!("a trial start is under way", "um início de teste está em curso"),
+                ),
             };
+            // The death that opened it is the latest.
+            let opened_at = instance.deaths.front().map(|past| past.at);
             BreakerView {
                 target: format!("app:{}", self.spoken_name(*id)),
                 operation: START.to_owned(),
-                state: state.to_owned(),
+                state,
+                since: opened_at.filter(|_| tripped),
                 trial_at,
                 trips: instance.breaker.trips,
                 calls: instance.breaker.short_runs,
@@ -313,5 +350,35 @@ impl Supervisor {
             all.absorb(operation, stats.clone());
         }
         all.iter().map(view).collect()
+    }
+}
+
+/// How a breaker stands, in a sentence.
+fn in_a_sentence(state: State, now: Moment, failure_rate: Percent, calls: u32) -> Words {
+    match state {
+        State::Closed => words!(
+            "{rate} of {calls} calls failed",
+            "{rate} de {calls} chamadas falharam",
+            rate = failure_rate,
+        ),
+        State::Open { until, .. } => words!(
+            "not tried; the next trial is in {t}",
+            "não se tenta; o próximo teste é em {t}",
+            t = until.since(now),
+        ),
+        State::HalfOpen { .. } => {
+            words!("a trial is due or under way", "um teste é devido ou está em curso")
+        }
+        State::ForcedOpen => {
+            words!("not tried: a person keeps it open", "não se tenta: uma pessoa o mantém aberto",)
+        }
+        State::Disabled => words!(
+            "always tried, nothing is counted: a person turned it off",
+            "sempre se tenta, nada é contado: uma pessoa o desligou",
+        ),
+        State::MetricsOnly => words!(
+            "always tried, and counted only, as a person wants",
+            "sempre se tenta, e só se conta, como uma pessoa quer",
+        ),
     }
 }

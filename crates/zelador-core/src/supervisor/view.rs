@@ -18,7 +18,7 @@ use crate::evidence::PastDeath;
 use crate::id::{CheckId, IncidentId, InstanceId};
 use crate::incident::Incident;
 use crate::input::Declaration;
-use crate::instance::{Goal, Phase, Retiring, Start, Successor};
+use crate::instance::{Goal, Instance, Phase, Retiring, Start, Successor};
 use crate::launch::{combined_path, log_paths, pid_path};
 use crate::probe::Usage;
 use crate::spec::{AppSpec, Environment, ExecMode, Settings};
@@ -167,9 +167,18 @@ impl Supervisor {
 
     /// The instances with their declarations, secrets masked.
     pub fn app_views(&self) -> Vec<AppView> {
+        self.app_views_where(|_| true)
+    }
+
+    /// The same of one app.
+    pub fn app_views_of(&self, app: &str) -> Vec<AppView> {
+        self.app_views_where(|it| it.app.as_str() == app)
+    }
+
+    fn app_views_where(&self, is_wanted: impl Fn(&Instance) -> bool) -> Vec<AppView> {
         // Apps mostly share the environment that they were declared from: it is masked once.
         let mut done: BTreeMap<*const Environment, Arc<Environment>> = BTreeMap::new();
-        let view = |id: &InstanceId| {
+        let mut view = |id: &InstanceId| {
             let instance = self.instance_view(*id)?;
             let spec = &self.apps.get(&self.instances.get(id)?.app)?.spec;
             let inherited = &spec.launch.inherited_env;
@@ -182,7 +191,8 @@ impl Supervisor {
             let file_env = self.instances[id].file_env.as_ref().map(mask);
             Some(AppView { instance, spec, out_log, err_log, pid_file, watching, file_env })
         };
-        self.instances.keys().filter_map(view).collect()
+        let wanted = self.instances.iter().filter(|(_, instance)| is_wanted(instance));
+        wanted.filter_map(|(id, _)| view(id)).collect()
     }
 
     fn instance_view(&self, id: InstanceId) -> Option<InstanceView> {

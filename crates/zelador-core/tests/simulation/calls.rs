@@ -14,6 +14,7 @@ use zelador_core::input::{CallFailed, CallWanted, Command, Fact, Input};
 use zelador_core::retry::{BudgetPolicy, ErrorClass, Failure, RetryPolicy};
 use zelador_core::supervisor::Supervisor;
 use zelador_core::unit::{Moment, SECOND};
+use zelador_core::words::Words;
 
 use crate::script::{DATABASE, Event, Script, app, declare};
 use crate::watcher::story;
@@ -348,7 +349,7 @@ fn a_database_that_is_down_is_asked_rarely_and_seen_again_within_an_open_time() 
     assert!(first.since(back) <= MINUTE + 2 * SECOND, "within an open time: {first:?}");
     let breakers = world.supervisor.breakers();
     let breaker = breakers.iter().find(|it| it.target == format!("database:{DATABASE}"));
-    assert_eq!(breaker.map(|it| it.state.as_str()), Some("closed"), "{breakers:?}");
+    assert_eq!(breaker.map(|it| it.state.english()), Some("closed"), "{breakers:?}");
 }
 
 #[test]
@@ -379,8 +380,8 @@ fn one_that_a_person_shut_is_not_asked_and_says_so() {
     // Its state outlives the engine.
     let records = world.kept.values().cloned().collect();
     let next = Supervisor::recover(surroundings(8), world.now, records);
-    let states: Vec<String> = next.breakers().into_iter().map(|it| it.state).collect();
-    assert!(states.contains(&"forced open".to_owned()), "{states:?}");
+    let states: Vec<Words> = next.breakers().into_iter().map(|it| it.state).collect();
+    assert!(states.iter().any(|it| *it == "forced open"), "{states:?}");
 }
 
 #[test]

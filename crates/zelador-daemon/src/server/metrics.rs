@@ -16,7 +16,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 use zelador_api::notify::{ChannelState, NotifyView};
-use zelador_api::{InstanceView, Status, View};
+use zelador_api::{BreakerView, InstanceView, RetryView, Status, View};
 use zelador_core::supervisor::Supervisor;
 use zelador_core::unit::Moment;
 
@@ -38,15 +38,16 @@ const OWN_METRICS: usize = 50;
 pub(super) async fn metrics(State(handle): State<Handle>, headers: HeaderMap) -> Response {
     let look = |supervisor: &Supervisor| {
         let open = supervisor.incidents().iter().filter(|incident| incident.is_open()).count();
-        (supervisor.view(), open, supervisor.notify_view())
+        let tries = (supervisor.breakers(), supervisor.retries());
+        (supervisor.view(), open, supervisor.notify_view(), tries)
     };
-    let (view, open, notify) = match handle.ask(look).await {
+    let (view, open, notify, (breakers, operations)) = match handle.ask(look).await {
         Ok(seen) => seen,
         Err(failure) => return failure.into_response(),
     };
     let accepted = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_open = accepted.contains("application/openmetrics-text");
-    match text(&view, open, &notify) {
+    match text(&view, open, &notify, (&breakers, &operations)) {
         Ok(text) if is_open => ([(CONTENT_TYPE, OPENMETRICS)], text).into_response(),
         Ok(text) => ([(CONTENT_TYPE, CLASSIC)], classic(&text)).into_response(),
         Err(error) => {
@@ -118,6 +119,7 @@ fn text(
     view: &View,
     open_incidents: usize,
     notify: &NotifyView,
+    (breakers, operations): (&[BreakerView], &[RetryView]),
 ) -> Result<String, std::fmt::Error> {
     let mut book = Book::default();
     let about =
@@ -130,6 +132,7 @@ fn text(
     health(&mut book, view);
     apps(&mut book, view);
     channels(&mut book, notify);
+    tries(&mut book, breakers, operations);
     let mut text = String::new();
     encode(&mut text, &book.0)?;
     Ok(text)
@@ -143,6 +146,27 @@ fn channels(book: &mut Book, notify: &NotifyView) {
         waiting.get_or_create(&labels).set(channel.waiting as f64);
         let is_failing = channel.state != ChannelState::Good;
         failing.get_or_create(&labels).set(f64::from(u8::from(is_failing)));
+    }
+}
+
+/// There are as many of both as things that are looked at, sent to, called and started.
+fn tries(book: &mut Book, breakers: &[BreakerView], operations: &[RetryView]) {
+    let open = book.gauges("zelador_breaker_open", "1: what it guards is not tried for now", None);
+    for breaker in breakers {
+        let labels =
+            vec![("operation", breaker.operation.clone()), ("target", breaker.target.clone())];
+        open.get_or_create(&labels).set(f64::from(u8::from(breaker.is_open())));
+    }
+    let ended = book.counters("zelador_operations", "Operations that came to an end");
+    let attempts = book.counters("zelador_operation_attempts", "Attempts of operations");
+    for it in operations {
+        let of = |outcome: &str| {
+            vec![("operation", it.operation.clone()), ("outcome", outcome.to_owned())]
+        };
+        ended.get_or_create(&of("successful")).inc_by(it.stats.successful);
+        ended.get_or_create(&of("failed")).inc_by(it.stats.failed);
+        let labels = vec![("operation", it.operation.clone())];
+        attempts.get_or_create(&labels).inc_by(it.stats.attempts);
     }
 }
 

@@ -82,19 +82,19 @@ pub fn breakers(views: &[BreakerView], terminal: Terminal) -> String {
     let headings = ["target", "operation", "state", "opened", "message"];
     table.set_header(headings.map(|heading| terminal.heading(heading)));
     for view in views {
-        let colour = match view.state.as_str() {
-            "closed" => Colour::Green,
-            "open" | "forced open" => Colour::Red,
-            _ => Colour::Yellow,
+        let colour = match (view.is_closed(), view.is_open()) {
+            (true, _) => Colour::Green,
+            (false, true) => Colour::Red,
+            (false, false) => Colour::Yellow,
         };
         table.add_row([
             terminal.cell(&view.target),
             terminal.cell(&view.operation),
-            terminal.coloured(&view.state, colour),
+            terminal.coloured(view.state.english(), colour),
             terminal.cell(&view.trips.to_string()).set_alignment(CellAlignment::Right),
-            terminal.cell(&view.message),
+            terminal.cell(view.message.english()),
         ]);
     }
-    let open = views.iter().filter(|view| view.state.contains("open")).count();
+    let open = views.iter().filter(|view| !view.is_closed()).count();
     format!("{table}\n{}, {open} not closed\n", words::counted(views.len(), "breaker"))
 }

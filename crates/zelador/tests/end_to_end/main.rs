@@ -12,6 +12,7 @@ mod channel;
 mod dashboard;
 mod dashboard_aside;
 mod dashboard_forecast;
+mod dashboard_states;
 mod databases;
 mod diagnose;
 mod doctor;

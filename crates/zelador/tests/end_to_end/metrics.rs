@@ -41,13 +41,14 @@ fn with_everything() -> Zelador {
     zelador.write(
         "ecosystem.config.js",
         "module.exports = { apps: [{ name: 'api', script: 'api.js', instances: 2 }, { name: 'off', script: 'api.js', autostart: false }],
-          zelador: { notify: { channels: { ops: { slack: { url_env: 'NOT_SET' } } } } } }",
+          zelador: { checks: { name: { dns: 'localhost', interval: '1s' } }, notify: { channels: { ops: { slack: { url_env: 'NOT_SET' } } } } } }",
     );
     zelador.ok(&["start", "ecosystem.config.js"]);
     until("both to be sampled", || {
         let text = zelador.get("/metrics").1;
         text.matches("zelador_app_memory_bytes{").count() >= 2
             && text.contains("zelador_app_metric{")
+            && text.contains("zelador_operations_total{")
     });
     zelador
 }

@@ -112,10 +112,19 @@ fn pm2_slacks_address_is_a_channel_and_a_failing_one_is_told_through_the_other()
     });
     let list = zelador.ok(&["notify", "list"]).out;
     assert!(list.contains("pm2-slack") && list.contains("HTTP 500"), "{list}");
+    let incident = || zelador.incidents().into_iter().find(|it| it["app"] == "notify:bad");
+    let open = incident().expect("an incident of its own");
+    assert!(open["trouble"] == "channel" && open["closed_at"].is_null(), "{open}");
+    let overview = crate::dashboard_states::answer(&zelador, "/health");
+    assert!(overview.contains("channel bad") && overview.contains("notices not delivered"));
     bad.next(OK);
     until("its recovery to be told", || {
         bad.next(OK);
         titles(&good).iter().any(|title| title.contains("channel bad fails (resolved)"))
     });
+    let over = incident().expect("it is still known");
+    assert_eq!(over["stage"]["outcome"], "recovered", "{over}");
+    let told = titles(&good).into_iter().filter(|title| title.contains("bad")).count();
+    assert_eq!(told, 2, "its beginning and its end, once each: {:?}", titles(&good));
     assert!(good.got().iter().all(|got| got.path == "/pm2"));
 }

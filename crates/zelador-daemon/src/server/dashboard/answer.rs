@@ -3,6 +3,7 @@
 //! Only a `POST` answers: programs that look into links before people do (scanners of mail, previews of
 //! chats) send `GET`. Whoever has the link needs no token of zelador's; it answers one question, once.
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -70,10 +71,13 @@ async fn find(dashboard: &Dashboard, (incident, asked_at, channel, token): Addre
 /// Shows the question. Changes nothing, however often it is asked for.
 pub async fn show(
     State(dashboard): State<Dashboard>,
-    Path(address): Path<Address>,
+    address: Result<Path<Address>, PathRejection>,
     headers: HeaderMap,
 ) -> Response {
     let lang = Lang::of(&headers);
+    let Ok(Path(address)) = address else {
+        return said(lang, &headers, StatusCode::NOT_FOUND, unknown(lang));
+    };
     let here =
         format!("{PATH}{}/{}/{}/{}", address.0, address.1, page::percent(&address.2), address.3);
     match find(&dashboard, address).await {

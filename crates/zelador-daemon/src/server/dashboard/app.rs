@@ -4,47 +4,38 @@ use maud::{Markup, html};
 use zelador_core::aside::SetAside;
 use zelador_core::history::{Event, Kind};
 use zelador_core::instance::{Goal, Phase};
-use zelador_core::spec::{Environment, ExecMode};
+use zelador_core::spec::Environment;
 use zelador_core::supervisor::{AppView, InstanceView, Supervisor};
-use zelador_core::unit::Moment;
+use zelador_core::unit::{ByteSize, Moment};
 
 use super::Dashboard;
 use super::lang::Lang;
-use super::live::Fragment;
+use super::live::{Absent, Fragment};
 use super::parts::{self, badge, icon, time};
 use crate::history::{IncidentRow, Run};
 
 /// How many runs, events and incidents are listed.
 const LISTED: u32 = 30;
 
-/// What does not change while the page is looked at.
-pub struct About {
-    views: Vec<AppView>,
-    env: Environment,
-}
-
-/// Looks at an app; `None`: there is none of that name.
-pub async fn about(dashboard: &Dashboard, name: &str) -> Option<About> {
-    let name = name.to_owned();
-    let look = move |supervisor: &Supervisor| {
-        let views: Vec<AppView> =
-            supervisor.app_views().into_iter().filter(|it| it.instance.app == name).collect();
-        let env = supervisor.environment_of(views.first()?.instance.id, false)?;
-        Some(About { views, env })
-    };
-    dashboard.handle.ask(look).await.ok()?
-}
-
 /// The pieces of the page.
-pub async fn fragments(dashboard: &Dashboard, name: &str, lang: Lang) -> Option<Vec<Fragment>> {
+///
+/// # Errors
+/// There is no such app, or nobody has told how it is.
+pub async fn fragments(
+    dashboard: &Dashboard,
+    name: &str,
+    lang: Lang,
+) -> Result<Vec<Fragment>, Absent> {
     let app = name.to_owned();
-    let look = move |supervisor: &Supervisor| -> Vec<InstanceView> {
-        supervisor.view().instances.into_iter().filter(|it| it.app == app).collect()
+    let look = move |supervisor: &Supervisor| -> Option<(Vec<AppView>, Environment)> {
+        let views = supervisor.app_views_of(&app);
+        let env = supervisor.environment_of(views.first()?.instance.id, false)?;
+        Some((views, env))
     };
-    let instances = dashboard.handle.ask(look).await.ok()?;
-    if instances.is_empty() {
-        return None;
-    }
+    let (views, env) = dashboard.handle.ask(look).await?.ok_or(Absent::Gone)?;
+    let first = views.first().ok_or(Absent::Gone)?;
+    let declared = declaration(lang, first, views.len(), &env);
+    let instances: Vec<InstanceView> = views.into_iter().map(|it| it.instance).collect();
     let app = name.to_owned();
     let past = dashboard.read(move |reader| {
         let all = (Moment::default(), Moment::from_micros(i64::MAX as u64));
@@ -54,8 +45,10 @@ pub async fn fragments(dashboard: &Dashboard, name: &str, lang: Lang) -> Option<
     let past = past.await;
     let failed = past.as_ref().err().map(|failure| lang.say(&failure.error));
     let (runs, events, incidents) = past.unwrap_or_default();
-    Some(vec![
+    Ok(vec![
         Fragment::new("head", head(lang, &instances)),
+        Fragment::new("log-of", log_of(&instances)),
+        Fragment::new("declared", declared),
         Fragment::new("instances", table(lang, &instances)),
         Fragment::new("checks", checks(lang, &instances)),
         Fragment::new("runs", list_runs(lang, &runs, failed.as_deref())),
@@ -65,15 +58,13 @@ pub async fn fragments(dashboard: &Dashboard, name: &str, lang: Lang) -> Option<
 }
 
 /// The page around its pieces.
-pub fn page(lang: Lang, about: &About, piece: &dyn Fn(&str) -> Markup, may_act: bool) -> Markup {
-    let Some(first) = about.views.first() else { return html! {} };
-    let app = &first.instance.app;
+pub fn page(lang: Lang, app: &str, piece: &dyn Fn(&str) -> Markup, may_act: bool) -> Markup {
     let name = parts::plain(app);
     html! {
         p.crumb { a href="/health" { (lang.t("Overview", "Visão geral")) } " / " }
         div.title {
             h1 { (name) }
-            (actions(lang, app, may_act, about.views.len(), first.spec.mode))
+            (actions(lang, app, may_act))
         }
         div #head { (piece("head")) }
         section aria-labelledby="charts-title" {
@@ -95,7 +86,6 @@ pub fn page(lang: Lang, about: &About, piece: &dyn Fn(&str) -> Markup, may_act: 
             p #range-said.dim role="status" {}
             div #charts.charts
                 data-of={ "app:" (app) } data-check={ "check:app:" (app) }
-                data-limit=(first.spec.max_memory.map_or(0, zelador_core::unit::ByteSize::bytes))
                 data-memory=(lang.t("Memory", "Memória")) data-cpu=(lang.t("CPU, % of a core", "CPU, % de um núcleo"))
                 data-latency=(lang.t("Check latency", "Latência da verificação")) data-restarts=(lang.t("Restarts", "Reinícios"))
                 data-none=(lang.t("No data in this range yet", "Ainda não há dados neste período"))
@@ -117,11 +107,7 @@ pub fn page(lang: Lang, about: &About, piece: &dyn Fn(&str) -> Markup, may_act: 
         section aria-labelledby="logs-title" {
             div.bar {
                 h2 #logs-title { "Logs" }
-                @if about.views.len() > 1 {
-                    label { span.hide { (lang.t("Instance", "Instância")) } select #log-of {
-                        @for view in &about.views { option value=(view.instance.id) { (parts::plain(&view.instance.name)) } }
-                    } }
-                }
+                label.choice { span.hide { (lang.t("Instance", "Instância")) } select #log-of { (piece("log-of")) } }
                 label.find { span.hide { (lang.t("Search in the logs", "Buscar nos logs")) } input #log-find type="search" placeholder=(lang.t("Search", "Buscar")) autocomplete="off" spellcheck="false"; }
                 label { span.hide { (lang.t("Level", "Nível")) } select #log-level {
                     option value="" { (lang.t("All levels", "Todos os níveis")) }
@@ -129,7 +115,7 @@ pub fn page(lang: Lang, about: &About, piece: &dyn Fn(&str) -> Markup, may_act: 
                 } }
                 button.chip #log-pause type="button" aria-pressed="false" data-on=(lang.t("Pause", "Pausar")) data-off=(lang.t("Go on", "Continuar")) { (lang.t("Pause", "Pausar")) }
             }
-            div #logs.logs tabindex="0" role="log" aria-live="off" aria-labelledby="logs-title" data-id=(first.instance.id)
+            div #logs.logs tabindex="0" role="log" aria-live="off" aria-labelledby="logs-title"
                 data-none=(lang.t("Nothing was written yet.", "Nada foi escrito ainda.")) data-match=(lang.t("No line matches.", "Nenhuma linha corresponde.")) {}
         }
         section aria-labelledby="runs-title" { h2 #runs-title { (lang.t("Runs", "Execuções")) } div.scroll #runs tabindex="0" role="region" aria-labelledby="runs-title" { (piece("runs")) } }
@@ -137,17 +123,12 @@ pub fn page(lang: Lang, about: &About, piece: &dyn Fn(&str) -> Markup, may_act: 
         section aria-labelledby="events-title" { h2 #events-title { (lang.t("What happened", "O que aconteceu")) } div #events { (piece("events")) } }
         section aria-labelledby="env-title" {
             h2 #env-title { (lang.t("Declaration", "Declaração")) }
-            (declaration(lang, first))
-            details { summary { (lang.t("Environment", "Ambiente")) " " span.dim { "(" (about.env.len()) "; " (lang.t("secrets are masked", "segredos ocultos")) ")" } }
-                div.scroll tabindex="0" role="region" aria-label=(lang.t("Environment", "Ambiente")) { table.plain { tbody {
-                    @for (name, value) in &about.env { tr { th scope="row" { code { (parts::plain(name)) } } td { code { (parts::plain(value)) } } } }
-                } } }
-            }
+            div #declared { (piece("declared")) }
         }
     }
 }
 
-fn actions(lang: Lang, app: &str, may_act: bool, count: usize, mode: ExecMode) -> Markup {
+fn actions(lang: Lang, app: &str, may_act: bool) -> Markup {
     let ask = |en: &'static str, pt: &'static str| lang.t(en, pt);
     let buttons = [
         (
@@ -183,7 +164,7 @@ fn actions(lang: Lang, app: &str, may_act: bool, count: usize, mode: ExecMode) -
         ),
     ];
     html! {
-        div.actions role="group" aria-label=(lang.t("Actions", "Ações")) data-of=(app) data-count=(count) data-cluster=(mode == ExecMode::Cluster) {
+        div.actions role="group" aria-label=(lang.t("Actions", "Ações")) data-of=(app) {
             @for (verb, word, more) in buttons {
                 button type="button" data-verb=(verb) data-more=(more) disabled[!may_act] { (word) }
             }
@@ -204,7 +185,7 @@ fn head(lang: Lang, instances: &[InstanceView]) -> Markup {
             @if let Some(look) = worst { (badge(look)) }
             span { strong { (up) "/" (instances.len()) } " " (lang.t("up", "no ar")) }
             @if let Some(at) = since { span { (lang.t("up for", "no ar há")) " " time.since datetime=(at) { (time(at, false)) } } }
-            span { strong { (lang.bytes(zelador_core::unit::ByteSize::new(memory))) } }
+            span { strong { (lang.bytes(ByteSize::new(memory))) } }
             span { strong { (lang.percent(cpu)) } " CPU" }
             span { (lang.count(restarts as usize, ("restart", "reinício"), ("restarts", "reinícios"))) }
         }
@@ -273,7 +254,7 @@ fn checks(lang: Lang, instances: &[InstanceView]) -> Markup {
 
 fn list_runs(lang: Lang, runs: &[Run], failed: Option<&str>) -> Markup {
     html! {
-        @if let Some(error) = failed { p.note.warn { (icon("warn")) (lang.t("The history cannot be read:", "O histórico não pode ser lido:")) " " (error) } }
+        @if let Some(error) = failed { p.note.warn { (icon("warn")) (error) } }
         @else if runs.is_empty() { p.dim { (lang.t("No run is known yet.", "Nenhuma execução conhecida ainda.")) } }
         @else { table {
             thead { tr { th scope="col" { (lang.t("Run", "Execução")) } th scope="col" { (lang.t("Started", "Início")) } th scope="col" { (lang.t("Why", "Por quê")) } th scope="col" { (lang.t("Lasted", "Durou")) } th scope="col" { (lang.t("How it ended", "Como terminou")) } } }
@@ -336,9 +317,16 @@ pub fn list_incidents(lang: Lang, incidents: &[IncidentRow]) -> Markup {
     }
 }
 
-fn declaration(lang: Lang, view: &AppView) -> Markup {
+/// Whose log is shown: an instance each.
+fn log_of(instances: &[InstanceView]) -> Markup {
+    html! { @for it in instances { option value=(it.id) { (parts::plain(&it.name)) } } }
+}
+
+/// What was declared: how it is started and limited, and in which environment.
+fn declaration(lang: Lang, view: &AppView, count: usize, env: &Environment) -> Markup {
     let launch = &view.spec.launch;
     let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|it| it.display().to_string());
+    let limit = view.spec.max_memory;
     let rows = [
         ("Script", Some(launch.script.clone())),
         (
@@ -346,10 +334,7 @@ fn declaration(lang: Lang, view: &AppView) -> Markup {
             (!launch.args.is_empty()).then(|| launch.args.join(" ")),
         ),
         (lang.t("Folder", "Pasta"), Some(launch.cwd.display().to_string())),
-        (
-            lang.t("Memory limit", "Limite de memória"),
-            view.spec.max_memory.map(|it| lang.bytes(it)),
-        ),
+        (lang.t("Memory limit", "Limite de memória"), limit.map(|it| lang.bytes(it))),
         (
             lang.t("Depends on", "Depende de"),
             (!view.spec.depends_on.is_empty()).then(|| view.spec.depends_on.join(", ")),
@@ -357,5 +342,15 @@ fn declaration(lang: Lang, view: &AppView) -> Markup {
         (lang.t("Standard output", "Saída padrão"), path(&view.out_log)),
         (lang.t("Standard error", "Saída de erro"), path(&view.err_log)),
     ];
-    html! { dl.facts-list { @for (name, value) in rows { @if let Some(value) = value { dt { (name) } dd { code { (parts::plain(&value)) } } } } } }
+    html! {
+        dl.facts-list {
+            @for (name, value) in rows { @if let Some(value) = value { dt { (name) } dd { code { (parts::plain(&value)) } } } }
+            dt { (lang.t("Instances", "Instâncias")) } dd { data #count value=(count) data-limit=(limit.map_or(0, ByteSize::bytes)) { (count) } }
+        }
+        details { summary { (lang.t("Environment", "Ambiente")) " " span.dim { "(" (env.len()) "; " (lang.t("secrets are masked", "segredos ocultos")) ")" } }
+            div.scroll tabindex="0" role="region" aria-label=(lang.t("Environment", "Ambiente")) { table.plain #environment { tbody {
+                @for (name, value) in env { tr { th scope="row" { code { (parts::plain(name)) } } td { code { (parts::plain(value)) } } } }
+            } } }
+        }
+    }
 }

@@ -10,7 +10,7 @@ use zelador_core::words::Words;
 
 use super::Dashboard;
 use super::lang::Lang;
-use super::live::Fragment;
+use super::live::{Absent, Fragment};
 use super::parts::{self, badge, icon, time};
 use super::tail::level;
 
@@ -18,20 +18,26 @@ use super::tail::level;
 const LINES: usize = 40;
 
 /// The incident of this number, as it is now or as it was.
-pub async fn find(dashboard: &Dashboard, id: u64) -> Option<Incident> {
+///
+/// # Errors
+/// There is none, or nobody has told.
+pub async fn find(dashboard: &Dashboard, id: u64) -> Result<Incident, Absent> {
     let id = IncidentId::new(id);
-    let now =
-        dashboard.handle.ask(move |supervisor| supervisor.incident(id).cloned()).await.ok()?;
+    let now = dashboard.handle.ask(move |supervisor| supervisor.incident(id).cloned()).await?;
     match now {
-        Some(incident) => Some(incident),
-        None => dashboard.read(move |reader| reader.incident(id)).await.ok()?,
+        Some(incident) => Ok(incident),
+        None => dashboard.read(move |reader| reader.incident(id)).await?.ok_or(Absent::Gone),
     }
 }
 
 /// The pieces of the page.
-pub async fn fragments(dashboard: &Dashboard, id: u64, lang: Lang) -> Option<Vec<Fragment>> {
+pub async fn fragments(
+    dashboard: &Dashboard,
+    id: u64,
+    lang: Lang,
+) -> Result<Vec<Fragment>, Absent> {
     let incident = find(dashboard, id).await?;
-    Some(vec![
+    Ok(vec![
         Fragment::new("top", top(lang, &incident)),
         Fragment::new("orders", orders(lang, &incident)),
         Fragment::new("story", story(lang, &incident)),
@@ -84,7 +90,8 @@ fn top(lang: Lang, incident: &Incident) -> Markup {
                 None => span { (lang.t("open for", "aberto há")) " " time.since datetime=(incident.opened_at) { (time(incident.opened_at, false)) } },
             }
             span { (lang.count(incident.attempts as usize, ("try", "tentativa"), ("tries", "tentativas"))) }
-            a href={ "/health/app/" (super::page::percent(incident.app.as_str())) } { (lang.t("To the app", "Para o app")) }
+            @if incident.channel().is_some() { a href="/health/settings" { (lang.t("To the channels", "Para os canais")) } }
+            @else if incident.instance != Incident::HOST { a href={ "/health/app/" (super::page::percent(incident.app.as_str())) } { (lang.t("To the app", "Para o app")) } }
         }
         p.answer { (in_short(lang, incident)) }
     }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Query, State};
+use axum::http::HeaderMap;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body_util::channel::{Channel, Sender};
@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use super::lang::Lang;
 use super::overview::Cache;
 use super::{Dashboard, assets, pages};
+use crate::server::Failure;
 
 /// How often what is looked at is rendered.
 const EVERY: Duration = Duration::from_secs(2);
@@ -34,6 +35,24 @@ const KEPT: u32 = 10;
 
 /// How long a browser hears nothing at most.
 const BEAT: Duration = Duration::from_secs(10);
+
+/// What a page is about has gone. The browser says so, and asks now and then whether it is back.
+const GONE: &[u8] = b"retry: 5000\nevent: gone\ndata: {}\n\n";
+
+/// Why a page cannot be shown.
+#[derive(Debug)]
+pub enum Absent {
+    /// There is none, or not any more.
+    Gone,
+    /// Nobody has told what it shows.
+    Unanswered(Failure),
+}
+
+impl From<Failure> for Absent {
+    fn from(failure: Failure) -> Self {
+        Self::Unanswered(failure)
+    }
+}
 
 /// A piece of a page that is replaced as a whole.
 #[derive(Clone, Debug)]
@@ -70,6 +89,8 @@ pub struct Snapshot {
     pub version: u64,
     /// The fragments, with the version at which each has changed last.
     pub fragments: BTreeMap<String, (Fragment, u64)>,
+    /// What the page is about has gone.
+    pub gone: bool,
 }
 
 impl Snapshot {
@@ -119,8 +140,11 @@ pub type Key = (String, Lang);
 /// Asks for a page.
 pub struct Wish {
     key: Key,
-    answer: oneshot::Sender<Option<watch::Receiver<Arc<Snapshot>>>>,
+    answer: oneshot::Sender<Seen>,
 }
+
+/// What a page shows, and whatever it will show.
+type Seen = Result<watch::Receiver<Arc<Snapshot>>, Absent>;
 
 /// The task that renders.
 pub struct Hub {
@@ -160,7 +184,7 @@ impl Hub {
         let seen = match self.pages.get_mut(&wish.key) {
             Some(looked) => {
                 looked.unseen = 0;
-                Some(looked.sender.subscribe())
+                Ok(looked.sender.subscribe())
             }
             None => self.begin(&wish.key).await,
         };
@@ -168,24 +192,28 @@ impl Hub {
         _ = wish.answer.send(seen);
     }
 
-    async fn begin(&mut self, key: &Key) -> Option<watch::Receiver<Arc<Snapshot>>> {
+    async fn begin(&mut self, key: &Key) -> Seen {
         let rendered = pages::fragments(&self.dashboard, &mut self.cache, key).await?;
         let mut snapshot = Snapshot { version: self.began, ..Snapshot::default() };
         snapshot.renew(rendered);
         let (sender, receiver) = watch::channel(Arc::new(snapshot));
         self.pages.insert(key.clone(), Looked { sender, unseen: 0 });
-        Some(receiver)
+        Ok(receiver)
     }
 
     async fn render_all(&mut self) {
-        self.pages.retain(|_, looked| {
+        for looked in self.pages.values_mut() {
             looked.unseen = if looked.sender.receiver_count() > 0 { 0 } else { looked.unseen + 1 };
-            looked.unseen <= KEPT
-        });
+        }
+        self.forget(|looked| looked.unseen > KEPT || looked.sender.borrow().gone);
         for (key, looked) in &self.pages {
-            let Some(rendered) = pages::fragments(&self.dashboard, &mut self.cache, key).await
-            else {
-                continue;
+            let rendered = match pages::fragments(&self.dashboard, &mut self.cache, key).await {
+                Ok(rendered) => rendered,
+                Err(Absent::Gone) => {
+                    looked.sender.send_modify(|it| Arc::make_mut(it).gone = true);
+                    continue;
+                }
+                Err(Absent::Unanswered(_)) => continue,
             };
             let mut snapshot = Snapshot::clone(&looked.sender.borrow());
             if snapshot.renew(rendered) {
@@ -193,18 +221,29 @@ impl Hub {
             }
         }
     }
+
+    /// A page that begins anew must not count from where a browser of before has got to.
+    fn forget(&mut self, is_over: impl Fn(&Looked) -> bool) {
+        let over = self.pages.values().filter(|looked| is_over(looked));
+        let latest = over.map(|looked| looked.sender.borrow().version).max();
+        self.began = self.began.max(latest.unwrap_or_default());
+        self.pages.retain(|_, looked| !is_over(looked));
+    }
 }
 
 impl Dashboard {
-    /// What a page shows now, and whatever it will show; `None`: there is no such page.
-    pub(super) async fn look(
-        &self,
-        page: &str,
-        lang: Lang,
-    ) -> Option<watch::Receiver<Arc<Snapshot>>> {
+    /// What a page shows now, and whatever it will show.
+    ///
+    /// # Errors
+    /// There is no such page, or nobody has told what it shows.
+    pub(super) async fn look(&self, page: &str, lang: Lang) -> Seen {
+        let ending = |_| Absent::Unanswered(Failure::ending());
         let (answer, granted) = oneshot::channel();
-        self.wishes.send(Wish { key: (page.to_owned(), lang), answer }).await.ok()?;
-        granted.await.ok()?
+        let wish = Wish { key: (page.to_owned(), lang), answer };
+        self.wishes.send(wish).await.map_err(|_| Failure::ending())?;
+        let seen = granted.await.map_err(ending)??;
+        let gone = seen.borrow().gone;
+        if gone { Err(Absent::Gone) } else { Ok(seen) }
     }
 }
 
@@ -222,8 +261,13 @@ pub async fn stream(
     Query(asked): Query<Since>,
     headers: HeaderMap,
 ) -> Response {
-    let Some(seen) = dashboard.look(&asked.page, Lang::of(&headers)).await else {
-        return StatusCode::NOT_FOUND.into_response();
+    let seen = match dashboard.look(&asked.page, Lang::of(&headers)).await {
+        Ok(seen) => seen,
+        Err(Absent::Gone) => {
+            let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
+            return (headers, GONE).into_response();
+        }
+        Err(Absent::Unanswered(failure)) => return failure.into_response(),
     };
     // What the browser has got before the line was cut counts more than what its page began with.
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
@@ -255,10 +299,15 @@ async fn feed(mut sender: Sender<Bytes>, mut seen: watch::Receiver<Arc<Snapshot>
         return;
     }
     loop {
-        let (event, now) = {
+        let (event, now, gone) = {
             let snapshot = seen.borrow_and_update();
-            (snapshot.since(version), snapshot.version)
+            (snapshot.since(version), snapshot.version, snapshot.gone)
         };
+        if gone {
+            // Whether it hears this or not, it asks again.
+            _ = sender.send_data(Bytes::from_static(GONE)).await;
+            return;
+        }
         if let Some(event) = event {
             let event = [format!("id: {now}\n").as_bytes(), &event].concat();
             if sender.send_data(event.into()).await.is_err() {

@@ -9,6 +9,7 @@ use zelador_core::incident::Incident;
 use super::Dashboard;
 use super::incident::{facts, find};
 use super::lang::Lang;
+use super::live::Absent;
 use super::overview::{state_word, subject};
 use super::parts;
 use crate::server::Failure;
@@ -20,9 +21,13 @@ pub async fn markdown(
     headers: HeaderMap,
 ) -> Response {
     let lang = Lang::of(&headers);
-    let Some(incident) = find(&dashboard, id).await else {
-        let error = format!("there is no incident {id}");
-        return Failure::new(StatusCode::NOT_FOUND, error).into_response();
+    let incident = match find(&dashboard, id).await {
+        Ok(incident) => incident,
+        Err(Absent::Gone) => {
+            let error = format!("there is no incident {id}");
+            return Failure::new(StatusCode::NOT_FOUND, error).into_response();
+        }
+        Err(Absent::Unanswered(failure)) => return failure.into_response(),
     };
     let name = format!("attachment; filename=\"incident-{id}.md\"");
     let kind = "text/markdown; charset=utf-8";

@@ -18,7 +18,10 @@ mod page;
 mod pages;
 mod parts;
 mod report;
+mod resilience;
 mod session;
+mod settings;
+mod summary;
 mod tail;
 
 use axum::Router;
@@ -27,6 +30,7 @@ use axum::routing::{get, post};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use zelador_core::words;
 
 use super::{Failure, Handle};
 use crate::history::{Item, Reader};
@@ -91,8 +95,11 @@ impl Dashboard {
     ) -> Result<T, Failure> {
         let path = self.handle.archive.path().to_owned();
         let failed = |error: &dyn std::fmt::Display| {
-            let error = format!("the history cannot be read: {error}");
-            Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error)
+            let error = words!(
+                "the history cannot be read: {error}",
+                "o histórico não pode ser lido: {error}",
+            );
+            Failure { error, ..Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "") }
         };
         let done = tokio::task::spawn_blocking(move || read(&Reader::open(&path)?)).await;
         match done {

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use zelador_core::check::Status;
 use zelador_core::history::{Metric, Rollup};
 use zelador_core::incident::Incident;
-use zelador_core::instance::{Goal, Phase};
+use zelador_core::instance::Phase;
 use zelador_core::spec::{Settings, Thresholds};
 use zelador_core::supervisor::{InstanceView, Supervisor, View};
 use zelador_core::unit::ByteSize;
@@ -15,9 +15,10 @@ use zelador_core::words::Words;
 
 use super::Dashboard;
 use super::lang::Lang;
-use super::live::Fragment;
+use super::live::{Absent, Fragment};
 use super::page::percent;
-use super::parts::{self, Look, badge, icon, time};
+use super::parts::{self, badge, icon, time};
+use super::summary::summary;
 
 /// How long a sparkline looks back, in seconds.
 const HOUR: u64 = 3600;
@@ -105,11 +106,11 @@ pub async fn fragments(
     dashboard: &Dashboard,
     cache: &mut Cache,
     lang: Lang,
-) -> Option<Vec<Fragment>> {
-    let seen = dashboard.handle.ask(Seen::of).await.ok()?;
+) -> Result<Vec<Fragment>, Absent> {
+    let seen = dashboard.handle.ask(Seen::of).await?;
     let past = cache.past(dashboard).await;
     let mut fragments = vec![
-        Fragment::new("sum", summary(lang, &seen)),
+        Fragment::new("sum", summary(lang, &seen.view, seen.last.as_ref())),
         Fragment::new("trouble", trouble(dashboard, lang)),
         Fragment::new("resting", resting(lang, &seen)),
         Fragment::new("groups", parts::groups(lang, &seen.view.health.groups)),
@@ -134,7 +135,7 @@ pub async fn fragments(
     };
     fragments.push(Fragment::keyed("rows", &key, rows));
     fragments.push(Fragment::new("none", none(lang, seen.view.instances.is_empty())));
-    Some(fragments)
+    Ok(fragments)
 }
 
 /// The page around its pieces.
@@ -198,89 +199,14 @@ fn none(lang: Lang, is_empty: bool) -> Markup {
     )
 }
 
-/// One sentence that says how things are.
-fn summary(lang: Lang, seen: &Seen) -> Markup {
-    let (resting, wanted): (Vec<&InstanceView>, Vec<&InstanceView>) = seen
-        .view
-        .instances
-        .iter()
-        .filter(|it| it.goal == Goal::Up)
-        .partition(|it| it.set_aside.is_some());
-    let sick: Vec<(&InstanceView, Look)> = wanted
-        .iter()
-        .map(|it| (*it, parts::instance(lang, it)))
-        .filter(|(_, look)| look.rank < 2)
-        .collect();
-    let host: Vec<_> = seen
-        .view
-        .health
-        .checks
-        .iter()
-        .filter(|check| check.status != Status::Healthy && check.set_aside.is_none())
-        .filter(|check| !check.component.starts_with("app:"))
-        .collect();
-    let is_bad = sick.iter().any(|(_, look)| look.class == "bad")
-        || host.iter().any(|check| check.status == Status::Unhealthy);
-    let class = match (sick.is_empty() && host.is_empty(), is_bad) {
-        (true, _) => "ok",
-        (false, false) => "warn",
-        (false, true) => "bad",
-    };
-    let all = wanted.len();
-    let first = match (seen.view.instances.len(), sick.len()) {
-        (0, _) => lang.t("Nothing to take care of yet", "Nada para cuidar ainda").to_owned(),
-        (_, 0) if all == 0 && !resting.is_empty() => lang
-            .t(
-                "Every app is in maintenance or muted",
-                "Todos os apps estão em manutenção ou silenciados",
-            )
-            .to_owned(),
-        (_, 0) if all == 0 => {
-            lang.t("Every app is stopped", "Todos os apps estão parados").to_owned()
-        }
-        (_, 0) if all == 1 => lang.t("The app is healthy", "O app está saudável").to_owned(),
-        (_, 0) => match lang {
-            Lang::En => format!("All {all} apps healthy"),
-            Lang::Pt => format!("Todos os {all} apps saudáveis"),
-        },
-        (_, 1) => format!(
-            "{} {}",
-            parts::plain(&sick[0].0.name),
-            match lang {
-                Lang::En => format!("needs attention: {}", sick[0].1.word),
-                Lang::Pt => format!("precisa de atenção: {}", sick[0].1.word),
-            }
-        ),
-        (_, count) => match lang {
-            Lang::En => format!("{count} of {all} apps need attention"),
-            Lang::Pt => format!("{count} de {all} apps precisam de atenção"),
-        },
-    };
-    html! {
-        span class={ "lead " (class) } { (icon(class)) (first) }
-        @for (at, check) in host.iter().enumerate() {
-            span.also { (if sick.is_empty() && at == 0 { lang.t(", but ", ", mas ") } else { "; " }) (component(lang, &check.component)) " " (lang.status(check.status)) }
-        }
-        @if !resting.is_empty() && all > 0 {
-            span.also { "; " (lang.count(resting.len(), ("in maintenance or muted", "em manutenção ou silenciado"), ("in maintenance or muted", "em manutenção ou silenciados"))) }
-        }
-        @if let Some(last) = &seen.last {
-            span.also {
-                "; " (lang.t("last incident", "último incidente")) " "
-                a href={ "/health/incident/" (last.id) } { (time(last.closed_at.unwrap_or(last.opened_at), true)) }
-                @if let Some(closed) = last.closed_at {
-                    ", " (lang.say(&last.state_words())) " " (lang.t("in", "em")) " " (lang.span(closed.since(last.opened_at)))
-                }
-            }
-        }
-    }
-}
-
 /// What an incident is about: an app, or the host.
 pub fn subject(lang: Lang, app: &str) -> String {
     match app {
         Incident::HOST_NAME => lang.t(Incident::HOST_NAME, "o servidor").to_owned(),
-        app => parts::plain(app),
+        app => match app.strip_prefix(Incident::CHANNEL) {
+            Some(channel) => format!("{} {}", lang.t("channel", "canal"), parts::plain(channel)),
+            None => parts::plain(app),
+        },
     }
 }
 
@@ -387,7 +313,7 @@ fn share_in(message: &str) -> Option<f64> {
 }
 
 /// The cells of a row that change by themselves.
-fn cells(lang: Lang, instance: &InstanceView, past: &Past) -> [(&'static str, Markup); 7] {
+fn cells(lang: Lang, instance: &InstanceView, past: &Past) -> [(&'static str, Markup); 8] {
     let look = parts::instance(lang, instance);
     let subject = format!("app:{}/{}", instance.app, instance.index);
     let known = |lines: &Lines| lines.get(&subject).cloned().unwrap_or_default();
@@ -424,18 +350,18 @@ fn cells(lang: Lang, instance: &InstanceView, past: &Past) -> [(&'static str, Ma
             html! { data.num value=(memory.map_or(-1, |it: ByteSize| it.bytes() as i64)) { (memory.map_or_else(|| "–".to_owned(), |it| lang.bytes(it))) } },
         ),
         ("mems", spark(&past.memory, 0)),
+        ("up", up_for(instance)),
         ("re", restarts(lang, instance)),
     ]
 }
 
-fn row(lang: Lang, instance: &InstanceView, cells: &[(&'static str, Markup); 7]) -> Markup {
+fn row(lang: Lang, instance: &InstanceView, cells: &[(&'static str, Markup); 8]) -> Markup {
     let id = instance.id;
     let cell = |name: &str| {
         let found = cells.iter().find(|(other, _)| *other == name).map(|(_, cell)| cell);
         html! { span id={ "a" (id) "-" (name) } { @if let Some(cell) = found { (cell) } } }
     };
     let name = parts::plain(&instance.name);
-    let up = instance.started_at.filter(|_| matches!(instance.phase, Phase::Running { .. }));
     html! {
         tr data-name=(name) data-id=(id) {
             th scope="row" { a href={ "/health/app/" (percent(&instance.app)) } { (name) } @if instance.namespace != "default" { span.dim.space { (parts::plain(&instance.namespace)) } } }
@@ -443,10 +369,16 @@ fn row(lang: Lang, instance: &InstanceView, cells: &[(&'static str, Markup); 7])
             td.c-days data-label=(lang.t("90 days", "90 dias")) { (cell("days")) }
             td.c-cpu data-label="CPU" { (cell("cpu")) (cell("cpus")) }
             td.c-mem data-label=(lang.t("Memory", "Memória")) { (cell("mem")) (cell("mems")) }
-            td.c-up data-label=(lang.t("Up for", "No ar há")) { @if let Some(at) = up { time.since datetime=(at) { (time(at, false)) } } @else { "–" } }
+            td.c-up data-label=(lang.t("Up for", "No ar há")) { (cell("up")) }
             td.c-re data-label=(lang.t("Restarts", "Reinícios")) { (cell("re")) }
         }
     }
+}
+
+/// Since when it is up, told as a span.
+fn up_for(instance: &InstanceView) -> Markup {
+    let up = instance.started_at.filter(|_| matches!(instance.phase, Phase::Running { .. }));
+    html! { @if let Some(at) = up { time.since datetime=(at) { (time(at, false)) } } @else { "–" } }
 }
 
 /// Why it is not as it should be, in a few words.

@@ -75,14 +75,19 @@ impl Page {
                                 a href=(path) aria-current=[(path == self.section).then_some("page")] { (lang.t(en, pt)) }
                             }
                         }
-                        span #link.link data-on=(lang.t("live", "ao vivo")) data-off=(lang.t("reconnecting…", "reconectando…")) data-gone=(lang.t("disconnected", "desconectado")) role="status" {}
+                        span #link.link data-on=(lang.t("live", "ao vivo")) data-off=(lang.t("reconnecting…", "reconectando…")) data-gone=(lang.t("disconnected", "desconectado")) data-removed=(lang.t("removed", "removido")) role="status" {}
                         @if self.may_act {
                             button.quiet #leave type="button" { (lang.t("Sign out", "Sair")) }
                         } @else {
                             a.quiet href={ "/health/login?to=" (percent(self.section)) } { (lang.t("Sign in", "Entrar")) }
                         }
                     }
-                    main #main tabindex="-1" { (self.main) }
+                    main #main tabindex="-1" {
+                        @if self.live.is_some() { p #removed.note.warn role="status" hidden {
+                            (parts::icon("warn")) span { (lang.t("What this page is about was removed. Below is how it was last.", "O que esta página mostra foi removido. Abaixo está como era por último.")) " " a href="/health" { (lang.t("To the overview", "Para a visão geral")) } }
+                        } }
+                        (self.main)
+                    }
                     (parts::dialog(lang))
                     div #said.said role="status" aria-live="polite" {}
                     noscript { p.noscript { (lang.t("Without JavaScript this page does not update itself.", "Sem JavaScript esta página não se atualiza sozinha.")) } }

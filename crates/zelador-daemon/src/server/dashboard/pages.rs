@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -10,33 +10,38 @@ use maud::{Markup, PreEscaped, html};
 use zelador_core::supervisor::Supervisor;
 
 use super::lang::Lang;
-use super::live::{Fragment, Key, Snapshot};
+use super::live::{Absent, Fragment, Key, Snapshot};
 use super::overview::{self, Cache};
 use super::page::Page;
-use super::{Dashboard, app, incident, lists, parts, report};
+use super::{Dashboard, app, incident, lists, parts, report, resilience, settings};
+use crate::server::Failure;
 use crate::server::health::{by_the_draft, status_code};
 use crate::server::json::Json;
 
-/// The pieces of a page; `None`: there is no such page.
+/// The pieces of a page.
+///
+/// # Errors
+/// There is no such page, or nobody has told what it shows.
 pub async fn fragments(
     dashboard: &Dashboard,
     cache: &mut Cache,
     key: &Key,
-) -> Option<Vec<Fragment>> {
+) -> Result<Vec<Fragment>, Absent> {
     let lang = key.1;
     match key.0.as_str() {
         "overview" => overview::fragments(dashboard, cache, lang).await,
         "incidents" => lists::incidents(dashboard, lang).await,
         "checks" => lists::checks(dashboard, lang).await,
-        "retries" => lists::retries(dashboard, lang).await,
-        "breakers" => lists::breakers(dashboard, lang).await,
+        "retries" => resilience::retries(dashboard, lang).await,
+        "breakers" => resilience::breakers(dashboard, lang).await,
         "audit" => lists::audit(dashboard, lang).await,
+        "settings" => settings::fragments(dashboard, lang).await,
         other => {
-            let (kind, of) = other.split_once('/')?;
-            match kind {
-                "app" => app::fragments(dashboard, of, lang).await,
-                "incident" => incident::fragments(dashboard, of.parse().ok()?, lang).await,
-                _ => None,
+            let (kind, of) = other.split_once('/').ok_or(Absent::Gone)?;
+            match (kind, of.parse()) {
+                ("app", _) => app::fragments(dashboard, of, lang).await,
+                ("incident", Ok(id)) => incident::fragments(dashboard, id, lang).await,
+                _ => Err(Absent::Gone),
             }
         }
     }
@@ -69,8 +74,10 @@ async fn live(
     body: impl FnOnce(Lang, &dyn Fn(&str) -> Markup, bool) -> Markup,
 ) -> Response {
     let lang = Lang::of(headers);
-    let Some(seen) = dashboard.look(&frame.key, lang).await else {
-        return missing(dashboard, headers);
+    let seen = match dashboard.look(&frame.key, lang).await {
+        Ok(seen) => seen,
+        Err(Absent::Gone) => return missing(dashboard, headers),
+        Err(Absent::Unanswered(failure)) => return failed(dashboard, headers, &failure),
     };
     let snapshot = Arc::clone(&seen.borrow());
     let may_act = dashboard.knows(headers);
@@ -92,12 +99,40 @@ fn missing(dashboard: &Dashboard, headers: &HeaderMap) -> Response {
     let lang = Lang::of(headers);
     let main = parts::empty(
         lang.t("Nothing is here", "Não há nada aqui"),
-        html! { p { (lang.t("It may have been removed.", "Pode ter sido removido.")) " " a href="/health" { (lang.t("To the overview", "Para a visão geral")) } } },
+        html! { p { (lang.t("It may have been removed.", "Pode ter sido removido.")) " " (to_overview(lang)) } },
     );
-    let title = lang.t("Not found", "Não encontrado").to_owned();
-    let may_act = dashboard.knows(headers);
+    let title = lang.t("Not found", "Não encontrado");
+    wrong(dashboard, headers, title, main, StatusCode::NOT_FOUND)
+}
+
+/// There is such a page, and it cannot be shown now.
+fn failed(dashboard: &Dashboard, headers: &HeaderMap, failure: &Failure) -> Response {
+    let lang = Lang::of(headers);
+    let main = parts::empty(
+        lang.t("This cannot be shown now", "Isto não pode ser mostrado agora"),
+        html! {
+            p { (lang.say(&failure.error)) "." }
+            p { (lang.t("Load the page again in a moment.", "Recarregue a página em instantes.")) " " (to_overview(lang)) }
+        },
+    );
+    wrong(dashboard, headers, lang.t("Not now", "Agora não"), main, failure.status)
+}
+
+fn to_overview(lang: Lang) -> Markup {
+    html! { a href="/health" { (lang.t("To the overview", "Para a visão geral")) } }
+}
+
+fn wrong(
+    dashboard: &Dashboard,
+    headers: &HeaderMap,
+    title: &str,
+    main: Markup,
+    status: StatusCode,
+) -> Response {
+    let (lang, may_act) = (Lang::of(headers), dashboard.knows(headers));
+    let title = title.to_owned();
     Page { lang, title, section: "", live: None, charts: false, may_act, main }
-        .answer_with(StatusCode::NOT_FOUND, headers)
+        .answer_with(status, headers)
 }
 
 /// The overview for browsers, and how everything is for programs.
@@ -122,15 +157,10 @@ pub async fn app(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let Some(about) = app::about(&dashboard, &name).await else {
-        return missing(&dashboard, &headers);
-    };
     let mut frame = Frame::new(&format!("app/{name}"), "/health", &parts::plain(&name));
     frame.charts = true;
-    live(&dashboard, &headers, frame, |lang, piece, may_act| {
-        app::page(lang, &about, piece, may_act)
-    })
-    .await
+    live(&dashboard, &headers, frame, |lang, piece, may_act| app::page(lang, &name, piece, may_act))
+        .await
 }
 
 /// All incidents.
@@ -141,9 +171,10 @@ pub async fn incidents(State(dashboard): State<Dashboard>, headers: HeaderMap) -
 /// One incident.
 pub async fn incident(
     State(dashboard): State<Dashboard>,
-    Path(id): Path<u64>,
+    Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Response {
+    let Ok(id) = id.parse::<u64>() else { return missing(&dashboard, &headers) };
     let title = format!("{} {id}", Lang::of(&headers).t("Incident", "Incidente"));
     let frame = Frame::new(&format!("incident/{id}"), "/health/incidents", &title);
     live(&dashboard, &headers, frame, |lang, piece, _| incident::page(lang, id, piece)).await
@@ -186,22 +217,20 @@ async fn list(
 /// How the last days were.
 pub async fn report(
     State(dashboard): State<Dashboard>,
-    axum::extract::Query(asked): axum::extract::Query<report::Asked>,
+    Query(asked): Query<report::Asked>,
     headers: HeaderMap,
 ) -> Response {
     let lang = Lang::of(&headers);
     let main = match report::page(&dashboard, lang, &asked).await {
         Ok(main) => main,
-        Err(failure) => return failure.into_response(),
+        Err(failure) => return failed(&dashboard, &headers, &failure),
     };
     still(&dashboard, &headers, ("/health/report", "Report", "Relatório"), main)
 }
 
 /// The settings in force.
 pub async fn settings(State(dashboard): State<Dashboard>, headers: HeaderMap) -> Response {
-    let settings = dashboard.handle.settings.borrow().clone();
-    let main = lists::settings(Lang::of(&headers), &settings, &dashboard.handle.home);
-    still(&dashboard, &headers, ("/health/settings", "Settings", "Configuração"), main)
+    list(&dashboard, &headers, "settings", ("/health/settings", "Settings", "Configuração")).await
 }
 
 /// A page that does not change while it is looked at.

@@ -16,8 +16,8 @@ use crate::server::Failure;
 /// Over which time.
 #[derive(Deserialize)]
 pub struct Asked {
-    /// Days: 1, 7, 30 or 90.
-    days: Option<u64>,
+    /// Days: 1, 7, 30 or 90; anything else is 7.
+    days: Option<String>,
 }
 
 /// The spans that can be chosen, in days.
@@ -39,7 +39,8 @@ struct Row {
 
 /// The page.
 pub async fn page(dashboard: &Dashboard, lang: Lang, asked: &Asked) -> Result<Markup, Failure> {
-    let days = asked.days.filter(|days| SPANS.contains(days)).unwrap_or(7);
+    let days = asked.days.as_ref().and_then(|days| days.parse().ok());
+    let days = days.filter(|days| SPANS.contains(days)).unwrap_or(7);
     let now = dashboard.seconds();
     let from = now.saturating_sub(days * 24 * 3600);
     let moment = |at: u64| Moment::from_micros(at * 1_000_000);

@@ -120,6 +120,19 @@
     set(link, link.dataset[word] || '');
     document.body.classList.toggle('stale', word === 'gone');
   };
+  // What the page is about was removed: that is said above it, until it is back.
+  const removed = $('#removed');
+  let absent = false;
+  const vanish = (is) => {
+    if (absent === is) return;
+    absent = is;
+    removed.hidden = !is;
+    document.body.classList.toggle('absent', is);
+  };
+  const choose = (select, chosen) => {
+    if ([...select.options].some((it) => it.value === chosen)) select.value = chosen;
+    else select.dispatchEvent(new Event('change'));
+  };
   const put = (pieces) => {
     for (const [id, html] of Object.entries(pieces)) {
       const element = document.getElementById(id);
@@ -127,8 +140,9 @@
       // Whoever has the focus inside keeps it.
       const inside = element.contains(document.activeElement) && document.activeElement !== element;
       const place = inside ? $$('a,button,input,summary,[tabindex]', element).indexOf(document.activeElement) : -1;
-      const opened = $$('details', element).map((it) => it.open);
+      const opened = $$('details', element).map((it) => it.open), chosen = element.value;
       element.innerHTML = html;
+      if (element.matches('select')) choose(element, chosen);
       $$('details', element).forEach((it, index) => { it.open = opened[index] ?? it.open; });
       if (place >= 0) $$('a,button,input,summary,[tabindex]', element)[place]?.focus({ preventScroll: true });
       times(element);
@@ -141,16 +155,20 @@
     if (!page) return;
     source?.close();
     source = new EventSource(`/health/live?page=${encodeURIComponent(page)}&since=${version}`);
-    const alive = () => { heard = Date.now(); cut = 0; state('on'); };
+    const alive = () => { heard = Date.now(); cut = 0; state(absent ? 'removed' : 'on'); };
+    const back = () => { vanish(false); alive(); };
     source.addEventListener('open', alive);
-    source.addEventListener('beat', alive);
+    source.addEventListener('beat', back);
+    source.addEventListener('gone', () => { vanish(true); alive(); });
     source.addEventListener('message', (event) => {
-      alive();
+      back();
       const { v, f } = JSON.parse(event.data);
       version = v;
       put(f);
     });
     source.addEventListener('error', () => {
+      // The stream of what is not there ends each time.
+      if (absent && source.readyState !== EventSource.CLOSED) return;
       cut ||= Date.now();
       state(Date.now() - cut > 8000 ? 'gone' : 'off');
       if (source.readyState === EventSource.CLOSED) setTimeout(connect, 1000);
@@ -185,8 +203,8 @@
   document.addEventListener('click', async (event) => {
     const button = event.target.closest('[data-verb]');
     if (!button) return;
-    const { of, count, name } = button.parentElement.dataset, verb = button.dataset.verb;
-    const to = await question(`${button.textContent}: ${name || of}`, button.dataset.more, verb === 'scale' ? count : undefined);
+    const { of, name } = button.parentElement.dataset, verb = button.dataset.verb;
+    const to = await question(`${button.textContent}: ${name || of}`, button.dataset.more, verb === 'scale' ? $('#count').value : undefined);
     if (!to) return;
     button.disabled = true;
     try {
@@ -258,14 +276,14 @@
     };
     const follow = () => {
       tail?.close();
-      tail = new EventSource(`/health/logs/${logs.dataset.id}`);
+      tail = new EventSource(`/health/logs/${$('#log-of').value}`);
       tail.addEventListener('first', (event) => { lines = JSON.parse(event.data); if (!paused) redraw(); });
       tail.addEventListener('message', (event) => add(JSON.parse(event.data)));
       tail.addEventListener('error', () => { if (tail.readyState === EventSource.CLOSED) setTimeout(follow, 2000); });
     };
     $('#log-find').addEventListener('input', (event) => { text = event.target.value.trim().toLowerCase(); redraw(); });
     $('#log-level').addEventListener('change', (event) => { level = event.target.value; redraw(); });
-    $('#log-of')?.addEventListener('change', (event) => { logs.dataset.id = event.target.value; lines = []; follow(); });
+    $('#log-of').addEventListener('change', () => { lines = []; redraw(); follow(); });
     $('#log-pause').addEventListener('click', (event) => {
       paused = !paused;
       event.target.setAttribute('aria-pressed', String(paused));

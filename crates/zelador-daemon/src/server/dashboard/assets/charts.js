@@ -16,8 +16,10 @@
   const span = (seconds) => seconds < 90 ? `${number(seconds, 0)} s` : seconds < 5400 ? `${number(seconds / 60, 0)} min` : seconds < 129600 ? `${number(seconds / 3600, 0)} h` : `${number(seconds / 86400, 0)} d`;
   // Steps of an axis that are whole in their unit.
   const steps = (unit) => [0, 1, 2, 3].flatMap((power) => [1, 2, 5, 10, 20, 50, 100, 200, 500].map((step) => step * unit ** power));
+  // What is declared now: it may change while the page is open.
+  const limit = () => Number(document.getElementById('count')?.dataset.limit) || 0;
   const panels = [
-    { metric: 'memory', title: word.memory, of: word.of, scale: 1, say: bytes, limit: Number(word.limit), incrs: steps(1024) },
+    { metric: 'memory', title: word.memory, of: word.of, scale: 1, say: bytes, get limit() { return limit(); }, incrs: steps(1024) },
     { metric: 'cpu', title: word.cpu, of: word.of, scale: 0.1, say: (value) => `${number(value)} %` },
     { metric: 'latency', title: word.latency, of: word.check, scale: 0.001, say: millis },
     { metric: 'restarts', title: word.restarts, of: word.of, scale: 1, say: (value) => number(value, 0), steps: true, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 10000, 100000] },
@@ -186,7 +188,7 @@
     const mine = ++turn, now = Date.now() / 1000;
     if (view.follow) { view.to = now; view.from = now - view.range; }
     // Without an end it is asked for the present, and what is to come is foretold.
-    const query = (of, metrics) => fetch(`/health/chart?of=${encodeURIComponent(of)}&metrics=${metrics}&from=${Math.floor(view.from)}${view.follow ? '' : `&to=${Math.ceil(view.to)}`}&limit=${Number(word.limit) || 0}`).then((answer) => { if (!answer.ok) throw new Error(answer.status); return answer.json(); });
+    const query = (of, metrics) => fetch(`/health/chart?of=${encodeURIComponent(of)}&metrics=${metrics}&from=${Math.floor(view.from)}${view.follow ? '' : `&to=${Math.ceil(view.to)}`}&limit=${limit()}`).then((answer) => { if (!answer.ok) throw new Error(answer.status); return answer.json(); });
     try {
       const [app, check] = await Promise.all([query(word.of, 'memory,cpu,restarts'), query(word.check, 'latency')]);
       if (mine !== turn) return;
