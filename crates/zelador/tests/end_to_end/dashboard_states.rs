@@ -55,7 +55,12 @@ fn what_cannot_be_shown_is_a_page_all_the_same() {
     let zelador = zelador();
     zelador.start("{ name: 'one', script: 'sleep', args: '1000' }");
     until("the endpoints", || zelador.get("/healthz").0 != 0);
-    for path in ["/health/incident/abc", "/health/incident/9999", "/health/app/nothing"] {
+    for path in [
+        "/health/incident/abc",
+        "/health/incident/9999",
+        "/health/app/nothing",
+        "/health/nowhere/at/all",
+    ] {
         let page = answer(&zelador, path);
         assert!(page.starts_with("HTTP/1.1 404"), "{path}: {page}");
         assert!(page.contains("<!DOCTYPE html>") && page.contains("Nothing is here"), "{page}");

@@ -84,6 +84,7 @@ pub(super) fn routes(
         .route("/health/chart", get(chart::chart))
         .route("/health/logs/{id}", get(tail::stream))
         .route("/health/assets/{name}", get(assets::serve))
+        .route("/health/{*other}", get(pages::unknown))
         .with_state(dashboard)
 }
 

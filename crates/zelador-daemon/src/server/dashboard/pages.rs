@@ -105,6 +105,11 @@ fn missing(dashboard: &Dashboard, headers: &HeaderMap) -> Response {
     wrong(dashboard, headers, title, main, StatusCode::NOT_FOUND)
 }
 
+/// An address of the dashboard at which nothing is.
+pub async fn unknown(State(dashboard): State<Dashboard>, headers: HeaderMap) -> Response {
+    missing(&dashboard, &headers)
+}
+
 /// There is such a page, and it cannot be shown now.
 fn failed(dashboard: &Dashboard, headers: &HeaderMap, failure: &Failure) -> Response {
     let lang = Lang::of(headers);
