@@ -24,6 +24,7 @@ pub use zelador_core::custom::{Action, Metric};
 pub use zelador_core::death::{Death, SpawnFailure};
 pub use zelador_core::effect::{Affected, Done, Refusal};
 pub use zelador_core::evidence;
+pub use zelador_core::healing::case::snapshot;
 pub use zelador_core::healing::raise;
 pub use zelador_core::healing::report::{A_PERSON_TAKES, LearnedOf, Report, report};
 pub use zelador_core::healing::{Learned, Remedy, Risk};

@@ -115,6 +115,9 @@ pub struct Incident {
     /// The incident whose trouble this one comes of.
     #[serde(default)]
     pub part_of: Option<IncidentId>,
+    /// Something is done before the next start: when that is given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applies: Option<Moment>,
     /// What became of the question to a language model; `None`: nobody asked.
     #[serde(default)]
     pub consulted: Option<Consulted>,
@@ -232,6 +235,7 @@ impl Incident {
             muted: false,
             muted_by: None,
             part_of: None,
+            applies: None,
             consulted: None,
             asked_about: None,
             earlier: Vec::new(),
@@ -315,9 +319,9 @@ impl Incident {
         self.closed_at = Some(at);
     }
 
-    /// When its stage wants to be called, whatever else happens.
+    /// When it wants to be called, whatever else happens.
     pub fn deadline(&self) -> Option<Moment> {
-        match self.stage {
+        let of_stage = match self.stage {
             Stage::Gathering { give_up_at }
             | Stage::Asking { give_up_at }
             | Stage::Dumping { give_up_at }
@@ -333,7 +337,8 @@ impl Incident {
             | Stage::AwaitingTrial
             | Stage::Escalated
             | Stage::Closed { .. } => None,
-        }
+        };
+        of_stage.into_iter().chain(self.applies).min()
     }
 
     /// Its state in one or two words, in English: `healed`, `verifying`, `escalated`.

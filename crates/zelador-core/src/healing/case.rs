@@ -52,7 +52,7 @@ pub fn snapshot(evidence: &Evidence) -> Snapshot {
     let mut snapshot = Snapshot {
         uptime_s: evidence.uptime_millis.map(|millis| millis as f64 / 1000.0),
         restarts_last_hour: Some(f64::from(evidence.deaths_last_hour)),
-        log_tail: evidence.out_tail.iter().chain(&evidence.err_tail).cloned().collect(),
+        log_tail: evidence.lines().cloned().collect(),
         metrics: Metrics {
             rss_mb: rss,
             mem_limit_mb: evidence.memory_limit.map(|limit| mebibytes(limit.bytes())),
@@ -60,8 +60,17 @@ pub fn snapshot(evidence: &Evidence) -> Snapshot {
             oom_kill_events: evidence.oom_kills.map(|kills| kills as f64),
             cpu_pct: usage.or(last).map(|usage| usage.cpu),
             cpu_limit_pct: evidence.cpu_limit,
-            threads: Some(evidence.threads_of_process() as f64).filter(|count| *count > 0.0),
-            open_fds: evidence.descriptors.as_ref().map(|it| f64::from(it.open)),
+            // A process that is gone has none any more: what it had last counts.
+            threads: [evidence.threads_of_process() as f64]
+                .into_iter()
+                .chain(last.map(|usage| f64::from(usage.threads)))
+                .find(|count| *count > 0.0),
+            open_fds: evidence
+                .descriptors
+                .as_ref()
+                .map(|it| it.open)
+                .or(last.and_then(|usage| usage.descriptors))
+                .map(f64::from),
             nofile_limit: evidence.descriptors.as_ref().map(|it| it.limit as f64),
             disk_pct: evidence.volumes.iter().map(VolumeSeen::fullness).reduce(f64::max),
             probe: evidence.probe.as_ref().map(|probe| Probe {
@@ -148,7 +157,11 @@ pub fn wants_backoff(diagnosis: &Diagnosis) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::probe::Usage;
+    use crate::unit::Moment;
 
     fn died(code: i32, lines: &[&str]) -> Evidence {
         Evidence {
@@ -168,6 +181,28 @@ mod tests {
         let silent = by_rules(&died(1, &[]), &[]);
         assert_eq!((silent.cause, forbids_restart(&silent)), (Cause::Unknown, false));
         assert!(!wants_backoff(&silent), "its own restart policy decides, until it has died often");
+    }
+
+    #[test]
+    fn what_spoke_last_is_read_last_and_what_a_dead_process_had_counts() {
+        let at = |second| Some(Moment::from_epoch(Duration::from_secs(second)));
+        let says = |line: &str| vec![line.to_owned()];
+        let silent = Evidence {
+            err_tail: says("Error: connect ECONNREFUSED 127.0.0.1:5432"),
+            out_tail: says("connected to 127.0.0.1:5432"),
+            spoke_at: (at(20), at(10)),
+            ..Evidence::default()
+        };
+        let read = |evidence: &Evidence| snapshot(evidence).log_tail;
+        assert_eq!(read(&silent)[1], "connected to 127.0.0.1:5432", "that was overcome");
+        let dies = Evidence { spoke_at: (at(10), at(20)), ..silent.clone() };
+        assert!(read(&dies)[1].contains("ECONNREFUSED"), "it died of that");
+        let unknown = Evidence { spoke_at: (None, None), ..silent };
+        assert!(read(&unknown)[1].contains("ECONNREFUSED"));
+        let had = Usage { threads: 70, descriptors: Some(1000), ..Usage::default() };
+        let gone = Evidence { course: vec![(Moment::default(), had)], ..died(1, &[]) };
+        let metrics = snapshot(&gone).metrics;
+        assert_eq!((metrics.threads, metrics.open_fds), (Some(70.0), Some(1000.0)));
     }
 
     #[test]

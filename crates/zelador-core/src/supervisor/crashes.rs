@@ -98,11 +98,14 @@ impl Supervisor {
             self.set_stage(number, Stage::Gathering { give_up_at });
         }
         let only_looks = self.heal_mode(id) == HealMode::Observe;
-        let can_raise = diagnosis.as_ref().is_some_and(|it| self.can_raise(id, it.cause));
+        let app = &self.incidents[&number].app;
+        let can_help = diagnosis.as_ref().is_some_and(|it| {
+            self.can_raise(id, it.cause) || self.preparation(app, it, deaths).is_some()
+        });
         let advice = match diagnosis {
             _ if only_looks => Advice::Usual,
             _ if is_pending => Advice::Judge(give_up_at),
-            Some(it) if can_raise || forbids_restart(&it) => Advice::Judge(give_up_at),
+            Some(it) if can_help || forbids_restart(&it) => Advice::Judge(give_up_at),
             Some(it) => {
                 let pause = pause(&it, deaths, lived, self.least_uptime(id));
                 pause.map_or(Advice::Usual, |pause| Advice::Later(self.now + pause))
@@ -221,6 +224,12 @@ impl Supervisor {
             }
             return;
         }
+        if let Some(give_up_at) = incident.applies {
+            if self.now >= give_up_at {
+                self.prepared(id, Err(Why::TookTooLong));
+            }
+            return;
+        }
         let mut up_since = None;
         for instance in self.instances_of(&app).iter().filter_map(|id| self.instances.get(id)) {
             match instance.phase {
@@ -300,6 +309,12 @@ impl Supervisor {
                 incident.ask(self.now);
             }
             self.say(id, Said::Holder { holder, incident: id });
+        }
+        if !harms && self.prepare_start(id) {
+            if let Some(incident) = self.incidents.get_mut(&id) {
+                incident.held.extend(held);
+            }
+            return;
         }
         let only_looks = self.heal_mode(instance) == HealMode::Observe;
         let phase = self.instances.get(&instance).map(|it| &it.phase);

@@ -9,7 +9,7 @@ use crate::healing::{APPLY_WITHIN, Remedy, garbage_hook};
 use crate::id::{AppName, IncidentId};
 use crate::incident::Stage;
 use crate::instance::Goal;
-use crate::said::Said;
+use crate::said::{Said, Why};
 use crate::spec::{HOOK_WITHIN, Hook};
 use crate::words;
 use crate::words::Words;
@@ -66,6 +66,10 @@ impl Supervisor {
         let give_up_at = self.now + timeout + APPLY_WITHIN;
         self.effects.push(Effect::Apply { incident: id, deed: Box::new(deed), timeout });
         self.set_stage(id, Stage::Applying { run, give_up_at });
+        // Whatever its instances do meanwhile.
+        if let Some(incident) = self.incidents.get_mut(&id).filter(|it| it.trouble.is_deadly()) {
+            incident.applies = Some(give_up_at);
+        }
     }
 
     fn hook_of(&self, app: &AppName, remedy: &Remedy) -> Option<Hook> {
@@ -110,25 +114,21 @@ impl Supervisor {
     /// A deed was done, or could not be.
     pub(super) fn applied(&mut self, id: IncidentId, result: Result<Words, Words>) {
         let applying = |it: &&crate::incident::Incident| {
-            it.is_open() && matches!(it.stage, Stage::Applying { .. })
+            it.is_open() && (matches!(it.stage, Stage::Applying { .. }) || it.applies.is_some())
         };
         let Some(incident) = self.incidents.get(&id).filter(applying) else {
             self.ignored += 1;
             return;
         };
-        let (deadly, instance) = (incident.trouble.is_deadly(), incident.instance);
+        if incident.trouble.is_deadly() {
+            return self.prepared(id, result.map_err(Why::from));
+        }
         match result {
             Ok(said) => {
                 self.say(id, Said::Done(said));
-                if deadly {
-                    self.set_stage(id, Stage::AwaitingStart);
-                    self.let_start(instance, self.now);
-                } else {
-                    let until = self.now + self.shows_span(id);
-                    self.set_stage(id, Stage::Verifying { until });
-                }
+                let until = self.now + self.shows_span(id);
+                self.set_stage(id, Stage::Verifying { until });
             }
-            Err(why) if deadly => self.escalate(id, why),
             Err(why) => self.failed(id, why),
         }
     }

@@ -31,6 +31,7 @@ mod order;
 mod orders;
 mod planned;
 mod ports;
+mod preparing;
 mod prerequisites;
 mod pulse;
 mod raising;

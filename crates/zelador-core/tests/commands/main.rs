@@ -4,6 +4,7 @@
 
 mod change;
 mod looks;
+mod prepared;
 mod recovered;
 mod restarts;
 mod scale;

@@ -29,6 +29,17 @@ function health(request, response) {
   }
 }";
 
+/// The same for a service that ends where it cannot store its orders.
+const DIES_WRITING: &str = "function broken() {}
+function store() {
+  require('fs').writeFileSync('orders/last', Buffer.alloc(8192, 'x'));
+}
+store();
+function health(request, response) {
+  store();
+  response.end('ok\\n');
+}";
+
 pub(super) const FAULTS: &[Fault] = &[
     Fault {
         name: "descriptors-crash",
@@ -94,7 +105,7 @@ pub(super) const FAULTS: &[Fault] = &[
         name: "disk-full",
         what: "its disk (a tmpfs) is full of somebody else's files",
         stage: |place| {
-            let scene = on_a_small_disk(place, json!({}), "size=2M", fills("backup.tar"))?;
+            let scene = on_a_small_disk(place, WRITES, json!({}), "size=2M", fills("backup.tar"))?;
             let backup = place.folder().join("backup.tar");
             Ok(scene.harm(move || {
                 (!backup.exists()).then(|| "somebody else's file was removed".to_owned())
@@ -111,7 +122,7 @@ pub(super) const FAULTS: &[Fault] = &[
         what: "its disk is full of its own declared cache",
         stage: |place| {
             let heal = json!({ "cache_folders": ["./cache"] });
-            on_a_small_disk(place, heal, "size=2M", fills("cache/pages"))
+            on_a_small_disk(place, WRITES, heal, "size=2M", fills("cache/pages"))
         },
         causes: &[Cause::DiskFull],
         remedies: &[FreeDisk, StopAndNotify, NotifyOnly],
@@ -120,11 +131,28 @@ pub(super) const FAULTS: &[Fault] = &[
         fast: true,
     },
     Fault {
+        name: "disk-full-dies",
+        what: "it ends because its disk is full of its own declared cache",
+        stage: |place| {
+            let heal = json!({ "cache_folders": ["./cache"] });
+            on_a_small_disk(place, DIES_WRITING, heal, "size=2M", |folder| {
+                fills("cache/pages")(folder);
+                fs::remove_file(folder.join("orders/last")).expect("it was stored");
+                fills("cache/more")(folder);
+            })
+        },
+        causes: &[Cause::DiskFull],
+        remedies: &[FreeDisk, StopAndNotify, NotifyOnly],
+        shows: &[FullVolume, Line("ENOSPC")],
+        ends: Healed,
+        fast: true,
+    },
+    Fault {
         name: "inodes",
         what: "its disk has room, and no inode left: its own declared cache has them",
         stage: |place| {
             let heal = json!({ "cache_folders": ["./cache"] });
-            on_a_small_disk(place, heal, "size=8M,nr_inodes=64", |folder| {
+            on_a_small_disk(place, WRITES, heal, "size=8M,nr_inodes=64", |folder| {
                 let names = (0..64).map(|number| folder.join(format!("cache/page-{number}")));
                 // Until no more can be made.
                 _ = names.map(File::create).find(Result::is_err);
@@ -147,12 +175,13 @@ fn fills(file: &'static str) -> impl FnOnce(&Path) + Send + 'static {
 /// A service that writes on a disk of its own, and what uses that up.
 fn on_a_small_disk(
     place: &Place,
+    program: &str,
     heal: serde_json::Value,
     options: &str,
     uses_up: impl FnOnce(&Path) + Send + 'static,
 ) -> Result<Scene, String> {
     place.small_disk(options)?;
-    let mut app = place.node_program(WRITES);
+    let mut app = place.node_program(program);
     app["heal"] = heal;
     for folder in ["orders", "cache"] {
         fs::create_dir(place.folder().join(folder)).expect("the disk is ours");

@@ -4,7 +4,9 @@ use std::io::{self, Read};
 use std::process::ExitCode;
 
 use zelador_api::diagnosis::{Metrics, Snapshot, UserRule, judge_with};
-use zelador_api::{AppView, Death, Explain, Explained, WouldAsk, route};
+use zelador_api::{
+    AppView, Death, Explain, Explained, Incident, Phase, WouldAsk, route, snapshot as as_read,
+};
 
 use super::{Context, incidents, select};
 use crate::failure::Failure;
@@ -93,6 +95,9 @@ fn of_app(context: &Context, selector: &str) -> Result<Snapshot, Failure> {
             "diagnose one of them, by its number",
         ));
     };
+    if let Some(evidence) = of_incident(context, app)? {
+        return Ok(evidence);
+    }
     let instance = &app.instance;
     let now = incidents::now();
     let last = instance.deaths.first().filter(|_| instance.pid.is_none());
@@ -109,7 +114,13 @@ fn of_app(context: &Context, selector: &str) -> Result<Snapshot, Failure> {
             snapshot.signal = Some("SIGKILL".to_owned());
             snapshot.metrics.oom_kill_events = Some(1.0);
         }
-        _ => {}
+        // It has no log that could say why.
+        Some(Death::NeverStarted(failure)) => {
+            snapshot.exit_code = Some(-1);
+            snapshot.log_tail.push(failure.to_string());
+        }
+        Some(Death::StartTimedOut | Death::Unknown) => snapshot.exit_code = Some(-1),
+        None => {}
     }
     if let Some(usage) = instance.usage {
         snapshot.metrics = Metrics {
@@ -119,6 +130,22 @@ fn of_app(context: &Context, selector: &str) -> Result<Snapshot, Failure> {
         };
     }
     Ok(snapshot)
+}
+
+/// What was gathered for an incident of it that is open, or of the death that it stayed dead of: the same
+/// as the healer judges by, and as a model would be asked about.
+fn of_incident(context: &Context, app: &AppView) -> Result<Option<Snapshot>, Failure> {
+    let incidents: Vec<Incident> = context.engine.get(route::INCIDENTS)?;
+    let instance = &app.instance;
+    let is_up = matches!(instance.phase, Phase::Running { .. });
+    let stayed_dead = |it: &Incident| {
+        let gathered = it.evidence.as_ref().and_then(|evidence| evidence.death.as_ref());
+        let last = instance.deaths.first().filter(|_| !is_up).map(|past| &past.death);
+        gathered.is_some() && gathered == last
+    };
+    let its = incidents.iter().filter(|it| it.app.as_str() == instance.app);
+    let of_it = its.filter(|it| it.is_open() || stayed_dead(it)).max_by_key(|it| it.id);
+    Ok(of_it.and_then(|it| it.evidence.as_ref()).map(as_read))
 }
 
 /// The last lines of both streams; what cannot be read is not there.

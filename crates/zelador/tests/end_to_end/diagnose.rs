@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
-use zelador_testbed::home::{Said, Zelador, said, until};
+use zelador_testbed::home::{Said, Zelador, free_port, said, until};
 
 use crate::zelador;
 
@@ -59,6 +59,26 @@ fn an_app_that_was_given_up_is_diagnosed_from_what_is_known_of_it() {
     let json: Value =
         serde_json::from_str(&zelador.ok(&["diagnose", "app", "--json"]).out).unwrap();
     assert_eq!((&json["cause"], &json["restart_helps"]), (&json!("missing_module"), &json!("no")));
+}
+
+/// What the healer has gathered, not only what is in its logs: the failures of its check.
+#[test]
+fn an_app_that_is_up_is_diagnosed_from_the_evidence_of_its_incident() {
+    let zelador = zelador();
+    let port = free_port();
+    zelador.write("app.js", "setInterval(() => {}, 1000)");
+    zelador.start(&format!(
+        "{{ name: 'app', script: 'app.js', heal: 'ask', health: {{ tcp: {port}, interval: '200ms',
+            failure_threshold: 2, start_period: 0 }} }}"
+    ));
+    until("an incident with a diagnosis", || {
+        let all = zelador.ok(&["incidents", "--json"]).out;
+        let all: Value = serde_json::from_str(&all).unwrap();
+        all[0]["diagnosis"].is_object()
+    });
+    let asked = zelador.ok(&["diagnose", "app", "--json"]).out;
+    let asked: Value = serde_json::from_str(&asked).unwrap();
+    assert_eq!(asked["cause"], "deadlock_or_hang", "its log says nothing: {asked}");
 }
 
 #[test]
