@@ -72,6 +72,10 @@ fn one(token: &str, before: &str, after: &str, text: &str) -> Option<(Cause, f64
         || bracketed && before.len() <= 1
         || bracketed && before.ends_with('(') && (after.starts_with(": ") || after == ")")
         || bracketed && named.ends_with("socketexception");
+    // .NET tells EAI_AGAIN by the number of EAGAIN.
+    if number == 11 && bracketed && named.ends_with("socketexception") {
+        return Some((DnsFailure, SURE));
+    }
     if number < 200 && is_errno {
         return errno(number, text);
     }

@@ -28,6 +28,7 @@ pub(super) fn contexts(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
         }
     }
     capital_names(board, lines);
+    starts_of_others(board, lines);
     // Gunicorn guesses at memory whenever it ended a worker itself, which it says in the line before.
     if any(&["worker timeout"]) && snapshot.metrics.oom_kill_events.is_none_or(|kills| kills == 0.0)
     {
@@ -136,6 +137,30 @@ pub(super) fn contexts(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
     if specific > 0.6 {
         board.scale(Cause::UncaughtException, 0.5);
         board.scale(Cause::PanicAssertion, 0.6);
+    }
+}
+
+/// What went wrong where the frames say that another program or a thread was to be started.
+fn starts_of_others(board: &mut Board, lines: &[Line]) {
+    let (mut program, mut thread) = (false, false);
+    for line in lines.iter().filter(|line| !line.recovered) {
+        if line.is_frame {
+            program |=
+                says(&line.text, &["_execute_child", "process.start(", "processbuilder.start"]);
+            thread |=
+                says(&line.text, &["os.fork()", "fork_exec(", "forkpty(", "start_new_thread("]);
+            continue;
+        }
+        if program && says(&line.text, &["errno 2]", "no such file"]) {
+            board.add(Cause::MissingCommand, 1.3, quote(line), usize::MAX - line.number);
+        }
+        if (program || thread) && says(&line.text, &["errno 11]", "temporarily unavailable"]) {
+            board.add(Cause::ThreadExhaustion, 1.3, quote(line), usize::MAX - line.number);
+        }
+        // A trace ends with its message.
+        if !line.written.starts_with(' ') && !line.written.is_empty() {
+            (program, thread) = (false, false);
+        }
     }
 }
 

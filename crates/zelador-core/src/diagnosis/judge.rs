@@ -5,13 +5,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::alive::alive;
 use super::board::{Board, Score};
 use super::contexts::contexts;
-use super::numbers::{alive, status};
+use super::numbers::status;
 use super::phrase::Haystack;
+use super::rules::Rule;
 use super::snapshot::Snapshot;
 use super::text::{Level, Line, lines};
-use super::{Action, Cause, Reasons, action, codes, pairs, rules};
+use super::trace::without_places;
+use super::{Action, Cause, Reasons, action, chain, codes, pairs, rules};
 use crate::redact;
 use crate::words;
 use crate::words::Words;
@@ -63,44 +66,73 @@ pub fn judge(snapshot: &Snapshot) -> Answer {
 
 /// What the lines say.
 fn read(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
-    for line in lines.iter().filter(|line| !line.text.is_empty()) {
-        let grave = match line.level {
-            Level::Calm => 0.12,
-            Level::Warning => 0.4,
-            Level::Unsaid | Level::Error => 1.0,
-        };
-        // What a service that lives warns of is what it suffers from; so is the last word of one that died.
-        let is_last_word = line.followed_by == 0;
-        let ended_itself = snapshot.exit_code.is_some_and(|code| code != 0);
-        let grave = match line.level {
-            Level::Warning if snapshot.is_alive() || is_last_word => 0.75,
-            // Some say at level `info` what they then die of.
-            Level::Calm if ended_itself && line.followed_by == 0 && line.tells_of_failure() => 0.5,
-            _ => grave,
-        };
-        // Nothing is overcome by a program that then ends with an error.
-        let overcome = match line.level {
-            Level::Error if line.recovered && ended_itself && is_last_word => 0.6,
-            _ if line.recovered => 0.15,
-            _ => 1.0,
-        };
+    let known: Vec<Vec<(Cause, f64)>> = lines.iter().map(|line| known(line, snapshot)).collect();
+    let shares = chain::shares(lines, |at| known[at].iter().any(is_specific));
+    for ((line, known), share) in lines.iter().zip(known).zip(shares) {
         let fade = 0.9_f64.powi(i32::try_from(line.followed_by).unwrap_or(i32::MAX)).max(FADED);
-        let haystack = Haystack::new(&line.text);
-        let known: Vec<(Cause, f64)> = rules::all()
-            .filter(|rule| rule.matches(&haystack))
-            .map(|rule| (rule.cause, rule.weight))
-            .chain(codes::codes(&line.text))
-            .collect();
-        let is_known = known
-            .iter()
-            .any(|(cause, weight)| *cause != Cause::UncaughtException && *weight >= pairs::KNOWN);
-        let pairs = if is_known { Vec::new() } else { pairs::pairs(&haystack, snapshot.uptime_s) };
-        for (cause, weight) in known.into_iter().chain(pairs) {
-            let value = weight * grave * overcome * fade;
+        for (cause, weight) in known {
+            let value = weight * grave(line, snapshot) * overcome(line, snapshot) * fade * share;
             if value > 0.05 {
                 board.add(cause, value, quote(line), usize::MAX - line.number);
             }
         }
+    }
+}
+
+/// What the words and codes of a line point to.
+fn known(line: &Line, snapshot: &Snapshot) -> Vec<(Cause, f64)> {
+    if line.is_frame {
+        let haystack = Haystack::new(&line.text);
+        return weights(rules::of_frames(), &haystack).collect();
+    }
+    let text = without_places(&line.text);
+    let haystack = Haystack::new(&text);
+    let mut known: Vec<_> = weights(rules::all(), &haystack).chain(codes::codes(&text)).collect();
+    let is_known = known
+        .iter()
+        .any(|(cause, weight)| *cause != Cause::UncaughtException && *weight >= pairs::KNOWN);
+    if !is_known {
+        known.extend(pairs::pairs(&haystack, snapshot.uptime_s));
+    }
+    known
+}
+
+fn weights<'a>(
+    rules: impl Iterator<Item = &'static Rule> + 'a,
+    text: &'a Haystack<'_>,
+) -> impl Iterator<Item = (Cause, f64)> + 'a {
+    rules.filter(|rule| rule.matches(text)).map(|rule| (rule.cause, rule.weight))
+}
+
+/// Whether it is more than that nobody caught something.
+fn is_specific((cause, weight): &(Cause, f64)) -> bool {
+    !matches!(cause, Cause::UncaughtException | Cause::PanicAssertion) && *weight >= pairs::KNOWN
+}
+
+/// How much the level of a line lets it say.
+fn grave(line: &Line, snapshot: &Snapshot) -> f64 {
+    let is_last_word = line.followed_by == 0;
+    let ended_itself = snapshot.exit_code.is_some_and(|code| code != 0);
+    match line.level {
+        // What a service that lives warns of is what it suffers from; so is the last word of one that died.
+        Level::Warning if snapshot.is_alive() || is_last_word => 0.75,
+        Level::Warning => 0.4,
+        // Some say at level `info` what they then die of, and some say no level at all.
+        Level::Calm if ended_itself && is_last_word && !line.states_level => 0.75,
+        Level::Calm if ended_itself && is_last_word && line.tells_of_failure() => 0.5,
+        Level::Calm => 0.12,
+        Level::Unsaid | Level::Error => 1.0,
+    }
+}
+
+/// How much of it is left after what was overcome.
+fn overcome(line: &Line, snapshot: &Snapshot) -> f64 {
+    let ended_itself = snapshot.exit_code.is_some_and(|code| code != 0);
+    match line.level {
+        // Nothing is overcome by a program that then ends with an error.
+        Level::Error if line.recovered && ended_itself && line.followed_by == 0 => 0.6,
+        _ if line.recovered => 0.15,
+        _ => 1.0,
     }
 }
 
@@ -138,10 +170,13 @@ fn rank(board: Board, snapshot: &Snapshot) -> Answer {
     Answer { best: hypotheses[0].clone(), hypotheses }
 }
 
+/// How sure an explanation is for which as much speaks as for the likeliest; others are less so, in proportion.
+pub(super) const AS_LIKELY: f64 = 0.5;
+
 /// How sure a score makes: by its height, and by how far the next one is behind.
 fn confidence(value: f64, best: f64, second: f64) -> f64 {
     if value < best {
-        return (0.5 * value / best).min(0.45);
+        return AS_LIKELY * value / best;
     }
     let height: f64 = match value {
         v if v >= 0.85 => 0.98,

@@ -27,15 +27,16 @@ pub(super) fn word_level(word: &str) -> Option<Level> {
     })
 }
 
-/// The level of a plain record: a word of its first part.
-pub(super) fn level(line: &str) -> Level {
+/// The level of a plain record, a word of its first part, and whether the record says it.
+pub(super) fn level(line: &str) -> (Level, bool) {
     let head: String = line.chars().take(90).collect::<String>().to_lowercase();
-    // A trace is no record, whatever words are in it.
+    // A trace is no record, whatever words are in it; nor is what the kernel says of a task that hangs.
     if head.starts_with([' ', '\t'])
         || head.starts_with("traceback")
         || head.starts_with("caused by")
+        || says(&head, &["info: task ", "info: rcu"])
     {
-        return Level::Unsaid;
+        return (Level::Unsaid, false);
     }
     let first = head
         .split(|c: char| !c.is_alphanumeric())
@@ -44,33 +45,58 @@ pub(super) fn level(line: &str) -> Level {
     let is_record = head.starts_with(|c: char| c.is_ascii_digit() || c == '[' || c == '<')
         || word_level(first).is_some()
         || MONTHS.contains(&first)
-        || DAYS.contains(&first);
+        || DAYS.contains(&first)
+        || starts_with_key(&head);
     if !is_record {
-        return glog(line).unwrap_or(Level::Unsaid);
+        return net(&head).or_else(|| glog(line)).map_or((Level::Unsaid, false), |it| (it, true));
     }
-    // `level=info`, `lvl=error`.
-    for mark in ["level=", "lvl=", "severity="] {
-        if let Some((_, rest)) = head.split_once(mark) {
-            let word = rest
-                .trim_start_matches('"')
-                .split(|c: char| !c.is_alphabetic())
-                .next()
-                .unwrap_or_default();
-            return word_level(word).unwrap_or(Level::Unsaid);
-        }
+    if let Some(word) = marked(&head) {
+        return (word_level(word).unwrap_or(Level::Unsaid), true);
     }
     if let Some(level) = redis(line) {
-        return level;
+        return (level, true);
     }
     let mut words = head.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
     let found = words.by_ref().take(12).find_map(|word| Some((word, word_level(word)?)));
     let is_bad = || says(&line.to_lowercase(), BAD);
     match found {
         // `PostgreSQL` tells of its own troubles at this level too.
-        Some((word, level)) if word != "log" || !is_bad() => level,
+        Some((word, level)) if word != "log" || !is_bad() => (level, true),
         // An access log, or a date with a sentence behind it, is calm unless it says otherwise.
-        None if !is_bad() => Level::Calm,
-        _ => Level::Unsaid,
+        None if !is_bad() => (Level::Calm, false),
+        _ => (Level::Unsaid, false),
+    }
+}
+
+/// Whether a line begins as a record of keys and values does: `time=`, `ts=`, `level=`, `msg=`.
+fn starts_with_key(head: &str) -> bool {
+    let Some((key, _)) = head.split_once('=') else { return false };
+    !key.is_empty()
+        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.@-".contains(&byte))
+        && marked(head).is_some()
+}
+
+/// The word behind `level=`, `lvl=`, `severity=`.
+fn marked(head: &str) -> Option<&str> {
+    ["level=", "lvl=", "severity="].iter().find_map(|mark| {
+        let (before, rest) = head.split_once(mark)?;
+        // Not `log_level=debug`, which is a setting.
+        let is_key = before.chars().next_back().is_none_or(|c| !c.is_alphanumeric() && c != '_');
+        let word = rest.trim_start_matches('"').split(|c: char| !c.is_alphabetic()).next()?;
+        is_key.then_some(word)
+    })
+}
+
+/// The console of .NET: `fail: Microsoft.Hosting.Lifetime[6]`.
+fn net(head: &str) -> Option<Level> {
+    let (word, rest) = head.split_once(": ")?;
+    if !rest.ends_with(']') || rest.contains(' ') {
+        return None;
+    }
+    match word {
+        "trce" | "dbug" => Some(Level::Calm),
+        "fail" => Some(Level::Error),
+        _ => None,
     }
 }
 
@@ -131,6 +157,61 @@ const BAD: &[&str] = &[
     "undefined",
     "unexpected",
     "segfault",
+    "no route",
+    "deadline exceeded",
+    "exceeded",
+    "no space",
+    "not permitted",
+    "not allowed",
+    "not supported",
+    "unsupported",
+    "unrecognized",
+    "unrecognised",
+    "did not ",
+    "didn't",
+    "doesn't",
+    "is not ",
+    "has no ",
+    "there is no ",
+    "reset by",
+    "broken",
+    "closed",
+    "<lost",
+    "<eof",
+    "<bad ",
+    "illegal",
+    "malformed",
+    "insufficient",
+    "unauthorized",
+    "forbidden",
+    "incompatible",
+    "unavailable",
+    "is down",
+    "misbehaving",
+    "violat",
+    "wrong",
+    "nil pointer",
+    "crash",
+    "damaged",
+    "stuck",
+    "blocked",
+    "revoked",
+    "untrusted",
+    "must be",
+    "must not",
+    "read-only",
+    "overload",
+    "throttl",
+    "quota",
+    "erreur",
+    "imposs",
+    "inválid",
+    "rechazad",
+    "recusad",
+    "verweigert",
+    "ungültig",
+    "no existe",
+    "no se ",
 ];
 
 /// Redis and its kin mark a line with `#` for a warning, and with `*`, `-` or `.` for less.

@@ -4,7 +4,9 @@
 //! [`Remedy`], and a diagnosis names what it rests on.
 
 mod action;
+mod alive;
 mod board;
+mod chain;
 mod codes;
 pub mod consult;
 mod contexts;
@@ -14,9 +16,11 @@ mod numbers;
 mod pairs;
 mod phrase;
 mod reasons;
+mod record;
 mod rules;
 mod snapshot;
 mod text;
+mod trace;
 mod user;
 
 use serde::{Deserialize, Serialize};

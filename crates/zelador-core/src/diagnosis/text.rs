@@ -1,11 +1,11 @@
 //! Log lines as they are judged: without escape sequences, with their level, the words of structured
 //! ones taken out of their structure, and whether what they say was overcome later.
 
-use serde_json::Value;
-
 pub use super::level::Level;
-use super::level::{MONTHS, level, word_level};
+use super::level::level;
 use super::phrase::has;
+use super::record::{plain, structured, unwrapped};
+use super::trace;
 
 /// One line.
 #[derive(Clone, Debug)]
@@ -18,6 +18,10 @@ pub struct Line {
     pub written: String,
     /// How grave it is.
     pub level: Level,
+    /// Whether it says so itself.
+    pub states_level: bool,
+    /// Whether it is a frame of a trace, or source that is printed with one.
+    pub is_frame: bool,
     /// Whether a later line, or this one, says that it was overcome.
     pub recovered: bool,
     /// How many records follow it that are about the service's ordinary work.
@@ -39,6 +43,7 @@ const LONGEST: usize = 3000;
 /// Returns the lines as they are judged.
 pub fn lines(tail: &[String]) -> Vec<Line> {
     let mut lines: Vec<Line> = tail.iter().enumerate().map(|(at, line)| read(at, line)).collect();
+    trace::mark(&mut lines);
     let mut ordinary = 0;
     for at in (0..lines.len()).rev() {
         lines[at].followed_by = ordinary;
@@ -46,8 +51,19 @@ pub fn lines(tail: &[String]) -> Vec<Line> {
             ordinary += 1;
         }
     }
+    // A trace is as grave as the record that it belongs to.
+    let records = trace::records(&lines);
+    for (at, record) in records.iter().enumerate() {
+        if let Some(record) = record {
+            lines[at].level = lines[*record].level;
+        }
+    }
     for at in 0..lines.len() {
         if lines[at].level == Level::Calm {
+            continue;
+        }
+        if let Some(record) = records[at].filter(|record| lines[*record].recovered) {
+            lines[at].recovered = lines[record].recovered;
             continue;
         }
         // What a runtime prints when it ends speaks of no way out.
@@ -214,14 +230,15 @@ fn read(number: usize, line: &str) -> Line {
         let (head, tail) = (cut(LONGEST * 2 / 3), cut(written.len() - LONGEST / 3));
         written = format!("{} … {}", &written[..head], &written[tail..]);
     }
-    let (text, level) = match structured(&written) {
-        Some(read) => read,
+    let (text, (level, states_level)) = match structured(&written) {
+        Some((text, level)) => (text, (level, level != Level::Unsaid)),
         None => (written.clone(), level(&written)),
     };
     let text = text.to_lowercase();
     // Orders in a log are somebody's text, and no evidence.
     let text = if says(&text, ORDERS) { String::new() } else { text };
-    Line { number, text, written, level, recovered: false, followed_by: 0 }
+    let (recovered, is_frame, followed_by) = (false, false, 0);
+    Line { number, text, written, level, states_level, is_frame, recovered, followed_by }
 }
 
 const ORDERS: &[&str] = &[
@@ -251,115 +268,6 @@ const ORDERS: &[&str] = &[
     "ignore todas",
 ];
 
-/// Text without escape sequences and control characters.
-fn plain(line: &str) -> String {
-    let mut out = String::with_capacity(line.len());
-    let mut chars = line.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\u{1b}' => match chars.next() {
-                Some('[') => while chars.next().is_some_and(|c| !('@'..='~').contains(&c)) {},
-                Some(']') => while chars.next().is_some_and(|c| c != '\u{7}' && c != '\u{1b}') {},
-                _ => {}
-            },
-            '\t' => out.push(' '),
-            c if c.is_control() => {}
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// The record without what a collector put before it: compose's `web-1  | `, PM2's `0|web  | `, syslog's
-/// `Nov 16 07:57:30 host web[1091]: `.
-fn unwrapped(line: String) -> String {
-    if let Some((before, rest)) = line.split_once("| ")
-        && (1..48).contains(&before.len())
-        && !before.starts_with(' ')
-        && before.trim_end().bytes().all(|c| c.is_ascii_alphanumeric() || b"-_.|".contains(&c))
-        && before.ends_with([' ', '|'])
-    {
-        return rest.trim_start_matches(' ').to_owned();
-    }
-    let Some((before, rest)) = line.split_once(": ") else { return line };
-    let mut words = before.split(' ').filter(|word| !word.is_empty());
-    let is_stamp = |word: &str| word.len() >= 19 && word.as_bytes()[10] == b'T';
-    let first = words.next().unwrap_or_default();
-    let is_month = MONTHS.contains(&first.to_lowercase().as_str());
-    let stamped =
-        is_stamp(first) || is_month && words.nth(1).is_some_and(|time| time.contains(':'));
-    // Then the host and the program, and nothing else.
-    let tail: Vec<&str> = words.collect();
-    let is_syslog = stamped
-        && tail.len() == 2
-        && (tail[1].ends_with(']') && tail[1].contains('[') || tail[1] == "kernel");
-    if is_syslog { rest.to_owned() } else { line }
-}
-
-/// The words and the level of a record in JSON.
-fn structured(line: &str) -> Option<(String, Level)> {
-    let start = line.find('{')?;
-    if start > 80 || !line.trim_end().ends_with('}') {
-        return None;
-    }
-    let value: Value = serde_json::from_str(&line[start..]).ok()?;
-    let table = value.as_object()?;
-    let level = table
-        .iter()
-        .find(|(key, _)| {
-            ["level", "severity", "lvl", "levelname", "log.level", "loglevel"]
-                .contains(&key.as_str())
-        })
-        .map_or(Level::Unsaid, |(_, value)| match value {
-            // pino and bunyan: 30 is information.
-            Value::Number(number) => match number.as_f64().unwrap_or_default() {
-                n if n >= 50.0 => Level::Error,
-                n if n >= 40.0 => Level::Warning,
-                _ => Level::Calm,
-            },
-            Value::String(word) => word_level(&word.to_lowercase()).unwrap_or(Level::Unsaid),
-            _ => Level::Unsaid,
-        });
-    let mut words = Vec::new();
-    for (key, value) in table {
-        if ![
-            "req",
-            "res",
-            "time",
-            "timestamp",
-            "ts",
-            "hostname",
-            "level",
-            "reqId",
-            "headers",
-            "body",
-            "q",
-            "query",
-            "user_agent",
-        ]
-        .contains(&key.as_str())
-        {
-            strings(key, value, &mut words);
-        }
-    }
-    Some((words.join(" \u{b7} "), level))
-}
-
-fn strings(key: &str, value: &Value, words: &mut Vec<String>) {
-    match value {
-        Value::String(text)
-            if ["code", "errno", "errorCode", "sqlState", "sqlstate", "status"].contains(&key) =>
-        {
-            words.push(format!("{key}: {text}"));
-        }
-        Value::String(text) => words.push(text.clone()),
-        Value::Array(items) => items.iter().for_each(|item| strings(key, item, words)),
-        Value::Object(table) => table.iter().for_each(|(key, item)| strings(key, item, words)),
-        Value::Number(number) => words.push(format!("{key}: {number}")),
-        Value::Bool(_) | Value::Null => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -378,7 +286,7 @@ mod tests {
             ("2026/11/23 21:46:44 [emerg] 7537#7537: unknown directive", Level::Error),
             ("2026-11-23 21:59:08.692 UTC [32547] PANIC:  could not locate", Level::Error),
             ("2026-11-23 21:59:08.690 UTC [32547] LOG:  shut down", Level::Calm),
-            ("time=2026 level=error msg=x", Level::Unsaid),
+            ("time=2026 level=error msg=x", Level::Error),
             ("2026-01-01 level=error msg=x", Level::Error),
             ("E 2023/04/07 09:24:33 repository.go:1046: failed", Level::Error),
             ("E0423 12:00:00.000000 1 main.go:1] failed", Level::Error),

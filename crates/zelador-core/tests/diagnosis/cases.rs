@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 /// The families, one a file.
-const FAMILIES: [(&str, &str); 10] = [
+const FAMILIES: [(&str, &str); 14] = [
     ("startup", include_str!("cases/startup.txt")),
     ("host", include_str!("cases/host.txt")),
     ("dependency", include_str!("cases/dependency.txt")),
@@ -14,6 +14,10 @@ const FAMILIES: [(&str, &str); 10] = [
     ("wild", include_str!("cases/wild.txt")),
     ("wide", include_str!("cases/wide.txt")),
     ("hard", include_str!("cases/hard.txt")),
+    ("frames", include_str!("cases/frames.txt")),
+    ("records", include_str!("cases/records.txt")),
+    ("damage", include_str!("cases/damage.txt")),
+    ("narrow", include_str!("cases/narrow.txt")),
 ];
 
 /// One incident with its label.

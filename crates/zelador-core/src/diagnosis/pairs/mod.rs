@@ -54,6 +54,9 @@ const BUGS: &[&str] = &[
     "stack traceback",
     "assertion",
     "panicked at",
+    "argumenterror",
+    "keyword argument",
+    "positional argument",
 ];
 
 /// Words of what somebody else did wrong: a request that is refused is a service that works.

@@ -107,7 +107,7 @@ pub const RULES: &[Rule] = &[
             "is outside the valid range",
         ],
         &[],
-        &["env", "environment", "certificate"],
+        &["env", "environment", "certificate", "argumenterror", "(given "],
     ),
     with(
         BadConfig,

@@ -8,7 +8,6 @@ const NO_POOL_YET: &[&str] =
     &["failed to initialize pool", "poolinitializationexception", "communications link failure"];
 
 pub const RULES: &[Rule] = &[
-    with(DbTooManyConnections, 1.15, &["hikaripool"], &[], NO_POOL_YET),
     rule(
         DbTooManyConnections,
         1.15,
@@ -69,8 +68,6 @@ pub const RULES: &[Rule] = &[
             "pool is probably full",
             "acquiretimeout",
             "acquire timeout",
-            "hikaripool",
-            "hikari",
             "could not obtain a connection from the pool",
             "all pooled connections",
             "max pool size",
@@ -128,8 +125,13 @@ pub const RULES: &[Rule] = &[
     ),
     with(
         DbTooManyConnections,
-        1.2,
-        &["hikaripool", "connection is not available, request timed out"],
+        1.35,
+        &[
+            "connection is not available, request timed out",
+            "timed out while checking out a connection",
+            "waitqueuetimeout",
+            "timed out waiting for a connection from the pool",
+        ],
         &[],
         NO_POOL_YET,
     ),

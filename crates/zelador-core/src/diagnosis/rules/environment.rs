@@ -19,7 +19,16 @@ pub const RULES: &[Rule] = &[
             "os.environ[",
         ],
         &[],
-        &["experimental", "warning:", "deprecat", "return os.environ"],
+        &[
+            "experimental",
+            "warning:",
+            "deprecat",
+            "loaded",
+            "loading",
+            "injecting",
+            "exported",
+            "importing",
+        ],
     ),
     with(
         MissingEnvVar,
@@ -123,7 +132,7 @@ pub const RULES: &[Rule] = &[
             "key has been specified",
         ],
         &[],
-        &["ignored", "deprecat", "experimental"],
+        &["ignored", "deprecat", "experimental", "loaded", "loading", "injecting"],
     ),
     with(
         MissingEnvVar,

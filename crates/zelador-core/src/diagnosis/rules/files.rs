@@ -295,13 +295,21 @@ pub const RULES: &[Rule] = &[
             "bad interpreter",
         ],
         &[],
-        &["exec format", "eagain", "permission", "unknown system error", "redis", "errno::eacces"],
+        &[
+            "exec format",
+            "eagain",
+            "permission",
+            "unknown system error",
+            "redis",
+            "errno::eacces",
+            "spawn thread",
+            "temporarily unavailable",
+        ],
     ),
     rule(
         MissingCommand,
         1.15,
         &[
-            "[errno 2] no such file or directory: 'ff",
             "git not found",
             "could not find program",
             "program not found",

@@ -3,6 +3,9 @@
 use super::{Rule, rule, with};
 use crate::diagnosis::Cause::AlreadyRunning;
 
+/// Locks, and not what blocks.
+const LOCKS: &[&str] = &["<lock", "flock", ".lock", "unlock", "lockf", "_lock"];
+
 pub const RULES: &[Rule] = &[
     with(
         AlreadyRunning,
@@ -113,13 +116,9 @@ pub const RULES: &[Rule] = &[
         &[],
         &["port ", "row", "relation", "lock wait", "address already", "nothing"],
     ),
-    with(
-        AlreadyRunning,
-        1.2,
-        &["resource temporarily unavailable", "errno 11]", "os error 11)"],
-        &["lock"],
-        &["thread", "fork"],
-    ),
+    with(AlreadyRunning, 1.2, LOCKS, &["temporarily unavailable"], &["thread", "fork"]),
+    with(AlreadyRunning, 1.2, LOCKS, &["errno 11]"], &["thread", "fork"]),
+    with(AlreadyRunning, 1.2, LOCKS, &["os error 11)"], &["thread", "fork"]),
     rule(
         AlreadyRunning,
         1.45,

@@ -12,7 +12,7 @@ pub const RULES: &[Rule] = &[
             "java heap space",
             "gc overhead limit",
             "allowed memory size",
-            "memoryerror",
+            "<memoryerror",
             "out of memory (allocated",
             "reached heap limit",
             "ineffective mark-compacts",
@@ -54,7 +54,14 @@ pub const RULES: &[Rule] = &[
             "oom when allocating",
         ],
         &[],
-        &["unable to create native thread", "kill process", "killed process", "invoked oom-killer"],
+        &[
+            "unable to create native thread",
+            "kill process",
+            "killed process",
+            "invoked oom-killer",
+            // Options of a virtual machine name what they are for.
+            "-xx:",
+        ],
     ),
     with(
         OutOfMemoryHeap,
@@ -133,6 +140,15 @@ pub const RULES: &[Rule] = &[
             "oomkilled",
             "sent sigkill! perhaps",
         ],
+    ),
+    // Those that kill before the kernel does.
+    with(OomKilled, 1.3, &["systemd-oomd", "earlyoom"], &["kill"], &[]),
+    with(
+        OomKilled,
+        1.3,
+        &["due to memory pressure", "oom_score", "vmrss", "by the oom killer"],
+        &["kill"],
+        &[],
     ),
     rule(
         MemoryLeak,

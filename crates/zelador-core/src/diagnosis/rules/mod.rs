@@ -5,6 +5,7 @@
 
 mod address;
 mod arguments;
+mod certificates;
 mod configuration;
 mod credentials;
 mod data;
@@ -12,6 +13,7 @@ mod database;
 mod environment;
 mod exception;
 mod files;
+mod frames;
 mod host;
 mod lock;
 mod memory;
@@ -85,6 +87,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         reach::RULES,
         names::RULES,
         credentials::RULES,
+        certificates::RULES,
         database::RULES,
         schema::RULES,
         throttle::RULES,
@@ -95,4 +98,9 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
     ]
     .into_iter()
     .flatten()
+}
+
+/// What the frames of a trace say.
+pub fn of_frames() -> impl Iterator<Item = &'static Rule> {
+    frames::RULES.iter()
 }

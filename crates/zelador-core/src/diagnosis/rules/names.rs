@@ -81,7 +81,7 @@ pub const RULES: &[Rule] = &[
             "querya ",
             "querysrv ",
             "queryaaaa",
-            "etimeout",
+            "<etimeout>",
             "eservfail",
             "eai_fail",
             "eai_noname",

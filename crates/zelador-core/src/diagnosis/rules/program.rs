@@ -271,6 +271,7 @@ pub const RULES: &[Rule] = &[
             "kafka",
             "sharelock",
             "session timed out",
+            "connection is not available",
         ],
     ),
 ];

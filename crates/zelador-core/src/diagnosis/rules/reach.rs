@@ -191,7 +191,6 @@ pub const RULES: &[Rule] = &[
             "read operation timed out",
             "loading redis",
             "timeout occurred after waiting",
-            "wait-for-it",
             "waiting for database",
             "database is unavailable",
             "database not ready",
@@ -338,6 +337,20 @@ pub const RULES: &[Rule] = &[
             "probe",
             "client",
         ],
+    ),
+    // Cassandra: the nodes that hold the data do not answer.
+    with(
+        DependencyUnreachable,
+        1.2,
+        &[
+            "writetimeoutexception",
+            "readtimeoutexception",
+            "cassandra timeout during",
+            "not enough replicas available",
+            "unavailableexception",
+        ],
+        &[],
+        &["netty", "http"],
     ),
     // curl by number, and what clients of brokers say when the other side has fallen silent.
     rule(

@@ -140,7 +140,7 @@ pub const RULES: &[Rule] = &[
             "previously applied but",
             "has been modified",
             "migration checksum",
-            "validation failed: ",
+            "validate failed: ",
             "flywayvalidate",
             "schemamanagement",
             "wrong column type",
@@ -249,5 +249,26 @@ pub const RULES: &[Rule] = &[
         ],
         &["exist"],
         &["access method"],
+    ),
+    with(
+        DbSchema,
+        1.25,
+        &["changeset", "check sum", "checksum", "migration", "liquibase", "flyway"],
+        &["validation failed"],
+        &["certificate"],
+    ),
+    // Databases in the language of their server.
+    with(
+        DbSchema,
+        1.25,
+        &[
+            "datenbank »",
+            "base de datos «",
+            "base de données «",
+            "banco de dados \"",
+            "bases de datos «",
+        ],
+        &["exist"],
+        &["rolle", "rol «", "rôle", "role \""],
     ),
 ];

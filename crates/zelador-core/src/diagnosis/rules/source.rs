@@ -123,6 +123,7 @@ pub const RULES: &[Rule] = &[
             "config",
             "can't resolve",
             "unexpected argument",
+            "keyword argument",
             "module not found",
             ".toml",
             ".ini",

@@ -233,7 +233,12 @@ pub const RULES: &[Rule] = &[
     rule(
         VersionIncompatibility,
         1.25,
-        &["you must install or update .net", "framework: 'microsoft."],
+        &[
+            "you must install or update .net",
+            "you must install .net",
+            "framework: 'microsoft.",
+            "libhostfxr",
+        ],
     ),
     // Servers in the language of their host.
     with(
