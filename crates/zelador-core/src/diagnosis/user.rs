@@ -16,6 +16,9 @@ use crate::words;
 /// How sure a rule of the user is.
 const SURE: f64 = 0.95;
 
+/// How sure anything else may be beside it: too little to contradict it.
+const BESIDE: f64 = 0.4;
+
 /// A pattern is compiled into this many bytes at most.
 const LARGEST_PATTERN: usize = 1 << 16;
 
@@ -82,7 +85,7 @@ pub fn judge_with(snapshot: &Snapshot, rules: &[UserRule]) -> Answer {
             Hypothesis { cause: rule.cause, confidence: SURE, because, restart_helps, action };
         answer.hypotheses.retain(|it| it.cause != rule.cause);
         for other in &mut answer.hypotheses {
-            other.confidence = other.confidence.min(0.45);
+            other.confidence = other.confidence.min(BESIDE);
         }
         answer.hypotheses.insert(0, found.clone());
         answer.best = found;

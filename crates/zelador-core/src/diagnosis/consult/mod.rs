@@ -14,7 +14,7 @@ pub use advice::{Advice, Wrong, parse};
 pub use mask::mask;
 pub use prompt::{Prompt, prompt};
 
-use super::judge::Hypothesis;
+use super::judge::{AS_LIKELY, Hypothesis};
 use super::snapshot::Snapshot;
 use super::{Action, Answer, Cause, Diagnosis, Reasons, action};
 use crate::healing::Remedy;
@@ -35,8 +35,11 @@ pub enum Language {
 /// Below this the rules are unsure.
 const UNSURE: f64 = 0.7;
 
-/// Two explanations nearer to each other than this contradict each other.
-const NEAR: f64 = 0.15;
+/// Two explanations contradict each other where so great a part of what speaks for one speaks for the other.
+const NEAR: f64 = 0.85;
+
+/// So do two that were found apart, where they are nearly as sure as each other.
+const NEARLY: f64 = 0.15;
 
 /// Why a model should be asked about an answer of the rules; `None`: it need not.
 pub fn reason_to_ask(answer: &Answer) -> Option<WhyAsk> {
@@ -45,8 +48,17 @@ pub fn reason_to_ask(answer: &Answer) -> Option<WhyAsk> {
         return Some(WhyAsk::Unsure);
     }
     let second = answer.hypotheses.get(1)?;
-    let contradicts = second.confidence > best.confidence - NEAR && second.action != best.action;
+    let contradicts = is_near(second, best.confidence) && second.action != best.action;
     contradicts.then_some(WhyAsk::Contradicting)
+}
+
+/// Whether an explanation comes near to the likeliest, of which it is known how sure that is.
+fn is_near(other: &Hypothesis, best: f64) -> bool {
+    if other.confidence > AS_LIKELY {
+        other.confidence > best - NEARLY
+    } else {
+        other.confidence >= NEAR * AS_LIKELY
+    }
 }
 
 /// Why a model is asked.
@@ -81,7 +93,7 @@ pub fn reason_to_ask_about(diagnosis: &Diagnosis) -> Option<WhyAsk> {
     }
     let contradicts = |other: &Hypothesis| {
         other.cause != diagnosis.cause
-            && other.confidence > diagnosis.confidence - NEAR
+            && is_near(other, diagnosis.confidence)
             && Remedy::of(other.action) != diagnosis.remedy
     };
     diagnosis.hypotheses.iter().any(contradicts).then_some(WhyAsk::Contradicting)

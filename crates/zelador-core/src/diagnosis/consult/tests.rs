@@ -23,6 +23,21 @@ fn a_model_is_asked_only_where_the_rules_are_unsure() {
 }
 
 #[test]
+fn a_model_is_asked_where_two_causes_are_nearly_as_likely() {
+    let said = |lines: &[&str]| reason_to_ask(&judge(&evidence(lines)));
+    let refused = "ERROR cannot start: connect ECONNREFUSED 10.0.0.5:5432";
+    let missing = "ERROR cannot start: ENOENT: no such file or directory, open '/etc/app/key.pem'";
+    assert_eq!(said(&[refused, missing]), Some(WhyAsk::Contradicting));
+    assert_eq!(said(&[missing]), None);
+    // One that much ordinary work followed speaks against nothing.
+    let work = ["INFO GET / 200"; 12];
+    assert_eq!(said(&[&[refused], &work[..], &[missing]].concat()), None);
+    // Two that want the same.
+    let unknown = "ERROR cannot start: getaddrinfo ENOTFOUND db.internal";
+    assert_eq!(said(&[refused, unknown]), None);
+}
+
+#[test]
 fn what_must_not_leave_does_not() {
     for (line, secret) in [
         ("connect postgres://app:hunter2@db:5432/shop failed", "hunter2"),
