@@ -138,7 +138,12 @@ fn errno(number: u32, text: &str) -> Option<(Cause, f64)> {
         1 if says(&["[errno 1]", "os error 1)"]) => (PermissionDenied, SURE),
         2 => (MissingFile, 0.7),
         8 if says(&["exec", "errno 8", "os error 8"]) => (WrongArchitecture, VAGUE),
-        11 if says(&["thread", "fork", "spawn", "process"]) => (ThreadExhaustion, SURE),
+        // The name of the thread that says so means nothing.
+        11 if says(&["new thread", "pthread", "create", "fork", "spawn", "process"])
+            && !says(&[" lock", "flock", "_lock"]) =>
+        {
+            (ThreadExhaustion, SURE)
+        }
         12 => (OutOfMemoryHeap, SURE),
         23 | 24 if !says(&["inotify", "watch"]) => (TooManyOpenFiles, SURE),
         28 | 122 if !says(&["inotify", "watch"]) => (DiskFull, SURE),

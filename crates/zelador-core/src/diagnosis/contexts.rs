@@ -12,11 +12,11 @@ pub(super) fn contexts(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
     let any = |words: &[&str]| lines.iter().any(|line| !line.recovered && says(&line.text, words));
     // KeyError of a name in capitals, out of the environment.
     for line in lines {
-        let name = line
-            .written
-            .trim()
+        let said = line.written.trim();
+        let name = said
             .strip_prefix("KeyError: '")
-            .and_then(|rest| rest.strip_suffix('\''));
+            .and_then(|rest| rest.strip_suffix('\''))
+            .or_else(|| said.strip_prefix("AssertionError: ").filter(|name| name.contains('_')));
         let is_capital = |name: &str| {
             name.len() > 2
                 && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
@@ -27,7 +27,9 @@ pub(super) fn contexts(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
             board.add(Cause::MissingEnvVar, 1.1, quote(line), usize::MAX - line.number);
         }
     }
+    keys_not_found(board, lines);
     capital_names(board, lines);
+    undefined_names(board, lines);
     starts_of_others(board, lines);
     // Gunicorn guesses at memory whenever it ended a worker itself, which it says in the line before.
     if any(&["worker timeout"]) && snapshot.metrics.oom_kill_events.is_none_or(|kills| kills == 0.0)
@@ -140,6 +142,19 @@ pub(super) fn contexts(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
     }
 }
 
+/// Ruby's `key not found: "API_KEY"`: a variable where it is written as one, and any key otherwise.
+fn keys_not_found(board: &mut Board, lines: &[Line]) {
+    for line in lines.iter().filter(|line| !line.recovered && !line.is_frame) {
+        let Some((_, rest)) = line.written.split_once("key not found: \"") else { continue };
+        let name = rest.split('"').next().unwrap_or_default();
+        let is_capital = name.len() > 2
+            && name.bytes().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'_');
+        if is_capital {
+            board.add(Cause::MissingEnvVar, 1.1, quote(line), usize::MAX - line.number);
+        }
+    }
+}
+
 /// What went wrong where the frames say that another program or a thread was to be started.
 fn starts_of_others(board: &mut Board, lines: &[Line]) {
     let (mut program, mut thread) = (false, false);
@@ -182,11 +197,30 @@ fn capital_names(board: &mut Board, lines: &[Line]) {
         "não definid",
         "no definid",
         "nicht gesetzt",
+        "fehlt",
+        "ausente",
+        "falta ",
+        "não informad",
+        "please set",
     ];
     for line in lines.iter().filter(|line| !line.recovered && says(&line.text, ABSENT)) {
         let names = line.written.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
         if names.into_iter().any(is_variable) {
             board.add(Cause::MissingEnvVar, 0.75, quote(line), usize::MAX - line.number);
+        }
+    }
+}
+
+/// A validator's report of several lines: that something was undefined, and beside it the name of a variable.
+fn undefined_names(board: &mut Board, lines: &[Line]) {
+    let is_name = |line: &Line| {
+        let text = line.written.trim().trim_end_matches(',').trim_matches('"');
+        is_variable(text)
+    };
+    for line in lines.iter().filter(|line| says(&line.text, &["\"received\": \"undefined\""])) {
+        let near = lines.iter().filter(|it| it.number.abs_diff(line.number) <= 6);
+        if near.into_iter().any(is_name) {
+            board.add(Cause::MissingEnvVar, 1.0, quote(line), usize::MAX - line.number);
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::alive::alive;
 use super::board::{Board, Score};
 use super::contexts::contexts;
+use super::level::is_bad;
 use super::numbers::status;
 use super::phrase::Haystack;
 use super::rules::Rule;
@@ -67,11 +68,23 @@ pub fn judge(snapshot: &Snapshot) -> Answer {
 /// What the lines say.
 fn read(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
     let known: Vec<Vec<(Cause, f64)>> = lines.iter().map(|line| known(line, snapshot)).collect();
+    let is_said = |line: &&Line| !line.is_frame && !line.written.trim().is_empty();
+    let is_worse = |line: &&Line| {
+        line.level == Level::Error
+            || is_said(line) && line.level == Level::Unsaid && is_bad(&line.text)
+    };
+    let worst = lines.iter().rev().find(is_worse).map_or(0, |line| line.number);
+    let last = lines.iter().rev().find(is_said).map_or(0, |line| line.number);
     let shares = chain::shares(lines, |at| known[at].iter().any(is_specific));
     for ((line, known), share) in lines.iter().zip(known).zip(shares) {
         let fade = 0.9_f64.powi(i32::try_from(line.followed_by).unwrap_or(i32::MAX)).max(FADED);
         for (cause, weight) in known {
-            let value = weight * grave(line, snapshot) * overcome(line, snapshot) * fade * share;
+            let value = weight
+                * grave(line, snapshot, line.number < worst)
+                * overcome(line, snapshot)
+                * fade
+                * share
+                * if line.number < last { mood(line) } else { 1.0 };
             if value > 0.05 {
                 board.add(cause, value, quote(line), usize::MAX - line.number);
             }
@@ -109,13 +122,13 @@ fn is_specific((cause, weight): &(Cause, f64)) -> bool {
     !matches!(cause, Cause::UncaughtException | Cause::PanicAssertion) && *weight >= pairs::KNOWN
 }
 
-/// How much the level of a line lets it say.
-fn grave(line: &Line, snapshot: &Snapshot) -> f64 {
+/// How much the level of a line lets it say; `is_outdone`: whether something worse is said later.
+fn grave(line: &Line, snapshot: &Snapshot, is_outdone: bool) -> f64 {
     let is_last_word = line.followed_by == 0;
     let ended_itself = snapshot.exit_code.is_some_and(|code| code != 0);
     match line.level {
         // What a service that lives warns of is what it suffers from; so is the last word of one that died.
-        Level::Warning if snapshot.is_alive() || is_last_word => 0.75,
+        Level::Warning if snapshot.is_alive() || is_last_word && !is_outdone => 0.75,
         Level::Warning => 0.4,
         // Some say at level `info` what they then die of, and some say no level at all.
         Level::Calm if ended_itself && is_last_word && !line.states_level => 0.75,
@@ -123,6 +136,25 @@ fn grave(line: &Line, snapshot: &Snapshot) -> f64 {
         Level::Calm => 0.12,
         Level::Unsaid | Level::Error => 1.0,
     }
+}
+
+/// What a sentence that speaks of no trouble says, where it is not the last.
+const STATEMENT: f64 = 0.25;
+
+/// How much of a line is left where it speaks of no trouble: what a program prints of its settings and its work.
+fn mood(line: &Line) -> f64 {
+    let is_sentence =
+        line.level == Level::Unsaid && !line.is_frame && !line.written.starts_with(' ');
+    let has_code =
+        line.written.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(is_code);
+    if is_sentence && !has_code && !is_bad(&line.text) { STATEMENT } else { 1.0 }
+}
+
+/// `ECONNREFUSED`, `SQLITE_BUSY`, `42P01`.
+fn is_code(word: &str) -> bool {
+    word.len() > 4
+        && word.bytes().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'_')
+        && word.bytes().any(|c| c.is_ascii_uppercase())
 }
 
 /// How much of it is left after what was overcome.

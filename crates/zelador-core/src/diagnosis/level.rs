@@ -46,19 +46,20 @@ pub(super) fn level(line: &str) -> (Level, bool) {
         || word_level(first).is_some()
         || MONTHS.contains(&first)
         || DAYS.contains(&first)
-        || starts_with_key(&head);
+        || starts_with_key(&head)
+        || PACKAGERS.contains(&first);
     if !is_record {
         return net(&head).or_else(|| glog(line)).map_or((Level::Unsaid, false), |it| (it, true));
     }
     if let Some(word) = marked(&head) {
         return (word_level(word).unwrap_or(Level::Unsaid), true);
     }
-    if let Some(level) = redis(line) {
+    if let Some(level) = redis(line).or_else(|| after_stamp(line)) {
         return (level, true);
     }
     let mut words = head.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
     let found = words.by_ref().take(12).find_map(|word| Some((word, word_level(word)?)));
-    let is_bad = || says(&line.to_lowercase(), BAD);
+    let is_bad = || is_bad(&line.to_lowercase());
     match found {
         // `PostgreSQL` tells of its own troubles at this level too.
         Some((word, level)) if word != "log" || !is_bad() => (level, true),
@@ -99,6 +100,14 @@ fn net(head: &str) -> Option<Level> {
         _ => None,
     }
 }
+
+/// Whether a line (in lower case) speaks of trouble.
+pub(super) fn is_bad(text: &str) -> bool {
+    says(text, BAD)
+}
+
+/// Tools that put their name before the level: `npm warn`.
+const PACKAGERS: [&str; 4] = ["npm", "pnpm", "yarn", "composer"];
 
 /// Words of trouble in a record that does not say how grave it is.
 const BAD: &[&str] = &[
@@ -147,8 +156,15 @@ const BAD: &[&str] = &[
     "exhaust",
     "expired",
     "rejected",
-    "full",
-    "limit",
+    "<full>",
+    "limit reached",
+    "limit of ",
+    "over limit",
+    "the limit",
+    "assert",
+    "detected",
+    "free()",
+    "malloc",
     "conflict",
     "deadlock",
     "overflow",
@@ -212,6 +228,12 @@ const BAD: &[&str] = &[
     "ungültig",
     "no existe",
     "no se ",
+    "desconhecid",
+    "desconocid",
+    "no reconocid",
+    "nicht erkannt",
+    "contém erros",
+    "contiene errores",
 ];
 
 /// Redis and its kin mark a line with `#` for a warning, and with `*`, `-` or `.` for less.
@@ -240,7 +262,20 @@ fn glog(line: &str) -> Option<Level> {
     {
         return None;
     }
-    match first {
+    letter(first)
+}
+
+/// TensorFlow's and others': `2026-05-01 10:00:00.000: W tensorflow/…`.
+fn after_stamp(line: &str) -> Option<Level> {
+    let (stamp, rest) = line.split_once(": ")?;
+    let mut chars = rest.chars();
+    let (first, second) = (chars.next()?, chars.next()?);
+    let is_stamp = stamp.bytes().all(|c| c.is_ascii_digit() || b"-: .T,Z/".contains(&c));
+    if is_stamp && second == ' ' { letter(first) } else { None }
+}
+
+fn letter(letter: char) -> Option<Level> {
+    match letter {
         'I' | 'D' => Some(Level::Calm),
         'W' => Some(Level::Warning),
         'E' | 'F' => Some(Level::Error),

@@ -90,6 +90,15 @@ pub(super) fn status(board: &mut Board, snapshot: &Snapshot, lines: &[Line]) {
                 );
             }
         }
+        // Those that look after memory ask before they kill.
+        Some("SIGTERM") if board.value(Cause::OomKilled) > 0.9 => {
+            board.add(
+                Cause::OomKilled,
+                1.6,
+                words!("ended by SIGTERM, for memory", "encerrado por SIGTERM, por memória"),
+                0,
+            );
+        }
         Some(signal @ ("SIGTERM" | "SIGINT" | "SIGHUP" | "SIGQUIT")) => {
             board.add(
                 Cause::ExternalKill,
@@ -228,6 +237,7 @@ pub(super) fn status(board: &mut Board, snapshot: &Snapshot, lines: &[Line]) {
             );
         }
         // systemd's own codes, and those of sysexits.h.
+        Some(203) if board.value(Cause::PermissionDenied) > 0.5 => {}
         Some(203) => {
             board.add(
                 Cause::MissingCommand,

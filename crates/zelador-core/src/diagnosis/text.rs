@@ -67,7 +67,7 @@ pub fn lines(tail: &[String]) -> Vec<Line> {
             continue;
         }
         // What a runtime prints when it ends speaks of no way out.
-        let own = lines[at].level != Level::Unsaid
+        let own = (lines[at].level != Level::Unsaid || lines[at].followed_by >= trace::WENT_ON)
             && !says(&lines[at].text, FINAL)
             && (says(&lines[at].text, OVERCOME)
                 || lines[at].followed_by > 0 && says(&lines[at].text, PENDING));

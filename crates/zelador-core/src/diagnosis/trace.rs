@@ -147,7 +147,7 @@ pub(super) fn without_places(text: &str) -> String {
 }
 
 /// So many ordinary records after a trace show that the service went on.
-const WENT_ON: usize = 2;
+pub(super) const WENT_ON: usize = 2;
 
 /// Words of a trace that ended a program, whatever was written before it.
 const ENDS: &[&str] = &["exception in thread", "unhandled", "uncaught", "panic", "fatal"];

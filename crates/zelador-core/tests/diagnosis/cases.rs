@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 /// The families, one a file.
-const FAMILIES: [(&str, &str); 14] = [
+const FAMILIES: [(&str, &str); 17] = [
     ("startup", include_str!("cases/startup.txt")),
     ("host", include_str!("cases/host.txt")),
     ("dependency", include_str!("cases/dependency.txt")),
@@ -18,6 +18,9 @@ const FAMILIES: [(&str, &str); 14] = [
     ("records", include_str!("cases/records.txt")),
     ("damage", include_str!("cases/damage.txt")),
     ("narrow", include_str!("cases/narrow.txt")),
+    ("phrases", include_str!("cases/phrases.txt")),
+    ("field", include_str!("cases/field.txt")),
+    ("voices", include_str!("cases/voices.txt")),
 ];
 
 /// One incident with its label.

@@ -57,6 +57,8 @@ const BUGS: &[&str] = &[
     "argumenterror",
     "keyword argument",
     "positional argument",
+    "duplicate key",
+    "unique constraint",
 ];
 
 /// Words of what somebody else did wrong: a request that is refused is a service that works.

@@ -106,4 +106,10 @@ pub const RULES: &[Rule] = &[
         ],
     ),
     rule(PortInUse, 1.4, &["] connection in use: (", "connection in use: ('"]),
+    rule(
+        PortInUse,
+        1.0,
+        &["dirección ya está siendo", "adresse est déjà", "address is already being used"],
+    ),
+    with(PortInUse, 1.0, &["wird bereits", "bereits von"], &["<port"], &["verbindung"]),
 ];

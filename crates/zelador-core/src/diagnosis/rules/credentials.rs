@@ -249,4 +249,22 @@ pub const RULES: &[Rule] = &[
         &["exist"],
         &["permission", "relation", "membership"],
     ),
+    rule(
+        DependencyAuthFailed,
+        1.15,
+        &[
+            "err auth ",
+            "credentialsprovidererror",
+            "could not load credentials",
+            "defaultcredentialserror",
+            "determine credentials",
+            "ldapbinderror",
+            "invalidcredentials",
+            "ldap: error code 49",
+            "mongosecurityexception",
+            "exception authenticating",
+            "scram-server-",
+            "code = permissiondenied",
+        ],
+    ),
 ];

@@ -235,4 +235,28 @@ pub const RULES: &[Rule] = &[
         &[],
         &["java-level", "is held by another process", "by another process", "goroutines"],
     ),
+    rule(
+        DbTooManyConnections,
+        1.3,
+        &[
+            "superuser reserviert",
+            "slots de conexión restantes",
+            "waiting for a pooled item",
+            "get a resource from the pool",
+            "timed out in bb8",
+            "waiting for a slot to become",
+            "maxconnectionsexceeded",
+            "acquisition timeout",
+        ],
+    ),
+    rule(
+        DbLock,
+        1.25,
+        &[
+            "impasse foi detectado",
+            "lock could not be obtained",
+            "conflict with recovery",
+            "zeitüberschreitung einer sperre",
+        ],
+    ),
 ];

@@ -28,6 +28,7 @@ pub const RULES: &[Rule] = &[
             "injecting",
             "exported",
             "importing",
+            "<using",
         ],
     ),
     with(
@@ -74,7 +75,6 @@ pub const RULES: &[Rule] = &[
             "invalid environment",
             "environment validation",
             "missing env",
-            "key not found: \"",
             "keyerror: key not found",
             "secret_key_base",
             "notpresent",
@@ -111,7 +111,6 @@ pub const RULES: &[Rule] = &[
             "unbound variable",
             "parameter not set",
             "parameter null or not set",
-            "keyerror: \"",
             "superuser password is not specified",
             "password option is not specified",
             "envvar",
@@ -196,5 +195,15 @@ pub const RULES: &[Rule] = &[
         ],
         &[],
         &["column", "file", "directory"],
+    ),
+    rule(
+        MissingEnvVar,
+        1.1,
+        &[
+            "secretorprivatekey must have a value",
+            "neither apikey nor",
+            "(parameter 'connectionstring')",
+            "connectionstring property has not been",
+        ],
     ),
 ];

@@ -156,4 +156,12 @@ pub const RULES: &[Rule] = &[
         &[],
         &["config"],
     ),
+    with(
+        UncaughtException,
+        0.5,
+        &["date::error", "crash dump is being written"],
+        &[],
+        &["** (exit)"],
+    ),
+    with(UncaughtException, 0.44, &["** ("], &[], &["** (exit)"]),
 ];

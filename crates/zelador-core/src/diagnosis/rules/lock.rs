@@ -144,4 +144,16 @@ pub const RULES: &[Rule] = &[
         &[],
         &["port", "porta", "puerto"],
     ),
+    with(
+        AlreadyRunning,
+        1.1,
+        &[
+            "may be already in use",
+            "wird bereits ausgeführt",
+            "ya se encuentra en ejecución",
+            "existe uma instância",
+        ],
+        &[],
+        &["port", "address"],
+    ),
 ];

@@ -305,4 +305,22 @@ pub const RULES: &[Rule] = &[
         ],
     ),
     rule(OutOfMemoryHeap, 1.15, &["process out of memory", "fatal javascript oom"]),
+    // Runtimes in the language of their host.
+    with(
+        OutOfMemoryHeap,
+        1.1,
+        &[
+            "possível alocar memória",
+            "nicht genügend hauptspeicher",
+            "out of memory allocating",
+            "asignar memoria",
+            "allouer de la mémoire",
+        ],
+        &[],
+        &["kill"],
+    ),
+    rule(OomKilled, 0.9, &["was terminated by signal 9"]),
+    rule(StackOverflow, 1.3, &["stack depth limit"]),
+    rule(Overload, 1.0, &["limiting requests, excess"]),
+    with(OomKilled, 1.3, &["earlyoom", "oom_score", "badness"], &["sending sig"], &[]),
 ];

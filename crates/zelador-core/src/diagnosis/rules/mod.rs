@@ -10,6 +10,7 @@ mod configuration;
 mod credentials;
 mod data;
 mod database;
+mod descriptors;
 mod environment;
 mod exception;
 mod files;
@@ -24,6 +25,7 @@ mod program;
 mod reach;
 mod rights;
 mod schema;
+mod settings;
 mod source;
 mod throttle;
 mod versions;
@@ -77,6 +79,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         modules::RULES,
         files::RULES,
         configuration::RULES,
+        settings::RULES,
         arguments::RULES,
         environment::RULES,
         source::RULES,
@@ -84,6 +87,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         lock::RULES,
         memory::RULES,
         host::RULES,
+        descriptors::RULES,
         reach::RULES,
         names::RULES,
         credentials::RULES,

@@ -144,6 +144,9 @@ pub const RULES: &[Rule] = &[
             "circular import",
             "partially initialized",
             "node_module_version",
+            "$ npm",
+            "$ yarn",
+            "> npm",
         ],
     ),
     with(
@@ -159,5 +162,23 @@ pub const RULES: &[Rule] = &[
         &["is not installed", "not installed or"],
         &[],
         &["driver browser", "browser", "chrome"],
+    ),
+    // Packagers, and main classes in the language of their host.
+    with(
+        MissingModule,
+        1.1,
+        &[
+            "mix deps.get",
+            "native binding",
+            "no required module provides package",
+            "die datei oder assembly",
+            "hauptklasse",
+            "classe principal",
+            "clase principal",
+            "classe principale",
+            "is a missing dependency",
+        ],
+        &[],
+        &["version"],
     ),
 ];

@@ -155,4 +155,5 @@ pub const RULES: &[Rule] = &[
             "konnte nicht aufgelöst werden",
         ],
     ),
+    rule(DnsFailure, 1.2, &["0xfffdfffe", "0xfffdffff", "socketexception (00000001, 11)"]),
 ];

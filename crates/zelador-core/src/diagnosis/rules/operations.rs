@@ -112,4 +112,17 @@ pub const RULES: &[Rule] = &[
             "sigkill",
         ],
     ),
+    with(
+        ExternalKill,
+        0.9,
+        &[
+            "herunterfahren verlangt",
+            "solicitação de desligamento",
+            "petición de apagado",
+            "sinal de término",
+            "beendigungssignal",
+        ],
+        &[],
+        &["not received"],
+    ),
 ];

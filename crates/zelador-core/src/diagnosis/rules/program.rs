@@ -131,7 +131,7 @@ pub const RULES: &[Rule] = &[
             "(core dumped) assert",
         ],
         &[],
-        &["segmentation fault", "uncaught", "syntax", "php", "config file"],
+        &["segmentation fault", "uncaught", "syntax", "php", "config file", "bootstrap check"],
     ),
     with(
         PanicAssertion,
@@ -163,6 +163,7 @@ pub const RULES: &[Rule] = &[
             "npm",
             "segmentation",
             "protected memory",
+            "bootstrap check",
             "deadlock",
             "stack overflow",
             "out of memory",

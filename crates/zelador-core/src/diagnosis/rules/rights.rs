@@ -161,4 +161,11 @@ pub const RULES: &[Rule] = &[
         &[],
         &["datenbank »"],
     ),
+    with(
+        PermissionDenied,
+        1.2,
+        &["httplistenerexception (5)", "failed at step exec"],
+        &["denied"],
+        &["no such file"],
+    ),
 ];

@@ -271,4 +271,24 @@ pub const RULES: &[Rule] = &[
         &["exist"],
         &["rolle", "rol «", "rôle", "role \""],
     ),
+    with(
+        DbSchema,
+        1.2,
+        &[
+            "inconsistentmigrationhistory",
+            "migration directory is corrupt",
+            "keyspace '",
+            "index_not_found",
+            "cached plan must not change",
+        ],
+        &[],
+        &["certificate"],
+    ),
+    with(
+        DbSchema,
+        1.15,
+        &["type \"", "function ", "operator does"],
+        &["does not exist"],
+        &["file", "module"],
+    ),
 ];

@@ -146,4 +146,21 @@ pub const RULES: &[Rule] = &[
         &["expected \""],
         &["json", "config", "yaml"],
     ),
+    with(
+        SyntaxError,
+        1.15,
+        &[
+            "unmatched `",
+            "non-declaration statement",
+            "could not compile `",
+            "unclosed delimiter",
+            "reached end of file while parsing",
+            "unexpected eof while looking for matching",
+            "syntax error: \"",
+            "# command-line-arguments",
+        ],
+        &[],
+        &["json", "sql"],
+    ),
+    with(SyntaxError, 1.15, &["error cs"], &["expected"], &[]),
 ];
