@@ -77,6 +77,7 @@ pub(super) fn contexts(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
         if !any(&[
             "enospc",
             "no space left",
+            "space exceeded",
             "errno 28",
             "quota",
             "disk full (",

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 /// The families, one a file.
-const FAMILIES: [(&str, &str); 17] = [
+const FAMILIES: [(&str, &str); 19] = [
     ("startup", include_str!("cases/startup.txt")),
     ("host", include_str!("cases/host.txt")),
     ("dependency", include_str!("cases/dependency.txt")),
@@ -21,6 +21,8 @@ const FAMILIES: [(&str, &str); 17] = [
     ("phrases", include_str!("cases/phrases.txt")),
     ("field", include_str!("cases/field.txt")),
     ("voices", include_str!("cases/voices.txt")),
+    ("servers", include_str!("cases/servers.txt")),
+    ("business", include_str!("cases/business.txt")),
 ];
 
 /// One incident with its label.

@@ -167,7 +167,7 @@ pub(super) const PAIRS: &[Pair] = &[
             "only supports",
             "not allowed by the project",
         ],
-        none: &["media type", "http version", "tls", "ssl", "content"],
+        none: &["media type", "http version", "tls", "ssl", "content", "image", "video", "audio"],
     },
     Pair {
         cause: VersionIncompatibility,

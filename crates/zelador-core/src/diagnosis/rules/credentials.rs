@@ -267,4 +267,21 @@ pub const RULES: &[Rule] = &[
             "code = permissiondenied",
         ],
     ),
+    // A login that is refused, in the language of its host.
+    with(DependencyAuthFailed, 1.15, &["anmeldung"], &["fehlgeschlagen"], &["zertifikat"]),
+    rule(
+        DependencyAuthFailed,
+        1.15,
+        &[
+            "passwort falsch",
+            "falsches passwort",
+            "falha no login",
+            "login falhou",
+            "usuário ou senha",
+            "usuario o contraseña",
+            "identifiants incorrects",
+            "identifiants invalides",
+        ],
+    ),
+    rule(DependencyAuthFailed, 1.35, &["security processing failed"]),
 ];

@@ -1,6 +1,6 @@
 //! What is left to say where nothing more is known than that nobody caught it.
 
-use super::{Rule, with};
+use super::{Rule, rule, with};
 use crate::diagnosis::Cause::UncaughtException;
 
 pub const RULES: &[Rule] = &[
@@ -164,4 +164,5 @@ pub const RULES: &[Rule] = &[
         &["** (exit)"],
     ),
     with(UncaughtException, 0.44, &["** ("], &[], &["** (exit)"]),
+    rule(UncaughtException, 0.45, &["throw {", "throw '", "throw \""]),
 ];

@@ -262,4 +262,5 @@ pub const RULES: &[Rule] = &[
             "within its valid time range",
         ],
     ),
+    rule(DiskFull, 1.2, &["database space exceeded"]),
 ];

@@ -156,4 +156,5 @@ pub const RULES: &[Rule] = &[
         &[],
         &["port", "address"],
     ),
+    rule(AlreadyRunning, 1.3, &["other getupdates request"]),
 ];

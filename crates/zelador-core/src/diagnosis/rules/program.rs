@@ -270,6 +270,7 @@ pub const RULES: &[Rule] = &[
             "upstream",
             "broker",
             "kafka",
+            "amqp",
             "sharelock",
             "session timed out",
             "connection is not available",

@@ -401,4 +401,28 @@ pub const RULES: &[Rule] = &[
         &[],
         &["heruntergefahren", "base de datos está lista"],
     ),
+    rule(
+        DependencyUnreachable,
+        1.2,
+        &[
+            "connect enoent",
+            "unexpected close",
+            "unexpected server response",
+            "heartbeattimeout",
+            "missed heartbeats in the last",
+        ],
+    ),
+    with(
+        DependencyUnreachable,
+        1.1,
+        &[
+            "did not become ready",
+            "did not become available",
+            "never became ready",
+            "never became available",
+            "did not come up",
+        ],
+        &[],
+        &["worker", "pod"],
+    ),
 ];

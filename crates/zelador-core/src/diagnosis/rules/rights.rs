@@ -168,4 +168,5 @@ pub const RULES: &[Rule] = &[
         &["denied"],
         &["no such file"],
     ),
+    rule(PermissionDenied, 1.35, &["readonly database"]),
 ];

@@ -153,7 +153,7 @@ pub const RULES: &[Rule] = &[
         ],
         &[],
     ),
-    rule(
+    with(
         BadConfig,
         1.05,
         &[
@@ -165,6 +165,8 @@ pub const RULES: &[Rule] = &[
             "accepted values",
             "one of the following",
         ],
+        &[],
+        &["argumenterror"],
     ),
     with(
         BadConfig,
@@ -323,4 +325,6 @@ pub const RULES: &[Rule] = &[
         &[],
         &["request", "body"],
     ),
+    rule(BadConfig, 1.1, &["data directory has files in it"]),
+    rule(BadConfig, 1.05, &["zoneinfonotfound", "no time zone found", "unknown time zone"]),
 ];

@@ -114,7 +114,7 @@ pub const RULES: &[Rule] = &[
             "future version",
             "file format version",
             "unknown format version",
-            "unsupported format",
+            "unsupported format version",
             "version is too old",
             "too old",
             "server version is",
