@@ -118,6 +118,8 @@ fn level_of(table: &Map<String, Value>) -> Level {
             _ => Level::Calm,
         },
         Some(Value::String(word)) => word_level(&word.to_lowercase()).unwrap_or(Level::Unsaid),
+        // Serilog leaves information out.
+        None if table.contains_key("@t") => Level::Calm,
         _ => Level::Unsaid,
     }
 }

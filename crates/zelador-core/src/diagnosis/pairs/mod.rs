@@ -47,6 +47,7 @@ const BUGS: &[&str] = &[
     "nullreference",
     "classcastexception",
     "outofbounds",
+    "outofrange",
     "index out of",
     "is not a function",
     "undefined (reading",

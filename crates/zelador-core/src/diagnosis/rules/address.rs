@@ -54,7 +54,7 @@ pub const RULES: &[Rule] = &[
             "unable to bind",
         ],
         &[],
-        &["permission", "eacces", "13:", "cannot assign", "errno 99", "eaddrnotavail"],
+        &["permission", "<eacces", "13:", "cannot assign", "errno 99", "eaddrnotavail"],
     ),
     with(
         PortInUse,

@@ -246,6 +246,10 @@ pub const RULES: &[Rule] = &[
             "connection",
             "certificate",
             "socket",
+            "request",
+            "http",
+            "timed out",
+            "client",
         ],
     ),
     // Engines that say it in words of their own.

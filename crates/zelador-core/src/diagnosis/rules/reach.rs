@@ -140,11 +140,11 @@ pub const RULES: &[Rule] = &[
         DependencyUnreachable,
         0.45,
         &[
-            "econnreset",
+            "<econnreset",
             "connection reset",
             "socket hang up",
             "broken pipe",
-            "epipe",
+            "<epipe",
             "connection closed",
             "timed out",
             "timeout",
@@ -425,4 +425,5 @@ pub const RULES: &[Rule] = &[
         &[],
         &["worker", "pod"],
     ),
+    rule(DependencyUnreachable, 1.2, &["connection_forced", "forced connection closure"]),
 ];
