@@ -59,6 +59,7 @@ const BUGS: &[&str] = &[
     "keyword argument",
     "positional argument",
     "duplicate key",
+    "in json at position",
     "unique constraint",
 ];
 

@@ -39,7 +39,7 @@ pub const RULES: &[Rule] = &[
             "já está em uso",
             "ya está en uso",
         ],
-        &["port"],
+        &["<port"],
         &["connection"],
     ),
     with(
@@ -92,7 +92,7 @@ pub const RULES: &[Rule] = &[
             "já está sendo usad",
             "déjà utilisé",
         ],
-        &["port"],
+        &["<port"],
         &["connection", "instance"],
     ),
     rule(

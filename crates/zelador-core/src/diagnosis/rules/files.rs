@@ -222,7 +222,7 @@ pub const RULES: &[Rule] = &[
             "failed at step exec",
         ],
         &[],
-        &["module", "class ", "relation", " table", " page", "404", "gem", "key not", "host not"],
+        &["module", "class ", "relation", " table", " page", "404", "<gem", "key not", "host not"],
     ),
     with(MissingCommand, 1.0, &["env: "], &["no such file"], &[]),
     with(

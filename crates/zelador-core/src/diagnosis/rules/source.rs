@@ -142,7 +142,7 @@ pub const RULES: &[Rule] = &[
             "unexpected end of file reading",
         ],
     ),
-    with(SyntaxError, 1.1, &["unexpected symbol near", "near '", "expected near"], &["lua"], &[]),
+    with(SyntaxError, 1.1, &["unexpected symbol near", "near '", "expected near"], &["<lua"], &[]),
     with(
         SyntaxError,
         1.1,
