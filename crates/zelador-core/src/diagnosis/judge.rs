@@ -78,13 +78,11 @@ fn read(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
     let shares = chain::shares(lines, |at| known[at].iter().any(is_specific));
     for ((line, known), share) in lines.iter().zip(known).zip(shares) {
         let fade = 0.9_f64.powi(i32::try_from(line.followed_by).unwrap_or(i32::MAX)).max(FADED);
+        let mood = if line.number < last { mood(line) } else { 1.0 };
+        let grave = grave(line, snapshot, line.number < worst);
+        let part = grave * overcome(line, snapshot) * mood * fade * share;
         for (cause, weight) in known {
-            let value = weight
-                * grave(line, snapshot, line.number < worst)
-                * overcome(line, snapshot)
-                * fade
-                * share
-                * if line.number < last { mood(line) } else { 1.0 };
+            let value = weight * part;
             if value > 0.05 {
                 board.add(cause, value, quote(line), usize::MAX - line.number);
             }
@@ -143,11 +141,13 @@ const STATEMENT: f64 = 0.25;
 
 /// How much of a line is left where it speaks of no trouble: what a program prints of its settings and its work.
 fn mood(line: &Line) -> f64 {
+    // Of other languages only the commonest words of trouble are known.
+    let is_foreign = line.text.chars().any(|c| !c.is_ascii() && c.is_alphabetic());
     let is_sentence =
         line.level == Level::Unsaid && !line.is_frame && !line.written.starts_with(' ');
     let has_code =
         line.written.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(is_code);
-    if is_sentence && !has_code && !is_bad(&line.text) { STATEMENT } else { 1.0 }
+    if is_sentence && !is_foreign && !has_code && !is_bad(&line.text) { STATEMENT } else { 1.0 }
 }
 
 /// `ECONNREFUSED`, `SQLITE_BUSY`, `42P01`.

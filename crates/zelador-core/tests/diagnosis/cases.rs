@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 /// The families, one a file.
-const FAMILIES: [(&str, &str); 20] = [
+const FAMILIES: [(&str, &str); 21] = [
     ("startup", include_str!("cases/startup.txt")),
     ("host", include_str!("cases/host.txt")),
     ("dependency", include_str!("cases/dependency.txt")),
@@ -24,6 +24,7 @@ const FAMILIES: [(&str, &str); 20] = [
     ("servers", include_str!("cases/servers.txt")),
     ("business", include_str!("cases/business.txt")),
     ("clients", include_str!("cases/clients.txt")),
+    ("chains", include_str!("cases/chains.txt")),
 ];
 
 /// One incident with its label.
