@@ -6,6 +6,7 @@
 mod address;
 mod arguments;
 mod certificates;
+mod clients;
 mod configuration;
 mod credentials;
 mod data;
@@ -89,6 +90,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         host::RULES,
         descriptors::RULES,
         reach::RULES,
+        clients::RULES,
         names::RULES,
         credentials::RULES,
         certificates::RULES,
