@@ -120,9 +120,17 @@ pub fn pattern(word: &str) -> Option<&str> {
 /// How alike two names must be to be named as meant; 1 is equal.
 const ALIKE: f64 = 0.8;
 
-/// Returns the name that is most like the word, if one is like it at all.
+/// How alike a name is that is one slip away, at least: less than one that begins in the same way.
+const SLIP: f64 = 0.85;
+
+/// Returns the name that is most like the word, if one is like it at all. One slip of the finger (a letter
+/// too many, missing, wrong, or two swapped) is like it, however short the name is.
 pub fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let alike = names.map(|name| (strsim::jaro_winkler(name, word), name));
+    let likeness = |name: &str| {
+        let is_slip = name.len() > 2 && strsim::osa_distance(name, word) == 1;
+        strsim::jaro_winkler(name, word).max(if is_slip { SLIP } else { 0.0 })
+    };
+    let alike = names.map(|name| (likeness(name), name));
     let best = alike.filter(|(likeness, _)| *likeness > ALIKE);
     best.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
 }
@@ -139,6 +147,19 @@ mod tests {
     fn found(word: &str, candidates: &[Candidate<'_>]) -> Vec<u32> {
         let ids = select(word, candidates).unwrap_or_default();
         ids.into_iter().map(InstanceId::number).collect()
+    }
+
+    #[test]
+    fn a_slip_of_the_finger_is_understood_in_short_names_too() {
+        let names = ["web", "db", "payments"];
+        let near = |word| nearest(word, names.into_iter());
+        assert_eq!(near("wbe"), Some("web"), "swapped");
+        assert_eq!(
+            (near("we"), near("webb"), near("wrb")),
+            (Some("web"), Some("web"), Some("web"))
+        );
+        assert_eq!(near("paymnets"), Some("payments"));
+        assert_eq!((near("dx"), near("cache")), (None, None), "of two letters one is too much");
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub fn ladder(diagnosis: &Diagnosis, spec: &AppSpec) -> Vec<Remedy> {
         | Remedy::NotifyOnly
         | Remedy::StopAndNotify
         | Remedy::None => diagnosis.remedy.clone(),
+        // That is a limit of its user on this host: no start of one app frees any of it.
+        _ if cause == Cause::InotifyLimit => Remedy::NotifyOnly,
         _ if raise(cause, spec).is_some() => Remedy::RaiseLimitAndRestart,
         // A process that does not answer is not replaced gently: it would be asked to finish first.
         _ if cause == Cause::MemoryLeak && is_cluster => Remedy::Reload,

@@ -40,9 +40,10 @@ pub(super) fn sentence(said: &Said) -> String {
         Said::NotNow { remedy, why } => format!("{remedy}: not now, {}", reason(why)),
         Said::Asks { remedy, why, incident, within } => format!(
             "{remedy} would be next, and {}: `zelador incident approve {incident}` or `zelador \
-             incident reject {incident}`, within {}",
+             incident reject {incident}`, within {}{}",
             reason(why),
-            span(EN, *within)
+            span(EN, *within),
+            remedy.undo().map_or_else(String::new, |undo| format!("; to take it back: {undo}"))
         ),
         Said::Holder { holder, incident } => {
             format!(

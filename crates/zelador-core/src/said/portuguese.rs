@@ -47,10 +47,11 @@ pub(super) fn sentence(said: &Said) -> String {
         }
         Said::Asks { remedy, why, incident, within } => format!(
             "o próximo passo seria {}, e {}: `zelador incident approve {incident}` ou `zelador \
-             incident reject {incident}`, em até {}",
+             incident reject {incident}`, em até {}{}",
             remedy.told(PT),
             reason(why),
-            span(PT, *within)
+            span(PT, *within),
+            remedy.undo_in(PT).map_or_else(String::new, |undo| format!("; para desfazer: {undo}"))
         ),
         Said::Holder { holder, incident } => {
             format!(

@@ -77,6 +77,17 @@ impl Remedy {
         portuguese.to_owned()
     }
 
+    /// What takes it back, in a language.
+    pub fn undo_in(&self, language: Language) -> Option<&'static str> {
+        match self {
+            _ if language == Language::En => self.undo(),
+            Self::ScaleOut => Some("tirar a réplica que foi acrescentada"),
+            Self::RaiseLimitAndRestart => Some("voltar o limite na próxima partida"),
+            Self::StopAndNotify => Some("iniciar"),
+            _ => None,
+        }
+    }
+
     /// What must hold after it, in a language.
     pub fn must_hold_in(&self, language: Language) -> &'static str {
         match self {

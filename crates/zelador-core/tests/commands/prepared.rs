@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use zelador_core::death::Death;
+use zelador_core::diagnosis::{Cause, Diagnosis, Reasons};
 use zelador_core::effect::{Deed, Effect};
 use zelador_core::evidence::{Evidence, VolumeSeen};
+use zelador_core::healing::{Remedy, ladder};
 use zelador_core::id::{IncidentId, RunId};
 use zelador_core::incident::TryResult;
 use zelador_core::input::{Fact, Input, Unchanged};
@@ -114,4 +116,18 @@ fn a_start_that_waits_is_made_although_no_answer_comes() {
     assert!(freed(&second).is_some() && !starts(&second));
     world.wait(Duration::from_mins(2));
     assert!(matches!(world.list()[0].phase, Phase::Running { .. }), "{:?}", world.list()[0].phase);
+}
+
+#[test]
+fn nothing_is_started_anew_for_a_limit_of_its_user() {
+    let spec = app(Vec::new());
+    let found = |cause| Diagnosis {
+        cause,
+        confidence: 0.9,
+        because: Reasons::default(),
+        remedy: Remedy::RaiseLimitAndRestart,
+        hypotheses: Vec::new(),
+    };
+    assert_eq!(ladder(&found(Cause::InotifyLimit), &spec), [Remedy::NotifyOnly]);
+    assert_eq!(ladder(&found(Cause::TooManyOpenFiles), &spec), [Remedy::Restart]);
 }
