@@ -15,7 +15,7 @@ use crate::unit::Moment;
 use crate::words;
 
 use super::Supervisor;
-use super::checks::NEVER;
+use super::check_plan::NEVER;
 
 /// When a service called, or since when its first call is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,6 +8,7 @@ mod actions;
 mod calls;
 mod change;
 mod channels;
+mod check_plan;
 mod checks;
 mod commands;
 mod consulting;
