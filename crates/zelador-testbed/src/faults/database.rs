@@ -71,7 +71,8 @@ pub(super) const FAULTS: &[Fault] = &[
         },
         causes: &[Cause::DependencyUnreachable],
         remedies: WAIT,
-        shows: &[Code(1), Line("ERROR 2002")],
+        // 2002: nobody listens; 2013: it is cut off while it is let in.
+        shows: &[Code(1), Line("ERROR 20")],
         ends: HealedOnceMended,
         fast: false,
     },
