@@ -124,6 +124,7 @@ pub enum Verb {
         #[arg(value_name = "ID|show|export|explain|approve|reject|mute")]
         what: Option<String>,
         /// Its number, after a word
+        #[arg(value_parser = incident_number)]
         id: Option<u64>,
         /// Print JSON
         #[arg(long)]
@@ -334,6 +335,10 @@ pub fn read(words: &[OsString]) -> Result<Cli, ExitCode> {
     }
 }
 
+fn incident_number(text: &str) -> Result<u64, &'static str> {
+    text.parse().map_err(|_| "no number of an incident; `zelador incidents` lists them")
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -384,6 +389,7 @@ mod tests {
         assert!(parse("start x --max-restart 3").unwrap_err().contains("--max-restarts"));
         assert!(parse("logs --follow").unwrap_err().contains("unexpected argument"));
         assert!(parse("stop").unwrap_err().contains("SELECTOR"));
+        assert!(parse("incident show x").unwrap_err().contains("`zelador incidents` lists them"));
     }
 
     #[test]
