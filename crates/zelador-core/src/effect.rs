@@ -21,8 +21,8 @@ use crate::watch::WatchPlan;
 use crate::words;
 use crate::words::{Words, in_english};
 
-/// One thing that must be done. Of one step the records come first, then the spawns, then the rest in
-/// its order.
+/// One thing that must be done. Of one step the spawns that are ahead of their records come first, then the
+/// records, then the other spawns, then the rest in its order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Keep this, so that the next engine knows it.
@@ -33,6 +33,9 @@ pub enum Effect {
         run: RunId,
         /// What to execute.
         launch: Box<Launch>,
+        /// The run before it has just ended, and it need not wait until that is recorded: an engine that is
+        /// lost in between finds it among the guardian's runs.
+        ahead: bool,
     },
     /// Ask a run to end.
     Terminate {

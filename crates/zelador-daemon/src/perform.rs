@@ -22,9 +22,10 @@ use crate::history::Item;
 use crate::{env_files, logs, notify, pm2, processes, pulse};
 
 impl Driver {
-    /// Does all of these: records are written first, then processes are asked for, which people wait
-    /// for, then comes the rest in its order.
-    pub(crate) fn perform(&mut self, effects: Vec<Effect>) {
+    /// Does all of these: processes that are ahead of their records are asked for first, then records are
+    /// written, then the other processes are asked for, which people wait for, then comes the rest in its order.
+    pub(crate) fn perform(&mut self, mut effects: Vec<Effect>) {
+        self.start_ahead(&mut effects);
         let mut records = Vec::new();
         let mut spawns = Vec::new();
         let mut sweeps = Vec::new();
@@ -32,7 +33,7 @@ impl Driver {
         for effect in effects {
             match effect {
                 Effect::Record(record) => records.push(record),
-                Effect::Spawn { run, launch } => spawns.push((run, launch)),
+                Effect::Spawn { run, launch, .. } => spawns.push((run, launch)),
                 // Looking for what a dead run left behind can wait until its successor was started.
                 Effect::Sweep { run, kill_at } => sweeps.push((run, kill_at)),
                 other => rest.push(other),
@@ -57,6 +58,17 @@ impl Driver {
         }
         for (run, kill_at) in sweeps {
             self.sweep(run, kill_at);
+        }
+    }
+
+    /// Asks for the processes that are ahead of their records: they come first among the effects of a step.
+    pub(crate) fn start_ahead(&mut self, effects: &mut Vec<Effect>) {
+        let is_ahead = |effect: &Effect| matches!(effect, Effect::Spawn { ahead: true, .. });
+        let rest = effects.iter().position(|effect| !is_ahead(effect)).unwrap_or(effects.len());
+        for effect in effects.drain(..rest) {
+            if let Effect::Spawn { run, launch, .. } = effect {
+                self.spawn(run, *launch);
+            }
         }
     }
 

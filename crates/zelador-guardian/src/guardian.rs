@@ -400,6 +400,8 @@ impl Guardian {
                 entry.end(Some(status));
                 let run = *run;
                 self.tell(Note::Ended(run));
+                // Not only when all are reaped: the engine decides on the first of many meanwhile.
+                self.flush(Instant::now());
             }
         }
     }

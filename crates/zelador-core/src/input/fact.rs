@@ -279,4 +279,6 @@ pub struct KnownRun {
     pub pid: i32,
     /// How it ended, if it did.
     pub death: Option<Death>,
+    /// The instance that it was started for, as far as the guardian was told.
+    pub instance: Option<InstanceId>,
 }

@@ -103,7 +103,7 @@ impl Supervisor {
             self.can_raise(id, it.cause) || self.preparation(app, it, deaths).is_some()
         });
         let advice = match diagnosis {
-            _ if only_looks => Advice::Usual,
+            _ if only_looks || self.has_heir(id) => Advice::Usual,
             _ if is_pending => Advice::Judge(give_up_at),
             Some(it) if can_help || forbids_restart(&it) => Advice::Judge(give_up_at),
             Some(it) => {

@@ -87,10 +87,10 @@ impl Supervisor {
                     Advice::Usual => now + delay,
                     Advice::Judge(at) | Advice::Later(at) => at.max(now + delay),
                 };
-                let Some(instance) = self.instances.get_mut(&id) else { return };
-                if retry_at == now && !held {
+                if self.has_heir(id) || (retry_at == now && !held) {
+                    self.follows_at_once(id);
                     self.start_as_noted(id, true);
-                } else {
+                } else if let Some(instance) = self.instances.get_mut(&id) {
                     instance.phase = Phase::Backoff { retry_at, held, fresh: false };
                 }
             }

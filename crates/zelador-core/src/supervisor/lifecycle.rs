@@ -8,7 +8,7 @@ use crate::effect::{Effect, Severity};
 use crate::footing::Footing;
 use crate::healing::STABLE_FOR;
 use crate::id::{AppName, InstanceId, RunId};
-use crate::input::ReadyBy;
+use crate::input::{KnownRun, ReadyBy};
 use crate::instance::{Cause, Phase, Start, Then};
 use crate::launch::{launch, log_paths, pid_path};
 use crate::spec::Environment;
@@ -46,22 +46,33 @@ impl Supervisor {
 
     /// Asks for a new run now.
     pub(super) fn begin_run(&mut self, id: InstanceId, counted: bool) {
-        let run = RunId::new(self.counters.run);
         let give_up_at = self.now + SPAWN_WITHIN;
+        let app = self.instances.get(&id).and_then(|it| self.apps.get(&it.app));
+        if app.is_none() {
+            return;
+        }
+        let ahead = self.is_ahead(id);
+        let (run, heir) = self.next_run(id);
         let Some(instance) = self.instances.get_mut(&id) else { return };
         let Some(app) = self.apps.get(&instance.app) else { return };
-        self.counters.run += 1;
-        self.changed.counters = true;
         instance.phase = Phase::Starting { run, give_up_at };
         instance.spoken = crate::instance::Spoken::default();
         if counted {
             instance.restarts = instance.restarts.saturating_add(1);
         }
-        let settings = self.modules.env.get(&instance.app);
-        let launch = Box::new(launch(&app.spec, instance, run, &self.home, settings));
         self.runs.insert(run, id);
-        self.effects.push(Effect::Spawn { run, launch });
+        if heir.is_none() {
+            let settings = self.modules.env.get(&instance.app);
+            let launch = Box::new(launch(&app.spec, instance, run, &self.home, settings));
+            self.effects.push(Effect::Spawn { run, launch, ahead });
+        }
         self.touch(id);
+        if let Some(KnownRun { run, pid, death, .. }) = heir {
+            self.spawned(run, pid);
+            if let Some(death) = death {
+                self.exited(run, death);
+            }
+        }
     }
 
     /// The files of `env_file` were read for a run: says in which variables they changed.

@@ -5,6 +5,7 @@
 //! it on.
 
 mod actions;
+mod ahead;
 mod calls;
 mod change;
 mod channels;
@@ -120,6 +121,7 @@ pub struct Supervisor {
     modules: ModuleSettings,
     settings: Settings,
     counters: Counters,
+    ahead: ahead::Ahead,
     apps: BTreeMap<AppName, App>,
     /// Apart, as declarations are.
     instances: BTreeMap<InstanceId, Box<Instance>>,
@@ -198,6 +200,7 @@ impl Supervisor {
             modules: ModuleSettings::default(),
             settings: Settings::default(),
             counters: Counters::default(),
+            ahead: ahead::Ahead::default(),
             apps: BTreeMap::new(),
             instances: BTreeMap::new(),
             retiring: BTreeMap::new(),

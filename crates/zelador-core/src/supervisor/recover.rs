@@ -163,6 +163,7 @@ impl Supervisor {
         self.knows_runs = true;
         self.plan_heartbeats();
         let known: BTreeMap<RunId, &KnownRun> = runs.iter().map(|run| (run.run, run)).collect();
+        let heirs = self.find_heirs(&known);
         let expected: Vec<(InstanceId, Phase, RunId)> = self
             .instances
             .values()
@@ -186,14 +187,9 @@ impl Supervisor {
         for known in runs {
             let wanted = self.runs.get(&known.run).and_then(|id| self.instances.get(id));
             let ours = wanted.is_some_and(|instance| instance.has(known.run));
-            if ours || self.retiring.contains_key(&known.run) {
-                continue;
+            if !ours && !self.retiring.contains_key(&known.run) && !heirs.contains(&known.run) {
+                self.end_stranger(known);
             }
-            self.effects.push(match known.death {
-                None => Effect::Kill { run: known.run },
-                // It ended; whether anything is left of it was perhaps not looked at.
-                Some(_) => Effect::Sweep { run: known.run, kill_at: self.now },
-            });
         }
         self.changed.world = true;
     }

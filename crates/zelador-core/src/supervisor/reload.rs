@@ -121,7 +121,7 @@ impl Supervisor {
         let settings = self.modules.env.get(&instance.app);
         let launch = Box::new(launch(&app.spec, instance, run, &self.home, settings));
         self.runs.insert(run, id);
-        self.effects.push(Effect::Spawn { run, launch });
+        self.effects.push(Effect::Spawn { run, launch, ahead: false });
         self.touch(id);
     }
 

@@ -21,8 +21,12 @@ impl Supervisor {
             Input::Tick => self.tick(),
         }
         self.settle();
+        self.end_heirs();
         let records = std::mem::take(&mut self.records).into_iter().map(Effect::Record);
-        records.chain(std::mem::take(&mut self.effects)).collect()
+        let is_ahead = |effect: &Effect| matches!(effect, Effect::Spawn { ahead: true, .. });
+        let (ahead, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.effects).into_iter().partition(is_ahead);
+        ahead.into_iter().chain(records).chain(rest).collect()
     }
 
     /// Tells the time without anything having happened, so that a view shows it.

@@ -77,7 +77,7 @@ fn nobody_is_silent_for_the_engine_that_takes_over_from_the_one_that_was_called(
     world.supervisor = Supervisor::recover(surroundings, world.now, records);
     world.hear(Fact::BaseSettings(base));
     let pid = i32::try_from(run.number()).unwrap() + 1000;
-    world.hear(Fact::Inventory { runs: vec![KnownRun { run, pid, death: None }] });
+    world.hear(Fact::Inventory { runs: vec![KnownRun { run, pid, death: None, instance: None }] });
     assert!(world.command(Command::CheckNow).is_ok());
     let says = |world: &World, component: &str| {
         let checks = world.supervisor.health().checks;
@@ -142,7 +142,9 @@ fn what_took_work_takes_work_for_the_engine_that_takes_over() {
         world.supervisor = Supervisor::recover(surroundings, world.now, records);
         world.hear(Fact::BaseSettings(base.clone()));
         let pid = i32::try_from(run.number()).unwrap() + 1000;
-        world.hear(Fact::Inventory { runs: vec![KnownRun { run, pid, death: None }] });
+        world.hear(Fact::Inventory {
+            runs: vec![KnownRun { run, pid, death: None, instance: None }],
+        });
     };
     take_over(&mut world);
     assert!(ready(&world), "{:?}", world.supervisor.readiness());

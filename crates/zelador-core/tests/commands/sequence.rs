@@ -62,7 +62,7 @@ impl Stage {
         while let Some(input) = inputs.pop_front() {
             for effect in self.supervisor.step(self.now, input) {
                 match effect {
-                    Effect::Spawn { run, launch } => {
+                    Effect::Spawn { run, launch, .. } => {
                         self.runs.insert(launch.app.clone(), run);
                         asked.push(format!("spawn {}", launch.app));
                     }

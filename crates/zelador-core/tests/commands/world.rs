@@ -106,7 +106,7 @@ impl World {
         while let Some(input) = inputs.pop_front() {
             for effect in self.supervisor.step(self.now, input) {
                 match effect {
-                    Effect::Spawn { run, launch } => {
+                    Effect::Spawn { run, launch, .. } => {
                         self.launches.push(*launch);
                         let pid = i32::try_from(run.number()).unwrap() + 1000;
                         inputs.push_back(Input::Fact(Fact::Spawned { run, pid }));

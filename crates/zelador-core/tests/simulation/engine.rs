@@ -90,9 +90,12 @@ impl World {
         base.history.age = Some(Duration::from_hours(24 * u64::from(self.engine)));
         self.step(Input::Fact(Fact::BaseSettings(Box::new(base))))?;
         let runs = self.guardian.inventory();
+        let heirs = crate::rules::heirs(&self.kept, &self.guardian.runs);
+        self.heirs_found += heirs.len();
         let ended: Vec<RunId> =
             runs.iter().filter(|run| run.death.is_some()).map(|run| run.run).collect();
         self.step(Input::Fact(Fact::Inventory { runs }))?;
+        crate::rules::heirs_are_taken(&heirs, &self.supervisor.view())?;
         for run in ended {
             if let Some(process) = self.guardian.runs.get_mut(&run) {
                 process.recorded = true;

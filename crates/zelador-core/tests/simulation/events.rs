@@ -1,7 +1,7 @@
 //! What people, databases and rumours do to the world.
 
 use crate::rule::Violation;
-use crate::script::{Behaviour, Event};
+use crate::script::{Behaviour, Event, Loss};
 use crate::world::{Happening, World};
 use std::time::Duration;
 use zelador_core::check::CheckTarget;
@@ -43,11 +43,11 @@ impl World {
             Event::User(_) => {}
             Event::Database(up) => self.set_database(up),
             Event::EngineLost { .. } if !self.engine_is_there => {}
-            Event::EngineLost { in_step: true, away } => self.doomed = Some(away),
-            Event::EngineLost { in_step: false, away } => {
+            Event::EngineLost { when: Loss::Now, away } => {
                 self.watch.compare_records(&self.kept, &self.supervisor)?;
                 self.lose_engine(away);
             }
+            Event::EngineLost { when, away } => self.doomed = Some((when, away)),
             Event::Becomes(app, behaviour) => {
                 self.behaviours.insert(app, behaviour);
             }

@@ -119,6 +119,7 @@ impl Guardian {
             run: *run,
             pid: process.pid,
             death: process.death.clone(),
+            instance: Some(process.instance),
         };
         self.runs.iter().map(known).collect()
     }

@@ -194,7 +194,7 @@ impl Invariants {
         if let Some(frozen) = &before.frozen {
             old_facts_change_nothing(frozen, &supervisor.durable(), effects)?;
         }
-        spawns_are_recorded(effects)?;
+        spawns_are_recorded(input, effects)?;
         stops_are_no_deaths(&self.view, &view, input)?;
         reloads_leave_nobody_alone(&self.view, &view)?;
         starts_are_in_order(&view, &self.specs, effects)?;

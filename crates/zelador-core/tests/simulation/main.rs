@@ -114,8 +114,10 @@ fn complain(seed: u64, violation: &Violation) -> ! {
 fn play_seeds(seeds: std::ops::Range<u64>) {
     let only: Option<u64> = std::env::var("SIMULATION_SEED").ok().and_then(|it| it.parse().ok());
     let seeds = only.map_or(seeds, |seed| seed..seed + 1);
+    let mut heirs_found = 0;
     for seed in seeds {
         let (world, result) = play_seed(seed);
+        heirs_found += world.heirs_found;
         if let Err(violation) = result {
             complain(seed, &violation);
         }
@@ -124,6 +126,7 @@ fn play_seeds(seeds: std::ops::Range<u64>) {
             assert_eq!(world.digest, again.digest, "seed {seed} told twice differs");
         }
     }
+    assert!(heirs_found > 0 || only.is_some(), "no engine was lost between a start and its record");
 }
 
 #[test]

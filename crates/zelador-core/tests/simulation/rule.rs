@@ -1,6 +1,6 @@
 //! The rules by name: what always holds of every step, whatever the world does.
 
-/// What did not hold. The first fourteen are those of the design, in its order.
+/// What did not hold. The first are those of the design, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     /// Never two live processes of one instance.
@@ -19,6 +19,8 @@ pub enum Rule {
     StopsAreNoDeaths,
     /// Every spawn is recorded first.
     SpawnsAreRecorded,
+    /// What began before its record was written is taken over when an engine was lost in between.
+    HeirsAreTaken,
     /// State that is rebuilt from records equals the state that wrote them.
     RecordsAgree,
     /// No remedy above its budget, and none again that was refused.

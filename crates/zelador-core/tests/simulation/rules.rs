@@ -1,5 +1,6 @@
 //! The rules that compare what was with what is, one function each.
 
+use crate::guardian::Process;
 use crate::invariants::Before;
 use crate::rule::{Rule, Violation, broken};
 use crate::script::DATABASE;
@@ -9,7 +10,7 @@ use zelador_core::effect::Effect;
 use zelador_core::id::{InstanceId, RunId};
 use zelador_core::incident::Incident;
 use zelador_core::input::{Command, Fact, Input};
-use zelador_core::instance::Phase;
+use zelador_core::instance::{Goal, Instance, Phase};
 use zelador_core::record::Record;
 use zelador_core::supervisor::{Deadline, InstanceView, View};
 use zelador_core::unit::Moment;
@@ -79,11 +80,19 @@ pub fn old_facts_change_nothing(
     Ok(())
 }
 
-/// The record of the run, and of the next run's number, comes before the process.
-pub fn spawns_are_recorded(effects: &[Effect]) -> Result<(), Violation> {
+/// The record of the run, and of the next run's number, comes before the process, or right after it where
+/// the run before it has just ended.
+pub fn spawns_are_recorded(input: &Input, effects: &[Effect]) -> Result<(), Violation> {
     for (index, effect) in effects.iter().enumerate() {
-        let Effect::Spawn { run, .. } = effect else { continue };
-        let before = &effects[..index];
+        let Effect::Spawn { run, ahead, .. } = effect else { continue };
+        let ended = matches!(
+            input,
+            Input::Fact(Fact::Exited { .. } | Fact::SpawnFailed { .. } | Fact::Inventory { .. })
+        );
+        if *ahead && !ended {
+            return broken(Rule::SpawnsAreRecorded, format!("run {run} is ahead of nothing"));
+        }
+        let before = if *ahead { effects } else { &effects[..index] };
         let recorded = before
             .iter()
             .any(|effect| matches!(effect, Effect::Record(Record::Instance(it)) if it.has(*run)));
@@ -95,6 +104,48 @@ pub fn spawns_are_recorded(effects: &[Effect]) -> Result<(), Violation> {
                 Rule::SpawnsAreRecorded,
                 format!("run {run} is started without a record"),
             );
+        }
+    }
+    Ok(())
+}
+
+/// The living runs of which no record tells, and whose instance has no other: they began before their
+/// record was written.
+pub fn heirs(
+    kept: &BTreeMap<String, Record>,
+    runs: &BTreeMap<RunId, Process>,
+) -> Vec<(InstanceId, RunId)> {
+    let lives = |run: &RunId| runs.get(run).is_some_and(Process::is_alive);
+    let instances = kept.values().filter_map(|record| match record {
+        Record::Instance(it) if it.goal == Goal::Up && it.successor.is_none() => Some(it),
+        _ => None,
+    });
+    let known = |run: &RunId| {
+        kept.values().any(|record| match record {
+            Record::Instance(it) => it.has(*run),
+            Record::Retiring(it) => it.run == *run,
+            _ => false,
+        })
+    };
+    let of_instance = |it: &Box<Instance>| {
+        let (Phase::Starting { run: before, .. } | Phase::Running { run: before, .. }) = it.phase
+        else {
+            return None;
+        };
+        let mine = |run: &&RunId| runs[*run].instance == it.id && lives(run) && !known(run);
+        let newest = runs.keys().filter(mine).max().filter(|_| !lives(&before))?;
+        (*newest > before).then_some((it.id, *newest))
+    };
+    instances.filter_map(of_instance).collect()
+}
+
+/// A new engine takes them: the loss of the one before costs no restart.
+pub fn heirs_are_taken(heirs: &[(InstanceId, RunId)], after: &View) -> Result<(), Violation> {
+    for (instance, run) in heirs {
+        let now = after.instances.iter().find(|it| it.id == *instance);
+        if now.is_none_or(|it| it.phase.run() != Some(*run)) {
+            let what = format!("run {run} of instance {instance} was there and is not taken");
+            return broken(Rule::HeirsAreTaken, what);
         }
     }
     Ok(())

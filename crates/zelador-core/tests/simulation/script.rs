@@ -72,13 +72,23 @@ pub enum Event {
     User(Command),
     /// The database goes down, or comes back.
     Database(bool),
-    /// The engine is killed, in the middle of its next step or between two, and is back after a
-    /// while.
-    EngineLost { in_step: bool, away: Duration },
+    /// The engine is killed, and is back after a while.
+    EngineLost { when: Loss, away: Duration },
     /// From here on new processes of the app behave like this.
     Becomes(String, Behaviour),
     /// The guardian does nothing for this long.
     Stall(Duration),
+}
+
+/// When an engine is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// Between two steps.
+    Now,
+    /// In the middle of its next step.
+    InStep,
+    /// The next time that it starts a process ahead of its record, right after that.
+    AheadOfRecord,
 }
 
 /// A whole story.
@@ -256,7 +266,9 @@ pub fn generate(seed: u64) -> Script {
     if rng.bool() {
         for _ in 0..rng.usize(1..4) {
             let away = Duration::from_millis(rng.u64(1..5_000));
-            events.push((moment(&mut rng), Event::EngineLost { in_step: rng.bool(), away }));
+            let at = moment(&mut rng);
+            let when = if rng.bool() { Loss::InStep } else { Loss::Now };
+            events.push((at, Event::EngineLost { when, away }));
         }
     }
     if rudeness == 2 && rng.u8(0..4) == 0 {
@@ -267,6 +279,10 @@ pub fn generate(seed: u64) -> Script {
             let becomes = Event::Becomes(spec.name.to_string(), random_behaviour(&mut rng));
             events.push((moment(&mut rng), becomes));
         }
+    }
+    if rng.u8(0..3) == 0 {
+        let away = Duration::from_millis(rng.u64(1..5_000));
+        events.push((moment(&mut rng), Event::EngineLost { when: Loss::AheadOfRecord, away }));
     }
     Script { seed, rudeness, apps, events, calm_at }
 }

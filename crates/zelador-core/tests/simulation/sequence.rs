@@ -20,7 +20,7 @@ pub fn starts_are_in_order(
     effects: &[Effect],
 ) -> Result<(), Violation> {
     for effect in effects {
-        let Effect::Spawn { run, launch } = effect else { continue };
+        let Effect::Spawn { run, launch, .. } = effect else { continue };
         let known = view.instances.iter().find(|it| it.id == launch.instance);
         // A successor takes the place of a run that is there.
         let Some(starting) = known.filter(|it| it.phase.run() == Some(*run)) else { continue };

@@ -6,7 +6,7 @@ use zelador_core::unit::SECOND;
 
 use crate::play;
 use crate::rule::Violation;
-use crate::script::{self, Behaviour, Event, Script, app};
+use crate::script::{self, Behaviour, Event, Loss, Script, app};
 use crate::watcher::{one, story, user};
 use crate::world::{DAWN, World};
 
@@ -39,6 +39,21 @@ fn a_reload_replaces_every_worker_and_costs_no_moment_without_one() {
     let runs: Vec<u64> =
         view.instances.iter().filter_map(|it| Some(it.phase.run()?.number())).collect();
     assert_eq!(runs, [4, 5, 6], "each was replaced once");
+}
+
+/// The death, and the start that followed it at once, are told by the guardian alone.
+#[test]
+fn an_engine_that_is_lost_between_a_start_and_its_record_costs_no_restart() {
+    let away = SECOND;
+    let events = vec![(SECOND, Event::EngineLost { when: Loss::AheadOfRecord, away })];
+    let mut world = World::new(&story(app("api"), Behaviour::Mortal(30 * SECOND), events));
+    while world.heirs_found == 0 && world.turn(DAWN + 300 * SECOND).expect("no rule is broken") {}
+    assert_eq!(world.heirs_found, 1);
+    let view = world.supervisor.view();
+    let api = &view.instances[0];
+    assert_eq!((api.phase.run(), api.restarts), (Some(RunId::new(2)), 1));
+    assert_eq!(api.deaths.len(), 1, "{:?}", api.deaths);
+    assert_eq!(world.done.iter().filter(|(_, what)| what.starts_with("spawn")).count(), 2);
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn a_second_process_of_an_instance_is_noticed() {
     let script = story(app("api"), Behaviour::Good, Vec::new());
     let twice: Sabotage = Box::new(|_, effects| {
         let again = effects.iter().find_map(|effect| match effect {
-            Effect::Spawn { run, launch } => Some((*run, launch.clone())),
+            Effect::Spawn { run, launch, .. } => Some((*run, launch.clone())),
             _ => None,
         });
         let Some((run, launch)) = again else { return };
@@ -82,7 +82,7 @@ fn a_second_process_of_an_instance_is_noticed() {
             ..zelador_core::record::Counters::default()
         };
         effects.push(Effect::Record(Record::Counters(counters)));
-        effects.push(Effect::Spawn { run, launch });
+        effects.push(Effect::Spawn { run, launch, ahead: false });
     });
     assert_eq!(rule_broken_by(&script, twice), Some(Rule::OneProcess));
 }
@@ -186,6 +186,31 @@ fn a_start_without_a_record_is_noticed() {
     let script = story(app("api"), Behaviour::Good, Vec::new());
     let unrecorded = without(|effect| matches!(effect, Effect::Record(Record::Instance(_))));
     assert_eq!(rule_broken_by(&script, unrecorded), Some(Rule::SpawnsAreRecorded));
+}
+
+#[test]
+fn a_start_that_is_ahead_of_nothing_is_noticed() {
+    let script =
+        story(app("api"), Behaviour::Good, vec![user(10 * SECOND, script::restart(one()))]);
+    let hasty = each(|effect| {
+        if let Effect::Spawn { ahead, .. } = effect {
+            *ahead = true;
+        }
+    });
+    assert_eq!(rule_broken_by(&script, hasty), Some(Rule::SpawnsAreRecorded));
+}
+
+#[test]
+fn a_run_that_was_there_before_its_record_and_is_not_taken_is_noticed() {
+    let mut world = World::new(&story(app("api"), Behaviour::Good, Vec::new()));
+    assert_eq!(world.run_until(DAWN + 10 * SECOND), Ok(()));
+    let view = world.supervisor.view();
+    let instance = view.instances[0].id;
+    let run = view.instances[0].phase.run().expect("it is up");
+    assert_eq!(rules::heirs_are_taken(&[(instance, run)], &view), Ok(()));
+    let other = RunId::new(run.number() + 1);
+    let broken = rules::heirs_are_taken(&[(instance, other)], &view);
+    assert_eq!(broken.map_err(|it| it.rule), Err(Rule::HeirsAreTaken));
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::invariants::Invariants;
 use crate::post::Post;
 use crate::pulse::Ear;
 use crate::rule::Violation;
-use crate::script::{Behaviour, Event, Script};
+use crate::script::{Behaviour, Event, Loss, Script};
 
 /// What is going to happen.
 #[derive(Clone, Debug)]
@@ -98,8 +98,10 @@ pub struct World {
     pub next_ticket: u64,
     pub engine: u32,
     pub engine_is_there: bool,
-    /// The next step is the engine's last, and it is back after this time.
-    pub doomed: Option<Duration>,
+    /// Runs that were there before their record was.
+    pub heirs_found: usize,
+    /// A step is going to be the engine's last, and it is back after this time.
+    pub doomed: Option<(Loss, Duration)>,
     last_told: BTreeMap<RunId, Moment>,
     /// The instance whose check is due in this step.
     pub looking_at: Option<InstanceId>,
@@ -137,6 +139,7 @@ impl World {
             next_ticket: 0,
             engine: 0,
             engine_is_there: true,
+            heirs_found: 0,
             doomed: None,
             last_told: BTreeMap::new(),
             looking_at: None,
@@ -256,14 +259,19 @@ impl World {
         self.watch.after(before, &self.supervisor, &input, &effects)?;
         self.post.note(self.now, &input, &effects)?;
         self.ear.note(self.now, &input, &effects)?;
-        let performed = match self.doomed {
-            Some(_) => self.rng.usize(0..=effects.len()),
-            None => effects.len(),
+        let ahead =
+            effects.iter().filter(|it| matches!(it, Effect::Spawn { ahead: true, .. })).count();
+        let last = match self.doomed {
+            Some((Loss::AheadOfRecord, away)) if ahead > 0 => Some((ahead, away)),
+            Some((Loss::InStep, away)) => Some((self.rng.usize(0..=effects.len()), away)),
+            _ => None,
         };
+        let performed = last.map_or(effects.len(), |(performed, _)| performed);
         for effect in effects.into_iter().take(performed) {
             self.perform(effect);
         }
-        if let Some(away) = self.doomed.take() {
+        if let Some((_, away)) = last {
+            self.doomed = None;
             self.lose_engine(away);
         } else if self.steps.is_multiple_of(32) {
             self.watch.compare_records(&self.kept, &self.supervisor)?;
@@ -328,7 +336,7 @@ fn fnv(digest: u64, text: &str) -> u64 {
 /// An effect without what is too long to read.
 fn short(effect: &Effect) -> String {
     match effect {
-        Effect::Spawn { run, launch } => format!("Spawn {run} of instance {}", launch.instance),
+        Effect::Spawn { run, launch, .. } => format!("Spawn {run} of instance {}", launch.instance),
         Effect::Record(Record::Instance(it)) => {
             format!("{} {:?} {:?} {:?}", it.id, it.goal, it.phase, it.breaker)
         }

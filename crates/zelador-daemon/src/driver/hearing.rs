@@ -1,5 +1,6 @@
 //! From facts to effects: what the guardian says is taken in batches, so that a hundred deaths at once
-//! are one transaction of the history, and not a hundred before the last of them is answered.
+//! are one transaction of the history, and not a hundred before the last of them is answered. What need not
+//! wait for its record is asked for before the next fact is looked at.
 
 use tokio::time::Instant;
 use zelador_core::effect::Effect;
@@ -30,7 +31,11 @@ impl Driver {
             let mut last = None;
             for _ in 0..BATCH {
                 match self.native.hear(&self.logs) {
-                    Heard::Fact(fact) => effects.extend(self.decide(fact, &mut afterwards)),
+                    Heard::Fact(fact) => {
+                        let mut decided = self.decide(fact, &mut afterwards);
+                        self.start_ahead(&mut decided);
+                        effects.extend(decided);
+                    }
                     other => {
                         last = Some(other);
                         break;
@@ -75,6 +80,7 @@ impl Driver {
             }
             // Only now that it is recorded may the guardian forget it.
             Afterwards::Forget(run) => {
+                self.logs.finish(run);
                 self.close_channel(run);
                 self.close_notify(run);
                 self.native.recorded(run);

@@ -26,7 +26,7 @@ impl World {
                     self.kept.insert(record.key(), record);
                 }
             }
-            Effect::Spawn { run, launch } => {
+            Effect::Spawn { run, launch, .. } => {
                 self.done.push((self.now, format!("spawn {}", launch.instance)));
                 let at = self.request();
                 self.at(at, Happening::Fork { run, instance: launch.instance });

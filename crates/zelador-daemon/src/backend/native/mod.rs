@@ -144,6 +144,7 @@ impl Native {
             run: *run,
             pid: pid_of(&state.kept),
             death: state.death.clone(),
+            instance: sources::instance_of(&state.kept.label),
         });
         Fact::Inventory { runs: runs.collect() }
     }
@@ -209,7 +210,6 @@ impl Native {
                 let death = self.death(run, &ended, killed);
                 let Some(state) = self.runs.get_mut(&run) else { return Heard::Nothing };
                 state.death = Some(death.clone());
-                logs.finish(run);
                 Heard::Fact(Fact::Exited { run, death })
             }
             FromGuardian::Terminate => Heard::Terminate,
@@ -220,7 +220,6 @@ impl Native {
                 if !self.is_gone(run, why) {
                     return self.hear(logs);
                 }
-                logs.finish(run);
                 Heard::Fact(Fact::Exited { run, death: Death::Unknown })
             }
             kept @ FromGuardian::Kept { .. } => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use zelador_core::date::DateFormat;
-use zelador_core::id::RunId;
+use zelador_core::id::{InstanceId, RunId};
 use zelador_guardian::{Capture, Descriptors};
 
 use crate::logs::{Json, Source, Stream, Style};
@@ -22,6 +22,14 @@ pub(super) struct Label {
     /// Whether it is a module's.
     #[serde(default)]
     pub(super) module: bool,
+    /// The instance that it was started for.
+    #[serde(default)]
+    pub(super) instance: Option<InstanceId>,
+}
+
+/// The instance that a run was started for.
+pub(super) fn instance_of(label: &[u8]) -> Option<InstanceId> {
+    serde_json::from_slice::<Label>(label).ok()?.instance
 }
 
 /// The streams of a run for the log thread, which shares its descriptors.

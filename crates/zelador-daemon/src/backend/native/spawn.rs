@@ -51,6 +51,7 @@ impl Native {
             json: (launch.log_format == LogFormat::Json)
                 .then(|| (launch.app.clone(), launch.instance.number())),
             module: false,
+            instance: Some(launch.instance),
         };
         let label = serde_json::to_vec(&label).unwrap_or_default();
         let mut request = launch::request(launch, label.clone(), &handed)?;

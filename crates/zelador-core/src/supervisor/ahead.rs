@@ -1,0 +1,100 @@
+//! Successors of runs that have just ended: they begin before that is recorded, and an engine that was
+//! lost in between is not missed.
+//!
+//! A transaction of the history takes about as long as a start, and nobody is served meanwhile. The guardian
+//! keeps the end of the former run until it is recorded, and for which instance each run was started, so the
+//! next engine sees both: it decides on the end anew and takes the run that is there for the one that it
+//! wants to begin. Always holds: a run that nobody takes is ended, so an instance has never two.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Supervisor;
+use crate::effect::Effect;
+use crate::id::{InstanceId, RunId};
+use crate::input::KnownRun;
+use crate::instance::{Goal, Phase};
+
+/// Which starts are ahead of their records, and which were when an engine was lost.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    /// Instances whose run ended in this step, and which are to have another one at once.
+    ended: BTreeSet<InstanceId>,
+    /// Runs of which no record tells, by the instance that may take them.
+    heirs: BTreeMap<InstanceId, KnownRun>,
+}
+
+impl Supervisor {
+    /// The run of an instance has ended in this step, and the next one follows at once.
+    pub(super) fn follows_at_once(&mut self, id: InstanceId) {
+        self.ahead.ended.insert(id);
+    }
+
+    /// Whether the run that begins now need not wait for its record. What waits for others might find them
+    /// otherwise after an engine was lost.
+    pub(super) fn is_ahead(&self, id: InstanceId) -> bool {
+        let app = self.instances.get(&id).and_then(|it| self.apps.get(&it.app));
+        self.ahead.ended.contains(&id) && app.is_some_and(|app| app.spec.depends_on.is_empty())
+    }
+
+    /// Takes the number of the next run: that of one that is there already, if there is.
+    pub(super) fn next_run(&mut self, id: InstanceId) -> (RunId, Option<KnownRun>) {
+        if let Some(heir) = self.ahead.heirs.remove(&id) {
+            return (heir.run, Some(heir));
+        }
+        let run = RunId::new(self.counters.run);
+        self.counters.run += 1;
+        self.changed.counters = true;
+        (run, None)
+    }
+
+    /// Finds the runs that an engine had begun for instances whose recorded run is no more; returns them.
+    pub(super) fn find_heirs(&mut self, known: &BTreeMap<RunId, &KnownRun>) -> BTreeSet<RunId> {
+        // Their numbers were never recorded as used.
+        let next = known.keys().last().map_or(0, |run| run.number().saturating_add(1));
+        if next > self.counters.run {
+            self.counters.run = next;
+            self.changed.counters = true;
+        }
+        for run in known.values().filter(|known| !self.runs.contains_key(&known.run)) {
+            let wanted = run.instance.and_then(|id| self.instances.get(&id));
+            let Some(instance) = wanted.filter(|it| it.goal == Goal::Up && it.successor.is_none())
+            else {
+                continue;
+            };
+            let (Phase::Starting { run: before, .. } | Phase::Running { run: before, .. }) =
+                instance.phase
+            else {
+                continue;
+            };
+            let is_over = known.get(&before).is_none_or(|it| it.death.is_some());
+            if is_over && run.run > before {
+                // Of several the last one: it was begun when the others were over.
+                self.ahead.heirs.insert(instance.id, (*run).clone());
+            }
+        }
+        self.ahead.heirs.values().map(|heir| heir.run).collect()
+    }
+
+    /// Whether an instance has a run already for the one that ended: what was decided on that end before
+    /// is not decided otherwise because more is known of its neighbours now.
+    pub(super) fn has_heir(&self, id: InstanceId) -> bool {
+        self.ahead.heirs.contains_key(&id)
+    }
+
+    /// The step is over: ends the runs that nobody took.
+    pub(super) fn end_heirs(&mut self) {
+        self.ahead.ended.clear();
+        for heir in std::mem::take(&mut self.ahead.heirs).into_values() {
+            self.end_stranger(&heir);
+        }
+    }
+
+    /// Ends a run that no instance has.
+    pub(super) fn end_stranger(&mut self, known: &KnownRun) {
+        self.effects.push(match known.death {
+            None => Effect::Kill { run: known.run },
+            // It ended; whether anything is left of it was perhaps not looked at.
+            Some(_) => Effect::Sweep { run: known.run, kill_at: self.now },
+        });
+    }
+}
