@@ -113,6 +113,7 @@ pub fn run(options: Options) -> Result<(), Error> {
         .enable_all()
         .max_blocking_threads(8)
         .thread_keep_alive(std::time::Duration::from_secs(3))
+        .on_thread_start(give_way)
         .build()
         .map_err(|error| Error::System("the runtime cannot be set up", error))?;
     let ended = runtime.block_on(async {
@@ -138,6 +139,15 @@ pub fn run(options: Options) -> Result<(), Error> {
 /// The disk is full, or the folder cannot be written.
 pub fn clear_saved(path: &std::path::Path, now: zelador_api::unit::Moment) -> io::Result<()> {
     saved::write(path, &zelador_api::Saved { version: 1, at: now, apps: Vec::new() })
+}
+
+/// How much less than the thread that starts services the others want of a processor: evidence of a hundred
+/// deaths is read while a hundred successors begin, and can wait for them.
+const GIVES_WAY: i32 = 5;
+
+fn give_way() {
+    // On Linux of the calling thread alone. Refused, as where it has given way already: as urgent as the rest.
+    _ = rustix::process::setpriority_process(None, GIVES_WAY);
 }
 
 /// The command line of a guardian.

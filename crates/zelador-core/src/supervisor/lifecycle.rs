@@ -389,10 +389,10 @@ impl Supervisor {
 
     /// Removes an instance without a process, and its app with the last one.
     pub(super) fn remove(&mut self, id: InstanceId) {
-        let Some(instance) = self.instances.remove(&id) else { return };
+        let Some(instance) = self.instances.remove(id) else { return };
         self.drop_check(id);
         self.touch(id);
-        if self.instances.values().all(|other| other.app != instance.app) {
+        if self.instances.of_app(&instance.app).next().is_none() {
             self.apps.remove(&instance.app);
             self.changed.apps.insert(instance.app);
         }

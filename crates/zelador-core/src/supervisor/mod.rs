@@ -25,6 +25,7 @@ mod health;
 mod heartbeats;
 mod held;
 mod host;
+mod instances;
 mod lifecycle;
 mod maintenance;
 mod notified;
@@ -123,8 +124,7 @@ pub struct Supervisor {
     counters: Counters,
     ahead: ahead::Ahead,
     apps: BTreeMap<AppName, App>,
-    /// Apart, as declarations are.
-    instances: BTreeMap<InstanceId, Box<Instance>>,
+    instances: instances::Instances,
     retiring: BTreeMap<RunId, Retiring>,
     reloads: BTreeMap<AppName, Reload>,
     incidents: BTreeMap<IncidentId, Incident>,
@@ -202,7 +202,7 @@ impl Supervisor {
             counters: Counters::default(),
             ahead: ahead::Ahead::default(),
             apps: BTreeMap::new(),
-            instances: BTreeMap::new(),
+            instances: instances::Instances::default(),
             retiring: BTreeMap::new(),
             reloads: BTreeMap::new(),
             incidents: BTreeMap::new(),
@@ -267,8 +267,7 @@ impl Supervisor {
 
     /// The instances of an app, in the order of their index.
     fn instances_of(&self, app: &AppName) -> Vec<InstanceId> {
-        let mut found: Vec<&Instance> =
-            self.instances.values().map(Box::as_ref).filter(|it| it.app == *app).collect();
+        let mut found: Vec<&Instance> = self.instances.of_app(app).collect();
         found.sort_by_key(|instance| instance.index);
         found.into_iter().map(|instance| instance.id).collect()
     }

@@ -29,7 +29,7 @@ impl Supervisor {
             .map(|instance| instance.id)
             .collect();
         for id in &orphans {
-            supervisor.instances.remove(id);
+            supervisor.instances.remove(*id);
         }
         for instance in supervisor.instances.values() {
             let successor = instance.successor.as_ref().map(|successor| successor.run);
@@ -71,10 +71,10 @@ impl Supervisor {
                 self.apps.remove(&name);
             }
             Record::Instance(instance) => {
-                self.instances.insert(instance.id, instance);
+                self.instances.insert(instance);
             }
             Record::InstanceGone(id) => {
-                self.instances.remove(&id);
+                self.instances.remove(id);
             }
             Record::Retiring(retiring) => {
                 self.retiring.insert(retiring.run, *retiring);

@@ -87,7 +87,7 @@ impl Supervisor {
             self.counters.instance += 1;
             self.changed.counters = true;
             let instance = Instance::new(id, name.clone(), index, goal, self.now);
-            self.instances.insert(id, Box::new(instance));
+            self.instances.insert(Box::new(instance));
             self.add_check(id);
             self.touch(id);
             if goal == Goal::Up {

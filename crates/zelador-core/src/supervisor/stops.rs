@@ -61,7 +61,7 @@ impl Supervisor {
     /// Whether something that needs this app is stopping.
     fn is_waited_for(&self, app: &AppName) -> bool {
         self.dependants_of(app).into_iter().any(|dependant| {
-            let mut instances = self.instances.values().filter(|it| it.app == *dependant);
+            let mut instances = self.instances.of_app(dependant);
             instances.any(|it| matches!(it.phase, Phase::Stopping { .. }))
         })
     }

@@ -72,8 +72,7 @@ impl Supervisor {
     fn plan_watch(&mut self, name: &AppName) {
         let wanted = self.apps.get(name).and_then(|app| {
             let plan = WatchPlan::of(&app.spec.watch, &app.spec.launch.cwd, &self.home)?;
-            let is_wanted = |it: &crate::instance::Instance| it.app == *name && it.goal == Goal::Up;
-            self.instances.values().any(|it| is_wanted(it)).then_some(plan)
+            self.instances.of_app(name).any(|it| it.goal == Goal::Up).then_some(plan)
         });
         if wanted.as_ref() == self.watches.get(name).map(|watch| &watch.plan) {
             return;
@@ -220,8 +219,7 @@ impl Supervisor {
 
     /// When the youngest run of an app came up.
     fn last_start(&self, name: &AppName) -> Option<Moment> {
-        let of_app = self.instances.values().filter(|instance| instance.app == *name);
-        of_app.filter_map(|instance| instance.started_at).max()
+        self.instances.of_app(name).filter_map(|instance| instance.started_at).max()
     }
 
     /// Whether zelador itself writes this file: its home, and the logs and pid files of all apps.

@@ -173,7 +173,7 @@ impl Supervisor {
     /// How the apps of every namespace are, together.
     fn groups(&self) -> Vec<GroupView> {
         let mut groups: BTreeMap<&str, GroupView> = BTreeMap::new();
-        for (id, instance) in &self.instances {
+        for (id, instance) in self.instances.iter() {
             let Some(app) = self.apps.get(&instance.app) else { continue };
             let Some(health) = self.health_of(*id) else { continue };
             let name = app.spec.namespace.as_str();
