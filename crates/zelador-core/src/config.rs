@@ -32,6 +32,7 @@ mod pressure;
 mod probe;
 mod protocol;
 mod pulse;
+mod resilience;
 mod rotation;
 mod settings;
 mod shell;

@@ -34,6 +34,8 @@ const LOST_AFTER: Duration = Duration::from_secs(5);
 pub struct Pulse {
     /// Where and how often.
     pub spec: PulseSpec,
+    /// How a ping that did not arrive is tried again.
+    pub policy: RetryPolicy,
     next_at: Moment,
     /// The ping on its way, when it began and when it is given up.
     under_way: Option<(PingId, Moment, Moment)>,
@@ -59,9 +61,9 @@ pub struct Beat {
 
 impl Pulse {
     /// The first ping is due now.
-    pub fn new(spec: PulseSpec, now: Moment) -> Self {
-        let retry = Retry::new(RetryPolicy::general(), now);
-        Self { spec, next_at: now, under_way: None, retry, complained: false }
+    pub fn new(spec: PulseSpec, policy: RetryPolicy, now: Moment) -> Self {
+        let retry = Retry::new(policy, now);
+        Self { spec, policy, next_at: now, under_way: None, retry, complained: false }
     }
 
     /// When to ping, or to give a ping up.
@@ -105,7 +107,7 @@ impl Pulse {
         self.next_at = regular;
         match went {
             Ok(()) => {
-                self.retry = Retry::new(RetryPolicy::general(), regular);
+                self.retry = Retry::new(self.policy, regular);
                 beat.relief = std::mem::take(&mut self.complained);
             }
             Err(NotHeard { class, retry_after, .. }) => {
@@ -117,7 +119,7 @@ impl Pulse {
                     Next::After(delay) if retry_after.is_some() => self.next_at = now + delay,
                     Next::After(delay) => self.next_at = regular.min(now + delay),
                     Next::GiveUp(_) => {
-                        self.retry = Retry::new(RetryPolicy::general(), regular);
+                        self.retry = Retry::new(self.policy, regular);
                         beat.complaint = !std::mem::replace(&mut self.complained, true);
                     }
                 }
@@ -138,7 +140,7 @@ mod tests {
     fn pulse() -> Pulse {
         let to = PulseAddress::Url("https://example.org/x".to_owned());
         let spec = PulseSpec { to, interval: INTERVAL, timeout: 10 * SECOND, fail: false };
-        Pulse::new(spec, Moment::default())
+        Pulse::new(spec, RetryPolicy::general(), Moment::default())
     }
 
     fn unreachable() -> NotHeard {

@@ -11,6 +11,7 @@ mod maintenance;
 mod probe;
 mod protocol;
 mod pulse;
+mod resilience;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -38,6 +39,7 @@ pub use probe::{
 };
 pub use protocol::{Listen, Notify, SocketSpec};
 pub use pulse::{PulseAddress, PulseSpec, failing};
+pub use resilience::{BreakerChange, REMEDY, Resilience, RetryChange};
 pub use settings::{
     CPU_CAUSE, CPU_WATCH, DEFAULT_PORT, DatabaseSpec, HostMeter, MARGIN, MEMORY_CAUSE, NamedSpec,
     NamedTarget, Scarce, Settings, Thresholds,

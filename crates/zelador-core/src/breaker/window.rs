@@ -19,9 +19,12 @@ pub enum Window {
     Time(Duration),
 }
 
-/// The most calls, and the most seconds, that are kept: a bound to the memory of one breaker.
-const MOST_CALLS: u32 = 1_000;
-const MOST_SECONDS: u64 = 3_600;
+impl Window {
+    /// The most calls that are kept: a bound to the memory of one breaker.
+    pub const MOST_CALLS: u32 = 1_000;
+    /// The same of seconds.
+    pub const MOST_SECONDS: u64 = 3_600;
+}
 
 /// Calls of one second, or one call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +59,7 @@ impl Recent {
         let (failed, slow) = (u32::from(failed), u32::from(slow));
         match self.window {
             Window::Count(most) => {
-                while self.buckets.len() >= most.clamp(1, MOST_CALLS) as usize {
+                while self.buckets.len() >= most.clamp(1, Window::MOST_CALLS) as usize {
                     self.drop_oldest();
                 }
                 self.buckets.push_back(Bucket { second, calls: 1, failed, slow });
@@ -79,7 +82,7 @@ impl Recent {
     /// Forgets what the window no longer holds.
     pub(super) fn forget_old(&mut self, now: Moment) {
         let Window::Time(span) = self.window else { return };
-        let seconds = span.as_secs().clamp(1, MOST_SECONDS);
+        let seconds = span.as_secs().clamp(1, Window::MOST_SECONDS);
         let now = now.as_micros() / 1_000_000;
         while self.buckets.front().is_some_and(|oldest| oldest.second + seconds <= now) {
             self.drop_oldest();

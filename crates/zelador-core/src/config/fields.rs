@@ -157,6 +157,7 @@ pub(super) const HEALTH: &[Names] = &[
     ("slow", &["degraded_latency"]),
     ("start_period", &["initial_delay"]),
     ("verify_within", &[]),
+    ("breaker", &[]),
 ];
 
 /// What the healer may do to an app.
@@ -168,6 +169,8 @@ pub(super) const HEAL: &[Names] = &[
     ("ceilings", &[]),
     ("cache_folders", &["cache_folder"]),
     ("commands", &[]),
+    ("retry", &[]),
+    ("breaker", &[]),
 ];
 
 /// How far a limit may be raised.
@@ -199,6 +202,58 @@ pub(super) const SETTINGS: &[Names] = &[
     ("advisor", &[]),
     ("heartbeat", &[]),
     ("maintenance", &[]),
+    ("retry", &["retries"]),
+    ("breaker", &["breakers"]),
+];
+
+/// The operations that are tried again. What a look does is tried again by its own cadence.
+pub(super) const RETRIES: &[Names] =
+    &[("default", &[]), ("ask", &[]), ("heartbeat", &[]), ("remedy", &["restart"]), ("send", &[])];
+
+/// The operations that have a breaker.
+pub(super) const BREAKERS: &[Names] = &[
+    ("default", &[]),
+    ("ask", &[]),
+    ("call", &[]),
+    ("connect", &[]),
+    ("handshake", &[]),
+    ("open", &[]),
+    ("query", &[]),
+    ("remedy", &["restart"]),
+    ("request", &[]),
+    ("resolve", &[]),
+    ("send", &[]),
+];
+
+/// How something is tried again.
+pub(super) const RETRY: &[Names] = &[
+    ("retries", &[]),
+    ("first_delay", &[]),
+    ("factor", &["multiplier"]),
+    ("max_delay", &[]),
+    ("jitter", &[]),
+    ("total_time", &[]),
+    ("max_retry_after", &[]),
+];
+
+/// The same of messages, which wait for a day whatever comes.
+pub(super) const DELAYS: &[Names] =
+    &[("first_delay", &[]), ("factor", &["multiplier"]), ("max_delay", &[])];
+
+/// When something is left alone.
+pub(super) const BREAKER: &[Names] = &[
+    ("failures", &[]),
+    ("window", &[]),
+    ("minimum_calls", &[]),
+    ("failure_rate", &[]),
+    ("slow", &[]),
+    ("slow_rate", &[]),
+    ("successes", &[]),
+    ("open_for", &[]),
+    ("max_open", &[]),
+    ("trials", &[]),
+    ("trial_timeout", &[]),
+    ("at_once", &[]),
 ];
 
 /// The ping outward.
@@ -295,6 +350,7 @@ pub(super) const DATABASE: &[Names] = &[
     ("timeout", &[]),
     ("failure_threshold", &[]),
     ("success_threshold", &[]),
+    ("breaker", &[]),
 ];
 
 /// The settings of every log; the other names are pm2-logrotate's.

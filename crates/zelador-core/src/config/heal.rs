@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::fields::{CEILINGS, COMMAND, HEAL, HOOKS};
+use super::fields::{CEILINGS, COMMAND, HEAL, HOOKS, RETRY};
 use super::node::Value;
 use super::place::{Block, Place};
+use super::resilience;
 use crate::diagnosis::Cause;
 use crate::healing::raise::Bound;
 use crate::signal::Signal;
@@ -52,6 +53,9 @@ pub(super) fn check(app: &Block<'_>, cwd: &Path) -> HealSpec {
     if let Some(place) = block.get("commands") {
         spec.commands = commands(place);
     }
+    let retry = block.get("retry").and_then(|place| resilience::retry(place, RETRY));
+    spec.retry = retry.unwrap_or_default();
+    spec.breaker = block.get("breaker").and_then(resilience::breaker).unwrap_or_default();
     spec
 }
 

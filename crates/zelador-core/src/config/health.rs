@@ -26,6 +26,12 @@ fn check(place: &Place<'_>, around: &Around<'_>, inherited: Cadence) -> Option<H
         return None;
     }
     let block = place.block("a health check", HEALTH)?;
+    if let Some(place) = block.get("breaker") {
+        place.refuse::<()>(
+            "this field only in a database or a check with a name: the breaker of an app is that of its \
+             starts, `max_restarts` and `half_open_after`",
+        );
+    }
     let cadence = CadenceOverlay::check(&block).over(inherited);
     let span = |name: &str, default| {
         block.get(name).and_then(|place| place.span(Duration::ZERO)).unwrap_or(default)

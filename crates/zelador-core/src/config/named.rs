@@ -12,7 +12,8 @@ use super::overlay::{CadenceOverlay, NamedOverlay};
 use super::place::{Block, Place};
 use super::pressure;
 use super::probe::{self, Around, KINDS};
-use crate::spec::{Environment, HostMeter, Limit, MARGIN, NamedTarget};
+use super::resilience;
+use crate::spec::{BreakerChange, Environment, HostMeter, Limit, MARGIN, NamedTarget};
 
 /// Whether this is a check: an object that says what is asked, or `false`.
 pub(super) fn is_check(place: &Place<'_>) -> bool {
@@ -86,6 +87,7 @@ fn meter_check(meter: HostMeter, limits: Vec<Limit>) -> NamedOverlay {
         slow: None,
         cadence: CadenceOverlay::default(),
         limits,
+        breaker: BreakerChange::default(),
     }
 }
 
@@ -138,5 +140,6 @@ fn check(place: &Place<'_>, folder: &Path) -> Option<NamedOverlay> {
         slow: block.get("slow").and_then(|place| place.span(Duration::from_millis(1))),
         cadence: CadenceOverlay::check(&block),
         limits,
+        breaker: block.get("breaker").and_then(resilience::breaker).unwrap_or_default(),
     })
 }

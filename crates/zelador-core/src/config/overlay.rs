@@ -15,8 +15,8 @@ use super::rotation::LogsOverlay;
 use crate::diagnosis::UserRule;
 use crate::history::retain::Retention;
 use crate::spec::{
-    AdvisorSpec, Cadence, DatabaseSpec, Limit, MARGIN, NamedSpec, NamedTarget, PulseSpec, Settings,
-    Thresholds, Window,
+    AdvisorSpec, BreakerChange, Cadence, DatabaseSpec, Limit, MARGIN, NamedSpec, NamedTarget,
+    PulseSpec, Resilience, Settings, Thresholds, Window,
 };
 use crate::unit::ByteSize;
 
@@ -71,6 +71,8 @@ pub struct Overlay {
     pub advisor: Option<Switch<AdvisorSpec>>,
     /// Who hears that this zelador lives.
     pub heartbeat: Option<Switch<PulseSpec>>,
+    /// Retries and breakers, operation by operation.
+    pub resilience: Resilience,
 }
 
 /// What a file says about the past.
@@ -189,6 +191,9 @@ pub struct DatabaseOverlay {
     /// Limits to what is measured; they take the place of those that hold by default.
     #[serde(default)]
     pub limits: Vec<Limit>,
+    /// What is said of its breaker.
+    #[serde(default)]
+    pub breaker: BreakerChange,
 }
 
 /// What a file says about a check with a name.
@@ -205,6 +210,9 @@ pub struct NamedOverlay {
     /// Limits to what is measured.
     #[serde(default)]
     pub limits: Vec<Limit>,
+    /// What is said of its breaker.
+    #[serde(default)]
+    pub breaker: BreakerChange,
 }
 
 impl fmt::Debug for DatabaseOverlay {
@@ -277,7 +285,9 @@ impl Settings {
             if let Some(heartbeat) = &layer.heartbeat {
                 settings.heartbeat = heartbeat.clone().value();
             }
+            settings.resilience.extend(&layer.resilience);
         }
+        settings.notify.retry = settings.resilience.retry_of_messages(settings.notify.retry);
         let cadence = settings.cadence;
         let resolved = |(name, database): (&String, &DatabaseOverlay)| {
             let spec = DatabaseSpec {
@@ -287,6 +297,7 @@ impl Settings {
                 query: database.query.clone(),
                 expect: database.expect.clone(),
                 limits: with_default_limits(&database.limits),
+                breaker: database.breaker,
             };
             (name.clone(), spec)
         };
@@ -297,6 +308,7 @@ impl Settings {
                 slow: check.slow,
                 cadence: check.cadence.over(cadence),
                 limits: check.limits.clone(),
+                breaker: check.breaker,
             };
             Some((name.clone(), Arc::new(spec)))
         };

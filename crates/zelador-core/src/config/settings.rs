@@ -12,9 +12,9 @@ use super::notify::NotifyOverlay;
 use super::overlay::{CadenceOverlay, DatabaseOverlay, HistoryOverlay, Overlay, Switch};
 use super::place::Place;
 use super::rotation::LogsOverlay;
-use super::{diagnosis, maintenance, named, probe, pulse};
+use super::{diagnosis, maintenance, named, probe, pulse, resilience};
 use crate::redact;
-use crate::spec::{CPU_CAUSE, CPU_WATCH, MARGIN, MEMORY_CAUSE, Thresholds};
+use crate::spec::{BreakerChange, CPU_CAUSE, CPU_WATCH, MARGIN, MEMORY_CAUSE, Thresholds};
 use crate::unit::Percent;
 use crate::watch::absolute;
 
@@ -57,6 +57,12 @@ pub(super) fn check(place: &Place<'_>, folder: &Path) -> Overlay {
     overlay.maintenance = block.get("maintenance").map(maintenance::windows);
     overlay.rules = block.get("diagnosis").and_then(diagnosis::rules);
     overlay.heartbeat = block.get("heartbeat").and_then(|place| pulse::check(place, folder));
+    if let Some(place) = block.get("retry") {
+        overlay.resilience.retry = resilience::retries(place);
+    }
+    if let Some(place) = block.get("breaker") {
+        overlay.resilience.breaker = resilience::breakers(place);
+    }
     overlay.advisor = block.get("advisor").and_then(|place| diagnosis::advisor(place, folder));
     overlay
 }
@@ -147,6 +153,7 @@ fn database(place: &Place<'_>, folder: &Path) -> Option<DatabaseOverlay> {
             query: None,
             expect: None,
             limits: Vec::new(),
+            breaker: BreakerChange::default(),
         });
     }
     if !matches!(place.node.value, Value::Table(_)) {
@@ -165,6 +172,7 @@ fn database(place: &Place<'_>, folder: &Path) -> Option<DatabaseOverlay> {
         query: block.get("query").and_then(Place::text),
         expect: block.get("expect").and_then(Place::text_or_number),
         limits: probe::limits(&block),
+        breaker: block.get("breaker").and_then(resilience::breaker).unwrap_or_default(),
     })
 }
 

@@ -4,6 +4,7 @@ mod arbitrary;
 mod notify;
 mod outward;
 mod reports;
+mod resilience;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

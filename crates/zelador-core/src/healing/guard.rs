@@ -188,6 +188,7 @@ fn disturbance(wish: &Wish<'_>, history: &History, now: Moment) -> Option<Ruling
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::breaker::BreakerPolicy;
     use crate::evidence::VolumeSeen;
     use crate::id::IncidentId;
     use proptest::prelude::*;
@@ -224,7 +225,7 @@ mod tests {
             let id = IncidentId::new(number);
             let at = NOW + apart * u32::try_from(number).unwrap();
             history.begin(&app(), &Remedy::Restart, id, None, at);
-            history.end(id, true, at);
+            history.end(id, true, at, |_| BreakerPolicy::remedy());
         }
         history
     }
@@ -286,7 +287,7 @@ mod tests {
             let id = IncidentId::new(number);
             let at = NOW + apart * u32::try_from(number).unwrap();
             failed.begin(&app, &remedy, id, None, at);
-            failed.end(id, false, at);
+            failed.end(id, false, at, |_| BreakerPolicy::remedy());
         }
         let refused = after(&failed, apart * 2 + BUDGET_SPAN / 15);
         assert!(
@@ -348,7 +349,7 @@ mod tests {
                 if rule(&wish(&names[which], &remedy), &history, now) == Ruling::Go {
                     let id = IncidentId::new(number as u64);
                     history.begin(&names[which], &remedy, id, None, now);
-                    history.end(id, true, now);
+                    history.end(id, true, now, |_| BreakerPolicy::remedy());
                     gone.push((now, which));
                 }
                 gone.retain(|(at, _)| now.since(*at) < BUDGET_SPAN);

@@ -135,15 +135,24 @@ impl History {
     }
 
     /// It is known whether the last use for an incident helped.
-    pub fn end(&mut self, incident: IncidentId, helped: bool, now: Moment) {
+    pub fn end(
+        &mut self,
+        incident: IncidentId,
+        helped: bool,
+        now: Moment,
+        policy: impl FnOnce(&AppName) -> BreakerPolicy,
+    ) {
         let open = |it: &&mut Use| it.incident == incident && it.helped.is_none();
         let Some(last) = self.used.iter_mut().rev().find(open) else { return };
         last.helped = Some(helped);
         let took = now.since(last.at);
         let (fingerprint, remedy) = (last.fingerprint.clone(), last.remedy.clone());
         let key = key(&last.app, &remedy);
-        let breaker =
-            self.breakers.entry(key).or_insert_with(|| Breaker::new(BreakerPolicy::remedy()));
+        let policy = policy(&last.app);
+        let breaker = self.breakers.entry(key).or_insert_with(|| Breaker::new(policy.clone()));
+        if *breaker.policy() != policy {
+            breaker.set_policy(policy);
+        }
         if let Ok(permit) = breaker.ask(now) {
             let call = if helped { Call::worked(took) } else { Call::failed(took) };
             breaker.report(now, permit, call);
@@ -296,7 +305,7 @@ mod tests {
         for number in 0..3 {
             let id = IncidentId::new(number);
             history.begin(&app, &Remedy::Restart, id, None, NOW);
-            history.end(id, false, NOW);
+            history.end(id, false, NOW, |_| BreakerPolicy::remedy());
         }
         assert!(history.breaker_wait(&app, &Remedy::Restart, NOW).is_some());
         assert_eq!(history.breaker_wait(&app, &Remedy::Reload, NOW), None);

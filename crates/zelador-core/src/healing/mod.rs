@@ -46,15 +46,19 @@ pub enum Next {
     Escalate,
 }
 
-/// Returns what follows after `attempts` tries that did not help: the mission's retry of a service
-/// restart.
-pub fn after_failure(attempts: u32) -> Next {
-    let policy = RetryPolicy::service_restart();
-    if (1..=policy.retries).contains(&attempts) {
-        Next::Pause(policy.delay(attempts))
-    } else {
-        Next::Escalate
+/// Returns what follows after `attempts` tries that did not help, the first of which began `elapsed` ago.
+pub fn after_failure(
+    policy: &RetryPolicy,
+    attempts: u32,
+    elapsed: Duration,
+    rng: &mut fastrand::Rng,
+) -> Next {
+    if !(1..=policy.retries).contains(&attempts) {
+        return Next::Escalate;
     }
+    let pause = policy.spread_delay(attempts, rng);
+    let in_time = policy.total.is_none_or(|total| elapsed.saturating_add(pause) <= total);
+    if in_time { Next::Pause(pause) } else { Next::Escalate }
 }
 
 #[cfg(test)]
@@ -63,8 +67,21 @@ mod tests {
 
     #[test]
     fn three_retries_follow_the_first_try() {
-        let next: Vec<Next> = (1..=5).map(after_failure).collect();
+        let mut rng = fastrand::Rng::with_seed(7);
+        let mut next = |policy: RetryPolicy| -> Vec<Next> {
+            let after = |attempts: u32| {
+                after_failure(&policy, attempts, SECOND * (attempts - 1) * 3, &mut rng)
+            };
+            (1..=5).map(after).collect()
+        };
         let pause = |seconds| Next::Pause(Duration::from_secs(seconds));
-        assert_eq!(next, [pause(2), pause(4), pause(8), Next::Escalate, Next::Escalate]);
+        let usual = RetryPolicy::service_restart();
+        assert_eq!(next(usual), [pause(2), pause(4), pause(8), Next::Escalate, Next::Escalate]);
+        let brief = RetryPolicy { total: Some(SECOND * 7), ..usual };
+        assert_eq!(
+            next(brief)[..3],
+            [pause(2), pause(4), Next::Escalate],
+            "8 s after 6 s are too late"
+        );
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::quiet::QuietHours;
 use super::route::Route;
 use super::words::Language;
+use crate::retry::{Classes, Factor, Jitter, RetryPolicy};
 
 /// What is said about notices, checked and complete.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +35,9 @@ pub struct Plan {
     pub host: Option<String>,
     /// Where links in messages begin, like `https://ops.example.org`; `None`: no links.
     pub base_url: Option<String>,
+    /// How a channel that takes nothing is tried again.
+    #[serde(default = "retry")]
+    pub retry: RetryPolicy,
 }
 
 impl Default for Plan {
@@ -49,7 +53,22 @@ impl Default for Plan {
             language: Language::default(),
             host: None,
             base_url: None,
+            retry: retry(),
         }
+    }
+}
+
+/// A channel that takes nothing is tried again until its messages are too old.
+const fn retry() -> RetryPolicy {
+    RetryPolicy {
+        retries: u32::MAX,
+        first: Duration::from_secs(2),
+        factor: Factor::TWO,
+        cap: Duration::from_mins(5),
+        jitter: Jitter::None,
+        total: None,
+        retried: Classes::ALL,
+        longest_retry_after: Duration::from_hours(1),
     }
 }
 

@@ -36,7 +36,7 @@ pub use delay::{Factor, Jitter};
 pub use ledger::{Attempt, AttemptOutcome, Ledger, OperationStats};
 
 /// How often, how patiently, and for which failures.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RetryPolicy {
     /// Attempts after the first.
     pub retries: u32,
@@ -105,6 +105,12 @@ impl RetryPolicy {
     /// before jitter: `min(cap, first × factor^(number − 1))`.
     pub fn delay(&self, number: u32) -> Duration {
         delay::exponential(self.first, self.factor, self.cap, number.saturating_sub(1))
+    }
+
+    /// The same with jitter.
+    pub fn spread_delay(&self, number: u32, rng: &mut fastrand::Rng) -> Duration {
+        let before = (number > 1).then(|| self.delay(number - 1));
+        self.jitter.spread(self, number, before, rng)
     }
 }
 

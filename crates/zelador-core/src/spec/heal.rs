@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::{BreakerChange, RetryChange};
 use crate::diagnosis::Cause;
 use crate::healing::raise::Bound;
 use crate::signal::Signal;
@@ -44,6 +45,12 @@ pub struct HealSpec {
     pub hooks: Hooks,
     /// Commands that may be run for it, by name.
     pub commands: BTreeMap<String, HealCommand>,
+    /// How a remedy that did not help is tried again, where that is said of this app.
+    #[serde(default)]
+    pub retry: RetryChange,
+    /// When a remedy is left alone, where that is said of this app.
+    #[serde(default)]
+    pub breaker: BreakerChange,
 }
 
 impl Default for HealSpec {
@@ -58,6 +65,8 @@ impl Default for HealSpec {
             caches: Vec::new(),
             hooks: Hooks::default(),
             commands: BTreeMap::new(),
+            retry: RetryChange::default(),
+            breaker: BreakerChange::default(),
         }
     }
 }

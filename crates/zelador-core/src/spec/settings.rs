@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AdvisorSpec, Cadence, Limit, ProbeTarget, PulseSpec, Rotation, Window};
+use super::{AdvisorSpec, BreakerChange, Cadence, Limit, ProbeTarget, PulseSpec, Resilience};
+use super::{Rotation, Window};
 use crate::diagnosis::UserRule;
 use crate::history::retain::Retention;
 use crate::notify::Plan;
@@ -50,6 +51,9 @@ pub struct Settings {
     /// Who hears that this zelador lives; `None`: nobody.
     #[serde(default)]
     pub heartbeat: Option<PulseSpec>,
+    /// What is changed of retries and breakers.
+    #[serde(default)]
+    pub resilience: Resilience,
 }
 
 impl Default for Settings {
@@ -79,6 +83,7 @@ impl Default for Settings {
             maintenance: Vec::new(),
             advisor: None,
             heartbeat: None,
+            resilience: Resilience::default(),
         }
     }
 }
@@ -137,6 +142,9 @@ pub struct NamedSpec {
     pub cadence: Cadence,
     /// Limits to what is measured.
     pub limits: Vec<Limit>,
+    /// What is said of its breaker.
+    #[serde(default)]
+    pub breaker: BreakerChange,
 }
 
 /// What a check with a name asks.
@@ -214,6 +222,9 @@ pub struct DatabaseSpec {
     /// Limits to what is measured: `connections`, `lag`, `connect`, `query`.
     #[serde(default)]
     pub limits: Vec<Limit>,
+    /// What is said of its breaker.
+    #[serde(default)]
+    pub breaker: BreakerChange,
 }
 
 impl std::fmt::Debug for DatabaseSpec {

@@ -22,6 +22,7 @@ use crate::probe::{Finding, ProbeOutcome};
 use crate::record::Record;
 use crate::retry::{Attempt, AttemptOutcome, Budgets, ErrorClass, Failure, Ledger};
 use crate::retry::{Next, Retry, RetryPolicy};
+use crate::spec::Cadence;
 use crate::unit::Moment;
 
 /// Bounds the memory of calls whose caller never says how they went: more than all the models,
@@ -59,6 +60,8 @@ impl Supervisor {
             return self.answer_call(id, CallAnswer::GiveUp(why));
         }
         let CallWanted { key, retry, breaker } = wanted;
+        let retry = self.settings.resilience.retry(&key.operation, retry);
+        let breaker = self.settings.resilience.breaker(&key.operation, breaker);
         self.calls.budgets.of(&key.target, self.now).deposit(self.now);
         let retry = Retry::new(retry, self.now);
         self.calls.wanted.insert(id, UnderWay { key, policy: breaker, retry, permit: None });
@@ -153,6 +156,23 @@ impl Supervisor {
         Some(BreakerKey::new(target, self.checks.get(id)?.plan.target.operation()?))
     }
 
+    /// What the breaker of looks of a check goes by.
+    fn look_policy(&self, id: &CheckId, operation: &str, cadence: Cadence) -> BreakerPolicy {
+        let policy = BreakerPolicy::look(cadence.interval, cadence.failure_threshold);
+        let policy = self.settings.resilience.breaker(operation, policy);
+        let said = match id {
+            CheckId::Database(name) => self.settings.databases.get(name).map(|it| it.breaker),
+            CheckId::Named(name) => self.settings.named.get(name).map(|it| it.breaker),
+            _ => None,
+        };
+        said.unwrap_or_default().of(policy)
+    }
+
+    /// What the breaker of a channel of notices goes by.
+    fn channel_policy(&self) -> BreakerPolicy {
+        self.settings.resilience.breaker(SEND, BreakerPolicy::channel())
+    }
+
     /// Whether a look may be made now. What a person asks for is, unless a person forbade it. A target
     /// that never failed has no breaker, and costs nothing here.
     pub(super) fn may_look(
@@ -191,10 +211,11 @@ impl Supervisor {
         let key = self.look_key(id);
         let failure = outcome.finding.failure();
         if let Some(key) = key {
-            let policy = || BreakerPolicy::look(cadence.interval, cadence.failure_threshold);
-            let is_first = failure.is_some() && self.breakers.get(&key).is_none();
+            let policy = self.look_policy(id, operation, cadence);
+            let is_bad = failure.is_some() || policy.slow.is_some_and(|slow| outcome.took >= slow);
+            let is_first = is_bad && self.breakers.get(&key).is_none();
             let permit =
-                permit.or_else(|| is_first.then(|| self.may_call(&key, policy).ok()).flatten());
+                permit.or_else(|| is_first.then(|| self.may_call(&key, || policy).ok()).flatten());
             if let Some(permit) = permit {
                 let ok = failure.is_none();
                 self.called(&key, permit, Call { ok, took: outcome.took });
@@ -279,7 +300,8 @@ impl Supervisor {
     /// Asks for every delivery whether it may go; what may not goes back to the desk.
     pub(super) fn may_deliver(&mut self, id: DeliveryId, channel: &str) -> bool {
         let key = BreakerKey::new(format!("notify:{channel}"), SEND);
-        match self.may_call(&key, BreakerPolicy::channel) {
+        let policy = self.channel_policy();
+        match self.may_call(&key, || policy) {
             Ok(permit) => {
                 self.calls.deliveries.insert(id, permit);
                 true
@@ -348,22 +370,41 @@ impl Supervisor {
         self.attempted(SEND, attempt);
     }
 
+    /// The settings changed: every breaker goes by what they say now; what it has seen stays.
+    pub(super) fn breakers_by_settings(&mut self) {
+        let named = self.checks.keys().filter(|id| matches!(id, CheckId::Named(_)));
+        let named = named.filter_map(|id| {
+            let key = self.look_key(id)?;
+            let policy = self.look_policy(id, &key.operation, self.checks.get(id)?.plan.cadence);
+            Some((key, policy))
+        });
+        for (key, policy) in self.known_calls().into_iter().chain(named.collect::<Vec<_>>()) {
+            if let Some(breaker) = self.breakers.get_mut(&key)
+                && *breaker.policy() != policy
+            {
+                breaker.set_policy(policy);
+                self.keep_breaker(&key);
+            }
+        }
+    }
+
     /// What is called all the time, whether it ever failed or not: its breaker is shown and can be
     /// ordered about before it is there.
     pub(super) fn known_calls(&self) -> Vec<(BreakerKey, BreakerPolicy)> {
         let databases = self.checks.range(CheckId::of_databases()).filter_map(|(id, check)| {
-            let cadence = check.plan.cadence;
-            let policy = BreakerPolicy::look(cadence.interval, cadence.failure_threshold);
-            Some((self.look_key(id)?, policy))
+            let key = self.look_key(id)?;
+            let policy = self.look_policy(id, &key.operation, check.plan.cadence);
+            Some((key, policy))
         });
-        let channels = self.settings.notify.channels.keys().map(|name| {
-            (BreakerKey::new(format!("notify:{name}"), SEND), BreakerPolicy::channel())
+        let channels =
+            self.settings.notify.channels.keys().map(|name| {
+                (BreakerKey::new(format!("notify:{name}"), SEND), self.channel_policy())
+            });
+        let model = self.settings.advisor.iter().map(|advisor| {
+            let key = BreakerKey::model(&advisor.model);
+            let policy = self.settings.resilience.breaker(&key.operation, BreakerPolicy::model());
+            (key, policy)
         });
-        let model = self
-            .settings
-            .advisor
-            .iter()
-            .map(|advisor| (BreakerKey::model(&advisor.model), BreakerPolicy::model()));
         databases.chain(channels).chain(model).collect()
     }
 }

@@ -24,6 +24,7 @@ impl Supervisor {
         self.plan_checks();
         self.plan_pulse();
         self.plan_maintenance();
+        self.breakers_by_settings();
         self.effects.push(Effect::Configure(Box::new(self.settings.clone())));
     }
 

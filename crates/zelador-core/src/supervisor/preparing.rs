@@ -113,7 +113,7 @@ impl Supervisor {
         let Some(incident) = self.incidents.get_mut(&id) else { return };
         let Some(last) = incident.tries.last_mut().filter(|it| it.result.is_none()) else { return };
         last.result = Some(TryResult::NoEffect);
-        self.history.end(id, false, self.now);
+        self.end_use(id, false);
         self.changed.history = true;
     }
 }

@@ -5,7 +5,7 @@ use super::order::Deadline;
 use crate::check::Status;
 use crate::effect::{Effect, Severity};
 use crate::pulse::{NotHeard, PingId, Pulse};
-use crate::retry::{Attempt, AttemptOutcome, ErrorClass, Next};
+use crate::retry::{Attempt, AttemptOutcome, ErrorClass, Next, RetryPolicy};
 use crate::words;
 
 /// The operation and its target in the ledger of retries, and the subject of notices.
@@ -15,8 +15,14 @@ impl Supervisor {
     /// Begins or ends the pings as the settings say.
     pub(super) fn plan_pulse(&mut self) {
         let wanted = self.settings.heartbeat.as_ref();
-        if self.pulse.as_ref().map(|pulse| &pulse.spec) != wanted {
-            self.pulse = wanted.map(|spec| Pulse::new(spec.clone(), self.now));
+        let policy = self.settings.resilience.retry(HEARTBEAT, RetryPolicy::general());
+        let as_wanted = match (&self.pulse, wanted) {
+            (Some(pulse), Some(spec)) => pulse.spec == *spec && pulse.policy == policy,
+            (None, None) => true,
+            _ => false,
+        };
+        if !as_wanted {
+            self.pulse = wanted.map(|spec| Pulse::new(spec.clone(), policy, self.now));
             self.pulse_moved();
         }
     }

@@ -2,14 +2,15 @@
 
 use super::Supervisor;
 use super::dependencies::Dependency;
+use crate::breaker::BreakerPolicy;
 use crate::effect::Severity;
 use crate::healing::{APPLY_WITHIN, Remedy};
-use crate::id::{CheckId, IncidentId, InstanceId};
+use crate::id::{AppName, CheckId, IncidentId, InstanceId};
 use crate::incident::{Entry, Outcome, Stage};
 use crate::instance::{Cause, HEALING_BUDGET, Phase};
-use crate::retry::{Attempt, AttemptOutcome};
+use crate::retry::{Attempt, AttemptOutcome, RetryPolicy};
 use crate::said::{Said, Why};
-use crate::spec::{ExecMode, HealthSpec, OnDependencyDown};
+use crate::spec::{ExecMode, HealthSpec, OnDependencyDown, REMEDY};
 use crate::unit::Moment;
 use crate::words;
 use crate::words::Words;
@@ -68,6 +69,23 @@ impl Supervisor {
         self.say(id, Said::Escalated(why));
         self.set_stage(id, Stage::Escalated);
         self.say_of(id, Severity::Critical, &text);
+    }
+
+    /// How a remedy of this app that did not help is tried again.
+    pub(super) fn remedy_retry(&self, app: &AppName) -> RetryPolicy {
+        let policy = self.settings.resilience.retry(REMEDY, RetryPolicy::service_restart());
+        let said = self.apps.get(app).map(|app| app.spec.heal.retry);
+        said.unwrap_or_default().of(policy)
+    }
+
+    /// It is known whether the last use of a remedy for an incident helped.
+    pub(super) fn end_use(&mut self, id: IncidentId, helped: bool) {
+        let (settings, apps) = (&self.settings, &self.apps);
+        self.history.end(id, helped, self.now, |app| {
+            let policy = settings.resilience.breaker(REMEDY, BreakerPolicy::remedy());
+            let said = apps.get(app).map(|app| app.spec.heal.breaker);
+            said.unwrap_or_default().of(policy)
+        });
     }
 
     /// Notes in the ledger what came of the latest try.

@@ -152,7 +152,7 @@ impl Supervisor {
         self.notify(severity, key.target.clone(), text);
     }
 
-    fn keep_breaker(&mut self, key: &BreakerKey) {
+    pub(super) fn keep_breaker(&mut self, key: &BreakerKey) {
         if let Some(breaker) = self.breakers.get(key) {
             self.records.push(Record::Breaker(Box::new((key.clone(), breaker.kept()))));
         }

@@ -217,6 +217,7 @@ impl Supervisor {
         let now = self.now;
         let Some(incident) = self.incidents.get(&id) else { return };
         let (attempts, instance) = (incident.attempts, incident.instance);
+        let policy = self.remedy_retry(&incident.app);
         let died = self.instances.get(&instance).and_then(|it| it.deaths.front()).map(|it| it.at);
         let Some(incident) = self.incidents.get_mut(&id) else { return };
         let Some(last) = incident.tries.last_mut() else {
@@ -228,20 +229,22 @@ impl Supervisor {
         last.result = Some(result);
         let remedy = last.remedy.clone();
         let of_host = incident.trouble.pressure().is_some();
-        let times = incident.tries.iter().filter(|it| it.remedy == remedy).count();
+        let same = || incident.tries.iter().filter(|it| it.remedy == remedy);
+        let (times, began_at) = (same().count(), same().next().map(|it| it.at));
+        let elapsed = began_at.map_or(Duration::ZERO, |at| now.since(at));
         let error = why.told(Language::En);
         self.say(id, Said::TryFailed { number: attempts, result, why });
         if worse {
             self.undo(id, &remedy);
         }
-        let is_over =
-            worse || after_failure(u32::try_from(times).unwrap_or(u32::MAX)) == Next::Escalate;
+        let times = u32::try_from(times).unwrap_or(u32::MAX);
+        let after = after_failure(&policy, times, elapsed, &mut self.rng);
+        let is_over = worse || after == Next::Escalate;
         if is_over && remedy == Remedy::RaiseLimitAndRestart {
             self.lower_limit(id);
         }
-        let times = u32::try_from(times).unwrap_or(u32::MAX);
         // A second restart frees no more of the host than the first.
-        let next = if of_host { Next::Escalate } else { after_failure(times) };
+        let next = if of_host { Next::Escalate } else { after };
         // One replica more may not be enough.
         let grows = remedy == Remedy::ScaleOut && !worse && self.may_grow(id);
         if remedy.restarts() || grows {
@@ -266,7 +269,7 @@ impl Supervisor {
             self.say(id, Said::NextTry(pause));
             return self.set_stage(id, Stage::Pausing { retry_at: now + pause });
         }
-        self.history.end(id, false, now);
+        self.end_use(id, false);
         self.changed.history = true;
         self.note_learned(id);
         self.next_rung(id);
@@ -282,7 +285,7 @@ impl Supervisor {
         match (incident.tries.last_mut(), &incident.fingerprint) {
             (Some(last), _) if last.result.is_none() => {
                 last.result = Some(TryResult::Healed);
-                self.history.end(id, true, now);
+                self.end_use(id, true);
             }
             // Its restart policy did it.
             (None, Some(print)) => {

@@ -4,6 +4,7 @@
 
 mod change;
 mod looks;
+mod policies;
 mod prepared;
 mod recovered;
 mod restarts;

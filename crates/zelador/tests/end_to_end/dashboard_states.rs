@@ -197,7 +197,9 @@ fn everything_that_is_tried_is_on_the_pages_about_trying() {
             && text.contains("zelador_operations_total{operation=\"query\",outcome=\"failed\"}")
     });
     let settings = answer(&zelador, "/health/settings");
-    for part in ["$URL", "ops", "accepts a connection", "Route", "Files kept"] {
+    for part in
+        ["$URL", "ops", "accepts a connection", "Route", "Files kept", "5 failures in a row; 50"]
+    {
         assert!(settings.contains(part), "{part}: {settings}");
     }
     assert!(!settings.contains("p4ss") && !settings.contains(&slack.url()), "{settings}");

@@ -9,24 +9,11 @@ use crate::notify::digest::{digest, merge};
 use crate::notify::matter::{Progress, Told};
 use crate::notify::message::Message;
 use crate::notify::parcel::{Delivery, DeliveryId, DeliveryOutcome, Parcel, ParcelId};
-use crate::retry::{Classes, Factor, Jitter, RetryPolicy};
 use crate::unit::Moment;
 
 /// A channel that has not answered after this long has not taken the message. The effects give up
 /// after 15 s, so that this is for what was lost.
 const DELIVERED_WITHIN: Duration = Duration::from_secs(30);
-
-/// A channel is tried again for ever: what waits for it is given up by its age.
-const RETRY: RetryPolicy = RetryPolicy {
-    retries: u32::MAX,
-    first: Duration::from_secs(2),
-    factor: Factor::TWO,
-    cap: Duration::from_mins(5),
-    jitter: Jitter::None,
-    total: None,
-    retried: Classes::ALL,
-    longest_retry_after: Duration::from_hours(1),
-};
 
 /// So many failures in a row are no hiccup: the others are told (after about 6 s).
 const TOLD_AFTER: u32 = 3;
@@ -195,8 +182,9 @@ impl Desk {
                 self.tell_of_recovery(terms, &name);
             }
             DeliveryOutcome::Failed { reason, retry_after } => {
-                let wish = retry_after.unwrap_or_default().min(RETRY.longest_retry_after);
-                line.fail(terms.now, &reason, wish);
+                let wish =
+                    retry_after.unwrap_or_default().min(terms.plan.retry.longest_retry_after);
+                line.fail(terms, &reason, wish);
                 let failures = line.failures;
                 parcels.into_iter().for_each(|id| self.come_back(&name, id));
                 if failures >= TOLD_AFTER {
@@ -204,7 +192,7 @@ impl Desk {
                 }
             }
             DeliveryOutcome::Refused { reason } => {
-                line.fail(terms.now, &reason, Duration::ZERO);
+                line.fail(terms, &reason, Duration::ZERO);
                 parcels.into_iter().for_each(|id| self.drop_parcel(id));
                 self.tell_of_failure(terms, &name, &reason);
             }
@@ -324,11 +312,11 @@ impl Desk {
 }
 
 impl Line {
-    fn fail(&mut self, now: Moment, reason: &str, wish: Duration) {
+    fn fail(&mut self, terms: Terms<'_>, reason: &str, wish: Duration) {
         self.failures = self.failures.saturating_add(1);
-        let pause = RETRY.delay(self.failures);
-        self.failing_since.get_or_insert(now);
+        let pause = terms.plan.retry.delay(self.failures);
+        self.failing_since.get_or_insert(terms.now);
         reason.clone_into(&mut self.reason);
-        self.retry_at = now + pause.max(wish);
+        self.retry_at = terms.now + pause.max(wish);
     }
 }

@@ -17,6 +17,7 @@ mod overview;
 mod page;
 mod pages;
 mod parts;
+mod policies;
 mod report;
 mod resilience;
 mod session;

@@ -13,6 +13,7 @@ use super::Dashboard;
 use super::lang::Lang;
 use super::live::{Absent, Fragment};
 use super::parts::{self, icon, time};
+use super::policies;
 
 /// A name, and what it is set to.
 type Row = (String, String);
@@ -78,6 +79,8 @@ fn page(lang: Lang, settings: &Settings, notify: &NotifyView, home: String) -> M
         (lang.t("Language model", "Modelo de linguagem"), advisor(lang, settings.advisor.as_ref())),
     ];
     let after = [
+        (lang.t("Retries", "Novas tentativas"), policies::retries(lang, settings)),
+        (lang.t("Breakers", "Disjuntores"), policies::breakers(lang, settings)),
         (lang.t("Notices", "Avisos"), plan(lang, &settings.notify, notify)),
         (lang.t("Logs", "Logs"), rotation(lang, &settings.rotation)),
         (
