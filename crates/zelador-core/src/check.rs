@@ -102,6 +102,8 @@ pub struct Check {
     pub changes: VecDeque<CheckResult>,
     /// When to look next.
     pub next_at: Moment,
+    /// What is looked at asks to be left alone until then.
+    pub not_before: Option<Moment>,
     /// The look under way and when it is given up.
     pub under_way: Option<(ProbeId, Moment)>,
     /// Results that differ from the verdict to the same side: in a row, or the latest of all where
@@ -134,6 +136,7 @@ impl Check {
             // Most checks never have a second one; four places would be made.
             changes: VecDeque::with_capacity(1),
             next_at: first_at,
+            not_before: None,
             under_way: None,
             streak: Vec::new(),
             hurried: None,
@@ -156,7 +159,12 @@ impl Check {
 
     /// When this check wants to be called: to look, or to give a look up.
     pub fn deadline(&self) -> Moment {
-        self.under_way.map_or(self.next_at, |(_, give_up_at)| give_up_at)
+        self.under_way.map_or(self.due_at(), |(_, give_up_at)| give_up_at)
+    }
+
+    /// When to look next, somebody's own wish apart.
+    pub fn due_at(&self) -> Moment {
+        self.not_before.map_or(self.next_at, |at| at.max(self.next_at))
     }
 
     /// Begins a look.

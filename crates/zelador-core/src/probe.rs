@@ -51,6 +51,13 @@ pub enum Finding {
         /// What was wrong, short: `HTTP 500`.
         detail: Words,
     },
+    /// It answered that it has too much to do, and asks to be left alone.
+    Busy {
+        /// What it said, short: `HTTP 503`.
+        detail: Words,
+        /// For how long: `Retry-After`.
+        retry_after: Duration,
+    },
     /// It did not answer in time.
     TimedOut {
         /// What was waited for: `no answer within 3 s after the connection was accepted`.
@@ -98,9 +105,18 @@ impl Finding {
             Self::Answered { .. }
             | Self::Impaired { .. }
             | Self::WrongAnswer { .. }
+            | Self::Busy { .. }
             | Self::TimedOut { .. }
             | Self::Refused { .. }
             | Self::Unavailable { .. } => Vec::new(),
+        }
+    }
+
+    /// How long it is left alone because it asks for that, at most [`LONGEST_ASKED`].
+    pub fn asks_to_wait(&self) -> Option<Duration> {
+        match self {
+            Self::Busy { retry_after, .. } => Some((*retry_after).min(LONGEST_ASKED)),
+            _ => None,
         }
     }
 
@@ -108,6 +124,7 @@ impl Finding {
     pub fn failure(&self) -> Option<(ErrorClass, &str)> {
         let (usual, detail) = match self {
             Self::WrongAnswer { detail } => (ErrorClass::ServerFailed, detail),
+            Self::Busy { detail, .. } => (ErrorClass::Overloaded, detail),
             Self::TimedOut { detail } => (ErrorClass::TimedOut, detail),
             Self::Refused { detail } => (ErrorClass::Unreachable, detail),
             Self::Memory { .. }
@@ -121,6 +138,10 @@ impl Finding {
         Some((ErrorClass::of_text(detail.english()).unwrap_or(usual), detail.english()))
     }
 }
+
+/// The longest that something is left alone because it asks for that: the longest pause that a kubelet
+/// makes between two tries of a container. Who asks for a day would not be seen to be well again.
+pub const LONGEST_ASKED: Duration = Duration::from_mins(5);
 
 /// One thing that was measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

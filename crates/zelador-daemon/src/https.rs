@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
-use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
+use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, USER_AGENT};
 use hyper::rt::{Read, Write};
 use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
@@ -18,6 +18,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
+
+use crate::retry_after;
 
 /// How much of an answer is read.
 const BODY_READ: usize = 4 << 20;
@@ -137,9 +139,7 @@ async fn talk<S: Read + Write + Unpin + Send>(
     let talk = async {
         let response = sender.send_request(request).await.map_err(broken)?;
         let status = response.status().as_u16();
-        let header = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let seconds = header.and_then(|value| value.trim().parse::<f64>().ok());
-        let retry_after = seconds.and_then(|it| Duration::try_from_secs_f64(it).ok());
+        let retry_after = retry_after::asked(response.headers(), jiff::Timestamp::now());
         let (mut body, mut read) = (response.into_body(), Vec::new());
         while let Some(frame) = body.frame().await {
             if let Ok(data) = frame.map_err(broken)?.into_data() {

@@ -26,6 +26,7 @@ mod pids;
 mod pm2;
 mod processes;
 mod pulse;
+mod retry_after;
 mod saved;
 mod server;
 mod watch;

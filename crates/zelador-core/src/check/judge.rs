@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::{Band, CheckPlan, CheckResult, Status};
-use crate::probe::{Finding, Measure, ProbeOutcome, Unit, Volume};
+use crate::probe::{Finding, LONGEST_ASKED, Measure, ProbeOutcome, Unit, Volume};
 use crate::said::Look;
 use crate::spec::Limit;
 use crate::unit::{Moment, Percent};
+use crate::words;
 use crate::words::Words;
 
 /// Says what a look amounts to. What was bad by its verdict `before` is better only when it is back by
@@ -102,6 +103,23 @@ fn status_of(
                 Some(found) => found,
                 None => slowness(plan, outcome.took, detail),
             }
+        }
+        Finding::Busy { detail, retry_after } => {
+            let asked = words!(
+                "{detail}; it asks to be left alone for {t}",
+                "{detail}; pede que o deixem em paz por {t}",
+                detail = detail,
+                t = *retry_after,
+            );
+            let bounded = (*retry_after > LONGEST_ASKED).then(|| {
+                words!(
+                    "{asked}; it is asked again after {t}",
+                    "{asked}; pergunta-se de novo após {t}",
+                    asked = asked,
+                    t = LONGEST_ASKED,
+                )
+            });
+            (Status::Unhealthy, Look::Text(bounded.unwrap_or(asked)))
         }
         Finding::WrongAnswer { detail }
         | Finding::TimedOut { detail }

@@ -372,6 +372,7 @@ fn detail_of(finding: &Finding) -> Words {
         | Finding::Impaired { detail }
         | Finding::Measured { detail, .. }
         | Finding::WrongAnswer { detail }
+        | Finding::Busy { detail, .. }
         | Finding::TimedOut { detail }
         | Finding::Refused { detail }
         | Finding::Unavailable { detail } => detail.clone(),

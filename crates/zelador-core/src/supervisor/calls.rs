@@ -222,6 +222,8 @@ impl Supervisor {
                 self.forget_quiet_breaker(&key);
             }
         }
+        let retry_after = outcome.finding.asks_to_wait();
+        let failure = failure.map(|(class, error)| (Failure { class, retry_after }, error));
         self.note_look_attempt(id, operation, failure, outcome.took);
     }
 
@@ -246,13 +248,13 @@ impl Supervisor {
         &mut self,
         id: &CheckId,
         operation: &str,
-        failure: Option<(ErrorClass, &str)>,
+        failure: Option<(Failure, &str)>,
         took: Duration,
     ) {
         let (now, target) = (self.now, self.component(id));
         let Some(check) = self.checks.get_mut(id) else { return };
         self.calls.write_at.get_or_insert(now + KEPT_EVERY);
-        let Some((class, error)) = failure else {
+        let Some((failure, error)) = failure else {
             match check.retry.take() {
                 None => self.calls.unwritten.worked(operation),
                 Some(retry) => {
@@ -270,7 +272,8 @@ impl Supervisor {
             budget.deposit(now);
             Retry::new(RetryPolicy::look(cadence.interval, cadence.failure_threshold), now)
         });
-        let next = retry.after_failure(now, Failure::new(class), Some(budget), &mut self.rng);
+        let next = retry.after_failure(now, failure, Some(budget), &mut self.rng);
+        let class = failure.class;
         let (number, error) = (retry.failed(), error.to_owned());
         let outcome = match next {
             Next::After(delay) => {

@@ -65,7 +65,7 @@ impl Supervisor {
                 let outcome = ProbeOutcome { finding: Finding::Unavailable { detail }, took };
                 self.conclude(id, &outcome);
             }
-            None if now >= check.next_at => self.look(id, false),
+            None if now >= check.due_at() => self.look(id, false),
             _ => {}
         }
     }
@@ -176,6 +176,7 @@ impl Supervisor {
         };
         let Some(check) = self.checks.get_mut(id) else { return };
         check.finding = Some(outcome.finding.clone());
+        check.not_before = outcome.finding.asks_to_wait().map(|wait| self.now + wait);
         let message = result.words();
         let good = result.status != Status::Unhealthy && !result.is_blind();
         let change = match id {

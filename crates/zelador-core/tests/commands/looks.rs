@@ -7,6 +7,7 @@ use zelador_core::check::Status;
 use zelador_core::config::Overlay;
 use zelador_core::death::Death;
 use zelador_core::effect::Effect;
+use zelador_core::id::Ticket;
 use zelador_core::input::{Command, Fact, Input, KnownRun, Unchanged};
 use zelador_core::probe::{Finding, ProbeOutcome};
 use zelador_core::record::Record;
@@ -247,4 +248,45 @@ fn five_hundred_checks_that_are_declared_together_do_not_look_together() {
     // Five in a tenth of a second on the average.
     assert!(looks.values().all(|count| *count <= 20), "{looks:?}");
     assert!(looks.len() > 180, "most tenths have some: {looks:?}");
+}
+
+#[test]
+fn who_asks_to_be_left_alone_is_not_looked_at_sooner_and_not_for_ever() {
+    let target = NamedTarget::Probe(ProbeTarget::Tcp(TalkProbe::new("10.0.0.1:80")).into());
+    let base = serde_json::json!({
+        "memory": "off", "cpu": "off", "disk": "off",
+        "named": { "partner": { "target": serde_json::to_value(target).unwrap() } },
+    });
+    let mut world = World::new();
+    world.hear(Fact::BaseSettings(Box::new(serde_json::from_value(base).unwrap())));
+    let look_of = |effects: Vec<Effect>| {
+        effects.into_iter().find_map(|effect| match effect {
+            Effect::Look { probe, .. } => Some(probe),
+            _ => None,
+        })
+    };
+    // When it is looked at next, and what is said of it then.
+    let next = |world: &mut World, retry_after: Duration| loop {
+        let (due, _) = world.supervisor.next_deadline().expect("a look is due");
+        world.now = due.max(world.now);
+        let Some(probe) = look_of(world.supervisor.step(world.now, Input::Tick)) else { continue };
+        let finding = Finding::Busy { detail: quoted("HTTP 503"), retry_after };
+        world.hear(Fact::Looked { probe, outcome: ProbeOutcome { finding, took: SECOND / 100 } });
+        let checks = world.supervisor.health().checks;
+        let it = checks.into_iter().find(|it| it.component == "partner").expect("it is shown");
+        return (world.now, it.message);
+    };
+    let (first, said) = next(&mut world, 120 * SECOND);
+    assert_eq!(said, "HTTP 503; it asks to be left alone for 2 min");
+    let (second, said) = next(&mut world, 3600 * SECOND);
+    assert_eq!(second.since(first), 120 * SECOND, "as it asked");
+    let bounded = "HTTP 503; it asks to be left alone for 1 h; it is asked again after 5 min";
+    assert_eq!(said, bounded);
+    let (third, _) = next(&mut world, SECOND);
+    assert_eq!(third.since(second), 300 * SECOND, "bounded");
+    let (fourth, _) = next(&mut world, 120 * SECOND);
+    assert_eq!(fourth.since(third), Cadence::default().interval, "never sooner than its cadence");
+    // A person need not wait.
+    let asked = Input::Command(Ticket::new(99), Command::CheckNow);
+    assert!(look_of(world.supervisor.step(fourth + SECOND, asked)).is_some());
 }

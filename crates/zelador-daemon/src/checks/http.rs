@@ -24,9 +24,13 @@ use super::connect::{bare, connect_timed};
 use super::patience::Patience;
 use super::said;
 use super::tls;
+use crate::retry_after;
 
 /// How much of a body is read and searched.
 const BODY_READ: usize = 256 << 10;
+
+/// The answers with which `Retry-After` says when to ask again: RFC 6585 and RFC 9110.
+const BUSY: [u16; 2] = [429, 503];
 
 /// Asks once. A good answer comes with how long each phase took: name, connect, TLS, first byte.
 pub(super) async fn look(probe: &HttpProbe, patience: Patience) -> Finding {
@@ -172,7 +176,13 @@ async fn judge(response: Response<Incoming>, probe: &HttpProbe) -> hyper::Result
     let within = |(lowest, highest): &(u16, u16)| (*lowest..=*highest).contains(&status);
     let degraded = probe.degraded_status.iter().any(within);
     if !degraded && !within(&probe.status) && !probe.more_status.iter().any(within) {
-        return Ok(Finding::WrongAnswer { detail: quoted(format!("HTTP {status}")) });
+        let detail = quoted(format!("HTTP {status}"));
+        let busy = BUSY.contains(&status);
+        let asked = retry_after::asked(response.headers(), jiff::Timestamp::now());
+        return Ok(match asked.filter(|wait| busy && !wait.is_zero()) {
+            Some(retry_after) => Finding::Busy { detail, retry_after },
+            None => Finding::WrongAnswer { detail },
+        });
     }
     // Read even if nothing is searched: an app that hangs half way through is not well.
     let mut body = response.into_body();
@@ -322,6 +332,23 @@ mod tests {
         let (port, _task) = serve("127.0.0.1:0", answer).await;
         let url = format!("http://127.0.0.1:{port}/health");
         look(&url, (200, 399), contains, Patience::new(Duration::from_millis(millis))).await
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_it_is_too_much_says_for_how_long() {
+        let busy = |status: &str, wait: &str| {
+            let head =
+                format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nretry-after: {wait}\r\n\r\n");
+            Answer::Say(head.into_bytes())
+        };
+        for (status, code) in [("503 Busy", 503), ("429 Too Many", 429)] {
+            let detail = quoted(format!("HTTP {code}"));
+            let found = asked(busy(status, "120"), None, 5000).await;
+            assert_eq!(found, Finding::Busy { detail, retry_after: Duration::from_secs(120) });
+        }
+        assert_eq!(asked(busy("503 Busy", "soon"), None, 5000).await, wrong("HTTP 503"));
+        // A redirection may carry it too, and is no failure that passes.
+        assert_eq!(asked(busy("404 Not", "120"), None, 5000).await, wrong("HTTP 404"));
     }
 
     fn wrong(detail: &str) -> Finding {
