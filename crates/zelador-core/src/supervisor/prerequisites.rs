@@ -42,9 +42,13 @@ impl Supervisor {
         if by_itself && spec.on_dependency_down == OnDependencyDown::Restart {
             return None;
         }
-        if instance.died_last() {
+        // What the healer ended, and what had to wait since, is not started for the database to fail it again.
+        let healed = matches!(cause, Some(Cause::Healed { .. }))
+            && matches!(instance.phase, Phase::Backoff { held: true, .. });
+        if instance.died_last() || healed {
             // What it died of may be the database: a look from before says nothing.
-            let since = instance.deaths.front().map_or(self.now, |death| death.at);
+            let died_at = instance.deaths.front().map_or(self.now, |death| death.at);
+            let since = if healed { Moment::default() } else { died_at };
             let found = self.database_state(&spec.name, since);
             if let Some(obstacle) = database_obstacle(found, spec) {
                 return Some(obstacle);

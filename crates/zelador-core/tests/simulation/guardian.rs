@@ -63,6 +63,12 @@ impl Process {
                 let detail = zelador_core::words::quoted("HTTP 200");
                 if is_bad { wrong } else { Finding::Answered { detail } }
             }
+            Behaviour::Busy { until } if now.since(self.born) < until => {
+                // Longer than anybody waits, once in a while.
+                let wait = if now.since(self.born).as_secs() % 7 == 0 { 600 } else { 20 };
+                let detail = zelador_core::words::quoted("HTTP 503");
+                Finding::Busy { detail, retry_after: wait * SECOND }
+            }
             Behaviour::SickWithDatabase if !database_up => wrong,
             Behaviour::SickForGoodWithDatabase if !database_up || self.poisoned => wrong,
             _ => Finding::Answered { detail: zelador_core::words::quoted("HTTP 200") },

@@ -15,6 +15,7 @@ use zelador_core::spec::{AppSpec, Condition, OnDependencyDown};
 use zelador_core::supervisor::{Deadline, InstanceView, Supervisor, View};
 use zelador_core::unit::Moment;
 
+use crate::alone::Alone;
 use crate::guardian::Guardian;
 use crate::looks::Looks;
 use crate::rule::{Rule, Violation, broken};
@@ -92,6 +93,7 @@ pub struct Invariants {
     /// When the model was asked about a fingerprint.
     consulted: BTreeMap<String, Moment>,
     pub looks: Looks,
+    alone: Alone,
 }
 
 impl Invariants {
@@ -111,6 +113,7 @@ impl Invariants {
             lenience: DELAYS,
             consulted: BTreeMap::new(),
             looks: Looks::default(),
+            alone: Alone::default(),
         }
     }
 
@@ -213,6 +216,7 @@ impl Invariants {
         }
         self.answered_once(effects)?;
         self.looks.note((input, effects), supervisor, &view, &self.specs)?;
+        self.alone.note(before.now, (input, effects), supervisor, &view)?;
         self.note_goals(before.now, &view);
         self.view = view;
         Ok(())
@@ -231,6 +235,7 @@ impl Invariants {
     pub fn engine_is_new(&mut self, now: Moment, supervisor: &Supervisor) {
         self.tickets.clear();
         self.looks.engine_is_new();
+        self.alone.engine_is_new();
         self.starts.engine_is_new(now);
         self.down_since.values_mut().for_each(|since| *since = now);
         self.view = supervisor.view();

@@ -190,7 +190,8 @@ impl Looks {
     }
 }
 
-fn run_of(view: &View, check: &CheckId) -> Option<RunId> {
+/// The run that a check of an instance is about.
+pub fn run_of(view: &View, check: &CheckId) -> Option<RunId> {
     let id = check.instance()?;
     view.instances.iter().find(|it| it.id == id)?.phase.run()
 }

@@ -61,6 +61,14 @@ pub enum Rule {
     OftenIsLater,
     /// What is asked of a run, or takes too long, is left when nobody wants to know any more.
     LooksAreLeft,
+    /// A database is asked once at a time.
+    OneLookAtATime,
+    /// While its breaker is open a database is asked only when a person wants to know.
+    OpenIsNotAsked,
+    /// A database that fails again and again has an open breaker.
+    OpensInTime,
+    /// Who asks to be left alone is not asked sooner, unless a person wants to know.
+    LeftAlone,
     /// However often a check comes and goes, people hear of it a few times.
     FlappingToldOnce,
 }

@@ -51,6 +51,8 @@ pub enum Behaviour {
     Sick,
     /// Answers with an error in every second 25 s until this age.
     ComesAndGoes { until: Duration },
+    /// Says until this age that it has too much to do, and asks to be left alone.
+    Busy { until: Duration },
     /// Ends while the database is down.
     DiesWithDatabase,
     /// Answers with an error while the database is down.
@@ -364,7 +366,7 @@ fn depend_on_earlier(rng: &mut fastrand::Rng, apps: &mut [(AppSpec, Behaviour)],
 }
 
 fn random_behaviour(rng: &mut fastrand::Rng) -> Behaviour {
-    match rng.u8(0..17) {
+    match rng.u8(0..18) {
         0 | 1 => Behaviour::Mortal(Duration::from_millis(rng.u64(100..20_000))),
         2 => Behaviour::Stillborn,
         3 => Behaviour::Stubborn,
@@ -378,6 +380,7 @@ fn random_behaviour(rng: &mut fastrand::Rng) -> Behaviour {
         12 => Behaviour::FailsToSpawn,
         13 => Behaviour::Forking,
         14 => Behaviour::Broken,
+        16 => Behaviour::Busy { until: rng.u32(10..300) * SECOND },
         15 => Behaviour::ComesAndGoes { until: rng.u32(40..300) * SECOND },
         _ => Behaviour::Good,
     }
