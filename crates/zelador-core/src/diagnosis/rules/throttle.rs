@@ -3,6 +3,22 @@
 use super::{Rule, with};
 use crate::diagnosis::Cause::RateLimited;
 
+/// The same words in the line of somebody who asks, a setting, or another kind of shortage.
+const NO_LIMIT_OF_OTHERS: &[&str] = &[
+    "get /",
+    "post /",
+    "put /",
+    "sleeping",
+    "queue rate",
+    "too many clients",
+    "<oom>",
+    "allocat",
+    "disk",
+    "config",
+    "setting",
+    "invalid",
+];
+
 pub const RULES: &[Rule] = &[
     with(
         RateLimited,
@@ -95,17 +111,7 @@ pub const RULES: &[Rule] = &[
             "secondary rate",
         ],
         &[],
-        &[
-            "get /",
-            "post /",
-            "put /",
-            "sleeping",
-            "queue rate",
-            "too many clients",
-            "<oom>",
-            "allocat",
-            "disk",
-        ],
+        NO_LIMIT_OF_OTHERS,
     ),
     with(
         RateLimited,
@@ -129,18 +135,6 @@ pub const RULES: &[Rule] = &[
         1.3,
         &["rate limit", "ratelimit", "rate_limit", "rate-limited"],
         &[],
-        &[
-            "get /",
-            "post /",
-            "put /",
-            "sleeping",
-            "queue rate",
-            "<oom>",
-            "allocat",
-            "disk",
-            "config",
-            "setting",
-            "invalid",
-        ],
+        NO_LIMIT_OF_OTHERS,
     ),
 ];
