@@ -6,6 +6,7 @@
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, ServerErrorKind, Value};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use zelador_core::probe::{Finding, Measure, Unit};
 use zelador_core::words;
@@ -28,17 +29,30 @@ pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Fi
     let password = info.redis_settings().password().map(str::to_owned);
     let hide = |text: &str| tidy(text, password.as_deref());
     let begin = Instant::now();
-    if let redis::ConnectionAddr::Tcp(host, port) = info.addr()
-        && let Err(finding) = connect(host, *port, patience).await
-    {
-        // Its own words for what keeps it from connecting are those of every other look.
-        return finding;
-    }
+    let stream = match info.addr() {
+        // The words for what keeps it from connecting are those of every other look.
+        redis::ConnectionAddr::Tcp(host, port) => match connect(host, *port, patience).await {
+            Ok(stream) => Some(stream),
+            Err(finding) => return finding,
+        },
+        _ => None,
+    };
     let reached = begin.elapsed();
     // Patience is kept here, so that what is cut off can be told from what is refused.
     let settings =
         AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
-    let connecting = client.get_multiplexed_async_connection_with_config(&settings);
+    let redis_settings = info.redis_settings();
+    // What moves the bytes ends with the look.
+    let mut moving = JoinSet::new();
+    let connecting = async {
+        let Some(stream) = stream else {
+            return client.get_multiplexed_async_connection_with_config(&settings).await;
+        };
+        let made = MultiplexedConnection::new_with_config(redis_settings, stream, settings.clone());
+        let (connection, bytes) = made.await?;
+        moving.spawn(bytes);
+        Ok(connection)
+    };
     let mut connection = match patience.wait(connecting).await {
         Ok(Ok(connection)) => connection,
         Ok(Err(error)) => return failure(&error, &place, false, hide),
@@ -239,6 +253,31 @@ mod tests {
         );
         server.start_again();
         assert!(is_well(&looked(&url, LONG).await));
+    }
+
+    #[tokio::test]
+    async fn a_look_is_one_connection() {
+        let server = Redis::start();
+        let place = format!("127.0.0.1:{}", server.port());
+        let door = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = server.url().replace(&place, &door.local_addr().unwrap().to_string());
+        let came = std::sync::atomic::AtomicUsize::new(0);
+        let relay = async {
+            let mut talks = JoinSet::new();
+            loop {
+                let (mut client, _) = door.accept().await.unwrap();
+                came.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                let mut server = tokio::net::TcpStream::connect(&place).await.unwrap();
+                talks.spawn(async move {
+                    tokio::io::copy_bidirectional(&mut client, &mut server).await
+                });
+            }
+        };
+        tokio::select! {
+            () = relay => unreachable!("it goes on for ever"),
+            found = looked(&url, LONG) => assert!(is_well(&found), "{found:?}"),
+        }
+        assert_eq!(came.into_inner(), 1);
     }
 
     #[tokio::test]
