@@ -58,6 +58,7 @@ mod torture;
 mod transcripts;
 mod upgrade;
 mod verbs;
+mod verdicts;
 mod watch;
 
 use zelador_testbed::home::Zelador;
