@@ -97,7 +97,13 @@ fn checks() -> (f64, f64, f64) {
             _ => ProbeTarget::Dns { name: format!("host-{number}.internal"), expect: Vec::new() },
         };
         let target = NamedTarget::Probe(target.into());
-        Some(NamedOverlay { target, slow: None, cadence, limits: Vec::new() })
+        Some(NamedOverlay {
+            target,
+            slow: None,
+            cadence,
+            limits: Vec::new(),
+            breaker: zelador_core::spec::BreakerChange::default(),
+        })
     };
     let named = (0..10_000)
         .map(|number| (format!("check {number}"), check(number).map(Box::new)))

@@ -18,6 +18,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
+use zelador_core::retry::ErrorClass;
 
 use crate::retry_after;
 
@@ -77,6 +78,18 @@ pub enum NoAnswer {
         /// So long.
         patience: Duration,
     },
+}
+
+impl NoAnswer {
+    /// What kind of failure it is.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Address | Self::Header => ErrorClass::Invalid,
+            Self::Connect(..) | Self::Tls(..) => ErrorClass::Unreachable,
+            Self::Broken(_) => ErrorClass::ConnectionLost,
+            Self::TimedOut { .. } => ErrorClass::TimedOut,
+        }
+    }
 }
 
 /// Asks once, and waits for the answer so long.

@@ -5,6 +5,7 @@
 //! for a disk or a lock goes to the blocking pool.
 
 mod advisor;
+mod again;
 mod answers;
 mod backend;
 mod calls;

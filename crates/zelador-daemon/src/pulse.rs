@@ -11,7 +11,7 @@ use zelador_core::pulse::NotHeard;
 use zelador_core::retry::ErrorClass;
 use zelador_core::spec::{PulseAddress, failing};
 
-use crate::https::{self, Ask, NoAnswer};
+use crate::https::{self, Ask};
 use crate::notify::reveal;
 
 /// Pings once.
@@ -32,7 +32,7 @@ pub async fn ping(
     let url = if is_failing { failing(&url) } else { url };
     let ask = Ask { method: Method::GET, url, headers: Vec::new(), body: Bytes::new() };
     let answer = https::ask(ask, timeout).await.map_err(|error| NotHeard {
-        class: class(&error),
+        class: error.class(),
         reason: error.to_string(),
         retry_after: None,
     })?;
@@ -45,13 +45,4 @@ pub async fn ping(
         reason: format!("HTTP {}", answer.status),
         retry_after: answer.retry_after,
     })
-}
-
-fn class(error: &NoAnswer) -> ErrorClass {
-    match error {
-        NoAnswer::Address | NoAnswer::Header => ErrorClass::Invalid,
-        NoAnswer::Connect(..) | NoAnswer::Tls(..) => ErrorClass::Unreachable,
-        NoAnswer::Broken(_) => ErrorClass::ConnectionLost,
-        NoAnswer::TimedOut { .. } => ErrorClass::TimedOut,
-    }
 }

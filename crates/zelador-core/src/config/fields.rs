@@ -207,8 +207,16 @@ pub(super) const SETTINGS: &[Names] = &[
 ];
 
 /// The operations that are tried again. What a look does is tried again by its own cadence.
-pub(super) const RETRIES: &[Names] =
-    &[("default", &[]), ("ask", &[]), ("heartbeat", &[]), ("remedy", &["restart"]), ("send", &[])];
+pub(super) const RETRIES: &[Names] = &[
+    ("default", &[]),
+    ("answer", &[]),
+    ("ask", &[]),
+    ("export", &[]),
+    ("heartbeat", &[]),
+    ("listen", &[]),
+    ("remedy", &["restart"]),
+    ("send", &[]),
+];
 
 /// The operations that have a breaker.
 pub(super) const BREAKERS: &[Names] = &[

@@ -22,7 +22,7 @@ const MOST_RETRIES: i64 = 1_000_000;
 pub(super) fn retries(place: &Place<'_>) -> BTreeMap<String, RetryChange> {
     operations(
         place,
-        "`retry`: `default`, `ask`, `heartbeat`, `remedy`, `send` (a look is tried again by its own cadence)",
+        "`retry`: `default`, `answer`, `ask`, `export`, `heartbeat`, `listen`, `remedy`, `send` (a look is tried again by its own cadence)",
         RETRIES,
         |name, place| retry(place, if name == "send" { DELAYS } else { RETRY }),
     )

@@ -152,7 +152,7 @@ proptest! {
         policy in policies(), failures in failures(), seed: u64,
     ) {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let (mut retry, mut now) = (Retry::new(policy.clone(), START), START);
+        let (mut retry, mut now) = (Retry::new(policy, START), START);
         let mut before = policy.first;
         for (index, (failure, took)) in failures.into_iter().enumerate() {
             now = now + took;

@@ -136,7 +136,12 @@ impl BreakerChange {
 mod or_never {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    #[expect(clippy::ref_option, clippy::option_option, reason = "the shape that serde asks for")]
+    #[expect(
+        clippy::ref_option,
+        clippy::option_option,
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the shape that serde asks for"
+    )]
     pub fn serialize<S: Serializer>(
         said: &Option<Option<u32>>,
         serializer: S,

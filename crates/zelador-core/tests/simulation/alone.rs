@@ -31,7 +31,7 @@ pub struct Alone {
     /// How breakers stand, as it was recorded.
     states: BTreeMap<String, State>,
     /// Who asked to be left alone, in which run and until when.
-    left_alone: BTreeMap<CheckId, (Option<RunId>, Moment)>,
+    asked_for_it: BTreeMap<CheckId, (Option<RunId>, Moment)>,
 }
 
 impl Alone {
@@ -68,7 +68,7 @@ impl Alone {
                         }
                     }
                     let run = run_of(view, &check);
-                    let asked = self.left_alone.get(&check).filter(|(of, _)| *of == run);
+                    let asked = self.asked_for_it.get(&check).filter(|(of, _)| *of == run);
                     if let Some((_, until)) =
                         asked.filter(|(_, until)| *until > now && !a_person_asks)
                     {
@@ -95,9 +95,9 @@ impl Alone {
         match &outcome.finding {
             Finding::Busy { retry_after, .. } => {
                 let until = now + (*retry_after).min(LONGEST_ASKED);
-                self.left_alone.insert(check, (run, until));
+                self.asked_for_it.insert(check, (run, until));
             }
-            _ => _ = self.left_alone.remove(&check),
+            _ => _ = self.asked_for_it.remove(&check),
         }
     }
 

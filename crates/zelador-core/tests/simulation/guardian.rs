@@ -65,7 +65,7 @@ impl Process {
             }
             Behaviour::Busy { until } if now.since(self.born) < until => {
                 // Longer than anybody waits, once in a while.
-                let wait = if now.since(self.born).as_secs() % 7 == 0 { 600 } else { 20 };
+                let wait = if now.since(self.born).as_secs().is_multiple_of(7) { 600 } else { 20 };
                 let detail = zelador_core::words::quoted("HTTP 503");
                 Finding::Busy { detail, retry_after: wait * SECOND }
             }

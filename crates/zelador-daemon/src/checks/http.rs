@@ -344,7 +344,7 @@ mod tests {
         for (status, code) in [("503 Busy", 503), ("429 Too Many", 429)] {
             let detail = quoted(format!("HTTP {code}"));
             let found = asked(busy(status, "120"), None, 5000).await;
-            assert_eq!(found, Finding::Busy { detail, retry_after: Duration::from_secs(120) });
+            assert_eq!(found, Finding::Busy { detail, retry_after: Duration::from_mins(2) });
         }
         assert_eq!(asked(busy("503 Busy", "soon"), None, 5000).await, wrong("HTTP 503"));
         // A redirection may carry it too, and is no failure that passes.

@@ -10,7 +10,6 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::net::{
@@ -18,18 +17,22 @@ use rustix::net::{
 };
 use tokio::io::unix::AsyncFd;
 use tokio::process::Command;
+use tokio::sync::watch;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
+
+use zelador_core::spec::Settings;
 
 use super::Driver;
 use super::handed::remove_dead_socket;
 use super::stowed::Stowed;
+use crate::again::{self, Again, Then};
 
 /// Callers that may wait for the process that answers.
 const BACKLOG: i32 = 128;
 
-/// From the failure of that process to the next try.
-const AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// The operation in the ledger of retries, and its name in the settings.
+const ANSWER: &str = "answer";
 
 impl Driver {
     /// Begins to answer those who call on PM2's sockets; without them everything else goes on.
@@ -48,7 +51,9 @@ impl Driver {
         };
         let program = self.program.clone();
         let home = self.home.path().to_owned();
-        let answerer = Answerer { program, home, calls, bus };
+        let tries = Again::new(self.sender.clone(), self.clock, ANSWER, "pm2");
+        let settings = self.settings.subscribe();
+        let answerer = Answerer { program, home, calls, bus, settings, tries };
         self.server.spawn(answerer.run(self.closing.clone()));
     }
 
@@ -77,18 +82,28 @@ struct Answerer {
     home: PathBuf,
     calls: OwnedFd,
     bus: OwnedFd,
+    settings: watch::Receiver<Settings>,
+    tries: Again,
 }
 
 impl Answerer {
-    async fn run(self, closing: CancellationToken) {
+    async fn run(mut self, closing: CancellationToken) {
         while closing.run_until_cancelled(self.somebody_calls()).await.is_some() {
             // It outlives this engine: its callers notice nothing, and it ends with the last of them.
-            let answered = closing.run_until_cancelled(self.answer()).await;
-            if let Some(Err(error)) = answered {
-                tracing::warn!(%error, "a call by PM2's library is not answered; tried again in 1 s");
-                if closing.run_until_cancelled(time::sleep(AGAIN_AFTER)).await.is_none() {
-                    return;
+            self.tries.begin(self.settings.borrow().resilience.retry(ANSWER, again::PM2));
+            match closing.run_until_cancelled(self.answer()).await {
+                Some(Ok(())) => self.tries.worked().await,
+                Some(Err(error)) => {
+                    let pause = match self.tries.refused(error.to_string()).await {
+                        Then::After(delay) => delay,
+                        Then::Over => again::PM2.cap,
+                    };
+                    tracing::warn!(%error, ?pause, "a call by PM2's library is not answered; tried again");
+                    if closing.run_until_cancelled(time::sleep(pause)).await.is_none() {
+                        return;
+                    }
                 }
+                None => return,
             }
         }
     }

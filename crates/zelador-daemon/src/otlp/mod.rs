@@ -19,7 +19,9 @@ use tokio::time::{self, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use zelador_core::event::Event;
 use zelador_core::notify::Secret;
+use zelador_core::retry::{ErrorClass, Failure, RetryPolicy};
 
+use crate::again::{Again, Then};
 use crate::driver::{Message, numbers};
 use crate::history::HostMeter;
 use crate::https::{self, Ask};
@@ -33,6 +35,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// So many events wait for a collector that is away; then the oldest go.
 const EVENTS_KEPT: usize = 1_000;
 
+/// The operation in the ledger of retries, and its name in the settings.
+const EXPORT: &str = "export";
+
+/// Why the collector has not taken something.
+struct Broken {
+    failure: Failure,
+    reason: String,
+}
+
 /// Sends what everything is at, and what happened, at an even pace.
 pub struct Exporter {
     handle: Handle,
@@ -41,6 +52,7 @@ pub struct Exporter {
     meter: HostMeter,
     waiting: VecDeque<Arc<Event>>,
     in_trouble: bool,
+    again: Again,
 }
 
 impl Exporter {
@@ -58,6 +70,7 @@ impl Exporter {
         let resource = shape::resource(&settings.service, &host_name());
         let meter = HostMeter::default();
         let handle = handle.clone();
+        let again = Again::new(handle.inbox.clone(), handle.clock, EXPORT, "collector");
         Some(Self {
             handle,
             settings,
@@ -65,6 +78,7 @@ impl Exporter {
             meter,
             waiting: VecDeque::new(),
             in_trouble: false,
+            again,
         })
     }
 
@@ -78,18 +92,31 @@ impl Exporter {
         let mut ticks = time::interval(self.settings.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         while cancelled.run_until_cancelled(ticks.tick()).await.is_some() {
-            self.gather(&mut events);
-            let Some(sent) = cancelled.run_until_cancelled(self.send()).await else { return };
-            match sent {
-                Ok(()) if self.in_trouble => {
-                    self.in_trouble = false;
+            if cancelled.run_until_cancelled(self.export(&mut events)).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Sends what there is; what failed is tried again until the next is due.
+    async fn export(&mut self, events: &mut broadcast::Receiver<Arc<Event>>) {
+        loop {
+            self.gather(events);
+            let policy = RetryPolicy { total: Some(self.settings.every), ..RetryPolicy::general() };
+            self.again.begin(self.handle.settings.borrow().resilience.retry(EXPORT, policy));
+            let Err(Broken { failure, reason }) = self.send().await else {
+                self.again.worked().await;
+                if std::mem::take(&mut self.in_trouble) {
                     tracing::info!("the collector of OpenTelemetry takes metrics again");
                 }
-                Err(reason) if !self.in_trouble => {
-                    self.in_trouble = true;
-                    tracing::warn!(%reason, "the collector of OpenTelemetry takes nothing");
-                }
-                Ok(()) | Err(_) => {}
+                return;
+            };
+            if !std::mem::replace(&mut self.in_trouble, true) {
+                tracing::warn!(%reason, "the collector of OpenTelemetry takes nothing");
+            }
+            match self.again.failed(failure, reason).await {
+                Then::After(delay) => time::sleep(delay).await,
+                Then::Over => return,
             }
         }
     }
@@ -107,7 +134,7 @@ impl Exporter {
         self.waiting.drain(..surplus);
     }
 
-    async fn send(&mut self) -> Result<(), String> {
+    async fn send(&mut self) -> Result<(), Broken> {
         let (sender, answer) = oneshot::channel();
         let look = Message::Ask(Box::new(move |it| _ = sender.send(numbers(&it.view()))));
         // Where nobody answers, the engine is ending.
@@ -128,16 +155,22 @@ impl Exporter {
         Ok(())
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Result<(), String> {
+    async fn post(&self, path: &str, body: &Value) -> Result<(), Broken> {
         let mut headers = self.settings.headers.clone();
         headers.push((CONTENT_TYPE, "application/json".to_owned()));
         let url = format!("{}{path}", self.settings.endpoint);
         let ask = Ask { method: Method::POST, url, headers, body: body.to_string().into() };
-        let answer = https::ask(ask, PATIENCE).await.map_err(|error| error.to_string())?;
-        match answer.status {
-            200..=299 => Ok(()),
-            status => Err(format!("HTTP {status}")),
+        let answer = https::ask(ask, PATIENCE).await.map_err(|error| Broken {
+            failure: Failure::new(error.class()),
+            reason: error.to_string(),
+        })?;
+        let status = answer.status;
+        if (200..300).contains(&status) {
+            return Ok(());
         }
+        let class = ErrorClass::of_http_status(status).unwrap_or(ErrorClass::Invalid);
+        let failure = Failure { class, retry_after: answer.retry_after };
+        Err(Broken { failure, reason: format!("HTTP {status}") })
     }
 }
 

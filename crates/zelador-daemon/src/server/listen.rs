@@ -2,12 +2,11 @@
 
 use std::future::IntoFuture;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use axum::Router;
 use axum::serve::Listener;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 use zelador_api::home::Home;
@@ -16,9 +15,12 @@ use zelador_core::spec::Settings;
 
 use super::asker::Peer;
 use super::guard;
+use crate::again::{self, Again, Then};
+use crate::clock::Clock;
+use crate::driver::Message;
 
-/// How long to wait before an address that is taken is tried again.
-const TRY_AGAIN: Duration = Duration::from_secs(5);
+/// The operation in the ledger of retries, and its name in the settings.
+const LISTEN: &str = "listen";
 
 /// Answers on the control socket until closing.
 pub(super) async fn unix(listener: UnixListener, router: Router, closing: CancellationToken) {
@@ -68,11 +70,19 @@ pub(super) async fn tcp(
     mut settings: watch::Receiver<Settings>,
     home: Home,
     router: Router,
+    (inbox, clock): (mpsc::Sender<Message>, Clock),
     closing: CancellationToken,
 ) {
     let mut complained = None;
+    let mut tries = Again::new(inbox.clone(), clock, LISTEN, "none");
+    let mut before = None;
     loop {
         let address = settings.borrow_and_update().http;
+        if let Some(address) = address.filter(|_| before != address) {
+            tries = Again::new(inbox.clone(), clock, LISTEN, address.to_string());
+        }
+        before = address;
+        tries.begin(settings.borrow().resilience.retry(LISTEN, again::ADDRESS));
         let in_force = settings.clone();
         let changed = async {
             // Another change of the settings is no reason to hang up.
@@ -87,7 +97,7 @@ pub(super) async fn tcp(
             biased;
             () = closing.cancelled() => return,
             () = changed => complained = None,
-            () = serve(address, (&home, &in_force), router.clone(), &closing, &mut complained) => {}
+            () = serve(address, (&home, &in_force), router.clone(), &closing, (&mut complained, &mut tries)) => {}
         }
     }
 }
@@ -97,7 +107,7 @@ async fn serve(
     (home, settings): (&Home, &watch::Receiver<Settings>),
     router: Router,
     closing: &CancellationToken,
-    complained: &mut Option<SocketAddr>,
+    (complained, tries): (&mut Option<SocketAddr>, &mut Again),
 ) {
     let Some(address) = address else { return std::future::pending().await };
     let variable = std::env::var(token::VARIABLE).ok();
@@ -111,11 +121,12 @@ async fn serve(
                 token::SHORTEST
             );
         }
-        return time::sleep(TRY_AGAIN).await;
+        return pause(tries.refused("there is no token".to_owned()).await).await;
     };
     match TcpListener::bind(address).await {
         Ok(listener) => {
             *complained = None;
+            tries.worked().await;
             tracing::info!(%address, "health endpoints are up");
             let closing = closing.clone().cancelled_owned();
             let router = router.into_make_service_with_connect_info::<Peer>();
@@ -128,10 +139,18 @@ async fn serve(
             if complained.replace(address) != Some(address) {
                 tracing::warn!(
                     %address, %error,
-                    "the health endpoints cannot listen; tried again every 5 s (ZELADOR_HTTP=ADDRESS:PORT or `http` in the settings chooses another)"
+                    "the health endpoints cannot listen; tried again after 1, 2, 4 s, then every 5 s (ZELADOR_HTTP=ADDRESS:PORT or `http` in the settings chooses another)"
                 );
             }
-            time::sleep(TRY_AGAIN).await;
+            pause(tries.refused(error.to_string()).await).await;
         }
+    }
+}
+
+/// Waits for the next attempt; what was given up begins anew after as long as the longest pause.
+async fn pause(then: Then) {
+    match then {
+        Then::After(delay) => time::sleep(delay).await,
+        Then::Over => time::sleep(again::ADDRESS.cap).await,
     }
 }

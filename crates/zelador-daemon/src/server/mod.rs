@@ -170,7 +170,9 @@ pub fn start(
     let settings = handle.settings.clone();
     let home = handle.home.clone();
     let pages = dashboard::routes(&handle, tasks, closing);
-    tasks.spawn(listen::tcp(settings, home, public(handle).merge(pages), closing.clone()));
+    let told = (handle.inbox.clone(), handle.clock);
+    let pages = public(handle).merge(pages);
+    tasks.spawn(listen::tcp(settings, home, pages, told, closing.clone()));
     Ok(())
 }
 

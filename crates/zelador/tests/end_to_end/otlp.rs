@@ -34,4 +34,6 @@ fn a_collector_gets_metrics_of_every_app_and_events_though_it_was_away() {
     let log = zelador_testbed::home::text(zelador.home().join("zelador.log"));
     assert!(log.contains("takes nothing") && log.contains("HTTP 503"), "{log}");
     assert!(!log.contains("k3y"));
+    let tried = zelador.ok(&["retries", "export"]).out;
+    assert!(tried.contains("HTTP 503") && tried.contains("collector"), "{tried}");
 }

@@ -99,8 +99,8 @@ fn what_is_wrong_is_named_with_what_is_allowed() {
         mistakes(r#"{"script":"a.js","health":{"tcp":80,"breaker":{}}}"#).to_string(),
     ];
     insta::assert_snapshot!(said.join("\n"), @r#"
-    ecosystem.config.js: zelador.retry.query: found an unknown field, allowed: the fields of `retry`: `default`, `ask`, `heartbeat`, `remedy`, `send` (a look is tried again by its own cadence)
-    ecosystem.config.js: zelador.retry.hearbeat: found an unknown field, allowed: the fields of `retry`: `default`, `ask`, `heartbeat`, `remedy`, `send` (a look is tried again by its own cadence); did you mean `heartbeat`?
+    ecosystem.config.js: zelador.retry.query: found an unknown field, allowed: the fields of `retry`: `default`, `answer`, `ask`, `export`, `heartbeat`, `listen`, `remedy`, `send` (a look is tried again by its own cadence)
+    ecosystem.config.js: zelador.retry.hearbeat: found an unknown field, allowed: the fields of `retry`: `default`, `answer`, `ask`, `export`, `heartbeat`, `listen`, `remedy`, `send` (a look is tried again by its own cadence); did you mean `heartbeat`?
     ecosystem.config.js: zelador.retry.send.retries: found an unknown field, allowed: the fields of a retry
     ecosystem.config.js: zelador.retry.default.retries: found -1, allowed: a whole number from 0 to 1000000
     ecosystem.config.js: zelador.retry.default.factor: found 0.5, allowed: a number from 1 to 100

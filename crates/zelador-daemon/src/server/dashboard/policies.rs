@@ -2,17 +2,20 @@
 
 use zelador_core::breaker::{BreakerPolicy, Window};
 use zelador_core::retry::{Jitter, RetryPolicy};
-use zelador_core::spec::{REMEDY, Settings};
+use zelador_core::spec::{BreakerChange, REMEDY, Settings};
 
 use super::lang::Lang;
+use crate::again;
 
 /// Every operation that is tried again, with how.
 pub fn retries(lang: Lang, settings: &Settings) -> Vec<(String, String)> {
     let said = &settings.resilience;
     let general = RetryPolicy::general();
     vec![
+        ("answer".to_owned(), retry(lang, &said.retry("answer", again::PM2))),
         ("ask".to_owned(), retry(lang, &said.retry("ask", RetryPolicy { retries: 1, ..general }))),
         ("heartbeat".to_owned(), retry(lang, &said.retry("heartbeat", general))),
+        ("listen".to_owned(), retry(lang, &said.retry("listen", again::ADDRESS))),
         (REMEDY.to_owned(), retry(lang, &said.retry(REMEDY, RetryPolicy::service_restart()))),
         ("send".to_owned(), retry(lang, &settings.notify.retry)),
     ]
@@ -35,7 +38,7 @@ pub fn breakers(lang: Lang, settings: &Settings) -> Vec<(String, String)> {
         .map(|(name, policy)| (name.to_owned(), breaker(lang, &said.breaker(name, policy))))
         .collect();
     let own = settings.databases.iter().map(|(name, it)| (name, "query", it.cadence, it.breaker));
-    for (name, operation, cadence, change) in own.filter(|it| it.3 != Default::default()) {
+    for (name, operation, cadence, change) in own.filter(|it| it.3 != BreakerChange::default()) {
         let policy = BreakerPolicy::look(cadence.interval, cadence.failure_threshold);
         let policy = change.of(said.breaker(operation, policy));
         rows.push((format!("database:{name} {operation}"), breaker(lang, &policy)));
