@@ -3,6 +3,7 @@
 //! Always holds: an incident that comes back is opened again, not doubled; its story only grows, and
 //! never past [`STORY_KEPT`].
 
+mod round;
 mod stage;
 
 use std::collections::BTreeSet;
@@ -17,7 +18,7 @@ use crate::healing::{Learned, Remedy};
 use crate::id::{AppName, IncidentId, InstanceId};
 use crate::notify::Language;
 use crate::said::{Said, Why};
-use crate::unit::Moment;
+use crate::unit::{ByteSize, Moment};
 use crate::words;
 use crate::words::Words;
 
@@ -85,6 +86,9 @@ pub struct Incident {
     /// How often it came back after it had seemed to be over.
     #[serde(default)]
     pub reopened: u32,
+    /// When it did so last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reopened_at: Option<Moment>,
     /// The remedy that is considered or applied.
     #[serde(default)]
     pub current: Option<Remedy>,
@@ -136,9 +140,21 @@ pub struct Incident {
     /// Other apps that wait for the same.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub sufferers: BTreeSet<AppName>,
+    /// Its check is good again: until when it must stay so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holds: Option<Holds>,
     /// Its app is in maintenance, and nothing is done until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rests_until: Option<Moment>,
+}
+
+/// What was sick is well again, and must stay so.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Holds {
+    /// Until then.
+    pub until: Moment,
+    /// What it used when that began.
+    pub memory: Option<ByteSize>,
 }
 
 /// So many earlier incidents are named.
@@ -225,6 +241,7 @@ impl Incident {
             held: BTreeSet::new(),
             fingerprint: None,
             reopened: 0,
+            reopened_at: None,
             current: None,
             ladder: Vec::new(),
             tries: Vec::new(),
@@ -242,6 +259,7 @@ impl Incident {
             raised: None,
             learned: Vec::new(),
             sufferers: BTreeSet::new(),
+            holds: None,
             rests_until: None,
         }
     }
@@ -249,7 +267,7 @@ impl Incident {
     /// What was tried and why it did not help.
     pub fn tried(&self) -> Why {
         let mut said: Vec<(usize, Remedy, Option<TryResult>)> = Vec::new();
-        for it in &self.tries {
+        for it in self.round() {
             match said
                 .iter_mut()
                 .find(|(_, remedy, result)| (remedy, *result) == (&it.remedy, it.result))
@@ -265,6 +283,7 @@ impl Incident {
     pub fn reopen(&mut self, at: Moment, why: impl Into<Why>) {
         self.say(at, Said::CameBack(why.into()));
         self.closed_at = None;
+        self.reopened_at = Some(at);
         self.reopened = self.reopened.saturating_add(1);
     }
 
@@ -288,7 +307,7 @@ impl Incident {
                 | Stage::Dumping { .. }
                 | Stage::Consulting { .. }
         );
-        thinks && self.tries.is_empty()
+        thinks && self.round().is_empty()
     }
 
     /// Adds a fact to the story that is only told.
@@ -316,6 +335,7 @@ impl Incident {
         let after = at.since(self.opened_at);
         self.say(at, Said::Closed { outcome, after, why: why.into() });
         self.stage = Stage::Closed { outcome };
+        self.holds = None;
         self.closed_at = Some(at);
     }
 
@@ -327,9 +347,8 @@ impl Incident {
             | Stage::Dumping { give_up_at }
             | Stage::Consulting { give_up_at }
             | Stage::Applying { give_up_at, .. } => Some(give_up_at),
-            Stage::Rechecking { until }
-            | Stage::Verifying { until }
-            | Stage::AwaitingApproval { until } => Some(until),
+            Stage::Rechecking { until } | Stage::AwaitingApproval { until } => Some(until),
+            Stage::Verifying { until } => Some(self.holds.map_or(until, |holds| holds.until)),
             Stage::Pausing { retry_at } => Some(retry_at),
             Stage::WaitingForDependency { .. }
             | Stage::AwaitingStart

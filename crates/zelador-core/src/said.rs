@@ -190,6 +190,10 @@ pub enum Said {
         /// How long.
         within: Duration,
     },
+    /// Its check is good; it must stay so for this long.
+    MustHold(Duration),
+    /// It did not stay so.
+    DidNotHold,
     /// Its restart policy is at work.
     PolicyIsAtWork,
     /// What it needs is down.

@@ -19,8 +19,8 @@ pub fn of(app: &str, diagnosis: &Diagnosis) -> String {
     format!("{hash:016x}")
 }
 
-/// A run of digits becomes one sign, and so does a hexadecimal number.
-fn without_numbers(line: &str) -> String {
+/// Returns a line with one sign for each number, decimal or hexadecimal, at most [`COUNTS`] characters of it.
+pub fn without_numbers(line: &str) -> String {
     let mut kept = String::new();
     for word in line.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
         let body = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());

@@ -21,7 +21,7 @@ pub use remedy::{Remedy, Risk, STABLE_FOR};
 pub use runtime::{Runtime, garbage_hook};
 
 use crate::retry::RetryPolicy;
-use crate::unit::SECOND;
+use crate::unit::{ByteSize, SECOND};
 
 /// How long gathering evidence may take before the healer goes on without it. Evidence is to be
 /// there within 300 ms; the rest is for a machine that is itself in trouble.
@@ -34,6 +34,11 @@ pub const DUMP_WITHIN: Duration = Duration::from_secs(5);
 /// From one look to the next while a remedy is being verified.
 pub const VERIFY_EVERY: Duration = SECOND;
 
+/// How long what was healed must stay well before that is said, `min_uptime` where that is longer. Ours:
+/// five looks, [`VERIFY_EVERY`] one, and half of what a run after a death must last ([`STABLE_FOR`]), since
+/// here a check looks at it besides.
+pub const HOLDS_FOR: Duration = Duration::from_secs(5);
+
 /// How long a stop and the start after it may take beyond the app's own grace.
 pub const APPLY_WITHIN: Duration = Duration::from_secs(30);
 
@@ -44,6 +49,13 @@ pub enum Next {
     Pause(Duration),
     /// Nothing helped: tell a person.
     Escalate,
+}
+
+/// Returns whether memory fills up again: half of what a remedy freed, from `before` to `first`, is in use
+/// `now`.
+pub fn climbs(before: ByteSize, first: ByteSize, now: ByteSize) -> bool {
+    let freed = before.bytes().saturating_sub(first.bytes());
+    freed > 0 && now.bytes().saturating_sub(first.bytes()) >= freed / 2
 }
 
 /// Returns what follows after `attempts` tries that did not help, the first of which began `elapsed` ago.
@@ -64,6 +76,19 @@ pub fn after_failure(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_climbs_when_half_of_what_was_freed_is_used_again() {
+        let said = [(400, 100, 249), (400, 100, 250), (400, 100, 90), (100, 400, 900)];
+        let said = said.map(|it: (u64, u64, u64)| {
+            climbs(ByteSize::new(it.0), ByteSize::new(it.1), ByteSize::new(it.2))
+        });
+        assert_eq!(
+            said,
+            [false, true, false, false],
+            "where nothing was freed nothing is refilled"
+        );
+    }
 
     #[test]
     fn three_retries_follow_the_first_try() {

@@ -108,6 +108,10 @@ pub(super) fn sentence(said: &Said) -> String {
             "restarted (pid {pid}); its own check has {} to be good again",
             span(EN, *within)
         ),
+        Said::MustHold(lasts) => {
+            format!("its own check is good: healed if that lasts {}", span(EN, *lasts))
+        }
+        Said::DidNotHold => "that did not last".to_owned(),
         Said::PolicyIsAtWork => "it is not up: its restart policy has the next word".to_owned(),
         Said::WaitingFor(what) => {
             format!("waiting for {what}: a restart would not bring it back")

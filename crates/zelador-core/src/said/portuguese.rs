@@ -122,6 +122,11 @@ pub(super) fn sentence(said: &Said) -> String {
             "reiniciado (pid {pid}); a própria verificação tem {} para voltar ao normal",
             span(PT, *within)
         ),
+        Said::MustHold(lasts) => format!(
+            "a própria verificação voltou ao normal: curado se isso durar {}",
+            span(PT, *lasts)
+        ),
+        Said::DidNotHold => "isso não durou".to_owned(),
         Said::PolicyIsAtWork => {
             "não está no ar: a política de reinício tem a próxima palavra".to_owned()
         }

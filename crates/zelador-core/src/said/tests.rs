@@ -75,6 +75,8 @@ fn all() -> Vec<Said> {
         Said::Done(words!("3 files removed", "3 arquivos removidos")),
         Said::TakenBack,
         Said::Restarted { pid: 4711, within: 10 * SECOND },
+        Said::MustHold(SECOND),
+        Said::DidNotHold,
         Said::PolicyIsAtWork,
         Said::WaitingFor("database main".to_owned()),
         Said::PartOf { incident, dependency: "database main".to_owned() },

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Supervisor;
+use super::reopening::{HIDES_AFTER, seemed_over};
 use crate::check::Status;
 use crate::death::Death;
 use crate::diagnosis::{Cause, Diagnosis};
@@ -23,13 +24,6 @@ use crate::said::{Said, Why};
 use crate::spec::HealMode;
 use crate::unit::{Moment, SECOND};
 use crate::words::Words;
-
-/// An app that dies in the same way within this time after it seemed healed was not: whoever is told
-/// "healed" and sees it die over the same coffee believes no further one.
-const COMES_BACK_WITHIN: Duration = Duration::from_mins(10);
-
-/// So often it may come back until a person is told that a restart only hides it.
-const HIDES_AFTER: u32 = 3;
 
 /// So many deaths in a row of the same kind within an hour, each of a run younger than [`YOUNG`], are a
 /// crash loop, however patient its restart policy is: the taxonomy of causes draws the line there.
@@ -147,11 +141,8 @@ impl Supervisor {
         }
         let now = self.now;
         let came_back = |it: &&Incident| {
-            let recent = it.closed_at.is_some_and(|at| now.since(at) < COMES_BACK_WITHIN);
-            let seemed_over =
-                matches!(it.stage, Stage::Closed { outcome: Outcome::Healed | Outcome::Recovered });
             let same = it.evidence.as_ref().is_some_and(|it| it.death.as_ref() == Some(death));
-            of_app(it) && recent && seemed_over && same
+            of_app(it) && seemed_over(it, now) && same
         };
         let Some(back) = self.incidents.values().rev().find(came_back).map(|it| it.id) else {
             return Some((self.open(id, Trouble::Died, why.clone())?, true));
@@ -172,7 +163,7 @@ impl Supervisor {
     }
 
     /// A person is told that starting it again does not mend it; the restart policy goes on.
-    fn say_hidden(&mut self, id: IncidentId, times: u32, lately: bool) {
+    pub(super) fn say_hidden(&mut self, id: IncidentId, times: u32, lately: bool) {
         let said = Said::RestartHides { times, lately };
         let text = said.words();
         self.say(id, said);

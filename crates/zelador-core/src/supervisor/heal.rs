@@ -33,8 +33,13 @@ impl Supervisor {
             return;
         }
         let name = self.spoken_name(id);
-        let why = Why::CheckIsUnhealthy { name, message };
-        let Some(incident) = self.open(id, Trouble::Unresponsive, why) else { return };
+        let why = Why::CheckIsUnhealthy { name, message: message.clone() };
+        let Some(incident) = self
+            .reopen_silence(id, &why, &message)
+            .or_else(|| self.open(id, Trouble::Unresponsive, why))
+        else {
+            return;
+        };
         let give_up_at = self.now + GATHER_WITHIN;
         let known = self.known(id);
         self.ask_for_evidence(id, incident, known, None);
@@ -224,13 +229,7 @@ impl Supervisor {
                     _ => {}
                 }
             }
-            Stage::Verifying { .. } if good => {
-                self.close(id, Outcome::Healed, Why::CheckIsGood);
-            }
-            Stage::Verifying { until } if self.now >= until => {
-                let why = self.complaint(instance_id);
-                self.failed(id, why);
-            }
+            Stage::Verifying { until } => self.drive_verifying(id, until, good),
             _ => {}
         }
     }
@@ -259,7 +258,7 @@ impl Supervisor {
 
     fn drive_asking(&mut self, id: IncidentId, give_up_at: Moment) {
         let incident = &self.incidents[&id];
-        let mut state = self.dependency_state(&incident.app, incident.opened_at);
+        let mut state = self.dependency_state(&incident.app, incident.began_at());
         if state == Dependency::Unknown {
             if self.now < give_up_at {
                 return;

@@ -133,6 +133,7 @@ impl Supervisor {
     pub(super) fn set_stage(&mut self, id: IncidentId, stage: Stage) {
         if let Some(incident) = self.incidents.get_mut(&id) {
             incident.stage = stage;
+            incident.holds = None;
             self.changed.incidents.insert(id);
             self.changed.world = true;
         }

@@ -64,7 +64,7 @@ impl Supervisor {
             let Some(incident) = self.incidents.get_mut(&id) else { return };
             if incident.ladder.is_empty() {
                 let why = incident.tried();
-                let failed = !incident.tries.is_empty() && incident.consulted.is_none();
+                let failed = !incident.round().is_empty() && incident.consulted.is_none();
                 if failed {
                     if self.consult(id, WhyAsk::RemedyFailed) {
                         return;
@@ -87,7 +87,7 @@ impl Supervisor {
     pub(super) fn ruling(&self, id: IncidentId, remedy: &Remedy, approved: bool) -> Option<Ruling> {
         let incident = self.incidents.get(&id)?;
         let app = self.apps.get(&incident.app)?;
-        let again = incident.tries.last().is_some_and(|last| last.remedy == *remedy);
+        let again = incident.is_again(remedy);
         let busy = self.busy_neighbour(&incident.app);
         let wish = Wish {
             app: &incident.app,
@@ -117,7 +117,7 @@ impl Supervisor {
             self.set_stage(id, Stage::Pausing { retry_at: until });
             return true;
         }
-        let again = incident.tries.last().is_some_and(|last| last.remedy == *remedy);
+        let again = incident.is_again(remedy);
         let within = app.spec.heal.approve_within;
         let Some(ruling) = self.ruling(id, remedy, approved) else { return true };
         match ruling {
@@ -220,7 +220,8 @@ impl Supervisor {
         let policy = self.remedy_retry(&incident.app);
         let died = self.instances.get(&instance).and_then(|it| it.deaths.front()).map(|it| it.at);
         let Some(incident) = self.incidents.get_mut(&id) else { return };
-        let Some(last) = incident.tries.last_mut() else {
+        let tried = !incident.round().is_empty();
+        let Some(last) = incident.tries.last_mut().filter(|_| tried) else {
             // Nothing was tried: it was its restart policy that did not help.
             return self.escalate(id, Why::PolicyDoesNotHelp(Box::new(why)));
         };
@@ -229,7 +230,7 @@ impl Supervisor {
         last.result = Some(result);
         let remedy = last.remedy.clone();
         let of_host = incident.trouble.pressure().is_some();
-        let same = || incident.tries.iter().filter(|it| it.remedy == remedy);
+        let same = || incident.round().iter().filter(|it| it.remedy == remedy);
         let (times, began_at) = (same().count(), same().next().map(|it| it.at));
         let elapsed = began_at.map_or(Duration::ZERO, |at| now.since(at));
         let error = why.told(Language::En);

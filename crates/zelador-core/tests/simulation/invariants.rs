@@ -20,7 +20,7 @@ use crate::guardian::Guardian;
 use crate::looks::Looks;
 use crate::rule::{Rule, Violation, broken};
 use crate::rules::{
-    database_known_down, deadlines_move_on, deaths_are_treated_once, names,
+    database_known_down, deadlines_move_on, deaths_are_treated_once, healed_has_held, names,
     old_facts_change_nothing, one_open_incident, records_agree, reloads_leave_nobody_alone, run_of,
     spawns_are_recorded, stops_are_no_deaths,
 };
@@ -94,6 +94,8 @@ pub struct Invariants {
     consulted: BTreeMap<String, Moment>,
     pub looks: Looks,
     alone: Alone,
+    /// The incidents that were open before this step.
+    open_before: BTreeSet<IncidentId>,
 }
 
 impl Invariants {
@@ -114,6 +116,7 @@ impl Invariants {
             consulted: BTreeMap::new(),
             looks: Looks::default(),
             alone: Alone::default(),
+            open_before: BTreeSet::new(),
         }
     }
 
@@ -210,6 +213,9 @@ impl Invariants {
         self.uses_within_budget(before.now, supervisor)?;
         self.consults_are_rare(before.now, supervisor, effects)?;
         one_open_incident(&supervisor.incidents())?;
+        healed_has_held(before.now, &self.open_before, &supervisor.incidents(), &view)?;
+        self.open_before =
+            supervisor.incidents().iter().filter(|it| it.is_open()).map(|it| it.id).collect();
         deaths_are_treated_once(&supervisor.incidents(), &view)?;
         if before.database_known_down && database_known_down(&view) {
             self.dependants_are_left_alone(input, effects)?;
@@ -301,8 +307,8 @@ impl Invariants {
     ) -> Result<(), Violation> {
         for incident in supervisor.incidents() {
             let known = self.attempts.insert(incident.id, incident.attempts).unwrap_or_default();
-            let same = |remedy| incident.tries.iter().filter(|it| it.remedy == remedy).count();
-            let most = incident.tries.iter().map(|it| same(it.remedy.clone())).max();
+            let same = |remedy| incident.round().iter().filter(|it| it.remedy == remedy).count();
+            let most = incident.round().iter().map(|it| same(it.remedy.clone())).max();
             if most > Some(4) {
                 return broken(
                     Rule::RemediesWithinBudget,

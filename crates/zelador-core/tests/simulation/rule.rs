@@ -35,6 +35,8 @@ pub enum Rule {
     DependantsWait,
     /// A model is asked only about what the rules do not know, and once about the same trouble.
     AskedOnce,
+    /// What hung is called healed only after it has stayed well for a while.
+    HealedHasHeld,
     /// No limit is raised above its ceiling.
     BelowCeilings,
     /// Every command is answered once.

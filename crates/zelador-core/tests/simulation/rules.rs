@@ -7,8 +7,9 @@ use crate::script::DATABASE;
 use std::collections::{BTreeMap, BTreeSet};
 use zelador_core::death::Death;
 use zelador_core::effect::Effect;
-use zelador_core::id::{InstanceId, RunId};
-use zelador_core::incident::Incident;
+use zelador_core::healing::HOLDS_FOR;
+use zelador_core::id::{IncidentId, InstanceId, RunId};
+use zelador_core::incident::{Incident, Outcome, Stage, Trouble};
 use zelador_core::input::{Command, Fact, Input};
 use zelador_core::instance::{Goal, Instance, Phase};
 use zelador_core::record::Record;
@@ -203,7 +204,7 @@ pub fn deaths_are_treated_once(incidents: &[&Incident], view: &View) -> Result<(
     let open = || incidents.iter().filter(|it| it.is_open());
     let mut silent = open().filter(|it| !it.trouble.is_deadly() && it.is_of_thought());
     let twice = silent.find(|silent| {
-        died_since(silent.instance, silent.opened_at) == Some(true)
+        died_since(silent.instance, silent.began_at()) == Some(true)
             && open().any(|it| it.trouble.is_deadly() && it.instance == silent.instance)
     });
     match twice {
@@ -212,6 +213,28 @@ pub fn deaths_are_treated_once(incidents: &[&Incident], view: &View) -> Result<(
         }
         None => Ok(()),
     }
+}
+
+/// What hung is called healed only when its run has been up for as long as that must last.
+pub fn healed_has_held(
+    now: Moment,
+    open_before: &BTreeSet<IncidentId>,
+    incidents: &[&Incident],
+    view: &View,
+) -> Result<(), Violation> {
+    let healed = Stage::Closed { outcome: Outcome::Healed };
+    let hung = |it: &&&Incident| it.trouble == Trouble::Unresponsive && it.stage == healed;
+    for it in incidents.iter().filter(|it| open_before.contains(&it.id)).filter(hung) {
+        let phase = view.instances.iter().find(|known| known.id == it.instance).map(|it| &it.phase);
+        let Some(Phase::Running { since, .. }) = phase else {
+            return broken(Rule::HealedHasHeld, format!("{now}: {}: {phase:?}", it.id));
+        };
+        if now.since(*since) < HOLDS_FOR {
+            let what = format!("{now}: {} is called healed, up since {since}", it.id);
+            return broken(Rule::HealedHasHeld, what);
+        }
+    }
+    Ok(())
 }
 
 /// The run that a fact is about.

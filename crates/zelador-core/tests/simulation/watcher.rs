@@ -9,7 +9,7 @@ use zelador_core::death::Death;
 use zelador_core::effect::Effect;
 use zelador_core::evidence::PastDeath;
 use zelador_core::id::{CheckId, IncidentId, ProbeId, RunId};
-use zelador_core::incident::{Incident, Trouble};
+use zelador_core::incident::{Incident, Outcome, Stage, Trouble};
 use zelador_core::input::{Fact, Input};
 use zelador_core::instance::Phase;
 use zelador_core::probe::{Finding, ProbeOutcome};
@@ -318,6 +318,23 @@ fn two_open_incidents_of_one_trouble_are_noticed() {
     assert_eq!(rules::one_open_incident(&[incident]), Ok(()));
     let broken = rules::one_open_incident(&[incident, incident]);
     assert_eq!(broken.map_err(|it| it.rule), Err(Rule::OneOpenIncident));
+}
+
+#[test]
+fn what_is_called_healed_too_soon_is_noticed() {
+    let spec = AppSpec { health: Some(health("api")), ..app("api") };
+    let script = story(spec, Behaviour::HangsAfter(20 * SECOND), Vec::new());
+    let mut world = World::new(&script);
+    let healed = Stage::Closed { outcome: Outcome::Healed };
+    while !world.supervisor.incidents().iter().any(|it| it.stage == healed) {
+        assert_eq!(world.turn(DAWN + 120 * SECOND), Ok(true), "it is healed");
+    }
+    let (incident, view) = (world.supervisor.incidents()[0], world.supervisor.view());
+    let open = [incident.id].into();
+    let at = |now| rules::healed_has_held(now, &open, &[incident], &view).map_err(|it| it.rule);
+    let Phase::Running { since, .. } = view.instances[0].phase else { panic!("it is up") };
+    assert_eq!(at(world.now), Ok(()));
+    assert_eq!(at(since + 4 * SECOND), Err(Rule::HealedHasHeld));
 }
 
 #[test]
