@@ -102,6 +102,14 @@ pub struct Lines {
     pub lines: Vec<String>,
 }
 
+/// What a person says is wrong with an app.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// In that person's words.
+    pub what: String,
+}
+
 /// What a command did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acted {

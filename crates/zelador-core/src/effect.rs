@@ -241,6 +241,17 @@ pub enum Deed {
         logs: Vec<PathBuf>,
         /// Folders that were declared as caches.
         caches: Vec<PathBuf>,
+        /// Only what is on the file system of this folder; `None`: wherever it is.
+        on: Option<PathBuf>,
+    },
+    /// Say how much that would remove, and touch nothing.
+    WeighDisk {
+        /// Log files that zelador writes.
+        logs: Vec<PathBuf>,
+        /// Folders that were declared as caches.
+        caches: Vec<PathBuf>,
+        /// Only what is on the file system of this folder.
+        on: PathBuf,
     },
     /// Have the runtime of a process collect its garbage.
     Collect {

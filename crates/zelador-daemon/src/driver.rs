@@ -14,6 +14,7 @@ mod message;
 mod notified;
 mod past;
 mod pm2_sockets;
+mod room;
 mod sampling;
 mod standard_input;
 mod stowed;

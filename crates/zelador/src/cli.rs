@@ -121,11 +121,11 @@ pub enum Verb {
     #[command(visible_alias = "incident")]
     Incidents {
         /// The number of one incident, or what to do with it
-        #[arg(value_name = "ID|show|export|explain|approve|reject|mute")]
+        #[arg(value_name = "ID|show|export|explain|approve|reject|mute|close|open")]
         what: Option<String>,
-        /// Its number, after a word
-        #[arg(value_parser = incident_number)]
-        id: Option<u64>,
+        /// Its number, after a word; after `open` the app, and what is wrong with it in your words
+        #[arg(value_name = "ID|APP WORDS")]
+        of: Vec<String>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -335,10 +335,6 @@ pub fn read(words: &[OsString]) -> Result<Cli, ExitCode> {
     }
 }
 
-fn incident_number(text: &str) -> Result<u64, &'static str> {
-    text.parse().map_err(|_| "no number of an incident; `zelador incidents` lists them")
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -389,7 +385,6 @@ mod tests {
         assert!(parse("start x --max-restart 3").unwrap_err().contains("--max-restarts"));
         assert!(parse("logs --follow").unwrap_err().contains("unexpected argument"));
         assert!(parse("stop").unwrap_err().contains("SELECTOR"));
-        assert!(parse("incident show x").unwrap_err().contains("`zelador incidents` lists them"));
     }
 
     #[test]

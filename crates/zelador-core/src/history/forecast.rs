@@ -54,6 +54,26 @@ pub fn forecast(points: &[(u64, i64)], limit: i64) -> Option<Forecast> {
         .then(|| Forecast { now, reached_in: Duration::from_secs_f64(seconds) })
 }
 
+/// A number grows more slowly when the later step between thirds is below this share of the earlier one. Ours: a program
+/// that warms up (its distance to its level halves again and again) is below from the first halving on.
+const SLOWER: f64 = 0.75;
+
+/// Returns whether a number grows more and more slowly: it may come to a level of its own before any limit. True of fewer
+/// than three points.
+pub fn slows_down(points: &[(u64, i64)]) -> bool {
+    let third = points.len() / 3;
+    if third == 0 {
+        return true;
+    }
+    let mean = |points: &[(u64, i64)]| {
+        points.iter().map(|(_, value)| *value as f64).sum::<f64>() / points.len() as f64
+    };
+    let (first, rest) = points.split_at(third);
+    let (middle, last) = (&rest[..rest.len() - third], &rest[rest.len() - third..]);
+    let (first, middle, last) = (mean(first), mean(middle), mean(last));
+    last - middle < (middle - first) * SLOWER
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +91,14 @@ mod tests {
         let noisy = line(30, |index| 1000 + 100 * index as i64 + (index as i64 % 3) * 40);
         let found = forecast(&noisy, 6000).unwrap();
         assert!((190..230).contains(&found.reached_in.as_secs()), "{found:?}");
+    }
+
+    #[test]
+    fn what_warms_up_slows_down_and_what_leaks_does_not() {
+        let leaks = line(30, |index| 1000 + 100 * index as i64 + (index as i64 % 3) * 40);
+        let warms = line(30, |index| 1000 - (1000.0 * 0.95_f64.powf(index as f64)) as i64);
+        assert!(!slows_down(&leaks) && slows_down(&warms) && slows_down(&leaks[..2]));
+        assert!(forecast(&warms, 1100).is_some(), "a straight line alone would foretell it");
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub mod rollup;
 pub mod tier;
 pub mod trials;
 
-pub use forecast::{Forecast, forecast};
+pub use forecast::{Forecast, forecast, slows_down};
 pub use journal::{Event, Journal};
 pub use kind::Kind;
 pub use metric::Metric;

@@ -22,18 +22,27 @@ pub enum Trouble {
     HostCpu,
     /// The host's memory is full, and it is the cause or can free some.
     HostMemory,
+    /// The host's disk is full.
+    HostDisk,
+    /// It is well, and will come to a limit soon if it goes on like this.
+    Forecast,
+    /// A person says that something is wrong with it.
+    Reported,
     /// A channel of notices takes nothing: it is told of through the others.
     Channel,
 }
 
 impl Trouble {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::Unresponsive,
         Self::Died,
         Self::CrashLoop,
         Self::HostCpu,
         Self::HostMemory,
+        Self::HostDisk,
+        Self::Forecast,
+        Self::Reported,
         Self::Channel,
     ];
 
@@ -42,7 +51,13 @@ impl Trouble {
         match self {
             Self::HostCpu => Some(Pressure::Cpu),
             Self::HostMemory => Some(Pressure::Memory),
-            Self::Unresponsive | Self::Died | Self::CrashLoop | Self::Channel => None,
+            Self::Unresponsive
+            | Self::Died
+            | Self::CrashLoop
+            | Self::HostDisk
+            | Self::Forecast
+            | Self::Reported
+            | Self::Channel => None,
         }
     }
 
@@ -61,6 +76,9 @@ impl Trouble {
             Self::CrashLoop => words!("crash loop", "quedas em série"),
             Self::HostCpu => words!("busy processors", "processadores ocupados"),
             Self::HostMemory => words!("full memory", "memória cheia"),
+            Self::HostDisk => words!("full disk", "disco cheio"),
+            Self::Forecast => words!("limit ahead", "limite à vista"),
+            Self::Reported => words!("reported", "relatado"),
             Self::Channel => words!("notices not delivered", "avisos não entregues"),
         }
     }

@@ -102,6 +102,16 @@ pub enum Command {
         #[serde(default)]
         by: Option<String>,
     },
+    /// Open an incident of apps with which something is wrong, as a person says.
+    Report {
+        /// Names, numbers or `all`.
+        selectors: Vec<String>,
+        /// What is wrong, in that person's words.
+        what: String,
+        /// Who says it; whoever takes the command in says so.
+        #[serde(default)]
+        by: Option<String>,
+    },
     /// Look at everything now; answered when every look is done.
     CheckNow,
     /// Do something to the breakers of a target.
@@ -147,8 +157,10 @@ impl Command {
     /// The same with who wants it, where that is kept; what it said itself of that does not count.
     #[must_use]
     pub fn signed(mut self, who: &str) -> Self {
-        if let Self::Maintenance { by, .. } | Self::Mute { by, .. } | Self::Incident { by, .. } =
-            &mut self
+        if let Self::Maintenance { by, .. }
+        | Self::Mute { by, .. }
+        | Self::Report { by, .. }
+        | Self::Incident { by, .. } = &mut self
         {
             *by = Some(who.to_owned());
         }
@@ -166,6 +178,8 @@ pub enum IncidentOrder {
     Reject,
     /// Tell nobody of it any more.
     Mute,
+    /// It is over; of one that a person opened.
+    Close,
 }
 
 /// What becomes of an app that is up when it is declared again without a change.

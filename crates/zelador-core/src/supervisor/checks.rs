@@ -216,10 +216,12 @@ impl Supervisor {
             self.say_that_it_flaps(instance);
         }
         let Some((_, after)) = change else { return };
-        if let (CheckId::Instance(instance) | CheckId::Startup(instance), Status::Unhealthy) =
-            (id, after)
-        {
-            self.open_unresponsive(*instance, message);
+        match (id, after) {
+            (CheckId::Instance(instance) | CheckId::Startup(instance), Status::Unhealthy) => {
+                self.open_unresponsive(*instance, message);
+            }
+            (CheckId::Disk, Status::Unhealthy) => self.open_full_disk(message),
+            _ => {}
         }
     }
 

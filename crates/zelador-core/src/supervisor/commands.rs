@@ -80,6 +80,9 @@ impl Supervisor {
             Command::Incident { id, order, question, by } => {
                 self.order_incident(id, order, question, by).map(|done| (Vec::new(), done))
             }
+            Command::Report { selectors, what, by } => {
+                self.report(&selectors, &what, by).map(|done| (Vec::new(), done))
+            }
             Command::Declare { apps, settings, unchanged } => {
                 self.declare(apps, settings, unchanged)
             }

@@ -7,7 +7,7 @@ use super::Supervisor;
 use crate::effect::{Deed, Effect};
 use crate::healing::{APPLY_WITHIN, Remedy, garbage_hook};
 use crate::id::{AppName, IncidentId};
-use crate::incident::Stage;
+use crate::incident::{Stage, Trouble};
 use crate::instance::Goal;
 use crate::said::{Said, Why};
 use crate::spec::{HOOK_WITHIN, Hook};
@@ -96,7 +96,7 @@ impl Supervisor {
             },
             Remedy::FreeDisk => {
                 let (logs, caches) = (self.log_files(None), heal.caches.clone());
-                (Some(Deed::FreeDisk { logs, caches }), HOOK_WITHIN)
+                (Some(Deed::FreeDisk { logs, caches, on: None }), HOOK_WITHIN)
             }
             Remedy::KillPortHolder => {
                 let holders = incident.evidence.as_ref().map(|it| it.port_holders.as_slice());
@@ -120,6 +120,9 @@ impl Supervisor {
             self.ignored += 1;
             return;
         };
+        if incident.trouble == Trouble::HostDisk {
+            return self.disk_deed_done(id, result);
+        }
         if incident.trouble.is_deadly() {
             return self.prepared(id, result.map_err(Why::from));
         }

@@ -162,8 +162,10 @@ impl Supervisor {
         if let (Some(pressure), Incident::HOST) = (trouble.pressure(), instance_id) {
             return self.drive_host(id, pressure);
         }
-        if trouble == Trouble::Channel {
-            return self.drive_channel(id);
+        match trouble {
+            Trouble::Channel => return self.drive_channel(id),
+            Trouble::HostDisk => return self.drive_disk(id),
+            _ => {}
         }
         let Some(instance) = self.instances.get(&instance_id) else {
             return self.close(id, Outcome::TakenOver, Why::Removed);
@@ -176,6 +178,11 @@ impl Supervisor {
         }
         if trouble.is_deadly() {
             return self.drive_crash(id);
+        }
+        match trouble {
+            Trouble::Reported => return self.drive_reported(id, stage),
+            Trouble::Forecast => return self.drive_forecast(id, stage),
+            _ => {}
         }
         let good = self.is_good(instance_id);
         match stage {
@@ -196,6 +203,14 @@ impl Supervisor {
             {
                 self.close(id, Outcome::Recovered, Why::CheckIsGood);
             }
+            _ => self.drive_on(id, stage, good),
+        }
+    }
+
+    /// The same whatever the trouble is; `good`: there is nothing to complain about.
+    pub(super) fn drive_on(&mut self, id: IncidentId, stage: Stage, good: bool) {
+        let instance_id = self.incidents[&id].instance;
+        match stage {
             Stage::Gathering { give_up_at } => self.drive_gathering(id, give_up_at),
             Stage::Asking { give_up_at } => self.drive_asking(id, give_up_at),
             Stage::Dumping { give_up_at } if self.now >= give_up_at => {
@@ -268,9 +283,10 @@ impl Supervisor {
         }
         let diagnosis = self.diagnose(incident, &state);
         let remedy = diagnosis.remedy.clone();
+        let is_reported = incident.trouble == Trouble::Reported;
         self.diagnosed(id, diagnosis);
         match (remedy, state) {
-            (Remedy::WaitForDependency, Dependency::Down { name, .. }) => {
+            (Remedy::WaitForDependency, Dependency::Down { name, .. }) if !is_reported => {
                 self.wait_for(id, name);
             }
             _ if self.dump(id) => {}

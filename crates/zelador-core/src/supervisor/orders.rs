@@ -39,6 +39,9 @@ impl Supervisor {
             self.say(id, Said::Muted);
             return done(format!("incident {id} is muted; it is dealt with all the same"));
         }
+        if order == IncidentOrder::Close {
+            return self.close_reported(id, by);
+        }
         let stands = incident.question().map(|it| it.asked_at);
         if question.is_some() && question != stands {
             let reason = words!(

@@ -24,6 +24,8 @@ impl Supervisor {
             }
             instance.usage = Some(*usage);
             self.courses.entry(*run).or_default().add(self.now, *usage);
+            self.foresee(id);
+            let Some(instance) = self.instances.get_mut(&id) else { continue };
             let Some(app) = self.apps.get(&instance.app) else { continue };
             let Some(limit) = app.spec.max_memory.filter(|limit| usage.memory > *limit) else {
                 continue;

@@ -8,7 +8,7 @@ use crate::effect::Severity;
 use crate::healing::guard::{Ruling, Wish, rule};
 use crate::healing::{Next, Remedy, after_failure, ladder};
 use crate::id::{AppName, IncidentId};
-use crate::incident::{Outcome, Stage, Try, TryResult};
+use crate::incident::{Outcome, Stage, Trouble, Try, TryResult};
 use crate::notify::Language;
 use crate::retry::{AttemptOutcome, ErrorClass};
 use crate::said::{Said, Why};
@@ -34,6 +34,9 @@ impl Supervisor {
         let before = rungs.clone();
         if let Some(print) = &incident.fingerprint {
             self.history.order(print, &mut rungs);
+        }
+        if incident.trouble == Trouble::Reported {
+            return self.propose(id, rungs);
         }
         if rungs.len() > 1 {
             let said = Said::Ladder { remedies: rungs.clone(), learned: rungs != before };
@@ -107,7 +110,6 @@ impl Supervisor {
     /// Asks the guard; false: the remedy is out of the question.
     pub(super) fn consider(&mut self, id: IncidentId, remedy: &Remedy, approved: bool) -> bool {
         let Some(incident) = self.incidents.get(&id) else { return true };
-        let Some(app) = self.apps.get(&incident.app) else { return true };
         if let Some(until) = self.maintenance_of(Some(&incident.app)).and_then(|it| it.until) {
             let rest = until.since(self.now);
             self.say(id, Said::InMaintenance { remedy: remedy.clone(), rest });
@@ -117,11 +119,15 @@ impl Supervisor {
             self.set_stage(id, Stage::Pausing { retry_at: until });
             return true;
         }
+        let Some(app) = self.apps.get(&incident.app) else { return true };
         let again = incident.is_again(remedy);
         let within = app.spec.heal.approve_within;
         let Some(ruling) = self.ruling(id, remedy, approved) else { return true };
         match ruling {
-            Ruling::Go => self.carry_out(id, remedy, again),
+            Ruling::Go => match self.awaits_a_quiet_moment(id, remedy).filter(|_| !approved) {
+                Some(retry_at) => self.set_stage(id, Stage::Pausing { retry_at }),
+                None => self.carry_out(id, remedy, again),
+            },
             Ruling::Wait { until, why } => {
                 self.say(id, Said::NotNow { remedy: remedy.clone(), why: why.into() });
                 self.set_stage(id, Stage::Pausing { retry_at: until });

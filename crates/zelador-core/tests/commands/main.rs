@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test ends at the first thing that fails")]
 
 mod change;
+mod foreseen;
+mod full_disk;
 mod looks;
 mod policies;
 mod prepared;
 mod recovered;
+mod reported;
 mod restarts;
 mod scale;
 mod sequence;

@@ -202,7 +202,7 @@ pub fn deaths_are_treated_once(incidents: &[&Incident], view: &View) -> Result<(
         Some(!last.death.is_clean() && last.death != Death::Unknown && last.at > since)
     };
     let open = || incidents.iter().filter(|it| it.is_open());
-    let mut silent = open().filter(|it| !it.trouble.is_deadly() && it.is_of_thought());
+    let mut silent = open().filter(|it| it.trouble == Trouble::Unresponsive && it.is_of_thought());
     let twice = silent.find(|silent| {
         died_since(silent.instance, silent.began_at()) == Some(true)
             && open().any(|it| it.trouble.is_deadly() && it.instance == silent.instance)
@@ -278,6 +278,7 @@ pub fn names(command: &Command, instance: &InstanceView) -> bool {
         | Command::Maintenance { .. }
         | Command::Mute { .. }
         | Command::Incident { .. }
+        | Command::Report { .. }
         | Command::CheckNow
         | Command::Shutdown => false,
     }

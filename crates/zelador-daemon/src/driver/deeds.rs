@@ -1,10 +1,10 @@
 //! What is done about an incident outside of its processes' lives: commands, room on the disk, the
 //! holder of a port. Off the driver's thread, bounded in time; what came of it goes back as a fact.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,12 +15,12 @@ use zelador_core::input::{Fact, Input};
 use zelador_core::redact;
 use zelador_core::signal::Signal;
 use zelador_core::spec::Environment;
-use zelador_core::unit::{ByteSize, Moment};
+use zelador_core::unit::Moment;
 use zelador_core::words;
 use zelador_core::words::{Words, quoted};
 
-use super::{Driver, Message, collect};
-use crate::{evidence, logs, processes};
+use super::{Driver, Message, collect, room};
+use crate::{evidence, processes};
 
 /// How much of what a command said is told.
 const SAID: u64 = 300;
@@ -50,7 +50,14 @@ impl Driver {
                 Deed::Command { argv, cwd, env, uid, gid } => {
                     command(&as_user(argv, uid, gid), &cwd, &env, timeout)
                 }
-                Deed::FreeDisk { logs, caches } => free_disk(&logs, &caches, &date_format),
+                Deed::FreeDisk { logs, caches, on } => {
+                    let on = on.as_deref();
+                    room::free(&room::Mine { logs: &logs, caches: &caches, on }, &date_format)
+                }
+                Deed::WeighDisk { logs, caches, on } => {
+                    let on = Some(&*on);
+                    room::weigh(&room::Mine { logs: &logs, caches: &caches, on }, &date_format)
+                }
                 Deed::End { pid, started_at } => end(pid, started_at, now),
                 // Begun above.
                 Deed::Collect { .. } => return,
@@ -132,53 +139,6 @@ fn last_line(said: &File) -> String {
     text.trim().lines().last().unwrap_or_default().chars().take(SAID as usize).collect()
 }
 
-/// Removes renamed logs, and the content of cache folders; nothing else, and nothing through a link.
-fn free_disk(logs: &[PathBuf], caches: &[PathBuf], date_format: &str) -> Result<Words, Words> {
-    let mut freed = 0;
-    let mut files = 0_u64;
-    for path in logs.iter().flat_map(|log| logs::renamed(log, date_format)) {
-        if let Ok(known) = fs::symlink_metadata(&path)
-            && fs::remove_file(&path).is_ok()
-        {
-            freed += known.len();
-            files += 1;
-        }
-    }
-    for cache in caches {
-        let is_folder = fs::symlink_metadata(cache).is_ok_and(|known| known.is_dir());
-        if is_folder {
-            empty(cache, &mut freed, &mut files);
-        }
-    }
-    if files == 0 {
-        return Err(words!(
-            "there was no old log and no cache to remove",
-            "não havia log antigo nem cache a remover",
-        ));
-    }
-    Ok(words!(
-        "removed {files} files, {size}",
-        "{files} arquivos removidos, {size}",
-        size = ByteSize::new(freed),
-    ))
-}
-
-fn empty(folder: &Path, freed: &mut u64, files: &mut u64) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        let Ok(known) = fs::symlink_metadata(&path) else { continue };
-        if known.is_dir() {
-            empty(&path, freed, files);
-            // One that something was put into meanwhile stays.
-            _ = fs::remove_dir(&path);
-        } else if fs::remove_file(&path).is_ok() {
-            *freed += known.len();
-            *files += 1;
-        }
-    }
-}
-
 /// Ends a process, if it is the one that was seen.
 fn end(pid: i32, started_at: Option<Moment>, now: Moment) -> Result<Words, Words> {
     let known = evidence::port::started_at(pid, now);
@@ -214,25 +174,6 @@ fn end(pid: i32, started_at: Option<Moment>, now: Moment) -> Result<Words, Words
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_caches_are_emptied_and_nothing_through_a_link() {
-        let folder = tempfile::tempdir().unwrap();
-        let (cache, kept) = (folder.path().join("cache"), folder.path().join("kept"));
-        for path in [cache.join("deep"), kept.clone()] {
-            fs::create_dir_all(path).unwrap();
-        }
-        fs::write(cache.join("deep/a"), "12345").unwrap();
-        fs::write(kept.join("b"), "12345").unwrap();
-        std::os::unix::fs::symlink(&kept, cache.join("link")).unwrap();
-        let said = free_disk(&[], std::slice::from_ref(&cache), "YYYY").unwrap();
-        assert!(said.english().starts_with("removed 2 files"), "{said}");
-        assert!(kept.join("b").exists() && cache.exists() && !cache.join("deep").exists());
-        let linked = folder.path().join("linked");
-        std::os::unix::fs::symlink(&kept, &linked).unwrap();
-        assert!(free_disk(&[], &[linked], "YYYY").is_err());
-        assert!(kept.join("b").exists());
-    }
 
     #[test]
     fn a_command_tells_its_last_line_without_secrets_and_its_failure() {

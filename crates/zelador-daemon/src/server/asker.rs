@@ -174,9 +174,11 @@ fn in_words(command: &Command) -> Option<(&'static str, String)> {
                 IncidentOrder::Approve => "incident approve",
                 IncidentOrder::Reject => "incident reject",
                 IncidentOrder::Mute => "incident mute",
+                IncidentOrder::Close => "incident close",
             };
             (verb, id.to_string())
         }
+        Command::Report { selectors, .. } => ("incident open", of(selectors)),
         Command::Maintenance { selectors, lasts, .. } => {
             let whole = if selectors.is_empty() { ALL.to_owned() } else { of(selectors) };
             match lasts {

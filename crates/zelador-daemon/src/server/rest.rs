@@ -10,10 +10,10 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use zelador_api::notify::{NotifyView, Trial};
-use zelador_api::rest::{Acted, App, Check, IncidentStory, Lines, OPENAPI};
+use zelador_api::rest::{Acted, App, Check, IncidentStory, Lines, OPENAPI, Report};
 use zelador_api::token::{self, Token};
 use zelador_core::id::{IncidentId, InstanceId};
-use zelador_core::input::Command;
+use zelador_core::input::{Command, IncidentOrder};
 use zelador_core::redact;
 use zelador_core::supervisor::Supervisor;
 
@@ -143,6 +143,33 @@ pub(super) async fn incident(
         supervisor.incidents().into_iter().find(|it| it.id == id).map(IncidentStory::from)
     });
     told.await?.map(Json).ok_or_else(missing)
+}
+
+/// Opens an incident of the app of an instance.
+pub(super) async fn report(
+    State(handle): State<Handle>,
+    asker: Asker,
+    Path(id): Path<String>,
+    Json(said): Json<Report>,
+) -> Answer<Acted> {
+    let selectors = vec![number(&id)?.to_string()];
+    let command = Command::Report { selectors, what: said.what, by: None };
+    let done = handle.command_by(&asker, command).await?;
+    Ok(Json(Acted { ok: true, what: done.notes }))
+}
+
+/// Closes one that a person opened.
+pub(super) async fn close(
+    State(handle): State<Handle>,
+    asker: Asker,
+    Path(id): Path<String>,
+) -> Answer<Acted> {
+    let missing = || Failure::new(StatusCode::NOT_FOUND, format!("there is no incident {id}"));
+    let id = IncidentId::new(id.parse().map_err(|_| missing())?);
+    let (order, question, by) = (IncidentOrder::Close, None, None);
+    let command = Command::Incident { id, order, question, by };
+    let done = handle.command_by(&asker, command).await?;
+    Ok(Json(Acted { ok: true, what: done.notes }))
 }
 
 pub(super) async fn checks(State(handle): State<Handle>) -> Answer<Vec<Check>> {

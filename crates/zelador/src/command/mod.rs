@@ -101,8 +101,8 @@ fn perform(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Kill => whole::kill(&context),
         Verb::Ping => whole::ping(&context),
         Verb::Health { json, now, watch } => health::health(&context, json, now, watch),
-        Verb::Incidents { what, id, json, markdown } => {
-            incidents::incidents(&context, what.as_deref(), id, json, markdown)
+        Verb::Incidents { what, of, json, markdown } => {
+            incidents::incidents(&context, what.as_deref(), &of, json, markdown)
         }
         Verb::More(more) => perform_more(&context, more),
         Verb::Config { what: None, key, value } => {

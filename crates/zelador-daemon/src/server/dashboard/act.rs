@@ -21,7 +21,7 @@ const MOST: u32 = 256;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wish {
-    /// `start`, `stop`, `restart`, `reload`, `scale`, `reset`, `check`; of an incident `approve`, `reject`, `mute`.
+    /// `start`, `stop`, `restart`, `reload`, `scale`, `reset`, `check`; of an incident `approve`, `reject`, `mute`, `close`.
     verb: String,
     /// The app, or the number of an instance or incident.
     #[serde(default)]
@@ -56,6 +56,7 @@ pub async fn act(
         "approve" => of_incident(IncidentOrder::Approve)?,
         "reject" => of_incident(IncidentOrder::Reject)?,
         "mute" => of_incident(IncidentOrder::Mute)?,
+        "close" => of_incident(IncidentOrder::Close)?,
         "start" => Command::Start { selectors },
         "stop" => Command::Stop { selectors },
         "restart" => Command::Restart { selectors, change: None },
@@ -73,7 +74,7 @@ pub async fn act(
         },
         other => {
             return Err(bad(format!(
-                "there is no verb `{other}`; allowed are start, stop, restart, reload, scale, reset, check, approve, reject, mute"
+                "there is no verb `{other}`; allowed are start, stop, restart, reload, scale, reset, check, approve, reject, mute, close"
             )));
         }
     };

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use zelador_core::aside::by;
 use zelador_core::evidence::{Evidence, PastDeath};
 use zelador_core::id::IncidentId;
-use zelador_core::incident::{Entry, Incident, Outcome, Stage};
+use zelador_core::incident::{Entry, Incident, Outcome, Stage, Trouble};
 use zelador_core::said::Said;
 use zelador_core::words::Words;
 
@@ -104,6 +104,7 @@ fn orders(lang: Lang, incident: &Incident) -> Markup {
         "Nobody hears of it any more; it is dealt with all the same.",
         "Ninguém mais é avisado; o tratamento continua.",
     );
+    let over = lang.t("What was reported is over.", "O que foi relatado acabou.");
     let asked = incident.asks_for();
     html! {
         @if incident.is_open() {
@@ -115,6 +116,9 @@ fn orders(lang: Lang, incident: &Incident) -> Markup {
                     @let more = remedy.told(lang.language());
                     button type="button" data-verb="approve" data-more=(more) { (lang.t("Approve", "Aprovar")) }
                     button type="button" data-verb="reject" data-more=(more) { (lang.t("Reject", "Recusar")) }
+                }
+                @if incident.trouble == Trouble::Reported {
+                    button type="button" data-verb="close" data-more=(over) { (lang.t("Close", "Encerrar")) }
                 }
                 @if incident.muted { span.dim { (lang.t("Muted", "Silenciado")) @if let Some(who) = &incident.muted_by { " " (parts::plain(&by(who, lang.language()))) } } }
                 @else { button type="button" data-verb="mute" data-more=(quiet) { (lang.t("Mute", "Silenciar")) } }

@@ -1,0 +1,216 @@
+//! A disk of the host that is full: what of it is zelador's own or may be made again is removed.
+//!
+//! Always holds: nothing is removed before it was weighed, nor where that would free nothing; nothing of
+//! an app whose mode is not `heal`; what was removed is verified by a look at the disk.
+
+use std::path::PathBuf;
+
+use super::Supervisor;
+use crate::check::Status;
+use crate::diagnosis::{Cause, Diagnosis, Reasons};
+use crate::effect::{Deed, Effect};
+use crate::evidence::{Evidence, VolumeSeen};
+use crate::healing::fingerprint;
+use crate::healing::guard::{Ruling, Wish, rule};
+use crate::healing::{APPLY_WITHIN, Remedy, VERIFY_EVERY};
+use crate::id::{AppName, CheckId, IncidentId};
+use crate::incident::{Incident, Outcome, Stage, Trouble, TryResult};
+use crate::probe::{Finding, Volume};
+use crate::said::{Said, Why};
+use crate::spec::{HOOK_WITHIN, HealMode};
+use crate::words;
+use crate::words::Words;
+
+impl Supervisor {
+    /// The check of the host's disks turned unhealthy.
+    pub(super) fn open_full_disk(&mut self, message: Words) {
+        let Some(full) = self.fullest_volume() else { return };
+        let Some(app) = AppName::new(Incident::HOST_NAME) else { return };
+        let Some(id) = self.open_of(app, Incident::HOST, Trouble::HostDisk, message.clone()) else {
+            return;
+        };
+        let evidence =
+            Evidence { gathered_at: self.now, volumes: self.volumes_seen(), ..Evidence::default() };
+        let because = Reasons(vec![message]);
+        let (cause, confidence, remedy) = (Cause::DiskFull, 0.98, Remedy::FreeDisk);
+        let diagnosis = Diagnosis { cause, confidence, because, remedy, hypotheses: Vec::new() };
+        if let Some(incident) = self.incidents.get_mut(&id) {
+            incident.evidence = Some(evidence);
+            incident.fingerprint =
+                Some(fingerprint::of(&format!("{} {full}", Incident::HOST_NAME), &diagnosis));
+            incident.diagnosis = Some(diagnosis);
+        }
+        let (logs, caches) = self.may_be_removed();
+        self.do_disk_deed(id, Deed::WeighDisk { logs, caches, on: PathBuf::from(full) });
+    }
+
+    fn do_disk_deed(&mut self, id: IncidentId, deed: Deed) {
+        let give_up_at = self.now + HOOK_WITHIN + APPLY_WITHIN;
+        let (deed, timeout) = (Box::new(deed), HOOK_WITHIN);
+        self.effects.push(Effect::Apply { incident: id, deed, timeout });
+        self.set_stage(id, Stage::Applying { run: None, give_up_at });
+    }
+
+    /// Logs that zelador renamed, by the files that it writes, and caches of apps that it may treat.
+    fn may_be_removed(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
+        let treated = self.apps.values().filter(|app| app.spec.heal.mode == HealMode::Heal);
+        let mut caches: Vec<PathBuf> =
+            treated.flat_map(|app| app.spec.heal.caches.iter().cloned()).collect();
+        caches.sort();
+        caches.dedup();
+        (self.log_files(None), caches)
+    }
+
+    fn volumes(&self) -> &[Volume] {
+        match self.checks.get(&CheckId::Disk).and_then(|check| check.finding.as_ref()) {
+            Some(Finding::Disks { volumes }) => volumes,
+            _ => &[],
+        }
+    }
+
+    fn fullest_volume(&self) -> Option<String> {
+        let share = |volume: &&Volume| volume.share().value();
+        let fullest = self.volumes().iter().max_by(|a, b| share(a).total_cmp(&share(b)));
+        fullest.map(|volume| volume.mount.clone())
+    }
+
+    fn volumes_seen(&self) -> Vec<VolumeSeen> {
+        let seen = |volume: &Volume| VolumeSeen {
+            path: volume.mount.clone(),
+            used: volume.share().value(),
+            inodes: None,
+        };
+        let mut seen: Vec<VolumeSeen> = self.volumes().iter().map(seen).collect();
+        seen.sort_by(|a, b| b.used.total_cmp(&a.used));
+        seen
+    }
+
+    /// It was weighed, or removed, or could not be.
+    pub(super) fn disk_deed_done(&mut self, id: IncidentId, result: Result<Words, Words>) {
+        let removes = self.incidents[&id].current.is_some();
+        match result {
+            Ok(said) if removes => {
+                self.say(id, Said::Done(said));
+                let until = self.now + self.disk_patience();
+                self.set_stage(id, Stage::Verifying { until });
+                self.look_at_disk_soon();
+            }
+            Ok(said) => {
+                self.tell(id, said);
+                self.consider_freeing(id);
+            }
+            Err(why) if removes => self.freeing_failed(id, why),
+            Err(why) => self.escalate(id, why),
+        }
+    }
+
+    /// What the guard says; the host has no mode of its own.
+    fn consider_freeing(&mut self, id: IncidentId) {
+        let (remedy, incident) = (Remedy::FreeDisk, &self.incidents[&id]);
+        let wish = Wish {
+            app: &incident.app,
+            remedy: &remedy,
+            diagnosis: incident.diagnosis.as_ref(),
+            evidence: incident.evidence.as_ref(),
+            mode: HealMode::Heal,
+            approved: false,
+            again: false,
+            quiet_until: None,
+            busy: None,
+            fingerprint: incident.fingerprint.as_deref(),
+        };
+        match rule(&wish, &self.history, self.now) {
+            Ruling::Go => {
+                if let Some(incident) = self.incidents.get_mut(&id) {
+                    incident.current = Some(remedy.clone());
+                }
+                self.note_try(id, &remedy, false);
+                let (logs, caches) = self.may_be_removed();
+                let on = self.incidents[&id].evidence.as_ref();
+                let on = on.and_then(|it| it.volumes.first()).map(|it| PathBuf::from(&it.path));
+                self.do_disk_deed(id, Deed::FreeDisk { logs, caches, on });
+            }
+            Ruling::Wait { until, why } => {
+                self.say(id, Said::NotNow { remedy, why: why.into() });
+                self.set_stage(id, Stage::Pausing { retry_at: until });
+            }
+            Ruling::Refuse { why } | Ruling::Ask { why } => {
+                self.say(id, Said::Refused { remedy, why: why.into() });
+                let nothing = Why::NothingHelped(Vec::new());
+                self.escalate(id, nothing);
+            }
+            Ruling::WouldHave => self.set_stage(id, Stage::Observing),
+        }
+    }
+
+    /// Moves one on as far as it goes now.
+    pub(super) fn drive_disk(&mut self, id: IncidentId) {
+        let incident = &self.incidents[&id];
+        let stage = incident.stage.clone();
+        let tried_at = incident.tries.last().map(|last| last.at);
+        let Some(check) = self.checks.get(&CheckId::Disk) else {
+            let gone =
+                words!("the disk is not looked at any more", "o disco não é mais verificado");
+            return self.close(id, Outcome::TakenOver, gone);
+        };
+        let said = check.last.as_ref().map(|last| last.words()).unwrap_or_default();
+        let is_fresh = check.last.as_ref().zip(tried_at).is_some_and(|(it, at)| it.at > at);
+        // An engine that has just begun knows nothing yet.
+        let has_room = check.verdict.is_some_and(|verdict| verdict != Status::Unhealthy);
+        match stage {
+            Stage::Verifying { .. } if has_room && is_fresh => {
+                self.close(id, Outcome::Healed, said);
+            }
+            Stage::Verifying { until } if self.now >= until && is_fresh => {
+                self.freeing_failed(id, said);
+            }
+            Stage::Verifying { until } => {
+                if self.now >= until {
+                    // The look that decides is on its way.
+                    self.set_stage(id, Stage::Verifying { until: self.now + VERIFY_EVERY });
+                }
+                self.look_at_disk_soon();
+            }
+            Stage::Applying { give_up_at, .. } if self.now >= give_up_at => {
+                self.disk_deed_done(id, Err(Why::TookTooLong.words()));
+            }
+            Stage::Pausing { .. } | Stage::Escalated | Stage::Observing if has_room => {
+                self.close(id, Outcome::Recovered, said);
+            }
+            Stage::Pausing { retry_at } if self.now >= retry_at => self.consider_freeing(id),
+            _ => {}
+        }
+    }
+
+    /// So many looks are needed until a verdict changes, one a second.
+    fn disk_patience(&self) -> std::time::Duration {
+        let cadence = self.checks.get(&CheckId::Disk).map(|check| check.plan.cadence);
+        cadence.map_or(APPLY_WITHIN, |it| (VERIFY_EVERY + it.timeout) * (it.success_threshold + 1))
+    }
+
+    fn look_at_disk_soon(&mut self) {
+        let soon = self.now + VERIFY_EVERY;
+        if let Some(check) = self.checks.get_mut(&CheckId::Disk)
+            && check.under_way.is_none()
+            && check.next_at > soon
+        {
+            check.next_at = soon;
+            self.changed.checks.insert(CheckId::Disk);
+        }
+    }
+
+    /// It was not enough, or could not be done: a person is told.
+    fn freeing_failed(&mut self, id: IncidentId, why: Words) {
+        let now = self.now;
+        let Some(incident) = self.incidents.get_mut(&id) else { return };
+        let number = incident.attempts;
+        if let Some(last) = incident.tries.last_mut() {
+            last.result = Some(TryResult::NoEffect);
+        }
+        self.history.end(id, false, now);
+        self.changed.history = true;
+        self.say(id, Said::TryFailed { number, result: TryResult::NoEffect, why: why.into() });
+        let tried = self.incidents[&id].tried();
+        self.escalate(id, tried);
+    }
+}
