@@ -1,5 +1,8 @@
 //! What is known about an incident: gathered before anything is killed, bounded in size.
 
+mod asked;
+mod port;
+
 use serde::{Deserialize, Serialize};
 
 use crate::death::Death;
@@ -8,6 +11,9 @@ use crate::probe::Usage;
 use crate::unit::{ByteSize, Moment};
 use crate::words;
 use crate::words::{Decimal, Words, quoted};
+
+pub use asked::Asked;
+pub use port::PortHolder;
 
 /// Everything that was found about one sick instance.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -82,6 +88,9 @@ pub struct Evidence {
     /// What its runtime says about itself, where a rule asked for that.
     #[serde(default)]
     pub dumps: Vec<Dump>,
+    /// What was asked of zelador for it within the last hour, the latest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<Asked>,
     /// What could not be gathered, and why.
     pub missing: Vec<Words>,
 }
@@ -172,6 +181,7 @@ impl Evidence {
         let (out, err) = self.spoke_at;
         said.extend(out.map(|at| spoke(words!("standard output", "saída padrão"), at)));
         said.extend(err.map(|at| spoke(words!("standard error", "saída de erro"), at)));
+        said.extend(self.asked.iter().map(|asked| asked.words(self.gathered_at)));
         said.extend(self.threads.iter().filter_map(Thread::call));
         said.extend(self.host.as_ref().map(HostSeen::words));
         said.extend(self.dependencies.iter().map(DependencySeen::words));
@@ -293,60 +303,6 @@ impl VolumeSeen {
     /// How near it is to taking no more files, in percent: by room or by inodes, whichever is scarcer.
     pub fn fullness(&self) -> f64 {
         self.used.max(self.inodes.unwrap_or_default())
-    }
-}
-
-/// A process that listens on a port which an app could not get.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PortHolder {
-    /// The port.
-    pub port: u16,
-    /// The process; `None`: zelador may not see whose it is, or did not find it in time.
-    pub pid: Option<i32>,
-    /// What it is called.
-    pub name: String,
-    /// When it was started.
-    pub started_at: Option<Moment>,
-    /// The run of a zelador that it belongs to.
-    pub run: Option<RunId>,
-    /// The home of that zelador.
-    pub home: Option<String>,
-    /// The instance of this zelador that it belongs to.
-    pub app: Option<String>,
-    /// Whose it is, where zelador may see no more of it.
-    pub user: Option<u32>,
-}
-
-impl PortHolder {
-    /// Says it in words, as seen at `now`: `port 3000 is held by node (pid 7, up for 3 min, app api)`.
-    pub fn spoken(&self, now: Moment) -> Words {
-        let Self { port, name, .. } = self;
-        let Some(pid) = self.pid else {
-            return match self.user {
-                Some(user) => words!(
-                    "port {port} is held by a process of user {user} that zelador may not look at",
-                    "a porta {port} está com um processo do usuário {user} que o zelador não pode \
-                     ver",
-                ),
-                None => words!(
-                    "port {port} is held by a process that was not found in time",
-                    "a porta {port} está com um processo que não foi encontrado a tempo",
-                ),
-            };
-        };
-        let age =
-            self.started_at.map(|at| words!(", up for {t}", ", no ar há {t}", t = now.since(at)));
-        let whose = match (&self.app, &self.home) {
-            (Some(app), _) => words!(", app {app}", ", app {app}"),
-            (None, Some(home)) => words!(", of the zelador in {home}", ", do zelador em {home}"),
-            (None, None) => Words::default(),
-        };
-        words!(
-            "port {port} is held by {name} (pid {pid}{age}{whose})",
-            "a porta {port} está com {name} (pid {pid}{age}{whose})",
-            age = age,
-            whose = whose,
-        )
     }
 }
 

@@ -101,6 +101,9 @@ pub struct Incident {
     /// What could be done if a person says yes.
     #[serde(default)]
     pub proposal: Option<Remedy>,
+    /// Until when that stands; `None`: as long as the incident.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposed_until: Option<Moment>,
     /// What a person said no to: it is not proposed again.
     #[serde(default)]
     pub rejected: Vec<Remedy>,
@@ -246,6 +249,7 @@ impl Incident {
             ladder: Vec::new(),
             tries: Vec::new(),
             proposal: None,
+            proposed_until: None,
             rejected: Vec::new(),
             hidden: None,
             asked_at: None,
@@ -262,21 +266,6 @@ impl Incident {
             holds: None,
             rests_until: None,
         }
-    }
-
-    /// What was tried and why it did not help.
-    pub fn tried(&self) -> Why {
-        let mut said: Vec<(usize, Remedy, Option<TryResult>)> = Vec::new();
-        for it in self.round() {
-            match said
-                .iter_mut()
-                .find(|(_, remedy, result)| (remedy, *result) == (&it.remedy, it.result))
-            {
-                Some((times, ..)) => *times += 1,
-                None => said.push((1, it.remedy.clone(), it.result)),
-            }
-        }
-        Why::NothingHelped(said)
     }
 
     /// It had seemed to be over, and came back.
@@ -336,6 +325,7 @@ impl Incident {
         self.say(at, Said::Closed { outcome, after, why: why.into() });
         self.stage = Stage::Closed { outcome };
         self.holds = None;
+        self.proposed_until = None;
         self.closed_at = Some(at);
     }
 
@@ -357,7 +347,7 @@ impl Incident {
             | Stage::Escalated
             | Stage::Closed { .. } => None,
         };
-        of_stage.into_iter().chain(self.applies).min()
+        of_stage.into_iter().chain(self.applies).chain(self.proposed_until).min()
     }
 
     /// Its state in one or two words, in English: `healed`, `verifying`, `escalated`.

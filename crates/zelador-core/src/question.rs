@@ -38,7 +38,7 @@ impl Incident {
     pub fn question(&self) -> Option<Question> {
         let until = match self.stage {
             Stage::AwaitingApproval { until } => Some(until),
-            _ => None,
+            _ => self.proposed_until,
         };
         let remedy = self.asks_for()?.clone();
         // An incident that asked before questions had a moment asks since its beginning.

@@ -19,6 +19,8 @@ pub struct Snapshot {
     pub restarts_last_hour: Option<f64>,
     /// Whether zelador was asked to stop it.
     pub stop_requested: bool,
+    /// What was asked of zelador for it lately, the latest first: `signal SIGTERM, 3 s before`; not by whom.
+    pub asked: Vec<String>,
     /// The last lines of both streams, the oldest first.
     pub log_tail: Vec<String>,
     /// What it used.

@@ -12,6 +12,7 @@ use crate::diagnosis::{
 };
 use crate::evidence::{Evidence, VolumeSeen};
 use crate::healing::Remedy;
+use crate::unit::spoken;
 use crate::words;
 
 /// From this confidence on a cause that forbids a restart is believed.
@@ -52,6 +53,11 @@ pub fn snapshot(evidence: &Evidence) -> Snapshot {
     let mut snapshot = Snapshot {
         uptime_s: evidence.uptime_millis.map(|millis| millis as f64 / 1000.0),
         restarts_last_hour: Some(f64::from(evidence.deaths_last_hour)),
+        asked: evidence
+            .asked
+            .iter()
+            .map(|it| format!("{}, {} before", it.what, spoken(evidence.gathered_at.since(it.at))))
+            .collect(),
         log_tail: evidence.lines().cloned().collect(),
         metrics: Metrics {
             rss_mb: rss,

@@ -99,6 +99,29 @@ impl Remedy {
         )
     }
 
+    /// Whether it may be tried again when it could not be done: whatever became of the first time, a second
+    /// one changes nothing more. A declared command may have done half of its work, a second kill may meet
+    /// another process, and where there was nothing to remove there is nothing a moment later.
+    pub fn is_repeatable(&self) -> bool {
+        match self {
+            Self::Restart
+            | Self::RestartWithBackoff
+            | Self::RaiseLimitAndRestart
+            | Self::Reload
+            | Self::CollectGarbage
+            | Self::ClearCache
+            | Self::Reconnect => true,
+            Self::ScaleOut
+            | Self::FreeDisk
+            | Self::KillPortHolder
+            | Self::Command(_)
+            | Self::StopAndNotify
+            | Self::WaitForDependency
+            | Self::NotifyOnly
+            | Self::None => false,
+        }
+    }
+
     /// What must be true afterwards, to stand after "then ".
     pub fn must_hold(&self) -> &'static str {
         match self {

@@ -4,6 +4,7 @@
 
 use super::{Incident, Try, TryResult};
 use crate::healing::Remedy;
+use crate::said::Why;
 use crate::unit::Moment;
 
 impl Incident {
@@ -22,5 +23,20 @@ impl Incident {
     /// Whether a remedy would be tried once more, and not for the first time or after another one.
     pub fn is_again(&self, remedy: &Remedy) -> bool {
         self.round().last().is_some_and(|last| last.remedy == *remedy)
+    }
+
+    /// What was tried and why it did not help.
+    pub fn tried(&self) -> Why {
+        let mut said: Vec<(usize, Remedy, Option<TryResult>)> = Vec::new();
+        for it in self.round() {
+            match said
+                .iter_mut()
+                .find(|(_, remedy, result)| (remedy, *result) == (&it.remedy, it.result))
+            {
+                Some((times, ..)) => *times += 1,
+                None => said.push((1, it.remedy.clone(), it.result)),
+            }
+        }
+        Why::NothingHelped(said)
     }
 }

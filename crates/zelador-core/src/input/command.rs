@@ -151,12 +151,22 @@ pub enum Command {
     },
     /// Stop and forget everything, for the end of zelador.
     Shutdown,
+    /// The same, and who wants it.
+    By {
+        /// Who; whoever takes the command in says so.
+        who: String,
+        /// What.
+        command: Box<Command>,
+    },
 }
 
 impl Command {
     /// The same with who wants it, where that is kept; what it said itself of that does not count.
     #[must_use]
     pub fn signed(mut self, who: &str) -> Self {
+        if let Self::By { command, .. } = self {
+            return command.signed(who);
+        }
         if let Self::Maintenance { by, .. }
         | Self::Mute { by, .. }
         | Self::Report { by, .. }
@@ -164,7 +174,14 @@ impl Command {
         {
             *by = Some(who.to_owned());
         }
-        self
+        match self {
+            Self::Start { .. }
+            | Self::Stop { .. }
+            | Self::Restart { .. }
+            | Self::Reload { .. }
+            | Self::Signal { .. } => Self::By { who: who.to_owned(), command: Box::new(self) },
+            other => other,
+        }
     }
 }
 

@@ -59,7 +59,14 @@ impl Pending {
 
 impl Supervisor {
     pub(super) fn command(&mut self, ticket: Ticket, command: Command) {
+        let (by, command) = match command {
+            Command::By { who, command } => (Some(who), *command),
+            other => (None, other),
+        };
+        self.note_asked(by, &command);
         let answer = match command {
+            // It was taken apart above, and is not nested: whoever takes it in sees to that.
+            Command::By { command, .. } => return self.command(ticket, *command),
             Command::CheckNow => {
                 let looks = self.check_everything();
                 self.pending.push(Pending {

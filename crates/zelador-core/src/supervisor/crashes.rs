@@ -5,7 +5,6 @@
 //! down. Always holds: a run that lives is not ended for what an earlier one died of, unless its data
 //! is at stake; what a person asks for is done at once.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Supervisor;
@@ -19,7 +18,7 @@ use crate::healing::case::{by_rules, forbids_restart, harms_to_restart, wants_ba
 use crate::healing::{GATHER_WITHIN, Remedy, STABLE_FOR};
 use crate::id::{AppName, CheckId, IncidentId, InstanceId, RunId};
 use crate::incident::{Incident, Outcome, Stage, Trouble};
-use crate::instance::{Goal, Phase, Then};
+use crate::instance::{Goal, Phase};
 use crate::said::{Said, Why};
 use crate::spec::HealMode;
 use crate::unit::{Moment, SECOND};
@@ -207,6 +206,7 @@ impl Supervisor {
 
     /// Moves the incident of a death on as far as it goes now.
     pub(super) fn drive_crash(&mut self, id: IncidentId) {
+        self.question_due(id);
         let incident = &self.incidents[&id];
         let (stage, app) = (incident.stage.clone(), incident.app.clone());
         if let Stage::Gathering { give_up_at } = stage {
@@ -287,7 +287,7 @@ impl Supervisor {
         let cause = diagnosis.cause;
         let lived = self.incidents[&id].evidence.as_ref().and_then(|it| it.uptime_millis);
         let lived = lived.map(Duration::from_millis);
-        let pause = pause(&diagnosis, deaths, lived, self.least_uptime(instance));
+        let mut pause = pause(&diagnosis, deaths, lived, self.least_uptime(instance));
         self.diagnosed(id, diagnosis);
         if let Some(why) = self.reason_to_consult(id) {
             self.consult(id, why);
@@ -311,10 +311,13 @@ impl Supervisor {
         let phase = self.instances.get(&instance).map(|it| &it.phase);
         let is_given_up = matches!(phase, Some(Phase::Tripped { .. }));
         if harms || (forbids && (deaths > 1 || is_given_up)) {
-            if !only_looks {
+            if only_looks {
+                self.say(id, Said::WouldHaveLeftDown);
+            } else if harms || is_given_up || self.may_leave_down(id, instance) {
                 return self.quarantine(id, instance, held, cause);
+            } else {
+                pause = pause.or(Some(delay(deaths)));
             }
-            self.say(id, Said::WouldHaveLeftDown);
         } else if forbids {
             self.say(id, Said::StartCannotHelp);
         }
@@ -331,47 +334,9 @@ impl Supervisor {
         app.map(|app| app.spec.restart.min_uptime).unwrap_or_default()
     }
 
-    fn heal_mode(&self, id: InstanceId) -> HealMode {
+    pub(super) fn heal_mode(&self, id: InstanceId) -> HealMode {
         let app = self.instances.get(&id).and_then(|it| self.apps.get(&it.app));
         app.map(|app| app.spec.heal.mode).unwrap_or_default()
-    }
-
-    /// Leaves an app down, and tells a person. Where nothing is lost by it, the breaker makes a trial
-    /// start after a while: the cause may have been mended.
-    fn quarantine(
-        &mut self,
-        id: IncidentId,
-        instance: InstanceId,
-        mut down: BTreeSet<InstanceId>,
-        cause: Cause,
-    ) {
-        down.insert(instance);
-        let (now, harms) = (self.now, cause == Cause::DataCorruption);
-        let mut trial = None;
-        for id in down {
-            let Some(instance) = self.instances.get_mut(&id) else { continue };
-            let Some(app) = self.apps.get(&instance.app) else { continue };
-            let is_up = matches!(instance.phase, Phase::Running { .. } | Phase::Starting { .. });
-            match instance.phase {
-                Phase::Tripped { trial_at } if !harms => {
-                    trial = trial_at;
-                    continue;
-                }
-                Phase::Tripped { .. } | Phase::Backoff { .. } => {}
-                _ if is_up && harms => {}
-                _ => continue,
-            }
-            let open = instance.breaker.quarantine(&app.spec.restart).filter(|_| !harms);
-            trial = open.map(|open| now + open);
-            if is_up {
-                self.terminate(id, Then::Trip { trial_at: trial });
-            } else {
-                instance.phase = Phase::Tripped { trial_at: trial };
-                self.touch(id);
-            }
-        }
-        let trial_in = trial.map(|at| at.since(now));
-        self.escalate(id, Why::NoUseToStart { cause, trial_in });
     }
 
     /// A start that waited for the diagnosis may be made, not before this moment.

@@ -132,7 +132,7 @@ impl Supervisor {
                 let until = self.now + self.shows_span(id);
                 self.set_stage(id, Stage::Verifying { until });
             }
-            Err(why) => self.failed(id, why),
+            Err(why) => self.not_applied(id, why),
         }
     }
 

@@ -75,20 +75,17 @@ impl Supervisor {
         spec.max_memory.into_iter().chain(spec.limits.memory).min()
     }
 
-    /// What the later half of a run's samples says, those before the last remedy left out: what slows down
-    /// is not foretold by how it began.
+    /// What the later half of a run's samples says, those before the last forecast was over left out: what
+    /// slows down is not foretold by how it began.
     fn outlook(&self, id: InstanceId) -> Outlook {
         let known = self.instances.get(&id).and_then(|it| it.phase.run());
         let course = known.and_then(|run| self.courses.get(&run));
         let (Some(course), Some(limit)) = (course, self.memory_bound(id)) else {
             return Outlook::Unknown;
         };
-        let treated = |it: &Incident| {
-            let tried = it.tries.last().map(|it| it.at);
-            tried.max(it.closed_at).unwrap_or_default()
-        };
         let of_it = |it: &&Incident| it.trouble == Trouble::Forecast && it.instance == id;
-        let after = self.incidents.values().filter(of_it).map(treated).max().unwrap_or_default();
+        let over = self.incidents.values().filter(of_it).filter_map(|it| it.closed_at);
+        let after = over.max().unwrap_or_default();
         let samples = course.samples();
         let samples = &samples[samples.partition_point(|(at, _)| *at <= after)..];
         let (Some((first, _)), Some((last, usage))) = (samples.first(), samples.last()) else {
@@ -191,7 +188,11 @@ impl Supervisor {
         let ends = remedy.restarts() && *remedy != Remedy::Reload;
         let incident = self.incidents.get(&id).filter(|it| it.trouble == Trouble::Forecast)?;
         let instance = incident.instance;
-        let Outlook::Near { reached_in, .. } = self.outlook(instance) else { return None };
+        let reached_in = match self.outlook(instance) {
+            Outlook::Near { reached_in, .. } => reached_in,
+            // It is over, or an engine has just begun and is about to know.
+            Outlook::Unknown | Outlook::Clear => HORIZON,
+        };
         let usage = self.instances.get(&instance)?.usage;
         let does_little = usage.is_none_or(|it| it.cpu < DOES_LITTLE);
         let may = reached_in <= AT_HAND || (reached_in <= RESTARTS_FROM && does_little);

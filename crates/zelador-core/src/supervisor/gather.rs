@@ -45,6 +45,7 @@ impl Supervisor {
         if let Some(course) = instance.phase.run().and_then(|run| self.courses.get(&run)) {
             known.course = course.samples().to_vec();
         }
+        known.asked = self.asked_of(id);
         known.dependencies = self.dependencies_seen(&instance.app);
         if let (Some(good), Some(app)) = (&instance.good, self.apps.get(&instance.app)) {
             let now = Footing::of(&app.spec.launch, now);
@@ -206,6 +207,7 @@ fn joined(known: Evidence, found: Evidence) -> Evidence {
         probe: known.probe,
         host_memory: known.host_memory.or(found.host_memory),
         dependencies: known.dependencies,
+        asked: known.asked,
         changes: known.changes.into_iter().chain(found.changes).collect(),
         usage: found.usage.or(known.usage),
         ..found

@@ -6,6 +6,7 @@
 
 mod actions;
 mod ahead;
+mod asked;
 mod calls;
 mod change;
 mod channels;
@@ -29,6 +30,7 @@ mod held;
 mod holding;
 mod host;
 mod instances;
+mod leaving_down;
 mod lifecycle;
 mod maintenance;
 mod notified;
@@ -54,6 +56,7 @@ mod stops;
 mod treat;
 mod usual;
 mod view;
+mod waiting;
 mod watching;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,6 +70,7 @@ use crate::check::{Check, Usual};
 use crate::config::Overlay;
 use crate::course::Course;
 use crate::effect::{Effect, Notice, Severity};
+use crate::evidence::Asked;
 use crate::healing::History;
 use crate::id::{AppName, CheckId, IncidentId, InstanceId, ProbeId, RunId};
 use crate::incident::Incident;
@@ -155,6 +159,8 @@ pub struct Supervisor {
     watches: BTreeMap<AppName, watching::Watch>,
     /// What runs used over their lives; not kept over a restart of zelador.
     courses: BTreeMap<RunId, Course>,
+    /// What was asked for, of which instance, the latest first; not kept either.
+    asked: BTreeMap<InstanceId, Vec<Asked>>,
     /// Who is told what.
     desk: Desk,
     /// The desk has not seen the incidents yet that an engine before this one left.
@@ -226,6 +232,7 @@ impl Supervisor {
             runs: BTreeMap::new(),
             watches: BTreeMap::new(),
             courses: BTreeMap::new(),
+            asked: BTreeMap::new(),
             desk: Desk::default(),
             desk_is_new: true,
             asked_ports: BTreeMap::new(),

@@ -70,6 +70,7 @@ impl Supervisor {
         };
         if !asks {
             incident.proposal = None;
+            incident.proposed_until = None;
         }
         if order == IncidentOrder::Reject {
             self.say(id, Said::No(remedy.clone()));

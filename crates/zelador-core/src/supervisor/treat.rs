@@ -164,9 +164,11 @@ impl Supervisor {
         let group = |name: &AppName| self.apps.get(name).map(|app| app.spec.namespace.as_str());
         let own = group(app).filter(|group| *group != "default")?;
         let busy = self.incidents.values().find(|it| {
-            let acts = matches!(it.stage, Stage::Applying { .. } | Stage::Verifying { .. });
+            let stage = matches!(it.stage, Stage::Applying { .. } | Stage::Verifying { .. });
+            // Its restart policy at work disturbs nobody; what is done before its next start may.
+            let acts = if it.trouble.is_deadly() { it.applies.is_some() } else { stage };
             let near = it.app != *app && group(&it.app) == Some(own);
-            near && acts && it.is_open() && !it.trouble.is_deadly()
+            near && acts && it.is_open()
         });
         busy.map(|it| it.app.to_string())
     }
@@ -185,7 +187,9 @@ impl Supervisor {
 
     /// Does what was allowed.
     fn carry_out(&mut self, id: IncidentId, remedy: &Remedy, again: bool) {
+        let is_deadly = self.incidents.get(&id).is_some_and(|it| it.trouble.is_deadly());
         match remedy {
+            Remedy::StopAndNotify if is_deadly => self.leave_down(id),
             Remedy::StopAndNotify | Remedy::NotifyOnly | Remedy::None => {
                 self.escalate(id, Why::NothingToDo);
             }
@@ -217,9 +221,17 @@ impl Supervisor {
         self.say(id, Said::Try { number: attempt, remedy: remedy.clone(), again });
     }
 
+    /// A try could not be made: where that does no harm it is made again, later each time.
+    pub(super) fn not_applied(&mut self, id: IncidentId, why: impl Into<Why>) {
+        self.failed_by(id, why.into(), false);
+    }
+
     /// A try did not help.
     pub(super) fn failed(&mut self, id: IncidentId, why: impl Into<Why>) {
-        let why = why.into();
+        self.failed_by(id, why.into(), true);
+    }
+
+    fn failed_by(&mut self, id: IncidentId, why: Why, was_applied: bool) {
         let now = self.now;
         let Some(incident) = self.incidents.get(&id) else { return };
         let (attempts, instance) = (incident.attempts, incident.instance);
@@ -251,16 +263,20 @@ impl Supervisor {
             self.lower_limit(id);
         }
         // A second restart frees no more of the host than the first.
-        let next = if of_host { Next::Escalate } else { after };
+        let next = if of_host && was_applied { Next::Escalate } else { after };
         // One replica more may not be enough.
         let grows = remedy == Remedy::ScaleOut && !worse && self.may_grow(id);
-        if remedy.restarts() || grows {
+        let repeats = remedy.restarts() || grows || (!was_applied && remedy.is_repeatable());
+        if repeats {
             let class = ErrorClass::Ineffective;
             let outcome = match next {
                 Next::Pause(delay) => AttemptOutcome::Retrying { class, error, delay },
                 Next::Escalate => {
-                    let what = if grows { "replicas added" } else { "restarts" };
-                    let why = format!("{times} {what} did not help");
+                    let why = match () {
+                        () if grows => format!("{times} replicas added did not help"),
+                        () if was_applied => format!("{times} restarts did not help"),
+                        () => format!("{times} tries could not be made"),
+                    };
                     AttemptOutcome::GaveUp { class, error, why }
                 }
             };
@@ -270,9 +286,7 @@ impl Supervisor {
             let why = "another remedy is tried, or a person is asked".to_owned();
             self.note_attempt(id, AttemptOutcome::GaveUp { class, error, why });
         }
-        if (remedy.restarts() || grows)
-            && let Next::Pause(pause) = next
-        {
+        if repeats && let Next::Pause(pause) = next {
             self.say(id, Said::NextTry(pause));
             return self.set_stage(id, Stage::Pausing { retry_at: now + pause });
         }

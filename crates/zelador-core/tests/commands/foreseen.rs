@@ -91,6 +91,24 @@ fn garbage_is_collected_first_and_that_is_believed_when_memory_is_free_again() {
 }
 
 #[test]
+fn a_hook_that_cannot_be_run_is_run_again_later_each_time() {
+    let mut world = world(HealMode::Heal, true);
+    live(&mut world, 620, leaks, 90.0);
+    let id = forecasts(&world).remove(0).id;
+    for (time, pause) in [2, 4, 8].into_iter().enumerate() {
+        world.hear(Fact::Applied { incident: id, result: Err(quoted("no route")) });
+        let it = forecasts(&world).remove(0);
+        let next = world.now + pause * SECOND;
+        assert_eq!(it.stage, Stage::Pausing { retry_at: next }, "{it:#?}");
+        world.wait(pause * SECOND);
+        assert_eq!(forecasts(&world)[0].tries.len(), time + 2);
+    }
+    world.hear(Fact::Applied { incident: id, result: Err(quoted("no route")) });
+    let it = forecasts(&world).remove(0);
+    assert_eq!((it.tries.len(), it.current), (4, Some(Remedy::Restart)), "then the next remedy");
+}
+
+#[test]
 fn a_forecast_that_is_no_longer_true_is_over_and_a_program_that_warms_up_opens_none() {
     let mut world = world(HealMode::Observe, false);
     live(&mut world, 620, leaks, 90.0);

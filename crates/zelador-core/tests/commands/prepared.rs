@@ -28,6 +28,10 @@ fn run_of(world: &World) -> RunId {
 /// Its run comes up and dies of a full disk; what zelador does when the evidence is there.
 fn dies_of_a_full_disk(world: &mut World) -> Vec<Effect> {
     let run = run_of(world);
+    dies(world, run)
+}
+
+fn dies(world: &mut World, run: RunId) -> Vec<Effect> {
     let pid = i32::try_from(run.number()).expect("a small number");
     hear(world, Fact::Spawned { run, pid });
     world.now = world.now + 3 * SECOND;
@@ -130,4 +134,22 @@ fn nothing_is_started_anew_for_a_limit_of_its_user() {
     };
     assert_eq!(ladder(&found(Cause::InotifyLimit), &spec), [Remedy::NotifyOnly]);
     assert_eq!(ladder(&found(Cause::TooManyOpenFiles), &spec), [Remedy::Restart]);
+}
+
+#[test]
+fn of_a_group_one_app_at_a_time_gets_room_and_no_start_waits_for_that() {
+    for (group, is_one) in [("shop", true), ("default", false)] {
+        let mut world = World::new();
+        for name in ["api", "web"] {
+            let mut spec = app(vec![("name", name.into())]);
+            spec.namespace = group.to_owned();
+            world.declare(spec, Unchanged::LeaveAlone);
+        }
+        let first = dies_of_a_full_disk(&mut world);
+        assert!(freed(&first).is_some() && starts(&first));
+        let run = world.list()[1].phase.run().expect("it is up");
+        let other = dies(&mut world, run);
+        assert_eq!(freed(&other).is_none(), is_one, "{group}: {other:?}");
+        assert!(starts(&other), "{group}: its start is made at once");
+    }
 }

@@ -86,3 +86,25 @@ fn what_is_observed_gets_no_proposal_and_what_is_stopped_or_said_in_no_words_no_
     assert!(matches!(stopped, Refusal::NotPossible { .. }), "{stopped:?}");
     assert_eq!(world.supervisor.incidents().len(), 1);
 }
+
+#[test]
+fn who_asked_for_what_is_evidence_of_the_end_that_followed() {
+    let mut world = World::new();
+    world.declare(app(vec![("name", "api".into())]), Unchanged::LeaveAlone);
+    let selectors = vec!["api".to_owned()];
+    let signal = zelador_core::signal::Signal::TERM;
+    let forged = Command::By {
+        who: "eve".to_owned(),
+        command: Box::new(Command::Signal { selectors, signal }),
+    };
+    world.command(forged.signed("ana")).expect("it is sent");
+    world.wait(3 * SECOND);
+    let run = world.list()[0].phase.run().expect("it is up");
+    world.die(run, zelador_core::death::Death::Signaled { signal, core_dumped: false });
+    let it = incident(&world);
+    let evidence = it.evidence.expect("it was gathered");
+    let asked: Vec<String> = evidence.asked.iter().map(|it| it.words(it.at).to_string()).collect();
+    assert_eq!(asked, ["ana asked for `signal SIGTERM` 0 ms before"]);
+    let sent = zelador_core::healing::case::snapshot(&evidence).asked;
+    assert!(sent[0].starts_with("signal SIGTERM") && !sent[0].contains("ana"), "{sent:?}");
+}

@@ -178,6 +178,46 @@ fn in_mode_ask_nothing_is_done_before_somebody_says_yes() {
     assert_eq!(incidents(&world)[0].tries.len(), 1, "the first rung");
 }
 
+/// An app that does not parse, whose mode is to ask, and what a person says to it after so long.
+fn broken_and_asked(said: Option<(u32, IncidentOrder)>, seconds: u32) -> World {
+    let mut spec = patient(app("api"));
+    spec.heal = HealSpec { mode: HealMode::Ask, ..HealSpec::default() };
+    spec.heal.approve_within = Duration::from_mins(1);
+    let word = said.map(|(at, word)| user(at * SECOND, order(word)));
+    let mut script = story(spec, Behaviour::Broken, word.into_iter().collect());
+    script.calm_at = 2000 * SECOND;
+    let mut world = World::new(&script);
+    assert_eq!(world.run_until(DAWN + seconds * SECOND), Ok(()));
+    world
+}
+
+#[test]
+fn in_mode_ask_what_no_start_can_help_is_started_later_each_time_until_a_person_says_yes() {
+    let asked = broken_and_asked(None, 30);
+    let [it] = &incidents(&asked)[..] else { panic!("one incident") };
+    assert_eq!(it.asks_for(), Some(&Remedy::StopAndNotify), "{it:#?}");
+    assert!(it.question().is_some_and(|it| it.until.is_some()), "{it:#?}");
+    assert!((4..=7).contains(&spawns(&asked)), "1, 2, 4, 8 s apart: {:?}", asked.done);
+    let said_yes = broken_and_asked(Some((30, IncidentOrder::Approve)), 300);
+    let [it] = &incidents(&said_yes)[..] else { panic!("one incident") };
+    assert_eq!(it.stage, Stage::Escalated, "{it:#?}");
+    assert!(spawns(&said_yes) <= spawns(&asked) + 1, "{:?}", said_yes.done);
+    let phase = &said_yes.supervisor.view().instances[0].phase;
+    assert!(matches!(phase, Phase::Tripped { .. }), "{phase:?}");
+}
+
+#[test]
+fn a_no_and_silence_leave_it_to_its_restart_policy() {
+    for said in [Some((10, IncidentOrder::Reject)), None] {
+        let world = broken_and_asked(said, 200);
+        let [it] = &incidents(&world)[..] else { panic!("one incident") };
+        assert_eq!((it.asks_for(), it.rejected.as_slice()), (None, &[Remedy::StopAndNotify][..]));
+        assert!(spawns(&world) >= 8, "it is tried on: {:?}", world.done);
+        let asked = it.story.iter().filter(|it| it.what.contains("would be next"));
+        assert_eq!(asked.count(), 1, "it is asked once: {it:#?}");
+    }
+}
+
 #[test]
 fn an_answer_to_another_question_changes_nothing() {
     let stale = Command::Incident {

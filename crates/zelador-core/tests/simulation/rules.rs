@@ -273,6 +273,7 @@ pub fn names(command: &Command, instance: &InstanceView) -> bool {
         | Command::Delete { selectors } => selectors.iter().any(|selector| {
             *selector == "all" || *selector == instance.app || *selector == instance.id.to_string()
         }),
+        Command::By { command, .. } => names(command, instance),
         Command::Breaker { target, .. } => target.strip_prefix("app:") == Some(&instance.app),
         Command::Signal { .. }
         | Command::Maintenance { .. }

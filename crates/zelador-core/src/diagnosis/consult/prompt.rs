@@ -30,6 +30,9 @@ const LINE: usize = 300;
 /// And so much of all, in characters: about 4,000 tokens.
 const ALL: usize = 14_000;
 
+/// So many of what was asked for are sent at most.
+const ASKED: usize = 5;
+
 /// Returns the words.
 pub fn prompt(snapshot: &Snapshot, answer: &Answer, language: Language) -> Prompt {
     let causes: Vec<String> = Cause::ALL.iter().map(|cause| word(*cause)).collect();
@@ -73,6 +76,9 @@ fn incident(snapshot: &Snapshot, answer: &Answer) -> String {
         (None, None) => "still alive".to_owned(),
     };
     _ = writeln!(text, "The process: {ended}.");
+    for asked in snapshot.asked.iter().take(ASKED) {
+        _ = writeln!(text, "somebody asked the supervisor for: {}", mask(asked));
+    }
     let metrics = &snapshot.metrics;
     for (name, value) in [
         ("uptime in seconds", snapshot.uptime_s),
