@@ -57,6 +57,8 @@ pub struct Wish<'a> {
     pub approved: bool,
     /// A further try of a remedy that was allowed before.
     pub again: bool,
+    /// The same incident used it before: it needs no rest between the two.
+    pub own: bool,
     /// The app's quiet hours last until this moment.
     pub quiet_until: Option<Moment>,
     /// Another app of its group that is being healed at this moment.
@@ -175,7 +177,7 @@ fn disturbance(wish: &Wish<'_>, history: &History, now: Moment) -> Option<Ruling
     if let Some(other) = wish.busy {
         return wait(now + LOOK_AGAIN, Objection::Neighbour(other.to_owned()));
     }
-    if wish.again {
+    if wish.again || wish.own {
         return None;
     }
     let cool = history.last_use(wish.app, wish.remedy)? + COOL_DOWN;
@@ -213,6 +215,7 @@ mod tests {
             mode: HealMode::Heal,
             approved: false,
             again: false,
+            own: false,
             quiet_until: None,
             busy: None,
             fingerprint: None,

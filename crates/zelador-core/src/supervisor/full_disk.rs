@@ -115,6 +115,7 @@ impl Supervisor {
             mode: HealMode::Heal,
             approved: false,
             again: false,
+            own: false,
             quiet_until: None,
             busy: None,
             fingerprint: incident.fingerprint.as_deref(),

@@ -90,7 +90,7 @@ impl Supervisor {
     fn may_prepare(&mut self, id: IncidentId, remedy: &Remedy) -> bool {
         // It was done before, and that was not enough.
         self.end_last_try(id);
-        match self.ruling(id, remedy, false) {
+        match self.ruling_before_start(id, remedy) {
             Some(Ruling::Go) => return true,
             Some(Ruling::Ask { .. }) if self.is_rejected(id, remedy) => {}
             Some(Ruling::Ask { why }) => {

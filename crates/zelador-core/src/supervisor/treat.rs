@@ -88,9 +88,26 @@ impl Supervisor {
 
     /// What the guard says to a remedy at this moment.
     pub(super) fn ruling(&self, id: IncidentId, remedy: &Remedy, approved: bool) -> Option<Ruling> {
+        let again = self.incidents.get(&id)?.is_again(remedy);
+        self.ruling_on(id, remedy, approved, (again, false))
+    }
+
+    /// The same of what is done between a death and the next start: each time counts, however many deaths the
+    /// incident has.
+    pub(super) fn ruling_before_start(&self, id: IncidentId, remedy: &Remedy) -> Option<Ruling> {
+        let own = self.incidents.get(&id)?.is_again(remedy);
+        self.ruling_on(id, remedy, false, (false, own))
+    }
+
+    fn ruling_on(
+        &self,
+        id: IncidentId,
+        remedy: &Remedy,
+        approved: bool,
+        (again, own): (bool, bool),
+    ) -> Option<Ruling> {
         let incident = self.incidents.get(&id)?;
         let app = self.apps.get(&incident.app)?;
-        let again = incident.is_again(remedy);
         let busy = self.busy_neighbour(&incident.app);
         let wish = Wish {
             app: &incident.app,
@@ -100,6 +117,7 @@ impl Supervisor {
             mode: app.spec.heal.mode,
             approved,
             again,
+            own,
             quiet_until: self.quiet_hours_end(&incident.app),
             busy: busy.as_deref(),
             fingerprint: incident.fingerprint.as_deref(),

@@ -16,6 +16,7 @@ use zelador_core::supervisor::{Deadline, InstanceView, Supervisor, View};
 use zelador_core::unit::Moment;
 
 use crate::alone::Alone;
+use crate::grows::grows_within_its_maximum;
 use crate::guardian::Guardian;
 use crate::looks::Looks;
 use crate::rule::{Rule, Violation, broken};
@@ -186,6 +187,8 @@ impl Invariants {
             match effect {
                 Effect::Record(Record::App(spec)) => {
                     below_the_ceilings(before.now, spec)?;
+                    let known = self.specs.get(spec.name.as_str());
+                    grows_within_its_maximum(before.now, known, spec, input)?;
                     self.specs.insert(spec.name.to_string(), (**spec).clone());
                 }
                 Effect::Record(Record::AppGone(name)) => _ = self.specs.remove(name.as_str()),

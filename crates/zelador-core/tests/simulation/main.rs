@@ -14,6 +14,7 @@ mod calls;
 mod engine;
 mod events;
 mod flaps;
+mod grows;
 mod guardian;
 mod healing;
 mod host;

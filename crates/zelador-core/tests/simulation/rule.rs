@@ -39,6 +39,8 @@ pub enum Rule {
     HealedHasHeld,
     /// No limit is raised above its ceiling.
     BelowCeilings,
+    /// The healer adds no replica above the maximum that was declared.
+    GrowsWithinMaximum,
     /// Every command is answered once.
     AnsweredOnce,
     /// No more restarts within `restart_window` than `max_restarts`.

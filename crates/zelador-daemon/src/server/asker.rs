@@ -178,6 +178,7 @@ fn in_words(command: &Command) -> Option<(&'static str, String)> {
             };
             (verb, id.to_string())
         }
+        Command::By { command, .. } => return in_words(command),
         Command::Report { selectors, .. } => ("incident open", of(selectors)),
         Command::Maintenance { selectors, lasts, .. } => {
             let whole = if selectors.is_empty() { ALL.to_owned() } else { of(selectors) };

@@ -50,6 +50,7 @@ mod portuguese;
 mod probes;
 mod protocol;
 mod remedies;
+mod reported;
 mod runtime;
 mod sd_notify;
 mod serve;
