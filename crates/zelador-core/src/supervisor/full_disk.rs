@@ -202,13 +202,12 @@ impl Supervisor {
 
     /// It was not enough, or could not be done: a person is told.
     fn freeing_failed(&mut self, id: IncidentId, why: Words) {
-        let now = self.now;
         let Some(incident) = self.incidents.get_mut(&id) else { return };
         let number = incident.attempts;
         if let Some(last) = incident.tries.last_mut() {
             last.result = Some(TryResult::NoEffect);
         }
-        self.history.end(id, false, now);
+        self.end_use(id, false);
         self.changed.history = true;
         self.say(id, Said::TryFailed { number, result: TryResult::NoEffect, why: why.into() });
         let tried = self.incidents[&id].tried();
