@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use super::Supervisor;
-use crate::check::Status;
+use crate::check::{CheckResult, Status};
 use crate::diagnosis::{Cause, Diagnosis, Reasons};
 use crate::effect::{Deed, Effect};
 use crate::evidence::{Evidence, VolumeSeen};
@@ -154,7 +154,7 @@ impl Supervisor {
                 words!("the disk is not looked at any more", "o disco não é mais verificado");
             return self.close(id, Outcome::TakenOver, gone);
         };
-        let said = check.last.as_ref().map(|last| last.words()).unwrap_or_default();
+        let said = check.last.as_ref().map(CheckResult::words).unwrap_or_default();
         let is_fresh = check.last.as_ref().zip(tried_at).is_some_and(|(it, at)| it.at > at);
         // An engine that has just begun knows nothing yet.
         let has_room = check.verdict.is_some_and(|verdict| verdict != Status::Unhealthy);

@@ -39,7 +39,7 @@ impl Host {
         while let Some(input) = inputs.pop_front() {
             for effect in self.world.supervisor.step(self.world.now, input) {
                 match effect {
-                    Effect::Look { probe, target: CheckTarget::Disk { .. }, .. } => {
+                    Effect::Look { probe, target: CheckTarget::Disk, .. } => {
                         let used = ByteSize::new(self.full);
                         let available = ByteSize::new(100 - self.full);
                         let volumes = vec![Volume { mount: "/".to_owned(), used, available }];
@@ -80,8 +80,8 @@ impl Host {
     }
 
     fn incident(&self) -> Option<Incident> {
-        let all = self.world.supervisor.incidents().into_iter();
-        all.filter(|it| it.trouble == Trouble::HostDisk).cloned().next()
+        let mut all = self.world.supervisor.incidents().into_iter();
+        all.find(|it| it.trouble == Trouble::HostDisk).cloned()
     }
 }
 
