@@ -102,12 +102,8 @@ impl Supervisor {
         self.changed.apps.extend([name.clone(), new.clone()]);
         if new != *name {
             self.rename_reload(name, &new);
-            for id in &ids {
-                if let Some(instance) = self.instances.get_mut(id) {
-                    instance.app = new.clone();
-                }
-                self.touch(*id);
-            }
+            self.instances.rename(name, &new);
+            ids.iter().for_each(|id| self.touch(*id));
             for incident in self.incidents.values_mut().filter(|it| it.app == *name) {
                 incident.app = new.clone();
                 self.changed.incidents.insert(incident.id);

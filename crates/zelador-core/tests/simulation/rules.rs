@@ -128,7 +128,7 @@ pub fn heirs(
             _ => false,
         })
     };
-    let of_instance = |it: &Box<Instance>| {
+    let of_instance = |it: &Instance| {
         let (Phase::Starting { run: before, .. } | Phase::Running { run: before, .. }) = it.phase
         else {
             return None;
@@ -137,7 +137,7 @@ pub fn heirs(
         let newest = runs.keys().filter(mine).max().filter(|_| !lives(&before))?;
         (*newest > before).then_some((it.id, *newest))
     };
-    instances.filter_map(of_instance).collect()
+    instances.filter_map(|it| of_instance(it)).collect()
 }
 
 /// A new engine takes them: the loss of the one before costs no restart.
