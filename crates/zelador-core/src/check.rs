@@ -106,6 +106,8 @@ pub struct Check {
     pub not_before: Option<Moment>,
     /// The look under way and when it is given up.
     pub under_way: Option<(ProbeId, Moment)>,
+    /// The mounts that were beyond a limit when file systems were last looked at, and how.
+    mounts_beyond: Vec<(String, Status)>,
     /// Results that differ from the verdict to the same side: in a row, or the latest of all where
     /// the cadence looks at so many.
     streak: Vec<Status>,
@@ -138,6 +140,7 @@ impl Check {
             next_at: first_at,
             not_before: None,
             under_way: None,
+            mounts_beyond: Vec::new(),
             streak: Vec::new(),
             hurried: None,
             retry: None,
@@ -155,6 +158,11 @@ impl Check {
         let (changes, looks) = self.flap.changes();
         let look = Look::Flaps { changes, looks, own: Box::new(last.look()) };
         Some(CheckResult::new(status.max(Status::Degraded), look, last.took, last.at))
+    }
+
+    /// What the next look is judged by.
+    pub fn before(&self) -> Before<'_> {
+        Before { verdict: self.verdict, beyond: &self.mounts_beyond }
     }
 
     /// When this check wants to be called: to look, or to give a look up.
@@ -248,6 +256,9 @@ impl Check {
     pub fn take(&mut self, result: CheckResult) -> Option<(Option<Status>, Status)> {
         self.under_way = None;
         let status = result.status;
+        if let Some(mounts) = result.mounts_beyond() {
+            self.mounts_beyond = mounts;
+        }
         self.last = Some(result);
         self.good_in_row =
             if status == Status::Unhealthy { 0 } else { self.good_in_row.saturating_add(1) };
@@ -307,11 +318,13 @@ mod flap;
 mod judge;
 mod plan;
 mod usual;
+mod volumes;
 
 pub use flap::Flap;
 pub use judge::{breached, judge, judge_by, measures_of};
 pub use plan::{CheckPlan, CheckTarget, plans};
 pub use usual::{Band, LEARN_EVERY, Usual};
+pub use volumes::Before;
 
 #[cfg(test)]
 mod tests {

@@ -23,6 +23,7 @@ mod logs;
 mod maintenance;
 mod mistake;
 mod modules;
+mod mounts;
 mod named;
 mod node;
 mod notify;

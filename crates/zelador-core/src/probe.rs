@@ -41,6 +41,11 @@ pub enum Finding {
         /// One entry a file system.
         volumes: Vec<Volume>,
     },
+    /// The same file systems, of which the inodes are asked for.
+    Inodes {
+        /// One entry a file system.
+        volumes: Vec<Volume>,
+    },
     /// It answered as it should.
     Answered {
         /// What it said, short: `HTTP 200`, `connected`, `SELECT 1`.
@@ -91,16 +96,38 @@ impl Finding {
     /// The values that it rests on.
     pub fn measured(&self) -> Vec<Measure> {
         let share = |name: &str, share: Percent| Measure::new(name, share.value(), Unit::Percent);
-        let size = |name, size: ByteSize| Measure::new(name, size.bytes() as f64, Unit::Bytes);
+        let size =
+            |name: String, size: ByteSize| Measure::new(name, size.bytes() as f64, Unit::Bytes);
         match self {
             Self::Measured { measures, .. } => measures.clone(),
             Self::Memory { used, total } => {
                 let of = Percent::of(used.bytes(), total.bytes());
-                vec![share("share", of), size("used", *used), size("total", *total)]
+                vec![share("share", of), size("used".into(), *used), size("total".into(), *total)]
             }
             Self::Cpu { busy, .. } => vec![share("share", *busy)],
             Self::Disks { volumes } => {
-                volumes.iter().map(|volume| share(&volume.mount, volume.share())).collect()
+                let of = |volume: &Volume| {
+                    let mount = &volume.mount;
+                    let room = [
+                        share(mount, volume.share()),
+                        size(format!("{mount} free"), volume.available),
+                    ];
+                    let inodes = volume.inodes.map(Inodes::share);
+                    let inodes = inodes.map(|it| share(&format!("{mount} inodes"), it));
+                    room.into_iter().chain(inodes)
+                };
+                volumes.iter().flat_map(of).collect()
+            }
+            Self::Inodes { volumes } => {
+                let counted = volumes.iter().filter_map(|it| Some((&it.mount, it.inodes?)));
+                let of = |(mount, inodes): (&String, Inodes)| {
+                    let free = format!("{mount} free");
+                    [
+                        share(mount, inodes.share()),
+                        Measure::new(free, inodes.free as f64, Unit::Count),
+                    ]
+                };
+                counted.flat_map(of).collect()
             }
             Self::Answered { .. }
             | Self::Impaired { .. }
@@ -130,6 +157,7 @@ impl Finding {
             Self::Memory { .. }
             | Self::Cpu { .. }
             | Self::Disks { .. }
+            | Self::Inodes { .. }
             | Self::Answered { .. }
             | Self::Impaired { .. }
             | Self::Measured { .. }
@@ -243,6 +271,25 @@ pub struct Volume {
     pub used: ByteSize,
     /// Bytes that an ordinary user may still write.
     pub available: ByteSize,
+    /// Its inodes; `None`: it makes them as it needs them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inodes: Option<Inodes>,
+}
+
+/// How many files a file system has room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inodes {
+    /// How many are in use.
+    pub used: u64,
+    /// How many are left.
+    pub free: u64,
+}
+
+impl Inodes {
+    /// Used share of all, as `df -i` shows it.
+    pub fn share(self) -> Percent {
+        Percent::of(self.used, self.used.saturating_add(self.free))
+    }
 }
 
 impl Volume {

@@ -41,8 +41,8 @@ pub use protocol::{Listen, Notify, SocketSpec};
 pub use pulse::{PulseAddress, PulseSpec, failing};
 pub use resilience::{BreakerChange, REMEDY, Resilience, RetryChange};
 pub use settings::{
-    CPU_CAUSE, CPU_WATCH, DEFAULT_PORT, DatabaseSpec, HostMeter, MARGIN, MEMORY_CAUSE, NamedSpec,
-    NamedTarget, Scarce, Settings, Thresholds,
+    CPU_CAUSE, CPU_WATCH, DEFAULT_PORT, DatabaseSpec, HostMeter, INODES, MARGIN, MEMORY_CAUSE,
+    NamedSpec, NamedTarget, Scarce, Settings, Thresholds,
 };
 
 /// Environment variables, by name.

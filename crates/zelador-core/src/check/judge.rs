@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::volumes::{self, Before};
 use super::{Band, CheckPlan, CheckResult, Status};
-use crate::probe::{Finding, LONGEST_ASKED, Measure, ProbeOutcome, Unit, Volume};
+use crate::probe::{Finding, LONGEST_ASKED, Measure, ProbeOutcome, Unit};
 use crate::said::Look;
 use crate::spec::Limit;
 use crate::unit::{Moment, Percent};
@@ -18,19 +19,18 @@ pub fn judge(
     outcome: &ProbeOutcome,
     at: Moment,
 ) -> CheckResult {
-    judge_by(plan, before, outcome, at, |_| None)
+    judge_by(plan, Before { verdict: before, beyond: &[] }, outcome, at, |_| None)
 }
 
 /// The same where some limits are learnt: `usual` says what is usual of a measure at this hour, where
 /// that is known. A fixed limit for unhealthy holds whatever is usual.
 pub fn judge_by(
     plan: &CheckPlan,
-    before: Option<Status>,
+    before: Before<'_>,
     outcome: &ProbeOutcome,
     at: Moment,
     usual: impl Fn(&str) -> Option<Band>,
 ) -> CheckResult {
-    let before = before.unwrap_or(Status::Healthy);
     let (status, look) = status_of(plan, before, outcome, &usual);
     CheckResult::new(status, look, outcome.took, at)
 }
@@ -39,15 +39,12 @@ pub fn judge_by(
 pub fn measures_of<'a>(
     plan: &'a CheckPlan,
     finding: &'a Finding,
-) -> impl Iterator<Item = (&'a str, f64)> {
+) -> impl Iterator<Item = (String, f64)> + 'a {
     let share = match (plan.thresholds, finding) {
         (Some(limits), Finding::Memory { used, total }) if limits.auto => {
-            Some((SHARE, Percent::of(used.bytes(), total.bytes()).value()))
+            Some(Percent::of(used.bytes(), total.bytes()).value())
         }
-        (Some(limits), Finding::Cpu { busy, .. }) if limits.auto => Some((SHARE, busy.value())),
-        (Some(limits), Finding::Disks { volumes }) if limits.auto => {
-            fullest(volumes).map(|volume| (SHARE, volume.share().value()))
-        }
+        (Some(limits), Finding::Cpu { busy, .. }) if limits.auto => Some(busy.value()),
         _ => None,
     };
     let measures = match finding {
@@ -57,11 +54,9 @@ pub fn measures_of<'a>(
     let learnt = measures.iter().filter(|measure| {
         plan.limits.iter().any(|limit| limit.auto && limit.measure == measure.name)
     });
-    share.into_iter().chain(learnt.map(|measure| (measure.name.as_str(), measure.value)))
-}
-
-fn fullest(volumes: &[Volume]) -> Option<&Volume> {
-    volumes.iter().max_by(|a, b| a.share().value().total_cmp(&b.share().value()))
+    let learnt = learnt.map(|measure| (measure.name.clone(), measure.value));
+    let share = share.map(|share| (SHARE.to_owned(), share));
+    share.into_iter().chain(volumes::learnt(plan, finding)).chain(learnt)
 }
 
 /// What the measure of a check of the host is called.
@@ -69,10 +64,11 @@ const SHARE: &str = "share";
 
 fn status_of(
     plan: &CheckPlan,
-    before: Status,
+    known: Before<'_>,
     outcome: &ProbeOutcome,
     usual: &impl Fn(&str) -> Option<Band>,
 ) -> (Status, Look) {
+    let before = known.verdict.unwrap_or(Status::Healthy);
     let against = |share, look| against(plan, before, share, look, usual(SHARE));
     let text = |detail: &Words| Look::Text(detail.clone());
     match &outcome.finding {
@@ -81,13 +77,9 @@ fn status_of(
             against(share, Look::Memory { share, total: *total })
         }
         Finding::Cpu { busy, cores } => against(*busy, Look::Cpu { busy: *busy, cores: *cores }),
-        Finding::Disks { volumes } => match fullest(volumes) {
-            Some(volume) => {
-                let (share, free) = (volume.share(), volume.available);
-                against(share, Look::Disk { share, mount: volume.mount.clone(), free })
-            }
-            None => (Status::Healthy, Look::NoDisk),
-        },
+        Finding::Disks { .. } | Finding::Inodes { .. } => {
+            volumes::status_of(plan, known, &outcome.finding, usual)
+        }
         Finding::Answered { detail } => slowness(plan, outcome.took, detail),
         Finding::Impaired { detail } => (Status::Degraded, text(detail)),
         Finding::Measured { detail, measures } => {
@@ -159,6 +151,40 @@ fn breach(
     usual: Option<Band>,
     detail: &Words,
 ) -> Option<(Status, Look)> {
+    let found = beyond(limit, before, measure.value, usual)?;
+    let named = Some((measure.name.clone(), measure.value));
+    let status = found.status;
+    Some((status, found.look(Look::Text(detail.clone()), named, measure.unit, limit.below)))
+}
+
+/// Something that is beyond a limit: as what, and which limit.
+pub(super) struct Beyond {
+    pub(super) status: Status,
+    edge: f64,
+    usual: Option<Band>,
+}
+
+impl Beyond {
+    /// The reason: what was said, name and value where that does not say them, and the limit.
+    pub(super) fn look(
+        self,
+        what: Look,
+        measure: Option<(String, f64)>,
+        unit: Unit,
+        below: bool,
+    ) -> Look {
+        let Self { status, edge, usual } = self;
+        Look::Beyond { what: Box::new(what), measure, unit, status, edge, below, usual }
+    }
+}
+
+/// What a value is by its limit, if it is beyond it.
+pub(super) fn beyond(
+    limit: &Limit,
+    before: Status,
+    value: f64,
+    usual: Option<Band>,
+) -> Option<Beyond> {
     let band = usual.filter(|_| limit.auto);
     // What is usual is bounded by what is fixed.
     let learnt = band.map(|band| {
@@ -175,18 +201,10 @@ fn breach(
         let Some(edge) = edge else { continue };
         let margin = if before >= status { limit.margin } else { 0.0 };
         let edge = if limit.below { edge + margin } else { edge - margin };
-        let is_beyond = if limit.below { measure.value < edge } else { measure.value >= edge };
+        let is_beyond = if limit.below { value < edge } else { value >= edge };
         if is_beyond {
-            let look = Look::Beyond {
-                what: Box::new(Look::Text(detail.clone())),
-                measure: Some((measure.name.clone(), measure.value)),
-                unit: measure.unit,
-                status,
-                edge,
-                below: limit.below,
-                usual: band.filter(|_| status == Status::Degraded),
-            };
-            return Some((status, look));
+            let usual = band.filter(|_| status == Status::Degraded);
+            return Some(Beyond { status, edge, usual });
         }
     }
     None
@@ -296,7 +314,7 @@ mod tests {
             let measures = vec![Measure::new("memory", value, Unit::Count)];
             let finding = Finding::Measured { detail: quoted("up"), measures };
             let outcome = ProbeOutcome { finding, took: Duration::ZERO };
-            let result = judge_by(plan, None, &outcome, Moment::default(), |_| usual);
+            let result = judge_by(plan, Before::default(), &outcome, Moment::default(), |_| usual);
             (result.status, result.message)
         };
         let usual = Some(band(180.0, 240.0));
@@ -321,7 +339,7 @@ mod tests {
         let judged = |used, usual: Option<Band>| {
             let finding = Finding::Memory { used: ByteSize::new(used), total: ByteSize::new(100) };
             let outcome = ProbeOutcome { finding, took: Duration::ZERO };
-            judge_by(&plan, None, &outcome, Moment::default(), |_| usual)
+            judge_by(&plan, Before::default(), &outcome, Moment::default(), |_| usual)
         };
         let quiet = Some(band(20.0, 30.0));
         let result = judged(50, quiet);
@@ -333,18 +351,12 @@ mod tests {
     }
 
     #[test]
-    fn of_a_host_with_auto_each_share_is_learnt_of_disks_that_of_the_fullest() {
+    fn of_a_host_with_auto_the_share_is_learnt() {
         let mut plan = plans(&Settings::default()).remove(0);
-        let volume = |used| Volume {
-            mount: "/".into(),
-            used: ByteSize::new(used),
-            available: ByteSize::new(100 - used),
-        };
-        let disks = Finding::Disks { volumes: vec![volume(20), volume(60), volume(40)] };
-        assert_eq!(measures_of(&plan, &disks).next(), None, "its limits are fixed");
-        plan.thresholds.as_mut().unwrap().auto = true;
-        assert_eq!(measures_of(&plan, &disks).collect::<Vec<_>>(), [(SHARE, 60.0)]);
         let memory = Finding::Memory { used: ByteSize::new(25), total: ByteSize::new(100) };
-        assert_eq!(measures_of(&plan, &memory).collect::<Vec<_>>(), [(SHARE, 25.0)]);
+        assert_eq!(measures_of(&plan, &memory).next(), None, "its limits are fixed");
+        plan.thresholds.as_mut().unwrap().auto = true;
+        let learnt: Vec<_> = measures_of(&plan, &memory).collect();
+        assert_eq!(learnt, [(SHARE.to_owned(), 25.0)]);
     }
 }

@@ -20,7 +20,7 @@ pub struct CheckPlan {
     pub slow: Option<Duration>,
     /// From which shares on a host check is degraded and unhealthy.
     pub thresholds: Option<Thresholds>,
-    /// Limits to what is measured.
+    /// Limits to what is measured; of file systems by mount, which come before what holds for all.
     pub limits: Vec<Limit>,
 }
 
@@ -94,14 +94,14 @@ impl CheckTarget {
 
 /// The host's and the databases' checks that the settings ask for.
 pub fn plans(settings: &Settings) -> Vec<CheckPlan> {
-    let host = |id, target, thresholds: Option<Thresholds>| {
+    let host = |id, target, thresholds: Option<Thresholds>, limits: &[Limit]| {
         thresholds.map(|thresholds| CheckPlan {
             id,
             target,
             cadence: settings.cadence,
             slow: None,
             thresholds: Some(thresholds),
-            limits: Vec::new(),
+            limits: limits.to_vec(),
         })
     };
     let databases = settings.databases.iter().map(|(name, spec)| CheckPlan {
@@ -128,9 +128,9 @@ pub fn plans(settings: &Settings) -> Vec<CheckPlan> {
         limits: spec.limits.clone(),
     });
     [
-        host(CheckId::Memory, CheckTarget::Memory, settings.memory),
-        host(CheckId::Cpu, CheckTarget::Cpu, settings.cpu),
-        host(CheckId::Disk, CheckTarget::Disk, settings.disk),
+        host(CheckId::Memory, CheckTarget::Memory, settings.memory, &[]),
+        host(CheckId::Cpu, CheckTarget::Cpu, settings.cpu, &[]),
+        host(CheckId::Disk, CheckTarget::Disk, settings.disk, &settings.mounts),
     ]
     .into_iter()
     .flatten()

@@ -337,7 +337,7 @@ pub(super) const WAITING: &[Names] = &[
 pub(super) const THRESHOLDS: &[Names] =
     &[("degraded", &["warn"]), ("unhealthy", &["critical"]), ("margin", &[])];
 
-/// The same of the host's memory, processors and disks, and when who is the cause is asked.
+/// The same of the host's memory and processors, and when who is the cause is asked.
 pub(super) const HOST_THRESHOLDS: &[Names] = &[
     ("degraded", &["warn"]),
     ("unhealthy", &["critical"]),
@@ -345,6 +345,20 @@ pub(super) const HOST_THRESHOLDS: &[Names] = &[
     ("watch", &[]),
     ("cause", &[]),
 ];
+
+/// The same of disks, and of single ones.
+pub(super) const DISK_THRESHOLDS: &[Names] = &[
+    ("degraded", &["warn"]),
+    ("unhealthy", &["critical"]),
+    ("margin", &[]),
+    ("watch", &[]),
+    ("cause", &[]),
+    ("mounts", &[]),
+];
+
+/// The same of inodes.
+pub(super) const INODE_THRESHOLDS: &[Names] =
+    &[("degraded", &["warn"]), ("unhealthy", &["critical"]), ("margin", &[]), ("mounts", &[])];
 
 /// The fields of a database.
 pub(super) const DATABASE: &[Names] = &[

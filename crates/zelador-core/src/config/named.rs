@@ -6,14 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::fields::{HEALTH, THRESHOLDS};
+use super::fields::{HEALTH, INODE_THRESHOLDS, Names, THRESHOLDS};
 use super::node::Value;
 use super::overlay::{CadenceOverlay, NamedOverlay};
 use super::place::{Block, Place};
-use super::pressure;
 use super::probe::{self, Around, KINDS};
 use super::resilience;
-use crate::spec::{BreakerChange, Environment, HostMeter, Limit, MARGIN, NamedTarget};
+use super::{mounts, pressure};
+use crate::spec::{BreakerChange, Environment, HostMeter, INODES, Limit, MARGIN, NamedTarget};
 
 /// Whether this is a check: an object that says what is asked, or `false`.
 pub(super) fn is_check(place: &Place<'_>) -> bool {
@@ -29,7 +29,7 @@ pub(super) fn is_check(place: &Place<'_>) -> bool {
 /// Load: for each core, of one minute. Clock: certificates and tokens bear a second or so.
 const METERS: [(&str, HostMeter, f64, f64); 5] = [
     ("swap", HostMeter::Swap, 50.0, 90.0),
-    ("inodes", HostMeter::Inodes, 80.0, 90.0),
+    (INODES, HostMeter::Inodes, 80.0, 90.0),
     ("descriptors", HostMeter::Descriptors, 80.0, 90.0),
     ("load", HostMeter::Load, 2.0, 5.0),
     ("clock", HostMeter::Clock, 1.0, 10.0),
@@ -45,8 +45,12 @@ pub(super) fn checks(
     for (name, meter, degraded, unhealthy) in METERS {
         let Some(place) = block.get(name) else { continue };
         let margin = if matches!(meter, HostMeter::Load | HostMeter::Clock) { 0.0 } else { MARGIN };
-        let limit = limit(place, name, (degraded, unhealthy, margin));
-        let overlay = limit.map(|limit| meter_check(meter, vec![limit])).map(Box::new);
+        let defaults = (degraded, unhealthy, margin);
+        let limits = match meter {
+            HostMeter::Inodes => inodes(place, defaults),
+            _ => limit(place, name, defaults).map(|limit| vec![limit]),
+        };
+        let overlay = limits.map(|limits| meter_check(meter, limits)).map(Box::new);
         checks.insert(name.to_owned(), overlay);
     }
     if let Some(place) = block.get("network") {
@@ -91,9 +95,25 @@ fn meter_check(meter: HostMeter, limits: Vec<Limit>) -> NamedOverlay {
     }
 }
 
+/// The limit of all file systems, and those of single ones.
+fn inodes(place: &Place<'_>, defaults: (f64, f64, f64)) -> Option<Vec<Limit>> {
+    let (common, mounts) = limit_and(place, INODES, defaults, INODE_THRESHOLDS)?;
+    let mounts = mounts.map(|place| mounts::limits(&place, &common, false)).unwrap_or_default();
+    Some([vec![common], mounts].concat())
+}
+
 /// `true`, `false`, or `{ degraded, unhealthy, margin }`.
 pub(super) fn limit(place: &Place<'_>, measure: &str, defaults: (f64, f64, f64)) -> Option<Limit> {
-    let (degraded, unhealthy, margin) = defaults;
+    limit_and(place, measure, defaults, THRESHOLDS).map(|(limit, _)| limit)
+}
+
+/// The same with `mounts`, where that is among the fields that are known.
+fn limit_and<'a>(
+    place: &Place<'a>,
+    measure: &str,
+    (degraded, unhealthy, margin): (f64, f64, f64),
+    known: &'static [Names],
+) -> Option<(Limit, Option<Place<'a>>)> {
     let limit = |degraded, unhealthy, margin| Limit {
         measure: measure.to_owned(),
         degraded: Some(degraded),
@@ -104,9 +124,9 @@ pub(super) fn limit(place: &Place<'_>, measure: &str, defaults: (f64, f64, f64))
     };
     match &place.node.value {
         Value::Bool(false) => None,
-        Value::Bool(true) => Some(limit(degraded, unhealthy, margin)),
+        Value::Bool(true) => Some((limit(degraded, unhealthy, margin), None)),
         Value::Table(_) => {
-            let block = place.block("thresholds", THRESHOLDS)?;
+            let block = place.block("thresholds", known)?;
             let number = |name: &str, default| match block.get(name) {
                 Some(place) => match place.number().filter(|number| *number >= 0.0) {
                     Some(number) => number,
@@ -115,11 +135,9 @@ pub(super) fn limit(place: &Place<'_>, measure: &str, defaults: (f64, f64, f64))
                 None => default,
             };
             let unhealthy = number("unhealthy", unhealthy);
-            Some(limit(
-                number("degraded", degraded.min(unhealthy)),
-                unhealthy,
-                number("margin", margin),
-            ))
+            let degraded = number("degraded", degraded.min(unhealthy));
+            let limit = limit(degraded, unhealthy, number("margin", margin));
+            Some((limit, block.get("mounts").cloned()))
         }
         _ => place.refuse("true, false, or `{ degraded: 80, unhealthy: 90 }`"),
     }

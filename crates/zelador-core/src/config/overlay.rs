@@ -53,6 +53,8 @@ pub struct Overlay {
     pub cpu: Option<Switch<Thresholds>>,
     /// File systems.
     pub disk: Option<Switch<Thresholds>>,
+    /// Limits of single file systems; said together with `disk`.
+    pub mounts: Option<Vec<Limit>>,
     /// Other checks by name; `None` is one that a lower layer has and this one switches off.
     pub named: BTreeMap<String, Option<Box<NamedOverlay>>>,
     /// Databases by name; one of the same name in a lower layer is replaced as a whole.
@@ -266,6 +268,9 @@ impl Settings {
                 if let Some(said) = said {
                     *share = said.value();
                 }
+            }
+            if let Some(mounts) = &layer.mounts {
+                settings.mounts.clone_from(mounts);
             }
             settings.cadence = layer.cadence.over(settings.cadence);
             databases.extend(&layer.databases);

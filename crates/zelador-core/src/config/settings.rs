@@ -5,16 +5,18 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use super::fields::{CHECKS, DATABASE, HISTORY, HOST_THRESHOLDS, LOGS, SETTINGS};
+use super::fields::{
+    CHECKS, DATABASE, DISK_THRESHOLDS, HISTORY, HOST_THRESHOLDS, LOGS, Names, SETTINGS,
+};
 use super::health::is_authority;
 use super::node::Value;
 use super::notify::NotifyOverlay;
 use super::overlay::{CadenceOverlay, DatabaseOverlay, HistoryOverlay, Overlay, Switch};
 use super::place::Place;
 use super::rotation::LogsOverlay;
-use super::{diagnosis, maintenance, named, probe, pulse, resilience};
+use super::{diagnosis, maintenance, mounts, named, probe, pulse, resilience};
 use crate::redact;
-use crate::spec::{BreakerChange, CPU_CAUSE, CPU_WATCH, MARGIN, MEMORY_CAUSE, Thresholds};
+use crate::spec::{BreakerChange, CPU_CAUSE, CPU_WATCH, Limit, MARGIN, MEMORY_CAUSE, Thresholds};
 use crate::unit::Percent;
 use crate::watch::absolute;
 
@@ -36,10 +38,12 @@ pub(super) fn check(place: &Place<'_>, folder: &Path) -> Overlay {
     if let Some(checks) = checks {
         overlay.named = named::checks(&checks, named, folder);
         overlay.cadence = CadenceOverlay::check(&checks);
-        overlay.memory =
-            checks.get("memory").and_then(|it| thresholds(it, (Duration::ZERO, MEMORY_CAUSE)));
-        overlay.cpu = checks.get("cpu").and_then(|it| thresholds(it, (CPU_WATCH, CPU_CAUSE)));
-        overlay.disk = checks.get("disk").and_then(|it| thresholds(it, (Duration::ZERO, 0.0)));
+        let share = |name: &str, known, around| thresholds(checks.get(name)?, known, around);
+        let memory = share("memory", HOST_THRESHOLDS, (Duration::ZERO, MEMORY_CAUSE));
+        let cpu = share("cpu", HOST_THRESHOLDS, (CPU_WATCH, CPU_CAUSE));
+        let disk = share("disk", DISK_THRESHOLDS, (Duration::ZERO, 0.0));
+        (overlay.memory, overlay.cpu) = (memory.map(|it| it.0), cpu.map(|it| it.0));
+        (overlay.disk, overlay.mounts) = disk.unzip();
     }
     if let Some(place) = block.get("databases") {
         overlay.databases = databases(place, folder);
@@ -89,14 +93,19 @@ fn http(place: &Place<'_>) -> Option<Switch<SocketAddr>> {
     }
 }
 
-fn thresholds(place: &Place<'_>, (watch, cause): (Duration, f64)) -> Option<Switch<Thresholds>> {
+/// The thresholds of a share, and those of single mounts.
+fn thresholds(
+    place: &Place<'_>,
+    known: &'static [Names],
+    (watch, cause): (Duration, f64),
+) -> Option<(Switch<Thresholds>, Vec<Limit>)> {
     if place.is_false() {
-        return Some(Switch::Off);
+        return Some((Switch::Off, Vec::new()));
     }
     if !matches!(place.node.value, Value::Table(_)) {
         return place.refuse("`{ degraded: 75, unhealthy: 90 }`, or false");
     }
-    let block = place.block("thresholds", HOST_THRESHOLDS)?;
+    let block = place.block("thresholds", known)?;
     let share = |name: &str| match block.get(name) {
         Some(place) => match place.number().and_then(Percent::new) {
             Some(percent) => Some(percent),
@@ -124,7 +133,10 @@ fn thresholds(place: &Place<'_>, (watch, cause): (Duration, f64)) -> Option<Swit
         Some(_) => share("cause")?,
         None => Percent::new(cause)?,
     };
-    Some(Switch::On(Thresholds { degraded, unhealthy, margin, watch, cause, auto }))
+    let thresholds = Thresholds { degraded, unhealthy, margin, watch, cause, auto };
+    let mounts = block.get("mounts");
+    let mounts = mounts.map(|place| mounts::limits(place, &thresholds.limit(""), true));
+    Some((Switch::On(thresholds), mounts.unwrap_or_default()))
 }
 
 fn databases(place: &Place<'_>, folder: &Path) -> BTreeMap<String, DatabaseOverlay> {

@@ -1,6 +1,7 @@
 //! Whole documents: what comes out of right ones, and what is said about wrong ones.
 
 mod arbitrary;
+mod mounts;
 mod notify;
 mod outward;
 mod reports;

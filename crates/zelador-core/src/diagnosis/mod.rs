@@ -376,7 +376,10 @@ fn detail_of(finding: &Finding) -> Words {
         | Finding::TimedOut { detail }
         | Finding::Refused { detail }
         | Finding::Unavailable { detail } => detail.clone(),
-        Finding::Memory { .. } | Finding::Cpu { .. } | Finding::Disks { .. } => Words::default(),
+        Finding::Memory { .. }
+        | Finding::Cpu { .. }
+        | Finding::Disks { .. }
+        | Finding::Inodes { .. } => Words::default(),
     }
 }
 

@@ -32,7 +32,7 @@ pub enum Look {
         /// How many.
         cores: u32,
     },
-    /// The fullest file system.
+    /// A file system: of several that are well, the fullest.
     Disk {
         /// In use.
         share: Percent,
@@ -43,6 +43,19 @@ pub enum Look {
     },
     /// There is no file system to look at.
     NoDisk,
+    /// The inodes of a file system: of several that are well, of the one with the largest share.
+    Inodes {
+        /// In use.
+        share: Percent,
+        /// Where it is mounted.
+        mount: String,
+        /// How many are left.
+        free: u64,
+    },
+    /// No file system here counts inodes.
+    NoInodes,
+    /// More than one thing is beyond its limit; the worst stands first.
+    Several(Vec<Look>),
     /// It was good, but took too long.
     Slow {
         /// What it said.
@@ -158,6 +171,21 @@ impl Look {
             }
             Self::NoDisk => {
                 is("no file system to look at", "nenhum sistema de arquivos a verificar")
+            }
+            Self::Inodes { share, mount, free } => {
+                let share = number(share.to_string());
+                match language {
+                    Language::En => format!("{share} of the inodes of {mount} in use, {free} free"),
+                    Language::Pt => format!("{share} dos inodes de {mount} em uso, {free} livres"),
+                }
+            }
+            Self::NoInodes => is(
+                "no file system here counts inodes",
+                "nenhum sistema de arquivos aqui conta inodes",
+            ),
+            Self::Several(looks) => {
+                let told: Vec<String> = looks.iter().map(|look| look.told(language)).collect();
+                told.join(language.pick("; also ", "; também "))
             }
             Self::Slow { what, took, slow } => {
                 let (what, took, slow) = (what.told(language), span(took), span(slow));
@@ -319,6 +347,9 @@ mod tests {
                 free: ByteSize::mebibytes(1_600),
             },
             Look::NoDisk,
+            Look::Inodes { share: share(98.5), mount: "/var".into(), free: 120 },
+            Look::NoInodes,
+            Look::Several(vec![Look::NoDisk, Look::Cpu { busy: share(12.5), cores: 1 }]),
             Look::Slow { what: text("HTTP 200"), took: 2 * SECOND, slow: SECOND },
             beyond(None, Unit::Percent, 75.0, false, None),
             beyond(Some(("left".into(), 1.5)), Unit::Days, 3.0, true, None),

@@ -22,8 +22,11 @@ pub struct Settings {
     pub memory: Option<Thresholds>,
     /// Host processors in use; `None`: not looked at.
     pub cpu: Option<Thresholds>,
-    /// Use of the fullest file system that zelador or an app writes to; `None`: not looked at.
+    /// Use of each file system that zelador or an app writes to; `None`: not looked at.
     pub disk: Option<Thresholds>,
+    /// Limits of single file systems, by mount, in the place of those of `disk`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mounts: Vec<Limit>,
     /// How often the host is looked at, and the default for databases and apps.
     pub cadence: Cadence,
     /// Databases, by name.
@@ -73,6 +76,7 @@ impl Default for Settings {
             memory: thresholds(75.0, 90.0, Duration::ZERO, MEMORY_CAUSE),
             cpu: thresholds(60.0, 80.0, CPU_WATCH, CPU_CAUSE),
             disk: thresholds(80.0, 90.0, Duration::ZERO, 0.0),
+            mounts: Vec::new(),
             cadence: Cadence::default(),
             databases: BTreeMap::new(),
             named: BTreeMap::new(),
@@ -112,6 +116,23 @@ pub struct Thresholds {
     #[serde(default)]
     pub auto: bool,
 }
+
+impl Thresholds {
+    /// The same as a limit to a share.
+    pub fn limit(self, measure: &str) -> Limit {
+        Limit {
+            measure: measure.to_owned(),
+            degraded: Some(self.degraded.value()),
+            unhealthy: Some(self.unhealthy.value()),
+            below: false,
+            margin: self.margin.value(),
+            auto: self.auto,
+        }
+    }
+}
+
+/// The measure of the limit of inodes that holds for every mount without one of its own.
+pub const INODES: &str = "inodes";
 
 /// Of processors: two minutes, the mission's. Memory that is full is dealt with at once.
 pub const CPU_WATCH: Duration = Duration::from_mins(2);
@@ -163,7 +184,7 @@ pub enum NamedTarget {
 pub enum HostMeter {
     /// Swap in use, of all swap.
     Swap,
-    /// Inodes in use, of the file system that has the fewest left.
+    /// Inodes in use, of each file system that zelador or an app writes to.
     Inodes,
     /// Open files, of the most that the kernel allows.
     Descriptors,

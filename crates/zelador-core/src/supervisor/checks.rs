@@ -171,7 +171,7 @@ impl Supervisor {
         let component = self.component(id);
         let usual = |measure: &str| self.usual_of(&component, measure);
         let result = match self.checks.get(id) {
-            Some(check) => judge_by(&check.plan, check.verdict, outcome, self.now, usual),
+            Some(check) => judge_by(&check.plan, check.before(), outcome, self.now, usual),
             None => return,
         };
         let Some(check) = self.checks.get_mut(id) else { return };

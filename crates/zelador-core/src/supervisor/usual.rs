@@ -22,9 +22,7 @@ impl Supervisor {
     /// A healthy check saw this: it is part of what is usual.
     pub(super) fn learn(&mut self, id: &CheckId, finding: &Finding) {
         let Some(check) = self.checks.get(id).filter(|check| is_quiet(check)) else { return };
-        let learnt: Vec<(String, f64)> = measures_of(&check.plan, finding)
-            .map(|(measure, value)| (measure.to_owned(), value))
-            .collect();
+        let learnt: Vec<(String, f64)> = measures_of(&check.plan, finding).collect();
         if learnt.is_empty() || self.set_aside(id).is_some() {
             return;
         }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use zelador_core::probe::{Finding, Volume};
+use zelador_core::probe::{Finding, Inodes, Volume};
 use zelador_core::unit::ByteSize;
 use zelador_core::words;
 use zelador_core::words::quoted;
@@ -21,15 +21,25 @@ use super::aside::{NotDone, aside};
 use super::patience::Patience;
 use super::said;
 
-/// Looks at the file systems that hold these paths.
-pub(super) async fn look(mut paths: Vec<PathBuf>, patience: Patience) -> Finding {
+/// Looks at the room of the file systems that hold these paths.
+pub(super) async fn look(paths: Vec<PathBuf>, patience: Patience) -> Finding {
+    seen(paths, patience).await.map_or_else(|why| why, |volumes| Finding::Disks { volumes })
+}
+
+/// Looks at their inodes.
+pub(super) async fn inodes(paths: Vec<PathBuf>, patience: Patience) -> Finding {
+    seen(paths, patience).await.map_or_else(|why| why, |volumes| Finding::Inodes { volumes })
+}
+
+/// Returns the file systems, or why they could not be looked at.
+async fn seen(mut paths: Vec<PathBuf>, patience: Patience) -> Result<Vec<Volume>, Finding> {
     paths.sort_unstable();
     paths.dedup();
     let at = Arc::new(AtomicUsize::new(0));
     let (progress, looked_at) = (Arc::clone(&at), paths.clone());
     let done = aside(format!("disk {paths:?}"), patience, move || volumes(&looked_at, &progress));
-    match done.await {
-        Ok(Ok(volumes)) => Finding::Disks { volumes },
+    Err(match done.await {
+        Ok(Ok(volumes)) => return Ok(volumes),
         Ok(Err(why)) => Finding::Unavailable { detail: quoted(why) },
         Err(NotDone::Late) => {
             let hung = paths.get(at.load(Ordering::Relaxed)).map(|path| path.display().to_string());
@@ -43,7 +53,7 @@ pub(super) async fn look(mut paths: Vec<PathBuf>, patience: Patience) -> Finding
             ),
         },
         Err(NotDone::Failed(error)) => Finding::Unavailable { detail: quoted(error.to_string()) },
-    }
+    })
 }
 
 /// Asks for each file system once; `at` is the index of the path that is being asked about. Those
@@ -59,7 +69,8 @@ fn volumes(paths: &[PathBuf], at: &AtomicUsize) -> Result<Vec<Volume>, String> {
         match existing(path) {
             Ok((_, device)) if !seen.insert(device) => {}
             Ok((real, _)) => match volume(&real, &mounts) {
-                Ok(volume) => volumes.extend(volume),
+                // Parts of one mount may be devices of their own, as subvolumes are.
+                Ok(volume) => volumes.extend(volume.filter(|it| is_new(&volumes, it))),
                 Err(error) => problems.push(format!("{}: {error}", path.display())),
             },
             Err(error) => problems.push(format!("{}: {error}", path.display())),
@@ -72,6 +83,10 @@ fn volumes(paths: &[PathBuf], at: &AtomicUsize) -> Result<Vec<Volume>, String> {
         return Err(problems.join("; "));
     }
     Ok(volumes)
+}
+
+fn is_new(volumes: &[Volume], found: &Volume) -> bool {
+    volumes.iter().all(|known| known.mount != found.mount)
 }
 
 /// The path, or its nearest parent that exists, without symbolic links; and the device it is on.
@@ -108,6 +123,11 @@ fn volume(real: &Path, mounts: &[PathBuf]) -> io::Result<Option<Volume>> {
         mount: mount.map_or(real, PathBuf::as_path).display().to_string(),
         used: bytes(room.f_blocks.saturating_sub(room.f_bfree)),
         available: bytes(room.f_bavail),
+        // File systems that make inodes as they need them tell 0.
+        inodes: (room.f_files > 0).then(|| Inodes {
+            used: room.f_files.saturating_sub(room.f_ffree),
+            free: room.f_ffree,
+        }),
     }))
 }
 
@@ -155,6 +175,37 @@ mod tests {
         let [volume] = &volumes[..] else { panic!("{volumes:?}") };
         assert!(volume.used.bytes() + volume.available.bytes() > 0);
         assert!(folder.path().canonicalize().unwrap().starts_with(&volume.mount), "{volume:?}");
+    }
+
+    #[tokio::test]
+    async fn room_and_inodes_are_as_df_says() {
+        // What `df` prints without a header: in bytes, and in files.
+        let df = |columns: &str, folder: &Path| -> Vec<String> {
+            let mut df = std::process::Command::new("df");
+            let said = df.args(["-B1", &format!("--output={columns}")]).arg(folder).output();
+            let text = String::from_utf8(said.unwrap().stdout).unwrap();
+            text.lines().nth(1).unwrap().split_ascii_whitespace().map(str::to_owned).collect()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let mut last = String::new();
+        // Others write meanwhile: one look of many must agree.
+        for _ in 0..100 {
+            let said = df("used,avail,iused,iavail,target", folder.path());
+            let found = inodes(vec![folder.path().to_owned()], patience()).await;
+            let Finding::Inodes { volumes } = found else { panic!("{found:?}") };
+            let [Volume { mount, used, available, inodes }] = &volumes[..] else { panic!() };
+            // What does not count inodes is told as 0, or as nothing, by `df`.
+            let (taken, free) = match inodes {
+                Some(inodes) => (inodes.used.to_string(), inodes.free.to_string()),
+                None => (said[2].clone(), said[3].clone()),
+            };
+            let own = [used.bytes().to_string(), available.bytes().to_string(), taken, free];
+            if said[..4] == own && said[4] == *mount {
+                return;
+            }
+            last = format!("{said:?} is not {own:?} of {mount}");
+        }
+        panic!("{last}");
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ use zelador_core::unit::{ByteSize, Percent};
 use zelador_core::words;
 use zelador_core::words::{Decimal, Words, quoted};
 
-use super::aside::{NotDone, aside};
+use super::disk;
 use super::patience::Patience;
 use super::pressure;
 
@@ -26,17 +26,7 @@ pub(super) async fn look(meter: &HostMeter, paths: Vec<PathBuf>, patience: Patie
         HostMeter::Clock => clock(),
         HostMeter::Network(interface) => Ok(network(interface)),
         HostMeter::Pressure(resource) => Ok(pressure::look(*resource)),
-        HostMeter::Inodes => {
-            match aside("inodes".to_owned(), patience, move || inodes(&paths)).await {
-                Ok(found) => Ok(found),
-                Err(NotDone::Failed(error)) => Err(quoted(error.to_string())),
-                Err(NotDone::Late | NotDone::StillBusy) => Err(words!(
-                    "a file system did not answer within {t}",
-                    "um sistema de arquivos não respondeu em {t}",
-                    t = patience.timeout(),
-                )),
-            }
-        }
+        HostMeter::Inodes => return disk::inodes(paths, patience).await,
     };
     found.unwrap_or_else(|detail| Finding::Unavailable { detail })
 }
@@ -50,7 +40,11 @@ fn share(name: &str, part: u64, whole: u64) -> Vec<Measure> {
 }
 
 fn swap() -> Result<Finding, Words> {
-    let text = read("/proc/meminfo")?;
+    swap_in(&read("/proc/meminfo")?)
+}
+
+/// Pages that wait for their disk count as in use, as `free` and `/proc/swaps` count them.
+fn swap_in(text: &str) -> Result<Finding, Words> {
     let kibibytes = |name: &str| -> Option<u64> {
         let line = text.lines().find_map(|line| line.strip_prefix(name))?;
         line.split_ascii_whitespace().next()?.parse().ok()
@@ -171,37 +165,6 @@ fn network(interface: &str) -> Finding {
     Finding::Measured { detail: up, measures }
 }
 
-fn inodes(paths: &[PathBuf]) -> Finding {
-    let mut fullest: Option<(Percent, String)> = None;
-    for path in paths {
-        let existing = path.ancestors().find(|path| path.exists());
-        let Some(Ok(found)) = existing.map(rustix::fs::statvfs) else { continue };
-        // File systems that make inodes as they need them tell 0.
-        if found.f_files == 0 {
-            continue;
-        }
-        let used = Percent::of(found.f_files - found.f_ffree, found.f_files);
-        if fullest.as_ref().is_none_or(|(most, _)| used > *most) {
-            fullest = Some((used, path.display().to_string()));
-        }
-    }
-    let Some((used, path)) = fullest else {
-        return Finding::Answered {
-            detail: words!(
-                "no file system here counts inodes",
-                "nenhum sistema de arquivos aqui conta inodes",
-            ),
-        };
-    };
-    let detail = words!(
-        "{used} of the inodes in use where {path} is",
-        "{used} dos inodes em uso onde está {path}",
-        used = used,
-    );
-    let measures = vec![Measure::new("inodes", used.value(), Unit::Percent)];
-    Finding::Measured { detail, measures }
-}
-
 /// What the processes of a run use.
 pub(super) fn process(pid: i32, usage: Option<Usage>, restarts: u32) -> Finding {
     let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else {
@@ -257,13 +220,78 @@ mod tests {
             let found = look(&meter, paths, Patience::new(Duration::from_secs(20))).await;
             let told = matches!(
                 found,
-                Finding::Measured { .. } | Finding::Answered { .. } | Finding::Impaired { .. }
+                Finding::Measured { .. }
+                    | Finding::Inodes { .. }
+                    | Finding::Answered { .. }
+                    | Finding::Impaired { .. }
             );
             assert!(told, "{meter:?}: {found:?}");
         }
         let none = HostMeter::Network("none0".to_owned());
         let found = look(&none, Vec::new(), Patience::new(Duration::from_secs(20))).await;
         assert!(matches!(found, Finding::Refused { .. }), "{found:?}");
+    }
+
+    fn only_measure(found: &Finding) -> (&str, f64) {
+        let Finding::Measured { measures, .. } = found else { panic!("{found:?}") };
+        let [measure] = &measures[..] else { panic!("{measures:?}") };
+        assert_eq!(measure.unit, Unit::Percent);
+        (&measure.name, measure.value)
+    }
+
+    #[test]
+    fn swap_is_what_is_not_free_of_all() {
+        let text = "MemTotal: 9 kB\nSwapCached: 7 kB\nSwapTotal:    4096 kB\nSwapFree:  1024 kB\n";
+        let found = swap_in(text).unwrap();
+        assert_eq!(only_measure(&found), ("swap", 75.0));
+        let Finding::Measured { detail, .. } = &found else { unreachable!() };
+        assert_eq!(detail.english(), "3.0mb of 4.0mb swap in use");
+        let none = swap_in("SwapTotal: 0 kB\nSwapFree: 0 kB\n").unwrap();
+        assert!(matches!(none, Finding::Answered { .. }), "{none:?}");
+        assert!(swap_in("MemTotal: 9 kB\n").is_err());
+    }
+
+    #[test]
+    fn swap_of_this_host_is_as_proc_swaps_says() {
+        // Its columns: name, type, size, used (in KiB), priority.
+        let swaps = || {
+            let text = fs::read_to_string("/proc/swaps").unwrap();
+            let areas = text.lines().skip(1).map(|line| {
+                let column = |index| line.split_ascii_whitespace().nth(index);
+                let number = |index| column(index).and_then(|it| it.parse::<u64>().ok()).unwrap();
+                (number(2), number(3))
+            });
+            areas.fold((0, 0), |all, area| (all.0 + area.0, all.1 + area.1))
+        };
+        // Others swap meanwhile: one look of many must agree.
+        let agrees = |_| {
+            let (total, used) = swaps();
+            let found = swap().unwrap();
+            if total == 0 {
+                return matches!(found, Finding::Answered { .. });
+            }
+            (only_measure(&found).1 - Percent::of(used, total).value()).abs() < 0.1
+        };
+        assert!((0..1_000).any(agrees), "{:?} {:?}", swaps(), swap());
+    }
+
+    #[test]
+    fn open_files_of_this_host_are_as_proc_says() {
+        let number = |path: &str, index| {
+            let text = fs::read_to_string(path).unwrap();
+            text.split_ascii_whitespace().nth(index).unwrap().parse::<u64>().unwrap()
+        };
+        // Others open files meanwhile: one look of many must agree.
+        let agrees = |_| {
+            let open = number("/proc/sys/fs/file-nr", 0);
+            let most = number("/proc/sys/fs/file-max", 0);
+            let found = descriptors().unwrap();
+            let Finding::Measured { detail, .. } = &found else { panic!("{found:?}") };
+            let said = format!("{open} files open, of at most {most}");
+            only_measure(&found) == ("descriptors", Percent::of(open, most).value())
+                && detail.english() == said
+        };
+        assert!((0..1_000).any(agrees), "{:?}", descriptors());
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod dashboard_forecast;
 mod dashboard_states;
 mod databases;
 mod diagnose;
+mod disks;
 mod doctor;
 mod every_verb;
 

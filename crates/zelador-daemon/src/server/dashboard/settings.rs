@@ -5,7 +5,7 @@ use zelador_core::healing::Remedy;
 use zelador_core::notify::{ChannelState, ChannelView, Language, NotifyView, Plan, Route};
 use zelador_core::redact;
 use zelador_core::spec::{AdvisorSpec, Cadence, HostMeter, KeyFrom, NamedTarget, Settings};
-use zelador_core::spec::{PulseSpec, Rotation, Thresholds};
+use zelador_core::spec::{Limit, PulseSpec, Rotation, Thresholds};
 use zelador_core::supervisor::Supervisor;
 use zelador_core::unit::ByteSize;
 
@@ -165,9 +165,21 @@ fn checks(lang: Lang, settings: &Settings) -> Vec<Row> {
         ),
         row(
             lang.t("Disk, degraded / unhealthy", "Disco, degradado / com falha"),
-            shares(settings.disk),
+            shares(settings.disk) + &mounts(lang, &settings.mounts),
         ),
     ]
+}
+
+/// The limits of single file systems: `; /var: 90 % / 95 %`.
+fn mounts(lang: Lang, limits: &[Limit]) -> String {
+    let of = |limit: &Limit| {
+        let (Some(degraded), Some(unhealthy)) = (limit.degraded, limit.unhealthy) else {
+            return format!("; {}: {}", limit.measure, off(lang));
+        };
+        let (degraded, unhealthy) = (lang.percent(degraded), lang.percent(unhealthy));
+        format!("; {}: {degraded} / {unhealthy}", limit.measure)
+    };
+    limits.iter().map(of).collect()
 }
 
 fn cadence(lang: Lang, cadence: &Cadence) -> String {
