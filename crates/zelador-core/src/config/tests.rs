@@ -257,6 +257,8 @@ fn a_health_check_is_a_url_a_path_or_an_address() {
     let health = app(r#""health":{"tcp":3000,"interval":"5s","timeout":"500ms"}"#).health.unwrap();
     assert_eq!((health.cadence.interval, health.cadence.failure_threshold), (5 * SECOND, 3));
     assert_eq!((health.slow, health.start_period), (Duration::from_millis(500), 5 * SECOND));
+    let health = app(r#""health":{"tcp":3000,"initial_delay":"7s"}"#).health.unwrap();
+    assert_eq!(health.start_period, 7 * SECOND, "as Kubernetes names it");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends at the first thing that fails")]
 
 mod change;
+mod delays;
 mod foreseen;
 mod full_disk;
 mod looks;

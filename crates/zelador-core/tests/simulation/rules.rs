@@ -137,7 +137,7 @@ pub fn heirs(
         let newest = runs.keys().filter(mine).max().filter(|_| !lives(&before))?;
         (*newest > before).then_some((it.id, *newest))
     };
-    instances.filter_map(|it| of_instance(it)).collect()
+    instances.filter_map(|instance| of_instance(instance)).collect()
 }
 
 /// A new engine takes them: the loss of the one before costs no restart.
