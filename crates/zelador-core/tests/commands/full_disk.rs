@@ -42,7 +42,8 @@ impl Host {
                     Effect::Look { probe, target: CheckTarget::Disk, .. } => {
                         let used = ByteSize::new(self.full);
                         let available = ByteSize::new(100 - self.full);
-                        let volumes = vec![Volume { mount: "/".to_owned(), used, available, inodes: None }];
+                        let volumes =
+                            vec![Volume { mount: "/".to_owned(), used, available, inodes: None }];
                         let finding = Finding::Disks { volumes };
                         let outcome = ProbeOutcome { finding, took: SECOND / 1000 };
                         inputs.push_back(Input::Fact(Fact::Looked { probe, outcome }));
