@@ -24,13 +24,13 @@ use crate::words::Words;
 impl Supervisor {
     /// The check of the host's disks turned unhealthy.
     pub(super) fn open_full_disk(&mut self, message: Words) {
-        let Some(full) = self.fullest_volume() else { return };
+        let Some(full) = self.full_volume() else { return };
         let Some(app) = AppName::new(Incident::HOST_NAME) else { return };
         let Some(id) = self.open_of(app, Incident::HOST, Trouble::HostDisk, message.clone()) else {
             return;
         };
-        let evidence =
-            Evidence { gathered_at: self.now, volumes: self.volumes_seen(), ..Evidence::default() };
+        let volumes = self.volumes_seen(&full);
+        let evidence = Evidence { gathered_at: self.now, volumes, ..Evidence::default() };
         let because = Reasons(vec![message]);
         let (cause, confidence, remedy) = (Cause::DiskFull, 0.98, Remedy::FreeDisk);
         let diagnosis = Diagnosis { cause, confidence, because, remedy, hypotheses: Vec::new() };
@@ -68,20 +68,23 @@ impl Supervisor {
         }
     }
 
-    fn fullest_volume(&self) -> Option<String> {
-        let share = |volume: &&Volume| volume.share().value();
-        let fullest = self.volumes().iter().max_by(|a, b| share(a).total_cmp(&share(b)));
-        fullest.map(|volume| volume.mount.clone())
+    /// The first that is beyond its limit: another one may be fuller, and meant to be.
+    fn full_volume(&self) -> Option<String> {
+        let last = self.checks.get(&CheckId::Disk)?.last.as_ref()?;
+        let mut beyond = last.mounts_beyond()?.into_iter();
+        beyond.find(|(_, status)| *status == Status::Unhealthy).map(|(mount, _)| mount)
     }
 
-    fn volumes_seen(&self) -> Vec<VolumeSeen> {
+    /// All of them, the full one first.
+    fn volumes_seen(&self, full: &str) -> Vec<VolumeSeen> {
         let seen = |volume: &Volume| VolumeSeen {
             path: volume.mount.clone(),
             used: volume.share().value(),
-            inodes: None,
+            inodes: volume.inodes.map(|it| it.share().value()),
         };
         let mut seen: Vec<VolumeSeen> = self.volumes().iter().map(seen).collect();
         seen.sort_by(|a, b| b.used.total_cmp(&a.used));
+        seen.sort_by_key(|it| it.path != full);
         seen
     }
 

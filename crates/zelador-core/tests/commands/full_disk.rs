@@ -3,19 +3,21 @@
 use std::path::PathBuf;
 
 use zelador_core::check::CheckTarget;
+use zelador_core::config::Overlay;
 use zelador_core::effect::{Deed, Effect};
 use zelador_core::healing::Remedy;
 use zelador_core::id::IncidentId;
 use zelador_core::incident::{Incident, Outcome, Stage, Trouble};
 use zelador_core::input::{Fact, Input, Unchanged};
 use zelador_core::probe::{Finding, ProbeOutcome, Volume};
-use zelador_core::spec::HealMode;
+use zelador_core::spec::{HealMode, Limit};
 use zelador_core::unit::{ByteSize, SECOND};
 use zelador_core::words::quoted;
 
 use crate::world::{World, app};
 
-/// A host whose disk is so full, in percent, and what zelador wants done to it.
+/// A host whose disk is so full, in percent, and what zelador wants done to it. It has another one that is
+/// full and meant to be.
 struct Host {
     world: World,
     full: u64,
@@ -25,6 +27,17 @@ struct Host {
 impl Host {
     fn new(full: u64) -> Self {
         let mut world = World::new();
+        let measure = "/mnt/cd".to_owned();
+        let limit = Limit {
+            degraded: None,
+            unhealthy: None,
+            auto: false,
+            margin: 0.0,
+            below: false,
+            measure,
+        };
+        let base = Overlay { mounts: Some(vec![limit]), ..Overlay::default() };
+        world.hear(Fact::BaseSettings(Box::new(base)));
         for (name, mode) in [("api", HealMode::Heal), ("web", HealMode::Observe)] {
             let mut spec = app(vec![("name", name.into())]);
             spec.heal.mode = mode;
@@ -40,10 +53,13 @@ impl Host {
             for effect in self.world.supervisor.step(self.world.now, input) {
                 match effect {
                     Effect::Look { probe, target: CheckTarget::Disk, .. } => {
-                        let used = ByteSize::new(self.full);
-                        let available = ByteSize::new(100 - self.full);
-                        let volumes =
-                            vec![Volume { mount: "/".to_owned(), used, available, inodes: None }];
+                        let volume = |mount: &str, full| Volume {
+                            mount: mount.to_owned(),
+                            used: ByteSize::new(full),
+                            available: ByteSize::new(100 - full),
+                            inodes: None,
+                        };
+                        let volumes = vec![volume("/mnt/cd", 100), volume("/", self.full)];
                         let finding = Finding::Disks { volumes };
                         let outcome = ProbeOutcome { finding, took: SECOND / 1000 };
                         inputs.push_back(Input::Fact(Fact::Looked { probe, outcome }));
