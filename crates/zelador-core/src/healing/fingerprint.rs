@@ -19,7 +19,7 @@ pub fn of(app: &str, diagnosis: &Diagnosis) -> String {
     format!("{hash:016x}")
 }
 
-/// Returns a line with one sign for each number, decimal or hexadecimal, at most [`COUNTS`] characters of it.
+/// Returns a line with one sign for each number, decimal or hexadecimal; its first 120 characters, which are what counts.
 pub fn without_numbers(line: &str) -> String {
     let mut kept = String::new();
     for word in line.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {

@@ -162,10 +162,10 @@ mod or_never {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Resilience {
-    /// Of retries, by operation or [`DEFAULT`].
+    /// Of retries, by operation or `default`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub retry: BTreeMap<String, RetryChange>,
-    /// Of breakers, by operation or [`DEFAULT`].
+    /// Of breakers, by operation or `default`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub breaker: BTreeMap<String, BreakerChange>,
 }
