@@ -249,7 +249,13 @@ fn whoever_hands_over_never_waits() {
         archive.keep(Item::Event(Event::new(moment(at), Kind::Notice, quoted("a storm"))));
     }
     assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
-    assert!(archive.lost() > 0, "what is too much is counted");
+    // The other thread takes some in and cannot write them: how many before it is too much, chance decides.
+    let mut more = 0;
+    while archive.lost() == 0 {
+        archive.keep(Item::Event(Event::new(moment(more), Kind::Notice, quoted("a storm"))));
+        more += 1;
+        assert!(more < 1_000_000, "what is too much is counted");
+    }
 }
 
 #[test]

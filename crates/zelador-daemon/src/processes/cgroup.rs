@@ -62,6 +62,12 @@ impl Groups {
         tidy(&self.folder, known);
     }
 
+    /// The groups of runs that there are.
+    pub fn all(&self) -> Vec<(RunId, PathBuf)> {
+        let run_of = |group: &Path| group.file_name()?.to_str()?.parse().ok().map(RunId::new);
+        folders(&self.folder).into_iter().filter_map(|it| Some((run_of(&it)?, it))).collect()
+    }
+
     /// The place of all groups.
     pub fn folder(&self) -> &Path {
         &self.folder

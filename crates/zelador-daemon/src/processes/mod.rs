@@ -17,9 +17,9 @@ pub use group::{group_is_empty, signal_outside_group};
 pub use kill::{member, signal, sweep};
 pub use member::{catches, is_member};
 pub use sampler::Sampler;
-pub use snapshot::snapshot;
+pub use snapshot::{Processes, snapshot};
 pub use stat::{Stat, StatReader};
-pub use tree::{RunKey, mark_of};
+pub use tree::{RunKey, mark_of, variable_of};
 
 #[cfg(test)]
 pub(crate) mod fixture;

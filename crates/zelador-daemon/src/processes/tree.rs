@@ -160,16 +160,21 @@ impl<'a, F: FnMut(&Stat) -> Option<String>> Owners<'a, F> {
 
 /// Returns the value of [`RUN_VARIABLE`] in a process's environment as it was at its start.
 pub fn mark_of(process: &Stat) -> Option<String> {
+    variable_of(process, RUN_VARIABLE)
+}
+
+/// The same of another variable.
+pub fn variable_of(process: &Stat, name: &str) -> Option<String> {
     let mut environment = Vec::new();
     let file = std::fs::File::open(format!("/proc/{}/environ", process.pid)).ok()?;
     file.take(ENVIRONMENT_READ).read_to_end(&mut environment).ok()?;
-    mark_in(&environment)
+    variable_in(&environment, name)
 }
 
-fn mark_in(environment: &[u8]) -> Option<String> {
+fn variable_in(environment: &[u8], name: &str) -> Option<String> {
     let value = environment
         .split(|byte| *byte == 0)
-        .find_map(|variable| variable.strip_prefix(RUN_VARIABLE.as_bytes())?.strip_prefix(b"="))?;
+        .find_map(|variable| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
     (!value.is_empty()).then(|| String::from_utf8_lossy(value).into_owned())
 }
 
@@ -260,6 +265,7 @@ mod tests {
 
     #[test]
     fn a_mark_is_a_whole_variable() {
+        let mark_in = |environment: &[u8]| variable_in(environment, RUN_VARIABLE);
         assert_eq!(mark_in(b"A=1\0ZELADOR_RUN=7@/h\0B=2\0").as_deref(), Some("7@/h"));
         assert_eq!(mark_in(b"XZELADOR_RUN=7\0ZELADOR_RUNS=8\0"), None);
     }

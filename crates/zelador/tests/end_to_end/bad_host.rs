@@ -223,6 +223,15 @@ fn a_home_on_a_full_disk_costs_no_supervision_and_the_history_comes_last() {
     // What could not be written, the guardian knows: which runs there are, and of what.
     until("it to run", || zelador.status("a") == "online");
     assert_eq!(zelador.pid("a"), a, "it is the run that was there");
+    // Where the guardian is lost too, the processes themselves say it.
+    let (engine, guardian) = zelador.roles();
+    kill(engine, Signal::STOP);
+    kill(guardian, Signal::KILL);
+    kill(engine, Signal::KILL);
+    until("both to be gone", || !alive(engine) && !alive(guardian));
+    zelador.start("{ name: 'a', script: 'sleep', args: '1000' }");
+    until("it to run", || zelador.status("a") == "online");
+    assert_eq!(zelador.pid("a"), a, "it is adopted, and not doubled");
     fs::remove_file(&ballast).unwrap();
     zelador.ok(&["restart", "a"]);
     zelador.ok(&["stop", "a"]);

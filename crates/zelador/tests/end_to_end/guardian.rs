@@ -1,5 +1,7 @@
 //! The guardian dies, alone or with its engine: nothing is doubled, and what could not be known is said.
 
+use std::io::Read;
+use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -15,6 +17,66 @@ fn kill_both(zelador: &Zelador) {
     kill(guardian, Signal::KILL);
     kill(engine, Signal::KILL);
     until("both to be gone", || !alive(engine) && !alive(guardian));
+}
+
+/// Keeps the history from being written for as long as it is there.
+struct Held(std::process::Child);
+
+impl Held {
+    fn of(zelador: &Zelador) -> Self {
+        let holds = "import sqlite3, sys\n\
+                     history = sqlite3.connect(sys.argv[1], isolation_level=None)\n\
+                     history.execute('BEGIN IMMEDIATE')\n\
+                     print('held', flush=True)\n\
+                     sys.stdin.read()";
+        let mut python = std::process::Command::new("python3");
+        python.args(["-c", holds]).arg(zelador.home().join("history.db"));
+        let mut python = python.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = [0; 4];
+        python.stdout.as_mut().unwrap().read_exact(&mut said).unwrap();
+        assert_eq!(&said, b"held");
+        Self(python)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        _ = self.0.wait();
+    }
+}
+
+/// Nothing can be recorded meanwhile, as between a start and its record.
+#[test]
+fn what_began_ahead_of_its_record_is_taken_over_and_never_doubled() {
+    let zelador = zelador();
+    let declared = "{ name: 'a', script: 'sleep', args: '1000' }";
+    zelador.start(declared);
+    let another = |before: i32| {
+        until("another run", || ![0, before].contains(&zelador.pid("a")));
+        zelador.pid("a")
+    };
+    let first = zelador.pid("a");
+    let held = Held::of(&zelador);
+    kill(first, Signal::KILL);
+    let second = another(first);
+    let engine = zelador.roles().0;
+    kill(engine, Signal::KILL);
+    until("it to be gone", || !alive(engine));
+    drop(held);
+    until("another engine", || zelador.roles_now().is_some_and(|(it, _)| it != engine));
+    until("it to run", || zelador.status("a") == "online");
+    assert_eq!((zelador.pid("a"), zelador.restarts("a")), (second, 1), "the guardian knows it");
+
+    let held = Held::of(&zelador);
+    kill(second, Signal::KILL);
+    let third = another(second);
+    kill_both(&zelador);
+    drop(held);
+    zelador.start(declared);
+    until("it to run", || zelador.status("a") == "online");
+    assert_eq!((zelador.pid("a"), zelador.restarts("a")), (third, 2), "it says so itself");
+    assert!(!alive(second));
 }
 
 #[test]

@@ -37,7 +37,8 @@ impl Native {
     pub fn take_on_lost(&mut self, records: &[Record]) -> Vec<i32> {
         let mut lost = recorded(records);
         lost.retain(|run, _| !self.runs.contains_key(run));
-        if lost.is_empty() {
+        // A guardian that knows nothing may have had one before it.
+        if lost.is_empty() && (records.is_empty() || !self.runs.is_empty()) {
             return Vec::new();
         }
         let all = match processes::snapshot() {
@@ -70,22 +71,29 @@ impl Native {
             };
             match found {
                 Some(process) => {
-                    self.adopt(run, process.pid, process.start_time);
+                    self.adopt(run, process, Vec::new());
                     adopted.push(process.pid);
                 }
                 None => self.bury(run, recorded.pid.unwrap_or_default()),
             }
         }
+        let next = records.iter().find_map(|record| match record {
+            Record::Counters(counters) => Some(RunId::new(counters.run)),
+            _ => None,
+        });
+        adopted.extend(self.take_on_strays(&all, &marked, next.unwrap_or(RunId::new(1))));
         adopted
     }
 
-    fn adopt(&mut self, run: RunId, pid: i32, start_time: u64) {
+    pub(super) fn adopt(&mut self, run: RunId, process: &Stat, label: Vec<u8>) {
+        let (pid, start_time) = (process.pid, process.start_time);
         tracing::warn!(%run, pid, "a run outlived its guardian and its engine: adopted; what it writes is lost until it is restarted");
         let group = group_of(pid);
-        let state = Run { group, ..of_lost(run, pid, start_time, None) };
+        let mut state = Run { group, ..of_lost(run, pid, start_time, None) };
+        state.kept.label.clone_from(&label);
         self.runs.insert(run, state);
         let (run, pid) = (run.number(), pid.unsigned_abs());
-        self.link.send(ToGuardian::Adopt { run, pid, start_time, label: Vec::new() });
+        self.link.send(ToGuardian::Adopt { run, pid, start_time, label });
     }
 
     /// Its main process is gone; whether anything is left of it is looked at when its end is told.

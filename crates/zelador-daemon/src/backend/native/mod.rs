@@ -15,6 +15,7 @@ mod sources;
 mod spawn;
 mod status;
 mod stowed;
+mod stray;
 mod upgrade;
 mod versions;
 

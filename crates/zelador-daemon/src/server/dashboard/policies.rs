@@ -50,7 +50,8 @@ fn retry(lang: Lang, policy: &RetryPolicy) -> String {
     let (first, cap) = (lang.span(policy.first), lang.span(policy.cap));
     let times = match policy.retries {
         u32::MAX => lang.t("until it is too old", "até envelhecer demais").to_owned(),
-        times => format!("{times} ×"),
+        1 => lang.t("once more", "mais uma vez").to_owned(),
+        times => format!("{times} {}", lang.t("times more", "vezes mais")),
     };
     let factor = policy.factor.value();
     let jitter = match policy.jitter {

@@ -1,0 +1,48 @@
+//! Runs that no record tells of, and whose guardian and engine died together: they began ahead of their
+//! record, or could not be recorded at all.
+//!
+//! They are told by their mark, which also says whose they are (`pm_id`), and where a program has written over
+//! its environment by their control group. Always holds: what is found is told of to the supervisor, which
+//! takes it or ends it, before anything is started in its place; a number that was recorded as used is none of theirs.
+
+use std::collections::BTreeMap;
+
+use zelador_core::id::{InstanceId, RunId};
+use zelador_core::launch::run_mark;
+
+use super::Native;
+use super::sources::Label;
+use crate::processes::{Processes, Stat, cgroup, variable_of};
+
+impl Native {
+    /// Adopts them; `next` is the first number that no record has used. Returns their main processes.
+    pub(super) fn take_on_strays(
+        &mut self,
+        all: &Processes,
+        marked: &BTreeMap<String, &Stat>,
+        next: RunId,
+    ) -> Vec<i32> {
+        let mut found: BTreeMap<RunId, &Stat> = BTreeMap::new();
+        for (mark, process) in marked {
+            let run = mark.split_once('@').and_then(|(run, _)| run.parse().ok()).map(RunId::new);
+            if let Some(run) = run.filter(|run| *mark == run_mark(&self.home, *run)) {
+                found.insert(run, process);
+            }
+        }
+        for (run, group) in self.groups.iter().flat_map(cgroup::Groups::all) {
+            let leads = |process: &&Stat| process.session == process.pid && !process.is_dead();
+            let members = cgroup::members(&group).into_iter();
+            let mut leaders = members.filter_map(|pid| all.get(pid)).filter(leads);
+            if let Some(process) = leaders.next() {
+                found.entry(run).or_insert(process);
+            }
+        }
+        found.retain(|run, _| *run >= next && !self.runs.contains_key(run));
+        for (run, process) in &found {
+            let instance = variable_of(process, "pm_id").and_then(|id| id.parse().ok());
+            let label = Label { instance: instance.map(InstanceId::new), ..Label::default() };
+            self.adopt(*run, process, serde_json::to_vec(&label).unwrap_or_default());
+        }
+        found.into_values().map(|process| process.pid).collect()
+    }
+}
