@@ -36,7 +36,7 @@ fn mount(key: &Key, place: &Place<'_>) -> Option<String> {
     let is_path = key.name.starts_with('/') && !key.name.chars().any(char::is_control);
     let mut parts = key.name.split('/');
     if !is_path || parts.any(|part| part == "." || part == "..") {
-        return place.refuse_found("this path", ALLOWED);
+        return place.refuse_found(format!("{:?}", key.name), ALLOWED);
     }
     let parts: Vec<&str> = key.name.split('/').filter(|part| !part.is_empty()).collect();
     Some(format!("/{}", parts.join("/")))

@@ -26,11 +26,14 @@ pub(super) fn sentence(said: &Said) -> String {
             told
         }
         Said::NoEvidence => "no evidence came in time: going on with what was known".to_owned(),
-        Said::Diagnosis { cause, confidence, because, remedy } => format!(
-            "diagnosis: {cause} (confidence {:.0} %), because {}; remedy: {remedy}",
-            confidence * 100.0,
-            Words::joined(because, "; ").told(EN)
-        ),
+        Said::Diagnosis { cause, confidence, because, remedy } => {
+            let because = match because[..] {
+                [] => String::new(),
+                _ => format!(", because {}", Words::joined(because, "; ").told(EN)),
+            };
+            let confidence = confidence * 100.0;
+            format!("diagnosis: {cause} (confidence {confidence:.0} %){because}; remedy: {remedy}")
+        }
         Said::SameDiagnosis(cause) => format!("diagnosis: as before, {cause}"),
         Said::Ladder { remedies, learned } => {
             let words: Vec<String> = remedies.iter().map(ToString::to_string).collect();

@@ -29,13 +29,17 @@ pub(super) fn sentence(said: &Said) -> String {
         Said::NoEvidence => {
             "nenhuma evidência chegou a tempo: segue-se com o que já se sabia".to_owned()
         }
-        Said::Diagnosis { cause, confidence, because, remedy } => format!(
-            "diagnóstico: {} (confiança {:.0} %), porque {}; remédio: {}",
-            cause.told(PT),
-            confidence * 100.0,
-            Words::joined(because, "; ").told(PT),
-            remedy.told(PT)
-        ),
+        Said::Diagnosis { cause, confidence, because, remedy } => {
+            let because = match because[..] {
+                [] => String::new(),
+                _ => format!(", porque {}", Words::joined(because, "; ").told(PT)),
+            };
+            let (confidence, remedy) = (confidence * 100.0, remedy.told(PT));
+            let cause = cause.told(PT);
+            format!(
+                "diagnóstico: {cause} (confiança {confidence:.0} %){because}; remédio: {remedy}"
+            )
+        }
         Said::SameDiagnosis(cause) => format!("diagnóstico: como antes, {}", cause.told(PT)),
         Said::Ladder { remedies, learned } => {
             let words: Vec<String> = remedies.iter().map(|it| it.told(PT)).collect();

@@ -55,6 +55,12 @@ fn all() -> Vec<Said> {
             ],
             remedy: remedy.clone(),
         },
+        Said::Diagnosis {
+            cause: Cause::Unknown,
+            confidence: 0.3,
+            because: Vec::new(),
+            remedy: remedy.clone(),
+        },
         Said::SameDiagnosis(Cause::DiskFull),
         Said::Ladder { remedies: vec![Remedy::Reconnect, remedy.clone()], learned: true },
         Said::NotNow { remedy: remedy.clone(), why: Objection::QuietHours.into() },

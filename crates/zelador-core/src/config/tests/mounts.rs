@@ -61,11 +61,11 @@ fn what_is_wrong_with_a_mount_is_named() {
     insta::assert_snapshot!(said, @r#"
     ecosystem.config.js: zelador.checks.swap.mounts: found an unknown field, allowed: the fields of thresholds
     ecosystem.config.js: zelador.checks.inodes.mounts["/var"].degraded: found "auto", allowed: a share from 0 to 100
-    ecosystem.config.js: zelador.checks.inodes.mounts.srv: found this path, allowed: the absolute path at which a file system is mounted, like `/var`
+    ecosystem.config.js: zelador.checks.inodes.mounts.srv: found "srv", allowed: the absolute path at which a file system is mounted, like `/var`
     ecosystem.config.js: zelador.checks.memory.mounts: found an unknown field, allowed: the fields of thresholds
-    ecosystem.config.js: zelador.checks.disk.mounts.var: found this path, allowed: the absolute path at which a file system is mounted, like `/var`
-    ecosystem.config.js: zelador.checks.disk.mounts["/a/../b"]: found this path, allowed: the absolute path at which a file system is mounted, like `/var`
-    ecosystem.config.js: zelador.checks.disk.mounts[""]: found this path, allowed: the absolute path at which a file system is mounted, like `/var`
+    ecosystem.config.js: zelador.checks.disk.mounts.var: found "var", allowed: the absolute path at which a file system is mounted, like `/var`
+    ecosystem.config.js: zelador.checks.disk.mounts["/a/../b"]: found "/a/../b", allowed: the absolute path at which a file system is mounted, like `/var`
+    ecosystem.config.js: zelador.checks.disk.mounts[""]: found "", allowed: the absolute path at which a file system is mounted, like `/var`
     ecosystem.config.js: zelador.checks.disk.mounts["/c"].degrade: found an unknown field, allowed: the fields of the thresholds of a mount; did you mean `degraded`?
     ecosystem.config.js: zelador.checks.disk.mounts["/d"].unhealthy: found 101, allowed: a share from 0 to 100
     ecosystem.config.js: zelador.checks.disk.mounts["/e"].degraded: found 90, allowed: at most `unhealthy`, 85
