@@ -139,7 +139,7 @@ async fn serve(
             if complained.replace(address) != Some(address) {
                 tracing::warn!(
                     %address, %error,
-                    "the health endpoints cannot listen; tried again after 1, 2, 4 s, then every 5 s (ZELADOR_HTTP=ADDRESS:PORT or `http` in the settings chooses another)"
+                    "the health endpoints cannot listen; tried again by the retry of `listen` (`zelador retries listen`; ZELADOR_HTTP=ADDRESS:PORT or `http` in the settings chooses another)"
                 );
             }
             pause(tries.refused(error.to_string()).await).await;
