@@ -22,6 +22,7 @@ mod poll;
 mod request;
 mod runs;
 mod slots;
+mod sparse;
 mod spawn;
 mod table;
 pub mod thrift;

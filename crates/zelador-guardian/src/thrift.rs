@@ -8,6 +8,8 @@ use std::fs;
 
 use rustix::mm::{Advice, madvise};
 
+use crate::sparse;
+
 /// Arenas of the allocator in an engine: its few threads seldom allocate at the same moment, and each
 /// arena keeps what it once had. glibc's own limit is eight for each core.
 #[cfg(target_env = "gnu")]
@@ -38,6 +40,7 @@ pub fn give_back() {
     trim();
     let smaps = fs::read_to_string("/proc/self/smaps").unwrap_or_default();
     for (start, length) in clean(&smaps, give_back as *const () as usize) {
+        sparse::map_one_by_one(start, length);
         // SAFETY: the mapping is of a file, cannot be written, and never was (it has no anonymous page),
         // so that every page comes back from the file as it is. Its address is the kernel's own word.
         // A kernel that does not want to keeps them mapped.
