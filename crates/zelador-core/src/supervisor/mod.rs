@@ -53,6 +53,7 @@ mod scale;
 mod select;
 mod step;
 mod stops;
+mod together;
 mod treat;
 mod usual;
 mod view;
@@ -177,6 +178,8 @@ pub struct Supervisor {
     ignored: u64,
     left_out: Vec<String>,
     changed: Changed,
+    /// Facts were heard that are not settled yet.
+    unsettled: bool,
     records: Vec<Record>,
     effects: Vec<Effect>,
 }
@@ -243,6 +246,7 @@ impl Supervisor {
             ignored: 0,
             left_out: Vec::new(),
             changed: Changed::default(),
+            unsettled: false,
             records: Vec::new(),
             effects: Vec::new(),
         };

@@ -14,19 +14,18 @@ use super::{Deadline, Supervisor, watching};
 impl Supervisor {
     /// Takes in one input at `now`; returns what must be done, in order.
     pub fn step(&mut self, now: Moment, input: Input) -> Vec<Effect> {
+        self.note_input(now, input);
+        self.settle_heard()
+    }
+
+    /// Changes what the input is about, and nothing that only follows from it.
+    pub(super) fn note_input(&mut self, now: Moment, input: Input) {
         self.now = self.now.max(now);
         match input {
             Input::Command(ticket, command) => self.command(ticket, command),
             Input::Fact(fact) => self.fact(fact),
             Input::Tick => self.tick(),
         }
-        self.settle();
-        self.end_heirs();
-        let records = std::mem::take(&mut self.records).into_iter().map(Effect::Record);
-        let is_ahead = |effect: &Effect| matches!(effect, Effect::Spawn { ahead: true, .. });
-        let (ahead, rest): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.effects).into_iter().partition(is_ahead);
-        ahead.into_iter().chain(records).chain(rest).collect()
     }
 
     /// Tells the time without anything having happened, so that a view shows it.

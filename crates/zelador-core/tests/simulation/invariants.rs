@@ -21,9 +21,9 @@ use crate::guardian::Guardian;
 use crate::looks::Looks;
 use crate::rule::{Rule, Violation, broken};
 use crate::rules::{
-    database_known_down, deadlines_move_on, deaths_are_treated_once, healed_has_held, names,
-    old_facts_change_nothing, one_open_incident, records_agree, reloads_leave_nobody_alone, run_of,
-    spawns_are_recorded, stops_are_no_deaths,
+    ahead_of_something, database_known_down, deadlines_move_on, deaths_are_treated_once,
+    healed_has_held, names, old_facts_change_nothing, one_open_incident, records_agree,
+    reloads_leave_nobody_alone, run_of, stops_are_no_deaths,
 };
 use crate::script::DATABASE;
 use crate::sequence::{starts_are_in_order, stops_are_in_order};
@@ -139,6 +139,11 @@ impl Invariants {
             })
     }
 
+    /// How far every instance is.
+    pub fn phases(&self) -> BTreeMap<InstanceId, Phase> {
+        self.view.instances.iter().map(|it| (it.id, it.phase.clone())).collect()
+    }
+
     /// Whether what a held instance needs will never be as far as that in a kind world.
     pub fn waits_in_vain(&self, view: &View, held: &InstanceView) -> bool {
         let Some(spec) = self.specs.get(&held.app) else { return false };
@@ -203,7 +208,7 @@ impl Invariants {
         if let Some(frozen) = &before.frozen {
             old_facts_change_nothing(frozen, &supervisor.durable(), effects)?;
         }
-        spawns_are_recorded(input, effects)?;
+        ahead_of_something(input, effects)?;
         stops_are_no_deaths(&self.view, &view, input)?;
         reloads_leave_nobody_alone(&self.view, &view)?;
         starts_are_in_order(&view, &self.specs, effects)?;

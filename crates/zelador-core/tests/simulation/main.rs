@@ -30,6 +30,7 @@ mod script;
 mod sequence;
 mod starts;
 mod stories;
+mod together;
 mod watcher;
 mod world;
 

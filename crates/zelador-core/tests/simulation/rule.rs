@@ -21,6 +21,8 @@ pub enum Rule {
     SpawnsAreRecorded,
     /// What began before its record was written is taken over when an engine was lost in between.
     HeirsAreTaken,
+    /// What is heard at once changes no instance twice before the first change is recorded.
+    ChangesAreRecorded,
     /// State that is rebuilt from records equals the state that wrote them.
     RecordsAgree,
     /// No remedy above its budget, and none again that was refused.

@@ -81,18 +81,27 @@ pub fn old_facts_change_nothing(
     Ok(())
 }
 
-/// The record of the run, and of the next run's number, comes before the process, or right after it where
-/// the run before it has just ended.
-pub fn spawns_are_recorded(input: &Input, effects: &[Effect]) -> Result<(), Violation> {
-    for (index, effect) in effects.iter().enumerate() {
-        let Effect::Spawn { run, ahead, .. } = effect else { continue };
-        let ended = matches!(
-            input,
-            Input::Fact(Fact::Exited { .. } | Fact::SpawnFailed { .. } | Fact::Inventory { .. })
-        );
-        if *ahead && !ended {
+/// Only where a run has just ended the next one is ahead of its record.
+pub fn ahead_of_something(input: &Input, effects: &[Effect]) -> Result<(), Violation> {
+    let ended = matches!(
+        input,
+        Input::Fact(Fact::Exited { .. } | Fact::SpawnFailed { .. } | Fact::Inventory { .. })
+    );
+    for effect in effects {
+        if let Effect::Spawn { run, ahead: true, .. } = effect
+            && !ended
+        {
             return broken(Rule::SpawnsAreRecorded, format!("run {run} is ahead of nothing"));
         }
+    }
+    Ok(())
+}
+
+/// Of all that follows from what was heard at once, in the order in which it is done: the record of the run,
+/// and of the next run's number, comes before the process, or after it where that is ahead.
+pub fn spawns_are_recorded(effects: &[Effect]) -> Result<(), Violation> {
+    for (index, effect) in effects.iter().enumerate() {
+        let Effect::Spawn { run, ahead, .. } = effect else { continue };
         let before = if *ahead { effects } else { &effects[..index] };
         let recorded = before
             .iter()

@@ -3,13 +3,13 @@
 
 mod perform;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use zelador_core::death::Death;
 use zelador_core::diagnosis::Cause;
 use zelador_core::effect::Effect;
-use zelador_core::id::{InstanceId, RunId};
+use zelador_core::id::{CallId, InstanceId, RunId};
 use zelador_core::input::{Fact, Input, ReadyBy};
 use zelador_core::record::Record;
 use zelador_core::signal::Signal;
@@ -21,7 +21,8 @@ use crate::host::HostModel;
 use crate::invariants::Invariants;
 use crate::post::Post;
 use crate::pulse::Ear;
-use crate::rule::Violation;
+use crate::rule::{Rule, Violation, broken};
+use crate::rules::spawns_are_recorded;
 use crate::script::{Behaviour, Event, Loss, Script};
 
 /// What is going to happen.
@@ -93,7 +94,7 @@ pub struct World {
     /// What was done, for stories: spawns, stop signals, kills.
     pub done: Vec<(Moment, String)>,
     pub rng: fastrand::Rng,
-    queue: BTreeMap<(Moment, u64), Happening>,
+    pub queue: BTreeMap<(Moment, u64), Happening>,
     next_number: u64,
     pub next_ticket: u64,
     pub engine: u32,
@@ -103,6 +104,8 @@ pub struct World {
     /// A step is going to be the engine's last, and it is back after this time.
     pub doomed: Option<(Loss, Duration)>,
     last_told: BTreeMap<RunId, Moment>,
+    /// The instances about which something was heard that is not settled.
+    changed: BTreeSet<InstanceId>,
     /// The instance whose check is due in this step.
     pub looking_at: Option<InstanceId>,
     /// The host's memory and processors, where a story is about them.
@@ -142,6 +145,7 @@ impl World {
             heirs_found: 0,
             doomed: None,
             last_told: BTreeMap::new(),
+            changed: BTreeSet::new(),
             looking_at: None,
             host: None,
         };
@@ -205,14 +209,7 @@ impl World {
                 if engine != self.engine || !self.engine_is_there {
                     return Ok(());
                 }
-                let ended = match &fact {
-                    Fact::Exited { run, .. } => Some(*run),
-                    _ => None,
-                };
-                self.step(Input::Fact(fact))?;
-                if let Some(process) = ended.and_then(|run| self.guardian.runs.get_mut(&run)) {
-                    process.recorded = self.engine_is_there;
-                }
+                self.tell_at_once(fact)?;
             }
             Happening::Fork { run, instance } => self.fork(run, instance)?,
             Happening::Says { run } => {
@@ -242,27 +239,36 @@ impl World {
 
     /// Asks the supervisor, checks what it says, and does it.
     pub fn step(&mut self, input: Input) -> Result<(), Violation> {
-        self.steps += 1;
-        let before = self.watch.before(self.now, &self.supervisor, &input);
-        let mut effects = self.supervisor.step(self.now, input.clone());
-        if let Some(sabotage) = &mut self.sabotage {
-            sabotage(self.now, &mut effects);
+        self.step_after(Vec::new(), input)
+    }
+
+    /// The same with facts that are heard along with the last input: starts that are ahead of their records are
+    /// done at once, all the rest when everything is settled, records first.
+    pub fn step_after(&mut self, heard: Vec<Fact>, last: Input) -> Result<(), Violation> {
+        let mut effects = Vec::new();
+        let alone = heard.is_empty();
+        for fact in heard {
+            self.hear(fact, &mut effects)?;
         }
-        if let Some(trace) = &mut self.trace {
-            let at = self.now.since(DAWN).as_secs_f64();
-            trace.push(format!("{at:10.3} {input:?}"));
-            trace.extend(effects.iter().map(|effect| format!("{:>14} {}", "->", short(effect))));
+        match last {
+            Input::Fact(fact) if !alone => {
+                self.hear(fact, &mut effects)?;
+                self.settle_heard(&mut effects)?;
+            }
+            last => {
+                let input = last.clone();
+                effects.extend(self.ask(&last, |it, now| it.step(now, input))?);
+            }
         }
-        for effect in &effects {
-            self.digest = fnv(self.digest, &format!("{effect:?}"));
-        }
-        self.watch.after(before, &self.supervisor, &input, &effects)?;
-        self.post.note(self.now, &input, &effects)?;
-        self.ear.note(self.now, &input, &effects)?;
-        let ahead =
-            effects.iter().filter(|it| matches!(it, Effect::Spawn { ahead: true, .. })).count();
+        // A start that is ahead is done at once; nothing can come between it and what follows here.
+        let (ahead, rest): (Vec<_>, Vec<_>) = effects.into_iter().partition(is_ahead);
+        let (records, rest): (Vec<_>, Vec<_>) =
+            rest.into_iter().partition(|effect| matches!(effect, Effect::Record(_)));
+        let any_ahead = ahead.len();
+        let effects: Vec<_> = ahead.into_iter().chain(records).chain(rest).collect();
+        spawns_are_recorded(&effects)?;
         let last = match self.doomed {
-            Some((Loss::AheadOfRecord, away)) if ahead > 0 => Some((ahead, away)),
+            Some((Loss::AheadOfRecord, away)) if any_ahead > 0 => Some((any_ahead, away)),
             Some((Loss::InStep, away)) => Some((self.rng.usize(0..=effects.len()), away)),
             _ => None,
         };
@@ -277,6 +283,57 @@ impl World {
             self.watch.compare_records(&self.kept, &self.supervisor)?;
         }
         Ok(())
+    }
+
+    /// One of several facts.
+    fn hear(&mut self, fact: Fact, effects: &mut Vec<Effect>) -> Result<(), Violation> {
+        if !self.supervisor.may_hear(&fact) {
+            self.settle_heard(effects)?;
+        }
+        let before = self.watch.phases();
+        effects.extend(self.ask(&Input::Fact(fact.clone()), |it, now| it.hear(now, fact.clone()))?);
+        for (instance, phase) in self.watch.phases() {
+            if before.get(&instance) != Some(&phase) && !self.changed.insert(instance) {
+                let what = format!("instance {instance} twice at once, then by {fact:?}");
+                return broken(Rule::ChangesAreRecorded, what);
+            }
+        }
+        Ok(())
+    }
+
+    /// What follows from all of them is no consequence of the last: it stands beside something that nobody
+    /// waits for.
+    fn settle_heard(&mut self, effects: &mut Vec<Effect>) -> Result<(), Violation> {
+        self.changed.clear();
+        let nothing = Input::Fact(Fact::CallDropped { call: CallId::new(u64::MAX) });
+        effects.extend(self.ask(&nothing, |it, _| it.settle_heard())?);
+        Ok(())
+    }
+
+    /// What the supervisor decides on one input, checked.
+    fn ask(
+        &mut self,
+        input: &Input,
+        decide: impl FnOnce(&mut Supervisor, Moment) -> Vec<Effect>,
+    ) -> Result<Vec<Effect>, Violation> {
+        self.steps += 1;
+        let before = self.watch.before(self.now, &self.supervisor, input);
+        let mut effects = decide(&mut self.supervisor, self.now);
+        if let Some(sabotage) = &mut self.sabotage {
+            sabotage(self.now, &mut effects);
+        }
+        if let Some(trace) = &mut self.trace {
+            let at = self.now.since(DAWN).as_secs_f64();
+            trace.push(format!("{at:10.3} {input:?}"));
+            trace.extend(effects.iter().map(|effect| format!("{:>14} {}", "->", short(effect))));
+        }
+        for effect in &effects {
+            self.digest = fnv(self.digest, &format!("{effect:?}"));
+        }
+        self.watch.after(before, &self.supervisor, input, &effects)?;
+        self.post.note(self.now, input, &effects)?;
+        self.ear.note(self.now, input, &effects)?;
+        Ok(effects)
     }
 
     /// From here on everything is kind, and everything new behaves.
@@ -318,6 +375,10 @@ impl World {
     pub fn span(&mut self, millis: std::ops::Range<u64>) -> Duration {
         Duration::from_micros(self.rng.u64(millis.start * 1000..millis.end * 1000))
     }
+}
+
+fn is_ahead(effect: &Effect) -> bool {
+    matches!(effect, Effect::Spawn { ahead: true, .. })
 }
 
 /// What the check of a database that is down says.

@@ -1,6 +1,6 @@
 //! From facts to effects: what the guardian says is taken in batches, so that a hundred deaths at once
-//! are one transaction of the history, and not a hundred before the last of them is answered. What need not
-//! wait for its record is asked for before the next fact is looked at.
+//! are settled once and are one transaction of the history, and not a hundred before the last of them is
+//! answered. What need not wait for its record is asked for before the next fact is looked at.
 
 use tokio::time::Instant;
 use zelador_core::effect::Effect;
@@ -10,9 +10,11 @@ use zelador_core::input::{Fact, Input};
 use super::{Driver, Stop};
 use crate::backend::native::Heard;
 
-/// How many facts are decided on before the effects of all are performed: enough that the transaction
-/// (0.3 ms) no longer counts, few enough that the first of many does not wait for the last (10 µs each).
-const BATCH: usize = 64;
+/// How many facts are decided on before the effects of all are performed: enough that what is done once
+/// (a transaction of 0.3 ms, a look at every incident) no longer counts, and that the successors of a
+/// hundred deaths begin before the first of them is written down; few enough that nobody waits for that
+/// longer than some milliseconds (30 µs each).
+const BATCH: usize = 256;
 
 /// What is to be done about a run when a fact of it is recorded.
 enum Afterwards {
@@ -42,6 +44,7 @@ impl Driver {
                     }
                 }
             }
+            effects.extend(self.supervisor.settle_heard());
             self.settle(effects);
             for then in afterwards {
                 self.follow_up(then);
@@ -69,7 +72,7 @@ impl Driver {
             Fact::Spawned { run, .. } => afterwards.push(Afterwards::Listen(*run)),
             _ => {}
         }
-        self.supervisor.step(self.clock.now(), Input::Fact(fact))
+        self.supervisor.hear(self.clock.now(), fact)
     }
 
     fn follow_up(&mut self, then: Afterwards) {
