@@ -48,7 +48,10 @@ impl Outlet {
         let (file, lines) = sync_channel(WAITING);
         std::thread::Builder::new()
             .name("events".to_owned())
-            .spawn(move || write(&path, &lines))
+            .spawn(move || {
+                crate::give_way();
+                write(&path, &lines);
+            })
             .inspect_err(|error| tracing::warn!(%error, "events are not written to a file"))
             .ok();
         let (listeners, _) = broadcast::channel(WAITING);

@@ -147,7 +147,7 @@ pub fn clear_saved(path: &std::path::Path, now: zelador_api::unit::Moment) -> io
 /// deaths is read while a hundred successors begin, and can wait for them.
 const GIVES_WAY: i32 = 5;
 
-fn give_way() {
+pub(crate) fn give_way() {
     // On Linux of the calling thread alone. Refused, as where it has given way already: as urgent as the rest.
     _ = rustix::process::setpriority_process(None, GIVES_WAY);
 }

@@ -28,6 +28,7 @@ impl PidFiles {
     pub fn start() -> Self {
         let (sender, changes) = mpsc::channel();
         let work = move || {
+            crate::give_way();
             for change in changes {
                 match change {
                     Change::Write(path, pid) => told(&path, write(&path, pid)),

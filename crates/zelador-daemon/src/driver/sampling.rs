@@ -62,12 +62,13 @@ impl Driver {
         });
     }
 
-    /// Gives back what starts needed, when no other follows. Code only once, after the first apps: what a
+    /// Gives back what starts needed, and makes ready what the next need, when no other follows. Code only once, after the first apps: what a
     /// death needs is to be at hand from the second on.
     pub(super) fn give_back(&mut self) {
         if self.busy_at.take_if(|at| at.elapsed() >= QUIET_FOR).is_some() {
             let code_too = !self.gave_back;
             self.gave_back |= self.native.has_runs();
+            self.tasks.spawn_blocking(self.native.rest());
             self.tasks.spawn_blocking(if code_too { thrift::give_back } else { thrift::trim });
         }
     }

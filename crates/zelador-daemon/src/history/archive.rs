@@ -60,7 +60,10 @@ impl Archive {
             meter: HostMeter::default(),
             retention: Retention::default(),
         };
-        std::thread::Builder::new().name("history".to_owned()).spawn(move || keeper.run())?;
+        std::thread::Builder::new().name("history".to_owned()).spawn(move || {
+            crate::give_way();
+            keeper.run();
+        })?;
         Ok(Self { queue, state, path: path.to_owned() })
     }
 

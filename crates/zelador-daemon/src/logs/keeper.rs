@@ -44,9 +44,10 @@ impl Keeper {
         let (jobs, inbox) = mpsc::channel();
         let ending = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&ending);
-        let thread = std::thread::Builder::new()
-            .name("old logs".to_owned())
-            .spawn(move || run(&inbox, &told))?;
+        let thread = std::thread::Builder::new().name("old logs".to_owned()).spawn(move || {
+            crate::give_way();
+            run(&inbox, &told);
+        })?;
         Ok(Self { jobs: Some(jobs), ending, thread: Some(thread) })
     }
 

@@ -24,7 +24,7 @@ const DYING: Duration = Duration::from_secs(10);
 const LOOK_AGAIN_EVERY: Duration = Duration::from_millis(10);
 
 /// The place of all groups of this home.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Groups {
     folder: PathBuf,
 }
@@ -49,6 +49,18 @@ impl Groups {
             _ => {}
         }
         Ok(File::open(path)?.into())
+    }
+
+    /// Makes the groups of runs to come, which [`Self::make`] then finds; as far as the host allows.
+    pub fn prepare(&self, runs: impl Iterator<Item = RunId>) {
+        for run in runs {
+            // Not the folder that they stand in: that is gone when zelador ends.
+            if fs::create_dir(self.path(run))
+                .is_err_and(|error| error.kind() != io::ErrorKind::AlreadyExists)
+            {
+                return;
+            }
+        }
     }
 
     /// The folder of a run's group, whether it exists or not.

@@ -51,7 +51,7 @@ impl Native {
             None => {}
         }
         let before = self.oom_kills;
-        let now = status::oom_kills();
+        let now = self.vmstat.oom_kills();
         self.oom_kills = now.or(before);
         if before.zip(now).is_none_or(|(before, now)| now <= before) {
             return death;

@@ -52,11 +52,16 @@ pub struct Native {
     nofile: (u64, u64),
     /// Where the control groups of runs stand; `None`: this host allows none.
     groups: Option<Groups>,
+    /// Those of runs of which nothing is left.
+    groups_over: Vec<PathBuf>,
+    /// The last run that was begun.
+    last_run: Option<RunId>,
     /// What holds the limits of whole trees.
     controllers: Controllers,
     runs: BTreeMap<RunId, Run>,
     /// Descriptors that the guardian keeps for this and later engines.
     stowed: BTreeMap<Vec<u8>, OwnedFd>,
+    vmstat: status::Vmstat,
     /// The host's out-of-memory kills when it was last looked.
     oom_kills: Option<u64>,
 }
@@ -101,17 +106,22 @@ impl Native {
         let groups = Groups::below(welcome.guardian_pid, &home);
         let folder = groups.as_ref().map(Groups::folder);
         let controllers = Controllers::find(welcome.guardian_pid, &home, folder);
+        let mut vmstat = status::Vmstat::default();
+        let oom_kills = vmstat.oom_kills();
         let mut native = Self {
             link,
             guardian_pid: welcome.guardian_pid,
             listener: welcome.listener,
             nofile: welcome.nofile,
             groups,
+            groups_over: Vec::new(),
+            last_run: None,
             controllers,
             home,
             runs: BTreeMap::new(),
             stowed: welcome.stowed,
-            oom_kills: status::oom_kills(),
+            vmstat,
+            oom_kills,
         };
         let mut sources = Vec::new();
         for kept in welcome.kept {
@@ -262,7 +272,7 @@ impl Native {
     /// The engine still turns.
     pub fn alive(&mut self) {
         self.link.send(ToGuardian::Alive);
-        self.oom_kills = status::oom_kills().or(self.oom_kills);
+        self.oom_kills = self.vmstat.oom_kills().or(self.oom_kills);
     }
 
     /// The end of a run was recorded.

@@ -55,6 +55,7 @@ impl Native {
         };
         let label = serde_json::to_vec(&label).unwrap_or_default();
         let mut request = launch::request(launch, label.clone(), &handed)?;
+        self.last_run = self.last_run.max(Some(run));
         let folder = self.make_group(run);
         request.cgroup = folder.is_some();
         let group = self.groups.as_ref().filter(|_| folder.is_some()).map(|it| it.path(run));

@@ -1,7 +1,7 @@
 //! Wait statuses and the kernel's out-of-memory counter, in the core's words.
 
 use std::fs::File;
-use std::io::Read;
+use std::os::unix::fs::FileExt;
 
 use zelador_core::death::Death;
 use zelador_core::signal::Signal;
@@ -26,14 +26,24 @@ pub(super) fn death(ended: &Ended) -> Death {
     }
 }
 
-/// How many processes the kernel has killed since boot because memory ran out, in the whole host
-/// and in all cgroups: `oom_kill` of `/proc/vmstat` (Linux 4.13).
-pub(super) fn oom_kills() -> Option<u64> {
-    // With room for all of it: the kernel adds everything up anew at each read.
-    let mut text = String::with_capacity(VMSTAT);
-    File::open("/proc/vmstat").and_then(|mut file| file.read_to_string(&mut text)).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("oom_kill "))?;
-    line.trim().parse().ok()
+/// `/proc/vmstat`, kept open: it is looked at whenever something was killed.
+#[derive(Debug, Default)]
+pub(super) struct Vmstat(Option<File>);
+
+impl Vmstat {
+    /// How many processes the kernel has killed since boot because memory ran out, in the whole host
+    /// and in all cgroups: `oom_kill` of `/proc/vmstat` (Linux 4.13).
+    pub(super) fn oom_kills(&mut self) -> Option<u64> {
+        if self.0.is_none() {
+            self.0 = File::open("/proc/vmstat").ok();
+        }
+        // With room for all of it: the kernel adds everything up anew at each read.
+        let mut text = [0; VMSTAT];
+        let length = self.0.as_ref()?.read_at(&mut text, 0).ok()?;
+        let text = std::str::from_utf8(text.get(..length)?).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix("oom_kill "))?;
+        line.trim().parse().ok()
+    }
 }
 
 #[cfg(test)]
