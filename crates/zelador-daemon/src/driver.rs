@@ -358,7 +358,7 @@ impl Driver {
             self.step(Input::Fact(Fact::ClockJumped { ahead_micros: ahead }));
         }
         if self.history.is_behind() {
-            self.history.keep(Vec::new(), self.clock.now());
+            self.history.keep(&[], self.clock.now());
         }
         if history::is_large(&self.history_path) {
             self.checkpoint();

@@ -41,7 +41,7 @@ impl Driver {
         }
         let now = self.clock.now();
         if !records.is_empty() {
-            self.history.keep(records.clone(), now);
+            self.history.keep(&records, now);
         }
         for (run, launch) in spawns {
             self.spawn(run, *launch);

@@ -1,8 +1,10 @@
 //! Asking the kernel about processes: who ended, how, and whether a pid is still who it was.
 
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::{SystemTime, UNIX_EPOCH};
-use std::{fs, io, mem, ptr};
+use std::{mem, ptr};
 
 /// Linux 6.15: `struct pidfd_info` up to `exit_code`, its first version; in `linux/pidfd.h`.
 #[repr(C)]
@@ -63,9 +65,15 @@ pub(crate) struct Stat {
     pub group: u32,
 }
 
+/// Room for `/proc/PID/stat`, in bytes: 52 numbers of up to 20 digits, and a name of 64 bytes.
+const LONGEST_STAT: usize = 52 * 21 + 64;
+
 /// Returns what `/proc` says of `pid`; `None` when it does not exist.
 pub(crate) fn stat(pid: u32) -> Option<Stat> {
-    parse_stat(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+    // In one read: this stands between two starts.
+    let mut text = [0; LONGEST_STAT];
+    let length = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut text).ok()?;
+    parse_stat(text.get(..length)?)
 }
 
 fn parse_stat(bytes: &[u8]) -> Option<Stat> {

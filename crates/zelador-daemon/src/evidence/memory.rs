@@ -33,7 +33,11 @@ pub fn of_group(group: &Path) -> Counted {
         let line = text.lines().find_map(|line| line.strip_prefix("oom_kill "))?;
         line.trim().parse().ok()
     };
-    let kills = read("memory.events").or_else(|| read("memory.oom_control")).and_then(count);
+    let Some(kills) = read("memory.events").or_else(|| read("memory.oom_control")) else {
+        // Its memory is not counted, which is told by one file as by five.
+        return Counted::default();
+    };
+    let kills = count(kills);
     let limits = ["memory.max", "memory.high", "memory.limit_in_bytes"];
     let limits = limits.into_iter().filter_map(|name| read(name)?.trim().parse::<u64>().ok());
     let limit = limits.filter(|bytes| *bytes < NO_LIMIT).min().map(ByteSize::new);
@@ -78,7 +82,7 @@ mod tests {
         let first =
             group(&[("memory.oom_control", control), ("memory.limit_in_bytes", "33554432\n")]);
         assert_eq!(first, Counted { kills: Some(2), limit: limit(32) });
-        let most = [("memory.limit_in_bytes", "9223372036854771712\n")];
+        let most = [("memory.oom_control", ""), ("memory.limit_in_bytes", "9223372036854771712\n")];
         assert_eq!(group(&most), Counted::default());
     }
 }

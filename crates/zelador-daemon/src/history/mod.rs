@@ -133,17 +133,11 @@ impl History {
     }
 
     /// Keeps these records. One that cannot be written waits in memory for the next time.
-    pub fn keep(&mut self, records: Vec<Record>, at: Moment) {
-        if self.frozen {
+    pub fn keep(&mut self, records: &[Record], at: Moment) {
+        if self.frozen || (records.is_empty() && self.waiting.is_empty()) {
             return;
         }
-        for record in records {
-            self.waiting.insert(record.key(), record);
-        }
-        if self.waiting.is_empty() {
-            return;
-        }
-        match self.write(at) {
+        match self.write(records, at) {
             Ok(()) => {
                 self.waiting.clear();
                 if std::mem::take(&mut self.in_trouble) {
@@ -151,6 +145,8 @@ impl History {
                 }
             }
             Err(error) => {
+                let new = records.iter().map(|record| (record.key(), record.clone()));
+                self.waiting.extend(new);
                 self.damaged |= is_damage(&error);
                 if !std::mem::replace(&mut self.in_trouble, true) {
                     tracing::error!(%error, "the history cannot be written; it is kept in memory");
@@ -159,7 +155,8 @@ impl History {
         }
     }
 
-    fn write(&mut self, at: Moment) -> rusqlite::Result<()> {
+    /// Writes what waits and these records after it.
+    fn write(&mut self, records: &[Record], at: Moment) -> rusqlite::Result<()> {
         let at = i64::try_from(at.as_micros()).unwrap_or(i64::MAX);
         if self.connection.is_none() && self.tried_at.elapsed() >= TRY_AGAIN {
             self.tried_at = Instant::now();
@@ -169,8 +166,11 @@ impl History {
             self.connection = Some(connection);
         }
         let Some(connection) = &mut self.connection else { return Err(unopened()) };
+        let mut newest: BTreeMap<String, &Record> =
+            self.waiting.iter().map(|(key, record)| (key.clone(), record)).collect();
+        newest.extend(records.iter().map(|record| (record.key(), record)));
         let transaction = connection.transaction()?;
-        for (key, record) in &self.waiting {
+        for (key, record) in newest {
             if record.is_end() {
                 transaction.prepare_cached("DELETE FROM state WHERE key = ?1")?.execute([key])?;
                 continue;
@@ -213,7 +213,7 @@ impl History {
         self.waiting.clear();
         // The new file is not waited for: it is opened by the first write.
         self.tried_at = Instant::now().checked_sub(TRY_AGAIN).unwrap_or(self.tried_at);
-        self.keep(state, now);
+        self.keep(&state, now);
         Ok(aside)
     }
 
@@ -343,8 +343,8 @@ mod tests {
         let path = folder.path().join("history.db");
         let (mut history, records, aside) = History::open(&path, Moment::default()).unwrap();
         assert!(records.is_empty() && aside.is_none());
-        history.keep(vec![counters(1)], Moment::default());
-        history.keep(vec![counters(2)], Moment::default());
+        history.keep(&[counters(1)], Moment::default());
+        history.keep(&[counters(2)], Moment::default());
         let (_, records, _) = History::open(&path, Moment::default()).unwrap();
         assert_eq!(records, [counters(2)]);
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
@@ -356,7 +356,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.db");
         let (mut history, ..) = History::open(&path, Moment::default()).unwrap();
-        history.keep(vec![counters(1)], Moment::default());
+        history.keep(&[counters(1)], Moment::default());
         // As after a kill: the newest records are in the write-ahead log only.
         std::mem::forget(history);
         let records = copy::read(&path).unwrap();
@@ -364,11 +364,11 @@ mod tests {
         let mut history = History { in_trouble: true, ..History::of(&path, None) };
         history.tried_at = Instant::now().checked_sub(TRY_AGAIN).unwrap();
         history.path = folder.path().join("not there/history.db");
-        history.keep(vec![counters(2)], Moment::default());
+        history.keep(&[counters(2)], Moment::default());
         assert!(history.is_behind());
         history.tried_at = Instant::now().checked_sub(TRY_AGAIN).unwrap();
         history.path = path.clone();
-        history.keep(Vec::new(), Moment::default());
+        history.keep(&[], Moment::default());
         assert!(!history.is_behind());
         assert_eq!(copy::read(&path).unwrap(), [counters(2)]);
     }
@@ -378,7 +378,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.db");
         let (mut history, ..) = History::open(&path, Moment::default()).unwrap();
-        history.keep(vec![counters(1)], Moment::default());
+        history.keep(&[counters(1)], Moment::default());
         let connection = history.connection.as_ref().unwrap();
         connection.execute("INSERT INTO state VALUES ('app/api', '{', 0)", []).unwrap();
         drop(history);
@@ -396,7 +396,7 @@ mod tests {
         let (mut history, records, aside) = History::open(&path, Moment::default()).unwrap();
         assert!(records.is_empty());
         assert!(std::fs::read(aside.unwrap()).unwrap().starts_with(b"this is"));
-        history.keep(vec![counters(3)], Moment::default());
+        history.keep(&[counters(3)], Moment::default());
         let connection = history.connection.as_ref().unwrap();
         connection.pragma_update(None, "user_version", LAYOUT + 1).unwrap();
         drop(history);

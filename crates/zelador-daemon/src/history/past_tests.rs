@@ -381,7 +381,7 @@ fn a_file_that_is_damaged_while_it_is_in_use_is_set_aside_with_its_state_in_the_
     let (mut history, ..) = History::open(&path, Moment::default()).unwrap();
     let archive = Archive::start(&path).unwrap();
     let counters = |run| Record::Counters(Counters { run, ..Counters::default() });
-    history.keep(vec![counters(1)], Moment::default());
+    history.keep(&[counters(1)], Moment::default());
     archive.keep(Item::Event(Event::new(moment(1), Kind::Notice, quoted("before"))));
     archive.finish(Duration::from_secs(10));
     assert!(!archive.is_damaged());

@@ -68,7 +68,7 @@ mod tests {
                 // Each is some pages of the log: six times what it may have, all together.
                 for run in 0..=LAST {
                     let counters = Counters { run, ..Counters::default() };
-                    history.keep(vec![Record::Counters(counters)], Moment::default());
+                    history.keep(&[Record::Counters(counters)], Moment::default());
                 }
                 done.store(true, Ordering::Relaxed);
             });
@@ -88,7 +88,7 @@ mod tests {
         // Whoever empties it does not always get its turn at once.
         assert!(longest < 4 * LARGE, "{longest}");
         // What found the file locked was kept, and goes in with the next.
-        history.keep(Vec::new(), Moment::default());
+        history.keep(&[], Moment::default());
         assert!(!history.is_behind());
         drop(history);
         let (_, records, _) = History::open(&path, Moment::default()).unwrap();

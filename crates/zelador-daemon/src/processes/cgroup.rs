@@ -43,12 +43,14 @@ impl Groups {
     /// The host does not allow it.
     pub fn make(&self, run: RunId) -> io::Result<OwnedFd> {
         let path = self.path(run);
-        match fs::create_dir(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir_all(&path)?,
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
+        match File::open(&path) {
+            // Usually it was made ahead.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(&path)?;
+                Ok(File::open(path)?.into())
+            }
+            folder => Ok(folder?.into()),
         }
-        Ok(File::open(path)?.into())
     }
 
     /// Makes the groups of runs to come, which [`Self::make`] then finds; as far as the host allows.
