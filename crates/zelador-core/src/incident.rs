@@ -122,6 +122,12 @@ pub struct Incident {
     /// The incident whose trouble this one comes of.
     #[serde(default)]
     pub part_of: Option<IncidentId>,
+    /// The database whose being down this comes of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comes_of: Option<ComesOf>,
+    /// People were told of it by itself, so they are told of its end and its return.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub heard: bool,
     /// Something is done before the next start: when that is given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applies: Option<Moment>,
@@ -158,6 +164,15 @@ pub struct Holds {
     pub until: Moment,
     /// What it used when that began.
     pub memory: Option<ByteSize>,
+}
+
+/// The database whose being down a trouble comes of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComesOf {
+    /// Which one.
+    pub dependency: String,
+    /// Whether people were told that it is down: then they know of this trouble.
+    pub told: bool,
 }
 
 /// So many earlier incidents are named.
@@ -256,6 +271,8 @@ impl Incident {
             muted: false,
             muted_by: None,
             part_of: None,
+            comes_of: None,
+            heard: false,
             applies: None,
             consulted: None,
             asked_about: None,

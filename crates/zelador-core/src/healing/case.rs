@@ -161,6 +161,19 @@ pub fn wants_backoff(diagnosis: &Diagnosis) -> bool {
         && matches!(action, Action::RestartWithBackoff | Action::WaitForDependency)
 }
 
+/// Whether a run can have died of this because something that it depends on is down.
+pub fn can_come_of_a_dependency(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::DependencyUnreachable
+            | Cause::DependencyAuthFailed
+            | Cause::DnsFailure
+            | Cause::TlsCertificate
+            | Cause::DbTooManyConnections
+            | Cause::DbLock
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

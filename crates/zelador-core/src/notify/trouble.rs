@@ -24,7 +24,8 @@ impl Desk {
         let waits = matches!(incident.stage, Stage::AwaitingApproval { .. });
         let needs_a_person = waits || progress == Progress::Escalated;
         let severity = if needs_a_person { Severity::Critical } else { Severity::Warning };
-        let kind = incident.trouble.to_string().replace(' ', "-");
+        let about = incident.about();
+        let kind = about.kind.clone();
         let title = format!("{}: {}", incident.app, terms.plan.language.trouble(&kind));
         let language = terms.plan.language;
         let said = |entry: &Entry| entry.told(language);
@@ -56,11 +57,7 @@ impl Desk {
             terms,
             Post {
                 key: incident_key(incident.id),
-                about: About {
-                    kind,
-                    app: Some(incident.app.to_string()),
-                    incident: Some(incident.id),
-                },
+                about,
                 severity,
                 progress: Some(progress),
                 title,
@@ -144,6 +141,17 @@ impl Desk {
                 opened_at,
             },
         );
+    }
+}
+
+impl Incident {
+    /// What is told of it is about this.
+    pub(crate) fn about(&self) -> About {
+        About {
+            kind: self.trouble.to_string().replace(' ', "-"),
+            app: Some(self.app.to_string()),
+            incident: Some(self.id),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::instance::Phase;
 use crate::probe::{Finding, ProbeOutcome};
 use crate::spec::ProbeTarget;
 use crate::words;
+use crate::words::Words;
 
 use super::Supervisor;
 use super::check_plan::{NEVER, own_checks};
@@ -229,6 +230,13 @@ impl Supervisor {
     fn say_of_check(&mut self, id: &CheckId, again: bool) {
         let Some(told) = self.checks.get(id).and_then(Check::told) else { return };
         let (subject, status, message) = (self.component(id), told.status, told.words());
+        let message = match id {
+            CheckId::Database(name) if status == Status::Unhealthy => match self.who_needs(name) {
+                Some(who) => Words::joined(&[message, who], "; "),
+                None => message,
+            },
+            _ => message,
+        };
         let severity = match status {
             Status::Healthy => Severity::Info,
             Status::Degraded | Status::Unhealthy => Severity::Warning,

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use super::Supervisor;
+use super::dependencies::Dependency;
 use super::reopening::{HIDES_AFTER, seemed_over};
 use crate::check::Status;
 use crate::death::Death;
@@ -208,21 +209,39 @@ impl Supervisor {
     pub(super) fn drive_crash(&mut self, id: IncidentId) {
         self.question_due(id);
         let incident = &self.incidents[&id];
-        let (stage, app) = (incident.stage.clone(), incident.app.clone());
+        let (stage, app, applies) =
+            (incident.stage.clone(), incident.app.clone(), incident.applies);
         if let Stage::Gathering { give_up_at } = stage {
-            if self.has_evidence(id, give_up_at) {
+            if self.has_evidence(id, give_up_at) && !self.ask_its_databases(id) {
                 self.decide_crash(id);
             }
             return;
         }
-        if let Some(give_up_at) = incident.applies {
+        if let Stage::Asking { give_up_at } = stage {
+            if !self.comes_of_a_database(id, give_up_at) {
+                self.decide_crash(id);
+            }
+            return;
+        }
+        if let Stage::WaitingForDependency { dependency } = &stage {
+            let state = self.one_database_state(dependency, Moment::default());
+            if let Dependency::Down { .. } = state {
+                return;
+            }
+            self.say(id, Said::IsBack(dependency.clone()));
+        }
+        if let Some(give_up_at) = applies {
             if self.now >= give_up_at {
                 self.prepared(id, Err(Why::TookTooLong));
             }
             return;
         }
         let mut up_since = None;
-        for instance in self.instances_of(&app).iter().filter_map(|id| self.instances.get(id)) {
+        for instance_id in self.instances_of(&app) {
+            if self.comes_of_what_holds_it(id, instance_id) {
+                return;
+            }
+            let Some(instance) = self.instances.get(&instance_id) else { continue };
             match instance.phase {
                 _ if instance.goal == Goal::Down => {}
                 Phase::Running { since, .. } => up_since = up_since.max(Some(since)),
@@ -274,6 +293,7 @@ impl Supervisor {
 
     /// The evidence is there: what does it say about the next start?
     fn decide_crash(&mut self, id: IncidentId) {
+        self.blame_nobody(id);
         let Some(incident) = self.incidents.get_mut(&id) else { return };
         let rules = &self.settings.rules;
         let diagnosis = incident.evidence.as_ref().map(|it| by_rules(it, rules));

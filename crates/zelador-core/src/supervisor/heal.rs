@@ -54,13 +54,8 @@ impl Supervisor {
         let Dependency::Down { name, .. } = self.dependency_state(&app, Moment::default()) else {
             return false;
         };
-        let awaits = |it: &&Incident| {
-            let same = matches!(&it.stage, Stage::WaitingForDependency { dependency } if *dependency == name);
-            same && it.is_open() && it.app != app
-        };
-        let Some(first) = self.incidents.values().find(awaits).map(|it| it.id) else {
-            return false;
-        };
+        let first = self.standing_for(&name).find(|it| it.app != app).map(|it| it.id);
+        let Some(first) = first else { return false };
         self.suffers_too(first, app);
         true
     }

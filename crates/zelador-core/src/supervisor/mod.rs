@@ -13,6 +13,7 @@ mod channels;
 mod check_plan;
 mod checks;
 mod commands;
+mod common_cause;
 mod consulting;
 mod crashes;
 mod deaths;

@@ -56,8 +56,10 @@ impl Supervisor {
                     self.desk.mute(&incident_key(id));
                 } else if let Some(incident) = self.incidents.get(&id)
                     && (!incident.is_open() || self.maintenance_of(Some(&incident.app)).is_none())
+                    && !self.is_told_by_its_cause(incident)
                 {
                     self.desk.incident(terms, incident);
+                    self.note_heard(id);
                 }
             }
             for notice in notices {
@@ -143,7 +145,7 @@ impl Supervisor {
         };
         let post = Post {
             key: check_key(check),
-            about: About { kind: "check".to_owned(), app, incident: None },
+            about: about_check(app),
             severity,
             progress: Some(progress),
             title: notice.subject.clone(),
@@ -154,6 +156,9 @@ impl Supervisor {
         };
         let terms = terms!(self);
         self.desk.post(terms, post);
+        if let CheckId::Database(name) = check {
+            self.note_told(name);
+        }
     }
 
     pub(super) fn delivered(&mut self, delivery: DeliveryId, outcome: DeliveryOutcome) {
@@ -204,7 +209,13 @@ impl Supervisor {
     }
 }
 
-fn check_key(id: &CheckId) -> String {
+/// What is told of a check is about this; `app`: whose it is.
+pub(super) fn about_check(app: Option<String>) -> About {
+    About { kind: "check".to_owned(), app, incident: None }
+}
+
+/// What the matter of a check is called.
+pub(super) fn check_key(id: &CheckId) -> String {
     match id {
         CheckId::Memory => "check/memory".to_owned(),
         CheckId::Cpu => "check/cpu".to_owned(),

@@ -8,29 +8,20 @@ use super::Supervisor;
 use super::dependencies::Dependency;
 use crate::healing::{Remedy, VERIFY_EVERY};
 use crate::id::{CheckId, IncidentId};
-use crate::incident::{Incident, Outcome, Stage, Trouble};
+use crate::incident::{Stage, Trouble};
 use crate::instance::Phase;
 use crate::said::Said;
 use crate::unit::Moment;
-use crate::words;
 
 impl Supervisor {
     pub(super) fn wait_for(&mut self, id: IncidentId, dependency: String) {
         self.say(id, Said::WaitingFor(dependency.clone()));
-        let awaits = |it: &&Incident| {
-            let same = matches!(&it.stage, Stage::WaitingForDependency { dependency: other } if *other == dependency);
-            same && it.id != id && it.is_open() && it.part_of.is_none()
-        };
-        let first = self.incidents.values().find(awaits).map(|it| it.id);
+        let first = self.standing_for(&dependency).find(|it| it.id != id).map(|it| it.id);
         let trouble = self.incidents[&id].trouble;
         if let Some(first) = first.filter(|_| trouble == Trouble::Unresponsive) {
             let app = self.incidents[&id].app.clone();
             self.suffers_too(first, app);
-            let why = words!(
-                "it is part of incident {first}: {dependency} is down",
-                "faz parte do incidente {first}: {dependency} está fora do ar",
-            );
-            return self.close(id, Outcome::TakenOver, why);
+            return self.join(id, first, &dependency);
         }
         if let Some(first) = first {
             self.say(id, Said::PartOf { incident: first, dependency: dependency.clone() });
@@ -39,6 +30,8 @@ impl Supervisor {
             if let Some(incident) = self.incidents.get_mut(&id) {
                 incident.part_of = Some(first);
             }
+        } else if trouble == Trouble::Unresponsive {
+            self.blame(id, &dependency);
         }
         self.set_stage(id, Stage::WaitingForDependency { dependency });
     }
@@ -83,8 +76,10 @@ impl Supervisor {
         if self.now < until {
             return;
         }
+        let waited = incident.current == Some(Remedy::WaitForDependency);
         let complaint = self.complaint(incident.instance);
-        if incident.current == Some(Remedy::WaitForDependency) {
+        self.blame_nobody(id);
+        if waited {
             self.say(id, Said::WaitingWasNoHelp(complaint));
             self.next_rung(id);
         } else {

@@ -22,8 +22,8 @@ use crate::looks::Looks;
 use crate::rule::{Rule, Violation, broken};
 use crate::rules::{
     ahead_of_something, database_known_down, deadlines_move_on, deaths_are_treated_once,
-    healed_has_held, names, old_facts_change_nothing, one_open_incident, records_agree,
-    reloads_leave_nobody_alone, run_of, stops_are_no_deaths,
+    healed_has_held, names, old_facts_change_nothing, one_for_the_cause, one_open_incident,
+    records_agree, reloads_leave_nobody_alone, run_of, stops_are_no_deaths,
 };
 use crate::script::DATABASE;
 use crate::sequence::{starts_are_in_order, stops_are_in_order};
@@ -221,6 +221,7 @@ impl Invariants {
         self.uses_within_budget(before.now, supervisor)?;
         self.consults_are_rare(before.now, supervisor, effects)?;
         one_open_incident(&supervisor.incidents())?;
+        one_for_the_cause(&supervisor.incidents(), &view, &self.specs)?;
         healed_has_held(before.now, &self.open_before, &supervisor.incidents(), &view)?;
         self.open_before =
             supervisor.incidents().iter().filter(|it| it.is_open()).map(|it| it.id).collect();

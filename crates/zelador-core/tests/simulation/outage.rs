@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::script::{Behaviour, DATABASE, Event, Script, app};
 use crate::world::{DAWN, World};
 use zelador_core::check::Status;
+use zelador_core::notify::News;
 use zelador_core::spec::{AppSpec, OnDependencyDown};
 use zelador_core::unit::SECOND;
 
@@ -110,4 +111,56 @@ fn one_incident_stands_for_the_cause_and_names_who_suffers() {
     assert!(world.supervisor.incidents().iter().all(|it| !it.is_open()));
     let view = world.supervisor.view();
     assert!(view.instances.iter().all(|it| it.restarts == 0), "nobody was restarted for it");
+}
+
+/// Three apps end with their database, and one more for a reason of its own while that is down.
+#[test]
+fn those_that_die_with_their_database_have_one_incident_and_people_hear_of_the_cause_once() {
+    let needs = |name: &str| AppSpec { depends_on: vec![DATABASE.to_owned()], ..app(name) };
+    let specs = ["a", "b", "c"].map(needs);
+    let other = needs("other");
+    let refs: Vec<&AppSpec> = specs.iter().collect();
+    let declared = Event::User(crate::script::declare(&refs));
+    let mut apps: Vec<(AppSpec, Behaviour)> =
+        specs.iter().map(|spec| (spec.clone(), Behaviour::DiesWithDatabase)).collect();
+    apps.push((other.clone(), Behaviour::Broken));
+    let also = Event::User(crate::script::declare(&[&other]));
+    let events = vec![
+        (Duration::ZERO, declared),
+        (DOWN_AT, Event::Database(false)),
+        (DOWN_AT + Duration::from_mins(2), also),
+        (BACK_AT, Event::Database(true)),
+    ];
+    let script = Script { seed: 7, rudeness: 0, apps, events, calm_at: BACK_AT };
+    let mut world = World::new(&script);
+    assert_eq!(world.run_until(DAWN + DOWN_AT + Duration::from_mins(1)), Ok(()));
+    let check = format!("check/database:{DATABASE}");
+    assert_eq!(world.post.heard("chat"), [(check.as_str(), News::Opened)]);
+    let incidents = world.supervisor.incidents();
+    let open: Vec<_> = incidents.iter().filter(|it| it.is_open()).collect();
+    assert_eq!(open.len(), 1, "{open:?}");
+    assert_eq!(open[0].state(), format!("waiting for {DATABASE}"));
+    let joined = incidents.iter().filter(|it| it.part_of == Some(open[0].id));
+    assert_eq!((joined.count(), open[0].sufferers.len()), (2, 2), "{incidents:?}");
+
+    assert_eq!(world.run_until(DAWN + BACK_AT - SECOND), Ok(()));
+    let open: Vec<_> =
+        world.supervisor.incidents().into_iter().filter(|it| it.is_open()).cloned().collect();
+    let of_other = open.iter().find(|it| it.app.as_str() == "other").expect("it has its own");
+    let cause = open.iter().find(|it| it.app.as_str() != "other").expect("it lasts");
+    assert_eq!((open.len(), of_other.part_of), (2, None), "{open:?}");
+    let heard = world.post.heard("chat");
+    let own = format!("incident/{}", of_other.id);
+    assert_eq!(heard.len(), 2, "{heard:?}");
+    assert!(heard.iter().any(|(key, _)| *key == own), "{heard:?}");
+
+    assert_eq!(world.run_until(DAWN + BACK_AT + Duration::from_mins(3)), Ok(()));
+    let incident = world.supervisor.incident(cause.id).expect("it is kept");
+    assert_eq!(incident.state(), "healed", "{incident:?}");
+    let heard = world.post.heard("chat");
+    assert_eq!(heard.iter().filter(|(key, _)| *key != own).count(), 1, "{heard:?}");
+    assert!(heard.contains(&(&check, News::Resolved)), "{heard:?}");
+    let view = world.supervisor.view();
+    let back = view.instances.iter().filter(|it| it.app != "other");
+    assert!(back.into_iter().all(|it| it.phase.is_ready() && it.restarts == 1), "{view:?}");
 }

@@ -94,6 +94,12 @@ impl Post {
         Ok(())
     }
 
+    /// What a channel heard last of each matter that it was told of.
+    pub fn heard(&self, channel: &str) -> Vec<(&str, News)> {
+        let of = self.last.iter().filter(|((name, _), _)| name == channel);
+        of.map(|((_, key), news)| (key.as_str(), *news)).collect()
+    }
+
     /// In a digest nothing but its words says what it is about: what the channel believes is unknown.
     fn forget(&mut self, channel: &str) {
         self.last.retain(|(name, _), _| name != channel);

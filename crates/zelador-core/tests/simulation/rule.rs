@@ -31,6 +31,8 @@ pub enum Rule {
     SomebodyIsReady,
     /// At most one open incident of an app and kind of trouble.
     OneOpenIncident,
+    /// One incident stands for a database that is down; what it held dead has none besides.
+    OneForTheCause,
     /// A death that a check was the first to see is treated once.
     DeathsTreatedOnce,
     /// A dependency that is down costs its dependants no restart.

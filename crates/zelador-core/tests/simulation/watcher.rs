@@ -338,6 +338,28 @@ fn what_is_called_healed_too_soon_is_noticed() {
 }
 
 #[test]
+fn a_death_that_has_no_part_in_what_holds_it_is_noticed() {
+    let spec = AppSpec { depends_on: vec![DATABASE.to_owned()], ..app("api") };
+    let specs = [("api".to_owned(), spec.clone())].into();
+    let script =
+        story(spec, Behaviour::DiesWithDatabase, vec![(5 * SECOND, Event::Database(false))]);
+    let mut world = World::new(&script);
+    let waits = |it: &&Incident| matches!(it.stage, Stage::WaitingForDependency { .. });
+    while !world.supervisor.incidents().iter().any(waits) {
+        assert_eq!(world.turn(DAWN + 120 * SECOND), Ok(true), "it dies of its database");
+    }
+    let (incident, view) = (world.supervisor.incidents()[0], world.supervisor.view());
+    let rule =
+        |all: &[&Incident]| rules::one_for_the_cause(all, &view, &specs).map_err(|it| it.rule);
+    assert_eq!(rule(&[incident]), Ok(()));
+    assert_eq!(rule(&[incident, incident]), Err(Rule::OneForTheCause));
+    let mut alone = incident.clone();
+    alone.stage = Stage::AwaitingStart;
+    alone.diagnosis = None;
+    assert_eq!(rule(&[&alone]), Err(Rule::OneForTheCause));
+}
+
+#[test]
 fn a_silence_that_is_treated_beside_the_death_it_was_is_noticed() {
     let spec = AppSpec { health: Some(health("api")), ..app("api") };
     let script = story(spec, Behaviour::Sick, Vec::new());

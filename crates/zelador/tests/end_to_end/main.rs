@@ -9,6 +9,7 @@ mod bad_input;
 mod bad_service;
 mod boot;
 mod channel;
+mod common_cause;
 mod dashboard;
 mod dashboard_aside;
 mod dashboard_forecast;

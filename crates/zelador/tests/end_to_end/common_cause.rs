@@ -1,0 +1,101 @@
+//! A database goes down, and several apps end with it: one incident, one message, and all are back.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use zelador_testbed::home::{kill, until, until_within};
+use zelador_testbed::receiver::{Got, Receiver, Reply};
+use zelador_testbed::redis::Redis;
+use zelador_testbed::server::Server;
+
+use crate::zelador;
+
+/// Ends when its database does, as most programs do: nobody catches what the connection says.
+const NEEDS_DATABASE: &str = "
+const socket = require('net').connect(+process.env.DB_PORT, '127.0.0.1');
+socket.on('connect', () => console.log('works'));
+socket.on('error', error => { throw error; });
+socket.on('close', () => { throw new Error('Connection lost: the server closed the connection'); });
+";
+
+#[test]
+fn three_apps_that_die_with_their_database_are_one_incident_and_one_message() {
+    let mut database = Redis::start();
+    let (zelador, person) = (zelador(), Receiver::start(Reply::Say(200, "", "ok")));
+    std::fs::create_dir_all(zelador.home()).unwrap();
+    std::fs::write(zelador.home().join("secrets.env"), format!("PERSON_URL={}\n", person.url()))
+        .unwrap();
+    zelador.write("needs.js", NEEDS_DATABASE);
+    zelador.write("other.js", "setInterval(() => {}, 1000);");
+    zelador.write(
+        "ecosystem.config.js",
+        &format!(
+            "const needs = {{ script: 'needs.js', env: {{ DB_PORT: {} }}, depends_on: ['main'] }};
+             module.exports = {{ zelador: {{ checks: {{ cpu: false, memory: false, disk: false }},
+               databases: {{ main: {{ url: '{}', interval: '1s', timeout: '1s' }} }},
+               notify: {{ channels: {{ person: {{ webhook: {{ url_env: 'PERSON_URL' }} }} }} }} }},
+             apps: [{{ ...needs, name: 'a' }}, {{ ...needs, name: 'b' }}, {{ ...needs, name: 'c' }},
+               {{ ...needs, name: 'other', script: 'other.js' }}] }}",
+            database.port(),
+            database.url(),
+        ),
+    );
+    zelador.ok(&["start", "ecosystem.config.js"]);
+    let dying = ["a", "b", "c"];
+    let works = |app: &str| zelador.run(&["logs", app, "--nostream"]).out.matches("works").count();
+    until("all apps to work", || dying.iter().all(|app| works(app) == 1));
+
+    database.stop();
+    let opened = || -> Vec<Value> {
+        let all = person.got();
+        all.iter().map(Got::json).filter(|it| it["news"] == "opened").collect()
+    };
+    let of = |app: &str| -> Vec<Value> {
+        zelador.incidents().into_iter().filter(|it| it["app"] == app).collect()
+    };
+    let open = || -> Vec<Value> {
+        zelador.incidents().into_iter().filter(|it| it["closed_at"].is_null()).collect()
+    };
+    until_within(
+        "all three to be joined, and the cause to be told",
+        Duration::from_secs(30),
+        || dying.iter().all(|app| of(app).len() == 1) && open().len() == 1 && !opened().is_empty(),
+    );
+    let cause = open().remove(0);
+    assert_eq!(cause["stage"]["stage"], "waiting-for-dependency", "{cause}");
+    let parts = zelador.incidents();
+    let parts = parts.iter().filter(|it| it["part_of"] == cause["id"]);
+    assert_eq!(parts.count(), 2, "{:?}", zelador.incidents());
+    let number = cause["id"].to_string();
+    let story = zelador.ok(&["incidents", &number]).out;
+    for app in dying.iter().filter(|app| cause["app"] != **app) {
+        assert!(story.contains(&format!("{app} suffers from it too")), "{app}: {story}");
+    }
+    assert!(story.contains("waiting for main"), "{story}");
+    let told = opened();
+    assert_eq!(told.len(), 1, "{told:?}");
+    let text = told[0]["text"].as_str().unwrap_or_default();
+    assert!(text.contains("needed by a, b, c, other"), "{text}");
+
+    // What ends for a reason of its own meanwhile has an incident and a message of its own.
+    kill(zelador.pid("other"), Signal::SEGV);
+    until_within("that to be told", Duration::from_secs(30), || opened().len() == 2);
+    assert_eq!((of("other").len(), of("other")[0]["part_of"].is_null()), (1, true));
+    assert_eq!(opened()[1]["app"], "other");
+
+    database.start_again();
+    until_within("all to be up again", Duration::from_secs(60), || {
+        dying.iter().all(|app| works(app) == 2 && zelador.status(app) == "online")
+    });
+    until_within("the incident to be over", Duration::from_secs(60), || open().is_empty());
+    let cause = zelador.incidents().into_iter().find(|it| it["id"].to_string() == number);
+    assert_eq!(cause.expect("it is kept")["stage"]["outcome"], "healed");
+    until("the end of both to be told", || {
+        person.got().iter().filter(|it| it.json()["news"] == "resolved").count() == 2
+    });
+    assert_eq!(opened().len(), 2, "{:?}", opened());
+    for app in dying {
+        assert_eq!(zelador.restarts(app), 1, "{app} was started once, when it could be");
+    }
+}
