@@ -2,6 +2,7 @@
 
 mod asked;
 mod port;
+mod timed;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,7 @@ use crate::words::{Decimal, Words, quoted};
 
 pub use asked::Asked;
 pub use port::PortHolder;
+pub use timed::TimedLines;
 
 /// Everything that was found about one sick instance.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -26,6 +28,12 @@ pub struct Evidence {
     pub out_tail: Vec<String>,
     /// The last lines of standard error, oldest first, secrets masked.
     pub err_tail: Vec<String>,
+    /// When each line of `out_tail` arrived; empty: of none it is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub out_times: Vec<Option<Moment>>,
+    /// The same of `err_tail`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub err_times: Vec<Option<Moment>>,
     /// What the process tree used at that moment.
     pub usage: Option<Usage>,
     /// Open descriptors and the limit on them.

@@ -26,17 +26,18 @@ const REPORTS: &[&str] = &[
     "RangeError: Maximum call stack size exceeded",
 ];
 
-/// Returns the last `most` lines, or fewer of them after the first lines of a report that began before them.
-pub fn kept(mut lines: Vec<String>, most: usize) -> Vec<String> {
+/// Returns the last `most` lines, or fewer of them after the first lines of a report that began before them; `text`:
+/// what a line says.
+pub fn kept<T>(mut lines: Vec<T>, most: usize, text: impl Fn(&T) -> &str) -> Vec<T> {
     let Some(cut) = lines.len().checked_sub(most).filter(|cut| *cut > 0) else { return lines };
-    let begins = |line: &String| REPORTS.iter().any(|words| line.contains(words));
+    let begins = |line: &T| REPORTS.iter().any(|words| text(line).contains(words));
     let head = lines[..cut].iter().rposition(begins);
     let Some(head) = head.filter(|_| most > HEAD) else { return lines.split_off(cut) };
     // It may begin just before the cut.
     let end = (head + HEAD).min(cut);
     let rest = lines.len() - (most - (end - head));
     let last = lines.split_off(rest);
-    let mut kept: Vec<String> = lines.drain(head..end).collect();
+    let mut kept: Vec<T> = lines.drain(head..end).collect();
     kept.extend(last);
     kept
 }
@@ -55,7 +56,7 @@ mod tests {
     fn a_report_longer_than_the_tail_keeps_the_lines_that_tell_its_cause() {
         let mut lines = numbered(300);
         lines[100] = "fatal error: concurrent map writes".to_owned();
-        let kept = kept(lines, 40);
+        let kept = kept(lines, 40, String::as_str);
         assert_eq!(kept.len(), 40);
         assert_eq!(kept[0], "fatal error: concurrent map writes");
         assert_eq!(kept[4..6], ["goroutine 104", "goroutine 265"]);
@@ -64,8 +65,8 @@ mod tests {
 
     #[test]
     fn without_a_report_the_last_lines_are_kept() {
-        assert_eq!(kept(numbered(300), 40), numbered(300).split_off(260));
-        assert_eq!(kept(numbered(7), 40), numbered(7));
+        assert_eq!(kept(numbered(300), 40, String::as_str), numbered(300).split_off(260));
+        assert_eq!(kept(numbered(7), 40, String::as_str), numbered(7));
     }
 
     proptest! {
@@ -77,7 +78,7 @@ mod tests {
             if let Some(line) = lines.get_mut(at) {
                 line.push_str(" panic: x");
             }
-            let kept = kept(lines.clone(), most);
+            let kept = kept(lines.clone(), most, String::as_str);
             prop_assert_eq!(kept.len(), count.min(most));
             prop_assert_eq!(kept.last(), lines.last());
             let places: Vec<_> =

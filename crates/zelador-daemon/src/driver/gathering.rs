@@ -15,7 +15,6 @@ use zelador_core::launch::Launch;
 
 use super::{Driver, Message};
 use crate::evidence::{self, Stream, Subject};
-use crate::logs;
 
 /// So many runs' places in the logs are remembered; the oldest are forgotten first.
 const RUNS: usize = 4096;
@@ -79,6 +78,7 @@ impl Driver {
             ..Subject::default()
         };
         let (now, sender) = (self.clock.now(), self.sender.clone());
+        let asker = self.logs.asker();
         let date_format = self.supervisor.settings().rotation.date_format.clone();
         self.tasks.spawn_blocking(move || {
             if subject.has_ended {
@@ -88,7 +88,7 @@ impl Driver {
                 // A log that is shorter than it was has been renamed or emptied since.
                 let own = starts.get(path).and_then(|start| length(path).checked_sub(*start));
                 let most = own.map_or(bytes as u64, |own| own.min(bytes as u64));
-                logs::tail(path, lines, most, &date_format)
+                asker.tail(path, lines, most, &date_format)
             };
             let evidence = evidence::gather(&subject, now, Arc::new(tail));
             let fact = Fact::Gathered { incident, evidence: Box::new(evidence) };

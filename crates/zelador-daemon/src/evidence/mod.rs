@@ -37,6 +37,7 @@ use aside::Look;
 use effort::Efforts;
 pub use survey::survey;
 
+use crate::logs::Timed;
 use crate::processes::{RunKey, Sampler, StatReader};
 
 /// How long gathering takes at most. The remedy waits for it.
@@ -45,9 +46,9 @@ pub const TIME_LIMIT: Duration = Duration::from_millis(300);
 /// Over which span processor use is measured when nobody has measured it before.
 const MEASURE_OVER: Duration = Duration::from_millis(100);
 
-/// Reads the last lines of a log: path, how many lines at most, how many bytes at most; oldest
+/// Reads the last lines of a log, and when each arrived where that is known: path, how many lines at most, how many bytes at most; oldest
 /// first. A plain function, so that a thread which hangs in it can be left behind.
-pub type Tail = Arc<dyn Fn(&Path, usize, usize) -> io::Result<Vec<String>> + Send + Sync>;
+pub type Tail = Arc<dyn Fn(&Path, usize, usize) -> io::Result<Vec<Timed>> + Send + Sync>;
 
 /// Which output a log file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,6 +15,7 @@ use zelador_core::words::quoted;
 
 use super::aside::Look;
 use super::{Stream, Tail, line};
+use crate::logs::Timed;
 
 /// How many lines are kept of each stream.
 const LINES: usize = 40;
@@ -33,7 +34,7 @@ pub(super) struct Tails {
 struct Reader {
     stream: Stream,
     path: PathBuf,
-    lines: Look<io::Result<(Vec<String>, Option<Moment>)>>,
+    lines: Look<io::Result<(Vec<Timed>, Option<Moment>)>>,
 }
 
 /// Begins to read.
@@ -76,8 +77,16 @@ impl Tails {
                 )),
             }
         }
-        let presentable =
-            |lines| tail::kept(lines, LINES).iter().map(|it| line::presentable(it)).collect();
-        (evidence.out_tail, evidence.err_tail) = (presentable(out_lines), presentable(err_lines));
+        let presentable = |lines| -> (Vec<String>, Vec<Option<Moment>>) {
+            let kept = tail::kept(lines, LINES, |(line, _): &Timed| line.as_str());
+            kept.iter().map(|(line, at)| (line::presentable(line), *at)).unzip()
+        };
+        let known = |times: Vec<Option<Moment>>| {
+            if times.iter().any(Option::is_some) { times } else { Vec::new() }
+        };
+        let (out, out_times) = presentable(out_lines);
+        let (err, err_times) = presentable(err_lines);
+        (evidence.out_tail, evidence.err_tail) = (out, err);
+        (evidence.out_times, evidence.err_times) = (known(out_times), known(err_times));
     }
 }

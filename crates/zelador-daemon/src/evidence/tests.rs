@@ -8,10 +8,11 @@ use super::*;
 use crate::processes::fixture::{Program, wait_for};
 
 /// Stands for the tail of the logs, which another module reads.
-fn tail(path: &Path, lines: usize, max_bytes: usize) -> io::Result<Vec<String>> {
+fn tail(path: &Path, lines: usize, max_bytes: usize) -> io::Result<Vec<Timed>> {
     let text = fs::read_to_string(path)?;
     let text = &text[text.len().saturating_sub(max_bytes)..];
-    let all: Vec<String> = text.lines().map(str::to_owned).collect();
+    let known = |line: &str| line.starts_with("line 4").then_some(NOW);
+    let all: Vec<Timed> = text.lines().map(|line| (line.to_owned(), known(line))).collect();
     Ok(all[all.len().saturating_sub(lines)..].to_vec())
 }
 
@@ -105,7 +106,9 @@ fn the_last_lines_are_kept_without_secrets_and_the_rest_is_missing() {
     assert_eq!(evidence.out_tail.len(), 40);
     assert_eq!(evidence.out_tail[0], "line 10 password=********");
     assert_eq!(evidence.out_tail[39], "line 49 password=********");
-    assert_eq!(evidence.err_tail, Vec::<String>::new());
+    let times: Vec<_> = evidence.said_out().into_iter().map(|(at, _)| at).collect();
+    assert_eq!((times[29], times[30], times[39]), (None, Some(NOW), Some(NOW)));
+    assert_eq!((evidence.err_tail.len(), evidence.err_times.len()), (0, 0));
     let [process, log] = &evidence.missing[..] else { panic!("{evidence:?}") };
     assert_eq!(*process, "process: the instance has none now");
     assert!(log.english().starts_with(&format!("log {}: Is a directory", err.display())), "{log}");
@@ -114,7 +117,7 @@ fn the_last_lines_are_kept_without_secrets_and_the_rest_is_missing() {
 #[test]
 fn a_log_that_hangs_is_left_behind() {
     #[allow(clippy::unnecessary_wraps, reason = "it is a `Tail`")]
-    fn hanging(_: &Path, _: usize, _: usize) -> io::Result<Vec<String>> {
+    fn hanging(_: &Path, _: usize, _: usize) -> io::Result<Vec<Timed>> {
         std::thread::park_timeout(Duration::from_mins(1));
         Ok(Vec::new())
     }

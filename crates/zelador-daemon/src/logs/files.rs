@@ -1,17 +1,22 @@
 //! The files of all streams, each open once, by path.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use super::arrival::Arrivals;
 use super::exact::{Mark, Move};
 use super::keeper::Keeper;
 use super::plan::Plan;
 use super::sink::{self, Append, Prepared, Sink};
 use super::{Failed, LogEvent, Rotation, rotate};
+
+/// Of so many files that no stream uses any more it is known when their last lines came: whoever asks does so
+/// within a second of the end of a run.
+const CLOSED_KEPT: usize = 256;
 
 /// All log files in use.
 pub struct Files {
@@ -22,6 +27,8 @@ pub struct Files {
     keeper: Keeper,
     zone: TimeZone,
     new: Vec<PathBuf>,
+    /// When the last bytes of files arrived that no stream uses now, the latest last.
+    closed: VecDeque<(PathBuf, Arrivals)>,
     /// What is to be told, in order.
     pub events: Vec<LogEvent>,
 }
@@ -55,6 +62,7 @@ impl Files {
             keeper: Keeper::start()?,
             zone: TimeZone::system(),
             new: Vec::new(),
+            closed: VecDeque::new(),
             events: Vec::new(),
         })
     }
@@ -94,7 +102,11 @@ impl Files {
     pub fn take_on(&mut self, paths: &[PathBuf], module: bool) {
         for path in paths {
             if !self.sinks.contains_key(path) {
-                self.sinks.insert(path.clone(), Sink::new(path.clone(), module));
+                let known = self.closed.iter().position(|(closed, _)| closed == path);
+                let known = known.and_then(|index| self.closed.remove(index));
+                let arrivals = known.map(|(_, arrivals)| arrivals).unwrap_or_default();
+                let sink = Sink::new(path.clone(), module).with_arrivals(arrivals);
+                self.sinks.insert(path.clone(), sink);
                 self.new.push(path.clone());
             }
         }
@@ -215,6 +227,13 @@ impl Files {
         failed
     }
 
+    /// When the last bytes of a file arrived; `None`: this engine has written none.
+    pub fn arrivals(&self, path: &Path) -> Option<Arrivals> {
+        let closed = || self.closed.iter().find(|(closed, _)| closed == path);
+        let open = self.sinks.get(path).map(Sink::arrivals);
+        open.or_else(|| closed().map(|(_, arrivals)| arrivals)).cloned()
+    }
+
     /// Closes every file; it is opened anew when it is needed.
     pub fn reopen(&mut self) {
         self.sinks.values_mut().for_each(Sink::close);
@@ -246,7 +265,12 @@ impl Files {
 
     /// Closes the files that no stream uses and that nothing waits for.
     pub fn close_unused(&mut self, used: &BTreeSet<&Path>) {
-        self.sinks.retain(|path, sink| used.contains(path.as_path()) || sink.has_backlog());
+        let closed = self
+            .sinks
+            .extract_if(.., |path, sink| !used.contains(path.as_path()) && !sink.has_backlog());
+        self.closed.extend(closed.map(|(path, sink)| (path, sink.into_arrivals())));
+        let surplus = self.closed.len().saturating_sub(CLOSED_KEPT);
+        self.closed.drain(..surplus);
         self.any_sick = self.sinks.values().any(Sink::is_sick);
     }
 }

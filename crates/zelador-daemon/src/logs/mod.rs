@@ -11,6 +11,8 @@
 //! whatever a service writes. A panic of the thread ends the process: its guardian starts it
 //! again, and nothing is lost by that.
 
+mod arrival;
+mod asker;
 mod backlog;
 mod bench;
 mod capture;
@@ -40,6 +42,7 @@ use rustix::event::EventfdFlags;
 pub use zelador_core::id::RunId;
 pub use zelador_core::spec::Rotation;
 
+pub use self::asker::{Asker, Timed};
 pub use self::style::{Json, Style};
 pub use self::tail::tail;
 use self::thread::{Command, Worker};
@@ -54,7 +57,7 @@ pub fn renamed(path: &std::path::Path, date_format: &str) -> Vec<PathBuf> {
 ///
 /// Dropped without [`Logs::stop`], its thread moves what is in the pipes and ends by itself.
 pub struct Logs {
-    commands: Option<mpsc::Sender<Command>>,
+    commands: Option<Arc<mpsc::Sender<Command>>>,
     bell: Arc<OwnedFd>,
     thread: Option<JoinHandle<()>>,
 }
@@ -141,7 +144,13 @@ impl Logs {
         let thread = std::thread::Builder::new()
             .name("logs".to_owned())
             .spawn(move || worker.run_or_abort(adopted))?;
-        Ok(Self { commands: Some(commands), bell, thread: Some(thread) })
+        Ok(Self { commands: Some(Arc::new(commands)), bell, thread: Some(thread) })
+    }
+
+    /// Returns whom other threads may ask.
+    pub fn asker(&self) -> Asker {
+        let commands = self.commands.as_ref().map(Arc::downgrade).unwrap_or_default();
+        Asker { commands, bell: Arc::clone(&self.bell) }
     }
 
     /// Takes on a stream of a new run.
@@ -201,8 +210,7 @@ impl Logs {
     }
 
     fn ring(&self) {
-        // Refused only if the counter is full, and then the thread is called already.
-        _ = rustix::io::write(&*self.bell, &1_u64.to_ne_bytes());
+        ring(&self.bell);
     }
 
     fn hang_up(&mut self) {
@@ -215,6 +223,12 @@ impl Drop for Logs {
     fn drop(&mut self) {
         self.hang_up();
     }
+}
+
+/// Calls the thread.
+fn ring(bell: &OwnedFd) {
+    // Refused only if the counter is full, and then the thread is called already.
+    _ = rustix::io::write(bell, &1_u64.to_ne_bytes());
 }
 
 /// A place at which a test kills the engine; nothing outside tests.

@@ -8,10 +8,12 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::OFlags;
+use zelador_core::unit::Moment;
 
+use super::arrival::Arrivals;
 use super::backlog::Backlog;
 use super::exact::Mark;
 use super::identity::Identity;
@@ -38,6 +40,7 @@ pub struct Sink {
     module: bool,
     /// Its lines are JSON.
     json: bool,
+    arrivals: Arrivals,
 }
 
 /// How bytes are appended.
@@ -97,7 +100,23 @@ impl Sink {
     /// Returns a sink that opens its file when it is needed.
     pub fn new(path: PathBuf, module: bool) -> Self {
         let (open, trouble, rotate_after) = (None, None, None);
-        Self { path, open, trouble, rotate_after, due: false, module, json: false }
+        let arrivals = Arrivals::default();
+        Self { path, open, trouble, rotate_after, due: false, module, json: false, arrivals }
+    }
+
+    /// Returns it with what an earlier sink of the same file knew.
+    pub fn with_arrivals(self, arrivals: Arrivals) -> Self {
+        Self { arrivals, ..self }
+    }
+
+    /// When the last bytes arrived.
+    pub fn arrivals(&self) -> &Arrivals {
+        &self.arrivals
+    }
+
+    /// The same, when the sink is not needed any more.
+    pub fn into_arrivals(self) -> Arrivals {
+        self.arrivals
     }
 
     /// Whether the file cannot be written at present.
@@ -136,11 +155,13 @@ impl Sink {
                     open.line = last_line(&open.file, open.length);
                 }
                 open.line_before = open.line;
+                self.arrivals.look(open.identity, open.length);
                 return Ok(Prepared::File(Mark { file: open.identity, length: open.length }));
             }
             self.open = None; // somebody deleted it
         }
         let open = self.open.insert(open(&self.path)?);
+        self.arrivals.look(open.identity, open.length);
         let mark = Mark { file: open.identity, length: open.length };
         Ok(if open.regular { Prepared::File(mark) } else { Prepared::Special })
     }
@@ -163,11 +184,14 @@ impl Sink {
             open.file.write_all(b"\n")?;
             open.length += 1;
         }
+        let from = open.length;
         let (first, second) = bytes.split_at(super::crash_length(bytes.len()));
         open.file.write_all(first)?;
         super::crash_point("appending");
         open.file.write_all(second)?;
         open.length += bytes.len() as u64;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.arrivals.append(from, bytes.len() as u64, Moment::from_epoch(now));
         if let Some(last) = bytes.last() {
             open.line = if *last == b'\n' { Line::Ended } else { Line::Of(token) };
         }
@@ -182,6 +206,7 @@ impl Sink {
         }
         open.line = open.line_before;
         open.length = mark.length;
+        self.arrivals.cut(mark.length);
     }
 
     /// Notes that the file was written.

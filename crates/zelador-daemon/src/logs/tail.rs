@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use super::identity::Identity;
 use super::names::{Names, Rotated};
 
 /// Read at a time, in bytes.
@@ -28,6 +29,25 @@ pub fn tail(
     max_bytes: u64,
     date_format: &str,
 ) -> io::Result<Vec<String>> {
+    let placed = placed(path, lines, max_bytes, date_format)?;
+    Ok(placed.lines.into_iter().map(|(line, _)| line).collect())
+}
+
+/// Lines, with where they begin.
+pub(super) struct Placed {
+    /// The file at the path, where there is one.
+    pub(super) file: Option<Identity>,
+    /// The lines, oldest first, each with the byte at which it begins in that file; `None`: it is of a renamed one.
+    pub(super) lines: Vec<(String, Option<u64>)>,
+}
+
+/// The same as [`tail`], with where the lines begin.
+pub(super) fn placed(
+    path: &Path,
+    lines: usize,
+    max_bytes: u64,
+    date_format: &str,
+) -> io::Result<Placed> {
     // One that is compressed already is passed over.
     let rotated = || -> Vec<PathBuf> {
         let own = Names::new(date_format).own(path).rotated;
@@ -36,9 +56,11 @@ pub fn tail(
     let mut newest_first = Vec::new();
     let mut left = max_bytes;
     let current = read(path, lines, &mut left, &mut newest_first);
+    let file = current.as_ref().ok().copied();
+    let of_file = newest_first.len();
     let mut renamed = match current {
-        Ok(()) if newest_first.len() >= lines || left == 0 => Vec::new(),
-        Ok(()) => rotated(),
+        Ok(_) if newest_first.len() >= lines || left == 0 => Vec::new(),
+        Ok(_) => rotated(),
         Err(error) => {
             let renamed = rotated();
             if error.kind() != io::ErrorKind::NotFound || renamed.is_empty() {
@@ -56,13 +78,24 @@ pub fn tail(
             _ => {}
         }
     }
-    newest_first.reverse();
-    Ok(newest_first)
+    let place = |index, place| (index < of_file).then_some(place);
+    let newest_first = newest_first.into_iter().enumerate();
+    let mut lines: Vec<_> =
+        newest_first.map(|(index, (line, at))| (line, place(index, at))).collect();
+    lines.reverse();
+    Ok(Placed { file, lines })
 }
 
-/// Adds lines of one file, last one first, until there are `lines` or `left` is used up.
-fn read(path: &Path, lines: usize, left: &mut u64, found: &mut Vec<String>) -> io::Result<()> {
+/// Adds lines of one file, last one first, each with where it begins, until there are `lines` or `left` is used up;
+/// returns which file it is.
+fn read(
+    path: &Path,
+    lines: usize,
+    left: &mut u64,
+    found: &mut Vec<(String, u64)>,
+) -> io::Result<Identity> {
     let file = File::open(path)?;
+    let identity = Identity::of(&file)?;
     let known = file.metadata()?;
     let mut at = if known.is_file() { known.len() } else { 0 };
     // The beginning of the oldest line seen so far is not known yet: this much of it is.
@@ -84,7 +117,7 @@ fn read(path: &Path, lines: usize, left: &mut u64, found: &mut Vec<String>) -> i
             && let Some(end) = memchr::memrchr(b'\n', &block)
         {
             let line = [&block[end + 1..], &head].concat();
-            found.push(shown(&line));
+            found.push((shown(&line), at + end as u64 + 1));
             head.clear();
             block.truncate(end);
         }
@@ -94,9 +127,9 @@ fn read(path: &Path, lines: usize, left: &mut u64, found: &mut Vec<String>) -> i
         head = block;
     }
     if found.len() < lines && !at_end {
-        found.push(shown(&head));
+        found.push((shown(&head), at));
     }
-    Ok(())
+    Ok(identity)
 }
 
 fn shown(line: &[u8]) -> String {

@@ -10,13 +10,14 @@ use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 
+use super::arrival::Arrivals;
 use super::bench::Bench;
 use super::capture::{Capture, Pumped};
 use super::sink::Token;
@@ -46,6 +47,7 @@ pub enum Command {
     Finish(RunId),
     SetRotation(Rotation),
     Empty(Vec<PathBuf>, Box<dyn FnOnce(Failed) + Send>),
+    Arrivals(PathBuf, SyncSender<Option<Arrivals>>),
     Reopen,
     Panic,
     RotateAll(Vec<PathBuf>),
@@ -216,6 +218,10 @@ impl Worker {
                     self.rotate_own(0);
                 }
                 Ok(Command::Empty(paths, told)) => told(self.bench.files.empty(&paths)),
+                // Whoever asked may not wait any more.
+                Ok(Command::Arrivals(path, told)) => {
+                    _ = told.try_send(self.bench.files.arrivals(&path));
+                }
                 Ok(Command::Panic) => panic!("asked to panic"),
                 Ok(Command::Reopen) => self.bench.files.reopen(),
                 Err(TryRecvError::Empty) => return true,

@@ -2,7 +2,7 @@
 
 use comfy_table::CellAlignment;
 use jiff::tz::TimeZone;
-use zelador_api::evidence::{Descriptors, Evidence};
+use zelador_api::evidence::{Descriptors, Evidence, TimedLines};
 use zelador_api::unit::{Moment, spoken};
 use zelador_api::{Incident, Outcome, Stage};
 
@@ -97,10 +97,8 @@ pub fn story(incident: &Incident, now: Moment, zone: &TimeZone, terminal: Termin
         for said in summary(evidence, zone) {
             line(&format!("  {said}"));
         }
-        tail("standard output", &evidence.out_tail, &mut line);
-        tail("standard error", &evidence.err_tail, &mut line);
-        for dump in &evidence.dumps {
-            tail(&dump.of, &dump.lines, &mut line);
+        for (name, lines) in last_words(evidence, zone) {
+            tail(name, &lines, &mut line);
         }
     }
     told
@@ -150,6 +148,30 @@ pub fn summary(evidence: &Evidence, zone: &TimeZone) -> Vec<String> {
     said
 }
 
+/// What was said at last, by whom: both streams with the times that are known, and the dumps.
+pub fn last_words<'a>(evidence: &'a Evidence, zone: &TimeZone) -> Vec<(&'a str, Vec<String>)> {
+    let dumps = evidence.dumps.iter().map(|dump| {
+        (dump.of.as_str(), dump.lines.iter().map(|line| text::plain(line).into_owned()).collect())
+    });
+    let out = ("standard output", timed(&evidence.said_out(), zone));
+    let err = ("standard error", timed(&evidence.said_err(), zone));
+    [out, err].into_iter().chain(dumps).collect()
+}
+
+/// Each line with its time before it; one without a time stands below the others.
+fn timed(said: &TimedLines<'_>, zone: &TimeZone) -> Vec<String> {
+    let some_known = said.iter().any(|(at, _)| at.is_some());
+    let line = |(at, line): &(Option<Moment>, &String)| {
+        let line = text::plain(line);
+        match at {
+            Some(at) => format!("{}  {line}", words::clock(*at, zone)),
+            None if some_known => format!("{:12}  {line}", ""),
+            None => line.into_owned(),
+        }
+    };
+    said.iter().map(line).collect()
+}
+
 fn tail(name: &str, lines: &[String], line: &mut impl FnMut(&str)) {
     if lines.is_empty() {
         return;
@@ -157,7 +179,7 @@ fn tail(name: &str, lines: &[String], line: &mut impl FnMut(&str)) {
     let shown = &lines[lines.len().saturating_sub(LINES_SHOWN)..];
     line(&format!("  last {} of {name}:", words::counted(shown.len(), "line")));
     for said in shown {
-        line(&format!("    {}", text::plain(said)));
+        line(&format!("    {said}"));
     }
 }
 

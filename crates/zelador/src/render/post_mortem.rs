@@ -59,17 +59,14 @@ pub fn markdown(incident: &Incident, now: Moment, zone: &TimeZone) -> String {
         for fact in super::incidents::summary(evidence, zone) {
             said.push_str(&format!("- {}\n", cell(&fact)));
         }
-        let streams =
-            [("standard output", &evidence.out_tail), ("standard error", &evidence.err_tail)];
-        let dumps = evidence.dumps.iter().map(|dump| (dump.of.as_str(), &dump.lines));
-        for (name, lines) in streams.into_iter().chain(dumps) {
+        for (name, lines) in super::incidents::last_words(evidence, zone) {
             if lines.is_empty() {
                 continue;
             }
             said.push_str(&format!("\n## Last lines of {name}\n\n"));
             // Indented: no line of a log can end the block.
             for line in lines {
-                said.push_str(&format!("    {}\n", text::plain(line)));
+                said.push_str(&format!("    {line}\n"));
             }
         }
     }

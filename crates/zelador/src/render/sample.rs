@@ -147,6 +147,7 @@ pub fn incident() -> Incident {
         "evidence": { "gathered_at": NOW - 90 * SECOND, "took_millis": 41,
             "out_tail": ["listening on 3000", "\u{1b}[31mGET /slow\u{1b}[0m"],
             "err_tail": ["pool exhausted"],
+            "out_times": [null, NOW - 93 * SECOND + SECOND / 4],
             "usage": { "memory": 104_857_600, "cpu": 99.4, "processes": 1 },
             "descriptors": { "open": 1020, "limit": 1024, "sockets": 1000, "pipes": 10,
                 "files": 10 },

@@ -34,6 +34,11 @@ pub fn local(moment: Moment, zone: &TimeZone) -> String {
     moment.timestamp().to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
+/// The time of a day, to the millisecond.
+pub fn clock(moment: Moment, zone: &TimeZone) -> String {
+    moment.timestamp().to_zoned(zone.clone()).strftime("%H:%M:%S.%3f").to_string()
+}
+
 /// How long something took, to a tenth of a millisecond.
 pub fn took(span: Duration) -> String {
     if span.as_secs() > 0 {

@@ -68,6 +68,11 @@ fn three_apps_that_die_with_their_database_are_one_incident_and_one_message() {
     let parts = parts.iter().filter(|it| it["part_of"] == cause["id"]);
     assert_eq!(parts.count(), 2, "{:?}", zelador.incidents());
     let number = cause["id"].to_string();
+    let found = &cause["evidence"];
+    let times = found["err_times"].as_array().cloned().unwrap_or_default();
+    let known = times.iter().filter(|it| it.is_u64()).count();
+    assert_eq!(known, found["err_tail"].as_array().map_or(0, Vec::len), "{found}");
+    assert!(known > 0, "it said why");
     let story = zelador.ok(&["incidents", &number]).out;
     for app in dying.iter().filter(|app| cause["app"] != **app) {
         assert!(story.contains(&format!("{app} suffers from it too")), "{app}: {story}");

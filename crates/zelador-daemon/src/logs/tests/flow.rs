@@ -1,6 +1,9 @@
 //! What services write, and what stands in the files.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use zelador_core::spec::ROTATED_DATE;
+use zelador_core::unit::Moment;
 
 use super::super::{LogEvent, RunId, tail};
 use super::rig::{Pipes, Rig, undated, until};
@@ -203,4 +206,49 @@ fn the_tail_is_cut_lossy_and_reaches_into_the_renamed_log() {
     std::fs::write(&path, many.concat()).unwrap();
     let wanted: Vec<String> = (80_000..100_000).map(|number| format!("line {number}")).collect();
     assert_eq!(tail(&path, 20_000, 1 << 20, ROTATED_DATE).unwrap(), wanted);
+}
+
+#[test]
+fn of_the_lines_that_this_engine_wrote_it_is_known_when_they_came_also_after_the_run() {
+    let wall = || {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        Moment::from_epoch(now)
+    };
+    let rig = Rig::new();
+    std::fs::write(rig.path("out.log"), "before\n").unwrap();
+    let mut runs = [rig.run(1, &["out.log"], &["err.log"], false)];
+    let logs = rig.logs(1 << 20, 3, runs[0].iter().map(Pipes::source).collect());
+    let asker = logs.asker();
+    let lines = || asker.tail(&rig.path("out.log"), 9, 1 << 20, ROTATED_DATE).unwrap();
+    let begin = wall();
+    runs[0][0].write("one\n");
+    until("the line is written", || rig.text("out.log").ends_with("one\n"));
+    let between = wall();
+    runs[0][0].write("two\n");
+    until("the next is written", || rig.text("out.log").ends_with("two\n"));
+    rig.finish(&logs, &mut runs);
+    let told = |what: &str| {
+        let known = lines();
+        assert_eq!(
+            known.iter().map(|(line, _)| line.as_str()).collect::<Vec<_>>(),
+            ["before", "one", "two"]
+        );
+        let [before, one, two] = [0, 1, 2].map(|index| known[index].1);
+        assert_eq!(before, None, "{what}");
+        let (one, two) = (one.expect(what), two.expect(what));
+        assert!(
+            begin <= one && one <= between && between <= two && two <= wall(),
+            "{what}: {known:?}"
+        );
+    };
+    told("while the file may be open");
+    logs.empty(Vec::new(), |_| ()); // a round of the thread: files that nobody uses are closed in it
+    told("afterwards");
+    logs.rotate_all(vec![rig.path("out.log")]);
+    until("it is renamed", || !rig.path("out.log").exists());
+    let known = lines();
+    assert_eq!(known.len(), 3);
+    assert!(known.iter().all(|(_, at)| at.is_none()), "of a renamed log none is known: {known:?}");
+    logs.stop();
+    assert_eq!(asker.tail(&rig.path("out.log"), 9, 1 << 20, ROTATED_DATE).unwrap().len(), 3);
 }

@@ -2,10 +2,11 @@
 
 use maud::{Markup, html};
 use zelador_core::aside::by;
-use zelador_core::evidence::{Evidence, PastDeath};
+use zelador_core::evidence::{Evidence, PastDeath, TimedLines};
 use zelador_core::id::IncidentId;
 use zelador_core::incident::{Entry, Incident, Outcome, Stage, Trouble};
 use zelador_core::said::Said;
+use zelador_core::unit::Moment;
 use zelador_core::words::Words;
 
 use super::Dashboard;
@@ -212,8 +213,8 @@ fn evidence(lang: Lang, incident: &Incident) -> Markup {
     html! {
         p.dim { (lang.t("Gathered", "Reunidas")) " " (time(found.gathered_at, false)) ", " (found.took_millis) " ms" }
         ul.because { @for fact in facts(lang, found) { li { (parts::plain(&fact)) } } }
-        (lines(lang, incident, lang.t("Standard error", "Saída de erro"), &found.err_tail))
-        (lines(lang, incident, lang.t("Standard output", "Saída padrão"), &found.out_tail))
+        (lines(lang, incident, lang.t("Standard error", "Saída de erro"), &found.said_err()))
+        (lines(lang, incident, lang.t("Standard output", "Saída padrão"), &found.said_out()))
     }
 }
 
@@ -276,17 +277,22 @@ pub fn matters(incident: &Incident, line: &str) -> bool {
     level(line) == "error" || quoted()
 }
 
-fn lines(lang: Lang, incident: &Incident, title: &str, lines: &[String]) -> Markup {
+/// The time of a day in UTC, to the millisecond.
+pub fn clock(at: Moment) -> String {
+    at.timestamp().strftime("%H:%M:%S.%3f").to_string()
+}
+
+fn lines(lang: Lang, incident: &Incident, title: &str, lines: &TimedLines<'_>) -> Markup {
     if lines.is_empty() {
         return html! {};
     }
     let hidden = lines.len().saturating_sub(LINES);
-    let line = |text: &String| {
+    let line = |(at, text): &(Option<Moment>, &String)| {
         let important = matters(incident, text);
-        html! { div.line.mark[important] { @if important { span.hide { (lang.t("important: ", "importante: ")) } } (parts::plain(text)) } }
+        html! { div.line.mark[important] { @if let Some(at) = at { time.dim datetime=(at) title=(at) { (clock(*at)) } " " } @if important { span.hide { (lang.t("important: ", "importante: ")) } } (parts::plain(text)) } }
     };
     html! {
-        h3 { (title) }
+        h3 { (title) @if lines.iter().any(|(at, _)| at.is_some()) { " " span.dim { "(UTC)" } } }
         div.logs.still tabindex="0" role="region" aria-label=(title) {
             @if hidden > 0 { details { summary { (hidden) " " (lang.t("older lines", "linhas mais antigas")) } @for text in &lines[..hidden] { (line(text)) } } }
             @for text in &lines[hidden..] { (line(text)) }

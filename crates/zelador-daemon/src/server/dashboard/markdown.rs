@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use zelador_core::incident::Incident;
 
 use super::Dashboard;
-use super::incident::{facts, find};
+use super::incident::{clock, facts, find};
 use super::lang::Lang;
 use super::live::Absent;
 use super::overview::{state_word, subject};
@@ -77,16 +77,17 @@ fn in_markdown(lang: Lang, incident: &Incident) -> String {
             text.push_str(&format!("- {}\n", escaped(&fact)));
         }
         for (title, lines) in [
-            (lang.t("Standard error", "Saída de erro"), &found.err_tail),
-            (lang.t("Standard output", "Saída padrão"), &found.out_tail),
+            (lang.t("Standard error", "Saída de erro"), found.said_err()),
+            (lang.t("Standard output", "Saída padrão"), found.said_out()),
         ] {
             if lines.is_empty() {
                 continue;
             }
             text.push_str(&format!("\n### {title}\n\n"));
-            for line in lines {
+            for (at, line) in lines {
+                let at = at.map(|at| format!("{}  ", clock(at))).unwrap_or_default();
                 // Four blanks: nothing in a line can end the block.
-                text.push_str(&format!("    {}\n", parts::plain(line)));
+                text.push_str(&format!("    {at}{}\n", parts::plain(line)));
             }
         }
     }

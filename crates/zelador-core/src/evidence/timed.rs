@@ -1,0 +1,24 @@
+//! The last lines of the streams with their times, for whoever shows them.
+
+use super::Evidence;
+use crate::unit::Moment;
+
+/// Lines of a log, each with when it arrived; `None`: that is not known.
+pub type TimedLines<'a> = Vec<(Option<Moment>, &'a String)>;
+
+impl Evidence {
+    /// What it said to standard output at last, oldest first.
+    pub fn said_out(&self) -> TimedLines<'_> {
+        timed(&self.out_tail, &self.out_times)
+    }
+
+    /// What it said to standard error at last, oldest first.
+    pub fn said_err(&self) -> TimedLines<'_> {
+        timed(&self.err_tail, &self.err_times)
+    }
+}
+
+fn timed<'a>(lines: &'a [String], times: &[Option<Moment>]) -> TimedLines<'a> {
+    let times = times.iter().copied().chain(std::iter::repeat(None));
+    times.zip(lines).collect()
+}
