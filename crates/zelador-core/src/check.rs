@@ -324,7 +324,7 @@ pub use flap::Flap;
 pub use judge::{breached, judge, judge_by, measures_of};
 pub use plan::{CheckPlan, CheckTarget, plans};
 pub use usual::{Band, LEARN_EVERY, Usual};
-pub use volumes::Before;
+pub use volumes::{Before, limit_of_mount};
 
 #[cfg(test)]
 mod tests {

@@ -79,7 +79,7 @@ fn seen(finding: &Finding) -> Vec<Seen> {
 }
 
 /// The limit of a mount: its own, or the one for all that have none.
-fn limit_of(plan: &CheckPlan, mount: &str) -> Option<Limit> {
+pub fn limit_of_mount(plan: &CheckPlan, mount: &str) -> Option<Limit> {
     let named = |name: &str| plan.limits.iter().find(|limit| limit.measure == name).cloned();
     let common = || match (&plan.target, plan.thresholds) {
         (CheckTarget::Host(HostMeter::Inodes), _) => named(INODES),
@@ -90,7 +90,7 @@ fn limit_of(plan: &CheckPlan, mount: &str) -> Option<Limit> {
 
 /// The shares that are learnt, by mount.
 pub(super) fn learnt(plan: &CheckPlan, finding: &Finding) -> Vec<(String, f64)> {
-    let is_learnt = |it: &Seen| limit_of(plan, &it.mount).is_some_and(|limit| limit.auto);
+    let is_learnt = |it: &Seen| limit_of_mount(plan, &it.mount).is_some_and(|limit| limit.auto);
     let seen = seen(finding).into_iter().filter(is_learnt);
     seen.map(|it| (it.mount, it.share.value())).collect()
 }
@@ -106,7 +106,7 @@ pub(super) fn status_of(
     let mut seen = seen(finding);
     seen.sort_by(|a, b| b.share.value().total_cmp(&a.share.value()));
     let judged = |it: &Seen| {
-        let limit = limit_of(plan, &it.mount)?;
+        let limit = limit_of_mount(plan, &it.mount)?;
         let value = it.share.value();
         let found = beyond(&limit, before.of(&it.mount), value, usual(&it.mount))?;
         Some((found.status, found.look(it.look.clone(), None, Unit::Percent, limit.below)))

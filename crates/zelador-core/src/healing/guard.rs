@@ -38,7 +38,7 @@ pub const COOL_DOWN: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// Below this share of its volume in use, freeing some of it cannot be what helps.
-const DISK_IS_FINE: f64 = 85.0;
+pub const DISK_IS_FINE: f64 = 85.0;
 
 /// What is wished, and what is known of it.
 #[derive(Clone, Copy, Debug)]

@@ -191,6 +191,7 @@ impl Supervisor {
         self.changed.world |= !matches!(id, CheckId::Named(_));
         self.note_look(id, probe, outcome);
         self.note_pressure(id, &outcome.finding);
+        self.foresee_disks(id, &outcome.finding);
         self.learn(id, &outcome.finding);
         self.looked_at(id);
         if let (CheckId::Startup(instance), true) = (id, good) {

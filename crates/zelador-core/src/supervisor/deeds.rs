@@ -120,7 +120,12 @@ impl Supervisor {
             self.ignored += 1;
             return;
         };
-        if incident.trouble == Trouble::HostDisk {
+        let of_disk = match incident.trouble {
+            Trouble::HostDisk => true,
+            Trouble::Forecast => incident.instance == crate::incident::Incident::HOST,
+            _ => false,
+        };
+        if of_disk {
             return self.disk_deed_done(id, result);
         }
         if incident.trouble.is_deadly() {

@@ -22,7 +22,7 @@ use crate::words::Words;
 const HORIZON: Duration = Duration::from_hours(1);
 
 /// From less nothing is foretold: a program that warms up grows too.
-const LEAST_SEEN: Duration = Duration::from_mins(10);
+pub(super) const LEAST_SEEN: Duration = Duration::from_mins(10);
 
 /// A process is ended for it from this long before on, where it does little.
 const RESTARTS_FROM: Duration = Duration::from_mins(15);
@@ -102,11 +102,9 @@ impl Supervisor {
             })
             .collect();
         let bound = i64::try_from(limit.bytes()).unwrap_or(i64::MAX);
-        match forecast(&points, bound) {
-            Some(found) if found.reached_in <= HORIZON && !slows_down(&points) => {
-                Outlook::Near { used: usage.memory, limit, reached_in: found.reached_in }
-            }
-            _ => Outlook::Clear,
+        match reached(&points, bound) {
+            Some(reached_in) => Outlook::Near { used: usage.memory, limit, reached_in },
+            None => Outlook::Clear,
         }
     }
 
@@ -214,6 +212,12 @@ impl Supervisor {
         }
         Some(self.now + LOOK_AGAIN)
     }
+}
+
+/// When points (seconds, value) come to a limit that is near; `None`: that cannot be said, or they do not.
+pub(super) fn reached(points: &[(u64, i64)], bound: i64) -> Option<Duration> {
+    let found = forecast(points, bound).map(|found| found.reached_in);
+    found.filter(|reached_in| *reached_in <= HORIZON && !slows_down(points))
 }
 
 fn foretold(used: ByteSize, limit: ByteSize, reached_in: Duration) -> Words {

@@ -44,7 +44,7 @@ impl Supervisor {
         self.do_disk_deed(id, Deed::WeighDisk { logs, caches, on: PathBuf::from(full) });
     }
 
-    fn do_disk_deed(&mut self, id: IncidentId, deed: Deed) {
+    pub(super) fn do_disk_deed(&mut self, id: IncidentId, deed: Deed) {
         let give_up_at = self.now + HOOK_WITHIN + APPLY_WITHIN;
         let (deed, timeout) = (Box::new(deed), HOOK_WITHIN);
         self.effects.push(Effect::Apply { incident: id, deed, timeout });
@@ -52,7 +52,7 @@ impl Supervisor {
     }
 
     /// Logs that zelador renamed, by the files that it writes, and caches of apps that it may treat.
-    fn may_be_removed(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    pub(super) fn may_be_removed(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
         let treated = self.apps.values().filter(|app| app.spec.heal.mode == HealMode::Heal);
         let mut caches: Vec<PathBuf> =
             treated.flat_map(|app| app.spec.heal.caches.iter().cloned()).collect();
@@ -61,7 +61,7 @@ impl Supervisor {
         (self.log_files(None), caches)
     }
 
-    fn volumes(&self) -> &[Volume] {
+    pub(super) fn volumes(&self) -> &[Volume] {
         match self.checks.get(&CheckId::Disk).and_then(|check| check.finding.as_ref()) {
             Some(Finding::Disks { volumes }) => volumes,
             _ => &[],
@@ -76,7 +76,7 @@ impl Supervisor {
     }
 
     /// All of them, the full one first.
-    fn volumes_seen(&self, full: &str) -> Vec<VolumeSeen> {
+    pub(super) fn volumes_seen(&self, full: &str) -> Vec<VolumeSeen> {
         let seen = |volume: &Volume| VolumeSeen {
             path: volume.mount.clone(),
             used: volume.share().value(),
@@ -108,7 +108,7 @@ impl Supervisor {
     }
 
     /// What the guard says; the host has no mode of its own.
-    fn consider_freeing(&mut self, id: IncidentId) {
+    pub(super) fn consider_freeing(&mut self, id: IncidentId) {
         let (remedy, incident) = (Remedy::FreeDisk, &self.incidents[&id]);
         let wish = Wish {
             app: &incident.app,
@@ -192,7 +192,7 @@ impl Supervisor {
         cadence.map_or(APPLY_WITHIN, |it| (VERIFY_EVERY + it.timeout) * (it.success_threshold + 1))
     }
 
-    fn look_at_disk_soon(&mut self) {
+    pub(super) fn look_at_disk_soon(&mut self) {
         let soon = self.now + VERIFY_EVERY;
         if let Some(check) = self.checks.get_mut(&CheckId::Disk)
             && check.under_way.is_none()
@@ -204,7 +204,7 @@ impl Supervisor {
     }
 
     /// It was not enough, or could not be done: a person is told.
-    fn freeing_failed(&mut self, id: IncidentId, why: Words) {
+    pub(super) fn freeing_failed(&mut self, id: IncidentId, why: Words) {
         let Some(incident) = self.incidents.get_mut(&id) else { return };
         let number = incident.attempts;
         if let Some(last) = incident.tries.last_mut() {

@@ -158,6 +158,9 @@ impl Supervisor {
         match trouble {
             Trouble::Channel => return self.drive_channel(id),
             Trouble::HostDisk => return self.drive_disk(id),
+            Trouble::Forecast if instance_id == Incident::HOST => {
+                return self.drive_disk_forecast(id);
+            }
             _ => {}
         }
         let Some(instance) = self.instances.get(&instance_id) else {

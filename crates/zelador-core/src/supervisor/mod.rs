@@ -22,6 +22,7 @@ mod deeds;
 mod dependencies;
 mod dumping;
 mod foreseeing;
+mod foreseeing_disks;
 mod full_disk;
 mod gather;
 mod heal;
@@ -161,6 +162,8 @@ pub struct Supervisor {
     watches: BTreeMap<AppName, watching::Watch>,
     /// What runs used over their lives; not kept over a restart of zelador.
     courses: BTreeMap<RunId, Course>,
+    /// How full file systems were lately; not kept either.
+    disk_courses: foreseeing_disks::DiskCourses,
     /// What was asked for, of which instance, the latest first; not kept either.
     asked: BTreeMap<InstanceId, Vec<Asked>>,
     /// Who is told what.
@@ -236,6 +239,7 @@ impl Supervisor {
             runs: BTreeMap::new(),
             watches: BTreeMap::new(),
             courses: BTreeMap::new(),
+            disk_courses: foreseeing_disks::DiskCourses::default(),
             asked: BTreeMap::new(),
             desk: Desk::default(),
             desk_is_new: true,

@@ -16,16 +16,16 @@ use zelador_core::words::quoted;
 
 use crate::world::{World, app};
 
-/// A host whose disk is so full, in percent, and what zelador wants done to it. It has another one that is
+/// A host whose disk is so full, in thousandths of a percent, and what zelador wants done to it. It has another one that is
 /// full and meant to be.
-struct Host {
-    world: World,
-    full: u64,
-    deeds: Vec<(IncidentId, Deed)>,
+pub struct Host {
+    pub world: World,
+    pub full: u64,
+    pub deeds: Vec<(IncidentId, Deed)>,
 }
 
 impl Host {
-    fn new(full: u64) -> Self {
+    pub fn new(full: u64) -> Self {
         let mut world = World::new();
         let measure = "/mnt/cd".to_owned();
         let limit = Limit {
@@ -56,10 +56,10 @@ impl Host {
                         let volume = |mount: &str, full| Volume {
                             mount: mount.to_owned(),
                             used: ByteSize::new(full),
-                            available: ByteSize::new(100 - full),
+                            available: ByteSize::new(100_000 - full),
                             inodes: None,
                         };
-                        let volumes = vec![volume("/mnt/cd", 100), volume("/", self.full)];
+                        let volumes = vec![volume("/mnt/cd", 100_000), volume("/", self.full)];
                         let finding = Finding::Disks { volumes };
                         let outcome = ProbeOutcome { finding, took: SECOND / 1000 };
                         inputs.push_back(Input::Fact(Fact::Looked { probe, outcome }));
@@ -71,7 +71,7 @@ impl Host {
         }
     }
 
-    fn wait(&mut self, seconds: u32) {
+    pub fn wait(&mut self, seconds: u32) {
         let until = self.world.now + seconds * SECOND;
         while let Some((due, _)) =
             self.world.supervisor.next_deadline().filter(|(at, _)| *at <= until)
@@ -90,7 +90,7 @@ impl Host {
         }
     }
 
-    fn answer(&mut self, result: Result<&str, &str>) {
+    pub fn answer(&mut self, result: Result<&str, &str>) {
         let incident = self.deeds.last().expect("something is done").0;
         let result = result.map(quoted).map_err(quoted);
         self.step(Input::Fact(Fact::Applied { incident, result }));
@@ -104,7 +104,7 @@ impl Host {
 
 #[test]
 fn a_full_disk_is_weighed_freed_and_looked_at_again() {
-    let mut host = Host::new(97);
+    let mut host = Host::new(97_000);
     host.wait_for_a_deed();
     let it = host.incident().expect("it is noticed");
     assert_eq!(it.app.as_str(), Incident::HOST_NAME);
@@ -119,7 +119,7 @@ fn a_full_disk_is_weighed_freed_and_looked_at_again() {
         panic!("then freed: {:?}", host.deeds)
     };
     assert_eq!((freed, on), (&caches, &Some(PathBuf::from("/"))));
-    host.full = 60;
+    host.full = 60_000;
     host.answer(Ok("removed 3 files"));
     host.wait(60);
     let it = host.incident().expect("it is kept");
@@ -130,16 +130,16 @@ fn a_full_disk_is_weighed_freed_and_looked_at_again() {
 
 #[test]
 fn where_nothing_can_be_removed_or_it_is_not_enough_a_person_is_told() {
-    let mut host = Host::new(97);
+    let mut host = Host::new(97_000);
     host.wait_for_a_deed();
     host.answer(Err("there is nothing"));
     let it = host.incident().expect("it is noticed");
     assert_eq!((it.stage.clone(), it.tries.len()), (Stage::Escalated, 0), "{it:#?}");
-    host.full = 50;
+    host.full = 50_000;
     host.wait(600);
     let it = host.incident().expect("it is kept");
     assert_eq!(it.stage, Stage::Closed { outcome: Outcome::Recovered });
-    let mut host = Host::new(97);
+    let mut host = Host::new(97_000);
     host.wait_for_a_deed();
     host.answer(Ok("1 old log holds 2 MB"));
     host.answer(Ok("removed 1 file"));

@@ -5,6 +5,7 @@
 mod change;
 mod delays;
 mod foreseen;
+mod foreseen_disk;
 mod full_disk;
 mod looks;
 mod policies;
