@@ -18,7 +18,11 @@ use crate::home::{Zelador, until_within};
 use crate::receiver::{Receiver, Reply};
 
 /// From one look at the record to the next.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// From one fault to the next. No host has sixty of them in the same moment, and on a small one their processes would only
+/// wait for each other.
+const APART: Duration = Duration::from_millis(250);
 
 /// How long a service that is said to be healed may take to answer on a busy machine.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
@@ -26,7 +30,7 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 /// An app that nothing is wrong with, and nobody may touch.
 const BYSTANDER: &str = "bystander";
 
-/// Plays these in one zelador (`binary`) with a home of its own, all at once. A fault that cannot be had
+/// Plays these in one zelador (`binary`) with a home of its own, each begun soon after the one before. A fault that cannot be had
 /// on this host says why.
 ///
 /// # Panics
@@ -55,8 +59,14 @@ pub fn play(binary: &Path, faults: &[&'static Fault]) -> Vec<Result<Verdict, Str
         let (zelador, person) = (&zelador, &person);
         let playing: Vec<_> = staged
             .into_iter()
-            .map(|(fault, scene)| {
-                (fault, scope.spawn(move || Ok(watch(zelador, person, fault, scene?))))
+            .zip(0_u32..)
+            .map(|((fault, scene), number)| {
+                let watch = move || {
+                    let scene = scene?;
+                    thread::sleep(APART * number);
+                    Ok(watch(zelador, person, fault, scene))
+                };
+                (fault, scope.spawn(watch))
             })
             .collect();
         let done = playing.into_iter();
