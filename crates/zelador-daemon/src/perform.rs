@@ -225,10 +225,10 @@ impl Driver {
         let target = match target {
             CheckTarget::Memory => Target::Memory,
             CheckTarget::Cpu => Target::Cpu,
-            CheckTarget::Disk => Target::Disk { paths: self.supervisor.written_folders() },
+            CheckTarget::Disk => Target::Disk { paths: self.supervisor.watched_folders() },
             CheckTarget::Database { url, query, expect } => Target::Database { url, query, expect },
             CheckTarget::Host(meter) => {
-                Target::Host { meter, paths: self.supervisor.written_folders() }
+                Target::Host { meter, paths: self.supervisor.watched_folders() }
             }
             CheckTarget::Process { pid, usage, restarts } => {
                 Target::Process { pid, usage, restarts }

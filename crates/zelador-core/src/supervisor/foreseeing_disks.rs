@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::Supervisor;
 use super::foreseeing::{LEAST_SEEN, reached};
-use crate::check::{Status, limit_of_mount};
+use crate::check::limit_of_mount;
 use crate::diagnosis::{Cause, Diagnosis, Reasons};
 use crate::effect::Deed;
 use crate::evidence::Evidence;

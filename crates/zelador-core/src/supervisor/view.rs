@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::aside::SetAside;
-use crate::check::CheckResult;
+use crate::check::{CheckResult, CheckTarget};
 use crate::custom::{Action, Metrics};
 use crate::effect::Affected;
 use crate::evidence::PastDeath;
@@ -21,7 +21,7 @@ use crate::input::Declaration;
 use crate::instance::{Goal, Instance, Phase, Retiring, Start, Successor};
 use crate::launch::{combined_path, log_paths, pid_path};
 use crate::probe::Usage;
-use crate::spec::{AppSpec, Environment, ExecMode, Settings};
+use crate::spec::{AppSpec, Environment, ExecMode, HostMeter, Limit, Settings};
 use crate::unit::Moment;
 use crate::watch::Watching;
 
@@ -274,6 +274,21 @@ impl Supervisor {
     pub fn written_folders(&self) -> Vec<PathBuf> {
         let mut folders = vec![self.home.clone()];
         folders.extend(self.instances.keys().flat_map(|id| self.folders_of(*id)));
+        folders.sort();
+        folders.dedup();
+        folders
+    }
+
+    /// The same, and the mounts that have a limit of their own: nobody need write there for it to count.
+    pub fn watched_folders(&self) -> Vec<PathBuf> {
+        let limits = self.checks.values().flat_map(|check| match check.plan.target {
+            CheckTarget::Disk | CheckTarget::Host(HostMeter::Inodes) => &check.plan.limits[..],
+            _ => &[],
+        });
+        let is_watched = |it: &&Limit| it.degraded.is_some() || it.unhealthy.is_some() || it.auto;
+        let mounts = limits.filter(is_watched).map(|it| PathBuf::from(&it.measure));
+        let mut folders = self.written_folders();
+        folders.extend(mounts.filter(|mount| mount.is_absolute()));
         folders.sort();
         folders.dedup();
         folders

@@ -151,3 +151,23 @@ fn where_nothing_can_be_removed_or_it_is_not_enough_a_person_is_told() {
     host.wait(3600);
     assert_eq!(host.deeds.len(), known, "it is tried once");
 }
+
+#[test]
+fn a_mount_with_a_limit_is_looked_at_though_nobody_writes_there() {
+    let mut host = Host::new(50_000);
+    let limit = |measure: &str, unhealthy| Limit {
+        degraded: None,
+        unhealthy,
+        auto: false,
+        margin: 0.0,
+        below: false,
+        measure: measure.to_owned(),
+    };
+    let mounts = Some(vec![limit("/mnt/backup", Some(90.0)), limit("/mnt/cd", None)]);
+    let base = Overlay { mounts, ..Overlay::default() };
+    host.world.hear(Fact::BaseSettings(Box::new(base)));
+    let watched = host.world.supervisor.watched_folders();
+    assert!(watched.contains(&PathBuf::from("/mnt/backup")), "{watched:?}");
+    assert!(!watched.contains(&PathBuf::from("/mnt/cd")), "it is meant to be full: {watched:?}");
+    assert!(!host.world.supervisor.written_folders().contains(&PathBuf::from("/mnt/backup")));
+}
