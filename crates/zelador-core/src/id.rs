@@ -135,6 +135,20 @@ pub enum CheckId {
 }
 
 impl CheckId {
+    /// What it is called in records and messages: `memory`, `database:main`, `instance:3`.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Memory => "memory".to_owned(),
+            Self::Cpu => "cpu".to_owned(),
+            Self::Disk => "disk".to_owned(),
+            Self::Database(name) => format!("database:{name}"),
+            Self::Named(name) => format!("named:{name}"),
+            Self::Instance(id) => format!("instance:{id}"),
+            Self::Startup(id) => format!("startup:{id}"),
+            Self::Ready(id) => format!("ready:{id}"),
+        }
+    }
+
     /// The checks of databases, of all there are in order.
     pub fn of_databases() -> std::ops::Range<Self> {
         Self::Database(String::new())..Self::Named(String::new())

@@ -7,13 +7,13 @@ use crate::breaker::{Breaker, BreakerKey};
 use crate::check::Usual;
 use crate::config::Overlay;
 use crate::healing::History;
-use crate::id::{AppName, IncidentId, InstanceId, RunId};
+use crate::id::{AppName, CheckId, IncidentId, InstanceId, RunId};
 use crate::incident::Incident;
 use crate::instance::{Instance, Retiring};
 use crate::notify::{Matter, Parcel, ParcelId};
 use crate::retry::OperationStats;
 use crate::spec::AppSpec;
-use crate::supervisor::{Aside, Heard};
+use crate::supervisor::{Aside, Heard, LeftAlone};
 
 /// One piece of the supervisor's state, as it is now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,6 +65,10 @@ pub enum Record {
     Heartbeat(Box<(String, Heard)>),
     /// Nobody waits for its calls any more.
     HeartbeatGone(String),
+    /// Who is looked at asks to be left alone.
+    LeftAlone(Box<(CheckId, LeftAlone)>),
+    /// It does so no more.
+    LeftAloneGone(CheckId),
     /// The next numbers.
     Counters(Counters),
 }
@@ -112,6 +116,8 @@ impl Record {
             Self::ParcelGone(id) => format!("parcel/{id}"),
             Self::Heartbeat(kept) => format!("heartbeat/{}", kept.0),
             Self::HeartbeatGone(name) => format!("heartbeat/{name}"),
+            Self::LeftAlone(kept) => format!("alone/{}", kept.0.key()),
+            Self::LeftAloneGone(id) => format!("alone/{}", id.key()),
             Self::Counters(_) => "counters".to_owned(),
         }
     }
@@ -129,6 +135,7 @@ impl Record {
                 | Self::RetriesGone(_)
                 | Self::BreakerGone(_)
                 | Self::HeartbeatGone(_)
+                | Self::LeftAloneGone(_)
                 | Self::AsideGone
         )
     }

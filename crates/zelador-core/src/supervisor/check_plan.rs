@@ -38,6 +38,7 @@ impl Supervisor {
             if wanted.get(&id) != Some(&self.checks[&id].plan) {
                 self.leave_look(&id);
                 self.checks.remove(&id);
+                self.forget_wish(&id);
                 self.changed.checks.insert(id.clone());
                 self.looked_at(&id);
             }
@@ -67,6 +68,7 @@ impl Supervisor {
     fn insert_check(&mut self, plan: CheckPlan, first_at: Moment) {
         let id = plan.id.clone();
         self.checks.insert(id.clone(), Check::new(plan, first_at));
+        self.recall_wish(&id);
         self.changed.checks.insert(id);
     }
 
@@ -91,6 +93,7 @@ impl Supervisor {
         }
         if let Phase::Running { since, .. } = self.instances[&id].phase {
             self.begin_check(id, since);
+            checks_of(id).iter().for_each(|check_id| self.recall_wish(check_id));
         }
     }
 
@@ -150,6 +153,7 @@ impl Supervisor {
             self.leave_look(&check_id);
             let Some(check) = self.checks.get_mut(&check_id) else { continue };
             check.reset(NEVER);
+            self.forget_wish(&check_id);
             self.changed.checks.insert(check_id.clone());
             self.looked_at(&check_id);
         }
@@ -159,6 +163,7 @@ impl Supervisor {
         for check_id in checks_of(id) {
             self.leave_look(&check_id);
             if self.checks.remove(&check_id).is_some() {
+                self.forget_wish(&check_id);
                 self.changed.checks.insert(check_id.clone());
                 self.looked_at(&check_id);
             }

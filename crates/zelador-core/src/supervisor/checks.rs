@@ -189,6 +189,7 @@ impl Supervisor {
         self.changed.checks.insert(id.clone());
         // Nothing waits for a check with a name.
         self.changed.world |= !matches!(id, CheckId::Named(_));
+        self.note_wish(id);
         self.note_look(id, probe, outcome);
         self.note_pressure(id, &outcome.finding);
         self.foresee_disks(id, &outcome.finding);

@@ -33,6 +33,7 @@ mod holding;
 mod host;
 mod instances;
 mod leaving_down;
+mod left_alone;
 mod lifecycle;
 mod maintenance;
 mod notified;
@@ -88,6 +89,7 @@ use crate::unit::Moment;
 use crate::words::Words;
 
 pub use heartbeats::Heard;
+pub use left_alone::LeftAlone;
 pub use maintenance::Aside;
 pub use order::Deadline;
 pub use resilience::{BreakerView, RetryView};
@@ -147,6 +149,8 @@ pub struct Supervisor {
     next_probe: u64,
     /// When services called that call by themselves, now and by the records.
     heartbeats: BTreeMap<String, (Heard, Heard)>,
+    /// Who asks to be left alone.
+    left_alone: BTreeMap<CheckId, LeftAlone>,
     /// Who hears that this zelador lives.
     pulse: Option<Pulse>,
     /// What is muted, or in maintenance.
@@ -229,6 +233,7 @@ impl Supervisor {
             probes: BTreeMap::new(),
             next_probe: 0,
             heartbeats: BTreeMap::new(),
+            left_alone: BTreeMap::new(),
             pulse: None,
             aside: maintenance::Rests::default(),
             usual: BTreeMap::new(),

@@ -216,16 +216,7 @@ pub(super) fn about_check(app: Option<String>) -> About {
 
 /// What the matter of a check is called.
 pub(super) fn check_key(id: &CheckId) -> String {
-    match id {
-        CheckId::Memory => "check/memory".to_owned(),
-        CheckId::Cpu => "check/cpu".to_owned(),
-        CheckId::Disk => "check/disk".to_owned(),
-        CheckId::Database(name) => format!("check/database:{name}"),
-        CheckId::Named(name) => format!("check/named:{name}"),
-        CheckId::Instance(id) => format!("check/instance:{id}"),
-        CheckId::Startup(id) => format!("check/startup:{id}"),
-        CheckId::Ready(id) => format!("check/ready:{id}"),
-    }
+    format!("check/{}", id.key())
 }
 
 /// The app of `api/0`.

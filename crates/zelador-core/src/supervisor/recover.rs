@@ -101,12 +101,16 @@ impl Supervisor {
             Record::Heartbeat(kept) => {
                 self.heartbeats.insert(kept.0, (kept.1, kept.1));
             }
+            Record::LeftAlone(kept) => {
+                self.left_alone.insert(kept.0, kept.1);
+            }
             Record::Aside(aside) => self.aside.by_people = *aside,
             Record::Retries(kept) => self.ledger.restore(kept.0, kept.1),
             Record::Breaker(kept) => self.breakers.restore(kept.0, kept.1),
             Record::RetriesGone(_)
             | Record::BreakerGone(_)
             | Record::HeartbeatGone(_)
+            | Record::LeftAloneGone(_)
             | Record::AsideGone => {}
         }
     }
@@ -141,6 +145,10 @@ impl Supervisor {
             .heartbeats
             .iter()
             .map(|(name, (_, kept))| Record::Heartbeat(Box::new((name.clone(), *kept))));
+        let left_alone = self
+            .left_alone
+            .iter()
+            .map(|(id, wish)| Record::LeftAlone(Box::new((id.clone(), *wish))));
         let breakers = self
             .breakers
             .iter()
@@ -152,6 +160,7 @@ impl Supervisor {
             .chain(breakers)
             .chain(usual)
             .chain(heartbeats)
+            .chain(left_alone)
             .chain(self.desk.durable())
             .chain([history, settings, counters])
             .chain(aside)

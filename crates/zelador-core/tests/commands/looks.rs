@@ -290,3 +290,43 @@ fn who_asks_to_be_left_alone_is_not_looked_at_sooner_and_not_for_ever() {
     let asked = Input::Command(Ticket::new(99), Command::CheckNow);
     assert!(look_of(world.supervisor.step(fourth + SECOND, asked)).is_some());
 }
+
+#[test]
+fn who_asks_to_be_left_alone_is_left_alone_by_the_engine_that_takes_over_too() {
+    let off = serde_json::json!({ "memory": "off", "cpu": "off", "disk": "off" });
+    let base: Box<Overlay> = Box::new(serde_json::from_value(off).unwrap());
+    let mut world = World::new();
+    world.hear(Fact::BaseSettings(base.clone()));
+    let mut spec = app(Vec::new());
+    let probe = ProbeTarget::Tcp(TalkProbe::new("127.0.0.1:1".to_owned()));
+    spec.health = Some(checked_by(probe));
+    world.declare(spec, Unchanged::LeaveAlone);
+    let wish = 5 * 60 * SECOND;
+    let busy = Finding::Busy { detail: quoted("HTTP 503"), retry_after: wish };
+    let is_kept = |world: &World| {
+        world.supervisor.durable().iter().any(|it| matches!(it, Record::LeftAlone(_)))
+    };
+    answer(&mut world, &busy, is_kept);
+    let until = world.now + wish;
+
+    let records = world.supervisor.durable();
+    let run = world.list()[0].phase.run().expect("it is up");
+    let surroundings =
+        Surroundings { home: "/home/z".into(), zone: jiff::tz::TimeZone::UTC, seed: 8 };
+    world.supervisor = Supervisor::recover(surroundings, world.now, records);
+    world.hear(Fact::BaseSettings(base));
+    let pid = i32::try_from(run.number()).unwrap() + 1000;
+    world.hear(Fact::Inventory { runs: vec![KnownRun { run, pid, death: None, instance: None }] });
+    let asked_at = loop {
+        let (due, _) = world.supervisor.next_deadline().expect("it is looked at again");
+        world.now = due.max(world.now);
+        let effects = world.supervisor.step(world.now, Input::Tick);
+        if effects.iter().any(|effect| matches!(effect, Effect::Look { .. })) {
+            break world.now;
+        }
+    };
+    assert!(asked_at >= until, "asked at {asked_at}, wished for until {until}");
+    // The next run is another one.
+    world.die(run, Death::Exited { code: 1 });
+    assert!(!is_kept(&world), "its wish ends with it");
+}

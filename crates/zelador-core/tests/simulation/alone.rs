@@ -35,9 +35,18 @@ pub struct Alone {
 }
 
 impl Alone {
-    /// A new engine has looks of its own.
-    pub fn engine_is_new(&mut self) {
-        *self = Self::default();
+    /// A new engine has looks of its own, and knows the wishes of which there is a record.
+    pub fn engine_is_new(&mut self, records: &[Record]) {
+        let mut asked_for_it = std::mem::take(&mut self.asked_for_it);
+        asked_for_it.retain(|check, (run, until)| {
+            records.iter().any(|record| match record {
+                Record::LeftAlone(kept) => {
+                    kept.0 == *check && (kept.1.run, kept.1.until) == (*run, *until)
+                }
+                _ => false,
+            })
+        });
+        *self = Self { asked_for_it, ..Self::default() };
     }
 
     /// Looks whether a step asks somebody who is to be left alone.

@@ -250,7 +250,7 @@ impl Invariants {
     pub fn engine_is_new(&mut self, now: Moment, supervisor: &Supervisor) {
         self.tickets.clear();
         self.looks.engine_is_new();
-        self.alone.engine_is_new();
+        self.alone.engine_is_new(&supervisor.durable());
         self.starts.engine_is_new(now);
         self.down_since.values_mut().for_each(|since| *since = now);
         self.view = supervisor.view();
