@@ -23,6 +23,17 @@ use crate::words::Words;
 /// So many of those that need a database are named in the news of its end.
 const NAMED: usize = 5;
 
+/// What evidence says of what an app can have died of.
+#[derive(Clone, Debug, PartialEq)]
+enum Reading {
+    /// A cause that has nothing to do with what it depends on.
+    OfItsOwn,
+    /// A dependency that is down can be it.
+    Dependency(Box<Diagnosis>),
+    /// It does not tell.
+    Nothing,
+}
+
 impl Supervisor {
     /// Whether an incident is to wait for a look at the databases of its app before it is known what it is.
     fn could_come_of_a_database(&self, incident: &Incident) -> bool {
@@ -36,7 +47,7 @@ impl Supervisor {
     /// All evidence of a death is there: are the databases of the app to be asked before anything is decided?
     pub(super) fn ask_its_databases(&mut self, id: IncidentId) -> bool {
         let incident = &self.incidents[&id];
-        if !self.could_come_of_a_database(incident) || self.read_as_common(incident).is_none() {
+        if !self.could_come_of_a_database(incident) || self.read(incident) == Reading::OfItsOwn {
             return false;
         }
         let app = incident.app.clone();
@@ -83,10 +94,10 @@ impl Supervisor {
     /// A database that is down explains a death: an incident that is open stands for that, or this one does.
     fn stand_or_join(&mut self, id: IncidentId, dependency: String, message: &Words) -> bool {
         let incident = &self.incidents[&id];
-        let Some(read) = self.read_as_common(incident) else { return false };
-        let diagnosis = match read {
-            Some(diagnosis) => diagnosis,
-            None => diagnose(&Case {
+        let diagnosis = match self.read(incident) {
+            Reading::OfItsOwn => return false,
+            Reading::Dependency(diagnosis) => *diagnosis,
+            Reading::Nothing => diagnose(&Case {
                 finding: None,
                 evidence: incident.evidence.as_ref(),
                 dependency: Some((&dependency, message)),
@@ -116,13 +127,14 @@ impl Supervisor {
         true
     }
 
-    /// What its evidence says, where that can be what is known of a dependency: `Some(None)`: nothing.
-    fn read_as_common(&self, incident: &Incident) -> Option<Option<Diagnosis>> {
-        let Some(evidence) = &incident.evidence else { return Some(None) };
+    /// What its evidence says of what it can have died of.
+    fn read(&self, incident: &Incident) -> Reading {
+        let Some(evidence) = &incident.evidence else { return Reading::Nothing };
         let read = by_rules(evidence, &self.settings.rules);
         match read.cause {
-            Cause::Unknown => Some(None),
-            cause => can_come_of_a_dependency(cause).then_some(Some(read)),
+            Cause::Unknown => Reading::Nothing,
+            cause if can_come_of_a_dependency(cause) => Reading::Dependency(Box::new(read)),
+            _ => Reading::OfItsOwn,
         }
     }
 

@@ -90,11 +90,11 @@ fn three_apps_that_die_with_their_database_are_one_incident_and_one_message() {
     assert_eq!(opened()[1]["app"], "other");
 
     database.start_again();
-    until_within("all to be up again", Duration::from_secs(60), || {
+    until_within("all to be up again", Duration::from_mins(1), || {
         dying.iter().all(|app| works(app) == 2 && zelador.status(app) == "online")
     });
-    until_within("the incident to be over", Duration::from_secs(60), || open().is_empty());
-    let cause = zelador.incidents().into_iter().find(|it| it["id"].to_string() == number);
+    until_within("the incident to be over", Duration::from_mins(1), || open().is_empty());
+    let cause = zelador.incidents().into_iter().find(|it| it["id"] == cause["id"]);
     assert_eq!(cause.expect("it is kept")["stage"]["outcome"], "healed");
     until("the end of both to be told", || {
         person.got().iter().filter(|it| it.json()["news"] == "resolved").count() == 2
