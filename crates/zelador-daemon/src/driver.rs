@@ -360,14 +360,14 @@ impl Driver {
         if self.history.is_behind() {
             self.history.keep(&[], self.clock.now());
         }
-        if history::is_large(&self.history_path) {
+        if history::is_large(&self.history_path, self.supervisor.settings().history.size) {
             self.checkpoint();
         }
     }
 
     fn checkpoint(&mut self) {
-        let path = self.history_path.clone();
-        self.tasks.spawn_blocking(move || history::checkpoint(&path));
+        let (path, size) = (self.history_path.clone(), self.supervisor.settings().history.size);
+        self.tasks.spawn_blocking(move || history::checkpoint(&path, size));
     }
 
     /// The last things, in order: answers out, lines in their files, the guardian told.

@@ -7,6 +7,8 @@ pub mod fuzz;
 pub mod home;
 pub mod machine;
 pub mod mariadb;
+pub mod pace;
+pub mod past;
 pub mod postgres;
 mod process;
 pub mod receiver;

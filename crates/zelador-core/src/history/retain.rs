@@ -1,7 +1,7 @@
 //! What is let go: by age, and when the file is too large.
 //!
 //! Always holds: a coarser tier is kept at least as long as a finer one; nothing is let go by size
-//! before everything that is finer is down to its least.
+//! before everything that is finer is down to its least; in the end everything that is no state can go.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const DAY: Duration = Duration::from_hours(24);
 pub struct Retention {
     /// Events, incidents, the audit and the coarse summaries: so long.
     pub age: Duration,
-    /// The file may become so large, in bytes.
+    /// The file may become so large, in bytes, with what is beside it.
     pub size: u64,
 }
 
@@ -58,8 +58,11 @@ pub struct Spans {
     pub rest: Duration,
 }
 
-/// The least that is kept of the finest when the file is too large.
+/// The least that is kept of the finest while something coarser can go.
 const LEAST: Duration = Duration::from_hours(2);
+
+/// Below this nothing is kept: a tier's finest summary.
+const NOTHING: Duration = Duration::from_mins(1);
 
 impl Spans {
     /// What the retention allows.
@@ -72,8 +75,8 @@ impl Spans {
         }
     }
 
-    /// Returns the next shorter spans for a file that is still too large; `None`: no more can be let
-    /// go. The finest that is above its least is halved.
+    /// Returns the next shorter spans for a file that is still too large; `None`: nothing is left that
+    /// could go. The finest that is above its least is halved; when all are at theirs, all are.
     pub fn tightened(self) -> Option<Self> {
         let halved = |span: Duration, least: Duration| (span / 2).max(least);
         if self.raw > LEAST {
@@ -88,7 +91,10 @@ impl Spans {
         if self.rest > DAY {
             return Some(Self { rest: halved(self.rest, DAY), ..self });
         }
-        None
+        let half = |span: Duration| if span > NOTHING { span / 2 } else { Duration::ZERO };
+        let (raw, minute) = (half(self.raw), half(self.minute));
+        let (quarter, rest) = (half(self.quarter), half(self.rest));
+        (!self.rest.is_zero()).then_some(Self { raw, minute, quarter, rest })
     }
 }
 
@@ -107,16 +113,17 @@ mod tests {
             loop {
                 prop_assert!(spans.raw <= spans.minute && spans.minute <= spans.quarter, "{spans:?}");
                 prop_assert!(spans.quarter <= spans.rest && spans.rest <= retention.age, "{spans:?}");
-                prop_assert!(spans.rest >= DAY && spans.raw >= LEAST);
                 let Some(next) = spans.tightened() else { break };
                 // One thing shrinks, and nothing grows.
                 prop_assert!(next != spans);
                 prop_assert!(next.raw <= spans.raw && next.minute <= spans.minute);
-                prop_assert!(next.rest == spans.rest || (spans.raw == LEAST && spans.quarter <= DAY));
+                prop_assert!(next.rest == spans.rest || (spans.raw <= LEAST && spans.quarter <= DAY));
+                prop_assert!(next.raw >= LEAST || next.raw == spans.raw || spans.rest <= DAY);
                 spans = next;
                 steps += 1;
                 prop_assert!(steps < 100);
             }
+            prop_assert!(spans.rest.is_zero(), "nothing is held back: {spans:?}");
         }
     }
 }

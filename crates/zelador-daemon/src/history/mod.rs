@@ -11,6 +11,7 @@ mod host;
 mod item;
 mod points;
 mod query;
+mod room;
 mod schema;
 mod tidy;
 mod trial;
@@ -39,6 +40,9 @@ use schema::{layout, migrate};
 
 /// How often a file that could not be opened is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
+
+/// What a damaged file is called beside the name of the history, before the moment in seconds.
+const DAMAGED: &str = ".damaged-";
 
 /// A page cache of 512 KiB: the state of a thousand instances fits.
 const CACHE_KIB: i64 = -512;
@@ -315,7 +319,7 @@ fn set_aside(path: &Path, now: Moment) -> Result<PathBuf, HistoryError> {
         name.push(suffix);
         PathBuf::from(name)
     };
-    let aside = named(&format!(".damaged-{}", now.as_millis() / 1000));
+    let aside = named(&format!("{DAMAGED}{}", now.as_millis() / 1000));
     std::fs::rename(path, &aside)
         .map_err(|error| HistoryError::SetAside(path.to_owned(), error))?;
     // What was written last is in the write-ahead log: beside its file, whoever mends it can use it.
@@ -327,7 +331,11 @@ fn set_aside(path: &Path, now: Moment) -> Result<PathBuf, HistoryError> {
 }
 
 #[cfg(test)]
+mod chart_tests;
+#[cfg(test)]
 mod past_tests;
+#[cfg(test)]
+mod room_tests;
 #[cfg(test)]
 mod tests {
     use super::*;

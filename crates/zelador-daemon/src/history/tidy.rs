@@ -1,11 +1,9 @@
-//! Summing up what is over, and letting go of what is too old.
+//! Summing up what is over. Letting go of what is too old or too much is in `room`.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use rusqlite::{OptionalExtension, params};
 use zelador_core::history::block;
-use zelador_core::history::retain::Spans;
 use zelador_core::history::rollup::{buckets, rebuckets};
 use zelador_core::history::{Rollup, Tier};
 
@@ -15,8 +13,8 @@ use super::write::{CHUNK, Writer};
 /// How often old things are looked for, in seconds.
 const TIDY_EVERY: u64 = HOUR;
 
-/// How many pages are given back at once.
-const VACUUM_PAGES: u32 = 64;
+/// How often they are when the file is too large, in seconds: the finest summary's width.
+const TIGHTEN_EVERY: u64 = 60;
 
 impl Writer {
     /// Sums up what is over, and lets go of what is too old.
@@ -24,7 +22,8 @@ impl Writer {
         while self.roll_one_quarter()? {}
         while self.close_one_hour()? {}
         while self.roll_one_day()? {}
-        if self.now >= self.tidied_at + TIDY_EVERY {
+        let idle = self.now.saturating_sub(self.tidied_at);
+        if idle >= TIDY_EVERY || idle >= TIGHTEN_EVERY && self.is_too_large()? {
             self.tidied_at = self.now;
             self.let_go()?;
         }
@@ -148,67 +147,5 @@ impl Writer {
         }
         self.set_meta(DAY_UNTIL, (next + width).min(today))?;
         Ok(true)
-    }
-
-    fn let_go(&mut self) -> rusqlite::Result<()> {
-        let mut spans = Spans::of(&self.retention);
-        self.let_go_of(&spans)?;
-        while self.size()? > self.retention.size
-            && let Some(tighter) = spans.tightened()
-        {
-            spans = tighter;
-            self.let_go_of(&spans)?;
-        }
-        Ok(())
-    }
-
-    /// The size of the file, in bytes, without what is free in it.
-    pub fn size(&self) -> rusqlite::Result<u64> {
-        let pragma = |name: &str| -> rusqlite::Result<u64> {
-            self.connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))
-        };
-        Ok((pragma("page_count")? - pragma("freelist_count")?) * pragma("page_size")?)
-    }
-
-    fn let_go_of(&mut self, spans: &Spans) -> rusqlite::Result<()> {
-        let before = |span: Duration| self.now.saturating_sub(span.as_secs());
-        let widths = [
-            (Tier::Minute, before(spans.minute)),
-            (Tier::Quarter, before(spans.quarter)),
-            (Tier::Day, before(spans.rest)),
-        ];
-        let raw = before(spans.raw);
-        for id in self.series.values() {
-            self.connection
-                .prepare_cached("DELETE FROM block WHERE series = ?1 AND hour < ?2")?
-                .execute(params![id, raw])?;
-            for (tier, before) in widths {
-                self.connection
-                    .prepare_cached(
-                        "DELETE FROM rollup WHERE width = ?1 AND series = ?2 AND at < ?3",
-                    )?
-                    .execute(params![tier.width(), id, before])?;
-            }
-        }
-        let rest = i64::try_from(before(spans.rest) * 1_000_000).unwrap_or(i64::MAX);
-        for statement in [
-            "DELETE FROM event WHERE at < ?1",
-            "DELETE FROM audit WHERE at < ?1",
-            "DELETE FROM retry WHERE at < ?1",
-            "DELETE FROM breaker WHERE at < ?1",
-            "DELETE FROM incident WHERE opened_at < ?1 AND closed_at IS NOT NULL",
-            "DELETE FROM run WHERE begun_at < ?1 AND ended_at IS NOT NULL",
-        ] {
-            self.connection.execute(statement, [rest])?;
-        }
-        loop {
-            let free: u32 =
-                self.connection.query_row("PRAGMA freelist_count", [], |row| row.get(0))?;
-            if free <= VACUUM_PAGES {
-                return Ok(());
-            }
-            let vacuum = format!("PRAGMA incremental_vacuum({VACUUM_PAGES})");
-            self.connection.execute_batch(&vacuum)?;
-        }
     }
 }

@@ -10,22 +10,28 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-/// From this length on it has to begin anew: what a busy minute writes, and a thirtieth of what the
-/// history may have by default.
+/// From this length on it has to begin anew, whatever the history may have: what a busy minute writes,
+/// and a thirtieth of what it may have by default.
 const LARGE: u64 = 16 << 20;
+
+/// The part of a history that may be so large (in bytes) that is left to its log.
+pub fn share(size: u64) -> u64 {
+    (size / 4).min(LARGE)
+}
 
 /// So long readers are waited for. Whoever writes waits as well, and may no longer: see `PATIENCE` beside
 /// the writer.
 const READERS_WITHIN: Duration = Duration::from_millis(20);
 
-/// Moves what the write-ahead log holds into the file. Waits for the disk: for a thread of its own.
-pub fn checkpoint(path: &Path) {
+/// Moves what the write-ahead log holds into the file; the history may take `size` bytes. Waits for the
+/// disk: for a thread of its own.
+pub fn checkpoint(path: &Path, size: u64) {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
     let done = Connection::open_with_flags(path, flags).and_then(|connection| {
         let checkpoint =
             |mode| connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
         checkpoint("PASSIVE")?;
-        if is_large(path) {
+        if is_large(path, size) {
             // Little is left to be moved while nobody may write.
             connection.busy_timeout(READERS_WITHIN)?;
             checkpoint("TRUNCATE")?;
@@ -38,10 +44,10 @@ pub fn checkpoint(path: &Path) {
 }
 
 /// Whether the log has become so long that its checkpoint should not wait for its time.
-pub fn is_large(path: &Path) -> bool {
+pub fn is_large(path: &Path, size: u64) -> bool {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
-    std::fs::metadata(log).is_ok_and(|log| log.len() > LARGE)
+    std::fs::metadata(log).is_ok_and(|log| log.len() > share(size))
 }
 
 #[cfg(test)]
@@ -56,6 +62,9 @@ mod tests {
 
     /// The last of so many records.
     const LAST: u64 = 24_000;
+
+    /// More than its log alone may have.
+    const SIZE: u64 = 512 << 20;
 
     #[test]
     fn the_log_of_a_history_that_is_written_without_a_pause_stays_small() {
@@ -77,8 +86,8 @@ mod tests {
             let mut longest = 0;
             while !done.load(Ordering::Relaxed) {
                 longest = longest.max(length());
-                if is_large(&path) {
-                    checkpoint(&path);
+                if is_large(&path, SIZE) {
+                    checkpoint(&path, SIZE);
                 }
                 std::thread::yield_now();
             }

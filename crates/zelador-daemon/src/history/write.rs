@@ -5,7 +5,7 @@
 //! interrupted is made anew.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, params};
@@ -35,6 +35,7 @@ pub struct Writer {
     /// The newest sample, in seconds since the Unix epoch.
     pub(super) now: u64,
     pub(super) tidied_at: u64,
+    pub(super) path: PathBuf,
 }
 
 impl Writer {
@@ -42,8 +43,9 @@ impl Writer {
     pub fn open(path: &Path, retention: Retention) -> rusqlite::Result<Self> {
         let connection = super::connect(path)?;
         connection.busy_timeout(PATIENCE)?;
-        let mut writer =
-            Self { connection, series: BTreeMap::new(), retention, now: 0, tidied_at: 0 };
+        let series = BTreeMap::new();
+        let path = path.to_owned();
+        let mut writer = Self { connection, series, retention, now: 0, tidied_at: 0, path };
         writer.series = writer.known_series()?;
         Ok(writer)
     }
