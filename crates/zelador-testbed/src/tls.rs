@@ -43,6 +43,7 @@ impl TlsServer {
         let made = maker
             .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
             .args(["-nodes", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE"])
             .args(["-days", &days.to_string(), "-keyout", "key.pem", "-out", "cert.pem"])
             .current_dir(folder.path())
             .output()

@@ -1,7 +1,11 @@
-//! Measures what it costs that a zelador is looked at: its rest with the history, dashboards, metrics.
+//! Measures what it costs that a zelador is looked at: its rest with the history, dashboards, metrics,
+//! charts of a long past, and what whoever looks waits for.
 //!
-//! `watched BINARY [APPS]` prints a table. Costs are processor time of engine and guardian, which other
-//! work on the machine does not change much.
+//! `watched BINARY [APPS] [rest page charts metrics]` prints a line for each. Costs are processor time of engine and guardian, which
+//! other work on the machine does not change much; what the browser measures is wall-clock time.
+
+mod charts;
+mod page;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -31,16 +35,36 @@ const SETTLED: Duration = Duration::from_secs(15);
 /// How often `/metrics` is asked for.
 const ASKED: u32 = 40;
 
+/// What is measured, unless some of it is named.
+const ALL: [&str; 4] = ["rest", "page", "charts", "metrics"];
+
 fn main() -> ExitCode {
-    let mut words = std::env::args().skip(1);
+    let mut words = std::env::args().skip(1).peekable();
     let binary = words.next().and_then(|it| fs::canonicalize(it).ok());
-    let apps = words.next().map_or(Ok(APPS), |it| it.parse());
-    let (Some(binary), Ok(apps)) = (binary, apps) else {
-        eprintln!("usage: watched BINARY [APPS]");
+    let apps = words.next_if(|it| it.parse::<usize>().is_ok());
+    let apps = apps.and_then(|it| it.parse().ok()).unwrap_or(APPS);
+    let named: Vec<String> = words.collect();
+    let unknown = named.iter().any(|it| !ALL.contains(&it.as_str()));
+    let Some(binary) = binary.filter(|_| !unknown) else {
+        eprintln!("usage: watched BINARY [APPS] [{}]", ALL.join(" "));
         return ExitCode::FAILURE;
     };
     let binary = binary.to_string_lossy().into_owned();
-    let zelador = started(&binary, apps);
+    for what in ALL.into_iter().filter(|it| named.is_empty() || named.iter().any(|name| name == it))
+    {
+        match what {
+            "rest" => rest(&binary, apps),
+            "page" => page::measure(&binary, apps),
+            "charts" => charts::measure(&binary),
+            _ => metrics(&binary),
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// What it uses with nobody there, and with many who look.
+fn rest(binary: &str, apps: usize) {
+    let zelador = started(binary, apps);
     let rest = spent(&zelador, WATCHED);
     println!(
         "{apps} apps, nobody looks: {:.2} % of a core, {:.1} MB (PSS)",
@@ -58,7 +82,11 @@ fn main() -> ExitCode {
     zelador.ok(&["kill"]);
     let bytes: usize = clients.into_iter().map(|it| it.join().unwrap_or_default()).sum();
     println!("each of them got {} KiB", bytes / CLIENTS / 1024);
-    let zelador = started(&binary, MANY);
+}
+
+/// `/metrics` of many apps.
+fn metrics(binary: &str) {
+    let zelador = started(binary, MANY);
     let (engine, _) = zelador.roles();
     let (before, begun) = (cpu(engine), Instant::now());
     let mut size = 0;
@@ -74,7 +102,6 @@ fn main() -> ExitCode {
         size / 1024
     );
     zelador.ok(&["kill"]);
-    ExitCode::SUCCESS
 }
 
 /// That many apps, up, with nothing to do.
