@@ -178,14 +178,7 @@ fn trust() -> Arc<ClientConfig> {
     static TRUST: OnceLock<Arc<ClientConfig>> = OnceLock::new();
     let made = TRUST.get_or_init(|| {
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        if let Some(path) = std::env::var_os(TRUSTED) {
-            match CertificateDer::pem_file_iter(&path) {
-                Ok(certificates) => {
-                    roots.add_parsable_certificates(certificates.filter_map(Result::ok));
-                }
-                Err(error) => tracing::warn!(%error, "{TRUSTED} cannot be read"),
-            }
-        }
+        roots.add_parsable_certificates(vouched_for());
         let provider = Arc::new(crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -193,4 +186,16 @@ fn trust() -> Arc<ClientConfig> {
         Arc::new(config.with_root_certificates(roots).with_no_client_auth())
     });
     Arc::clone(made)
+}
+
+/// The certificates that are trusted besides the usual ones; none when that file cannot be read.
+pub fn vouched_for() -> Vec<CertificateDer<'static>> {
+    let Some(path) = std::env::var_os(TRUSTED) else { return Vec::new() };
+    match CertificateDer::pem_file_iter(&path) {
+        Ok(certificates) => certificates.filter_map(Result::ok).collect(),
+        Err(error) => {
+            tracing::warn!(%error, "{TRUSTED} cannot be read");
+            Vec::new()
+        }
+    }
 }

@@ -2,12 +2,13 @@
 
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters, TlsParametersBuilder};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use zelador_core::notify::{ChannelKind, MailTls, shortened};
 
 use super::secret::Secrets;
 use super::{Failed, Letter, PATIENCE, Sent};
+use crate::https::vouched_for;
 
 /// RFC 5322 asks for lines below 78 characters; this leaves room for the word `Subject`.
 const SUBJECT: usize = 180;
@@ -22,7 +23,11 @@ pub(super) async fn send(
     };
     let message = write(from, to, letter)?;
     let parameters = || {
-        let parameters = TlsParameters::new(host.clone());
+        let vouched_for = vouched_for().into_iter().map(|it| Certificate::from_der(it.to_vec()));
+        let parameters = vouched_for
+            .filter_map(Result::ok)
+            .fold(TlsParameters::builder(host.clone()), TlsParametersBuilder::add_root_certificate)
+            .build();
         parameters.map_err(|error| Failed::new(error.to_string()))
     };
     let tls = match tls {
