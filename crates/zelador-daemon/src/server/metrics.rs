@@ -20,9 +20,9 @@ use zelador_api::{BreakerView, InstanceView, RetryView, Status, View};
 use zelador_core::supervisor::Supervisor;
 use zelador_core::unit::Moment;
 
+use super::labels::Labels;
 use super::{Failure, Handle};
 
-type Labels = Vec<(&'static str, String)>;
 type Gauges = Family<Labels, Gauge<f64, AtomicU64>>;
 type Counters = Family<Labels, Counter>;
 
@@ -124,7 +124,9 @@ fn text(
     let mut book = Book::default();
     let about =
         book.gauges("zelador_build", "Which zelador this is", Some(Unit::Other("info".into())));
-    about.get_or_create(&vec![("version", env!("CARGO_PKG_VERSION").to_owned())]).set(1.0);
+    about
+        .get_or_create(&Labels::new(vec![("version", env!("CARGO_PKG_VERSION").to_owned())]))
+        .set(1.0);
     let uptime = view.health.uptime.as_secs_f64();
     book.number("zelador_uptime", "How long this engine is up", Some(Unit::Seconds), uptime);
     let open = open_incidents as f64;
@@ -142,7 +144,8 @@ fn channels(book: &mut Book, notify: &NotifyView) {
     let waiting = book.gauges("zelador_notify_waiting", "Messages that wait for a channel", None);
     let failing = book.gauges("zelador_notify_failing", "1: a channel takes no messages", None);
     for channel in &notify.channels {
-        let labels = vec![("channel", channel.name.clone()), ("kind", channel.kind.clone())];
+        let labels =
+            Labels::new(vec![("channel", channel.name.clone()), ("kind", channel.kind.clone())]);
         waiting.get_or_create(&labels).set(channel.waiting as f64);
         let is_failing = channel.state != ChannelState::Good;
         failing.get_or_create(&labels).set(f64::from(u8::from(is_failing)));
@@ -153,19 +156,21 @@ fn channels(book: &mut Book, notify: &NotifyView) {
 fn tries(book: &mut Book, breakers: &[BreakerView], operations: &[RetryView]) {
     let open = book.gauges("zelador_breaker_open", "1: what it guards is not tried for now", None);
     for breaker in breakers {
-        let labels =
-            vec![("operation", breaker.operation.clone()), ("target", breaker.target.clone())];
+        let labels = Labels::new(vec![
+            ("operation", breaker.operation.clone()),
+            ("target", breaker.target.clone()),
+        ]);
         open.get_or_create(&labels).set(f64::from(u8::from(breaker.is_open())));
     }
     let ended = book.counters("zelador_operations", "Operations that came to an end");
     let attempts = book.counters("zelador_operation_attempts", "Attempts of operations");
     for it in operations {
         let of = |outcome: &str| {
-            vec![("operation", it.operation.clone()), ("outcome", outcome.to_owned())]
+            Labels::new(vec![("operation", it.operation.clone()), ("outcome", outcome.to_owned())])
         };
         ended.get_or_create(&of("successful")).inc_by(it.stats.successful);
         ended.get_or_create(&of("failed")).inc_by(it.stats.failed);
-        let labels = vec![("operation", it.operation.clone())];
+        let labels = Labels::new(vec![("operation", it.operation.clone())]);
         attempts.get_or_create(&labels).inc_by(it.stats.attempts);
     }
 }
@@ -177,7 +182,7 @@ fn health(book: &mut Book, view: &View) {
     let took =
         book.gauges("zelador_check_duration", "How long the last look took", Some(Unit::Seconds));
     for check in &view.health.checks {
-        let labels = vec![("component", check.component.clone())];
+        let labels = Labels::new(vec![("component", check.component.clone())]);
         status.get_or_create(&labels).set(number(check.status));
         took.get_or_create(&labels).set(check.took.as_secs_f64());
     }
@@ -230,21 +235,19 @@ fn apps(book: &mut Book, view: &View) {
         for (name, metric) in app.metrics.iter().take(OWN_METRICS) {
             let value = metric.value.as_f64().or_else(|| metric.value.as_str()?.parse().ok());
             if let Some(value) = value {
-                let mut labels = labels.clone();
-                labels.push(("metric", name.clone()));
-                own.get_or_create(&labels).set(value);
+                own.get_or_create(&labels.and("metric", name.clone())).set(value);
             }
         }
     }
 }
 
 fn labels(app: &InstanceView) -> Labels {
-    vec![
+    Labels::new(vec![
         ("app", app.app.clone()),
         ("id", app.id.to_string()),
         ("index", app.index.to_string()),
         ("namespace", app.namespace.clone()),
-    ]
+    ])
 }
 
 fn seconds(at: Moment) -> f64 {

@@ -11,6 +11,7 @@ mod guard;
 mod health;
 mod input;
 mod json;
+mod labels;
 mod listen;
 mod logs;
 mod metrics;

@@ -88,6 +88,37 @@ fn promtool_finds_nothing_wrong_and_everything_told_is_documented() {
 }
 
 #[test]
+fn an_app_cannot_make_more_series_than_fifty_of_its_own_and_none_outlives_it() {
+    let zelador = zelador();
+    zelador.write(
+        "chatty.js",
+        "let round = 0; setInterval(() => { round += 1; const data = {};
+           for (let i = 0; i < 80; i += 1) data['user ' + round + ' ' + i] = { value: i };
+           process.send({ type: 'axm:monitor', data }); }, 20)",
+    );
+    zelador.start(
+        "{ name: 'chatty', script: 'chatty.js' }, { name: 'calm', script: 'sleep', args: '1000' }",
+    );
+    let series = |of: &str| {
+        let text = zelador.get("/metrics").1;
+        let of = format!("app=\"{of}\"");
+        let lines = text.lines().filter(|it| it.contains(&of)).map(str::to_owned);
+        lines.collect::<Vec<_>>()
+    };
+    let own = |lines: &[String]| lines.iter().filter(|it| it.contains("_app_metric{")).count();
+    until("fifty of its own", || own(&series("chatty")) == 50);
+    for _ in 0..5 {
+        let lines = series("chatty");
+        assert_eq!(own(&lines), 50, "however many names it makes up");
+        // What is told of every app, and of its check and its breaker.
+        assert!(lines.len() - 50 <= 12, "{lines:#?}");
+    }
+    zelador.ok(&["delete", "chatty"]);
+    assert_eq!(series("chatty"), Vec::<String>::new());
+    assert!(!series("calm").is_empty());
+}
+
+#[test]
 fn rules_and_dashboard_ask_for_what_there_is() {
     let rules = root().join("contrib/prometheus/alerts.yml");
     promtool(&["check", "rules", rules.to_str().unwrap()], "")
