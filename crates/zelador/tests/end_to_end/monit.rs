@@ -15,6 +15,9 @@ use zelador_testbed::home::{Zelador, kill, until};
 
 use super::zelador;
 
+/// What each drawing of the screen ends with.
+const DRAWN: &[u8] = b"\x1b[?25l";
+
 /// A terminal, and what runs on it.
 pub struct Screen {
     master: File,
@@ -22,7 +25,7 @@ pub struct Screen {
     before: Termios,
     pub shown: Parser,
     /// All that was written to it.
-    written: Vec<u8>,
+    pub written: Vec<u8>,
     child: Child,
 }
 
@@ -49,7 +52,7 @@ impl Screen {
     }
 
     /// The text that it shows now.
-    fn text(&mut self) -> String {
+    pub fn text(&mut self) -> String {
         let mut bytes = [0; 4096];
         while let Ok(read @ 1..) = self.master.read(&mut bytes) {
             self.shown.process(&bytes[..read]);
@@ -70,12 +73,36 @@ impl Screen {
         assert!(found.is_ok(), "waited for {text:?}; the screen is\n{last}");
     }
 
-    fn press(&mut self, keys: &str) {
+    pub fn press(&mut self, keys: &str) {
         rustix::io::write(&self.master, keys.as_bytes()).unwrap();
     }
 
+    /// Takes no more than so many bytes of what is written, as a slow line does.
+    pub fn take(&mut self, most: usize) {
+        let mut bytes = vec![0; most];
+        if let Ok(read) = self.master.read(&mut bytes) {
+            self.shown.process(&bytes[..read]);
+            self.written.extend_from_slice(&bytes[..read]);
+        }
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill(i32::try_from(self.child.id()).unwrap(), signal);
+    }
+
+    /// Whether the verb has come to its end.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// How often the screen was drawn: a drawing leaves no cursor.
+    pub fn drawings(&self) -> usize {
+        self.written.windows(DRAWN.len()).filter(|it| *it == DRAWN).count()
+    }
+
     /// Waits for the end, and looks whether the terminal is as it was.
-    fn end(&mut self) -> ExitStatus {
+    pub fn end(&mut self) -> ExitStatus {
         let mut status = None;
         until("its end", || {
             self.text();
