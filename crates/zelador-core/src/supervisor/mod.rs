@@ -92,6 +92,7 @@ pub use heartbeats::Heard;
 pub use left_alone::LeftAlone;
 pub use maintenance::Aside;
 pub use order::Deadline;
+pub use remedy::OwnPolicies;
 pub use resilience::{BreakerView, RetryView};
 pub use view::{
     AppView, CheckView, GroupView, HealthView, IncidentView, InstanceView, Readiness, Saved,

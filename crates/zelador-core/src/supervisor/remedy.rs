@@ -10,11 +10,22 @@ use crate::incident::{Entry, Outcome, Stage};
 use crate::instance::{Cause, HEALING_BUDGET, Phase};
 use crate::retry::{Attempt, AttemptOutcome, RetryPolicy};
 use crate::said::{Said, Why};
-use crate::spec::{ExecMode, HealthSpec, OnDependencyDown, REMEDY};
+use crate::spec::{BreakerChange, ExecMode, HealthSpec, OnDependencyDown, REMEDY, RetryChange};
 use crate::unit::Moment;
 use crate::words;
 use crate::words::Words;
 use std::time::Duration;
+
+/// How the remedies of one app are tried again and left alone, as far as that is said of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwnPolicies {
+    /// Whose.
+    pub app: AppName,
+    /// How one that did not help is tried again; `None`: as for all apps.
+    pub retry: Option<RetryPolicy>,
+    /// When one is left alone; `None`: as for all apps.
+    pub breaker: Option<BreakerPolicy>,
+}
 
 impl Supervisor {
     /// The pause is over.
@@ -76,6 +87,21 @@ impl Supervisor {
         let policy = self.settings.resilience.retry(REMEDY, RetryPolicy::service_restart());
         let said = self.apps.get(app).map(|app| app.spec.heal.retry);
         said.unwrap_or_default().of(policy)
+    }
+
+    /// What is in force for the remedies of each app of which something is said.
+    pub fn own_policies(&self) -> Vec<OwnPolicies> {
+        let common = self.settings.resilience.breaker(REMEDY, BreakerPolicy::remedy());
+        let own = self.apps.iter().map(|(name, app)| {
+            let heal = &app.spec.heal;
+            OwnPolicies {
+                app: name.clone(),
+                retry: (heal.retry != RetryChange::default()).then(|| self.remedy_retry(name)),
+                breaker: (heal.breaker != BreakerChange::default())
+                    .then(|| heal.breaker.of(common.clone())),
+            }
+        });
+        own.filter(|it| it.retry.is_some() || it.breaker.is_some()).collect()
     }
 
     /// It is known whether the last use of a remedy for an incident helped.

@@ -36,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const EVENTS_KEPT: usize = 1_000;
 
 /// The operation in the ledger of retries, and its name in the settings.
-const EXPORT: &str = "export";
+pub const EXPORT: &str = "export";
 
 /// Why the collector has not taken something.
 struct Broken {

@@ -21,13 +21,15 @@ const MOST: u32 = 256;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wish {
-    /// `start`, `stop`, `restart`, `reload`, `scale`, `reset`, `check`; of an incident `approve`, `reject`, `mute`, `close`.
+    /// `start`, `stop`, `restart`, `reload`, `scale`, `reset`, `report`, `check`; of an incident `approve`, `reject`, `mute`, `close`.
     verb: String,
     /// The app, or the number of an instance or incident.
     #[serde(default)]
     of: String,
     /// How many instances, for `scale`.
     to: Option<u32>,
+    /// What is wrong, in the words of whoever looks, for `report`.
+    what: Option<String>,
 }
 
 /// Does it.
@@ -62,6 +64,7 @@ pub async fn act(
         "restart" => Command::Restart { selectors, change: None },
         "reload" => Command::Reload { selectors, change: None },
         "reset" => Command::Reset { selectors },
+        "report" => Command::Report { selectors, what: wish.what.unwrap_or_default(), by: None },
         "check" => Command::CheckNow,
         "scale" => match wish.to {
             Some(to) if (1..=MOST).contains(&to) => {
@@ -74,11 +77,12 @@ pub async fn act(
         },
         other => {
             return Err(bad(format!(
-                "there is no verb `{other}`; allowed are start, stop, restart, reload, scale, reset, check, approve, reject, mute, close"
+                "there is no verb `{other}`; allowed are start, stop, restart, reload, scale, reset, report, check, approve, reject, mute, close"
             )));
         }
     };
     let is_order = matches!(command, Command::Incident { .. });
+    let is_report = matches!(command, Command::Report { .. });
     let lang = Lang::of(&headers);
     let done = dashboard.handle.command_by(&asker, command).await;
     let mut done = done.map_err(|failure| failure.told(lang.language()))?;
@@ -86,8 +90,15 @@ pub async fn act(
         it.what = quoted(it.what.told(lang.language()));
     }
     // What became of an order is on the page already, in the language of who reads it.
-    if is_order {
+    if is_order || is_report {
         done.notes.clear();
+    }
+    if is_report {
+        let noted = lang.t(
+            "Noted. The incident is listed below; evidence is being gathered",
+            "Registrado. O incidente está na lista abaixo; as evidências estão sendo reunidas",
+        );
+        done.notes.push(noted.to_owned());
     }
     Ok(Json(done))
 }

@@ -162,6 +162,14 @@ fn actions(lang: Lang, app: &str, may_act: bool) -> Markup {
             ask("Scale", "Escalar"),
             ask("Instances are added or removed.", "Instâncias são adicionadas ou removidas."),
         ),
+        (
+            "report",
+            ask("Report a problem", "Relatar problema"),
+            ask(
+                "An incident is opened: evidence is gathered, and a remedy is proposed. Nothing is done before a person says yes.",
+                "Um incidente é aberto: evidências são reunidas e um remédio é proposto. Nada é feito antes que uma pessoa diga sim.",
+            ),
+        ),
     ];
     html! {
         div.actions role="group" aria-label=(lang.t("Actions", "Ações")) data-of=(app) {
@@ -208,7 +216,7 @@ fn table(lang: Lang, instances: &[InstanceView]) -> Markup {
     html! {
         table {
             thead { tr {
-                th scope="col" { "id" } th scope="col" { (lang.t("Name", "Nome")) } th scope="col" { (lang.t("State", "Estado")) }
+                th.num scope="col" { "id" } th scope="col" { (lang.t("Name", "Nome")) } th scope="col" { (lang.t("State", "Estado")) }
                 th.num scope="col" { "pid" } th.num scope="col" { "CPU" } th.num scope="col" { (lang.t("Memory", "Memória")) }
                 th.num scope="col" { (lang.t("Threads", "Threads")) } th.num scope="col" { (lang.t("Descriptors", "Descritores")) }
                 th.num scope="col" { (lang.t("Up for", "No ar há")) } th.num scope="col" { (lang.t("Restarts", "Reinícios")) }
@@ -257,7 +265,7 @@ fn list_runs(lang: Lang, runs: &[Run], failed: Option<&str>) -> Markup {
         @if let Some(error) = failed { p.note.warn { (icon("warn")) (error) } }
         @else if runs.is_empty() { p.dim { (lang.t("No run is known yet.", "Nenhuma execução conhecida ainda.")) } }
         @else { table {
-            thead { tr { th scope="col" { (lang.t("Run", "Execução")) } th scope="col" { (lang.t("Started", "Início")) } th scope="col" { (lang.t("Why", "Por quê")) } th scope="col" { (lang.t("Lasted", "Durou")) } th scope="col" { (lang.t("How it ended", "Como terminou")) } } }
+            thead { tr { th.num scope="col" { (lang.t("Run", "Execução")) } th scope="col" { (lang.t("Started", "Início")) } th scope="col" { (lang.t("Why", "Por quê")) } th scope="col" { (lang.t("Lasted", "Durou")) } th scope="col" { (lang.t("How it ended", "Como terminou")) } } }
             tbody { @for run in runs { tr {
                 td.num { (run.id) } td { (time(run.begun_at, false)) } td { (lang.say(&run.cause)) }
                 td { @match (run.up_at, run.ended_at) {

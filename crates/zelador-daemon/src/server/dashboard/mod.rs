@@ -24,6 +24,7 @@ mod session;
 mod settings;
 mod summary;
 mod tail;
+mod tiles;
 
 use axum::Router;
 use axum::http::StatusCode;

@@ -8,7 +8,7 @@ use zelador_core::check::Status;
 use zelador_core::history::{Metric, Rollup};
 use zelador_core::incident::Incident;
 use zelador_core::instance::Phase;
-use zelador_core::spec::{Settings, Thresholds};
+use zelador_core::spec::Settings;
 use zelador_core::supervisor::{InstanceView, Supervisor, View};
 use zelador_core::unit::ByteSize;
 use zelador_core::words::Words;
@@ -19,12 +19,13 @@ use super::live::{Absent, Fragment};
 use super::page::percent;
 use super::parts::{self, badge, icon, time};
 use super::summary::summary;
+use super::tiles;
 
 /// How long a sparkline looks back, in seconds.
 const HOUR: u64 = 3600;
 
 /// The width of a point of a sparkline, in seconds: 30 points.
-const SPARK_STEP: u64 = 120;
+pub const SPARK_STEP: u64 = 120;
 
 /// How old the past may be that is drawn, in seconds.
 const FRESH: u64 = 30;
@@ -41,10 +42,14 @@ type Lines = BTreeMap<String, Vec<(u64, Rollup)>>;
 /// The past of everything, coarsely.
 #[derive(Debug, Default)]
 pub struct Past {
-    from: u64,
-    to: u64,
-    memory: Lines,
-    cpu: Lines,
+    /// Where sparklines begin, in seconds since the Unix epoch.
+    pub from: u64,
+    /// Where they end.
+    pub to: u64,
+    /// Of the last hour.
+    pub memory: Lines,
+    /// Of the last hour.
+    pub cpu: Lines,
     days: Lines,
 }
 
@@ -114,7 +119,7 @@ pub async fn fragments(
         Fragment::new("trouble", trouble(dashboard, lang)),
         Fragment::new("resting", resting(lang, &seen)),
         Fragment::new("groups", parts::groups(lang, &seen.view.health.groups)),
-        Fragment::new("host", host(lang, &seen, &past)),
+        Fragment::new("host", tiles::host(lang, &seen.view.health, &seen.settings, &past)),
         Fragment::new("open", open(lang, &seen)),
     ];
     let mut rows = String::new();
@@ -236,7 +241,7 @@ fn trouble(dashboard: &Dashboard, lang: Lang) -> Markup {
 fn resting(lang: Lang, seen: &Seen) -> Markup {
     let health = &seen.view.health;
     let checks = health.checks.iter().filter(|check| {
-        !check.component.starts_with("app:") && !TILES.contains(&check.component.as_str())
+        !check.component.starts_with("app:") && !tiles::CHECKS.contains(&check.component.as_str())
     });
     html! {
         @if let Some(whole) = &health.set_aside {
@@ -273,43 +278,6 @@ pub fn state_word(lang: Lang, state: &Words) -> String {
         (Lang::En, "escalated") => "a person is needed".to_owned(),
         _ => lang.say(state),
     }
-}
-
-/// The checks of the host that have a tile.
-const TILES: [&str; 3] = ["memory", "cpu", "disk"];
-
-/// What the host is at, with thresholds.
-fn host(lang: Lang, seen: &Seen, past: &Past) -> Markup {
-    let settings = &seen.settings;
-    html! {
-        @for (name, label, thresholds, line) in [
-            ("memory", lang.t("Memory", "Memória"), settings.memory, past.memory.get("host")),
-            ("cpu", "CPU", settings.cpu, past.cpu.get("host")),
-            ("disk", lang.t("Disk", "Disco"), settings.disk, None),
-        ] {
-            @if let Some(check) = seen.view.health.checks.iter().find(|check| check.component == name) {
-                @let share = share_in(&check.message);
-                @let look = parts::status(lang, check.status);
-                div.tile {
-                    div.tile-head { span { (label) } (badge(look)) }
-                    p.value { (share.map_or_else(|| "–".to_owned(), |share| lang.percent(share))) }
-                    (parts::gauge(share.unwrap_or(0.0), thresholds.map(limits), look.class, &format!("{label}: {}", check.told(lang.language()))))
-                    p.dim { (parts::plain(&check.told(lang.language()))) }
-                    @if let Some(aside) = check.set_aside.as_ref().filter(|_| seen.view.health.set_aside.is_none()) { p { (parts::resting_by(lang, aside)) } }
-                    @if let Some(line) = line { (parts::sparkline(line, past.from, past.to, SPARK_STEP, 0)) }
-                }
-            }
-        }
-    }
-}
-
-fn limits(thresholds: Thresholds) -> (f64, f64) {
-    (thresholds.degraded.value(), thresholds.unhealthy.value())
-}
-
-/// The share at the beginning of a check's message: `2.2 % of 23.5gb memory in use`.
-fn share_in(message: &str) -> Option<f64> {
-    message.split_once(" %")?.0.parse().ok()
 }
 
 /// The cells of a row that change by themselves.

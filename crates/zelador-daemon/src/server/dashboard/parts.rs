@@ -258,7 +258,7 @@ pub fn empty(title: &str, more: Markup) -> Markup {
     html! { div.empty { p.big { (title) } div { (more) } } }
 }
 
-/// The question before something is done, and the field for a number.
+/// The question before something is done, with a field for a number or for words.
 pub fn dialog(lang: Lang) -> Markup {
     html! {
         dialog #ask aria-labelledby="ask-what" {
@@ -266,6 +266,7 @@ pub fn dialog(lang: Lang) -> Markup {
                 h2 #ask-what {}
                 p #ask-more {}
                 label #ask-field hidden { span { (lang.t("How many instances", "Quantas instâncias")) } input #ask-number type="number" min="1" max="256"; }
+                label #ask-words hidden { span { (lang.t("What is wrong", "O que há de errado")) } input #ask-text type="text" maxlength="500" autocomplete="off"; }
                 div.buttons {
                     button #ask-no type="button" { (lang.t("Cancel", "Cancelar")) }
                     button.primary #ask-yes value="yes" { (lang.t("Confirm", "Confirmar")) }

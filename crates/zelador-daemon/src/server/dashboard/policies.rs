@@ -1,28 +1,45 @@
 //! How what failed is tried again and when it is left alone, as it is in force for each operation.
 
+use std::sync::Arc;
+
 use zelador_core::breaker::{BreakerPolicy, Window};
+use zelador_core::check::CheckTarget;
 use zelador_core::retry::{Jitter, RetryPolicy};
-use zelador_core::spec::{BreakerChange, REMEDY, Settings};
+use zelador_core::spec::{BreakerChange, NamedTarget, REMEDY, Settings};
+use zelador_core::supervisor::OwnPolicies;
 
 use super::lang::Lang;
 use crate::again;
+#[cfg(feature = "otlp")]
+use crate::otlp::EXPORT;
 
-/// Every operation that is tried again, with how.
-pub fn retries(lang: Lang, settings: &Settings) -> Vec<(String, String)> {
+/// Every operation that is tried again, with how; below them the apps that say otherwise.
+pub fn retries(lang: Lang, settings: &Settings, own: &[OwnPolicies]) -> Vec<(String, String)> {
     let said = &settings.resilience;
     let general = RetryPolicy::general();
-    vec![
+    let mut rows = vec![
         ("answer".to_owned(), retry(lang, &said.retry("answer", again::PM2))),
         ("ask".to_owned(), retry(lang, &said.retry("ask", RetryPolicy { retries: 1, ..general }))),
+        #[cfg(feature = "otlp")]
+        (EXPORT.to_owned(), retry(lang, &said.retry(EXPORT, general))),
         ("heartbeat".to_owned(), retry(lang, &said.retry("heartbeat", general))),
         ("listen".to_owned(), retry(lang, &said.retry("listen", again::ADDRESS))),
         (REMEDY.to_owned(), retry(lang, &said.retry(REMEDY, RetryPolicy::service_restart()))),
         ("send".to_owned(), retry(lang, &settings.notify.retry)),
-    ]
+    ];
+    let own = own.iter().filter_map(|it| Some((of_app(it), retry(lang, it.retry.as_ref()?))));
+    rows.extend(own);
+    rows
 }
 
-/// Every operation that has a breaker, with when it opens and for how long.
-pub fn breakers(lang: Lang, settings: &Settings) -> Vec<(String, String)> {
+/// What the remedies of an app are called, as on the page of breakers.
+fn of_app(own: &OwnPolicies) -> String {
+    format!("app:{} {REMEDY}", own.app)
+}
+
+/// Every operation that has a breaker, with when it opens and for how long; below them the databases,
+/// checks and apps that say otherwise.
+pub fn breakers(lang: Lang, settings: &Settings, own: &[OwnPolicies]) -> Vec<(String, String)> {
     let said = &settings.resilience;
     let cadence = settings.cadence;
     let look = || BreakerPolicy::look(cadence.interval, cadence.failure_threshold);
@@ -37,12 +54,23 @@ pub fn breakers(lang: Lang, settings: &Settings) -> Vec<(String, String)> {
     let mut rows: Vec<(String, String)> = of_operations
         .map(|(name, policy)| (name.to_owned(), breaker(lang, &said.breaker(name, policy))))
         .collect();
-    let own = settings.databases.iter().map(|(name, it)| (name, "query", it.cadence, it.breaker));
-    for (name, operation, cadence, change) in own.filter(|it| it.3 != BreakerChange::default()) {
+    let databases = settings
+        .databases
+        .iter()
+        .map(|(name, it)| (format!("database:{name}"), "query", it.cadence, it.breaker));
+    let named = settings.named.iter().filter_map(|(name, it)| {
+        let NamedTarget::Probe(probe) = &it.target else { return None };
+        let operation = CheckTarget::App(Arc::clone(probe)).operation()?;
+        Some((format!("check:{name}"), operation, it.cadence, it.breaker))
+    });
+    let said_of = databases.chain(named).filter(|it| it.3 != BreakerChange::default());
+    for (target, operation, cadence, change) in said_of {
         let policy = BreakerPolicy::look(cadence.interval, cadence.failure_threshold);
         let policy = change.of(said.breaker(operation, policy));
-        rows.push((format!("database:{name} {operation}"), breaker(lang, &policy)));
+        rows.push((format!("{target} {operation}"), breaker(lang, &policy)));
     }
+    let own = own.iter().filter_map(|it| Some((of_app(it), breaker(lang, it.breaker.as_ref()?))));
+    rows.extend(own);
     rows
 }
 

@@ -6,7 +6,7 @@ use zelador_core::notify::{ChannelState, ChannelView, Language, NotifyView, Plan
 use zelador_core::redact;
 use zelador_core::spec::{AdvisorSpec, Cadence, HostMeter, KeyFrom, NamedTarget, Settings};
 use zelador_core::spec::{Limit, PulseSpec, Rotation, Thresholds};
-use zelador_core::supervisor::Supervisor;
+use zelador_core::supervisor::{OwnPolicies, Supervisor};
 use zelador_core::unit::ByteSize;
 
 use super::Dashboard;
@@ -23,13 +23,22 @@ type Row = (String, String);
 /// # Errors
 /// Nobody has told the settings.
 pub async fn fragments(dashboard: &Dashboard, lang: Lang) -> Result<Vec<Fragment>, Absent> {
-    let look = |supervisor: &Supervisor| (supervisor.settings().clone(), supervisor.notify_view());
-    let (settings, notify) = dashboard.handle.ask(look).await?;
+    let look = |supervisor: &Supervisor| {
+        let (settings, own) = (supervisor.settings().clone(), supervisor.own_policies());
+        (settings, supervisor.notify_view(), own)
+    };
+    let (settings, notify, own) = dashboard.handle.ask(look).await?;
     let home = dashboard.handle.home.path().display().to_string();
-    Ok(vec![Fragment::new("list", page(lang, &settings, &notify, home))])
+    Ok(vec![Fragment::new("list", page(lang, &settings, &notify, &own, home))])
 }
 
-fn page(lang: Lang, settings: &Settings, notify: &NotifyView, home: String) -> Markup {
+fn page(
+    lang: Lang,
+    settings: &Settings,
+    notify: &NotifyView,
+    own: &[OwnPolicies],
+    home: String,
+) -> Markup {
     let named = settings.named.iter();
     let rules = settings.rules.iter();
     let windows = settings.maintenance.iter();
@@ -79,8 +88,8 @@ fn page(lang: Lang, settings: &Settings, notify: &NotifyView, home: String) -> M
         (lang.t("Language model", "Modelo de linguagem"), advisor(lang, settings.advisor.as_ref())),
     ];
     let after = [
-        (lang.t("Retries", "Novas tentativas"), policies::retries(lang, settings)),
-        (lang.t("Breakers", "Disjuntores"), policies::breakers(lang, settings)),
+        (lang.t("Retries", "Novas tentativas"), policies::retries(lang, settings, own)),
+        (lang.t("Breakers", "Disjuntores"), policies::breakers(lang, settings, own)),
         (lang.t("Notices", "Avisos"), plan(lang, &settings.notify, notify)),
         (lang.t("Logs", "Logs"), rotation(lang, &settings.rotation)),
         (
@@ -92,7 +101,7 @@ fn page(lang: Lang, settings: &Settings, notify: &NotifyView, home: String) -> M
         ),
     ];
     html! {
-        p.dim { (lang.t("As they are in force. To change them, edit the block `zelador` of the ecosystem file, or zelador.toml.", "Como estão em vigor. Para mudá-las, edite o bloco `zelador` do arquivo ecosystem ou o zelador.toml.")) }
+        p.dim { (lang.t("As they are in force. To change them, edit the block ", "Como estão em vigor. Para mudá-las, edite o bloco ")) code { "zelador" } (lang.t(" of the ecosystem file, or zelador.toml.", " do arquivo ecosystem ou o zelador.toml.")) }
         @for (title, rows) in &before { (section(title, rows)) }
         (channels(lang, notify))
         @for (title, rows) in &after { (section(title, rows)) }

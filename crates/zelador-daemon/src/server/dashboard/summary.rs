@@ -80,6 +80,9 @@ impl Apps {
             ([], [], _) if all == 1 => {
                 lang.t("The app is healthy", "O app está saudável").to_owned()
             }
+            ([], [], _) if all == 2 => {
+                lang.t("Both apps healthy", "Os dois apps saudáveis").to_owned()
+            }
             ([], [], Lang::En) => format!("All {all} apps healthy"),
             ([], [], Lang::Pt) => format!("Todos os {all} apps saudáveis"),
             ([], [(name, look)], _) => {
@@ -174,7 +177,7 @@ mod tests {
         let trio: Vec<InstanceView> = (0..3).map(|at| instance("trio", at, up())).collect();
         assert_eq!(told(&trio), "The app is healthy");
         let with_web = [trio, vec![instance("web", 0, up())]].concat();
-        assert_eq!(told(&with_web), "All 2 apps healthy");
+        assert_eq!(told(&with_web), "Both apps healthy");
         assert_eq!(told(&[]), "Nothing to take care of yet");
     }
 

@@ -183,15 +183,19 @@
 
   // What is asked for, after a question.
   const ask = $('#ask');
-  const question = (what, more, number) => new Promise((answer) => {
+  const question = (what, more, number, words) => new Promise((answer) => {
+    const text = $('#ask-text');
     set($('#ask-what'), what);
     set($('#ask-more'), more);
     $('#ask-field').hidden = number === undefined;
+    $('#ask-words').hidden = !words;
+    text.required = words;
+    text.value = '';
     if (number !== undefined) $('#ask-number').value = number;
     ask.returnValue = 'no';
-    ask.addEventListener('close', () => answer(ask.returnValue === 'yes' ? Number($('#ask-number').value) || 1 : 0), { once: true });
+    ask.addEventListener('close', () => answer(ask.returnValue === 'yes' ? { number: Number($('#ask-number').value) || 1, text: text.value } : null), { once: true });
     ask.showModal();
-    (number === undefined ? $('#ask-yes') : $('#ask-number')).focus();
+    (words ? text : number === undefined ? $('#ask-yes') : $('#ask-number')).focus();
   });
   // Enter in the field is a yes: the other button is none that submits.
   $('#ask-no')?.addEventListener('click', () => ask.close('no'));
@@ -204,11 +208,11 @@
     const button = event.target.closest('[data-verb]');
     if (!button) return;
     const { of, name } = button.parentElement.dataset, verb = button.dataset.verb;
-    const to = await question(`${button.textContent}: ${name || of}`, button.dataset.more, verb === 'scale' ? $('#count').value : undefined);
-    if (!to) return;
+    const reply = await question(`${button.textContent}: ${name || of}`, button.dataset.more, verb === 'scale' ? $('#count').value : undefined, verb === 'report');
+    if (!reply) return;
     button.disabled = true;
     try {
-      const [answer, done] = await post('/health/act', { verb, of, ...(verb === 'scale' ? { to } : {}) });
+      const [answer, done] = await post('/health/act', { verb, of, ...(verb === 'scale' ? { to: reply.number } : {}), ...(verb === 'report' ? { what: reply.text } : {}) });
       if (answer.status === 401) { location = `/health/login?to=${encodeURIComponent(location.pathname)}`; return; }
       say(answer.ok ? [...done.instances.map((it) => `${it.app}: ${it.what}`), ...done.notes].join('; ') || '✓' : [done.error, done.help].filter(Boolean).join(' – '));
     } catch (error) {
