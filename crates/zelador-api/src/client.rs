@@ -1,4 +1,5 @@
-//! Talks to the engine over its control socket: HTTP/1.1, one connection a request.
+//! Talks to an engine: HTTP/1.1, one connection a request. Over its control socket, or, for what is not the
+//! owner's alone, over TCP. What a program may ask is in `calls`, a method each.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,20 +9,32 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::{Method, Request, Response, header};
+use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 
 use crate::home::Home;
 use crate::problem::Problem;
+use crate::token::Token;
 
 /// Talks to one engine.
 #[derive(Clone, Debug)]
 pub struct Client {
-    socket: PathBuf,
+    way: Way,
+    /// Shown wherever it is asked for; never told in an error.
+    token: Option<Token>,
     patience: Duration,
+}
+
+/// How the engine is reached.
+#[derive(Clone, Debug)]
+enum Way {
+    Socket(PathBuf),
+    /// `host:port`.
+    Tcp(String),
 }
 
 /// Why there is no answer, or not the wanted one.
@@ -33,6 +46,9 @@ pub enum ClientError {
     /// The socket belongs to somebody else.
     #[error("the control socket {} cannot be opened", .0.display())]
     NotAllowed(PathBuf, #[source] io::Error),
+    /// Nobody answers at this address.
+    #[error("no connection to {0}")]
+    Unreachable(String, #[source] io::Error),
     /// The engine said no.
     #[error(transparent)]
     Problem(#[from] Problem),
@@ -57,6 +73,9 @@ impl ClientError {
             Self::NotAllowed(..) => {
                 Some("zelador answers only to the user who started it, and to root".to_owned())
             }
+            Self::Unreachable(..) => {
+                Some("`zelador doctor` on that host tells where zelador listens".to_owned())
+            }
             Self::Problem(problem) => problem.help.clone(),
             Self::Broken(_) => Some("`zelador list` shows what is true now".to_owned()),
             Self::TimedOut(_) => {
@@ -71,7 +90,19 @@ impl Client {
     /// Returns a client of the engine in this home. `patience` bounds each request; a stop of an
     /// app with a long grace needs more than a look at the list.
     pub fn new(home: &Home, patience: Duration) -> Self {
-        Self { socket: home.socket(), patience }
+        Self { way: Way::Socket(home.socket()), token: None, patience }
+    }
+
+    /// Returns a client of an engine that listens at `host:port`, which knows of it what is not its owner's
+    /// alone. That is HTTP in the clear: beyond this host it needs a tunnel.
+    pub fn over_tcp(address: impl Into<String>, patience: Duration) -> Self {
+        Self { way: Way::Tcp(address.into()), token: None, patience }
+    }
+
+    /// Returns the same with a token, which is needed to change something and to read logs.
+    #[must_use]
+    pub fn with_token(self, token: Token) -> Self {
+        Self { token: Some(token), ..self }
     }
 
     /// Asks for something.
@@ -97,12 +128,31 @@ impl Client {
         serde_json::from_slice(&answer).map_err(ClientError::Answer)
     }
 
-    async fn bytes(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes, ClientError> {
+    /// Asks for something whose answer may be of several statuses: returns it with its body.
+    ///
+    /// # Errors
+    /// Nobody answers.
+    pub(crate) async fn answer(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes), ClientError> {
         let asked = self.exchange(method, path, body);
         match tokio::time::timeout(self.patience, asked).await {
             Ok(answer) => answer,
             Err(_) => Err(ClientError::TimedOut(self.patience)),
         }
+    }
+
+    pub(crate) async fn bytes(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Bytes, ClientError> {
+        let (status, body) = self.answer(method, path, body).await?;
+        if status.is_success() { Ok(body) } else { Err(refused(status, path, &body)) }
     }
 
     /// Listens to an answer that goes on.
@@ -126,7 +176,7 @@ impl Client {
         method: Method,
         path: &str,
         body: Bytes,
-    ) -> Result<Bytes, ClientError> {
+    ) -> Result<(StatusCode, Bytes), ClientError> {
         let (answer, connection) = self.ask(method, path, body).await?;
         let status = answer.status();
         let body = answer.into_body().collect();
@@ -139,13 +189,29 @@ impl Client {
                 body.await
             }
         };
-        let body = body.map_err(broken)?.to_bytes();
-        if status.is_success() {
-            return Ok(body);
+        Ok((status, body.map_err(broken)?.to_bytes()))
+    }
+
+    /// Returns the name of the host, and the connection to it.
+    async fn connect(&self) -> Result<(String, Box<dyn Stream>), ClientError> {
+        match &self.way {
+            Way::Socket(path) => {
+                let stream = UnixStream::connect(path).await;
+                let stream = stream.map_err(|error| match error.kind() {
+                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                        ClientError::NotRunning(path.clone())
+                    }
+                    _ => ClientError::NotAllowed(path.clone(), error),
+                })?;
+                Ok(("zelador".to_owned(), Box::new(stream)))
+            }
+            Way::Tcp(address) => {
+                let stream = TcpStream::connect(address).await;
+                let stream =
+                    stream.map_err(|error| ClientError::Unreachable(address.clone(), error))?;
+                Ok((address.clone(), Box::new(stream)))
+            }
         }
-        let problem = serde_json::from_slice(&body)
-            .unwrap_or_else(|_| Problem::new(format!("the engine answered {status} to {path}")));
-        Err(ClientError::Problem(problem))
     }
 
     /// Sends a request, and returns the beginning of its answer with the connection that has to be
@@ -156,22 +222,19 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<(Response<Incoming>, Connection), ClientError> {
-        let stream =
-            UnixStream::connect(&self.socket).await.map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                    ClientError::NotRunning(self.socket.clone())
-                }
-                _ => ClientError::NotAllowed(self.socket.clone(), error),
-            })?;
+        let (host, stream) = self.connect().await?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .header(header::HOST, "zelador")
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(body))
-            .map_err(|error| ClientError::Broken(Box::new(error)))?;
+            .header(header::HOST, host)
+            .header(header::CONTENT_TYPE, "application/json");
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {}", token.reveal()));
+        }
+        let request =
+            request.body(Full::new(body)).map_err(|error| ClientError::Broken(Box::new(error)))?;
         let mut connection: Connection = Box::pin(connection);
         let answer = sender.send_request(request);
         tokio::pin!(answer);
@@ -191,6 +254,18 @@ impl Client {
 
 /// What carries a request and its answer, while it is polled.
 type Connection = Pin<Box<dyn Future<Output = Result<(), hyper::Error>> + Send>>;
+
+/// What carries bytes both ways.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// An answer that is no success, as the engine tells it.
+pub(crate) fn refused(status: StatusCode, path: &str, body: &[u8]) -> ClientError {
+    let problem = serde_json::from_slice(body)
+        .unwrap_or_else(|_| Problem::new(format!("the engine answered {status} to {path}")));
+    ClientError::Problem(problem)
+}
 
 fn broken(error: hyper::Error) -> ClientError {
     ClientError::Broken(Box::new(error))

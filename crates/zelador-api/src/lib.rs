@@ -4,6 +4,7 @@
 //! here, and nothing else.
 
 pub mod bus;
+pub mod calls;
 pub mod client;
 pub mod env_file;
 pub mod home;

@@ -3,7 +3,10 @@
 //! Always holds: units are in the names, times are RFC 3339 in UTC, and nothing here has an environment,
 //! a command line or, except by [`Lines`], what an app wrote.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{Incident, InstanceView, Status, Trouble};
 
@@ -108,6 +111,115 @@ pub struct Lines {
 pub struct Report {
     /// In that person's words.
     pub what: String,
+}
+
+/// What can be done to an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// What is down comes up.
+    Start,
+    /// It goes down and stays there.
+    Stop,
+    /// It goes down and comes up again.
+    Restart,
+    /// Its successor takes over.
+    Reload,
+}
+
+impl Verb {
+    /// As it stands in the path.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+            Self::Reload => "reload",
+        }
+    }
+}
+
+/// Which log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+impl Stream {
+    /// As it stands in the query.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Out => "out",
+            Self::Err => "err",
+        }
+    }
+}
+
+/// The worst of everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overall {
+    /// The verdict.
+    pub status: Status,
+}
+
+/// The engine answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alive {
+    /// `alive`.
+    pub status: String,
+}
+
+/// Whether everything can take work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllReady {
+    /// All of them can.
+    pub ready: bool,
+    /// The apps of which something is wanted.
+    pub apps: Vec<Ready>,
+}
+
+/// Whether one app can take work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// Which.
+    pub app: String,
+    /// Enough of its instances can.
+    pub ready: bool,
+    /// Each of them.
+    pub instances: Vec<ReadyInstance>,
+}
+
+/// Whether one instance can take work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadyInstance {
+    /// Which.
+    pub name: String,
+    /// It can.
+    pub ready: bool,
+    /// Why, or why not.
+    pub message: String,
+}
+
+/// Everything, by draft-inadarei-api-health-check-06.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Draft {
+    /// `pass`, `warn` or `fail`.
+    pub status: String,
+    /// What was observed, by `component:measurement`.
+    pub checks: BTreeMap<String, Vec<Value>>,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Told {
+    /// Counts up while this engine lives.
+    pub id: u64,
+    /// What kind: `process`, `incident` …
+    pub kind: String,
+    /// All of it.
+    pub data: Value,
 }
 
 /// What a command did.

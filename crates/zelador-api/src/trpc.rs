@@ -1,7 +1,7 @@
 //! The wire format of tRPC, as far as queries without subscriptions go: what `httpLink` and
 //! `httpBatchLink` of versions 10 and 11 send and expect.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use zelador_core::check::Status;
@@ -82,13 +82,16 @@ pub const PROCEDURES: [&str; 7] = [
 ];
 
 /// One line of what `health.history` answers.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
-    component: String,
-    status: Status,
-    message: String,
+    /// Of what: `memory`, `app:api`.
+    pub component: String,
+    /// What it changed to.
+    pub status: Status,
+    /// Why.
+    pub message: String,
     /// ISO 8601.
-    timestamp: String,
+    pub timestamp: String,
 }
 
 impl From<&VerdictView> for Verdict {
@@ -103,19 +106,48 @@ impl From<&VerdictView> for Verdict {
 }
 
 /// One line of what `retry.stats` answers.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RetryStats {
-    operation: String,
-    total: u64,
-    successful: u64,
-    failed: u64,
-    attempts: u64,
-    failed_attempts: u64,
+    /// `query`, `send`, `restart` …
+    pub operation: String,
+    /// How many came to an end.
+    pub total: u64,
+    /// How many of them well.
+    pub successful: u64,
+    /// How many of them not.
+    pub failed: u64,
+    /// Attempts of all of them.
+    pub attempts: u64,
+    /// Attempts that failed.
+    pub failed_attempts: u64,
     /// Percent.
-    success_rate: Option<f64>,
-    average_attempts: Option<f64>,
-    last_errors: Vec<String>,
+    pub success_rate: Option<f64>,
+    /// Attempts of one operation.
+    pub average_attempts: Option<f64>,
+    /// The latest first.
+    pub last_errors: Vec<String>,
+}
+
+/// One line of what `retry.history` answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RetryAttempt {
+    /// `query`, `send`, `restart` …
+    pub operation: String,
+    /// Towards what: `app:api`, `notify:slack`.
+    pub target: String,
+    /// 1 is the first.
+    pub attempt: u32,
+    /// `succeeded`, `retrying` or `gave-up`.
+    pub outcome: String,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// Seconds until the next attempt.
+    pub delay: Option<f64>,
+    /// Seconds.
+    pub duration: f64,
+    /// ISO 8601.
+    pub timestamp: String,
 }
 
 /// How many errors `retry.stats` tells.
@@ -140,7 +172,7 @@ impl From<&RetryView> for RetryStats {
 }
 
 /// What `retry.history` answers, the latest attempt first; `operation` narrows it down.
-pub fn retry_history(views: &[RetryView], operation: Option<&str>) -> Value {
+pub fn retry_history(views: &[RetryView], operation: Option<&str>) -> Vec<RetryAttempt> {
     let wanted = views.iter().filter(|view| operation.is_none_or(|it| it == view.operation));
     let mut attempts: Vec<_> = wanted
         .flat_map(|view| view.stats.latest.iter().map(|attempt| (view.operation.as_str(), attempt)))
@@ -152,52 +184,67 @@ pub fn retry_history(views: &[RetryView], operation: Option<&str>) -> Value {
             AttemptOutcome::Retrying { error, delay, .. } => ("retrying", Some(error), Some(delay)),
             AttemptOutcome::GaveUp { error, .. } => ("gave-up", Some(error), None),
         };
-        json!({
-            "operation": operation, "target": attempt.target, "attempt": attempt.number,
-            "outcome": outcome, "error": error, "delay": delay.map(|it| seconds(*it)),
-            "duration": seconds(attempt.took), "timestamp": attempt.at.to_string(),
-        })
+        RetryAttempt {
+            operation: operation.to_owned(),
+            target: attempt.target.clone(),
+            attempt: attempt.number,
+            outcome: outcome.to_owned(),
+            error: error.cloned(),
+            delay: delay.map(|it| seconds(*it)),
+            duration: seconds(attempt.took),
+            timestamp: attempt.at.to_string(),
+        }
     };
-    Value::Array(attempts.into_iter().map(entry).collect())
+    attempts.into_iter().map(entry).collect()
 }
 
 /// What `health.check` and `health.status` answer.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Health {
-    overall: Status,
-    checks: Vec<CheckEntry>,
+    /// The worst of all.
+    pub overall: Status,
+    /// Everything that is looked at.
+    pub checks: Vec<CheckEntry>,
     /// The apps, by namespace.
-    groups: Vec<GroupEntry>,
+    pub groups: Vec<GroupEntry>,
     /// Seconds.
-    uptime: f64,
+    pub uptime: f64,
     /// ISO 8601.
-    timestamp: String,
+    pub timestamp: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// One thing that is looked at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct CheckEntry {
-    component: String,
-    status: Status,
+pub struct CheckEntry {
+    /// `memory`, `database:main`, `app:api` …
+    pub component: String,
+    /// The verdict.
+    pub status: Status,
     /// Milliseconds.
-    response_time: f64,
-    message: String,
+    pub response_time: f64,
+    /// In one sentence.
+    pub message: String,
     /// What it rests on: each with its name, value and unit.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    measures: Vec<Measure>,
-    timestamp: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measures: Vec<Measure>,
+    /// ISO 8601.
+    pub timestamp: String,
     /// Why it does not count for the whole: in maintenance, or muted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    set_aside: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_aside: Option<String>,
 }
 
 /// How the apps of a namespace are.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-struct GroupEntry {
-    group: String,
-    status: Status,
-    message: String,
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GroupEntry {
+    /// The namespace.
+    pub group: String,
+    /// The worst of them.
+    pub status: Status,
+    /// In one sentence.
+    pub message: String,
 }
 
 impl From<&HealthView> for Health {
@@ -227,18 +274,21 @@ impl From<&HealthView> for Health {
 }
 
 /// What `health.simple` answers.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Simple {
     /// `ok`, or `degraded` for everything else.
-    status: &'static str,
-    uptime: f64,
-    timestamp: String,
+    pub status: String,
+    /// Seconds.
+    pub uptime: f64,
+    /// ISO 8601.
+    pub timestamp: String,
 }
 
 impl From<SimpleHealth> for Simple {
     fn from(health: SimpleHealth) -> Self {
+        let word = if health.overall == Status::Healthy { "ok" } else { "degraded" };
         Self {
-            status: if health.overall == Status::Healthy { "ok" } else { "degraded" },
+            status: word.to_owned(),
             uptime: seconds(health.uptime),
             timestamp: health.at.to_string(),
         }

@@ -64,6 +64,7 @@ mod serve;
 mod supervision;
 mod torture;
 mod transcripts;
+mod typed_client;
 mod upgrade;
 mod verbs;
 mod verdicts;
