@@ -166,7 +166,7 @@ impl From<&RetryView> for RetryStats {
             failed_attempts: stats.failed_attempts,
             success_rate: view.success_rate,
             average_attempts: view.average_attempts,
-            last_errors: errors.map(|(_, error)| error.to_owned()).collect(),
+            last_errors: errors.map(|(_, error)| error.to_string()).collect(),
         }
     }
 }
@@ -189,7 +189,7 @@ pub fn retry_history(views: &[RetryView], operation: Option<&str>) -> Vec<RetryA
             target: attempt.target.clone(),
             attempt: attempt.number,
             outcome: outcome.to_owned(),
-            error: error.cloned(),
+            error: error.map(ToString::to_string),
             delay: delay.map(|it| seconds(*it)),
             duration: seconds(attempt.took),
             timestamp: attempt.at.to_string(),

@@ -148,7 +148,7 @@ impl Finding {
     }
 
     /// What kind of failure it is and what was said, if what was asked failed.
-    pub fn failure(&self) -> Option<(ErrorClass, &str)> {
+    pub fn failure(&self) -> Option<(ErrorClass, &Words)> {
         let (usual, detail) = match self {
             Self::WrongAnswer { detail } => (ErrorClass::ServerFailed, detail),
             Self::Busy { detail, .. } => (ErrorClass::Overloaded, detail),
@@ -163,7 +163,7 @@ impl Finding {
             | Self::Measured { .. }
             | Self::Unavailable { .. } => return None,
         };
-        Some((ErrorClass::of_text(detail.english()).unwrap_or(usual), detail.english()))
+        Some((ErrorClass::of_text(detail.english()).unwrap_or(usual), detail))
     }
 }
 

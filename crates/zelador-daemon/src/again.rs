@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use zelador_core::input::{Fact, Input};
 use zelador_core::retry::RetryPolicy;
 use zelador_core::retry::{Attempt, AttemptOutcome, Classes, ErrorClass, Failure, Next, Retry};
+use zelador_core::words::quoted;
 
 use crate::clock::Clock;
 use crate::driver::Message;
@@ -76,14 +77,14 @@ impl Again {
         let now = self.clock.now();
         let Some(retry) = &mut self.retry else { return Then::Over };
         let next = retry.after_failure(now, failure, None, &mut self.rng);
-        let (number, class) = (retry.failed(), failure.class);
+        let (number, class, error) = (retry.failed(), failure.class, quoted(error));
         let (outcome, then) = match next {
             Next::After(delay) => {
                 (AttemptOutcome::Retrying { class, error, delay }, Then::After(delay))
             }
             Next::GiveUp(why) => {
                 self.retry = None;
-                (AttemptOutcome::GaveUp { class, error, why: why.to_string() }, Then::Over)
+                (AttemptOutcome::GaveUp { class, error, why: why.words() }, Then::Over)
             }
         };
         self.tell(number, outcome).await;

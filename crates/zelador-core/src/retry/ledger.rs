@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ErrorClass;
 use crate::unit::Moment;
+use crate::words::Words;
 
 /// The most operations that are told apart; the one that was used least lately makes room.
 const MOST_OPERATIONS: usize = 256;
@@ -44,7 +45,7 @@ pub enum AttemptOutcome {
         /// What kind of failure.
         class: ErrorClass,
         /// What was said, without secrets.
-        error: String,
+        error: Words,
         /// The delay before the next attempt.
         delay: Duration,
     },
@@ -53,9 +54,9 @@ pub enum AttemptOutcome {
         /// What kind of failure.
         class: ErrorClass,
         /// What was said, without secrets.
-        error: String,
+        error: Words,
         /// Why there is no other attempt.
-        why: String,
+        why: Words,
     },
 }
 
@@ -90,11 +91,11 @@ impl OperationStats {
     }
 
     /// The latest errors, newest first.
-    pub fn last_errors(&self) -> impl Iterator<Item = (&Attempt, &str)> {
+    pub fn last_errors(&self) -> impl Iterator<Item = (&Attempt, &Words)> {
         self.latest.iter().rev().filter_map(|attempt| match &attempt.outcome {
             AttemptOutcome::Succeeded => None,
             AttemptOutcome::Retrying { error, .. } | AttemptOutcome::GaveUp { error, .. } => {
-                Some((attempt, error.as_str()))
+                Some((attempt, error))
             }
         })
     }
@@ -141,10 +142,8 @@ impl OperationStats {
     }
 }
 
-fn shorten(text: &mut String) {
-    if let Some((end, _)) = text.char_indices().nth(LONGEST_ERROR) {
-        text.truncate(end);
-    }
+fn shorten(words: &mut Words) {
+    *words = words.map(|text| text.chars().take(LONGEST_ERROR).collect());
 }
 
 /// The numbers of all operations.

@@ -24,6 +24,7 @@ mod budget;
 mod class;
 mod delay;
 mod ledger;
+mod told;
 
 use std::time::Duration;
 

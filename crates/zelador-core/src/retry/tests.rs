@@ -1,4 +1,5 @@
 use super::*;
+use crate::words::quoted;
 use proptest::prelude::*;
 
 const START: Moment = Moment::from_micros(1_700_000_000_000_000);
@@ -94,9 +95,9 @@ fn the_ledger_counts_operations_and_attempts() {
         outcome,
     };
     let class = ErrorClass::TimedOut;
-    let retrying = AttemptOutcome::Retrying { class, error: "late".to_owned(), delay: SECOND };
+    let retrying = AttemptOutcome::Retrying { class, error: quoted("late"), delay: SECOND };
     let gave_up =
-        AttemptOutcome::GaveUp { class, error: "x".repeat(1000), why: "enough".to_owned() };
+        AttemptOutcome::GaveUp { class, error: quoted("x".repeat(1000)), why: quoted("enough") };
     for attempt in [
         attempt(1, AttemptOutcome::Succeeded),
         attempt(1, retrying.clone()),
@@ -111,7 +112,7 @@ fn the_ledger_counts_operations_and_attempts() {
     assert_eq!((stats.attempts, stats.failed_attempts), (5, 3));
     assert_eq!(stats.average_attempts().map(|it| (it * 100.0).round()), Some(167.0));
     assert_eq!(stats.success_rate().map(f64::round), Some(67.0));
-    let errors: Vec<usize> = stats.last_errors().map(|(_, error)| error.len()).collect();
+    let errors: Vec<usize> = stats.last_errors().map(|(_, error)| error.english().len()).collect();
     assert_eq!(errors, [300, 4, 4]);
     for number in 0..1000 {
         ledger.take(&format!("operation {number}"), attempt(1, AttemptOutcome::Succeeded));

@@ -24,6 +24,8 @@ use crate::retry::{Attempt, AttemptOutcome, Budgets, ErrorClass, Failure, Ledger
 use crate::retry::{Next, Retry, RetryPolicy};
 use crate::spec::Cadence;
 use crate::unit::Moment;
+use crate::words;
+use crate::words::{Words, quoted};
 
 /// Bounds the memory of calls whose caller never says how they went: more than all the models,
 /// channels and remedies of a host together.
@@ -127,14 +129,15 @@ impl Supervisor {
             Some(breaker) if class == ErrorClass::Cancelled => breaker.forget(permit),
             _ => self.called(&key, permit, Call::failed(took)),
         }
+        let said = quoted(&error);
         let (answer, outcome) = match next {
             Next::After(delay) => {
-                (CallAnswer::After(delay), AttemptOutcome::Retrying { class, error, delay })
+                (CallAnswer::After(delay), AttemptOutcome::Retrying { class, error: said, delay })
             }
             Next::GiveUp(why) => {
                 self.calls.wanted.remove(&id);
-                let why = why.to_string();
-                (CallAnswer::GiveUp(error.clone()), AttemptOutcome::GaveUp { class, error, why })
+                let outcome = AttemptOutcome::GaveUp { class, error: said, why: why.words() };
+                (CallAnswer::GiveUp(error), outcome)
             }
         };
         self.attempted(&key.operation, Attempt { at: now, target, number, took, outcome });
@@ -248,7 +251,7 @@ impl Supervisor {
         &mut self,
         id: &CheckId,
         operation: &str,
-        failure: Option<(Failure, &str)>,
+        failure: Option<(Failure, &Words)>,
         took: Duration,
     ) {
         let (now, target) = (self.now, self.component(id));
@@ -274,13 +277,13 @@ impl Supervisor {
         });
         let next = retry.after_failure(now, failure, Some(budget), &mut self.rng);
         let class = failure.class;
-        let (number, error) = (retry.failed(), error.to_owned());
+        let (number, error) = (retry.failed(), error.clone());
         let outcome = match next {
             Next::After(delay) => {
                 check.retry = Some(retry);
                 AttemptOutcome::Retrying { class, error, delay }
             }
-            Next::GiveUp(why) => AttemptOutcome::GaveUp { class, error, why: why.to_string() },
+            Next::GiveUp(why) => AttemptOutcome::GaveUp { class, error, why: why.words() },
         };
         self.calls.unwritten.take(operation, Attempt { at: now, target, number, took, outcome });
     }
@@ -349,14 +352,14 @@ impl Supervisor {
                 }
                 let class = ErrorClass::of_text(reason).unwrap_or(ErrorClass::Unreachable);
                 let delay = self.desk.rests_until(channel).since(now);
-                let error = reason.clone();
+                let error = quoted(reason);
                 let outcome = AttemptOutcome::Retrying { class, error, delay };
                 (Some(Call::failed(took)), attempt(outcome))
             }
             // The channel is well, and does not want this message.
             DeliveryOutcome::Refused { reason } => {
-                let (class, error) = (ErrorClass::Invalid, reason.clone());
-                let why = "the message is not taken".to_owned();
+                let (class, error) = (ErrorClass::Invalid, quoted(reason));
+                let why = words!("the message is not taken", "a mensagem não é aceita");
                 (None, attempt(AttemptOutcome::GaveUp { class, error, why }))
             }
         };

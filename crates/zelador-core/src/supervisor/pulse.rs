@@ -7,6 +7,7 @@ use crate::effect::{Effect, Severity};
 use crate::pulse::{NotHeard, PingId, Pulse};
 use crate::retry::{Attempt, AttemptOutcome, ErrorClass, Next, RetryPolicy};
 use crate::words;
+use crate::words::quoted;
 
 /// The operation and its target in the ledger of retries, and the subject of notices.
 const HEARTBEAT: &str = "heartbeat";
@@ -61,12 +62,10 @@ impl Supervisor {
         let outcome = match (failure, beat.next) {
             (None, _) => AttemptOutcome::Succeeded,
             (Some(NotHeard { class, reason, .. }), next) => {
-                let (class, error) = (*class, reason.clone());
+                let (class, error) = (*class, quoted(reason));
                 match next {
                     Next::After(delay) => AttemptOutcome::Retrying { class, error, delay },
-                    Next::GiveUp(why) => {
-                        AttemptOutcome::GaveUp { class, error, why: why.to_string() }
-                    }
+                    Next::GiveUp(why) => AttemptOutcome::GaveUp { class, error, why: why.words() },
                 }
             }
         };

@@ -9,7 +9,6 @@ use crate::healing::guard::{Ruling, Wish, rule};
 use crate::healing::{Next, Remedy, after_failure, ladder};
 use crate::id::{AppName, IncidentId};
 use crate::incident::{Outcome, Stage, Trouble, Try, TryResult};
-use crate::notify::Language;
 use crate::retry::{AttemptOutcome, ErrorClass};
 use crate::said::{Said, Why};
 use crate::unit::{Moment, SECOND};
@@ -269,7 +268,7 @@ impl Supervisor {
         let same = || incident.round().iter().filter(|it| it.remedy == remedy);
         let (times, began_at) = (same().count(), same().next().map(|it| it.at));
         let elapsed = began_at.map_or(Duration::ZERO, |at| now.since(at));
-        let error = why.told(Language::En);
+        let error = why.words();
         self.say(id, Said::TryFailed { number: attempts, result, why });
         if worse {
             self.undo(id, &remedy);
@@ -291,9 +290,18 @@ impl Supervisor {
                 Next::Pause(delay) => AttemptOutcome::Retrying { class, error, delay },
                 Next::Escalate => {
                     let why = match () {
-                        () if grows => format!("{times} replicas added did not help"),
-                        () if was_applied => format!("{times} restarts did not help"),
-                        () => format!("{times} tries could not be made"),
+                        () if grows => words!(
+                            "{times} replicas added did not help",
+                            "{times} réplicas a mais não ajudaram",
+                        ),
+                        () if was_applied => words!(
+                            "{times} restarts did not help",
+                            "{times} reinícios não ajudaram",
+                        ),
+                        () => words!(
+                            "{times} tries could not be made",
+                            "{times} tentativas não puderam ser feitas",
+                        ),
                     };
                     AttemptOutcome::GaveUp { class, error, why }
                 }
@@ -301,7 +309,10 @@ impl Supervisor {
             self.note_attempt(id, outcome);
         } else {
             let class = ErrorClass::Ineffective;
-            let why = "another remedy is tried, or a person is asked".to_owned();
+            let why = words!(
+                "another remedy is tried, or a person is asked",
+                "outro remédio é tentado, ou uma pessoa é consultada",
+            );
             self.note_attempt(id, AttemptOutcome::GaveUp { class, error, why });
         }
         if repeats && let Next::Pause(pause) = next {

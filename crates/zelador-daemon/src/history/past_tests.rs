@@ -273,7 +273,7 @@ fn what_was_tried_and_what_is_not_tried_is_in_tables_of_its_own() {
     let (at, target, took) = (moment(MIDNIGHT), "notify:ops".to_owned(), Duration::from_millis(7));
     let outcome = AttemptOutcome::Retrying {
         class: ErrorClass::TimedOut,
-        error: "no answer".to_owned(),
+        error: quoted("no answer"),
         delay: Duration::from_secs(2),
     };
     let attempt = Attempt { at, target: target.clone(), number: 1, took, outcome };

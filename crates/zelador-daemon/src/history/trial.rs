@@ -25,7 +25,7 @@ fn write_attempt(
     let (outcome, class, error, delay) = match &attempt.outcome {
         AttemptOutcome::Succeeded => ("succeeded", None, None, None),
         AttemptOutcome::Retrying { class, error, delay } => {
-            ("retrying", Some(class), Some(error.clone()), Some(span(*delay)))
+            ("retrying", Some(class), Some(error.to_string()), Some(span(*delay)))
         }
         AttemptOutcome::GaveUp { class, error, why } => {
             ("gave-up", Some(class), Some(format!("{error}; {why}")), None)

@@ -28,7 +28,7 @@ pub fn operations(views: &[RetryView], terminal: Terminal) -> String {
     for view in views {
         let stats = &view.stats;
         let number = |text: String| terminal.cell(&text).set_alignment(CellAlignment::Right);
-        let error = stats.last_errors().next().map_or("", |(_, error)| error);
+        let error = stats.last_errors().next().map_or("", |(_, error)| error.english());
         table.add_row([
             terminal.cell(&view.operation),
             number(stats.total.to_string()),

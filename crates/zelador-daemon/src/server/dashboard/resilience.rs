@@ -6,6 +6,7 @@ use zelador_core::incident::{Incident, Stage};
 use zelador_core::instance::Phase;
 use zelador_core::retry::{Attempt, AttemptOutcome};
 use zelador_core::supervisor::{BreakerView, InstanceView, RetryView, Supervisor};
+use zelador_core::words::Words;
 
 use super::Dashboard;
 use super::lang::Lang;
@@ -110,15 +111,23 @@ fn operations(lang: Lang, views: &[RetryView]) -> Markup {
     }
 }
 
+/// What was said: where it is somebody else's it stays as it is.
+fn theirs(lang: Lang, said: &Words) -> Markup {
+    html! {
+        @if said.is_quoted() { span lang="en" translate="no" { (parts::plain(said.english())) } }
+        @else { (parts::plain(&lang.say(said))) }
+    }
+}
+
 /// The latest errors of an operation: the last one, and those before it behind a word.
 fn errors(lang: Lang, view: &RetryView) -> Markup {
-    let latest: Vec<(&Attempt, &str)> = view.stats.last_errors().take(ERRORS).collect();
-    let one = |(attempt, error): &(&Attempt, &str)| {
+    let latest: Vec<(&Attempt, &Words)> = view.stats.last_errors().take(ERRORS).collect();
+    let one = |(attempt, error): &(&Attempt, &Words)| {
         html! {
             (time(attempt.at, true)) " · " span translate="no" { (parts::plain(&attempt.target)) } ": "
-            span lang="en" translate="no" { (parts::plain(error)) }
+            (theirs(lang, error))
             @if let AttemptOutcome::GaveUp { why, .. } = &attempt.outcome {
-                span.dim { " (" (lang.t("given up", "desistiu")) ": " span lang="en" translate="no" { (parts::plain(why)) } ")" }
+                span.dim { " (" (lang.t("given up", "desistiu")) ": " (theirs(lang, why)) ")" }
             }
         }
     };
