@@ -230,6 +230,10 @@ fn no_sentence_of_zelador_is_left_in_english_on_a_portuguese_page() {
     }
     assert!(read.len() > 200, "{} sentences are no realistic state", read.len());
     assert_eq!(left, BTreeMap::new(), "English, and on which page");
+    // What stands as somebody else's word is passed over above: why there is no further attempt is zelador's.
+    let retries = page(&zelador, "/retries", "pt-BR");
+    assert!(retries.contains("tentativas falharam, a última porque"), "{retries}");
+    assert!(!retries.contains("attempts failed"), "{retries}");
 }
 
 #[test]
