@@ -78,6 +78,11 @@ fn a_problem_is_reported_looked_into_and_closed_in_the_browser() {
         let story = browser.eval("document.querySelector('#story').innerText").to_string();
         let says = if width == 390 { "diz: answers are slow" } else { "says: answers are slow" };
         assert!(story.contains(says), "{story}");
+        let waits = if width == 390 { "Aguarda a palavra" } else { "waits for a person" };
+        browser.until(
+            waits,
+            &format!("document.querySelector('#top .answer').textContent.includes('{waits}')"),
+        );
         hold(&mut browser, &format!("reported-incident-{}-{width}", &language[..2]));
     }
     press(&mut browser, "close");

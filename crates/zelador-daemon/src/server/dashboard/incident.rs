@@ -131,6 +131,12 @@ fn orders(lang: Lang, incident: &Incident) -> Markup {
 /// What was done, and whether it helped, in one sentence.
 fn in_short(lang: Lang, incident: &Incident) -> Markup {
     let tries = incident.attempts;
+    if incident.is_open() && incident.asks_for().is_some() {
+        return html! { (lang.t("It waits for a person's word.", "Aguarda a palavra de uma pessoa.")) };
+    }
+    if incident.is_open() && incident.trouble == Trouble::Reported {
+        return html! { (lang.t("It is open until the one who reported it closes it.", "Fica aberto até que quem o relatou o encerre.")) };
+    }
     html! {
         @match (&incident.stage, lang) {
             (Stage::Closed { outcome: Outcome::Healed }, Lang::En) => "What was done helped. Nothing more needs to be done.",
@@ -141,8 +147,6 @@ fn in_short(lang: Lang, incident: &Incident) -> Markup {
             (Stage::Closed { .. }, Lang::Pt) => "Alguém assumiu. Nada mais é feito aqui.",
             (Stage::Escalated, Lang::En) if tries == 0 => { "It was left as it is. " strong { "A person is needed." } },
             (Stage::Escalated, Lang::Pt) if tries == 0 => { "Foi deixado como está. " strong { "Uma pessoa é necessária." } },
-            (Stage::AwaitingApproval { .. }, Lang::En) => "It waits for a person's word.",
-            (Stage::AwaitingApproval { .. }, Lang::Pt) => "Aguarda a palavra de uma pessoa.",
             (Stage::Escalated, Lang::En) => { "Nothing helped after " (lang.count(tries as usize, ("try", ""), ("tries", ""))) ". " strong { "A person is needed." } },
             (Stage::Escalated, Lang::Pt) => { "Nada ajudou após " (lang.count(tries as usize, ("", "tentativa"), ("", "tentativas"))) ". " strong { "Uma pessoa é necessária." } },
             (Stage::WaitingForDependency { dependency }, Lang::En) => { "Nothing is done to it: it waits for " strong { (parts::plain(dependency)) } "." },
@@ -248,6 +252,8 @@ pub fn facts(lang: Lang, found: &Evidence) -> Vec<String> {
         let place = thread.waits_in.as_ref().map(|place| format!(", {waits} {place}"));
         let place = place.unwrap_or_default();
         facts.push(match lang {
+            Lang::En if count == 1 => format!("1 thread, {name} ({tid}), state {state}{place}"),
+            Lang::Pt if count == 1 => format!("1 thread, {name} ({tid}), estado {state}{place}"),
             Lang::En => {
                 format!("{count} threads; the busiest is {name} ({tid}), state {state}{place}")
             }
