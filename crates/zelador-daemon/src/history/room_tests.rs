@@ -28,7 +28,7 @@ fn a_storm_within_the_hour_does_not_make_it_larger_than_it_may_be() {
     let retention = Retention { size: Retention::SMALLEST, ..Retention::default() };
     let (mut history, ..) = History::open(&path, Moment::default()).unwrap();
     let counters = Record::Counters(Counters { run: 7, ..Counters::default() });
-    history.keep(&[counters.clone()], Moment::default());
+    history.keep(std::slice::from_ref(&counters), Moment::default());
     let mut writer = Writer::open(&path, retention).unwrap();
     live(&mut writer, MIDNIGHT, MIDNIGHT + 3600);
     flood(&mut writer, MIDNIGHT + 3590);
