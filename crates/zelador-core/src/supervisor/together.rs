@@ -11,7 +11,7 @@ use crate::input::{Fact, Input};
 use crate::unit::Moment;
 
 impl Supervisor {
-    /// Whether a fact may be taken in along with what was heard since the last [`Self::conclude`].
+    /// Whether a fact may be taken in along with what was heard since the last [`Self::settle_heard`].
     pub fn may_hear(&self, fact: &Fact) -> bool {
         if !self.unsettled {
             return true;
@@ -25,7 +25,7 @@ impl Supervisor {
     }
 
     /// Takes in one of several facts at `now`; returns what must be done about it by itself. Only the starts
-    /// that come first in it, ahead of their records, may be done before [`Self::conclude`] has told the
+    /// that come first in it, ahead of their records, may be done before [`Self::settle_heard`] has told the
     /// records. A fact about what has changed already is taken in after the others are settled.
     pub fn hear(&mut self, now: Moment, fact: Fact) -> Vec<Effect> {
         let mut effects = if self.may_hear(&fact) { Vec::new() } else { self.settle_heard() };
