@@ -24,13 +24,17 @@ pub(crate) fn program(name: &str, package: &str) -> PathBuf {
 
 /// The same, or says what has to be installed.
 pub(crate) fn installed(name: &str, package: &str) -> Result<PathBuf, String> {
+    found(name).ok_or_else(|| {
+        format!("{name} is missing, which this test needs: apt-get install -y {package}")
+    })
+}
+
+/// Where a program is, on `PATH` or where servers are.
+pub(crate) fn found(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path)
         .chain(["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/libexec"].map(PathBuf::from));
-    let found = folders.map(|folder| folder.join(name)).find(|path| path.is_file());
-    found.ok_or_else(|| {
-        format!("{name} is missing, which this test needs: apt-get install -y {package}")
-    })
+    folders.map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
 /// Sends a signal.

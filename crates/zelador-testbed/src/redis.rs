@@ -1,4 +1,4 @@
-//! A private `Redis` server: its own folder, socket and port, and an end with the test.
+//! A private `Redis` or `Valkey` server: its own folder, socket and port, and an end with the test.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -9,12 +9,17 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::process::{self, PATIENCE, free_port, program};
+use crate::process::{self, PATIENCE, found, free_port, program};
 use crate::server::{Process, Server, until_up};
+
+const REDIS: (&str, &str) = ("redis-server", "apt-get install -y redis-server");
+const VALKEY: (&str, &str) = ("valkey-server", "./test installs it into target/valkey");
 
 /// A running `Redis` server that takes ten clients and 100 MB, with a password.
 #[derive(Debug)]
 pub struct Redis {
+    /// Its program, and how that is installed.
+    program: (&'static str, &'static str),
     server: Process,
     folder: TempDir,
     port: u16,
@@ -30,9 +35,23 @@ impl Redis {
     /// # Panics
     /// `Redis` is not installed, or does not start.
     pub fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("zelador-kv-").tempdir().expect("a folder");
-        Self { folder, port: 0, server: Process::ended_by("TERM", "KILL"), options: Vec::new() }
-            .begin()
+        Self::of(REDIS, Self::new_folder(), Vec::new()).begin()
+    }
+
+    /// The same of `Valkey`, which began as a copy of Redis and speaks as it does.
+    ///
+    /// # Panics
+    /// `Valkey` is not installed, or does not start.
+    pub fn start_valkey() -> Self {
+        Self::of(VALKEY, Self::new_folder(), Vec::new()).begin()
+    }
+
+    fn new_folder() -> TempDir {
+        tempfile::Builder::new().prefix("zelador-kv-").tempdir().expect("a folder")
+    }
+
+    fn of(program: (&'static str, &'static str), folder: TempDir, options: Vec<String>) -> Self {
+        Self { program, folder, port: 0, server: Process::ended_by("TERM", "KILL"), options }
     }
 
     /// The same, with a second port that speaks TLS, for whose certificate nobody vouches; returns
@@ -41,7 +60,7 @@ impl Redis {
     /// # Panics
     /// As above, or `openssl` is not installed.
     pub fn start_with_tls() -> (Self, u16) {
-        let folder = tempfile::Builder::new().prefix("zelador-kv-").tempdir().expect("a folder");
+        let folder = Self::new_folder();
         let made = Command::new(program("openssl", "openssl"))
             .args([
                 "req",
@@ -66,7 +85,7 @@ impl Redis {
             "--tls-auth-clients no".to_owned(),
         ];
         let options = options.iter().flat_map(|it| it.split(' ').map(str::to_owned)).collect();
-        (Self { folder, port: 0, server: Process::ended_by("TERM", "KILL"), options }.begin(), port)
+        (Self::of(REDIS, folder, options).begin(), port)
     }
 
     /// A second server that follows this one.
@@ -75,17 +94,10 @@ impl Redis {
     /// It does not start.
     #[must_use]
     pub fn replica(&self) -> Self {
-        let folder = tempfile::Builder::new().prefix("zelador-kv-").tempdir().expect("a folder");
         let master = self.port.to_string();
         let options = ["--replicaof", "127.0.0.1", &master, "--masterauth", Self::PASSWORD]
             .map(str::to_owned);
-        Self {
-            folder,
-            port: 0,
-            server: Process::ended_by("TERM", "KILL"),
-            options: options.to_vec(),
-        }
-        .begin()
+        Self::of(REDIS, Self::new_folder(), options.to_vec()).begin()
     }
 
     fn begin(self) -> Self {
@@ -96,7 +108,7 @@ impl Redis {
                 return server;
             }
         }
-        panic!("redis-server does not start");
+        panic!("{} does not start", server.program.0);
     }
 
     /// `redis://:PASSWORD@127.0.0.1:PORT/0`.
@@ -161,7 +173,9 @@ impl Server for Redis {
 
     fn launch(&mut self) -> bool {
         let log = File::create(self.folder.path().join("log")).expect("a log");
-        let mut command = Command::new(program("redis-server", "redis-server"));
+        let (name, installation) = self.program;
+        let program = found(name).unwrap_or_else(|| panic!("{name} is missing: {installation}"));
+        let mut command = Command::new(program);
         command
             .current_dir(self.folder.path())
             .args(["--bind", "127.0.0.1", "--port", &self.port.to_string()])
@@ -172,7 +186,7 @@ impl Server for Redis {
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a descriptor"))
             .stderr(log);
-        let child = command.spawn().expect("redis-server starts");
+        let child = command.spawn().expect("it starts");
         let up = until_up(child, || self.ask("PING").contains("PONG"));
         self.server.take_in(up)
     }

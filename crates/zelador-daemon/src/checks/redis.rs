@@ -192,7 +192,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_through_its_whole_life() {
-        let mut server = Redis::start();
+        through_its_whole_life(Redis::start()).await;
+    }
+
+    #[tokio::test]
+    async fn a_valkey_server_through_its_whole_life() {
+        through_its_whole_life(Redis::start_valkey()).await;
+    }
+
+    async fn through_its_whole_life(mut server: Redis) {
         let (url, socket_url) = (server.url(), server.socket_url());
         let place = format!("127.0.0.1:{}", server.port());
         let short = Duration::from_millis(700);
