@@ -111,9 +111,10 @@ impl Redis {
         panic!("{} does not start", server.program.0);
     }
 
-    /// `redis://:PASSWORD@127.0.0.1:PORT/0`.
+    /// `redis://:PASSWORD@127.0.0.1:PORT/0`, or `valkey://`.
     pub fn url(&self) -> String {
-        format!("redis://:{}@127.0.0.1:{}/0", Self::PASSWORD, self.port)
+        let scheme = self.program.0.trim_end_matches("-server");
+        format!("{scheme}://:{}@127.0.0.1:{}/0", Self::PASSWORD, self.port)
     }
 
     /// The same by way of the unix socket.

@@ -27,7 +27,9 @@ pub async fn fragments(dashboard: &Dashboard, lang: Lang) -> Result<Vec<Fragment
         let (settings, own) = (supervisor.settings().clone(), supervisor.own_policies());
         (settings, supervisor.notify_view(), own)
     };
-    let (settings, notify, own) = dashboard.handle.ask(look).await?;
+    let (mut settings, notify, own) = dashboard.handle.ask(look).await?;
+    // The address may have been given by the environment.
+    settings.http = dashboard.handle.settings.borrow().http;
     let home = dashboard.handle.home.path().display().to_string();
     Ok(vec![Fragment::new("list", page(lang, &settings, &notify, &own, home))])
 }

@@ -100,7 +100,16 @@
     return { data, names, lines };
   };
 
-  const draw = (panel, answer) => {
+  // Of several that grow the first to reach its limit.
+  const foretold = (lines) => {
+    const first = lines.filter((line) => line.forecast && line.at.length).sort((a, b) => a.forecast.reached_in - b.forecast.reached_in)[0];
+    return first ? { at: first.at[first.at.length - 1], ...first.forecast } : null;
+  };
+
+  // Where all charts end: one time axis for what was and what is foretold.
+  const horizon = (ahead) => (ahead ? Math.min(ahead.at + ahead.reached_in * 1.05, view.to + view.range / 2) : view.to);
+
+  const draw = (panel, answer, until) => {
     const { data, names, lines } = table(answer, panel.metric, panel.scale);
     panel.drawn?.destroy();
     panel.drawn = null;
@@ -115,13 +124,10 @@
     panel.plot.setAttribute('aria-label', `${panel.title}: ${summary}`);
     const last = lines.map((line) => line.mean[line.mean.length - 1] * panel.scale).reduce((sum, value) => sum + value, 0);
     const latest = panel.say(panel.metric === 'latency' ? last / lines.length : last);
-    // Of several the first to be there.
-    const first = lines.filter((line) => line.forecast).sort((a, b) => a.forecast.reached_in - b.forecast.reached_in)[0];
-    const ahead = first ? { at: first.at[first.at.length - 1], ...first.forecast } : null;
+    const ahead = foretold(lines);
     const idle = ahead ? `${latest} · ${word.foretold.replace('{in}', span(ahead.reached_in))}` : latest;
     label.textContent = idle;
     panel.plot.dataset.foretold = ahead ? Math.round(ahead.reached_in) : '';
-    const until = ahead ? Math.min(ahead.at + ahead.reached_in * 1.05, view.to + view.range / 2) : view.to;
     const axis = { stroke: colour('dim'), grid: { stroke: colour('line'), width: 1 }, ticks: { show: false }, font: `11px ${getComputedStyle(document.body).fontFamily}` };
     const paths = panel.steps ? uPlot.paths.stepped({ align: 1 }) : undefined;
     const series = [{}];
@@ -193,7 +199,8 @@
       const [app, check] = await Promise.all([query(word.of, 'memory,cpu,restarts'), query(word.check, 'latency')]);
       if (mine !== turn) return;
       view.marks = app.marks;
-      for (const panel of panels) draw(panel, panel.metric === 'latency' ? check : app);
+      const until = horizon(foretold(app.lines));
+      for (const panel of panels) draw(panel, panel.metric === 'latency' ? check : app, until);
       box.dataset.loaded = String(Math.floor(view.from));
     } catch {
       if (mine !== turn) return;
