@@ -2,6 +2,8 @@
 //! are settled once and are one transaction of the history, and not a hundred before the last of them is
 //! answered. What need not wait for its record is asked for before the next fact is looked at.
 
+use std::collections::BTreeSet;
+
 use tokio::time::Instant;
 use zelador_core::effect::Effect;
 use zelador_core::id::RunId;
@@ -27,15 +29,22 @@ enum Afterwards {
 impl Driver {
     /// Takes everything that the guardian has to say.
     pub(super) fn hear(&mut self) -> Option<Stop> {
+        let mut put_off = None;
         loop {
             let mut effects = Vec::new();
             let mut afterwards = Vec::new();
+            let mut ahead = BTreeSet::new();
             let mut last = None;
             for _ in 0..BATCH {
-                match self.native.hear(&self.logs) {
+                match put_off.take().unwrap_or_else(|| self.native.hear(&self.logs)) {
+                    // A next engine could know of one run that began ahead of its record, not of two in a row.
+                    Heard::Fact(fact) if over(&fact).is_some_and(|run| ahead.contains(&run)) => {
+                        put_off = Some(Heard::Fact(fact));
+                        break;
+                    }
                     Heard::Fact(fact) => {
                         let mut decided = self.decide(fact, &mut afterwards);
-                        self.start_ahead(&mut decided);
+                        ahead.extend(self.start_ahead(&mut decided));
                         effects.extend(decided);
                     }
                     other => {
@@ -106,5 +115,13 @@ impl Driver {
         if self.native.has_stowed() {
             self.close_unwanted_ports();
         }
+    }
+}
+
+/// The run that a fact says is over.
+fn over(fact: &Fact) -> Option<RunId> {
+    match fact {
+        Fact::Exited { run, .. } | Fact::SpawnFailed { run, .. } => Some(*run),
+        _ => None,
     }
 }
