@@ -19,7 +19,7 @@ mod sampling;
 mod standard_input;
 mod stowed;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -166,6 +166,8 @@ pub struct Driver {
     booting: Option<Instant>,
     /// When the last process was started, or the engine began, if nothing was given back since.
     pub(crate) busy_at: Option<Instant>,
+    /// The runs that are over and that the guardian keeps until that is recorded.
+    pub(crate) unrecorded: VecDeque<RunId>,
     /// Whether code was given back already.
     pub(crate) gave_back: bool,
     /// Where a language model is asked.
@@ -359,6 +361,7 @@ impl Driver {
         }
         if self.history.is_behind() {
             self.history.keep(&[], self.clock.now());
+            self.let_forget();
         }
         if history::is_large(&self.history_path, self.supervisor.settings().history.size) {
             self.checkpoint();

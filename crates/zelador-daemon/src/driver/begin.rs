@@ -135,6 +135,7 @@ impl Driver {
             upgrade_to: None,
             booting: None,
             busy_at: Some(tokio::time::Instant::now()),
+            unrecorded: std::collections::VecDeque::new(),
             gave_back: false,
             advisor: None,
         };

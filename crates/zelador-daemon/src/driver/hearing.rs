@@ -18,6 +18,10 @@ use crate::backend::native::Heard;
 /// longer than some milliseconds (30 µs each).
 const BATCH: usize = 256;
 
+/// So many ends are left with the guardian while a full disk keeps them from being recorded: each holds
+/// some ten descriptors, and services die on while a disk is full.
+const MOST_UNRECORDED: usize = 64;
+
 /// What is to be done about a run when a fact of it is recorded.
 enum Afterwards {
     /// It has begun.
@@ -90,13 +94,24 @@ impl Driver {
                 self.busy_at = Some(Instant::now());
                 self.open_channel(run);
             }
-            // Only now that it is recorded may the guardian forget it.
             Afterwards::Forget(run) => {
                 self.logs.finish(run);
                 self.close_channel(run);
                 self.close_notify(run);
-                self.native.recorded(run);
+                self.unrecorded.push_back(run);
+                self.let_forget();
             }
+        }
+    }
+
+    /// Lets the guardian forget the ends that are recorded. While the history cannot be written it keeps the last ones:
+    /// an engine that ended then would leave the next one nothing else to know them by.
+    pub(super) fn let_forget(&mut self) {
+        let kept = if self.history.is_behind() { MOST_UNRECORDED } else { 0 };
+        while self.unrecorded.len() > kept
+            && let Some(run) = self.unrecorded.pop_front()
+        {
+            self.native.recorded(run);
         }
     }
 

@@ -60,10 +60,8 @@ impl Archive {
             meter: HostMeter::default(),
             retention: Retention::default(),
         };
-        std::thread::Builder::new().name("history".to_owned()).spawn(move || {
-            crate::give_way();
-            keeper.run();
-        })?;
+        // As urgent as the thread that records: that one waits while this one writes.
+        std::thread::Builder::new().name("history".to_owned()).spawn(move || keeper.run())?;
         Ok(Self { queue, state, path: path.to_owned() })
     }
 

@@ -65,6 +65,7 @@ mod supervision;
 mod torture;
 mod transcripts;
 mod typed_client;
+mod unwritten;
 mod upgrade;
 mod verbs;
 mod verdicts;
