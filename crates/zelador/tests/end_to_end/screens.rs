@@ -109,8 +109,11 @@ fn several_apps_are_followed_across_rotation_each_in_its_colour_and_only_what_wa
     );
     zelador.ok(&["set", "pm2-logrotate:max_size", "20K"]);
     zelador.start("{ name: 'ant', script: 'talk.js' }, { name: 'bee', script: 'talk.js' }, { name: 'cat', script: 'talk.js' }");
-    let log = zelador.home().join("logs/cat-out.log");
-    until("lines", || text(&log).contains("tick 1 "));
+    let log = |name: &str| zelador.home().join(format!("logs/{name}-out.log"));
+    // What is written from now on is new, whatever date it begins with.
+    until("lines of each", || {
+        ["ant", "bee", "cat"].iter().all(|name| text(log(name)).contains("INFO tick "))
+    });
     let asked = ["logs", "/^(ant|bee)$/", "--since", "1h", "--grep", "tick", "--level", "warn"];
     let mut screen = Screen::of(&zelador, &asked);
     let rotated = |name: &str| {
