@@ -14,6 +14,7 @@ use crate::client::{Client, ClientError, Lines as Stream, refused};
 use crate::notify::NotifyView;
 use crate::rest::{Acted, Alive, AllReady, App, Check, Draft, IncidentStory, Overall, Ready, Told};
 use crate::rest::{Lines, Report};
+use crate::segment::encoded;
 use crate::trpc::{Health, RetryAttempt, RetryStats, Simple, Verdict};
 use crate::{BreakerView, rest};
 
@@ -222,19 +223,6 @@ impl Events {
     }
 }
 
-/// A text as one segment of a path, or one value of a query (RFC 3986).
-fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            encoded.push(byte.into());
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,10 +254,5 @@ mod tests {
                 "{name} has no `{method}`"
             );
         }
-    }
-
-    #[test]
-    fn what_is_no_segment_is_encoded() {
-        assert_eq!(encoded("a/b?c d%é"), "a%2Fb%3Fc%20d%25%C3%A9");
     }
 }

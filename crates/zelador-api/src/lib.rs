@@ -14,6 +14,7 @@ pub mod problem;
 pub mod rest;
 pub mod route;
 pub mod saved;
+pub mod segment;
 pub mod shared;
 pub mod token;
 pub mod trpc;

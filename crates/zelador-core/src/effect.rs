@@ -200,6 +200,13 @@ pub enum Effect {
     Reply(Ticket, Result<Done, Refusal>),
 }
 
+impl Effect {
+    /// Whether this is a start that is done before the records of its step are written.
+    pub fn is_ahead(&self) -> bool {
+        matches!(self, Self::Spawn { ahead: true, .. })
+    }
+}
+
 /// Where an app is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {

@@ -64,8 +64,7 @@ impl Driver {
     /// Asks for the processes that are ahead of their records: they come first among the effects of a step.
     /// Returns which.
     pub(crate) fn start_ahead(&mut self, effects: &mut Vec<Effect>) -> Vec<RunId> {
-        let is_ahead = |effect: &Effect| matches!(effect, Effect::Spawn { ahead: true, .. });
-        let rest = effects.iter().position(|effect| !is_ahead(effect)).unwrap_or(effects.len());
+        let rest = effects.iter().take_while(|effect| effect.is_ahead()).count();
         let mut begun = Vec::new();
         for effect in effects.drain(..rest) {
             if let Effect::Spawn { run, launch, .. } = effect {

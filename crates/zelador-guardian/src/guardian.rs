@@ -5,42 +5,33 @@
 //! group of a main process is killed while its number is still reserved by the zombie.
 
 use std::collections::BTreeMap;
-use std::ffi::{CStr, CString};
-use std::fs::File;
+use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
-
-use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use crate::engine::{Engine, Note, Patience, Restarts};
 use crate::home::Home;
 use crate::link;
-use crate::message::{Extras, FromGuardian, ToGuardian};
+use crate::message::{FromGuardian, ToGuardian};
 use crate::notify::Manager;
 use crate::poll::{For, Poll, Signals};
 use crate::runs::{Entry, Ground};
-use crate::spawn::Plan;
-use crate::table::{self, Own};
 use crate::thrift;
-use crate::trial::{FORMER_FLAG, Trial, Verdict};
+use crate::trial::{Trial, Verdict};
 use crate::wait;
 
 /// The engine's descriptor of the link.
 pub const ENGINE_SOCKET: i32 = 3;
 
 const SIGNALS: u64 = u64::MAX;
-const ENGINE: u64 = u64::MAX - 1;
+pub(crate) const ENGINE: u64 = u64::MAX - 1;
 
 /// Numbers from here on are keys of the guardian itself and no run's.
 pub const FIRST_RESERVED_RUN: u64 = u64::MAX - 15;
 
 /// Messages taken from the engine before other news is looked at.
 const MESSAGES_AT_ONCE: usize = 256;
-
-/// Messages taken from an engine that has ended: more than a socket holds (212,992 bytes, the default
-/// of `net.core.wmem_max`, hold some hundred), fewer than endless when somebody else holds its end.
-const MOST_LAST_MESSAGES: usize = 4096;
 
 /// How often something is looked at again that gives no notice.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -176,81 +167,6 @@ impl Guardian {
         }
     }
 
-    fn start_engine(&mut self, now: Instant) {
-        self.restarts.due = None;
-        // A new engine may take as long as the watchdog allows.
-        self.tell_manager(Manager::well);
-        let (pid, socket) = match self.spawn_engine() {
-            Ok(started) => started,
-            Err(error) => {
-                self.home.log(&format!("the engine cannot be started: {error}"));
-                self.restarts.ended(now, Duration::ZERO, &self.patience);
-                return;
-            }
-        };
-        let (soft, hard) = (self.ground.nofile.soft, self.ground.nofile.hard);
-        let runs = self.runs.len() as u32;
-        let stowed = self.stowed.len() as u32;
-        let mut introduction = vec![Note::Welcome { soft, hard, runs, stowed }];
-        introduction.extend(self.runs.keys().map(|run| Note::Kept(*run)));
-        introduction.extend(self.stowed.keys().map(|name| Note::Stowed(name.clone())));
-        if self.resurrect {
-            introduction.push(Note::Message(FromGuardian::Resurrect));
-        }
-        if self.terminating.is_some() {
-            introduction.push(Note::Message(FromGuardian::Terminate));
-        }
-        let mut engine = Engine::new(pid, socket, now, introduction);
-        if let Err(error) = self.poll.add(engine.socket.as_fd(), ENGINE, For::Reading) {
-            self.home.log(&format!("the engine cannot be watched: {error}"));
-            engine.kill();
-        }
-        self.engine = Some(engine);
-    }
-
-    fn spawn_engine(&self) -> io::Result<(u32, OwnedFd)> {
-        let (ours, theirs) = rustix::net::socketpair(
-            AddressFamily::UNIX,
-            SocketType::SEQPACKET,
-            SocketFlags::CLOEXEC,
-            None,
-        )?;
-        // Of this end alone: whether the engine's blocks is the engine's matter.
-        rustix::io::ioctl_fionbio(&ours, true)?;
-        // Services are worth more than what an engine says about itself.
-        let log = self.home.open_log();
-        let program = self.argv.first().ok_or(io::ErrorKind::InvalidInput)?;
-        let null = self.ground.null.as_raw_fd();
-        let log = log.as_ref().map_or(null, AsRawFd::as_raw_fd);
-        let started = self.ground.stack.start(&Plan {
-            program,
-            argv: &self.argv,
-            env: None,
-            cwd: None,
-            uid: None,
-            gid: None,
-            groups: None,
-            nofile: None,
-            oom: self.ground.oom,
-            group: None,
-            cgroups: &[],
-            copied: None,
-            descriptors: &[(null, 0), (log, 1), (log, 2), (theirs.as_raw_fd(), ENGINE_SOCKET)],
-            extras: &Extras::default(),
-        });
-        match started {
-            Ok(started) => Ok((started.pid, ours)),
-            Err(failure) => Err(io::Error::from_raw_os_error(failure.errno)),
-        }
-    }
-
-    fn lose_engine(&mut self, why: &str) {
-        if let Some(engine) = self.engine.as_mut().filter(|engine| !engine.lost) {
-            self.home.log(&format!("engine {} {why}: killing it", engine.pid));
-            engine.kill();
-        }
-    }
-
     /// Tells the service manager something, when there is one.
     pub(crate) fn tell_manager(&self, tell: impl FnOnce(&Manager)) {
         self.manager.as_ref().map(tell);
@@ -302,66 +218,6 @@ impl Guardian {
                 Err(error) => self.home.log(&format!("a message of the engine was lost: {error}")),
             }
         }
-    }
-
-    fn engine_ended(&mut self, status: i32) {
-        // What it said before it ended still counts, a `Shutdown` above all.
-        for _ in 0..MOST_LAST_MESSAGES {
-            let Some(engine) = &self.engine else { return };
-            match link::receive::<ToGuardian>(engine.socket.as_fd()) {
-                Ok(Some((message, passed))) => self.on_message(message, passed),
-                Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
-                Ok(None) | Err(_) => break,
-            }
-        }
-        let Some(engine) = self.engine.take() else { return };
-        self.poll.remove(engine.socket.as_fd());
-        if self.finishing.is_some() {
-            return;
-        }
-        let now = Instant::now();
-        let how = match (libc::WIFSIGNALED(status), libc::WTERMSIG(status)) {
-            (true, signal) => format!("by signal {signal}"),
-            (false, _) => format!("with code {}", libc::WEXITSTATUS(status)),
-        };
-        self.home.log(&format!("engine {} ended {how}", engine.pid));
-        if let Some((argv, flag)) = self.upgrade.take() {
-            self.upgrade_at = None;
-            // An engine that ends for an upgrade is no bad one.
-            self.trial = None;
-            self.replace_self(argv, &flag);
-        }
-        if let Some(trial) = self.trial.take() {
-            self.home
-                .log("the engine of the new guardian is no good: going back to the one before");
-            self.execute(&trial.former.argv(), &trial.former.table_flag, None);
-        }
-        self.restarts.ended(now, now.saturating_duration_since(engine.started), &self.patience);
-    }
-
-    /// Returns only when the new image cannot be executed.
-    fn replace_self(&self, mut argv: Vec<CString>, flag: &CStr) {
-        let former = match File::open("/proc/self/exe") {
-            Ok(former) => OwnedFd::from(former),
-            Err(error) => {
-                self.home.log(&format!("no upgrade without a way back: {error}"));
-                return;
-            }
-        };
-        argv.extend(CString::new(FORMER_FLAG));
-        argv.extend(CString::new(former.as_raw_fd().to_string()));
-        self.execute(&argv, flag, Some(former.as_fd()));
-    }
-
-    /// Returns only when that cannot be executed.
-    fn execute(&self, argv: &[CString], flag: &CStr, former: Option<BorrowedFd>) {
-        let lock = Some(self.home.lock_descriptor().as_fd());
-        let own = Own { lock, oom: self.ground.oom, former };
-        let runs: Vec<_> = self.runs.values().map(|entry| &entry.kept).collect();
-        let nofile = Some(self.ground.nofile);
-        let stowed: Vec<_> = self.stowed.iter().collect();
-        let error = table::execute(argv, flag, &own, Some(&self.listener), nofile, &runs, &stowed);
-        self.home.log(&format!("the other guardian cannot be executed: {error}"));
     }
 
     pub(crate) fn watch(&mut self, run: u64) {

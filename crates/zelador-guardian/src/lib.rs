@@ -19,6 +19,7 @@ pub mod link;
 pub mod message;
 mod notify;
 mod poll;
+mod reign;
 mod request;
 mod runs;
 mod slots;

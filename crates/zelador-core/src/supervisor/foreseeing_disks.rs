@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use super::Supervisor;
 use super::foreseeing::{LEAST_SEEN, reached};
+use super::full_disk::Room;
 use crate::check::limit_of_mount;
 use crate::diagnosis::{Cause, Diagnosis, Reasons};
 use crate::effect::Deed;
 use crate::evidence::Evidence;
 use crate::healing::guard::DISK_IS_FINE;
-use crate::healing::{Remedy, VERIFY_EVERY, fingerprint};
+use crate::healing::{Remedy, fingerprint};
 use crate::id::{AppName, CheckId, IncidentId};
-use crate::incident::{Incident, Outcome, Stage, Trouble};
+use crate::incident::{Incident, Outcome, Trouble};
 use crate::probe::{Finding, Volume};
-use crate::said::Why;
 use crate::unit::{Moment, Percent};
 use crate::words;
 use crate::words::Words;
@@ -182,8 +182,6 @@ impl Supervisor {
     /// Moves a forecast of a disk on as far as it goes now.
     pub(super) fn drive_disk_forecast(&mut self, id: IncidentId) {
         let incident = &self.incidents[&id];
-        let stage = incident.stage.clone();
-        let tried_at = incident.tries.last().map(|last| last.at);
         let of_it = incident.evidence.as_ref().and_then(|it| it.volumes.first());
         let Some((mount, before)) = of_it.map(|it| (it.path.clone(), it.used)) else { return };
         let full = self.incidents.values().find(|it| {
@@ -193,59 +191,27 @@ impl Supervisor {
             let why = words!("it came true: incident {full}", "aconteceu: incidente {full}",);
             return self.close(id, Outcome::TakenOver, why);
         }
-        let Some(check) = self.checks.get(&CheckId::Disk) else {
-            let gone =
-                words!("the disk is not looked at any more", "o disco não é mais verificado");
-            return self.close(id, Outcome::TakenOver, gone);
-        };
-        let looked_at = check.last.as_ref().map(|last| last.at);
-        let is_fresh = looked_at.zip(tried_at).is_some_and(|(looked, tried)| looked > tried);
+        if !self.checks.contains_key(&CheckId::Disk) {
+            return self.disk_is_left(id);
+        }
         let now = self.volumes().iter().find(|it| it.mount == mount).map(Volume::share);
         let limit = self.limit_of_disk(&mount);
         let has_room = limit.zip(now).is_some_and(|(limit, now)| {
             limit.value() - now.value() >= (limit.value() - before) * MORE_ROOM
         });
-        match stage {
-            Stage::Verifying { .. } if has_room && is_fresh => {
-                let now = now.unwrap_or_default();
-                let why = words!(
-                    "{mount} is {now} full now",
-                    "{mount} está agora {now} cheio",
-                    now = now
-                );
-                self.close(id, Outcome::Healed, why);
-            }
-            Stage::Verifying { until } if self.now >= until && is_fresh => {
-                let now = now.unwrap_or_default();
-                let why = words!(
-                    "{mount} is {now} full still",
-                    "{mount} ainda está {now} cheio",
-                    now = now
-                );
-                self.freeing_failed(id, why);
-            }
-            Stage::Verifying { until } => {
-                if self.now >= until {
-                    // The look that decides is on its way.
-                    self.set_stage(id, Stage::Verifying { until: self.now + VERIFY_EVERY });
-                }
-                self.look_at_disk_soon();
-            }
-            Stage::Applying { give_up_at, .. } if self.now >= give_up_at => {
-                self.disk_deed_done(id, Err(Why::TookTooLong.words()));
-            }
-            Stage::Pausing { .. } | Stage::Escalated | Stage::Observing
-                if self.disk_outlook(&mount) == Outlook::Clear =>
-            {
-                let gone = words!(
-                    "{mount} does not come to its limit any more, as far as can be foretold",
-                    "{mount} já não chega ao limite, até onde se pode prever",
-                );
-                self.close(id, Outcome::Recovered, gone);
-            }
-            Stage::Pausing { retry_at } if self.now >= retry_at => self.consider_freeing(id),
-            _ => {}
-        }
+        let now = now.unwrap_or_default();
+        let said = if has_room {
+            words!("{mount} is {now} full now", "{mount} está agora {now} cheio", now = now)
+        } else {
+            words!("{mount} is {now} full still", "{mount} ainda está {now} cheio", now = now)
+        };
+        let over = (self.disk_outlook(&mount) == Outlook::Clear).then(|| {
+            words!(
+                "{mount} does not come to its limit any more, as far as can be foretold",
+                "{mount} já não chega ao limite, até onde se pode prever",
+            )
+        });
+        self.drive_freeing(id, Room { is_enough: has_room, said, over });
     }
 }
 

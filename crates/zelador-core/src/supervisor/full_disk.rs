@@ -21,6 +21,16 @@ use crate::spec::{HOOK_WITHIN, HealMode};
 use crate::words;
 use crate::words::Words;
 
+/// What the last look at a disk says of an incident about it.
+pub(super) struct Room {
+    /// There is as much room as freeing was to bring.
+    pub is_enough: bool,
+    /// How full it is.
+    pub said: Words,
+    /// Why there is no trouble any more, whatever was done about it; `None`: there is.
+    pub over: Option<Words>,
+}
+
 impl Supervisor {
     /// The check of the host's disks turned unhealthy.
     pub(super) fn open_full_disk(&mut self, message: Words) {
@@ -149,24 +159,33 @@ impl Supervisor {
 
     /// Moves one on as far as it goes now.
     pub(super) fn drive_disk(&mut self, id: IncidentId) {
+        let Some(check) = self.checks.get(&CheckId::Disk) else { return self.disk_is_left(id) };
+        let said = check.last.as_ref().map(CheckResult::words).unwrap_or_default();
+        // An engine that has just begun knows nothing yet.
+        let has_room = check.verdict.is_some_and(|verdict| verdict != Status::Unhealthy);
+        let over = has_room.then(|| said.clone());
+        self.drive_freeing(id, Room { is_enough: has_room, said, over });
+    }
+
+    /// Nobody looks at the disk any more.
+    pub(super) fn disk_is_left(&mut self, id: IncidentId) {
+        let gone = words!("the disk is not looked at any more", "o disco não é mais verificado");
+        self.close(id, Outcome::TakenOver, gone);
+    }
+
+    /// Moves an incident on that freeing a disk is to end.
+    pub(super) fn drive_freeing(&mut self, id: IncidentId, room: Room) {
         let incident = &self.incidents[&id];
         let stage = incident.stage.clone();
         let tried_at = incident.tries.last().map(|last| last.at);
-        let Some(check) = self.checks.get(&CheckId::Disk) else {
-            let gone =
-                words!("the disk is not looked at any more", "o disco não é mais verificado");
-            return self.close(id, Outcome::TakenOver, gone);
-        };
-        let said = check.last.as_ref().map(CheckResult::words).unwrap_or_default();
-        let is_fresh = check.last.as_ref().zip(tried_at).is_some_and(|(it, at)| it.at > at);
-        // An engine that has just begun knows nothing yet.
-        let has_room = check.verdict.is_some_and(|verdict| verdict != Status::Unhealthy);
+        let looked_at = self.checks.get(&CheckId::Disk).and_then(|it| Some(it.last.as_ref()?.at));
+        let is_fresh = looked_at.zip(tried_at).is_some_and(|(looked, tried)| looked > tried);
         match stage {
-            Stage::Verifying { .. } if has_room && is_fresh => {
-                self.close(id, Outcome::Healed, said);
+            Stage::Verifying { .. } if room.is_enough && is_fresh => {
+                self.close(id, Outcome::Healed, room.said);
             }
             Stage::Verifying { until } if self.now >= until && is_fresh => {
-                self.freeing_failed(id, said);
+                self.freeing_failed(id, room.said);
             }
             Stage::Verifying { until } => {
                 if self.now >= until {
@@ -178,8 +197,8 @@ impl Supervisor {
             Stage::Applying { give_up_at, .. } if self.now >= give_up_at => {
                 self.disk_deed_done(id, Err(Why::TookTooLong.words()));
             }
-            Stage::Pausing { .. } | Stage::Escalated | Stage::Observing if has_room => {
-                self.close(id, Outcome::Recovered, said);
+            Stage::Pausing { .. } | Stage::Escalated | Stage::Observing if room.over.is_some() => {
+                self.close(id, Outcome::Recovered, room.over.unwrap_or_default());
             }
             Stage::Pausing { retry_at } if self.now >= retry_at => self.consider_freeing(id),
             _ => {}

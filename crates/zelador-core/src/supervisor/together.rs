@@ -41,7 +41,7 @@ impl Supervisor {
         self.settle();
         self.end_heirs();
         let mut effects = self.effects_so_far();
-        let ahead = effects.iter().take_while(|it| is_ahead(it)).count();
+        let ahead = effects.iter().take_while(|it| it.is_ahead()).count();
         let records = std::mem::take(&mut self.records).into_iter().map(Effect::Record);
         effects.splice(ahead..ahead, records);
         effects
@@ -50,12 +50,8 @@ impl Supervisor {
     /// What must be done by now, starts that are ahead of their records first.
     fn effects_so_far(&mut self) -> Vec<Effect> {
         let (mut effects, rest): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.effects).into_iter().partition(is_ahead);
+            std::mem::take(&mut self.effects).into_iter().partition(Effect::is_ahead);
         effects.extend(rest);
         effects
     }
-}
-
-fn is_ahead(effect: &Effect) -> bool {
-    matches!(effect, Effect::Spawn { ahead: true, .. })
 }

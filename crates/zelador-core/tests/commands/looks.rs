@@ -7,7 +7,7 @@ use zelador_core::check::Status;
 use zelador_core::config::Overlay;
 use zelador_core::death::Death;
 use zelador_core::effect::Effect;
-use zelador_core::id::Ticket;
+use zelador_core::id::{RunId, Ticket};
 use zelador_core::input::{Command, Fact, Input, KnownRun, Unchanged};
 use zelador_core::probe::{Finding, ProbeOutcome};
 use zelador_core::record::Record;
@@ -71,14 +71,7 @@ fn nobody_is_silent_for_the_engine_that_takes_over_from_the_one_that_was_called(
     world.hear(Fact::Heartbeat { name: "backup".to_owned() });
     world.wait(minute);
 
-    let records = world.supervisor.durable();
-    let run = world.list()[0].phase.run().expect("it is up");
-    let surroundings =
-        Surroundings { home: "/home/z".into(), zone: jiff::tz::TimeZone::UTC, seed: 8 };
-    world.supervisor = Supervisor::recover(surroundings, world.now, records);
-    world.hear(Fact::BaseSettings(base));
-    let pid = i32::try_from(run.number()).unwrap() + 1000;
-    world.hear(Fact::Inventory { runs: vec![KnownRun { run, pid, death: None, instance: None }] });
+    next_engine(&mut world, base);
     assert!(world.command(Command::CheckNow).is_ok());
     let says = |world: &World, component: &str| {
         let checks = world.supervisor.health().checks;
@@ -309,14 +302,7 @@ fn who_asks_to_be_left_alone_is_left_alone_by_the_engine_that_takes_over_too() {
     answer(&mut world, &busy, is_kept);
     let until = world.now + wish;
 
-    let records = world.supervisor.durable();
-    let run = world.list()[0].phase.run().expect("it is up");
-    let surroundings =
-        Surroundings { home: "/home/z".into(), zone: jiff::tz::TimeZone::UTC, seed: 8 };
-    world.supervisor = Supervisor::recover(surroundings, world.now, records);
-    world.hear(Fact::BaseSettings(base));
-    let pid = i32::try_from(run.number()).unwrap() + 1000;
-    world.hear(Fact::Inventory { runs: vec![KnownRun { run, pid, death: None, instance: None }] });
+    let run = next_engine(&mut world, base);
     let asked_at = loop {
         let (due, _) = world.supervisor.next_deadline().expect("it is looked at again");
         world.now = due.max(world.now);
@@ -329,4 +315,17 @@ fn who_asks_to_be_left_alone_is_left_alone_by_the_engine_that_takes_over_too() {
     // The next run is another one.
     world.die(run, Death::Exited { code: 1 });
     assert!(!is_kept(&world), "its wish ends with it");
+}
+
+/// The engine is lost and another one takes over; its only run, which is returned, lives on.
+fn next_engine(world: &mut World, base: Box<Overlay>) -> RunId {
+    let records = world.supervisor.durable();
+    let run = world.list()[0].phase.run().expect("it is up");
+    let surroundings =
+        Surroundings { home: "/home/z".into(), zone: jiff::tz::TimeZone::UTC, seed: 8 };
+    world.supervisor = Supervisor::recover(surroundings, world.now, records);
+    world.hear(Fact::BaseSettings(base));
+    let pid = i32::try_from(run.number()).unwrap() + 1000;
+    world.hear(Fact::Inventory { runs: vec![KnownRun { run, pid, death: None, instance: None }] });
+    run
 }

@@ -15,4 +15,5 @@ mod reported;
 mod restarts;
 mod scale;
 mod sequence;
+mod together;
 mod world;

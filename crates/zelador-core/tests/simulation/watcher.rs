@@ -1,31 +1,37 @@
 //! The watcher itself is watched: every rule is seen to fail when the supervisor, or what is known of
 //! it, is sabotaged in the way that the rule forbids.
 
+mod healing;
+mod looks;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use zelador_core::check::CheckTarget;
 use zelador_core::death::Death;
 use zelador_core::effect::Effect;
-use zelador_core::evidence::PastDeath;
-use zelador_core::id::{CheckId, IncidentId, ProbeId, RunId};
-use zelador_core::incident::{Incident, Outcome, Stage, Trouble};
-use zelador_core::input::{Fact, Input};
+use zelador_core::id::RunId;
+use zelador_core::input::Fact;
+use zelador_core::input::Input;
 use zelador_core::instance::Phase;
-use zelador_core::probe::{Finding, ProbeOutcome};
 use zelador_core::record::Record;
-use zelador_core::spec::{AppSpec, ExecMode, HealMode, OnDependencyDown};
+use zelador_core::spec::AppSpec;
+use zelador_core::spec::HealMode;
 use zelador_core::supervisor::Deadline;
 use zelador_core::unit::SECOND;
 
-use crate::alone::Alone;
 use crate::invariants::Before;
 use crate::play;
 use crate::pulse::INTERVAL;
 use crate::rule::Rule;
 use crate::rules;
-use crate::script::{self, Behaviour, DATABASE, Event, Script, app, health};
-use crate::world::{DAWN, Sabotage, World};
+use crate::script;
+use crate::script::Behaviour;
+use crate::script::Event;
+use crate::script::Script;
+use crate::script::app;
+use crate::world::DAWN;
+use crate::world::Sabotage;
+use crate::world::World;
 
 /// One app of this kind, and what happens to it; kind from the second minute on.
 pub fn story(spec: AppSpec, behaviour: Behaviour, events: Vec<(Duration, Event)>) -> Script {
@@ -44,7 +50,7 @@ pub fn one() -> Vec<String> {
 }
 
 /// The rule that a story breaks when it is sabotaged; without, it must break none.
-fn rule_broken_by(script: &Script, sabotage: Sabotage) -> Option<Rule> {
+pub(crate) fn rule_broken_by(script: &Script, sabotage: Sabotage) -> Option<Rule> {
     let mut world = World::new(script);
     assert_eq!(play(script, &mut world), Ok(()), "without sabotage");
     let mut world = World::new(script);
@@ -53,12 +59,12 @@ fn rule_broken_by(script: &Script, sabotage: Sabotage) -> Option<Rule> {
 }
 
 /// Changes every effect by itself.
-fn each(mut change: impl FnMut(&mut Effect) + 'static) -> Sabotage {
+pub(crate) fn each(mut change: impl FnMut(&mut Effect) + 'static) -> Sabotage {
     Box::new(move |_, effects| effects.iter_mut().for_each(&mut change))
 }
 
 /// Drops the effects of a kind.
-fn without(mut unwanted: impl FnMut(&Effect) -> bool + 'static) -> Sabotage {
+pub(crate) fn without(mut unwanted: impl FnMut(&Effect) -> bool + 'static) -> Sabotage {
     Box::new(move |_, effects| effects.retain(|effect| !unwanted(effect)))
 }
 
@@ -251,152 +257,6 @@ fn a_lost_record_is_noticed() {
 }
 
 #[test]
-fn a_question_that_was_asked_before_is_noticed() {
-    let spec = AppSpec { health: Some(health("api")), ..app("api") };
-    let script = story(spec, Behaviour::Sick, Vec::new());
-    let again: Sabotage = Box::new(|_, effects| {
-        let asked = effects.iter().find(|effect| matches!(effect, Effect::Consult { .. }));
-        let asked = asked.cloned();
-        effects.extend(asked);
-    });
-    assert_eq!(rule_broken_by(&script, again), Some(Rule::AskedOnce));
-}
-
-#[test]
-fn remedies_above_the_budget_are_noticed() {
-    let spec = AppSpec { health: Some(health("api")), ..app("api") };
-    let script = story(spec, Behaviour::HangsAfter(5 * SECOND), Vec::new());
-    let mut world = World::new(&script);
-    assert_eq!(play(&script, &mut world), Ok(()));
-    let mut world = World::new(&script);
-    world.watch.remedies_allowed = 1;
-    assert_eq!(play(&script, &mut world).map_err(|it| it.rule), Err(Rule::RemediesWithinBudget));
-}
-
-#[test]
-fn a_remedy_that_is_used_too_often_is_noticed() {
-    let spec = AppSpec { health: Some(health("api")), ..app("api") };
-    let script = story(spec, Behaviour::HangsAfter(5 * SECOND), Vec::new());
-    let mut world = World::new(&script);
-    world.watch.uses_allowed = 0;
-    assert_eq!(play(&script, &mut world).map_err(|it| it.rule), Err(Rule::RemediesWithinBudget));
-}
-
-#[test]
-fn a_reload_that_leaves_nobody_is_noticed() {
-    let mut spec = app("api");
-    spec.mode = ExecMode::Cluster;
-    let script = story(spec, Behaviour::Good, vec![user(10 * SECOND, script::reload(one()))]);
-    let mut world = World::new(&script);
-    let mut reloaded = None;
-    while reloaded.is_none() {
-        let before = world.supervisor.view();
-        assert_eq!(world.turn(DAWN + 60 * SECOND), Ok(true), "a reload comes");
-        let after = world.supervisor.view();
-        if before.retiring.is_empty() && !after.retiring.is_empty() {
-            reloaded = Some((before, after));
-        }
-    }
-    let (before, mut after) = reloaded.expect("set above");
-    assert_eq!(rules::reloads_leave_nobody_alone(&before, &after), Ok(()));
-    after.instances[0].phase = Phase::Stopped;
-    let broken = rules::reloads_leave_nobody_alone(&before, &after);
-    assert_eq!(broken.map_err(|it| it.rule), Err(Rule::SomebodyIsReady));
-    // A successor may stand beside the one whose place it takes only.
-    assert!(after.instances[0].successor.is_none());
-}
-
-#[test]
-fn two_open_incidents_of_one_trouble_are_noticed() {
-    let spec = AppSpec { health: Some(health("api")), ..app("api") };
-    let script = story(spec, Behaviour::Sick, Vec::new());
-    let mut world = World::new(&script);
-    while world.supervisor.incidents().is_empty() {
-        assert_eq!(world.turn(DAWN + 120 * SECOND), Ok(true), "an incident comes");
-    }
-    let incident = world.supervisor.incidents()[0];
-    assert_eq!(rules::one_open_incident(&[incident]), Ok(()));
-    let broken = rules::one_open_incident(&[incident, incident]);
-    assert_eq!(broken.map_err(|it| it.rule), Err(Rule::OneOpenIncident));
-}
-
-#[test]
-fn what_is_called_healed_too_soon_is_noticed() {
-    let spec = AppSpec { health: Some(health("api")), ..app("api") };
-    let script = story(spec, Behaviour::HangsAfter(20 * SECOND), Vec::new());
-    let mut world = World::new(&script);
-    let healed = Stage::Closed { outcome: Outcome::Healed };
-    while !world.supervisor.incidents().iter().any(|it| it.stage == healed) {
-        assert_eq!(world.turn(DAWN + 120 * SECOND), Ok(true), "it is healed");
-    }
-    let (incident, view) = (world.supervisor.incidents()[0], world.supervisor.view());
-    let open = [incident.id].into();
-    let at = |now| rules::healed_has_held(now, &open, &[incident], &view).map_err(|it| it.rule);
-    let Phase::Running { since, .. } = view.instances[0].phase else { panic!("it is up") };
-    assert_eq!(at(world.now), Ok(()));
-    assert_eq!(at(since + 4 * SECOND), Err(Rule::HealedHasHeld));
-}
-
-#[test]
-fn a_death_that_has_no_part_in_what_holds_it_is_noticed() {
-    let spec = AppSpec { depends_on: vec![DATABASE.to_owned()], ..app("api") };
-    let specs = [("api".to_owned(), spec.clone())].into();
-    let script =
-        story(spec, Behaviour::DiesWithDatabase, vec![(5 * SECOND, Event::Database(false))]);
-    let mut world = World::new(&script);
-    let waits = |it: &&Incident| matches!(it.stage, Stage::WaitingForDependency { .. });
-    while !world.supervisor.incidents().iter().any(waits) {
-        assert_eq!(world.turn(DAWN + 120 * SECOND), Ok(true), "it dies of its database");
-    }
-    let (incident, view) = (world.supervisor.incidents()[0], world.supervisor.view());
-    let rule =
-        |all: &[&Incident]| rules::one_for_the_cause(all, &view, &specs).map_err(|it| it.rule);
-    assert_eq!(rule(&[incident]), Ok(()));
-    assert_eq!(rule(&[incident, incident]), Err(Rule::OneForTheCause));
-    let mut alone = incident.clone();
-    alone.stage = Stage::AwaitingStart;
-    alone.diagnosis = None;
-    assert_eq!(rule(&[&alone]), Err(Rule::OneForTheCause));
-}
-
-#[test]
-fn a_silence_that_is_treated_beside_the_death_it_was_is_noticed() {
-    let spec = AppSpec { health: Some(health("api")), ..app("api") };
-    let script = story(spec, Behaviour::Sick, Vec::new());
-    let mut world = World::new(&script);
-    while world.supervisor.incidents().is_empty() {
-        assert_eq!(world.turn(DAWN + 120 * SECOND), Ok(true), "an incident comes");
-    }
-    let (silent, mut view) = (world.supervisor.incidents()[0], world.supervisor.view());
-    let died = Incident { id: IncidentId::new(99), trouble: Trouble::Died, ..silent.clone() };
-    let both = [silent, &died];
-    assert_eq!(rules::deaths_are_treated_once(&both, &view), Ok(()), "nobody has died");
-    let at = silent.opened_at + SECOND;
-    for (code, treated) in [(0, Ok(())), (1, Err(Rule::DeathsTreatedOnce))] {
-        let death = Death::Exited { code };
-        view.instances[0].deaths = vec![PastDeath { at, death, uptime_millis: 5, explained: None }];
-        let seen = rules::deaths_are_treated_once(&both, &view);
-        assert_eq!(seen.map_err(|it| it.rule), treated, "code {code}");
-    }
-}
-
-#[test]
-fn a_restart_while_the_database_is_down_is_noticed() {
-    let mut spec = app("api");
-    spec.depends_on = vec![DATABASE.to_owned()];
-    spec.on_dependency_down = OnDependencyDown::Restart;
-    // Noticed before the records are compared, which are wrong here too.
-    let events = vec![(SECOND, Event::Database(false)), (100 * SECOND, Event::Database(true))];
-    let script = story(spec, Behaviour::Mortal(2 * SECOND), events);
-    let ought_to_wait = each(|effect| {
-        if let Effect::Record(Record::App(spec)) = effect {
-            spec.on_dependency_down = OnDependencyDown::Wait;
-        }
-    });
-    assert_eq!(rule_broken_by(&script, ought_to_wait), Some(Rule::DependantsWait));
-}
-
-#[test]
 fn a_second_answer_and_a_missing_one_are_noticed() {
     let script =
         story(app("api"), Behaviour::Good, vec![user(10 * SECOND, script::restart(one()))]);
@@ -453,136 +313,4 @@ fn a_ping_that_is_missing_and_one_too_many_are_noticed() {
         effects.extend(pings.collect::<Vec<_>>());
     });
     assert_eq!(rule_broken_by(&script, twice), Some(Rule::Heard));
-}
-
-#[test]
-fn a_run_that_is_believed_to_be_sick_too_soon_is_noticed() {
-    let spec = AppSpec { health: Some(health("api")), ..app("api") };
-    let script = story(spec, Behaviour::Sick, Vec::new());
-    let more_are_needed = each(|effect| {
-        if let Effect::Record(Record::App(spec)) = effect
-            && let Some(health) = &mut spec.health
-        {
-            health.cadence.failure_threshold += 1;
-        }
-    });
-    assert_eq!(rule_broken_by(&script, more_are_needed), Some(Rule::SeenOftenEnough));
-}
-
-#[test]
-fn a_look_before_the_run_has_come_up_is_noticed() {
-    let spec = AppSpec { health: Some(health("api")), ..app("api") };
-    let script = story(spec, Behaviour::Good, Vec::new());
-    let comes_up_first = each(|effect| {
-        if let Effect::Record(Record::App(spec)) = effect {
-            spec.probes.startup = Some(health("api"));
-        }
-    });
-    assert_eq!(rule_broken_by(&script, comes_up_first), Some(Rule::StartupFirst));
-}
-
-#[test]
-fn a_look_at_an_old_run_is_told_from_one_at_the_run_that_is_up() {
-    let spec = AppSpec { health: Some(health("api")), ..app("api") };
-    let script = story(spec, Behaviour::Good, Vec::new());
-    let mut world = World::new(&script);
-    let mut probe = None;
-    while probe.is_none() {
-        assert_eq!(world.turn(DAWN + 60 * SECOND), Ok(true), "a look comes");
-        probe = (0..9).map(ProbeId::new).find(|it| {
-            world.supervisor.check_of(*it).is_some_and(|check| check.instance().is_some())
-        });
-    }
-    let finding = Finding::Answered { detail: zelador_core::words::quoted("HTTP 200") };
-    let outcome = ProbeOutcome { finding, took: SECOND };
-    let looked = Input::Fact(Fact::Looked { probe: probe.expect("set above"), outcome });
-    let mut view = world.supervisor.view();
-    assert!(!world.watch.looks.is_old(&looked, &view));
-    let Phase::Running { run, .. } = &mut view.instances[0].phase else { panic!("it is up") };
-    *run = RunId::new(run.number() + 1);
-    assert!(world.watch.looks.is_old(&looked, &view));
-}
-
-#[test]
-fn a_look_that_goes_on_after_its_run_is_noticed() {
-    let goes_on = |seed| {
-        let still = without(|effect| matches!(effect, Effect::LeaveLook { .. }));
-        rule_broken_by(&script::generate(seed), still) == Some(Rule::LooksAreLeft)
-    };
-    assert!((0..60).any(goes_on), "no run of sixty stories ends while it is asked");
-}
-
-/// Has a look of this kind done once again in every step that comes later than this, and has none of them.
-fn over_and_over(later: Duration, of: impl Fn(&CheckTarget) -> bool + 'static) -> Sabotage {
-    let mut seen = None;
-    Box::new(move |now, effects| {
-        let is_one = |effect: &&Effect| matches!(effect, Effect::Look { target, .. } if of(target));
-        match effects.iter().find(is_one) {
-            Some(look) => seen = Some(look.clone()),
-            None if now > DAWN + later => effects.extend(seen.clone()),
-            None => {}
-        }
-    })
-}
-
-fn is_database(target: &CheckTarget) -> bool {
-    matches!(target, CheckTarget::Database { .. })
-}
-
-#[test]
-fn a_second_look_at_a_database_at_once_is_noticed() {
-    let script = story(app("api"), Behaviour::Good, Vec::new());
-    let twice: Sabotage = Box::new(|_, effects| {
-        let looks = effects
-            .iter()
-            .filter(|effect| matches!(effect, Effect::Look { target, .. } if is_database(target)));
-        effects.extend(looks.cloned().collect::<Vec<_>>());
-    });
-    assert_eq!(rule_broken_by(&script, twice), Some(Rule::OneLookAtATime));
-}
-
-#[test]
-fn a_look_past_an_open_breaker_is_noticed() {
-    let events = vec![(SECOND, Event::Database(false)), (110 * SECOND, Event::Database(true))];
-    let script = story(app("api"), Behaviour::Good, events);
-    let past = over_and_over(80 * SECOND, is_database);
-    assert_eq!(rule_broken_by(&script, past), Some(Rule::OpenIsNotAsked));
-}
-
-#[test]
-fn a_look_at_who_asked_to_be_left_alone_is_noticed() {
-    let spec = AppSpec { health: Some(health("api")), ..app("api") };
-    let script = story(spec, Behaviour::Busy { until: 60 * SECOND }, Vec::new());
-    let again = over_and_over(8 * SECOND, |it| matches!(it, CheckTarget::App(_)));
-    assert_eq!(rule_broken_by(&script, again), Some(Rule::LeftAlone));
-}
-
-#[test]
-fn a_breaker_that_stays_closed_while_everything_fails_is_noticed() {
-    let script = story(app("api"), Behaviour::Good, Vec::new());
-    let mut world = World::new(&script);
-    let mut look = None;
-    while look.is_none() {
-        assert_eq!(world.turn(DAWN + 60 * SECOND), Ok(true), "a look comes");
-        look = (0..9).map(ProbeId::new).find(|it| {
-            let check = world.supervisor.check_of(*it);
-            matches!(check, Some(CheckId::Database(_)))
-        });
-    }
-    let probe = look.expect("set above");
-    let target = CheckTarget::Database { url: String::new(), query: None, expect: None };
-    let asked = [Effect::Look { probe, target, timeout: SECOND }];
-    let finding = Finding::Refused { detail: zelador_core::words::quoted("refused") };
-    let failed =
-        Input::Fact(Fact::Looked { probe, outcome: ProbeOutcome { finding, took: SECOND } });
-    let (mut alone, view) = (Alone::default(), world.supervisor.view());
-    let mut hear = |input: &Input, effects: &[Effect]| {
-        alone.note(world.now, (input, effects), &world.supervisor, &view).map_err(|it| it.rule)
-    };
-    for _ in 0..5 {
-        assert_eq!(hear(&Input::Tick, &asked), Ok(()));
-        assert_eq!(hear(&failed, &[]), Ok(()));
-    }
-    assert_eq!(hear(&Input::Tick, &asked), Ok(()));
-    assert_eq!(hear(&failed, &[]), Err(Rule::OpensInTime), "the supervisor has heard of none");
 }

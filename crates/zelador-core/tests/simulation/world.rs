@@ -261,7 +261,7 @@ impl World {
             }
         }
         // A start that is ahead is done at once; nothing can come between it and what follows here.
-        let (ahead, rest): (Vec<_>, Vec<_>) = effects.into_iter().partition(is_ahead);
+        let (ahead, rest): (Vec<_>, Vec<_>) = effects.into_iter().partition(Effect::is_ahead);
         let (records, rest): (Vec<_>, Vec<_>) =
             rest.into_iter().partition(|effect| matches!(effect, Effect::Record(_)));
         let any_ahead = ahead.len();
@@ -375,10 +375,6 @@ impl World {
     pub fn span(&mut self, millis: std::ops::Range<u64>) -> Duration {
         Duration::from_micros(self.rng.u64(millis.start * 1000..millis.end * 1000))
     }
-}
-
-fn is_ahead(effect: &Effect) -> bool {
-    matches!(effect, Effect::Spawn { ahead: true, .. })
 }
 
 /// What the check of a database that is down says.

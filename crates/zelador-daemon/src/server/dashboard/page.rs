@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use flate2::Compression;
 use maud::{DOCTYPE, Markup, html};
+pub use zelador_api::segment::encoded as percent;
 
 use super::assets;
 use super::lang::Lang;
@@ -162,17 +163,4 @@ fn send(
         return (status, common, [(CONTENT_ENCODING, "gzip")], packed).into_response();
     }
     (status, common, text.to_owned()).into_response()
-}
-
-/// A text as part of a path or a query.
-pub fn percent(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            encoded.push(byte.into());
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }
