@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -14,6 +15,14 @@ use tempfile::TempDir;
 
 /// How long anything may take on an overloaded machine before it counts as never.
 pub const LIMIT: Duration = Duration::from_secs(30);
+
+/// What the host of the tests does besides (full disks, busy cores) is nobody's trouble: the limits are
+/// where they are not reached. A test of such limits says its own in its ecosystem file, which lies over this.
+const OUT_OF_REACH: &str = "[checks]
+memory = { degraded = 100, unhealthy = 100 }
+cpu = { degraded = 100, unhealthy = 100 }
+disk = { degraded = 100, unhealthy = 100 }
+";
 
 /// One zelador with a home, a folder for apps and a port of its own. Ended when dropped.
 pub struct Zelador {
@@ -37,12 +46,25 @@ impl Zelador {
     pub fn new(binary: &str) -> Self {
         let folder = TempDir::new().expect("a temporary folder can be made");
         fs::create_dir(folder.path().join("app")).expect("it is empty");
-        Self { binary: binary.into(), folder, http: free_port() }
+        let zelador = Self { binary: binary.into(), folder, http: free_port() };
+        fs::DirBuilder::new().mode(0o700).create(zelador.home()).expect("there is none");
+        fs::write(zelador.settings(), OUT_OF_REACH).expect("the home is ours");
+        zelador
     }
 
     /// Where its home is.
     pub fn home(&self) -> PathBuf {
         self.folder.path().join("home")
+    }
+
+    /// Its settings file, which says that the limits of the host are out of reach.
+    pub fn settings(&self) -> PathBuf {
+        self.home().join("zelador.toml")
+    }
+
+    /// Whether nothing was brought up in its home: it holds the settings and nothing else.
+    pub fn is_untouched(&self) -> bool {
+        fs::read_dir(self.home()).is_ok_and(|all| all.count() == 1)
     }
 
     /// The folder of its apps.

@@ -47,7 +47,6 @@ fn a_link_in_a_message_answers_once_by_a_press_and_not_by_a_look() {
         Receiver::start(Reply::Say(200, "", "")),
     );
     let port = free_port();
-    std::fs::create_dir_all(zelador.home()).unwrap();
     let secrets = format!("ASKED={}/hook\nTOLD={}/hook\n", asked.url(), only_told.url());
     std::fs::write(zelador.home().join("secrets.env"), secrets).unwrap();
     zelador.write("server.js", SERVER);

@@ -199,7 +199,6 @@ fn a_home_that_becomes_read_only_costs_no_supervision() {
 #[test]
 fn a_home_on_a_full_disk_costs_no_supervision_and_the_history_comes_last() {
     let zelador = zelador();
-    fs::DirBuilder::new().create(zelador.home()).unwrap();
     let options = c"size=2m,mode=700";
     if let Err(error) = mount("tmpfs", zelador.home(), "tmpfs", MountFlags::empty(), Some(options))
     {

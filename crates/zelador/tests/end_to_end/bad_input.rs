@@ -42,7 +42,7 @@ fn what_pm2_does_and_nobody_does_here_says_what_to_do_instead() {
         assert!(said.err.contains(&format!("there is no `{verb}`")), "{}", said.err);
         assert!(said.err.contains(does) && !said.err.contains("tip"), "{}", said.err);
     }
-    assert!(!zelador.home().exists(), "nothing is brought up for it");
+    assert!(zelador.is_untouched(), "nothing is brought up for it");
 }
 
 #[test]

@@ -164,7 +164,7 @@ fn what_cannot_be_installed_is_refused_with_a_reason() {
         let said = zelador.run(words);
         assert!(said.code == 1 && said.err.contains(holds), "{words:?}: {}{}", said.out, said.err);
     }
-    assert!(!zelador.home().exists(), "nothing was brought up for it");
+    assert!(zelador.is_untouched(), "nothing was brought up for it");
 }
 
 /// Writes a line at each start, and leaves a child in a session of its own.

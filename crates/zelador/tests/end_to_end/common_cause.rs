@@ -23,7 +23,6 @@ socket.on('close', () => { throw new Error('Connection lost: the server closed t
 fn three_apps_that_die_with_their_database_are_one_incident_and_one_message() {
     let mut database = Redis::start();
     let (zelador, person) = (zelador(), Receiver::start(Reply::Say(200, "", "ok")));
-    std::fs::create_dir_all(zelador.home()).unwrap();
     std::fs::write(zelador.home().join("secrets.env"), format!("PERSON_URL={}\n", person.url()))
         .unwrap();
     zelador.write("needs.js", NEEDS_DATABASE);

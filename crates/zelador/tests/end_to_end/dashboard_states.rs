@@ -159,7 +159,6 @@ fn how_long_something_is_up_is_told_anew_after_each_start() {
 fn everything_that_is_tried_is_on_the_pages_about_trying() {
     let (zelador, slack) = (zelador(), Receiver::start(Reply::Say(500, "", "oops")));
     let closed = free_port();
-    std::fs::create_dir_all(zelador.home()).unwrap();
     std::fs::write(zelador.home().join("secrets.env"), format!("URL={}\n", slack.url())).unwrap();
     zelador.write(
         "ecosystem.config.js",

@@ -43,10 +43,10 @@ fn a_doctor_finds_what_was_broken_and_says_what_to_do() {
     let (code, status, what) = asked(&zelador, "home");
     assert!(code == 2 && status == "failure" && what.contains("→ chmod 700 "), "{what}");
     mode(0o700);
-    fs::write(zelador.home().join("zelador.toml"), "http = 'nonsense'\n").unwrap();
+    fs::write(zelador.settings(), "http = 'nonsense'\n").unwrap();
     let (code, status, what) = asked(&zelador, "settings");
     assert!(code == 2 && status == "failure" && what.contains("nonsense"), "{what}");
-    fs::remove_file(zelador.home().join("zelador.toml")).unwrap();
+    fs::remove_file(zelador.settings()).unwrap();
     let said = zelador.run(&["doctor"]);
     assert!(said.out.contains("✓ engine") && said.out.contains("→"), "{}", said.out);
 }

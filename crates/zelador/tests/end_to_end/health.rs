@@ -1,9 +1,8 @@
 //! Checks, endpoints, healing.
 
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -149,9 +148,8 @@ fn an_unmodified_trpc_client_of_both_versions_can_call() {
 fn an_address_that_others_reach_needs_a_token_and_a_foreign_name_is_refused() {
     let zelador = zelador();
     // What is asked is who may ask: a busy host is no part of it.
-    DirBuilder::new().mode(0o700).create(zelador.home()).unwrap();
     let off = "[checks]\ncpu = false\nmemory = false\ndisk = false\n";
-    fs::write(zelador.home().join("zelador.toml"), off).unwrap();
+    fs::write(zelador.settings(), off).unwrap();
     let port = zelador.port();
     let begin = |address: &str| {
         let mut command = zelador.command(&["start", "sleep", "--name", "app", "--", "1000"]);

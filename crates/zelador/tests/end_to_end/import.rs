@@ -112,7 +112,7 @@ fn a_real_pm2_moves_in_app_by_app_and_can_move_back() {
         "{}",
         dry.out
     );
-    assert!(!zelador.home().exists(), "nothing was done");
+    assert!(zelador.is_untouched(), "nothing was done");
 
     let moved = import(&[]);
     assert_eq!(moved.code, 1, "one could not move: {}{}", moved.out, moved.err);

@@ -18,7 +18,6 @@ setInterval(() => {}, 1000);
 ";
 
 fn start(zelador: &Zelador, notify: &str, secrets: &str) {
-    std::fs::create_dir_all(zelador.home()).unwrap();
     std::fs::write(zelador.home().join("secrets.env"), secrets).unwrap();
     zelador.write("api.js", API);
     zelador.write("sick", "");

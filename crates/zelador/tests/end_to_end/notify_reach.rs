@@ -123,7 +123,6 @@ fn mail_goes_over_tls_to_a_server_that_is_vouched_for_and_to_no_other() {
 fn a_template_is_what_the_channel_shows() {
     let (zelador, slack) = (zelador(), Receiver::start(Reply::Say(200, "", "ok")));
     let plain = Receiver::start(Reply::Say(200, "", "ok"));
-    std::fs::create_dir_all(zelador.home()).unwrap();
     let secrets = format!("SLACK={}/a\nPLAIN={}/b\n", slack.url(), plain.url());
     std::fs::write(zelador.home().join("secrets.env"), secrets).unwrap();
     zelador.write(

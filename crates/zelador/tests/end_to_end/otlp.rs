@@ -9,7 +9,6 @@ use crate::zelador;
 fn a_collector_gets_metrics_of_every_app_and_events_though_it_was_away() {
     let (zelador, collector) = (zelador(), Receiver::start(Reply::Say(200, "", "{}")));
     collector.next(Reply::Say(503, "", ""));
-    std::fs::create_dir_all(zelador.home()).unwrap();
     let url = collector.url();
     let secrets = format!(
         "OTEL_EXPORTER_OTLP_ENDPOINT={url}\nOTEL_EXPORTER_OTLP_HEADERS=api-key=k3y\nOTEL_METRIC_EXPORT_INTERVAL=1000\n"

@@ -177,7 +177,6 @@ fn the_holder_of_a_port_is_ended_when_a_person_says_yes_and_never_without() {
 #[test]
 fn of_a_muted_incident_only_the_end_is_told_and_it_is_dealt_with_all_the_same() {
     let (zelador, person) = (zelador(), Receiver::start(Reply::Say(200, "", "ok")));
-    fs::create_dir_all(zelador.home()).unwrap();
     fs::write(zelador.home().join("secrets.env"), format!("PERSON_URL={}\n", person.url()))
         .unwrap();
     zelador.write("server.js", SERVER);

@@ -17,7 +17,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 fn with_everything(hook: &Receiver) -> Zelador {
     let zelador = zelador();
-    std::fs::create_dir_all(zelador.home()).unwrap();
     let secrets = format!("HOOK={}\n", hook.url());
     std::fs::write(zelador.home().join("secrets.env"), secrets).unwrap();
     zelador.write("say.js", "console.log('hello'); setInterval(() => {}, 1000)");
