@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -49,7 +49,16 @@ impl Zelador {
         let zelador = Self { binary: binary.into(), folder, http: free_port() };
         fs::DirBuilder::new().mode(0o700).create(zelador.home()).expect("there is none");
         fs::write(zelador.settings(), OUT_OF_REACH).expect("the home is ours");
+        let mode = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(zelador.settings(), mode).expect("the file is ours");
         zelador
+    }
+
+    /// Gives its folders and files to another user.
+    pub fn give_to(&self, user: u32) {
+        for path in [self.folder.path(), &self.app(), &self.home(), &self.settings()] {
+            chown(path, Some(user), Some(user)).expect("root may");
+        }
     }
 
     /// Where its home is.

@@ -1,7 +1,7 @@
 //! A host that misbehaves: each thing has a message and a defined end, and what runs goes on.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -65,10 +65,7 @@ fn a_user_without_any_privilege_has_everything_but_other_users() {
     }
     const NOBODY: u32 = 65534;
     let zelador = zelador();
-    let folder = zelador.home().parent().unwrap().to_owned();
-    for path in [&folder, &zelador.app()] {
-        chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
-    }
+    zelador.give_to(NOBODY);
     let as_nobody =
         |words: &[&str]| said(&zelador.command(words).uid(NOBODY).gid(NOBODY).output().unwrap());
     zelador.write("tree.sh", "sleep 1000 & echo up; wait");
@@ -97,9 +94,7 @@ impl<'a> Own<'a> {
             println!("not run: only root can have a user of its own for it");
             return None;
         }
-        for path in [zelador.home().parent().unwrap(), &zelador.app()] {
-            chown(path, Some(user), Some(user)).unwrap();
-        }
+        zelador.give_to(user);
         Some(Self { zelador, user })
     }
 

@@ -2,7 +2,6 @@
 
 use std::env;
 use std::fs;
-use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -121,10 +120,7 @@ fn a_fork_bomb_is_ended_whole() {
     // Nobody else on this host: its processes are counted by user.
     const BOMBER: u32 = 61_234;
     let zelador = zelador();
-    let folder = zelador.home().parent().unwrap().to_owned();
-    for path in [&folder, &zelador.app()] {
-        chown(path, Some(BOMBER), Some(BOMBER)).unwrap();
-    }
+    zelador.give_to(BOMBER);
     let own = |words: &[&str]| {
         let mut command = zelador.command(words);
         said(&command.uid(BOMBER).gid(BOMBER).output().unwrap())
