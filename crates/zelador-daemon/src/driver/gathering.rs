@@ -19,13 +19,6 @@ use crate::evidence::{self, Stream, Subject};
 /// So many runs' places in the logs are remembered; the oldest are forgotten first.
 const RUNS: usize = 4096;
 
-/// The last lines of a run that ended are on their way to its log: it is looked again after this pause
-/// until nothing more comes.
-const LINES_ON_THEIR_WAY: Duration = Duration::from_millis(10);
-
-/// How often it is looked at most: a run that says nothing is told by its silence.
-const LOOKS: u32 = 12;
-
 /// How long the logs were when runs began, so that what an earlier run said is not taken for the words
 /// of a later one.
 #[derive(Debug, Default)]
@@ -81,8 +74,8 @@ impl Driver {
         let asker = self.logs.asker();
         let date_format = self.supervisor.settings().rotation.date_format.clone();
         self.tasks.spawn_blocking(move || {
-            if subject.has_ended {
-                wait_for_last_lines(&subject.logs, &starts);
+            if let Some(ended) = ended {
+                asker.catch_up(ended);
             }
             let tail = move |path: &Path, lines, bytes| {
                 // A log that is shorter than it was has been renamed or emptied since.
@@ -126,25 +119,5 @@ impl Driver {
             let fact = Fact::Surveyed { of, processes };
             _ = sender.blocking_send(Message::Input(Input::Fact(fact)));
         });
-    }
-}
-
-/// Waits until what a run said last is in its logs.
-fn wait_for_last_lines(logs: &[(Stream, PathBuf)], starts: &BTreeMap<PathBuf, u64>) {
-    let said = || -> u64 {
-        let own = |path: &PathBuf| {
-            let start = starts.get(path).copied().unwrap_or_default();
-            length(path).saturating_sub(start)
-        };
-        logs.iter().map(|(_, path)| own(path)).sum()
-    };
-    let mut before = None;
-    for _ in 0..LOOKS {
-        let now = said();
-        if now > 0 && before == Some(now) {
-            return;
-        }
-        before = Some(now);
-        std::thread::sleep(LINES_ON_THEIR_WAY);
     }
 }

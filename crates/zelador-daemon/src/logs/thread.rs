@@ -45,6 +45,7 @@ const BELL: Token = Token::MAX;
 pub enum Command {
     Attach(Box<Source>),
     Finish(RunId),
+    CatchUp(RunId, SyncSender<()>),
     SetRotation(Rotation),
     Empty(Vec<PathBuf>, Box<dyn FnOnce(Failed) + Send>),
     Arrivals(PathBuf, SyncSender<Option<Arrivals>>),
@@ -206,6 +207,10 @@ impl Worker {
                     self.pump(token);
                 }
                 Ok(Command::Finish(run)) => self.finish(run),
+                Ok(Command::CatchUp(run, told)) => {
+                    self.catch_up(run);
+                    _ = told.try_send(());
+                }
                 Ok(Command::SetRotation(rotation)) => {
                     self.bench.files.set_plan(rotation);
                     self.rotate_at = self.bench.files.plan().next();
@@ -280,17 +285,23 @@ impl Worker {
     }
 
     fn finish(&mut self, run: RunId) {
+        self.catch_up(run);
         let of_run =
             |(token, watched): (&Token, &Watched)| (watched.capture.run() == run).then_some(*token);
         let tokens: Vec<Token> = self.streams.iter().filter_map(of_run).collect();
         for token in tokens {
             self.watch(token, Watch::Nothing);
-            if let Some(mut watched) = self.streams.remove(&token) {
-                watched.capture.flush(true, &mut self.bench);
-            }
+            self.streams.remove(&token);
         }
         self.some_ended = true;
         self.bench.files.events.push(LogEvent::Drained { run });
+    }
+
+    /// Moves all that a run that ended has said; its last line has an end, whether it was written or not.
+    fn catch_up(&mut self, run: RunId) {
+        for watched in self.streams.values_mut().filter(|it| it.capture.run() == run) {
+            watched.capture.flush(true, &mut self.bench);
+        }
     }
 
     fn close_unused(&mut self) {

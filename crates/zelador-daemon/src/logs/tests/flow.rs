@@ -158,6 +158,24 @@ fn a_run_without_files_is_read_and_forgotten() {
 }
 
 #[test]
+fn who_catches_up_with_a_run_that_ended_finds_its_last_words() {
+    let rig = Rig::new();
+    let mut runs = [rig.run(1, &["out.log"], &["err.log"], false)];
+    let logs = rig.logs(1 << 20, 3, runs[0].iter().map(Pipes::source).collect());
+    runs[0][0].write("works\n");
+    runs[0][1].write("Error: lost"); // nobody ends that line
+    logs.asker().catch_up(runs[0][0].run);
+    assert_eq!(
+        (rig.text("out.log").as_str(), rig.text("err.log").as_str()),
+        ("works\n", "Error: lost\n")
+    );
+    rig.finish(&logs, &mut runs);
+    assert_eq!(rig.text("err.log"), "Error: lost\n", "once");
+    logs.asker().catch_up(runs[0][0].run);
+    logs.stop();
+}
+
+#[test]
 fn a_surviving_grandchild_does_not_keep_a_finished_run() {
     let rig = Rig::new();
     let runs = [rig.run(1, &["out.log"], &["err.log"], false)];
@@ -228,6 +246,8 @@ fn of_the_lines_that_this_engine_wrote_it_is_known_when_they_came_also_after_the
     until("the next is written", || rig.text("out.log").ends_with("two\n"));
     rig.finish(&logs, &mut runs);
     let told = |what: &str| {
+        // A thread that gets no processor for 50 ms is not waited for.
+        until(what, || lines().iter().skip(1).all(|(_, at)| at.is_some()));
         let known = lines();
         assert_eq!(
             known.iter().map(|(line, _)| line.as_str()).collect::<Vec<_>>(),
