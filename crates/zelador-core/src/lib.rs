@@ -4,6 +4,7 @@
 //! draws no randomness that it was not handed, so any story can be replayed bit for bit.
 
 pub mod aside;
+pub mod batch;
 pub mod breaker;
 pub mod check;
 pub mod chronicle;

@@ -2,21 +2,14 @@
 //! are settled once and are one transaction of the history, and not a hundred before the last of them is
 //! answered. What need not wait for its record is asked for before the next fact is looked at.
 
-use std::collections::BTreeSet;
-
 use tokio::time::Instant;
+use zelador_core::batch::Batch;
 use zelador_core::effect::Effect;
 use zelador_core::id::RunId;
 use zelador_core::input::{Fact, Input};
 
 use super::{Driver, Stop};
 use crate::backend::native::Heard;
-
-/// How many facts are decided on before the effects of all are performed: enough that what is done once
-/// (a transaction of 0.3 ms, a look at every incident) no longer counts, and that the successors of a
-/// hundred deaths begin before the first of them is written down; few enough that nobody waits for that
-/// longer than some milliseconds (30 µs each).
-const BATCH: usize = 256;
 
 /// So many ends are left with the guardian while a full disk keeps them from being recorded: each holds
 /// some ten descriptors, and services die on while a disk is full.
@@ -37,18 +30,17 @@ impl Driver {
         loop {
             let mut effects = Vec::new();
             let mut afterwards = Vec::new();
-            let mut ahead = BTreeSet::new();
+            let mut batch = Batch::default();
             let mut last = None;
-            for _ in 0..BATCH {
+            while batch.has_room() {
                 match put_off.take().unwrap_or_else(|| self.native.hear(&self.logs)) {
-                    // A next engine could know of one run that began ahead of its record, not of two in a row.
-                    Heard::Fact(fact) if over(&fact).is_some_and(|run| ahead.contains(&run)) => {
+                    Heard::Fact(fact) if !batch.takes(&fact) => {
                         put_off = Some(Heard::Fact(fact));
                         break;
                     }
                     Heard::Fact(fact) => {
                         let mut decided = self.decide(fact, &mut afterwards);
-                        ahead.extend(self.start_ahead(&mut decided));
+                        batch.add(self.start_ahead(&mut decided));
                         effects.extend(decided);
                     }
                     other => {
@@ -130,13 +122,5 @@ impl Driver {
         if self.native.has_stowed() {
             self.close_unwanted_ports();
         }
-    }
-}
-
-/// The run that a fact says is over.
-fn over(fact: &Fact) -> Option<RunId> {
-    match fact {
-        Fact::Exited { run, .. } | Fact::SpawnFailed { run, .. } => Some(*run),
-        _ => None,
     }
 }
