@@ -7,6 +7,7 @@ mod channels;
 mod collect;
 mod consulting;
 mod deeds;
+mod ending;
 mod gathering;
 mod handed;
 mod hearing;
@@ -38,7 +39,6 @@ use zelador_core::id::{CallId, ProbeId, RunId, Ticket};
 use zelador_core::input::{Command, Fact, Input};
 use zelador_core::spec::Settings;
 use zelador_core::supervisor::Supervisor;
-use zelador_guardian::Handover;
 
 use crate::backend::native::Native;
 use crate::checks::CpuMeter;
@@ -48,11 +48,12 @@ use crate::history::{self, Archive, History};
 use crate::ipc;
 use crate::logs::{LogEvent, Logs};
 use crate::pids::PidFiles;
-use crate::pm2;
 use crate::processes::Sampler;
 use crate::watch::Watcher;
 
 pub(crate) use begin::in_force;
+pub use ending::Ended;
+use ending::Stop;
 pub(crate) use handed::remove_socket;
 pub use message::Message;
 #[cfg(feature = "otlp")]
@@ -78,28 +79,6 @@ const CHECKPOINT_EVERY: Duration = Duration::from_mins(1);
 
 /// A difference between the two clocks that changes by more than this was a jump, not drift.
 const JUMP_MICROS: u64 = 1_000_000;
-
-/// How long the last answers may take to reach those who asked.
-const LAST_ANSWERS: Duration = Duration::from_secs(2);
-
-/// What makes the driver stop.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stop {
-    /// Everything is down, and everybody has an answer.
-    Done,
-    /// Another executable takes over.
-    Upgrade,
-    /// The guardian was killed.
-    GuardianGone,
-}
-
-/// Why the engine ends.
-pub enum Ended {
-    /// It was told to.
-    Told,
-    /// Its guardian was killed; this is what the next one needs.
-    GuardianGone(Handover),
-}
 
 /// The engine's centre.
 pub struct Driver {
@@ -236,34 +215,6 @@ impl Driver {
         }
     }
 
-    /// The host asks for an end: stop everything in order, and remember what was up.
-    fn terminate(&mut self) {
-        if self.shutting_down {
-            return;
-        }
-        tracing::info!(
-            "zelador was asked to end: stopping all services; they are up again at the next start"
-        );
-        self.history.freeze();
-        self.begin_shutdown(None);
-    }
-
-    /// A command that waits for its end would never be answered.
-    fn may_upgrade(&self) -> Result<(), String> {
-        match self.answers.len() {
-            0 if !self.shutting_down => Ok(()),
-            0 => Err("zelador is ending".to_owned()),
-            1 => Err("a command is under way".to_owned()),
-            many => Err(format!("{many} commands are under way")),
-        }
-    }
-
-    fn begin_shutdown(&mut self, answer: Option<oneshot::Sender<Result<Done, Refusal>>>) {
-        self.shutting_down = true;
-        let ticket = self.ticket(answer);
-        self.step(Input::Command(ticket, Command::Shutdown));
-    }
-
     fn ticket(&mut self, answer: Option<oneshot::Sender<Result<Done, Refusal>>>) -> Ticket {
         let ticket = Ticket::new(self.next_ticket);
         self.next_ticket += 1;
@@ -371,37 +322,5 @@ impl Driver {
     fn checkpoint(&mut self) {
         let (path, size) = (self.history_path.clone(), self.supervisor.settings().history.size);
         self.tasks.spawn_blocking(move || history::checkpoint(&path, size));
-    }
-
-    /// The last things, in order: answers out, lines in their files, the guardian told.
-    async fn end(mut self, stop: Stop) -> Ended {
-        self.closing.cancel();
-        if stop != Stop::GuardianGone {
-            let server = &mut self.server;
-            let answered = async { while server.join_next().await.is_some() {} };
-            _ = time::timeout(LAST_ANSWERS, answered).await;
-        }
-        self.tasks.abort_all();
-        drop(self.inbox);
-        self.logs.stop();
-        self.archive.finish(LAST_ANSWERS / 4);
-        match stop {
-            Stop::Done => {
-                self.pids.finish(LAST_ANSWERS);
-                self.native.shut_down();
-                pm2::end(&self.home);
-                tracing::info!("the engine ends");
-                Ended::Told
-            }
-            Stop::Upgrade => {
-                self.pids.finish(LAST_ANSWERS);
-                if let Some(program) = &self.upgrade_to {
-                    self.native.upgrade(program);
-                }
-                tracing::info!("the engine ends for another one");
-                Ended::Told
-            }
-            Stop::GuardianGone => Ended::GuardianGone(self.native.into_handover()),
-        }
     }
 }

@@ -4,6 +4,7 @@ pub mod boot;
 pub mod import;
 pub mod more;
 pub mod options;
+pub mod serve;
 pub mod watch;
 
 use std::ffi::OsString;

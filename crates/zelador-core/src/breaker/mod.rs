@@ -24,171 +24,22 @@
 //! exceeds its cap; a report from before the last change of state changes nothing; memory is
 //! bounded by the window.
 
+mod call;
 mod policy;
 mod registry;
+mod state;
 mod window;
-
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::unit::{Moment, Percent, SECOND, spoken};
-use crate::words;
-use crate::words::Words;
+use crate::unit::{Moment, Percent, SECOND};
 
+pub use call::{Call, Denied, Permit, Tally};
 pub use policy::BreakerPolicy;
 pub use registry::{BreakerKey, Breakers};
+pub use state::{Order, State, Transition};
 use window::Recent;
 pub use window::Window;
-
-/// Whether calls are permitted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "state")]
-pub enum State {
-    /// They are.
-    #[default]
-    Closed,
-    /// They are not, for some time.
-    Open {
-        /// Since when.
-        since: Moment,
-        /// The first trial is permitted then.
-        until: Moment,
-    },
-    /// Trials are.
-    HalfOpen {
-        /// Since when.
-        since: Moment,
-        /// Good trials in a row.
-        successes: u32,
-    },
-    /// A person keeps it open.
-    ForcedOpen,
-    /// A person turned it off: everything is permitted, nothing counted.
-    Disabled,
-    /// A person has it count only: everything is permitted.
-    MetricsOnly,
-}
-
-impl std::fmt::Display for State {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.words().english())
-    }
-}
-
-impl State {
-    /// Its word in every language.
-    pub fn words(&self) -> Words {
-        match self {
-            Self::Closed => words!("closed", "fechado"),
-            Self::Open { .. } => words!("open", "aberto"),
-            Self::HalfOpen { .. } => words!("half-open", "meio aberto"),
-            Self::ForcedOpen => words!("forced open", "mantido aberto"),
-            Self::Disabled => words!("disabled", "desligado"),
-            Self::MetricsOnly => words!("metrics only", "só métricas"),
-        }
-    }
-}
-
-/// What a person does to a breaker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Order {
-    /// Keep it open until told otherwise.
-    ForceOpen,
-    /// Permit everything, count nothing.
-    Disable,
-    /// Permit everything, count.
-    MetricsOnly,
-    /// Closed, as if nothing had happened.
-    Reset,
-}
-
-impl Order {
-    /// As it is given on a command line.
-    pub const fn said(self) -> &'static str {
-        match self {
-            Self::ForceOpen => "force-open",
-            Self::Disable => "disable",
-            Self::MetricsOnly => "metrics-only",
-            Self::Reset => "reset",
-        }
-    }
-}
-
-/// The right to make one call; to be given back.
-#[derive(Debug, PartialEq, Eq)]
-#[must_use = "a permit that is not given back takes up a place"]
-pub struct Permit {
-    epoch: u64,
-    began_at: Moment,
-}
-
-/// How a call went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Call {
-    /// It did what it should.
-    pub ok: bool,
-    /// How long it took.
-    pub took: Duration,
-}
-
-impl Call {
-    /// It worked.
-    pub const fn worked(took: Duration) -> Self {
-        Self { ok: true, took }
-    }
-
-    /// It failed.
-    pub const fn failed(took: Duration) -> Self {
-        Self { ok: false, took }
-    }
-}
-
-/// Why a call is not permitted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Denied {
-    /// The breaker is open.
-    #[error("its breaker is open: the next trial is in {}", spoken(*.wait))]
-    Open {
-        /// How long until a trial is permitted.
-        wait: Duration,
-    },
-    /// It is half-open, and its trials are under way.
-    #[error("its breaker is half-open, and a trial is under way")]
-    TrialUnderWay,
-    /// A person keeps it open.
-    #[error("its breaker is kept open by a person")]
-    ForcedOpen,
-    /// Too many calls are under way.
-    #[error("{limit} calls are under way, which is the limit")]
-    Full {
-        /// How many are allowed at once.
-        limit: u32,
-    },
-}
-
-/// A change of state, to be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Transition {
-    /// The state before.
-    pub from: State,
-    /// The state now.
-    pub to: State,
-}
-
-/// Numbers over the life of a breaker, for screens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tally {
-    /// Calls that worked.
-    pub worked: u64,
-    /// Calls that failed.
-    pub failed: u64,
-    /// Calls that were not permitted.
-    pub denied: u64,
-    /// How often it opened.
-    pub opened: u64,
-}
 
 /// The breaker of one operation towards one target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

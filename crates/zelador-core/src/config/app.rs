@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::defaults::Defaults;
 use super::ecosystem::Context;
-use super::fields::{APP, DEPENDENCY, canonical, nearest};
+use super::fields::{APP, DEPENDENCY};
 use super::interpreter::is_node;
+use super::names::{canonical, nearest};
 use super::node::{Key, Value};
 use super::place::{Block, Place};
 use super::probe::Around;

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::ecosystem::Context;
-use super::fields::{APP, canonical};
+use super::fields::APP;
 use super::mistake::{Mistakes, Note};
+use super::names::canonical;
 use super::node::Value;
 use super::script_app;
 use crate::notify::Language;

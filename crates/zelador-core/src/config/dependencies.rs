@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fields::nearest_of;
+use super::names::nearest_of;
 use super::place::Place;
 use crate::spec::{AppSpec, Condition};
 

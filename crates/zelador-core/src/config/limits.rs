@@ -110,7 +110,7 @@ fn capabilities(place: &Place<'_>) -> Option<u64> {
         match CAPABILITIES.iter().position(|known| *known == name) {
             Some(number) => bits |= 1 << number,
             None => {
-                let near = super::fields::nearest_of(name, CAPABILITIES.iter().copied());
+                let near = super::names::nearest_of(name, CAPABILITIES.iter().copied());
                 let help = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
                 let allowed = format!("names of capabilities like `NET_BIND_SERVICE`{help}");
                 return place.refuse_found(format!("{word:?}"), allowed);

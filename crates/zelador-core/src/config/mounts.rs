@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::fields::THRESHOLDS;
+use super::measured::is_auto;
 use super::node::{Key, Value};
 use super::place::Place;
-use super::probe::is_auto;
 use crate::spec::Limit;
 use crate::unit::Percent;
 

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::fields::{HEALTH, INODE_THRESHOLDS, Names, THRESHOLDS};
+use super::fields::{HEALTH, INODE_THRESHOLDS, THRESHOLDS};
+use super::names::Names;
 use super::node::Value;
 use super::overlay::{CadenceOverlay, NamedOverlay};
 use super::place::{Block, Place};
@@ -18,7 +19,7 @@ use crate::spec::{BreakerChange, Environment, HostMeter, INODES, Limit, MARGIN, 
 /// Whether this is a check: an object that says what is asked, or `false`.
 pub(super) fn is_check(place: &Place<'_>) -> bool {
     let asks = |name: &str| {
-        let names = |(kind, _): &(&str, _)| super::fields::canonical(name, HEALTH) == Some(*kind);
+        let names = |(kind, _): &(&str, _)| super::names::canonical(name, HEALTH) == Some(*kind);
         KINDS.iter().any(names)
     };
     place.entries().is_some_and(|fields| fields.iter().any(|(key, _)| asks(&key.name)))

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::fields::{Names, canonical, nearest};
 use super::mistake::Report;
+use super::names::{Names, canonical, nearest};
 use super::node::{Key, Node, Value};
 use super::{amount, shell};
 use crate::redact;

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::fields::{BREAKER, BREAKERS, DELAYS, Names, RETRIES, RETRY};
+use super::fields::{BREAKER, BREAKERS, DELAYS, RETRIES, RETRY};
+use super::names::Names;
 use super::node::Value;
 use super::place::{Block, Place};
 use crate::breaker::Window;

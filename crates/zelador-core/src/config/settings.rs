@@ -5,16 +5,16 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use super::fields::{
-    CHECKS, DATABASE, DISK_THRESHOLDS, HISTORY, HOST_THRESHOLDS, LOGS, Names, SETTINGS,
-};
+use super::fields::{CHECKS, DATABASE, DISK_THRESHOLDS, HISTORY, HOST_THRESHOLDS, LOGS, SETTINGS};
 use super::health::is_authority;
+use super::measured;
+use super::names::Names;
 use super::node::Value;
 use super::notify::NotifyOverlay;
 use super::overlay::{CadenceOverlay, DatabaseOverlay, HistoryOverlay, Overlay, Switch};
 use super::place::Place;
 use super::rotation::LogsOverlay;
-use super::{diagnosis, maintenance, mounts, named, probe, pulse, resilience};
+use super::{diagnosis, maintenance, mounts, named, pulse, resilience};
 use crate::redact;
 use crate::spec::{BreakerChange, CPU_CAUSE, CPU_WATCH, Limit, MARGIN, MEMORY_CAUSE, Thresholds};
 use crate::unit::Percent;
@@ -113,7 +113,7 @@ fn thresholds(
         },
         None => place.refuse_found(format!("no `{name}`"), "both `degraded` and `unhealthy`"),
     };
-    let auto = block.get("degraded").is_some_and(probe::is_auto);
+    let auto = block.get("degraded").is_some_and(measured::is_auto);
     let unhealthy = share("unhealthy");
     let degraded = if auto { unhealthy } else { share("degraded") };
     let (degraded, unhealthy) = (degraded?, unhealthy?);
@@ -183,7 +183,7 @@ fn database(place: &Place<'_>, folder: &Path) -> Option<DatabaseOverlay> {
         cadence,
         query: block.get("query").and_then(Place::text),
         expect: block.get("expect").and_then(Place::text_or_number),
-        limits: probe::limits(&block),
+        limits: measured::limits(&block),
         breaker: block.get("breaker").and_then(resilience::breaker).unwrap_or_default(),
     })
 }

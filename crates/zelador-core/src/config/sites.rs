@@ -3,7 +3,7 @@
 //! Each becomes an app with `script: 'serve'`, so that it is checked and kept like any other; what it
 //! serves stands in its environment, under PM2's names.
 
-use super::fields::Names;
+use super::names::Names;
 use super::node::{Key, Node, Value};
 use super::place::Place;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::fields::Names;
+use super::names::Names;
 use super::node::Value;
 use super::place::{Block, Place};
 use crate::watch::WatchSpec;

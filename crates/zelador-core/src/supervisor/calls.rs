@@ -18,14 +18,12 @@ use crate::effect::{CallAnswer, Effect};
 use crate::id::{CallId, CheckId, ProbeId};
 use crate::input::{CallFailed, CallWanted};
 use crate::notify::{DeliveryId, DeliveryOutcome};
-use crate::probe::{Finding, ProbeOutcome};
 use crate::record::Record;
-use crate::retry::{Attempt, AttemptOutcome, Budgets, ErrorClass, Failure, Ledger};
-use crate::retry::{Next, Retry, RetryPolicy};
-use crate::spec::Cadence;
+use crate::retry::{Attempt, AttemptOutcome, Budgets, ErrorClass, Ledger};
+use crate::retry::{Next, Retry};
 use crate::unit::Moment;
 use crate::words;
-use crate::words::{Words, quoted};
+use crate::words::quoted;
 
 /// Bounds the memory of calls whose caller never says how they went: more than all the models,
 /// channels and remedies of a host together.
@@ -33,18 +31,18 @@ const MOST_CALLS: usize = 256;
 
 /// Looks happen so often that their numbers are kept together, this often; what an engine that is
 /// killed had counted since then is lost.
-const KEPT_EVERY: Duration = Duration::from_secs(10);
+pub(super) const KEPT_EVERY: Duration = Duration::from_secs(10);
 
 /// Calls under way, and what bounds them.
 #[derive(Default)]
 pub(super) struct Calls {
     wanted: BTreeMap<CallId, UnderWay>,
-    looks: BTreeMap<ProbeId, Permit>,
+    pub(super) looks: BTreeMap<ProbeId, Permit>,
     deliveries: BTreeMap<DeliveryId, Permit>,
     pub(super) budgets: Budgets,
     /// Attempts of looks that are not part of the records yet.
     pub(super) unwritten: Ledger,
-    write_at: Option<Moment>,
+    pub(super) write_at: Option<Moment>,
 }
 
 struct UnderWay {
@@ -148,144 +146,17 @@ impl Supervisor {
         self.effects.push(Effect::Call { call, answer });
     }
 
-    /// The breaker of a look; `None`: it has none. What is on this host has none; that of an app is
-    /// the breaker of its starts.
-    fn look_key(&self, id: &CheckId) -> Option<BreakerKey> {
-        let target = match id {
-            CheckId::Database(name) => format!("database:{name}"),
-            CheckId::Named(name) => format!("check:{name}"),
-            _ => return None,
-        };
-        Some(BreakerKey::new(target, self.checks.get(id)?.plan.target.operation()?))
-    }
-
-    /// What the breaker of looks of a check goes by.
-    fn look_policy(&self, id: &CheckId, operation: &str, cadence: Cadence) -> BreakerPolicy {
-        let policy = BreakerPolicy::look(cadence.interval, cadence.failure_threshold);
-        let policy = self.settings.resilience.breaker(operation, policy);
-        let said = match id {
-            CheckId::Database(name) => self.settings.databases.get(name).map(|it| it.breaker),
-            CheckId::Named(name) => self.settings.named.get(name).map(|it| it.breaker),
-            _ => None,
-        };
-        said.unwrap_or_default().of(policy)
-    }
-
     /// What the breaker of a channel of notices goes by.
     fn channel_policy(&self) -> BreakerPolicy {
         self.settings.resilience.breaker(SEND, BreakerPolicy::channel())
     }
 
-    /// Whether a look may be made now. What a person asks for is, unless a person forbade it. A target
-    /// that never failed has no breaker, and costs nothing here.
-    pub(super) fn may_look(
-        &mut self,
-        id: &CheckId,
-        probe: ProbeId,
-        asked: bool,
-    ) -> Result<(), Denied> {
-        let known = self.look_key(id).filter(|key| self.breakers.get(key).is_some());
-        let Some(key) = known else { return Ok(()) };
-        match self.may_call(&key, BreakerPolicy::default) {
-            Ok(permit) => {
-                self.calls.looks.insert(probe, permit);
-                Ok(())
-            }
-            Err(Denied::Open { .. } | Denied::TrialUnderWay) if asked => Ok(()),
-            Err(denied) => Err(denied),
-        }
-    }
-
-    /// A look is over: what came of it counts for the breaker of its target, and as an attempt.
-    pub(super) fn note_look(
-        &mut self,
-        id: &CheckId,
-        probe: Option<ProbeId>,
-        outcome: &ProbeOutcome,
-    ) {
-        if let (Finding::Unavailable { .. }, Some(probe)) = (&outcome.finding, probe) {
-            // Nothing was asked: that says nothing about the target.
-            return self.forget_look(id, probe);
-        }
-        let permit = probe.and_then(|probe| self.calls.looks.remove(&probe));
-        let Some(check) = self.checks.get(id) else { return };
-        let Some(operation) = check.plan.target.operation() else { return };
-        let cadence = check.plan.cadence;
-        let key = self.look_key(id);
-        let failure = outcome.finding.failure();
-        if let Some(key) = key {
-            let policy = self.look_policy(id, operation, cadence);
-            let is_bad = failure.is_some() || policy.slow.is_some_and(|slow| outcome.took >= slow);
-            let is_first = is_bad && self.breakers.get(&key).is_none();
-            let permit =
-                permit.or_else(|| is_first.then(|| self.may_call(&key, || policy).ok()).flatten());
-            if let Some(permit) = permit {
-                let ok = failure.is_none();
-                self.called(&key, permit, Call { ok, took: outcome.took });
-                self.forget_quiet_breaker(&key);
-            }
-        }
-        let retry_after = outcome.finding.asks_to_wait();
-        let failure = failure.map(|(class, error)| (Failure { class, retry_after }, error));
-        self.note_look_attempt(id, operation, failure, outcome.took);
-    }
-
-    /// A look has no result: that counts for nothing.
-    pub(super) fn forget_look(&mut self, id: &CheckId, probe: ProbeId) {
-        if let (Some(permit), Some(key)) = (self.calls.looks.remove(&probe), self.look_key(id))
-            && let Some(breaker) = self.breakers.get_mut(&key)
-        {
-            breaker.forget(permit);
-        }
-    }
-
     /// What has been good for a whole window needs no breaker.
-    fn forget_quiet_breaker(&mut self, key: &BreakerKey) {
+    pub(super) fn forget_quiet_breaker(&mut self, key: &BreakerKey) {
         if self.breakers.get(key).is_some_and(crate::breaker::Breaker::is_quiet) {
             self.breakers.remove(key);
             self.records.push(Record::BreakerGone(key.clone()));
         }
-    }
-
-    fn note_look_attempt(
-        &mut self,
-        id: &CheckId,
-        operation: &str,
-        failure: Option<(Failure, &Words)>,
-        took: Duration,
-    ) {
-        let (now, target) = (self.now, self.component(id));
-        let Some(check) = self.checks.get_mut(id) else { return };
-        self.calls.write_at.get_or_insert(now + KEPT_EVERY);
-        let Some((failure, error)) = failure else {
-            match check.retry.take() {
-                None => self.calls.unwritten.worked(operation),
-                Some(retry) => {
-                    let number = retry.failed().saturating_add(1);
-                    let outcome = AttemptOutcome::Succeeded;
-                    let attempt = Attempt { at: now, target, number, took, outcome };
-                    self.calls.unwritten.take(operation, attempt);
-                }
-            }
-            return;
-        };
-        let cadence = check.plan.cadence;
-        let budget = self.calls.budgets.of(&target, now);
-        let mut retry = check.retry.take().unwrap_or_else(|| {
-            budget.deposit(now);
-            Retry::new(RetryPolicy::look(cadence.interval, cadence.failure_threshold), now)
-        });
-        let next = retry.after_failure(now, failure, Some(budget), &mut self.rng);
-        let class = failure.class;
-        let (number, error) = (retry.failed(), error.clone());
-        let outcome = match next {
-            Next::After(delay) => {
-                check.retry = Some(retry);
-                AttemptOutcome::Retrying { class, error, delay }
-            }
-            Next::GiveUp(why) => AttemptOutcome::GaveUp { class, error, why: why.words() },
-        };
-        self.calls.unwritten.take(operation, Attempt { at: now, target, number, took, outcome });
     }
 
     /// When the numbers of looks are to be kept.

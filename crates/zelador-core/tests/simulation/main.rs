@@ -14,11 +14,14 @@ mod calls;
 mod engine;
 mod events;
 mod flaps;
+mod generate;
 mod grows;
 mod guardian;
 mod healing;
 mod host;
+mod host_model;
 mod invariants;
+mod look_calls;
 mod looks;
 mod maintenance;
 mod outage;
@@ -31,6 +34,7 @@ mod sequence;
 mod starts;
 mod stories;
 mod together;
+mod trace;
 mod watcher;
 mod world;
 
@@ -95,7 +99,7 @@ fn restless(world: &World) -> Option<String> {
 }
 
 fn play_seed(seed: u64) -> (World, Result<(), Violation>) {
-    let script = script::generate(seed);
+    let script = generate::generate(seed);
     let mut world = World::new(&script);
     let result = play(&script, &mut world);
     (world, result)
@@ -103,7 +107,7 @@ fn play_seed(seed: u64) -> (World, Result<(), Violation>) {
 
 /// Tells a failed story once more, with its last steps.
 fn complain(seed: u64, violation: &Violation) -> ! {
-    let script = script::generate(seed);
+    let script = generate::generate(seed);
     let mut world = World::new(&script);
     world.trace = Some(Vec::new());
     _ = play(&script, &mut world);

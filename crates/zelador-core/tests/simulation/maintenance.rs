@@ -12,6 +12,7 @@ use zelador_core::spec::{AppSpec, CronPattern, Window};
 use zelador_core::supervisor::Supervisor;
 use zelador_core::unit::SECOND;
 
+use crate::generate;
 use crate::play;
 use crate::script::{self, Behaviour, Event, Script, app};
 use crate::watcher::{one, story, user};
@@ -49,7 +50,7 @@ fn counted(world: &mut World, until: Duration) -> Rc<RefCell<(usize, usize)>> {
 #[test]
 fn nothing_is_begun_about_what_is_in_maintenance_in_any_story() {
     for seed in 0..120 {
-        let mut script = script::generate(seed);
+        let mut script = generate::generate(seed);
         let whole = maintenance(Vec::new(), Some(Duration::from_hours(24)));
         script.events.insert(0, (Duration::ZERO, Event::User(whole)));
         let mut world = World::new(&script);
@@ -66,7 +67,7 @@ fn nothing_is_begun_about_what_is_in_maintenance_in_any_story() {
 fn the_same_stories_without_maintenance_begin_something() {
     let begun: usize = (0..20)
         .map(|seed| {
-            let script = script::generate(seed);
+            let script = generate::generate(seed);
             let mut world = World::new(&script);
             let count = counted(&mut world, Duration::from_hours(24));
             assert_eq!(play(&script, &mut world), Ok(()), "seed {seed}");

@@ -17,13 +17,14 @@ use zelador_core::supervisor::{Deadline, Supervisor, Surroundings};
 use zelador_core::unit::{Moment, SECOND};
 
 use crate::guardian::Guardian;
-use crate::host::HostModel;
+use crate::host_model::HostModel;
 use crate::invariants::Invariants;
 use crate::post::Post;
 use crate::pulse::Ear;
 use crate::rule::{Rule, Violation, broken};
 use crate::rules::spawns_are_recorded;
 use crate::script::{Behaviour, Event, Loss, Script};
+use crate::trace::{fnv, short};
 
 /// What is going to happen.
 #[derive(Clone, Debug)]
@@ -382,24 +383,4 @@ pub const REFUSED: &str = "the database refuses";
 
 pub fn surroundings(seed: u64) -> Surroundings {
     Surroundings { home: "/var/zelador".into(), zone: jiff::tz::TimeZone::UTC, seed }
-}
-
-fn fnv(digest: u64, text: &str) -> u64 {
-    text.bytes().fold(digest ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
-    })
-}
-
-/// An effect without what is too long to read.
-fn short(effect: &Effect) -> String {
-    match effect {
-        Effect::Spawn { run, launch, .. } => format!("Spawn {run} of instance {}", launch.instance),
-        Effect::Record(Record::Instance(it)) => {
-            format!("{} {:?} {:?} {:?}", it.id, it.goal, it.phase, it.breaker)
-        }
-        Effect::Record(Record::Incident(it)) => format!("incident {} {:?}", it.id, it.stage),
-        Effect::Record(record) => format!("Record {}", record.key()),
-        Effect::Configure(_) => "Configure".to_owned(),
-        other => format!("{other:?}"),
-    }
 }

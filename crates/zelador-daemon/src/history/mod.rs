@@ -12,6 +12,7 @@ mod item;
 mod points;
 mod query;
 mod room;
+mod row;
 mod schema;
 mod tidy;
 mod trial;
@@ -32,7 +33,8 @@ pub use archive::Archive;
 #[cfg(feature = "otlp")]
 pub use host::HostMeter;
 pub use item::{Audit, Item, Sample};
-pub use query::{IncidentRow, Line, Reader, Run};
+pub use query::Reader;
+pub use row::{IncidentRow, Line, Run};
 pub(crate) use schema::LAYOUT;
 pub use wal::{checkpoint, is_large};
 
@@ -337,78 +339,4 @@ mod past_tests;
 #[cfg(test)]
 mod room_tests;
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use zelador_core::record::Counters;
-
-    fn counters(run: u64) -> Record {
-        Record::Counters(Counters { run, ..Counters::default() })
-    }
-
-    #[test]
-    fn the_newest_record_of_each_key_is_read_back() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("history.db");
-        let (mut history, records, aside) = History::open(&path, Moment::default()).unwrap();
-        assert!(records.is_empty() && aside.is_none());
-        history.keep(&[counters(1)], Moment::default());
-        history.keep(&[counters(2)], Moment::default());
-        let (_, records, _) = History::open(&path, Moment::default()).unwrap();
-        assert_eq!(records, [counters(2)]);
-        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_written_is_read_and_written_when_it_can_be() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("history.db");
-        let (mut history, ..) = History::open(&path, Moment::default()).unwrap();
-        history.keep(&[counters(1)], Moment::default());
-        // As after a kill: the newest records are in the write-ahead log only.
-        std::mem::forget(history);
-        let records = copy::read(&path).unwrap();
-        assert_eq!(records, [counters(1)]);
-        let mut history = History { in_trouble: true, ..History::of(&path, None) };
-        history.tried_at = Instant::now().checked_sub(TRY_AGAIN).unwrap();
-        history.path = folder.path().join("not there/history.db");
-        history.keep(&[counters(2)], Moment::default());
-        assert!(history.is_behind());
-        history.tried_at = Instant::now().checked_sub(TRY_AGAIN).unwrap();
-        history.path = path.clone();
-        history.keep(&[], Moment::default());
-        assert!(!history.is_behind());
-        assert_eq!(copy::read(&path).unwrap(), [counters(2)]);
-    }
-
-    #[test]
-    fn a_record_that_is_not_understood_is_left_out_and_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("history.db");
-        let (mut history, ..) = History::open(&path, Moment::default()).unwrap();
-        history.keep(&[counters(1)], Moment::default());
-        let connection = history.connection.as_ref().unwrap();
-        connection.execute("INSERT INTO state VALUES ('app/api', '{', 0)", []).unwrap();
-        drop(history);
-        let (history, records, aside) = History::open(&path, Moment::default()).unwrap();
-        assert_eq!((records, aside), (vec![counters(1)], None));
-        assert_eq!(history.left_out(), ["app/api"]);
-    }
-
-    #[test]
-    fn a_damaged_file_is_set_aside_and_a_newer_one_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("history.db");
-        std::fs::write(&path, b"this is no database at all, and long enough to be seen as such")
-            .unwrap();
-        let (mut history, records, aside) = History::open(&path, Moment::default()).unwrap();
-        assert!(records.is_empty());
-        assert!(std::fs::read(aside.unwrap()).unwrap().starts_with(b"this is"));
-        history.keep(&[counters(3)], Moment::default());
-        let connection = history.connection.as_ref().unwrap();
-        connection.pragma_update(None, "user_version", LAYOUT + 1).unwrap();
-        drop(history);
-        let refused = History::open(&path, Moment::default()).err().unwrap().to_string();
-        assert!(refused.contains("newer zelador"), "{refused}");
-    }
-}
+mod tests;

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::arrival::Arrivals;
+use super::cutting;
 use super::exact::{Mark, Move};
 use super::keeper::Keeper;
 use super::plan::Plan;
-use super::sink::{self, Append, Prepared, Sink};
+use super::sink::{Append, Prepared, Sink};
 use super::{Failed, LogEvent, Rotation, rotate};
 
 /// Of so many files that no stream uses any more it is known when their last lines came: whoever asks does so
@@ -168,7 +169,7 @@ impl Files {
                 tracing::warn!("file written to meanwhile: a few log lines may be doubled");
                 continue;
             }
-            match sink::cut_back_found(*mark, paths) {
+            match cutting::cut_back_found(*mark, paths) {
                 Ok(true) => {}
                 Ok(false) => tracing::info!("log file of an unfinished move is gone"),
                 Err(error) => tracing::warn!(%error, "log file of an unfinished move not cut back"),
@@ -218,7 +219,7 @@ impl Files {
         for path in paths {
             let emptied = match self.sinks.get_mut(path) {
                 Some(sink) => sink.empty(),
-                None => sink::empty(path),
+                None => cutting::empty(path),
             };
             if let Err(error) = emptied {
                 failed.push((path.clone(), error.to_string()));

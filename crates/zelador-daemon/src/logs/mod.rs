@@ -16,6 +16,7 @@ mod asker;
 mod backlog;
 mod bench;
 mod capture;
+mod cutting;
 mod exact;
 mod files;
 mod identity;

@@ -15,6 +15,7 @@ use zelador_core::unit::Moment;
 
 use super::arrival::Arrivals;
 use super::backlog::Backlog;
+use super::cutting::{self, shorten};
 use super::exact::Mark;
 use super::identity::Identity;
 use super::plan::Plan;
@@ -310,7 +311,7 @@ impl Sink {
             trouble.backlog = Backlog::default();
         }
         // By its path too: it may have been moved away, and what a person sees is what is there.
-        empty(&self.path)?;
+        cutting::empty(&self.path)?;
         if let Some(open) = self.open.as_mut().filter(|open| open.regular) {
             open.file.set_len(0)?;
             open.length = 0;
@@ -329,18 +330,6 @@ impl Sink {
     pub fn touched(&self, file: Identity) -> bool {
         self.open.as_ref().is_some_and(|open| open.touched && open.identity == file)
     }
-}
-
-/// Empties the file at `path`, if one is there; a device stays as it is.
-pub fn empty(path: &Path) -> io::Result<()> {
-    let file =
-        match File::options().write(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            // A named pipe without a reader.
-            Err(error) if error.raw_os_error() == Some(libc::ENXIO) => return Ok(()),
-            other => other?,
-        };
-    if file.metadata()?.is_file() { file.set_len(0) } else { Ok(()) }
 }
 
 /// Opens for appending; makes the file and its folder where they are missing.
@@ -368,44 +357,4 @@ fn last_line(file: &File, length: u64) -> Line {
         Some(Ok(1)) if last != [b'\n'] => Line::OfSomebody,
         _ => Line::Ended,
     }
-}
-
-/// Cuts a file to `length`; one that is shorter already stays as it is.
-fn shorten(file: &File, length: u64) -> io::Result<()> {
-    let known = file.metadata()?;
-    if known.is_file() && known.len() > length { file.set_len(length) } else { Ok(()) }
-}
-
-/// Cuts back the file that a killed engine was writing: it is one of `paths`, or has been renamed
-/// within its folder. Returns false if it was not found.
-pub fn cut_back_found(mark: Mark, paths: &[PathBuf]) -> io::Result<bool> {
-    let is_it = |path: &Path| -> io::Result<bool> {
-        if Identity::at(path)? != mark.file {
-            return Ok(false);
-        }
-        shorten(&File::options().write(true).open(path)?, mark.length)?;
-        Ok(true)
-    };
-    let mut trouble = None;
-    for path in paths {
-        match is_it(path) {
-            Ok(true) => return Ok(true),
-            Err(error) if error.kind() != io::ErrorKind::NotFound => trouble = Some(error),
-            _ => {}
-        }
-    }
-    if let Some(error) = trouble {
-        return Err(error);
-    }
-    for folder in paths.iter().filter_map(|path| path.parent()) {
-        let Ok(entries) = std::fs::read_dir(folder) else { continue };
-        let found = entries.flatten().any(|entry| {
-            let same = entry.metadata().is_ok_and(|known| known.ino() == mark.file.inode);
-            same && is_it(&entry.path()).unwrap_or(false)
-        });
-        if found {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

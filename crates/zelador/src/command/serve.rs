@@ -7,7 +7,7 @@ use zelador_api::Unchanged;
 use zelador_api::config::{Key, Node, Value};
 
 use super::{Context, act, start};
-use crate::cli::more::Serve;
+use crate::cli::serve::Serve;
 use crate::declare;
 use crate::failure::Failure;
 use crate::serve_files::Variable;

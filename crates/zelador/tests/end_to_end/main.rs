@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first thing that fails")]
 
+mod advised;
 mod answer_link;
 mod api;
 mod bad_host;

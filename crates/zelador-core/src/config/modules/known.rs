@@ -4,8 +4,9 @@ use std::path::Path;
 
 use serde_json::{Map, Value as Json};
 
-use super::super::fields::{LOGS, canonical, nearest};
+use super::super::fields::LOGS;
 use super::super::mistake::{Mistake, Report};
+use super::super::names::{canonical, nearest};
 use super::super::node::{Key, Node, Value};
 use super::super::notify::NotifyOverlay;
 use super::super::place::Place;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::super::fields::{Names, nearest_of};
+use super::super::names::{Names, nearest_of};
 use super::super::node::Value;
 use super::super::place::{Block, Place};
 use crate::notify::{Channel, ChannelKind, MailTls, Secret, SlackTo, Template};

@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::civil::Time;
 use serde::{Deserialize, Serialize};
 
-use super::fields::{Names, nearest_of};
+use super::names::{Names, nearest_of};
 use super::node::Value;
 use super::overlay::Switch;
 use super::place::Place;

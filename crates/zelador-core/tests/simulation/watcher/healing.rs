@@ -4,30 +4,17 @@ use zelador_core::death::Death;
 use zelador_core::effect::Effect;
 use zelador_core::evidence::PastDeath;
 use zelador_core::id::IncidentId;
-use zelador_core::incident::Incident;
-use zelador_core::incident::Outcome;
-use zelador_core::incident::Stage;
-use zelador_core::incident::Trouble;
+use zelador_core::incident::{Incident, Outcome, Stage, Trouble};
 use zelador_core::instance::Phase;
 use zelador_core::record::Record;
-use zelador_core::spec::AppSpec;
-use zelador_core::spec::ExecMode;
-use zelador_core::spec::OnDependencyDown;
+use zelador_core::spec::{AppSpec, ExecMode, OnDependencyDown};
 use zelador_core::unit::SECOND;
 
 use super::{each, one, rule_broken_by, story, user};
-use crate::play;
 use crate::rule::Rule;
-use crate::rules;
-use crate::script;
-use crate::script::Behaviour;
-use crate::script::DATABASE;
-use crate::script::Event;
-use crate::script::app;
-use crate::script::health;
-use crate::world::DAWN;
-use crate::world::Sabotage;
-use crate::world::World;
+use crate::script::{Behaviour, DATABASE, Event, app, health};
+use crate::world::{DAWN, Sabotage, World};
+use crate::{play, rules, script};
 
 #[test]
 fn a_question_that_was_asked_before_is_noticed() {

@@ -4,29 +4,20 @@ use std::time::Duration;
 
 use zelador_core::check::CheckTarget;
 use zelador_core::effect::Effect;
-use zelador_core::id::CheckId;
-use zelador_core::id::ProbeId;
-use zelador_core::id::RunId;
-use zelador_core::input::Fact;
-use zelador_core::input::Input;
+use zelador_core::id::{CheckId, ProbeId, RunId};
+use zelador_core::input::{Fact, Input};
 use zelador_core::instance::Phase;
-use zelador_core::probe::Finding;
-use zelador_core::probe::ProbeOutcome;
+use zelador_core::probe::{Finding, ProbeOutcome};
 use zelador_core::record::Record;
 use zelador_core::spec::AppSpec;
 use zelador_core::unit::SECOND;
 
 use super::{each, rule_broken_by, story, without};
 use crate::alone::Alone;
+use crate::generate;
 use crate::rule::Rule;
-use crate::script;
-use crate::script::Behaviour;
-use crate::script::Event;
-use crate::script::app;
-use crate::script::health;
-use crate::world::DAWN;
-use crate::world::Sabotage;
-use crate::world::World;
+use crate::script::{Behaviour, Event, app, health};
+use crate::world::{DAWN, Sabotage, World};
 
 #[test]
 fn a_run_that_is_believed_to_be_sick_too_soon_is_noticed() {
@@ -80,7 +71,7 @@ fn a_look_at_an_old_run_is_told_from_one_at_the_run_that_is_up() {
 fn a_look_that_goes_on_after_its_run_is_noticed() {
     let goes_on = |seed| {
         let still = without(|effect| matches!(effect, Effect::LeaveLook { .. }));
-        rule_broken_by(&script::generate(seed), still) == Some(Rule::LooksAreLeft)
+        rule_broken_by(&generate::generate(seed), still) == Some(Rule::LooksAreLeft)
     };
     assert!((0..60).any(goes_on), "no run of sixty stories ends while it is asked");
 }
