@@ -41,7 +41,7 @@ pub use zelador_core::supervisor::{
     Saved, VerdictView, View,
 };
 pub use zelador_core::{
-    config, date, diagnosis, id, identity, probe, redact, select, signal, spec, unit,
+    config, date, diagnosis, id, identity, probe, redact, select, signal, spec, unit, words,
 };
 
 use serde::{Deserialize, Serialize};

@@ -226,7 +226,7 @@ pub enum CallAnswer {
     /// It failed: ask again after this pause.
     After(Duration),
     /// No attempt follows; why not.
-    GiveUp(String),
+    GiveUp(Words),
 }
 
 /// What is done about an incident.

@@ -206,7 +206,7 @@ impl Measure {
         Self { name: name.into(), value, unit }
     }
 
-    /// Name and value: `memory 52.4mb`.
+    /// Name and value: `memory 52.4 MB`.
     pub fn words(&self) -> Words {
         let of = |language| {
             let name = measure_name(&self.name, language);
@@ -243,7 +243,7 @@ pub fn measure_name(name: &str, language: Language) -> &str {
 }
 
 impl Unit {
-    /// The number as a person says it: `91.0 %`, `4 ms`, `1.5gb`.
+    /// The number as a person says it: `91.0 %`, `4 ms`, `1.5 GB`.
     pub fn said(self, value: f64) -> String {
         let whole = |value: f64| {
             if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.1}") }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::retry::{ErrorClass, Failure, Next, Retry, RetryPolicy};
 use crate::spec::PulseSpec;
 use crate::unit::{Moment, SECOND};
+use crate::words::Words;
 
 /// One ping. Never reused, so that a late answer is recognised.
 pub type PingId = u64;
@@ -21,7 +22,7 @@ pub struct NotHeard {
     /// What kind of failure.
     pub class: ErrorClass,
     /// What was said, without the address.
-    pub reason: String,
+    pub reason: Words,
     /// The pause that the other side asked for.
     pub retry_after: Option<Duration>,
 }
@@ -133,6 +134,7 @@ impl Pulse {
 mod tests {
     use super::*;
     use crate::spec::PulseAddress;
+    use crate::words::quoted;
     use proptest::prelude::*;
 
     const INTERVAL: Duration = Duration::from_mins(1);
@@ -144,7 +146,7 @@ mod tests {
     }
 
     fn unreachable() -> NotHeard {
-        let reason = "no connection".to_owned();
+        let reason = quoted("no connection");
         NotHeard { class: ErrorClass::Unreachable, reason, retry_after: None }
     }
 

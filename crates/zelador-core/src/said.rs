@@ -17,7 +17,7 @@ use crate::id::IncidentId;
 use crate::incident::{Outcome, TryResult};
 use crate::notify::Language;
 use crate::unit::{ByteSize, spoken};
-use crate::words::{Words, quoted};
+use crate::words::{Words, counted, quoted};
 
 mod english;
 mod look;
@@ -365,6 +365,16 @@ impl Why {
             Language::Pt => portuguese::reason(self),
         }
     }
+}
+
+/// Log lines, threads and earlier deaths, as evidence counts them.
+fn counts(lines: usize, threads: usize, deaths: usize) -> Words {
+    let counts = [
+        counted(lines, ("log line", "log lines"), ("linha de log", "linhas de log")),
+        counted(threads, ("thread", "threads"), ("thread", "threads")),
+        counted(deaths, ("death before", "deaths before"), ("morte anterior", "mortes anteriores")),
+    ];
+    Words::joined(&counts, ", ")
 }
 
 /// A span with the decimal sign of the language.

@@ -103,19 +103,18 @@ impl ByteSize {
 }
 
 impl fmt::Display for ByteSize {
-    /// One decimal and the largest unit that leaves at least 1: `0b`, `512b`, `52.4mb`, `1.5gb`.
+    /// The largest unit that leaves at least 1, of 1024 each, with a decimal below 100 of it: `0 B`, `512 B`,
+    /// `52.4 MB`, `300 MB`, `1.5 GB`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const UNITS: [&str; 4] = ["kb", "mb", "gb", "tb"];
-        if self.0 < 1024 {
-            return write!(f, "{}b", self.0);
-        }
-        let mut value = self.0 as f64 / 1024.0;
+        const UNITS: [&str; 5] = ["B", "KB", "MB", "GB", "TB"];
+        let mut value = self.0 as f64;
         let mut unit = 0;
         while value >= 1024.0 && unit + 1 < UNITS.len() {
             value /= 1024.0;
             unit += 1;
         }
-        write!(f, "{value:.1}{}", UNITS[unit])
+        let decimals = usize::from(unit > 0 && value < 99.95);
+        write!(f, "{value:.decimals$} {}", UNITS[unit])
     }
 }
 
@@ -198,6 +197,17 @@ mod tests {
         assert_eq!(said(200_000), "3 min 20 s");
         assert_eq!(said(7_200_000), "2 h");
         assert_eq!(said(187_200_000), "2 d 4 h");
+    }
+
+    #[test]
+    fn a_size_has_three_digits_or_so_and_a_unit() {
+        let said = |bytes| ByteSize::new(bytes).to_string();
+        assert_eq!([said(0), said(1023), said(1024)], ["0 B", "1023 B", "1.0 KB"]);
+        assert_eq!(
+            [said(54_945_382), said(300 << 20), said(3 << 29)],
+            ["52.4 MB", "300 MB", "1.5 GB"]
+        );
+        assert_eq!(said(u64::MAX), "16777216 TB");
     }
 
     #[test]

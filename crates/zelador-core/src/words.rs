@@ -33,6 +33,20 @@ pub fn quoted(text: impl fmt::Display) -> Words {
     Words { en: text.to_string(), pt: None }
 }
 
+/// So many of something: the number, and in each language the noun for one and for more.
+pub fn counted(count: usize, en: (&str, &str), pt: (&str, &str)) -> Words {
+    let of = |(one, more)| if count == 1 { one } else { more };
+    Words::new(format!("{count} {}", of(en)), format!("{count} {}", of(pt)))
+}
+
+/// How often: `once`, `3 times`.
+pub fn times(count: usize) -> Words {
+    match count {
+        1 => Words::new("once".to_owned(), "uma vez".to_owned()),
+        count => Words::new(format!("{count} times"), format!("{count} vezes")),
+    }
+}
+
 impl Words {
     /// A sentence in both languages; [`words!`](crate::words!) is how it is written.
     pub fn new(en: String, pt: String) -> Self {
@@ -265,7 +279,13 @@ mod tests {
         let said = words!("3 of {used}", "3 de {used}", used = ByteSize::new(1_500));
         let kept = serde_json::to_string(&said).expect("it can be written");
         let read: Words = serde_json::from_str(&kept).expect(&kept);
-        assert_eq!((read.english(), read.told(Language::Pt)), ("3 of 1.5kb", "3 de 1,5kb"));
+        assert_eq!((read.english(), read.told(Language::Pt)), ("3 of 1.5 KB", "3 de 1,5 KB"));
+        let told = |count| counted(count, ("death", "deaths"), ("morte", "mortes"));
+        assert_eq!(
+            [told(0), told(1), told(2)].map(|it| it.en),
+            ["0 deaths", "1 death", "2 deaths"]
+        );
+        assert_eq!((times(1).told(Language::Pt), times(3).english()), ("uma vez", "3 times"));
         let old: Words = serde_json::from_str("\"no answer\"").expect("text");
         assert_eq!(old.told(Language::Pt), "no answer");
         assert_eq!(serde_json::to_string(&old).expect("text"), "\"no answer\"");

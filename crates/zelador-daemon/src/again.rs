@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use zelador_core::input::{Fact, Input};
 use zelador_core::retry::RetryPolicy;
 use zelador_core::retry::{Attempt, AttemptOutcome, Classes, ErrorClass, Failure, Next, Retry};
-use zelador_core::words::quoted;
+use zelador_core::words::Words;
 
 use crate::clock::Clock;
 use crate::driver::Message;
@@ -73,11 +73,11 @@ impl Again {
     }
 
     /// The attempt failed.
-    pub async fn failed(&mut self, failure: Failure, error: String) -> Then {
+    pub async fn failed(&mut self, failure: Failure, error: Words) -> Then {
         let now = self.clock.now();
         let Some(retry) = &mut self.retry else { return Then::Over };
         let next = retry.after_failure(now, failure, None, &mut self.rng);
-        let (number, class, error) = (retry.failed(), failure.class, quoted(error));
+        let (number, class) = (retry.failed(), failure.class);
         let (outcome, then) = match next {
             Next::After(delay) => {
                 (AttemptOutcome::Retrying { class, error, delay }, Then::After(delay))
@@ -92,7 +92,7 @@ impl Again {
     }
 
     /// The same of what this host did not do.
-    pub async fn refused(&mut self, error: String) -> Then {
+    pub async fn refused(&mut self, error: Words) -> Then {
         self.failed(Failure::new(ErrorClass::Unreachable), error).await
     }
 
@@ -107,6 +107,8 @@ impl Again {
 
 #[cfg(test)]
 mod tests {
+    use zelador_core::words::quoted;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -118,7 +120,7 @@ mod tests {
         for failed in [true, true, true, false] {
             again.begin(policy);
             if failed {
-                outcomes.push(again.refused("taken".to_owned()).await);
+                outcomes.push(again.refused(quoted("taken")).await);
             } else {
                 again.worked().await;
             }

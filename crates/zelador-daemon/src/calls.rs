@@ -13,6 +13,8 @@ use tokio::time::{self, Instant};
 use zelador_core::effect::CallAnswer;
 use zelador_core::id::CallId;
 use zelador_core::input::{CallFailed, CallWanted, Fact, Input};
+use zelador_core::words;
+use zelador_core::words::Words;
 
 use crate::driver::Message;
 
@@ -24,7 +26,9 @@ pub struct Caller {
 }
 
 /// The engine is ending: nobody permits anything any more.
-const ENDING: &str = "zelador is ending";
+fn ending() -> Words {
+    words!("zelador is ending", "o zelador está encerrando")
+}
 
 impl Caller {
     /// Returns one that asks this driver.
@@ -36,12 +40,12 @@ impl Caller {
     ///
     /// # Errors
     /// The engine is ending.
-    pub async fn begin(&self, wanted: CallWanted) -> Result<Calling, String> {
+    pub async fn begin(&self, wanted: CallWanted) -> Result<Calling, Words> {
         let id = CallId::new(self.next.fetch_add(1, Ordering::Relaxed));
         // One answer at a time.
         let (sender, answers) = mpsc::channel(1);
         let begin = Message::Call { call: id, wanted: Box::new(wanted), answers: sender };
-        self.inbox.send(begin).await.map_err(|_| ENDING.to_owned())?;
+        self.inbox.send(begin).await.map_err(|_| ending())?;
         Ok(Calling { inbox: self.inbox.clone(), id, answers, began: Instant::now(), over: false })
     }
 }
@@ -61,10 +65,10 @@ impl Calling {
     ///
     /// # Errors
     /// Says why none may: as the last attempt that failed said it, or the supervisor.
-    pub async fn permitted(&mut self) -> Result<(), String> {
+    pub async fn permitted(&mut self) -> Result<(), Words> {
         loop {
             match self.answers.recv().await {
-                None => return Err(ENDING.to_owned()),
+                None => return Err(ending()),
                 Some(CallAnswer::GiveUp(why)) => {
                     self.over = true;
                     return Err(why);

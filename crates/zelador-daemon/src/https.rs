@@ -19,8 +19,10 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 use zelador_core::retry::ErrorClass;
+use zelador_core::words;
+use zelador_core::words::Words;
 
-use crate::retry_after;
+use crate::{errno, retry_after};
 
 /// How much of an answer is read.
 const BODY_READ: usize = 4 << 20;
@@ -53,25 +55,19 @@ pub struct Answer {
 }
 
 /// Why there is no answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoAnswer {
     /// The address is none.
-    #[error("the address is not `https://host/path`")]
     Address,
     /// A header cannot be sent.
-    #[error("a header has characters that cannot be sent")]
     Header,
     /// No connection.
-    #[error("no connection to {0}: {1}")]
-    Connect(String, String),
+    Connect(String, Words),
     /// TLS was not agreed upon.
-    #[error("no TLS with {0}: {1}")]
     Tls(String, String),
     /// The connection ended before the answer.
-    #[error("the connection to {0} ended without an answer")]
     Broken(String),
     /// It took too long.
-    #[error("{host} did not answer within {}", zelador_core::unit::spoken(*.patience))]
     TimedOut {
         /// Who.
         host: String,
@@ -81,6 +77,35 @@ pub enum NoAnswer {
 }
 
 impl NoAnswer {
+    /// The reason in every language.
+    pub fn words(&self) -> Words {
+        match self {
+            Self::Address => words!(
+                "the address is not `https://host/path`",
+                "o endereço não é `https://host/caminho`",
+            ),
+            Self::Header => words!(
+                "a header has characters that cannot be sent",
+                "um cabeçalho tem caracteres que não podem ser enviados",
+            ),
+            Self::Connect(host, why) => {
+                words!("no connection to {host}: {why}", "sem conexão com {host}: {why}", why = why,)
+            }
+            Self::Tls(host, why) => {
+                words!("no TLS with {host}: {why}", "sem TLS com {host}: {why}")
+            }
+            Self::Broken(host) => words!(
+                "the connection to {host} ended without an answer",
+                "a conexão com {host} terminou sem resposta",
+            ),
+            Self::TimedOut { host, patience } => words!(
+                "{host} did not answer within {t}",
+                "{host} não respondeu em {t}",
+                t = *patience,
+            ),
+        }
+    }
+
     /// What kind of failure it is.
     pub fn class(&self) -> ErrorClass {
         match self {
@@ -112,7 +137,7 @@ pub async fn ask(ask: Ask, patience: Duration) -> Result<Answer, NoAnswer> {
 async fn exchange(ask: Ask, url: &Uri, host: String, tls: bool) -> Result<Answer, NoAnswer> {
     let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let port = url.port_u16().unwrap_or(if tls { 443 } else { 80 });
-    let failed = |error: std::io::Error| NoAnswer::Connect(host.clone(), error.to_string());
+    let failed = |error: std::io::Error| NoAnswer::Connect(host.clone(), errno::said(&error));
     let stream = TcpStream::connect((bare.as_str(), port)).await.map_err(failed)?;
     let request = request(ask, url, &host)?;
     if !tls {

@@ -13,6 +13,7 @@ mod checks;
 mod clock;
 mod driver;
 mod env_files;
+mod errno;
 mod events;
 mod evidence;
 mod history;

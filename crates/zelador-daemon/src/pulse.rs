@@ -10,6 +10,7 @@ use zelador_api::home::Home;
 use zelador_core::pulse::NotHeard;
 use zelador_core::retry::ErrorClass;
 use zelador_core::spec::{PulseAddress, failing};
+use zelador_core::words::quoted;
 
 use crate::https::{self, Ask};
 use crate::notify::reveal;
@@ -33,7 +34,7 @@ pub async fn ping(
     let ask = Ask { method: Method::GET, url, headers: Vec::new(), body: Bytes::new() };
     let answer = https::ask(ask, timeout).await.map_err(|error| NotHeard {
         class: error.class(),
-        reason: error.to_string(),
+        reason: error.words(),
         retry_after: None,
     })?;
     if (200..300).contains(&answer.status) {
@@ -42,7 +43,7 @@ pub async fn ping(
     Err(NotHeard {
         // A redirection is an address that is not right any more.
         class: ErrorClass::of_http_status(answer.status).unwrap_or(ErrorClass::Invalid),
-        reason: format!("HTTP {}", answer.status),
+        reason: quoted(format!("HTTP {}", answer.status)),
         retry_after: answer.retry_after,
     })
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::unit::{Moment, spoken};
+use crate::unit::Moment;
+use crate::words;
+use crate::words::Words;
 
 /// The right to make one call; to be given back.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,26 +38,47 @@ impl Call {
 }
 
 /// Why a call is not permitted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denied {
     /// The breaker is open.
-    #[error("its breaker is open: the next trial is in {}", spoken(*.wait))]
     Open {
         /// How long until a trial is permitted.
         wait: Duration,
     },
     /// It is half-open, and its trials are under way.
-    #[error("its breaker is half-open, and a trial is under way")]
     TrialUnderWay,
     /// A person keeps it open.
-    #[error("its breaker is kept open by a person")]
     ForcedOpen,
     /// Too many calls are under way.
-    #[error("{limit} calls are under way, which is the limit")]
     Full {
         /// How many are allowed at once.
         limit: u32,
     },
+}
+
+impl Denied {
+    /// The reason in every language.
+    pub fn words(self) -> Words {
+        match self {
+            Self::Open { wait } => words!(
+                "its breaker is open: the next trial is in {wait}",
+                "o disjuntor está aberto: o próximo teste é em {wait}",
+                wait = wait,
+            ),
+            Self::TrialUnderWay => words!(
+                "its breaker is half-open, and a trial is under way",
+                "o disjuntor está meio aberto, e um teste está em andamento",
+            ),
+            Self::ForcedOpen => words!(
+                "its breaker is kept open by a person",
+                "o disjuntor é mantido aberto por uma pessoa",
+            ),
+            Self::Full { limit } => words!(
+                "{limit} calls are under way, which is the limit",
+                "{limit} chamadas estão em andamento, que é o limite",
+            ),
+        }
+    }
 }
 
 /// Numbers over the life of a breaker, for screens.

@@ -290,7 +290,7 @@ proptest! {
                         }
                         held.push(permit);
                     }
-                    Err(denied) => prop_assert!(!denied.to_string().is_empty()),
+                    Err(denied) => prop_assert!(!denied.words().english().is_empty()),
                 }
             } else if !held.is_empty() {
                 let permit = held.swap_remove(which.index(held.len()));

@@ -174,17 +174,17 @@ mod tests {
         let mut check = Check::new(disk(vec![own("/var", 90.0, 95.0)]), Moment::default());
         let said = |text: &str| text.to_owned();
         let all = look(&mut check, disks(&[("/", 70), ("/var", 89), ("/srv", 40)]));
-        assert_eq!(all, (Healthy, said("89.0 % of /var in use, 11.0mb free")), "the fullest");
+        assert_eq!(all, (Healthy, said("89.0 % of /var in use, 11.0 MB free")), "the fullest");
         let one = look(&mut check, disks(&[("/", 81), ("/var", 89), ("/srv", 40)]));
-        let why = "81.0 % of / in use, 19.0mb free; degraded from 80.0 % on";
+        let why = "81.0 % of / in use, 19.0 MB free; degraded from 80.0 % on";
         assert_eq!(one, (Degraded, said(why)));
         let two = look(&mut check, disks(&[("/", 91), ("/var", 93), ("/srv", 40)]));
-        let why = "91.0 % of / in use, 9.0mb free; unhealthy from 90.0 % on; \
-            also 93.0 % of /var in use, 7.0mb free; degraded from 90.0 % on";
+        let why = "91.0 % of / in use, 9.0 MB free; unhealthy from 90.0 % on; \
+            also 93.0 % of /var in use, 7.0 MB free; degraded from 90.0 % on";
         assert_eq!(two, (Unhealthy, said(why)));
         check.plan.limits = vec![Limit { degraded: None, unhealthy: None, ..own("/", 0.0, 0.0) }];
         let none = look(&mut check, disks(&[("/", 100), ("/srv", 40)]));
-        assert_eq!(none, (Healthy, said("100.0 % of / in use, 0b free")), "never bad");
+        assert_eq!(none, (Healthy, said("100.0 % of / in use, 0 B free")), "never bad");
     }
 
     #[test]
@@ -231,8 +231,8 @@ mod tests {
             let each = measured.iter().map(|it| format!("{} {}", it.name, it.unit.said(it.value)));
             each.collect::<Vec<_>>().join(", ")
         };
-        let said = "/ 70.0 %, / free 30.0mb, / inodes 70.0 %, \
-            /var 25.0 %, /var free 75.0mb, /var inodes 25.0 %";
+        let said = "/ 70.0 %, / free 30.0 MB, / inodes 70.0 %, \
+            /var 25.0 %, /var free 75.0 MB, /var inodes 25.0 %";
         assert_eq!(told(&Finding::Disks { volumes: volumes.clone() }), said);
         let said = "/ 70.0 %, / free 30, /var 25.0 %, /var free 75";
         assert_eq!(told(&Finding::Inodes { volumes }), said);
@@ -251,7 +251,7 @@ mod tests {
         };
         let outcome = ProbeOutcome { finding: found, took: Duration::ZERO };
         let result = judge_by(&plan, Before::default(), &outcome, Moment::default(), usual);
-        let why = "60.0 % of /var in use, 40.0mb free; \
+        let why = "60.0 % of /var in use, 40.0 MB free; \
             degraded from 55.0 % on: normally 40.0 %–50.0 % at this hour";
         assert_eq!((result.status, result.message.as_str()), (Degraded, why));
     }

@@ -5,6 +5,7 @@ use super::alive::leak;
 use super::board::Board;
 use super::snapshot::Snapshot;
 use super::text::{Line, says};
+use crate::unit::ByteSize;
 use crate::words;
 use crate::words::Decimal;
 
@@ -71,8 +72,9 @@ pub(super) fn status(board: &mut Board, snapshot: &Snapshot, lines: &[Line]) {
                     )
                 } else if at_limit {
                     words!(
-                        "{rss:.0} MiB were in use, at the limit",
-                        "{rss:.0} MiB estavam em uso, no limite"
+                        "{used} were in use, at the limit",
+                        "{used} estavam em uso, no limite",
+                        used = ByteSize::mebibytes(rss as u64),
                     )
                 } else {
                     words!("the host's memory was full", "a memória do servidor estava cheia")

@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(
             said,
             [
-                "p7 (pid 7, app api) uses 187 % of a core and 1.0mb, up for 3 min; its busiest threads: \
+                "p7 (pid 7, app api) uses 187 % of a core and 1.0 MB, up for 3 min; its busiest threads: \
               main 187 %"
             ]
         );

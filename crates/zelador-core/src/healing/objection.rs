@@ -8,6 +8,7 @@ use super::Remedy;
 use crate::diagnosis::Cause;
 use crate::notify::Language;
 use crate::said::span;
+use crate::words::times;
 
 /// Why a remedy is not done, or not now, or not without a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,18 +82,25 @@ impl Objection {
             }
             Self::UsedUp { remedy, uses, within } => {
                 let (remedy, within) = (remedy.told(language), span(within));
+                let often = times(*uses).told(language).to_owned();
                 match language {
-                    Language::En => format!("{remedy} was used {uses} times within {within}"),
-                    Language::Pt => format!("{remedy} já foi usado {uses} vezes em {within}"),
+                    Language::En => format!("{remedy} was used {often} within {within}"),
+                    Language::Pt => format!("{remedy} já foi usado {often} em {within}"),
                 }
             }
             Self::HostUsedUp { uses, within } => {
                 let within = span(within);
-                match language {
-                    Language::En => {
+                match (language, uses) {
+                    (Language::En, 1) => {
+                        format!("a remedy was used on this host within {within}")
+                    }
+                    (Language::En, _) => {
                         format!("{uses} remedies were used on this host within {within}")
                     }
-                    Language::Pt => {
+                    (Language::Pt, 1) => {
+                        format!("um remédio já foi usado neste servidor em {within}")
+                    }
+                    (Language::Pt, _) => {
                         format!("{uses} remédios já foram usados neste servidor em {within}")
                     }
                 }

@@ -64,7 +64,7 @@ impl Bound {
 }
 
 impl Raise {
-    /// In words: `the limit of its memory is raised from 64.0mb to 128.0mb`.
+    /// In words: `the limit of its memory is raised from 64.0 MB to 128 MB`.
     pub fn told(&self, language: Language) -> String {
         let said = |value| comma(language, spoken_value(self.limit, value));
         let (limit, to) = (self.limit.told(language), said(self.to));

@@ -249,7 +249,7 @@ pub struct CallFailed {
     /// What kind of failure, and what the other side asked for.
     pub failure: Failure,
     /// What was said, without secrets.
-    pub error: String,
+    pub error: Words,
 }
 
 /// What the settings of modules say.

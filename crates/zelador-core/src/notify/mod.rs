@@ -24,7 +24,7 @@ pub use parcel::{Delivery, DeliveryId, DeliveryOutcome, Parcel, ParcelId};
 pub use plan::{Channel, ChannelKind, Limit, MailTls, Plan, Secret, SlackTo, Template};
 pub use quiet::QuietHours;
 pub use route::{EVENT_KINDS, Route, is_kind};
-pub(crate) use trouble::{channel_key, incident_key};
+pub(crate) use trouble::{channel_key, incident_key, undeliverable};
 pub use view::{ChannelState, ChannelView, NotifyView};
 pub use words::Language;
 

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::message::Message;
 use super::plan::Channel;
 use crate::unit::Moment;
+use crate::words;
+use crate::words::Words;
 
 /// One message that waits for a channel.
 pub type ParcelId = u64;
@@ -61,20 +63,20 @@ pub enum DeliveryOutcome {
     /// It may work later.
     Failed {
         /// Why not, without secrets.
-        reason: String,
+        reason: Words,
         /// The channel asked for this pause.
         retry_after: Option<Duration>,
     },
     /// This message will never be taken.
     Refused {
         /// Why not, without secrets.
-        reason: String,
+        reason: Words,
     },
 }
 
 impl DeliveryOutcome {
     /// Nothing was heard of it.
     pub fn lost() -> Self {
-        Self::Failed { reason: "no answer".to_owned(), retry_after: None }
+        Self::Failed { reason: words!("no answer", "sem resposta"), retry_after: None }
     }
 }

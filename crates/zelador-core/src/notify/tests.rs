@@ -6,6 +6,7 @@ use super::*;
 use crate::effect::Severity;
 use crate::question::Question;
 use crate::unit::{Moment, SECOND};
+use crate::words::quoted;
 
 const NOW: Moment = Moment::from_micros(1_700_000_000_000_000);
 
@@ -112,7 +113,7 @@ impl Scene {
     fn fail(&mut self, retry_after: Option<Duration>) -> usize {
         let deliveries = self.desk.deliveries();
         for it in &deliveries {
-            let reason = "HTTP 500".to_owned();
+            let reason = quoted("HTTP 500");
             self.answer(it.id, DeliveryOutcome::Failed { reason, retry_after });
         }
         deliveries.len()
@@ -299,7 +300,7 @@ fn what_is_refused_is_dropped_and_what_is_a_day_old_too() {
     let mut scene = Scene::of([hook("ops")]);
     scene.opens("incident/1");
     let id = scene.desk.deliveries()[0].id;
-    scene.answer(id, DeliveryOutcome::Refused { reason: "HTTP 400".to_owned() });
+    scene.answer(id, DeliveryOutcome::Refused { reason: quoted("HTTP 400") });
     assert_eq!(scene.sent(), [""; 0]);
     scene.opens("incident/2");
     scene.later(3 * SECOND);

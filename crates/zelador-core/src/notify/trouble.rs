@@ -9,7 +9,9 @@ use crate::effect::Severity;
 use crate::id::IncidentId;
 use crate::incident::{Entry, Incident, Stage};
 use crate::said::Said;
-use crate::unit::{Moment, spoken};
+use crate::unit::Moment;
+use crate::words;
+use crate::words::Words;
 
 impl Desk {
     /// Takes in how an incident is now.
@@ -25,9 +27,8 @@ impl Desk {
         let needs_a_person = waits || progress == Progress::Escalated;
         let severity = if needs_a_person { Severity::Critical } else { Severity::Warning };
         let about = incident.about();
-        let kind = about.kind.clone();
-        let title = format!("{}: {}", incident.app, terms.plan.language.trouble(&kind));
         let language = terms.plan.language;
+        let title = format!("{}: {}", incident.app, incident.trouble.words().told(language));
         let said = |entry: &Entry| entry.told(language);
         let text = match progress {
             _ if waits => incident.story.last().map(said),
@@ -75,7 +76,7 @@ impl Desk {
     }
 
     /// A matter is over, and nothing more is known about it than these words.
-    pub fn end(&mut self, terms: Terms<'_>, key: &str, text: &str) {
+    pub fn end(&mut self, terms: Terms<'_>, key: &str, text: &Words) {
         let Some(matter) = self.matters.get(key).filter(|matter| matter.is_open()) else { return };
         let post = Post {
             key: key.to_owned(),
@@ -83,7 +84,7 @@ impl Desk {
             severity: matter.severity,
             progress: Some(Progress::Closed),
             title: matter.title.clone(),
-            text: text.to_owned(),
+            text: text.told(terms.plan.language).to_owned(),
             story: Vec::new(),
             question: None,
             opened_at: matter.opened_at,
@@ -92,7 +93,7 @@ impl Desk {
     }
 
     /// A channel takes nothing: the others are told, once.
-    pub(super) fn tell_of_failure(&mut self, terms: Terms<'_>, name: &str, reason: &str) {
+    pub(super) fn tell_of_failure(&mut self, terms: Terms<'_>, name: &str, reason: &Words) {
         let language = terms.plan.language;
         let since = self.lines.get(name).and_then(|line| line.failing_since).unwrap_or(terms.now);
         let key = channel_key(name);
@@ -107,10 +108,7 @@ impl Desk {
                 severity: Severity::Warning,
                 progress: Some(Progress::Opened),
                 title: title(language, name),
-                text: language.pick(
-                    format!("notices cannot be delivered: {reason}"),
-                    format!("as mensagens não podem ser entregues: {reason}"),
-                ),
+                text: undeliverable(reason).told(language).to_owned(),
                 story: Vec::new(),
                 question: None,
                 opened_at: since,
@@ -123,7 +121,12 @@ impl Desk {
         let language = terms.plan.language;
         let key = channel_key(name);
         let Some(matter) = self.matters.get(&key).filter(|matter| matter.is_open()) else { return };
-        let (opened_at, after) = (matter.opened_at, spoken(terms.now.since(matter.opened_at)));
+        let opened_at = matter.opened_at;
+        let text = words!(
+            "notices are delivered again after {t}",
+            "os avisos são entregues de novo após {t}",
+            t = terms.now.since(opened_at),
+        );
         self.post(
             terms,
             Post {
@@ -132,10 +135,7 @@ impl Desk {
                 severity: Severity::Warning,
                 progress: Some(Progress::Closed),
                 title: title(language, name),
-                text: language.pick(
-                    format!("notices are delivered again after {after}"),
-                    format!("as mensagens são entregues de novo após {after}"),
-                ),
+                text: text.told(language).to_owned(),
                 story: Vec::new(),
                 question: None,
                 opened_at,
@@ -153,6 +153,15 @@ impl Incident {
             incident: Some(self.id),
         }
     }
+}
+
+/// What is said of a channel that takes nothing.
+pub(crate) fn undeliverable(reason: &Words) -> Words {
+    words!(
+        "notices cannot be delivered: {reason}",
+        "os avisos não podem ser entregues: {reason}",
+        reason = reason,
+    )
 }
 
 /// What the matter of an incident is called.

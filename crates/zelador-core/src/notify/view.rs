@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::route::Route;
 use crate::unit::Moment;
+use crate::words::{Words, in_english};
 
 /// Channels, routes, and what is open.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,7 +49,8 @@ pub enum ChannelState {
         /// Since when.
         since: Moment,
         /// Why, at last.
-        reason: String,
+        #[serde(serialize_with = "in_english")]
+        reason: Words,
         /// When it is tried again.
         retry_at: Moment,
     },

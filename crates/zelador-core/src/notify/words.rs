@@ -72,20 +72,6 @@ impl Language {
         }
     }
 
-    /// A kind of trouble, as incidents call it.
-    pub fn trouble(self, kind: &str) -> String {
-        let known = match kind {
-            "crash-loop" => Some("reinícios em série"),
-            "died" => Some("morreu"),
-            "unresponsive" => Some("não responde"),
-            _ => None,
-        };
-        match (self, known) {
-            (Self::Pt, Some(pt)) => pt.to_owned(),
-            _ => kind.replace('-', " "),
-        }
-    }
-
     /// The labels.
     pub fn labels(self) -> Labels {
         self.pick(

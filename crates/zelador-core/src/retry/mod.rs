@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::unit::{Moment, SECOND, spoken};
+use crate::unit::{Moment, SECOND};
 
 pub use budget::{Budget, BudgetPolicy, Budgets};
 pub use delay::{Factor, Jitter};
@@ -256,17 +256,15 @@ pub enum Next {
 }
 
 /// Why there is no further attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "gave-up")]
 pub enum GiveUp {
     /// Another attempt would fail in the same way.
-    #[error("{}: another attempt would not change that", .class.said())]
     NotWorthwhile {
         /// What failed.
         class: ErrorClass,
     },
     /// All attempts failed.
-    #[error("{attempts} attempts failed, the last one because {}", .class.said())]
     AttemptsUsed {
         /// How many there were.
         attempts: u32,
@@ -274,7 +272,6 @@ pub enum GiveUp {
         class: ErrorClass,
     },
     /// The next attempt would begin too late.
-    #[error("{attempts} attempts failed within {}, which is all the time there is", spoken(*.total))]
     TimeUsed {
         /// How many there were.
         attempts: u32,
@@ -282,13 +279,11 @@ pub enum GiveUp {
         total: Duration,
     },
     /// The other side asks for more patience than there is.
-    #[error("it asks to be left alone for {}", spoken(*.retry_after))]
     AskedToWaitTooLong {
         /// For how long.
         retry_after: Duration,
     },
     /// Too many operations retry against this target already.
-    #[error("its target has no retries left: too many operations fail there")]
     BudgetUsed,
 }
 

@@ -2,7 +2,7 @@
 
 use super::{ErrorClass, GiveUp};
 use crate::words;
-use crate::words::Words;
+use crate::words::{Words, counted};
 
 impl ErrorClass {
     /// As it stands in a sentence, in every language: [`ErrorClass::said`] in English.
@@ -32,14 +32,24 @@ impl GiveUp {
                 "{class}: outra tentativa não mudaria isso",
                 class = class.words()
             ),
+            Self::AttemptsUsed { attempts: 1, class } => words!(
+                "the only attempt failed because {class}",
+                "a única tentativa falhou porque {class}",
+                class = class.words()
+            ),
             Self::AttemptsUsed { attempts, class } => words!(
                 "{attempts} attempts failed, the last one because {class}",
                 "{attempts} tentativas falharam, a última porque {class}",
                 class = class.words()
             ),
             Self::TimeUsed { attempts, total } => words!(
-                "{attempts} attempts failed within {total}, which is all the time there is",
-                "{attempts} tentativas falharam em {total}, que é todo o tempo que há",
+                "{failed} within {total}, which is all the time there is",
+                "{failed} em {total}, que é todo o tempo que há",
+                failed = counted(
+                    *attempts as usize,
+                    ("attempt failed", "attempts failed"),
+                    ("tentativa falhou", "tentativas falharam"),
+                ),
                 total = *total
             ),
             Self::AskedToWaitTooLong { retry_after } => words!(
@@ -63,17 +73,18 @@ mod tests {
     use crate::notify::Language;
 
     #[test]
-    fn what_is_told_in_english_is_what_the_log_says() {
+    fn why_there_is_no_further_attempt_is_told_in_the_readers_language() {
         let class = ErrorClass::TimedOut;
         let second = Duration::from_secs(1);
         for (why, portuguese) in [
             (GiveUp::NotWorthwhile { class }, "não responde a tempo: outra"),
+            (GiveUp::AttemptsUsed { attempts: 1, class }, "a única tentativa falhou"),
             (GiveUp::AttemptsUsed { attempts: 3, class }, "3 tentativas falharam, a última"),
+            (GiveUp::TimeUsed { attempts: 1, total: second }, "1 tentativa falhou em 1"),
             (GiveUp::TimeUsed { attempts: 3, total: second }, "3 tentativas falharam em 1"),
             (GiveUp::AskedToWaitTooLong { retry_after: second }, "pede para ser deixado"),
             (GiveUp::BudgetUsed, "seu alvo não tem mais tentativas"),
         ] {
-            assert_eq!(why.words().english(), why.to_string());
             let told = why.words();
             assert!(told.told(Language::Pt).starts_with(portuguese), "{told:?}");
         }

@@ -1,9 +1,9 @@
 //! The sentences in English.
 
-use super::{Said, Why, span};
+use super::{Said, Why, counts, span};
 use crate::incident::TryResult;
 use crate::notify::Language;
-use crate::words::Words;
+use crate::words::{Words, times};
 
 const EN: Language = Language::En;
 
@@ -14,9 +14,8 @@ pub(super) fn sentence(said: &Said) -> String {
         Said::CameBack(why) => format!("it came back: {}", reason(why)),
         Said::Evidence { took, lines, threads, deaths, usage, descriptors } => {
             let took = took.as_millis();
-            let mut told = format!(
-                "evidence gathered in {took} ms: {lines} log lines, {threads} threads, {deaths} deaths before"
-            );
+            let counts = counts(*lines, *threads, *deaths);
+            let mut told = format!("evidence gathered in {took} ms: {}", counts.told(EN));
             if let Some((memory, cpu)) = usage {
                 told.push_str(&format!(", {memory} of memory, {cpu:.0} % of a core"));
             }
@@ -143,10 +142,11 @@ pub(super) fn sentence(said: &Said) -> String {
             format!("waiting did not help: {complaint}", complaint = complaint.told(EN))
         }
         Said::RestartHides { times, lately } => {
+            let times = crate::words::times(*times as usize);
             let what = if *lately {
-                format!("ended {times} times within an hour")
+                format!("ended {times} within an hour")
             } else {
-                format!("came back {times} times with the same end")
+                format!("came back {times} with the same end")
             };
             format!("it {what}: a restart only hides it, and a person should look")
         }
@@ -185,8 +185,8 @@ pub(super) fn reason(why: &Why) -> String {
         Why::NothingToDo => "nothing that zelador may do would help".to_owned(),
         Why::DoesNotStayUp => "it does not stay up".to_owned(),
         Why::TookTooLong => "the restart took too long".to_owned(),
-        Why::BudgetSpent(times) => {
-            format!("it was restarted {times} times within an hour, which is the budget")
+        Why::BudgetSpent(count) => {
+            format!("it was restarted {} within an hour, which is the budget", times(*count))
         }
         Why::PolicyDoesNotHelp(why) => {
             format!("its restart policy does not help: {}", reason(why))

@@ -310,6 +310,7 @@ pub(crate) fn amount(language: Language, unit: Unit, value: f64) -> String {
     let said = unit.said(value);
     match (language, unit) {
         (Language::Pt, Unit::Days) => said.replace("day", "dia"),
+        (Language::Pt, Unit::PerMinute) => comma(language, said).replace("a minute", "por minuto"),
         _ => comma(language, said),
     }
 }

@@ -1,9 +1,9 @@
 //! The sentences in Portuguese, as in Brazil.
 
-use super::{Said, Why, comma, span};
+use super::{Said, Why, comma, counts, span};
 use crate::incident::{Outcome, TryResult};
 use crate::notify::Language;
-use crate::words::Words;
+use crate::words::{Words, times};
 
 const PT: Language = Language::Pt;
 
@@ -14,9 +14,8 @@ pub(super) fn sentence(said: &Said) -> String {
         Said::CameBack(why) => format!("voltou: {}", reason(why)),
         Said::Evidence { took, lines, threads, deaths, usage, descriptors } => {
             let took = took.as_millis();
-            let mut told = format!(
-                "evidências reunidas em {took} ms: {lines} linhas de log, {threads} threads, {deaths} mortes anteriores"
-            );
+            let counts = counts(*lines, *threads, *deaths);
+            let mut told = format!("evidências reunidas em {took} ms: {}", counts.told(PT));
             if let Some((memory, cpu)) = usage {
                 let memory = comma(PT, memory.to_string());
                 told.push_str(&format!(", {memory} de memória, {cpu:.0} % de um núcleo"));
@@ -157,10 +156,12 @@ pub(super) fn sentence(said: &Said) -> String {
             format!("aguardar não ajudou: {complaint}", complaint = complaint.told(PT))
         }
         Said::RestartHides { times, lately } => {
+            let times = crate::words::times(*times as usize);
+            let times = times.told(PT);
             let what = if *lately {
-                format!("terminou {times} vezes em uma hora")
+                format!("terminou {times} em uma hora")
             } else {
-                format!("voltou {times} vezes com o mesmo fim")
+                format!("voltou {times} com o mesmo fim")
             };
             format!("{what}: um reinício só esconde o problema, e uma pessoa deve olhar")
         }
@@ -204,8 +205,8 @@ pub(super) fn reason(why: &Why) -> String {
         Why::NothingToDo => "nada que o zelador possa fazer ajudaria".to_owned(),
         Why::DoesNotStayUp => "não se mantém no ar".to_owned(),
         Why::TookTooLong => "o reinício demorou demais".to_owned(),
-        Why::BudgetSpent(times) => {
-            format!("foi reiniciado {times} vezes em uma hora, que é o limite")
+        Why::BudgetSpent(count) => {
+            format!("foi reiniciado {} em uma hora, que é o limite", times(*count).told(PT))
         }
         Why::PolicyDoesNotHelp(why) => {
             format!("a política de reinício não ajuda: {}", reason(why))

@@ -23,11 +23,10 @@ use crate::retry::{Attempt, AttemptOutcome, Budgets, ErrorClass, Ledger};
 use crate::retry::{Next, Retry};
 use crate::unit::Moment;
 use crate::words;
-use crate::words::quoted;
 
 /// Bounds the memory of calls whose caller never says how they went: more than all the models,
 /// channels and remedies of a host together.
-const MOST_CALLS: usize = 256;
+const MOST_CALLS: u32 = 256;
 
 /// Looks happen so often that their numbers are kept together, this often; what an engine that is
 /// killed had counted since then is lost.
@@ -55,9 +54,9 @@ struct UnderWay {
 impl Supervisor {
     /// Somebody wants to make a call.
     pub(super) fn call_wanted(&mut self, id: CallId, wanted: CallWanted) {
-        if self.calls.wanted.len() >= MOST_CALLS {
-            let why = format!("{MOST_CALLS} calls are under way, which is the limit");
-            return self.answer_call(id, CallAnswer::GiveUp(why));
+        if self.calls.wanted.len() >= MOST_CALLS as usize {
+            let full = Denied::Full { limit: MOST_CALLS };
+            return self.answer_call(id, CallAnswer::GiveUp(full.words()));
         }
         let CallWanted { key, retry, breaker } = wanted;
         let retry = self.settings.resilience.retry(&key.operation, retry);
@@ -96,7 +95,7 @@ impl Supervisor {
             }
             Err(denied) => {
                 self.calls.wanted.remove(&id);
-                self.answer_call(id, CallAnswer::GiveUp(denied.to_string()));
+                self.answer_call(id, CallAnswer::GiveUp(denied.words()));
             }
         }
     }
@@ -127,15 +126,14 @@ impl Supervisor {
             Some(breaker) if class == ErrorClass::Cancelled => breaker.forget(permit),
             _ => self.called(&key, permit, Call::failed(took)),
         }
-        let said = quoted(&error);
         let (answer, outcome) = match next {
             Next::After(delay) => {
-                (CallAnswer::After(delay), AttemptOutcome::Retrying { class, error: said, delay })
+                (CallAnswer::After(delay), AttemptOutcome::Retrying { class, error, delay })
             }
             Next::GiveUp(why) => {
                 self.calls.wanted.remove(&id);
-                let outcome = AttemptOutcome::GaveUp { class, error: said, why: why.words() };
-                (CallAnswer::GiveUp(error), outcome)
+                let answer = CallAnswer::GiveUp(error.clone());
+                (answer, AttemptOutcome::GaveUp { class, error, why: why.words() })
             }
         };
         self.attempted(&key.operation, Attempt { at: now, target, number, took, outcome });
@@ -221,15 +219,16 @@ impl Supervisor {
                 if !budget.take(now) {
                     self.desk.rest(channel, now + ASK_AGAIN);
                 }
-                let class = ErrorClass::of_text(reason).unwrap_or(ErrorClass::Unreachable);
+                let class =
+                    ErrorClass::of_text(reason.english()).unwrap_or(ErrorClass::Unreachable);
                 let delay = self.desk.rests_until(channel).since(now);
-                let error = quoted(reason);
+                let error = reason.clone();
                 let outcome = AttemptOutcome::Retrying { class, error, delay };
                 (Some(Call::failed(took)), attempt(outcome))
             }
             // The channel is well, and does not want this message.
             DeliveryOutcome::Refused { reason } => {
-                let (class, error) = (ErrorClass::Invalid, quoted(reason));
+                let (class, error) = (ErrorClass::Invalid, reason.clone());
                 let why = words!("the message is not taken", "a mensagem não é aceita");
                 (None, attempt(AttemptOutcome::GaveUp { class, error, why }))
             }

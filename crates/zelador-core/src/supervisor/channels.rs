@@ -7,9 +7,10 @@
 use super::Supervisor;
 use crate::id::{AppName, IncidentId, InstanceId};
 use crate::incident::{Incident, Outcome, Stage, Trouble};
-use crate::notify::DeliveryOutcome;
+use crate::notify::{DeliveryOutcome, undeliverable};
 use crate::said::Why;
 use crate::words;
+use crate::words::Words;
 
 impl Supervisor {
     /// A delivery to a channel came to its end, and the desk knows.
@@ -29,14 +30,11 @@ impl Supervisor {
         }
     }
 
-    fn open_of_channel(&mut self, channel: &str, reason: &str) {
+    fn open_of_channel(&mut self, channel: &str, reason: &Words) {
         const NOBODY: InstanceId = Incident::HOST;
         let name = AppName::new(format!("{}{channel}", Incident::CHANNEL));
-        let why = words!(
-            "notices cannot be delivered: {reason}",
-            "os avisos não podem ser entregues: {reason}",
-        );
-        let opened = name.and_then(|name| self.open_of(name, NOBODY, Trouble::Channel, why));
+        let opened = name
+            .and_then(|name| self.open_of(name, NOBODY, Trouble::Channel, undeliverable(reason)));
         if let Some(id) = opened {
             self.set_stage(id, Stage::Observing);
         }

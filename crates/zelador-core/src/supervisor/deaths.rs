@@ -10,7 +10,7 @@ use crate::id::{InstanceId, RunId};
 use crate::instance::{Breaker, Cause, Goal, Phase, Ruling};
 use crate::spec::{OnDependencyDown, RestartPolicy};
 use crate::words;
-use crate::words::Words;
+use crate::words::{Words, times};
 use std::time::Duration;
 
 /// A program that cannot get its port ends this soon after its start.
@@ -131,17 +131,22 @@ impl Supervisor {
 
 /// Why the breaker is open, to stand after the name of an instance.
 fn why_open(breaker: &Breaker, policy: &RestartPolicy, death: &Death) -> Words {
-    let often = breaker.restarted_at.len();
     match (death, policy.restart_window) {
         (Death::NeverStarted(_), _) => words!("{death}", "{death}", death = death),
         (_, Some(window)) if breaker.short_runs < policy.max_restarts => {
             words!(
-                "was restarted {often} times within {t}, at last it {death}",
-                "foi reiniciado {often} vezes em {t}; por último, {death}",
+                "was restarted {often} within {t}, at last it {death}",
+                "foi reiniciado {often} em {t}; por último, {death}",
+                often = times(breaker.restarted_at.len()),
                 t = window,
                 death = death,
             )
         }
+        _ if breaker.short_runs == 1 => words!(
+            "ended soon after its start: it {death}",
+            "terminou logo após iniciar: {death}",
+            death = death,
+        ),
         _ => {
             let short_runs = breaker.short_runs;
             words!(

@@ -11,6 +11,7 @@ use crate::notify::{
     channel_key, incident_key,
 };
 use crate::unit::Moment;
+use crate::words;
 
 use super::Supervisor;
 use super::order::Deadline;
@@ -87,13 +88,13 @@ impl Supervisor {
             let (is_over, text) = match self.checks.get(&id) {
                 Some(check) => {
                     let told = check.told().map(|told| told.status);
-                    (told == Some(Status::Healthy), "healthy")
+                    (told == Some(Status::Healthy), words!("healthy", "saudável"))
                 }
-                None => (true, "not looked at any more"),
+                None => (true, words!("not looked at any more", "não é mais verificado")),
             };
             if is_over {
                 let terms = terms!(self);
-                self.desk.end(terms, &key, text);
+                self.desk.end(terms, &key, &text);
             }
         }
     }
@@ -119,7 +120,7 @@ impl Supervisor {
             severity: notice.severity,
             progress: None,
             title: notice.subject.clone(),
-            text: notice.text.english().to_owned(),
+            text: notice.text.told(self.settings.notify.language).to_owned(),
             story: Vec::new(),
             question: None,
             opened_at: self.now,
@@ -149,7 +150,7 @@ impl Supervisor {
             severity,
             progress: Some(progress),
             title: notice.subject.clone(),
-            text: notice.text.english().to_owned(),
+            text: notice.text.told(self.settings.notify.language).to_owned(),
             story: Vec::new(),
             question: None,
             opened_at: self.now,

@@ -7,7 +7,6 @@ use crate::effect::{Effect, Severity};
 use crate::pulse::{NotHeard, PingId, Pulse};
 use crate::retry::{Attempt, AttemptOutcome, ErrorClass, Next, RetryPolicy};
 use crate::words;
-use crate::words::quoted;
 
 /// The operation and its target in the ledger of retries, and the subject of notices.
 const HEARTBEAT: &str = "heartbeat";
@@ -38,7 +37,7 @@ impl Supervisor {
         let now = self.now;
         let Some(lost) = self.pulse.as_ref().map(|pulse| pulse.lost(now)) else { return };
         if let Some(lost) = lost {
-            let reason = "nothing came back".to_owned();
+            let reason = words!("nothing came back", "nada voltou");
             let late = NotHeard { class: ErrorClass::TimedOut, reason, retry_after: None };
             self.pinged(lost, Err(late));
         }
@@ -62,7 +61,7 @@ impl Supervisor {
         let outcome = match (failure, beat.next) {
             (None, _) => AttemptOutcome::Succeeded,
             (Some(NotHeard { class, reason, .. }), next) => {
-                let (class, error) = (*class, quoted(reason));
+                let (class, error) = (*class, reason.clone());
                 match next {
                     Next::After(delay) => AttemptOutcome::Retrying { class, error, delay },
                     Next::GiveUp(why) => AttemptOutcome::GaveUp { class, error, why: why.words() },
@@ -73,10 +72,10 @@ impl Supervisor {
         let attempt = Attempt { at: now, target, number: beat.number, took: beat.took, outcome };
         self.attempted(HEARTBEAT, attempt);
         if let (true, Some(failure)) = (beat.complaint, failure) {
-            let reason = &failure.reason;
             let text = words!(
                 "nobody elsewhere hears that this zelador lives: {reason}",
                 "ninguém lá fora ouve que este zelador está vivo: {reason}",
+                reason = failure.reason,
             );
             self.notify(Severity::Warning, HEARTBEAT, text);
         }

@@ -13,7 +13,7 @@ use crate::retry::{AttemptOutcome, ErrorClass};
 use crate::said::{Said, Why};
 use crate::unit::{Moment, SECOND};
 use crate::words;
-use crate::words::Words;
+use crate::words::{Words, counted};
 
 /// How long something may take to come back that is no dependency which zelador looks at, before the app
 /// is started anew: as long as the mission's general retry (1, 2, 4 … 32 s) takes altogether.
@@ -290,17 +290,20 @@ impl Supervisor {
                 Next::Pause(delay) => AttemptOutcome::Retrying { class, error, delay },
                 Next::Escalate => {
                     let why = match () {
-                        () if grows => words!(
-                            "{times} replicas added did not help",
-                            "{times} réplicas a mais não ajudaram",
+                        () if grows => counted(
+                            times as usize,
+                            ("replica added did not help", "replicas added did not help"),
+                            ("réplica a mais não ajudou", "réplicas a mais não ajudaram"),
                         ),
-                        () if was_applied => words!(
-                            "{times} restarts did not help",
-                            "{times} reinícios não ajudaram",
+                        () if was_applied => counted(
+                            times as usize,
+                            ("restart did not help", "restarts did not help"),
+                            ("reinício não ajudou", "reinícios não ajudaram"),
                         ),
-                        () => words!(
-                            "{times} tries could not be made",
-                            "{times} tentativas não puderam ser feitas",
+                        () => counted(
+                            times as usize,
+                            ("try could not be made", "tries could not be made"),
+                            ("tentativa não pôde ser feita", "tentativas não puderam ser feitas"),
                         ),
                     };
                     AttemptOutcome::GaveUp { class, error, why }

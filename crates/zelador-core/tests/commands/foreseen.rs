@@ -53,7 +53,7 @@ fn what_grows_steadily_to_its_limit_is_foretold_and_restarted_in_a_quiet_moment(
     live(&mut world, 60, |second| leaks(second + 590.0), 50.0);
     let [it] = &forecasts(&world)[..] else { panic!("it is foretold") };
     let told = &it.story[0].what;
-    let expected = "detected: its memory, 280.0mb now, comes to its limit of 400.0mb in 10 min";
+    let expected = "detected: its memory, 280 MB now, comes to its limit of 400 MB in 10 min";
     assert!(told.starts_with(expected), "{told}");
     assert!(matches!(it.stage, Stage::Pausing { .. }), "it is busy: {it:#?}");
     let waits = it.story.iter().filter(|it| it.what.contains("in a quiet moment"));

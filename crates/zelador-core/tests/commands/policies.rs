@@ -105,10 +105,8 @@ fn a_call_is_tried_again_as_the_settings_say() {
         .step(world.now, Input::Fact(Fact::CallWanted { call, wanted: Box::new(wanted) }));
     let mut answers = Vec::new();
     for _ in 0..3 {
-        let failed = CallFailed {
-            failure: Failure::new(ErrorClass::TimedOut),
-            error: "no answer".to_owned(),
-        };
+        let failed =
+            CallFailed { failure: Failure::new(ErrorClass::TimedOut), error: quoted("no answer") };
         let ended = Fact::CallEnded { call, took: SECOND, failed: Some(failed) };
         for effect in world.supervisor.step(world.now, Input::Fact(ended)) {
             let Effect::Call { answer, .. } = effect else { continue };
@@ -116,6 +114,6 @@ fn a_call_is_tried_again_as_the_settings_say() {
         }
         world.supervisor.step(world.now, Input::Fact(Fact::CallRepeated { call }));
     }
-    let given_up = CallAnswer::GiveUp("no answer".to_owned());
+    let given_up = CallAnswer::GiveUp(quoted("no answer"));
     assert_eq!(answers, [CallAnswer::After(3 * SECOND), CallAnswer::After(9 * SECOND), given_up]);
 }

@@ -13,6 +13,7 @@ use zelador_core::input::{CallFailed, CallWanted, Fact, Input};
 use zelador_core::retry::{BudgetPolicy, ErrorClass, Failure, RetryPolicy};
 use zelador_core::supervisor::Supervisor;
 use zelador_core::unit::{Moment, SECOND};
+use zelador_core::words::quoted;
 
 use crate::world::{DAWN, surroundings};
 
@@ -185,7 +186,7 @@ fn an_hour(seed: u64, mut sabotage: impl FnMut(&mut Vec<Effect>)) -> Option<Prom
                 let ok = up && rng.u8(0..10) > 0;
                 model.ended(now, call, ok);
                 let failure = Failure::new(ErrorClass::Unreachable);
-                let failed = (!ok).then(|| CallFailed { failure, error: "no".to_owned() });
+                let failed = (!ok).then(|| CallFailed { failure, error: quoted("no") });
                 Fact::CallEnded { call, took: SECOND / 10, failed }
             }
             6 if !going.is_empty() && rng.u8(0..4) == 0 => {

@@ -338,8 +338,8 @@ fn a_heap_that_is_too_small_is_raised_up_to_its_ceiling_and_the_start_after_it()
     assert_eq!(
         raised,
         [
-            "the limit of its heap is raised from 512.0mb to 1.0gb",
-            "the limit of its heap is raised from 1.0gb to 1.5gb"
+            "the limit of its heap is raised from 512 MB to 1.0 GB",
+            "the limit of its heap is raised from 1.0 GB to 1.5 GB"
         ],
         "{:#?}",
         all[0].story

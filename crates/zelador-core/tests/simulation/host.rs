@@ -80,7 +80,7 @@ fn memory_that_a_garbage_collection_frees_costs_nobody_a_restart() {
     let incidents = incidents(&world, Trouble::HostMemory);
     let story = story_of(&incidents[0]);
     assert_eq!(incidents[0].state(), "healed", "{story}");
-    assert!(story.contains("api (pid 100, app api) uses 1 % of a core and 8.0gb"), "{story}");
+    assert!(story.contains("api (pid 100, app api) uses 1 % of a core and 8.0 GB"), "{story}");
     assert!(story.contains("holds 53.3 % of what is used, and is the cause"), "{story}");
 }
 

@@ -8,6 +8,7 @@ use zelador_core::input::{Fact, Input};
 use zelador_core::notify::{Delivery, DeliveryId, DeliveryOutcome, News};
 use zelador_core::supervisor::Supervisor;
 use zelador_core::unit::{Moment, SECOND};
+use zelador_core::words::quoted;
 
 use crate::rule::{Rule, Violation, broken};
 use crate::world::World;
@@ -120,7 +121,7 @@ impl World {
     /// A channel takes it, or does what channels do: it is busy, broken, deaf, or of another opinion.
     pub fn deliver(&mut self, delivery: &Delivery) {
         let failed = |reason: &str, retry_after| {
-            let reason = reason.to_owned();
+            let reason = quoted(reason);
             DeliveryOutcome::Failed { reason, retry_after }
         };
         let luck = if self.rudeness == 0 { 9 } else { self.rng.u8(0..12) };
@@ -138,7 +139,7 @@ impl World {
                 if delivery.message.news == News::Digest {
                     self.post.forget(&delivery.name);
                 }
-                DeliveryOutcome::Refused { reason: "HTTP 400".to_owned() }
+                DeliveryOutcome::Refused { reason: quoted("HTTP 400") }
             }
             _ => {
                 self.post.take(delivery);

@@ -7,6 +7,7 @@ use zelador_core::input::{Fact, Input};
 use zelador_core::pulse::{NotHeard, PingId};
 use zelador_core::retry::ErrorClass;
 use zelador_core::unit::Moment;
+use zelador_core::words::quoted;
 
 use crate::rule::{Rule, Violation, broken};
 use crate::world::World;
@@ -60,7 +61,7 @@ impl World {
         if luck == 0 {
             return;
         }
-        let reason = "no connection".to_owned();
+        let reason = quoted("no connection");
         let not_heard = NotHeard { class: ErrorClass::Unreachable, reason, retry_after: None };
         let went = if luck < 3 { Err(not_heard) } else { Ok(()) };
         let at = self.now + self.span(1..2000);

@@ -15,22 +15,25 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 use zelador_core::retry::{ErrorClass, Failure};
+use zelador_core::words;
+use zelador_core::words::{Words, quoted};
+
+use crate::errno;
 
 /// An answer is no larger.
 const LARGEST: usize = 1 << 20;
 
 /// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
-#[error("{text}")]
+#[derive(Debug)]
 pub struct Broken {
     /// Of which kind it is, and how long the server wants to be left alone.
     pub failure: Failure,
     /// What is told.
-    pub text: String,
+    pub text: Words,
 }
 
-fn broken(class: ErrorClass, text: impl Into<String>) -> Broken {
-    Broken { failure: Failure::new(class), text: text.into() }
+fn broken(class: ErrorClass, text: Words) -> Broken {
+    Broken { failure: Failure::new(class), text }
 }
 
 /// Sends `body` to `base` + `path`; returns the body of a good answer.
@@ -48,8 +51,8 @@ pub async fn post(
     match tokio::time::timeout(within, asked).await {
         Ok(answer) => answer,
         Err(_) => {
-            let seconds = within.as_secs_f64();
-            Err(broken(ErrorClass::TimedOut, format!("no answer within {seconds} s")))
+            let late = words!("no answer within {t}", "sem resposta em {t}", t = within);
+            Err(broken(ErrorClass::TimedOut, late))
         }
     }
 }
@@ -60,7 +63,10 @@ async fn exchange(
     headers: &[(&'static str, String)],
     body: Bytes,
 ) -> Result<Bytes, Broken> {
-    let invalid = || broken(ErrorClass::Invalid, "the URL of the advisor is wrong");
+    let invalid = || {
+        let wrong = words!("the URL of the advisor is wrong", "a URL do conselheiro está errada");
+        broken(ErrorClass::Invalid, wrong)
+    };
     let uri: Uri = format!("{base}{path}").parse().map_err(|_| invalid())?;
     let host = uri.host().ok_or_else(invalid)?.trim_matches(['[', ']']).to_owned();
     let is_tls = uri.scheme_str() == Some("https");
@@ -73,11 +79,15 @@ async fn exchange(
         request = request.header(*name, value);
     }
     let request = request.body(Full::new(body)).map_err(|_| {
-        broken(ErrorClass::Invalid, "the key of the advisor has characters that no header has")
+        let wrong = words!(
+            "the key of the advisor has characters that no header has",
+            "a chave do conselheiro tem caracteres que nenhum cabeçalho tem",
+        );
+        broken(ErrorClass::Invalid, wrong)
     })?;
-    let stream = TcpStream::connect((host.as_str(), port))
-        .await
-        .map_err(|error| broken(ErrorClass::Unreachable, format!("{host}:{port}: {error}")))?;
+    let stream = TcpStream::connect((host.as_str(), port)).await.map_err(|error| {
+        broken(ErrorClass::Unreachable, errno::said_of(format_args!("{host}:{port}"), &error))
+    })?;
     if !is_tls {
         return talk(stream, request).await;
     }
@@ -85,7 +95,7 @@ async fn exchange(
     let stream = tls()?
         .connect(name, stream)
         .await
-        .map_err(|error| broken(ErrorClass::Denied, format!("TLS with {host}: {error}")))?;
+        .map_err(|error| broken(ErrorClass::Denied, quoted(format!("TLS: {host}: {error}"))))?;
     talk(stream, request).await
 }
 
@@ -95,7 +105,7 @@ fn tls() -> Result<TlsConnector, Broken> {
     let provider = Arc::new(crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| broken(ErrorClass::Invalid, error.to_string()))?
+        .map_err(|error| broken(ErrorClass::Invalid, quoted(error)))?
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))
@@ -105,7 +115,7 @@ async fn talk(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     request: Request<Full<Bytes>>,
 ) -> Result<Bytes, Broken> {
-    let lost = |error: hyper::Error| broken(ErrorClass::ConnectionLost, error.to_string());
+    let lost = |error: hyper::Error| broken(ErrorClass::ConnectionLost, quoted(error));
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
     let exchange = async {
         let response = sender.send_request(request).await.map_err(lost)?;
@@ -116,8 +126,7 @@ async fn talk(
             .and_then(|it| it.to_str().ok()?.trim().parse().ok());
         let body = Limited::new(response.into_body(), LARGEST).collect().await;
         let Some(class) = ErrorClass::of_http_status(status) else {
-            let body =
-                body.map_err(|error| broken(ErrorClass::ConnectionLost, error.to_string()))?;
+            let body = body.map_err(|error| broken(ErrorClass::ConnectionLost, quoted(error)))?;
             return Ok(body.to_bytes());
         };
         let failure = match wait {
@@ -125,7 +134,8 @@ async fn talk(
             None => Failure::new(class),
         };
         // What a server says may repeat the question: only its status is told.
-        Err(Broken { failure, text: format!("HTTP {status}: {}", class.said()) })
+        let text = words!("HTTP {status}: {why}", "HTTP {status}: {why}", why = class.words());
+        Err(Broken { failure, text })
     };
     let mut exchange = std::pin::pin!(exchange);
     tokio::select! {

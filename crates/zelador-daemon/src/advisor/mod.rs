@@ -23,9 +23,12 @@ use zelador_core::input::{CallFailed, CallWanted};
 use zelador_core::notify::Language;
 use zelador_core::retry::RetryPolicy;
 use zelador_core::spec::{AdvisorSpec, KeyFrom, Settings};
+use zelador_core::words;
+use zelador_core::words::Words;
 
 use crate::calls::Caller;
 use crate::clock::Clock;
+use crate::errno;
 use client::Broken;
 use ledger::Ledger;
 
@@ -51,7 +54,7 @@ pub struct Explained {
     /// What is believed.
     pub answer: Answer,
     /// What became of the question to the model, in words; `None`: it was not asked.
-    pub advisor: Option<String>,
+    pub advisor: Option<Words>,
     /// What the model said.
     pub advice: Option<Advice>,
 }
@@ -114,9 +117,10 @@ impl Advisor {
         if reason_to_ask(&answer).is_none() && !remedy_failed {
             return Explained { answer, advisor: None, advice: None };
         }
+        let model = &spec.model;
         let fingerprint = ledger::fingerprint(&spec, snapshot, &answer);
         if let Some(advice) = self.ledger.answer(&fingerprint) {
-            let told = format!("{} said so before", spec.model);
+            let told = words!("{model} said so before", "{model} já tinha dito isso");
             let answer = weigh(answer, &advice, snapshot);
             return Explained { answer, advisor: Some(told), advice: Some(advice) };
         }
@@ -124,13 +128,17 @@ impl Advisor {
         match self.ask(&spec, &asked, snapshot).await {
             Ok(advice) => {
                 self.ledger.keep(fingerprint, advice.clone());
-                let told = format!("{} was asked", spec.model);
+                let told = words!("{model} was asked", "{model} foi consultado");
                 let answer = weigh(answer, &advice, snapshot);
                 Explained { answer, advisor: Some(told), advice: Some(advice) }
             }
             Err(why) => {
-                tracing::warn!(model = spec.model, why, "the advisor gave no advice");
-                let told = format!("{} gave no advice: {why}", spec.model);
+                tracing::warn!(model, %why, "the advisor gave no advice");
+                let told = words!(
+                    "{model} gave no advice: {why}",
+                    "{model} não deu conselho: {why}",
+                    why = why,
+                );
                 Explained { answer, advisor: Some(told), advice: None }
             }
         }
@@ -142,7 +150,7 @@ impl Advisor {
         spec: &AdvisorSpec,
         asked: &Prompt,
         snapshot: &Snapshot,
-    ) -> Result<Advice, String> {
+    ) -> Result<Advice, Words> {
         let estimate = (asked.system.len() + asked.user.len()) / CHARACTERS_A_TOKEN;
         let estimate = estimate as u64 + u64::from(spec.max_tokens);
         let key = key(&spec.key)?;
@@ -152,7 +160,11 @@ impl Advisor {
             retry,
             breaker: BreakerPolicy::model(),
         };
-        let used = format!("its {} tokens of this day are used", spec.budget_per_day);
+        let budget = spec.budget_per_day;
+        let used = words!(
+            "its {budget} tokens of this day are used",
+            "os {budget} tokens deste dia já foram usados",
+        );
         if !self.ledger.allows(self.clock.now(), estimate, spec.budget_per_day) {
             return Err(used);
         }
@@ -176,8 +188,8 @@ impl Advisor {
         let said = wire::read(spec.provider, &body);
         let tokens = said.as_ref().ok().and_then(|said| said.tokens).unwrap_or(estimate);
         self.ledger.spend(self.clock.now(), tokens);
-        let said = said.map_err(|wrong| wrong.to_string())?;
-        parse(&said.text, snapshot).map_err(|wrong| wrong.to_string())
+        let said = said.map_err(|wrong| wrong.words())?;
+        parse(&said.text, snapshot).map_err(|wrong| wrong.words())
     }
 }
 
@@ -195,20 +207,29 @@ async fn once(spec: &AdvisorSpec, asked: &Prompt, key: Option<&str>) -> Result<B
 }
 
 /// The key, never kept.
-fn key(from: &KeyFrom) -> Result<Option<String>, String> {
+fn key(from: &KeyFrom) -> Result<Option<String>, Words> {
     match from {
         KeyFrom::Nowhere => Ok(None),
         KeyFrom::Variable(name) => match std::env::var(name) {
             Ok(key) if !key.trim().is_empty() => Ok(Some(key.trim().to_owned())),
-            _ => Err(format!("the variable {name} is not set where zelador was started")),
+            _ => Err(words!(
+                "the variable {name} is not set where zelador was started",
+                "a variável {name} não está definida onde o zelador foi iniciado",
+            )),
         },
         KeyFrom::File(path) => {
             let text = std::fs::read_to_string(path);
-            let text =
-                text.map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+            let path = path.display();
+            let text = text.map_err(|error| {
+                words!(
+                    "{path} cannot be read: {why}",
+                    "{path} não pode ser lido: {why}",
+                    why = errno::said(&error),
+                )
+            })?;
             let key = text.lines().next().unwrap_or_default().trim().to_owned();
             if key.is_empty() {
-                return Err(format!("{} is empty", path.display()));
+                return Err(words!("{path} is empty", "{path} está vazio"));
             }
             Ok(Some(key))
         }

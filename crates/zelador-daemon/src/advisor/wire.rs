@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 use zelador_core::diagnosis::consult::Prompt;
 use zelador_core::spec::{AdvisorSpec, Provider};
+use zelador_core::words;
+use zelador_core::words::Words;
 
 /// Tokens of the prompt that Ollama is to make room for: it cuts longer ones off without a word.
 const OLLAMA_CONTEXT: u32 = 8_192;
@@ -20,17 +22,33 @@ pub struct Said {
 }
 
 /// Why an answer of a server is none.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoAnswer {
     /// The body is not of this provider.
-    #[error("the server's answer has another shape than that of the provider")]
     Shape,
     /// It was cut off.
-    #[error("the model's answer was cut off; a larger `max_tokens` may help")]
     CutOff,
     /// The model does not want to.
-    #[error("the model refused to answer")]
     Refused,
+}
+
+impl NoAnswer {
+    /// The reason in every language.
+    pub fn words(&self) -> Words {
+        match self {
+            Self::Shape => words!(
+                "the server's answer has another shape than that of the provider",
+                "a resposta do servidor tem outra forma que a do provedor",
+            ),
+            Self::CutOff => words!(
+                "the model's answer was cut off; a larger `max_tokens` may help",
+                "a resposta do modelo foi cortada; um `max_tokens` maior pode ajudar",
+            ),
+            Self::Refused => {
+                words!("the model refused to answer", "o modelo se recusou a responder")
+            }
+        }
+    }
 }
 
 /// Where to ask.

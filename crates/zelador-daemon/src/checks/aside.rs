@@ -6,12 +6,14 @@
 //! patience lasts.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::Mutex;
 
 use tokio::sync::{Notify, oneshot};
+use zelador_core::words;
+use zelador_core::words::Words;
 
 use super::patience::Patience;
+use crate::errno;
 
 /// One hanging, and one to find out that it still hangs.
 const AT_ONCE: u32 = 2;
@@ -30,7 +32,7 @@ pub(super) enum NotDone {
     /// Earlier looks at the same thing have not returned yet.
     StillBusy,
     /// It could not be begun, or broke down.
-    Failed(io::Error),
+    Failed(Words),
 }
 
 /// Does the work on a thread of its own. `name` says what it is about.
@@ -47,10 +49,12 @@ pub(super) async fn aside<T: Send + 'static>(
         // Nobody listens any more when the look was dropped.
         let _ = answer.send(result);
     });
-    thread.map_err(NotDone::Failed)?;
+    thread.map_err(|error| NotDone::Failed(errno::said(&error)))?;
     match patience.wait(answered).await {
         Ok(Ok(result)) => Ok(result),
-        Ok(Err(_)) => Err(NotDone::Failed(io::Error::other("the look broke down"))),
+        Ok(Err(_)) => {
+            Err(NotDone::Failed(words!("the look broke down", "a verificação foi interrompida")))
+        }
         Err(_) => Err(NotDone::Late),
     }
 }

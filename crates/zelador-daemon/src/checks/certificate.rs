@@ -7,13 +7,14 @@ use x509_cert::Certificate;
 use x509_cert::der::{Decode, DecodePem};
 use zelador_core::probe::{Finding, Measure, Unit};
 use zelador_core::words;
-use zelador_core::words::{Amount, quoted};
+use zelador_core::words::Amount;
 
 use super::aside::{NotDone, aside};
-use super::connect::{bare, connect, phrase, split};
+use super::connect::{bare, connect, split};
 use super::patience::Patience;
 use super::said;
 use super::tls;
+use crate::errno;
 
 /// Looks once; `of` is `host:port` or an absolute path.
 pub(super) async fn look(of: &str, patience: Patience) -> Finding {
@@ -24,10 +25,8 @@ pub(super) async fn look(of: &str, patience: Patience) -> Finding {
     let read = aside(format!("certificate {of}"), patience, move || std::fs::read_to_string(path));
     match read.await {
         Ok(Ok(text)) => first_to_end(&text, of),
-        Ok(Err(error)) => {
-            Finding::WrongAnswer { detail: quoted(format!("{of}: {}", phrase(&error))) }
-        }
-        Err(NotDone::Failed(error)) => Finding::Unavailable { detail: quoted(error.to_string()) },
+        Ok(Err(error)) => Finding::WrongAnswer { detail: errno::said_of(of, &error) },
+        Err(NotDone::Failed(detail)) => Finding::Unavailable { detail },
         Err(NotDone::Late | NotDone::StillBusy) => Finding::TimedOut {
             detail: words!(
                 "{of} was not read within {t}",

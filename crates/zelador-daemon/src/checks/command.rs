@@ -12,8 +12,8 @@ use zelador_core::spec::CommandProbe;
 use zelador_core::words;
 use zelador_core::words::quoted;
 
-use super::connect::phrase;
 use super::patience::Patience;
+use crate::errno;
 
 /// How much of the output is read.
 const OUTPUT_READ: u64 = 64 << 10;
@@ -48,10 +48,10 @@ pub(super) async fn look(probe: &CommandProbe, patience: Patience) -> Finding {
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {
-            let why = phrase(&error);
             let detail = words!(
                 "`{program}` cannot be started: {why}",
                 "`{program}` não pode ser iniciado: {why}",
+                why = errno::said(&error),
             );
             return Finding::Unavailable { detail };
         }
@@ -68,7 +68,7 @@ pub(super) async fn look(probe: &CommandProbe, patience: Patience) -> Finding {
             std::mem::forget(group);
             judged(program, status, &out, &err)
         }
-        Ok((_, _, Err(error))) => Finding::Unavailable { detail: quoted(phrase(&error)) },
+        Ok((_, _, Err(error))) => Finding::Unavailable { detail: errno::said(&error) },
         Err(_) => {
             drop(group);
             // It was killed: this takes no time, and leaves no zombie.

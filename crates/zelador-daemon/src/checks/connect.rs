@@ -14,6 +14,7 @@ use zelador_core::probe::Finding;
 use super::aside::{NotDone, aside};
 use super::patience::Patience;
 use super::said;
+use crate::errno;
 
 /// `host:port`, `[::1]:port`, or `:port` for this host.
 pub(super) fn split(address: &str) -> Option<(&str, u16)> {
@@ -84,8 +85,8 @@ pub(super) async fn resolve(
         Err(NotDone::Late | NotDone::StillBusy) => {
             return Err(Finding::TimedOut { detail: said::address_not_found(host, patience) });
         }
-        Err(NotDone::Failed(error)) => {
-            return Err(Finding::Refused { detail: said::no_address_since(host, &error) });
+        Err(NotDone::Failed(why)) => {
+            return Err(Finding::Refused { detail: said::no_address_since(host, &why) });
         }
     };
     if found.is_empty() {
@@ -118,18 +119,10 @@ pub(super) async fn addresses(
     let name = host.to_owned();
     let work = move || Ok((name.as_str(), port).to_socket_addrs()?.collect());
     let found: io::Result<Vec<SocketAddr>> = aside(format!("name {host}"), patience, work).await?;
-    let mut all = found.map_err(NotDone::Failed)?;
+    let mut all = found.map_err(|error| NotDone::Failed(errno::said(&error)))?;
     all.sort_by_key(SocketAddr::is_ipv4);
     all.dedup();
     Ok(all)
-}
-
-/// An error of the system in few words, without its number.
-pub(super) fn phrase(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
 #[cfg(test)]

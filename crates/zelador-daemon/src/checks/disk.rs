@@ -15,11 +15,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use zelador_core::probe::{Finding, Inodes, Volume};
 use zelador_core::unit::ByteSize;
 use zelador_core::words;
-use zelador_core::words::quoted;
+use zelador_core::words::Words;
 
 use super::aside::{NotDone, aside};
 use super::patience::Patience;
 use super::said;
+use crate::errno;
 
 /// Looks at the room of the file systems that hold these paths.
 pub(super) async fn look(paths: Vec<PathBuf>, patience: Patience) -> Finding {
@@ -40,7 +41,7 @@ async fn seen(mut paths: Vec<PathBuf>, patience: Patience) -> Result<Vec<Volume>
     let done = aside(format!("disk {paths:?}"), patience, move || volumes(&looked_at, &progress));
     Err(match done.await {
         Ok(Ok(volumes)) => return Ok(volumes),
-        Ok(Err(why)) => Finding::Unavailable { detail: quoted(why) },
+        Ok(Err(detail)) | Err(NotDone::Failed(detail)) => Finding::Unavailable { detail },
         Err(NotDone::Late) => {
             let hung = paths.get(at.load(Ordering::Relaxed)).map(|path| path.display().to_string());
             let hung = hung.unwrap_or_else(|| "/proc/self/mountinfo".to_owned());
@@ -52,14 +53,13 @@ async fn seen(mut paths: Vec<PathBuf>, patience: Patience) -> Result<Vec<Volume>
                 "as últimas verificações dos sistemas de arquivos ainda não voltaram",
             ),
         },
-        Err(NotDone::Failed(error)) => Finding::Unavailable { detail: quoted(error.to_string()) },
     })
 }
 
 /// Asks for each file system once; `at` is the index of the path that is being asked about. Those
 /// that cannot be read are left out while there are others: a full disk must not go unseen because
 /// of them.
-fn volumes(paths: &[PathBuf], at: &AtomicUsize) -> Result<Vec<Volume>, String> {
+fn volumes(paths: &[PathBuf], at: &AtomicUsize) -> Result<Vec<Volume>, Words> {
     let mounts = fs::read("/proc/self/mountinfo").map(|text| mounts_in(&text)).unwrap_or_default();
     let mut seen = BTreeSet::new();
     let mut volumes = Vec::new();
@@ -71,16 +71,16 @@ fn volumes(paths: &[PathBuf], at: &AtomicUsize) -> Result<Vec<Volume>, String> {
             Ok((real, _)) => match volume(&real, &mounts) {
                 // Parts of one mount may be devices of their own, as subvolumes are.
                 Ok(volume) => volumes.extend(volume.filter(|it| is_new(&volumes, it))),
-                Err(error) => problems.push(format!("{}: {error}", path.display())),
+                Err(error) => problems.push(errno::said_of(path.display(), &error)),
             },
-            Err(error) => problems.push(format!("{}: {error}", path.display())),
+            Err(error) => problems.push(errno::said_of(path.display(), &error)),
         }
     }
     for problem in &problems {
-        tracing::debug!(problem, "file system not read");
+        tracing::debug!(%problem, "file system not read");
     }
     if volumes.is_empty() && !problems.is_empty() {
-        return Err(problems.join("; "));
+        return Err(Words::joined(&problems, "; "));
     }
     Ok(volumes)
 }

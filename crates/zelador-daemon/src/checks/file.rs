@@ -7,12 +7,11 @@ use zelador_core::probe::{Finding, Measure, Unit};
 use zelador_core::spec::FileProbe;
 use zelador_core::unit::ByteSize;
 use zelador_core::words;
-use zelador_core::words::quoted;
 
 use super::aside::{NotDone, aside};
-use super::connect::phrase;
 use super::patience::Patience;
 use super::said;
+use crate::errno;
 
 /// Looks once. A file system may hang, so it is done aside.
 pub(super) async fn look(probe: &FileProbe, patience: Patience) -> Finding {
@@ -21,7 +20,7 @@ pub(super) async fn look(probe: &FileProbe, patience: Patience) -> Finding {
     let work = move || std::fs::metadata(&path).map(|found| (found.len(), found.modified().ok()));
     match aside(format!("file {shown}"), patience, work).await {
         Ok(found) => judged(probe, &shown, found, SystemTime::now()),
-        Err(NotDone::Failed(error)) => Finding::Unavailable { detail: quoted(error.to_string()) },
+        Err(NotDone::Failed(detail)) => Finding::Unavailable { detail },
         Err(NotDone::Late | NotDone::StillBusy) => {
             Finding::TimedOut { detail: said::silent_file_system(&shown, patience) }
         }
@@ -42,9 +41,7 @@ fn judged(
             let detail = words!("{shown} does not exist", "{shown} não existe");
             return if probe.absent { Finding::Answered { detail } } else { wrong(detail) };
         }
-        Err(error) => {
-            return Finding::Unavailable { detail: quoted(format!("{shown}: {}", phrase(&error))) };
-        }
+        Err(error) => return Finding::Unavailable { detail: errno::said_of(shown, &error) },
     };
     // A file from the future is young.
     let age = written.map(|written| now.duration_since(written).unwrap_or(Duration::ZERO));
@@ -97,7 +94,7 @@ pub(super) mod rate {
     use std::sync::Mutex;
     use std::time::Instant;
 
-    use super::{Finding, Measure, NotDone, Path, Patience, Unit, aside, phrase, quoted, words};
+    use super::{Finding, Measure, NotDone, Path, Patience, Unit, aside, errno, words};
 
     /// Where the last look at a file ended, by pattern and path. Global, because looks have nothing
     /// else in common; bounded by [`MOST`].
@@ -121,9 +118,7 @@ pub(super) mod rate {
         let (paths, pattern) = (paths.to_vec(), pattern.to_owned());
         match aside(name, patience, move || count_all(&paths, &pattern)).await {
             Ok(finding) => finding,
-            Err(NotDone::Failed(error)) => {
-                Finding::Unavailable { detail: quoted(error.to_string()) }
-            }
+            Err(NotDone::Failed(detail)) => Finding::Unavailable { detail },
             Err(NotDone::Late | NotDone::StillBusy) => Finding::Unavailable {
                 detail: words!(
                     "the log was not read within {t}",
@@ -154,7 +149,7 @@ pub(super) mod rate {
                 Ok(None) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => {
-                    let detail = quoted(format!("{}: {}", path.display(), phrase(&error)));
+                    let detail = errno::said_of(path.display(), &error);
                     return Finding::Unavailable { detail };
                 }
             }

@@ -9,7 +9,9 @@ use tokio::time::{self, Instant};
 use zelador_core::probe::{Finding, ProbeOutcome};
 use zelador_core::unit::{ByteSize, Percent};
 use zelador_core::words;
-use zelador_core::words::{Words, quoted};
+use zelador_core::words::Words;
+
+use crate::errno;
 
 /// The shortest span over which the processors' share means something: 20 clock ticks a core.
 const SHORTEST_SPAN: Duration = Duration::from_millis(200);
@@ -23,7 +25,7 @@ pub(super) fn memory() -> Finding {
                 "/proc/meminfo não tem MemTotal nem MemAvailable",
             ),
         }),
-        Err(error) => Finding::Unavailable { detail: quoted(format!("/proc/meminfo: {error}")) },
+        Err(error) => Finding::Unavailable { detail: errno::said_of("/proc/meminfo", &error) },
     }
 }
 
@@ -82,8 +84,8 @@ struct Ticks {
 
 impl Ticks {
     fn read() -> Result<Self, Words> {
-        let text =
-            fs::read_to_string("/proc/stat").map_err(|err| quoted(format!("/proc/stat: {err}")))?;
+        let text = fs::read_to_string("/proc/stat");
+        let text = text.map_err(|error| errno::said_of("/proc/stat", &error))?;
         Self::parse(&text).ok_or_else(|| {
             words!("/proc/stat has no line `cpu`", "/proc/stat não tem a linha `cpu`")
         })

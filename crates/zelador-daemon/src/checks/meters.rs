@@ -11,11 +11,12 @@ use zelador_core::probe::{Finding, Measure, Unit, Usage};
 use zelador_core::spec::HostMeter;
 use zelador_core::unit::{ByteSize, Percent};
 use zelador_core::words;
-use zelador_core::words::{Decimal, Words, quoted};
+use zelador_core::words::{Decimal, Words};
 
 use super::disk;
 use super::patience::Patience;
 use super::pressure;
+use crate::errno;
 
 /// Looks once; `paths` are where zelador and the apps write.
 pub(super) async fn look(meter: &HostMeter, paths: Vec<PathBuf>, patience: Patience) -> Finding {
@@ -32,7 +33,7 @@ pub(super) async fn look(meter: &HostMeter, paths: Vec<PathBuf>, patience: Patie
 }
 
 fn read(path: &str) -> Result<String, Words> {
-    fs::read_to_string(path).map_err(|error| quoted(format!("{path}: {error}")))
+    fs::read_to_string(path).map_err(|error| errno::said_of(path, &error))
 }
 
 fn share(name: &str, part: u64, whole: u64) -> Vec<Measure> {
@@ -106,7 +107,7 @@ fn clock() -> Result<Finding, Words> {
     // SAFETY: the pointer is to a whole `timex`; without modes the call only reads.
     let answer = unsafe { libc::adjtimex(&raw mut state) };
     if answer < 0 {
-        return Err(quoted(format!("adjtimex: {}", std::io::Error::last_os_error())));
+        return Err(errno::said_of("adjtimex", &std::io::Error::last_os_error()));
     }
     let synchronised = answer != libc::TIME_ERROR && state.status & libc::STA_UNSYNC == 0;
     let nanos = state.status & libc::STA_NANO != 0;
@@ -245,7 +246,7 @@ mod tests {
         let found = swap_in(text).unwrap();
         assert_eq!(only_measure(&found), ("swap", 75.0));
         let Finding::Measured { detail, .. } = &found else { unreachable!() };
-        assert_eq!(detail.english(), "3.0mb of 4.0mb swap in use");
+        assert_eq!(detail.english(), "3.0 MB of 4.0 MB swap in use");
         let none = swap_in("SwapTotal: 0 kB\nSwapFree: 0 kB\n").unwrap();
         assert!(matches!(none, Finding::Answered { .. }), "{none:?}");
         assert!(swap_in("MemTotal: 9 kB\n").is_err());

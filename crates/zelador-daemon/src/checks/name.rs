@@ -14,8 +14,8 @@ use super::said;
 pub(super) async fn look(name: &str, expect: &[String], patience: Patience) -> Finding {
     let found = match addresses(name, 0, patience).await {
         Ok(found) => found.iter().map(SocketAddr::ip).collect::<Vec<IpAddr>>(),
-        Err(NotDone::Failed(error)) => {
-            return Finding::WrongAnswer { detail: said::no_address_since(name, &error) };
+        Err(NotDone::Failed(why)) => {
+            return Finding::WrongAnswer { detail: said::no_address_since(name, &why) };
         }
         Err(NotDone::Late | NotDone::StillBusy) => {
             return Finding::TimedOut { detail: said::address_not_found(name, patience) };

@@ -4,6 +4,7 @@
 //! took, how many connections are in use and how far a replica is behind. Each look connects anew
 //! and says goodbye. Always holds: no text that comes out contains the password.
 
+use std::io;
 use std::time::Duration;
 
 use tokio::net::{TcpStream, UnixStream};
@@ -50,7 +51,7 @@ pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Fi
             let place = socket.display().to_string();
             let stream = match patience.wait(UnixStream::connect(&socket)).await {
                 Ok(Ok(stream)) => stream,
-                Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+                Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {
                     return Finding::Refused { detail: said::no_socket(&place) };
                 }
                 Ok(Err(error)) => {
@@ -125,8 +126,10 @@ fn config(url: &str) -> Result<(Config, bool), Words> {
         .collect();
     let url = format!("{start}?{}", known.join("&"));
     // The library's text does not repeat the URL.
-    let mut config: Config =
-        url.trim_end_matches('?').parse().map_err(|error: Error| said::bad_url(&cause(&error)))?;
+    let mut config: Config = url
+        .trim_end_matches('?')
+        .parse()
+        .map_err(|error: Error| said::bad_url(&cause(&error).to_string()))?;
     if verified {
         config.ssl_mode(SslMode::Require);
     }
@@ -234,25 +237,30 @@ fn refused(error: &Error, place: &str, hide: impl Fn(&str) -> String) -> Finding
     if let Some(told) = error.as_db_error() {
         return Finding::Refused { detail: quoted(hide(&server_text(told))) };
     }
-    let why = cause(error);
+    let cause = cause(error);
+    let why = cause.to_string();
     let detail = match why.as_str() {
         "server does not support TLS" => said::offers_no_tls(place),
         _ if error.is_closed() => said::closed_by(place),
         why if why.contains("invalid message") || why.contains("unexpected message") => {
             return Finding::WrongAnswer { detail: said::does_not_speak(place, "PostgreSQL") };
         }
-        why => quoted(format!("{place}: {why}")),
+        why => cause
+            .downcast_ref::<io::Error>()
+            .map_or_else(|| quoted(format!("{place}: {why}")), |error| said::at(error, place)),
     };
     Finding::Refused { detail: detail.map(hide) }
 }
 
 /// What lies at the bottom of an error.
-fn cause(error: &dyn std::error::Error) -> String {
+fn cause<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> &'a (dyn std::error::Error + 'static) {
     let mut cause = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
-    cause.to_string()
+    cause
 }
 
 /// `FATAL 28P01: password authentication failed for user "ana"`.

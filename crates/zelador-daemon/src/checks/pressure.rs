@@ -10,7 +10,9 @@ use std::path::Path;
 use zelador_core::probe::{Finding, Measure, Unit};
 use zelador_core::spec::Scarce;
 use zelador_core::words;
-use zelador_core::words::{Amount, Words, quoted};
+use zelador_core::words::{Amount, Words};
+
+use crate::errno;
 
 /// Looks once.
 pub(super) fn look(resource: Scarce) -> Finding {
@@ -38,7 +40,7 @@ fn look_in(folder: &Path, resource: Scarce) -> Finding {
                  de inicialização onde isso vem desligado",
             )
         }
-        Err(error) => quoted(format!("{}: {error}", path.display())),
+        Err(error) => errno::said_of(path.display(), &error),
     };
     Finding::Unavailable { detail }
 }

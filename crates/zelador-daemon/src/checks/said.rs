@@ -5,8 +5,8 @@ use std::io;
 use zelador_core::words;
 use zelador_core::words::Words;
 
-use super::connect::phrase;
 use super::patience::Patience;
+use crate::errno;
 
 pub(super) fn not_an_address(address: &str) -> Words {
     words!("`{address}` is not `host:port`", "`{address}` não é `host:porta`")
@@ -18,8 +18,7 @@ pub(super) fn no_socket(place: &str) -> Words {
 
 /// What the system said of a place.
 pub(super) fn at(error: &io::Error, place: &str) -> Words {
-    let said = phrase(error);
-    words!("{said} at {place}", "{said} em {place}")
+    words!("{said} at {place}", "{said} em {place}", said = errno::said(error))
 }
 
 pub(super) fn no_connection(place: &str, patience: Patience) -> Words {
@@ -42,11 +41,11 @@ pub(super) fn no_address(host: &str) -> Words {
     words!("no address is known for {host}", "nenhum endereço é conhecido para {host}")
 }
 
-pub(super) fn no_address_since(host: &str, error: &io::Error) -> Words {
-    let said = phrase(error);
+pub(super) fn no_address_since(host: &str, why: &Words) -> Words {
     words!(
-        "no address is known for {host}: {said}",
-        "nenhum endereço é conhecido para {host}: {said}",
+        "no address is known for {host}: {why}",
+        "nenhum endereço é conhecido para {host}: {why}",
+        why = why,
     )
 }
 

@@ -10,13 +10,13 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use zelador_core::probe::{Finding, Measure};
 use zelador_core::words;
-use zelador_core::words::quoted;
+use zelador_core::words::{Words, quoted};
 
 use super::aside::{NotDone, aside};
-use super::connect::phrase;
 use super::patience::Patience;
 use super::query::Query;
 use super::said;
+use crate::errno;
 
 /// Asks once; `url` is `sqlite:///absolute/path`.
 pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Finding {
@@ -44,7 +44,7 @@ pub(super) async fn look(url: &str, query: &Query<'_>, patience: Patience) -> Fi
             );
             Finding::TimedOut { detail }
         }
-        Err(NotDone::Failed(error)) => Finding::Unavailable { detail: quoted(error.to_string()) },
+        Err(NotDone::Failed(detail)) => Finding::Unavailable { detail },
     }
 }
 
@@ -70,7 +70,7 @@ fn ask(
     patience: Patience,
 ) -> Result<(Option<String>, Vec<Measure>), Finding> {
     let shown = path.display();
-    let of_file = |why: &str| words!("file {shown}: {why}", "arquivo {shown}: {why}");
+    let of_file = |why: Words| words!("file {shown}: {why}", "arquivo {shown}: {why}", why = why);
     match std::fs::metadata(path) {
         Ok(found) if found.is_dir() => {
             return Err(Finding::Refused {
@@ -84,7 +84,7 @@ fn ask(
             });
         }
         Err(error) => {
-            return Err(Finding::Refused { detail: of_file(&phrase(&error)) });
+            return Err(Finding::Refused { detail: of_file(errno::said(&error)) });
         }
     }
     // Whoever waits for a lock gives up a little before the look does, so as to say why.
@@ -101,12 +101,12 @@ fn ask(
                     ),
                 },
                 ErrorCode::CannotOpen | ErrorCode::PermissionDenied => {
-                    Finding::Refused { detail: of_file(&said) }
+                    Finding::Refused { detail: of_file(quoted(said)) }
                 }
-                _ => Finding::WrongAnswer { detail: of_file(&said) },
+                _ => Finding::WrongAnswer { detail: of_file(quoted(said)) },
             }
         }
-        error => Finding::WrongAnswer { detail: of_file(&error.to_string()) },
+        error => Finding::WrongAnswer { detail: of_file(quoted(error)) },
     })
 }
 

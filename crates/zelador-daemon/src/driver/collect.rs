@@ -24,7 +24,7 @@ use zelador_core::unit::ByteSize;
 use zelador_core::words;
 use zelador_core::words::{Words, quoted};
 
-use crate::{evidence, processes};
+use crate::{errno, evidence, processes};
 
 /// How long the inspector may take to open: the signal is noticed between two turns of the event loop.
 const OPENS_WITHIN: Duration = Duration::from_secs(5);
@@ -114,7 +114,7 @@ fn resident(pid: i32) -> Option<ByteSize> {
 async fn of_java(pid: i32) -> Result<(), Words> {
     let mut command = Command::new("jcmd");
     command.arg(pid.to_string()).arg("GC.run").stdin(Stdio::null()).kill_on_drop(true);
-    let done = command.output().await.map_err(|error| quoted(format!("jcmd: {error}")))?;
+    let done = command.output().await.map_err(|error| errno::said_of("jcmd", &error))?;
     let said = String::from_utf8_lossy(&done.stderr);
     let last = said.trim().lines().last().unwrap_or_default();
     if done.status.success() {
@@ -142,7 +142,7 @@ async fn of_node(pid: i32) -> Result<(), Words> {
         ));
     }
     let member = processes::member(pid).ok_or_else(|| words!("it has ended", "terminou"))?;
-    processes::signal(member, Signal::USR1).map_err(quoted)?;
+    processes::signal(member, Signal::USR1).map_err(|error| errno::said(&error))?;
     let until = Instant::now() + OPENS_WITHIN;
     let port = loop {
         let new = evidence::port::listened(pid).difference(&before).next().copied();
@@ -193,7 +193,8 @@ async fn ask<const N: usize>(
     url: &str,
     all: [(u32, &str, Value); N],
 ) -> Result<(), Words> {
-    let stream = TcpStream::connect(("127.0.0.1", port)).await.map_err(quoted)?;
+    let stream =
+        TcpStream::connect(("127.0.0.1", port)).await.map_err(|error| errno::said(&error))?;
     let (mut socket, _) = Box::pin(client_async(url, stream)).await.map_err(quoted)?;
     for (id, method, params) in all {
         let asked = json!({ "id": id, "method": method, "params": params }).to_string();
@@ -233,7 +234,8 @@ async fn ask<const N: usize>(
 /// The address of the only thing that can be debugged.
 async fn target(port: u16) -> Result<String, Words> {
     let failed = |error: hyper::Error| words!("its inspector: {error}", "o inspetor dele: {error}");
-    let stream = TcpStream::connect(("127.0.0.1", port)).await.map_err(quoted)?;
+    let stream =
+        TcpStream::connect(("127.0.0.1", port)).await.map_err(|error| errno::said(&error))?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
     let conversation = async {
         let request = hyper::Request::get("/json/list")

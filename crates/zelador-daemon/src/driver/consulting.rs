@@ -5,7 +5,6 @@ use zelador_core::diagnosis::Snapshot;
 use zelador_core::id::IncidentId;
 use zelador_core::input::{Fact, Input};
 use zelador_core::words;
-use zelador_core::words::quoted;
 
 use super::{Driver, Message};
 use crate::advisor::Question;
@@ -26,7 +25,7 @@ impl Driver {
                 )),
                 Ok(explained) => explained.advice.ok_or_else(|| {
                     let none = || words!("no advisor is set", "nenhum conselheiro está definido");
-                    explained.advisor.map_or_else(none, quoted)
+                    explained.advisor.unwrap_or_else(none)
                 }),
                 Err(_) => Err(words!("zelador is ending", "o zelador está encerrando")),
             };

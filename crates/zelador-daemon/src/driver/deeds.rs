@@ -20,7 +20,7 @@ use zelador_core::words;
 use zelador_core::words::{Words, quoted};
 
 use super::{Driver, Message, collect, room};
-use crate::{evidence, processes};
+use crate::{errno, evidence, processes};
 
 /// How much of what a command said is told.
 const SAID: u64 = 300;
@@ -89,7 +89,7 @@ fn command(
     let Some((program, args)) = argv.split_first() else {
         return Err(words!("the command is empty", "o comando está vazio"));
     };
-    let failed = |error: io::Error| quoted(format!("`{program}`: {error}"));
+    let failed = |error: io::Error| errno::said_of(format_args!("`{program}`"), &error);
     // A file instead of a pipe: however much it says, it is never held up.
     let said = rustix::fs::memfd_create("said", rustix::fs::MemfdFlags::CLOEXEC);
     let said = File::from(said.map_err(|error| failed(error.into()))?);
@@ -158,11 +158,11 @@ fn end(pid: i32, started_at: Option<Moment>, now: Moment) -> Result<Words, Words
     let Some(member) = processes::member(pid) else {
         return Ok(words!("process {pid} has ended already", "o processo {pid} já terminou"));
     };
-    let told = processes::signal(member, Signal::TERM).map_err(quoted)?;
+    let told = processes::signal(member, Signal::TERM).map_err(|error| errno::said(&error))?;
     let until = Instant::now() + ENDS_WITHIN;
     while told && processes::member(pid) == Some(member) {
         if Instant::now() >= until {
-            processes::signal(member, Signal::KILL).map_err(quoted)?;
+            processes::signal(member, Signal::KILL).map_err(|error| errno::said(&error))?;
             thread::sleep(LOOK_AGAIN);
             return Ok(words!("process {pid} was killed", "o processo {pid} foi morto"));
         }

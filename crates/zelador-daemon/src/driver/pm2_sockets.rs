@@ -27,6 +27,7 @@ use super::Driver;
 use super::handed::remove_dead_socket;
 use super::stowed::Stowed;
 use crate::again::{self, Again, Then};
+use crate::errno;
 
 /// Callers that may wait for the process that answers.
 const BACKLOG: i32 = 128;
@@ -94,7 +95,7 @@ impl Answerer {
             match closing.run_until_cancelled(self.answer()).await {
                 Some(Ok(())) => self.tries.worked().await,
                 Some(Err(error)) => {
-                    let pause = match self.tries.refused(error.to_string()).await {
+                    let pause = match self.tries.refused(errno::said(&error)).await {
                         Then::After(delay) => delay,
                         Then::Over => again::PM2.cap,
                     };

@@ -171,7 +171,7 @@ mod tests {
         let caches = [cache.clone()];
         let here = Mine { on: Some(folder.path()), ..only(&caches) };
         let said = weigh(&here, "YYYY").unwrap();
-        let told = format!("{} (3.0mb)", cache.display());
+        let told = format!("{} (3.0 MB)", cache.display());
         assert!(said.english().ends_with(&told) && cache.join("deep/a").exists(), "{said}");
         let elsewhere = Mine { on: Some(Path::new("/proc")), ..only(&caches) };
         assert!(weigh(&elsewhere, "YYYY").is_err() && free(&elsewhere, "YYYY").is_err());

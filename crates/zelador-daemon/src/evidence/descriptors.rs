@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use zelador_core::evidence::Descriptors;
 use zelador_core::words;
-use zelador_core::words::{Words, quoted};
+use zelador_core::words::Words;
+
+use crate::errno;
 
 /// After how many descriptors the clock is read.
 const LOOK_AT_THE_CLOCK_EVERY: u32 = 64;
@@ -13,7 +15,7 @@ const LOOK_AT_THE_CLOCK_EVERY: u32 = 64;
 /// Counts the descriptors of a process by kind; with a note if there was no time for all.
 pub(super) fn of(pid: i32, limit: Instant) -> Result<(Descriptors, Option<Words>), Words> {
     let folder = format!("/proc/{pid}/fd");
-    let entries = fs::read_dir(&folder).map_err(|error| quoted(format!("{folder}: {error}")))?;
+    let entries = fs::read_dir(&folder).map_err(|error| errno::said_of(&folder, &error))?;
     let mut found = Descriptors { limit: soft_limit(pid)?, ..Descriptors::default() };
     let mut note = None;
     for entry in entries {
@@ -43,7 +45,7 @@ pub(super) fn of(pid: i32, limit: Instant) -> Result<(Descriptors, Option<Words>
 /// The soft limit; `unlimited` is the largest number.
 fn soft_limit(pid: i32) -> Result<u64, Words> {
     let path = format!("/proc/{pid}/limits");
-    let text = fs::read_to_string(&path).map_err(|error| quoted(format!("{path}: {error}")))?;
+    let text = fs::read_to_string(&path).map_err(|error| errno::said_of(&path, &error))?;
     let line = text.lines().find_map(|line| line.strip_prefix("Max open files"));
     let soft = line.and_then(|line| line.split_ascii_whitespace().next());
     match soft {

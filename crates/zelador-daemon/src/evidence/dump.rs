@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -14,11 +14,12 @@ use serde_json::Value;
 use zelador_core::evidence::Dump;
 use zelador_core::healing::Runtime;
 use zelador_core::signal::Signal;
+use zelador_core::unit::ByteSize;
 use zelador_core::words;
-use zelador_core::words::{Words, quoted};
+use zelador_core::words::Words;
 
 use super::line::presentable;
-use crate::processes;
+use crate::{errno, processes};
 
 /// How many lines of a dump are kept.
 const LINES: usize = 120;
@@ -45,13 +46,14 @@ pub fn take(pid: i32, runtime: Runtime, within: Duration) -> Result<Dump, Words>
 
 fn tool(argv: &[&str], of: &str, until: Instant) -> Result<Dump, Words> {
     let said = rustix::fs::memfd_create("dump", rustix::fs::MemfdFlags::CLOEXEC);
-    let said = File::from(said.map_err(|error| quoted(format!("{of}: {error}")))?);
-    let out = said.try_clone().map_err(|error| quoted(format!("{of}: {error}")))?;
+    let failed = |error: io::Error| errno::said_of(of, &error);
+    let said = File::from(said.map_err(|error| failed(error.into()))?);
+    let out = said.try_clone().map_err(failed)?;
     let mut command = Command::new(argv[0]);
     command.args(&argv[1..]).stdin(Stdio::null()).stdout(out).stderr(Stdio::null());
-    let mut child = command.spawn().map_err(|error| quoted(format!("{of}: {error}")))?;
+    let mut child = command.spawn().map_err(failed)?;
     let status = loop {
-        match child.try_wait().map_err(|error| quoted(format!("{of}: {error}")))? {
+        match child.try_wait().map_err(failed)? {
             Some(status) => break status,
             None if Instant::now() >= until => {
                 // It may have ended just now.
@@ -67,7 +69,7 @@ fn tool(argv: &[&str], of: &str, until: Instant) -> Result<Dump, Words> {
     }
     let length = said.metadata().map_or(0, |known| known.len()).min(LARGEST);
     let mut text = vec![0; usize::try_from(length).unwrap_or_default()];
-    said.read_exact_at(&mut text, 0).map_err(|error| quoted(format!("{of}: {error}")))?;
+    said.read_exact_at(&mut text, 0).map_err(failed)?;
     Ok(dump(of, String::from_utf8_lossy(&text).lines()))
 }
 
@@ -96,7 +98,7 @@ fn report(pid: i32, until: Instant) -> Result<Dump, Words> {
     })?;
     let known = reports(&folder, pid);
     let member = processes::member(pid).ok_or_else(|| words!("it has ended", "terminou"))?;
-    processes::signal(member, signal).map_err(quoted)?;
+    processes::signal(member, signal).map_err(|error| errno::said(&error))?;
     while Instant::now() < until {
         // It is written bit by bit: only a whole one can be read.
         let whole = reports(&folder, pid).difference(&known).find_map(|path| read(path));
@@ -144,12 +146,12 @@ fn summary(report: &Value) -> Vec<String> {
     for frame in report["javascriptStack"]["stack"].as_array().into_iter().flatten() {
         said.push(text(frame));
     }
-    let number = |value: &Value| value.as_u64().unwrap_or_default() >> 20;
+    let size = |value: &Value| ByteSize::new(value.as_u64().unwrap_or_default());
     let heap = &report["javascriptHeap"];
     said.push(format!(
-        "heap: {} MiB used of at most {} MiB",
-        number(&heap["usedMemory"]),
-        number(&heap["memoryLimit"])
+        "heap: {} used of at most {}",
+        size(&heap["usedMemory"]),
+        size(&heap["memoryLimit"])
     ));
     for handle in report["libuv"].as_array().into_iter().flatten() {
         let kind = text(&handle["type"]);

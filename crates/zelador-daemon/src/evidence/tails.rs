@@ -11,10 +11,10 @@ use zelador_core::evidence::Evidence;
 use zelador_core::tail;
 use zelador_core::unit::Moment;
 use zelador_core::words;
-use zelador_core::words::quoted;
 
 use super::aside::Look;
 use super::{Stream, Tail, line};
+use crate::errno;
 use crate::logs::Timed;
 
 /// How many lines are kept of each stream.
@@ -69,7 +69,9 @@ impl Tails {
                 }
                 // A log begins with its first line.
                 Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {}
-                Ok(Err(error)) => evidence.missing.push(quoted(format!("log {shown}: {error}"))),
+                Ok(Err(error)) => {
+                    evidence.missing.push(errno::said_of(format_args!("log {shown}"), &error))
+                }
                 Err(why) => evidence.missing.push(words!(
                     "log {shown}: {why}",
                     "log {shown}: {why}",

@@ -111,7 +111,7 @@ fn the_last_lines_are_kept_without_secrets_and_the_rest_is_missing() {
     assert_eq!((evidence.err_tail.len(), evidence.err_times.len()), (0, 0));
     let [process, log] = &evidence.missing[..] else { panic!("{evidence:?}") };
     assert_eq!(*process, "process: the instance has none now");
-    assert!(log.english().starts_with(&format!("log {}: Is a directory", err.display())), "{log}");
+    assert!(log.english().starts_with(&format!("log {}: is a directory", err.display())), "{log}");
 }
 
 #[test]

@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use zelador_core::evidence::Thread;
 use zelador_core::words;
-use zelador_core::words::{Words, quoted};
+use zelador_core::words::Words;
 
+use crate::errno;
 use crate::processes::Stat;
 
 /// How many threads are kept, the busiest first.
@@ -27,7 +28,7 @@ pub(super) type Found = (Vec<Thread>, usize, Option<Words>);
 /// Returns the threads of a process; with a note if there was no time for all.
 pub(super) fn of(pid: i32, limit: Instant) -> Result<Found, Words> {
     let folder = format!("/proc/{pid}/task");
-    let entries = fs::read_dir(&folder).map_err(|error| quoted(format!("{folder}: {error}")))?;
+    let entries = fs::read_dir(&folder).map_err(|error| errno::said_of(&folder, &error))?;
     let mut stats = Vec::new();
     let mut note = None;
     for (read, entry) in entries.enumerate() {

@@ -6,6 +6,8 @@ use hyper::Method;
 use hyper::header::{CONTENT_TYPE, HeaderName};
 use serde_json::Value;
 use zelador_core::notify::shortened;
+use zelador_core::words;
+use zelador_core::words::{Words, quoted};
 
 use super::{Failed, PATIENCE};
 use crate::https::{self, Answer, Ask};
@@ -22,7 +24,7 @@ pub(super) async fn post(
 ) -> Result<Answer, Failed> {
     headers.push((CONTENT_TYPE, "application/json".to_owned()));
     let ask = Ask { method, url, headers, body: body.into() };
-    let answer = https::ask(ask, PATIENCE).await.map_err(|error| Failed::new(error.to_string()))?;
+    let answer = https::ask(ask, PATIENCE).await.map_err(|error| Failed::new(error.words()))?;
     judge(answer)
 }
 
@@ -39,11 +41,16 @@ pub(super) fn judge(answer: Answer) -> Result<Answer, Failed> {
         format!(": {}", shortened(&text, REPEATED))
     };
     Err(Failed {
-        reason: format!("HTTP {}{said}", answer.status),
+        reason: quoted(format!("HTTP {}{said}", answer.status)),
         retry_after: answer.retry_after.or_else(|| retry_after(&answer.body)),
         // What is wrong with an address or a token may be mended; what is wrong with a message not.
         refused: matches!(answer.status, 400 | 413 | 422),
     })
+}
+
+/// A good answer that says something else than the service's reference has.
+pub(super) fn not_understood(service: &str) -> Words {
+    words!("{service}'s answer is not understood", "a resposta do {service} não foi entendida")
 }
 
 /// Discord and Telegram say it in the body too, in seconds.

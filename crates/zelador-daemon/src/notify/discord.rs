@@ -26,7 +26,7 @@ pub(super) async fn send(url: &Secret, letter: &Letter<'_>, secrets: &Secrets<'_
         match post(Method::PATCH, url, Vec::new(), body.clone()).await {
             Ok(_) => return Ok(Some(first.to_owned())),
             // Somebody deleted it: it is written anew.
-            Err(failed) if failed.reason.starts_with("HTTP 404") => {}
+            Err(failed) if failed.reason.english().starts_with("HTTP 404") => {}
             Err(failed) => return Err(failed),
         }
     }

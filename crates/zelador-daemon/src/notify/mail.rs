@@ -1,14 +1,21 @@
 //! E-mail; what follows answers the first message, so that a mail program shows one conversation.
 
+use std::error::Error;
+use std::io;
+
 use lettre::message::Mailbox;
+use lettre::transport::smtp;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters, TlsParametersBuilder};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use zelador_core::notify::{ChannelKind, MailTls, shortened};
+use zelador_core::words;
+use zelador_core::words::{Words, quoted};
 
 use super::secret::Secrets;
 use super::{Failed, Letter, PATIENCE, Sent};
-use crate::https::vouched_for;
+use crate::errno;
+use crate::https::{NoAnswer, vouched_for};
 
 /// RFC 5322 asks for lines below 78 characters; this leaves room for the word `Subject`.
 const SUBJECT: usize = 180;
@@ -19,7 +26,10 @@ pub(super) async fn send(
     secrets: &Secrets<'_>,
 ) -> Sent {
     let ChannelKind::Mail { host, port, tls, from, to, user, password } = channel else {
-        return Err(Failed::new("this is no mail channel"));
+        return Err(Failed::new(words!(
+            "this is no mail channel",
+            "este não é um canal de e-mail"
+        )));
     };
     let message = write(from, to, letter)?;
     let parameters = || {
@@ -28,7 +38,7 @@ pub(super) async fn send(
             .filter_map(Result::ok)
             .fold(TlsParameters::builder(host.clone()), TlsParametersBuilder::add_root_certificate)
             .build();
-        parameters.map_err(|error| Failed::new(error.to_string()))
+        parameters.map_err(|error| Failed::new(quoted(error)))
     };
     let tls = match tls {
         MailTls::Implicit => Tls::Wrapper(parameters()?),
@@ -46,15 +56,30 @@ pub(super) async fn send(
     match sent {
         Ok(Ok(_)) => Ok(Some(letter.handle.map_or_else(|| id(letter), str::to_owned))),
         Ok(Err(error)) => {
-            let reason = match std::error::Error::source(&error) {
-                Some(cause) => format!("{error}: {cause}"),
-                None => error.to_string(),
-            };
             let refused = error.status().is_some_and(|code| is_of_the_message(code.into()));
-            Err(Failed { refused, ..Failed::new(reason) })
+            Err(Failed { refused, ..Failed::new(reason(host, &error)) })
         }
-        Err(_) => Err(Failed::new(format!("{host} did not answer in time"))),
+        Err(_) => Err(Failed::new(late(host))),
     }
+}
+
+/// Why the server has not taken it.
+fn reason(host: &str, error: &smtp::Error) -> Words {
+    let cause = error.source();
+    if let (Some(code), Some(said)) = (error.status(), cause) {
+        return words!("{host} answered {code} {said}", "{host} respondeu {code} {said}");
+    }
+    if error.is_timeout() {
+        return late(host);
+    }
+    match cause.and_then(|cause| cause.downcast_ref::<io::Error>()) {
+        Some(cause) => NoAnswer::Connect(host.to_owned(), errno::said(cause)).words(),
+        None => quoted(error),
+    }
+}
+
+fn late(host: &str) -> Words {
+    NoAnswer::TimedOut { host: host.to_owned(), patience: PATIENCE }.words()
 }
 
 /// Whether a reply (RFC 5321) says that this message will never be taken. What is wrong with a password,
@@ -64,10 +89,15 @@ fn is_of_the_message(code: u16) -> bool {
 }
 
 pub(super) fn write(from: &str, to: &[String], letter: &Letter<'_>) -> Result<Message, Failed> {
-    let refused = |what: String| Failed { refused: true, ..Failed::new(what) };
+    let refused = |what: Words| Failed { refused: true, ..Failed::new(what) };
     let mailbox = |address: &str| {
         let mailbox: Result<Mailbox, _> = address.parse();
-        mailbox.map_err(|error| refused(format!("`{address}` is no address: {error}")))
+        mailbox.map_err(|error| {
+            refused(words!(
+                "`{address}` is no address: {error}",
+                "`{address}` não é um endereço: {error}"
+            ))
+        })
     };
     let subject = format!("[{}] {}", letter.host, letter.headline());
     let subject: String = subject.chars().filter(|c| !c.is_control()).collect();
@@ -81,7 +111,7 @@ pub(super) fn write(from: &str, to: &[String], letter: &Letter<'_>) -> Result<Me
     if let Some(first) = letter.handle {
         message = message.in_reply_to(first.to_owned()).references(first.to_owned());
     }
-    message.body(text(letter)).map_err(|error| refused(error.to_string()))
+    message.body(text(letter)).map_err(|error| refused(quoted(error)))
 }
 
 fn text(letter: &Letter<'_>) -> String {

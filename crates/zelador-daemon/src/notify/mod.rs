@@ -14,14 +14,18 @@ mod teams;
 mod telegram;
 mod webhook;
 
+use std::io;
 use std::time::Duration;
 
 use zelador_api::home::Home;
 use zelador_core::effect::Severity;
 use zelador_core::notify::{ChannelKind, Delivery, DeliveryOutcome, Message, News, Secret};
 use zelador_core::question::Question;
+use zelador_core::words;
+use zelador_core::words::Words;
 
 use crate::answers::{Answers, Link};
+use crate::errno;
 pub(crate) use secret::Secrets;
 
 /// How long a service may take. Below what the desk waits for.
@@ -31,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 ///
 /// # Errors
 /// It is not there, or empty.
-pub fn reveal(secret: &Secret, home: &Home) -> Result<String, String> {
+pub fn reveal(secret: &Secret, home: &Home) -> Result<String, Words> {
     Secrets::new(home).reveal(secret).map_err(|failed| failed.reason)
 }
 
@@ -70,20 +74,20 @@ pub async fn deliver(delivery: &Delivery, home: &Home) -> DeliveryOutcome {
 /// Why a message is not there.
 #[derive(Debug)]
 pub(crate) struct Failed {
-    reason: String,
+    reason: Words,
     retry_after: Option<Duration>,
     /// The message itself is to blame.
     refused: bool,
 }
 
 impl Failed {
-    fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), retry_after: None, refused: false }
+    fn new(reason: Words) -> Self {
+        Self { reason, retry_after: None, refused: false }
     }
 
     /// A service may say back what it was sent.
     fn outcome(self, secrets: &Secrets) -> DeliveryOutcome {
-        let reason = secrets.mask(&self.reason);
+        let reason = self.reason.map(|text| secrets.mask(text));
         if self.refused {
             return DeliveryOutcome::Refused { reason };
         }
@@ -165,8 +169,14 @@ fn answer_links(
     if message.questions.is_empty() {
         return Ok(Vec::new());
     }
-    let answers = Answers::of(home)
-        .map_err(|error| Failed::new(format!("links for answers cannot be signed: {error}")))?;
+    let unsigned = |error: io::Error| {
+        Failed::new(words!(
+            "links for answers cannot be signed: {error}",
+            "os links de resposta não podem ser assinados: {error}",
+            error = errno::said(&error),
+        ))
+    };
+    let answers = Answers::of(home).map_err(unsigned)?;
     let link = |question: &Question| {
         let link = Link::to(question, &delivery.name);
         let token = answers.token(&link);

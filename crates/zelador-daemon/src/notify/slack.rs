@@ -7,8 +7,9 @@ use hyper::Method;
 use hyper::header::AUTHORIZATION;
 use serde_json::{Value, json};
 use zelador_core::notify::{News, SlackTo, shortened};
+use zelador_core::words;
 
-use super::answer::post;
+use super::answer::{not_understood, post};
 use super::secret::Secrets;
 use super::{Failed, Letter, Sent};
 
@@ -37,12 +38,16 @@ pub(super) async fn send(to: &SlackTo, letter: &Letter<'_>, secrets: &Secrets<'_
             let answer = post(Method::POST, url, headers, body.to_string().into()).await?;
             let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
             if said["ok"] != true {
-                let error = said["error"].as_str().unwrap_or("an answer that is not understood");
+                let error = said["error"].as_str().unwrap_or_default();
                 let refused = matches!(error, "invalid_blocks" | "msg_too_long" | "no_text");
+                let reason = match error {
+                    "" => not_understood("Slack"),
+                    error => words!("Slack says {error}", "o Slack diz {error}"),
+                };
                 return Err(Failed {
                     refused,
                     retry_after: answer.retry_after,
-                    ..Failed::new(format!("Slack says {error}"))
+                    ..Failed::new(reason)
                 });
             }
             let known = thread.map(|(channel, first)| format!("{channel}/{first}"));

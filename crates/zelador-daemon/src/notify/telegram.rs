@@ -6,7 +6,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 use zelador_core::notify::{News, Secret, shortened};
 
-use super::answer::post;
+use super::answer::{not_understood, post};
 use super::secret::Secrets;
 use super::{Failed, Letter, Sent};
 
@@ -39,14 +39,14 @@ pub(super) async fn send(
     };
     let url = format!("{at}/{method}");
     let answer = match post(Method::POST, url, Vec::new(), body.to_string().into()).await {
-        Err(failed) if failed.reason.contains("message is not modified") => {
+        Err(failed) if failed.reason.english().contains("message is not modified") => {
             return Ok(letter.handle.map(str::to_owned));
         }
         other => other?,
     };
     let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     if said["ok"] != true {
-        return Err(Failed::new("Telegram's answer is not understood"));
+        return Err(Failed::new(not_understood("Telegram")));
     }
     let known = letter.handle.map(str::to_owned);
     Ok(known.or_else(|| said["result"]["message_id"].as_i64().map(|id| id.to_string())))

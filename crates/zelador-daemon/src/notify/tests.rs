@@ -10,6 +10,7 @@ use zelador_core::notify::{
     About, Channel, DigestLine, Language, Plan, Secret, SlackTo, Tale, Template,
 };
 use zelador_core::unit::Moment;
+use zelador_core::words::quoted;
 use zelador_testbed::receiver::{Got, Receiver, Reply};
 
 use super::*;
@@ -154,7 +155,7 @@ async fn a_slack_bot_answers_in_the_thread_of_the_first_message() {
     assert_eq!((&body["channel"], &body["thread_ts"]), (&"C1".into(), &"1700.5".into()));
     assert_eq!(body["reply_broadcast"], true);
     far.server.next(Reply::Say(200, "", r#"{"ok":false,"error":"channel_not_found"}"#));
-    let reason = "Slack says channel_not_found".to_owned();
+    let reason = quoted("Slack says channel_not_found");
     let failed = DeliveryOutcome::Failed { reason, retry_after: None };
     assert_eq!(far.send(bot, message(News::Opened), None).await, failed);
 }
@@ -271,7 +272,7 @@ async fn a_webhook_is_signed_over_its_time_and_its_body() {
         .spawn()
         .unwrap();
     let signed = format!("{time}.{}", got.body);
-    std::io::Write::write_all(&mut openssl.stdin.take().unwrap(), signed.as_bytes()).unwrap();
+    io::Write::write_all(&mut openssl.stdin.take().unwrap(), signed.as_bytes()).unwrap();
     let said = openssl.wait_with_output().unwrap().stdout;
     let expected = String::from_utf8_lossy(&said[..64]).into_owned();
     assert_eq!(got.header("x-zelador-signature"), Some(format!("v1={expected}").as_str()));
@@ -307,7 +308,7 @@ async fn pagerduty_gets_an_event_by_whose_key_it_ends_what_began() {
 async fn what_a_service_answers_is_understood_and_no_secret_comes_back() {
     let far = Far::of(OK);
     let failed = |reason: &str, seconds: Option<u64>| DeliveryOutcome::Failed {
-        reason: reason.to_owned(),
+        reason: quoted(reason),
         retry_after: seconds.map(Duration::from_secs),
     };
     far.server.next(Reply::Say(429, "retry-after: 7\r\n", ""));
@@ -318,7 +319,7 @@ async fn what_a_service_answers_is_understood_and_no_secret_comes_back() {
     let gone = far.send(slack(), message(News::Opened), None).await;
     assert_eq!(gone, failed("HTTP 404: no_service", None));
     far.server.next(Reply::Say(400, "", "invalid_payload"));
-    let refused = DeliveryOutcome::Refused { reason: "HTTP 400: invalid_payload".to_owned() };
+    let refused = DeliveryOutcome::Refused { reason: quoted("HTTP 400: invalid_payload") };
     assert_eq!(far.send(slack(), message(News::Opened), None).await, refused);
     far.server.next(Reply::Say(403, "", "who is t0k-en?"));
     let pager = ChannelKind::PagerDuty { key: env("TOKEN"), server: far.server.url() };
@@ -327,7 +328,7 @@ async fn what_a_service_answers_is_understood_and_no_secret_comes_back() {
     let missing = ChannelKind::Teams { url: env("NOT_THERE") };
     match far.send(missing, message(News::Opened), None).await {
         DeliveryOutcome::Failed { reason, .. } => {
-            assert!(reason.contains("$NOT_THERE"), "{reason}");
+            assert!(reason.english().contains("$NOT_THERE"), "{reason}");
         }
         other => panic!("{other:?}"),
     }

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use zelador_core::event::Event;
 use zelador_core::notify::Secret;
 use zelador_core::retry::{ErrorClass, Failure, RetryPolicy};
+use zelador_core::words::{Words, quoted};
 
 use crate::again::{Again, Then};
 use crate::driver::{Message, numbers};
@@ -41,7 +42,7 @@ pub const EXPORT: &str = "export";
 /// Why the collector has not taken something.
 struct Broken {
     failure: Failure,
-    reason: String,
+    reason: Words,
 }
 
 /// Sends what everything is at, and what happened, at an even pace.
@@ -162,7 +163,7 @@ impl Exporter {
         let ask = Ask { method: Method::POST, url, headers, body: body.to_string().into() };
         let answer = https::ask(ask, PATIENCE).await.map_err(|error| Broken {
             failure: Failure::new(error.class()),
-            reason: error.to_string(),
+            reason: error.words(),
         })?;
         let status = answer.status;
         if (200..300).contains(&status) {
@@ -170,7 +171,7 @@ impl Exporter {
         }
         let class = ErrorClass::of_http_status(status).unwrap_or(ErrorClass::Invalid);
         let failure = Failure { class, retry_after: answer.retry_after };
-        Err(Broken { failure, reason: format!("HTTP {status}") })
+        Err(Broken { failure, reason: quoted(format!("HTTP {status}")) })
     }
 }
 

@@ -18,7 +18,10 @@ pub(super) async fn explain(
     let question = Question { snapshot, remedy_failed, answer: sender };
     handle.advisor.send(question).await.map_err(|_| Failure::ending())?;
     let explained = answer.await.map_err(|_| Failure::ending())?;
-    Ok(Json(Explained { answer: explained.answer, advisor: explained.advisor }))
+    Ok(Json(Explained {
+        answer: explained.answer,
+        advisor: explained.advisor.map(|it| it.english().to_owned()),
+    }))
 }
 
 /// Shows what would leave, and sends nothing.

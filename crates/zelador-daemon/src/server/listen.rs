@@ -12,12 +12,14 @@ use tokio_util::sync::CancellationToken;
 use zelador_api::home::Home;
 use zelador_api::token::{self, Token};
 use zelador_core::spec::Settings;
+use zelador_core::words;
 
 use super::asker::Peer;
 use super::guard;
 use crate::again::{self, Again, Then};
 use crate::clock::Clock;
 use crate::driver::Message;
+use crate::errno;
 
 /// The operation in the ledger of retries, and its name in the settings.
 const LISTEN: &str = "listen";
@@ -121,7 +123,7 @@ async fn serve(
                 token::SHORTEST
             );
         }
-        return pause(tries.refused("there is no token".to_owned()).await).await;
+        return pause(tries.refused(words!("there is no token", "não há token")).await).await;
     };
     match TcpListener::bind(address).await {
         Ok(listener) => {
@@ -142,7 +144,7 @@ async fn serve(
                     "the health endpoints cannot listen; tried again by the retry of `listen` (`zelador retries listen`; ZELADOR_HTTP=ADDRESS:PORT or `http` in the settings chooses another)"
                 );
             }
-            pause(tries.refused(error.to_string()).await).await;
+            pause(tries.refused(errno::said(&error)).await).await;
         }
     }
 }

@@ -46,7 +46,7 @@ async fn send(handle: &Handle, trial: Trial) -> Answer<()> {
     match notify::deliver(&delivery, &handle.home).await {
         DeliveryOutcome::Delivered { .. } => Ok(Json(())),
         DeliveryOutcome::Failed { reason, .. } | DeliveryOutcome::Refused { reason } => {
-            Err(Failure::new(StatusCode::BAD_GATEWAY, reason))
+            Err(Failure { status: StatusCode::BAD_GATEWAY, error: reason, help: None })
         }
     }
 }

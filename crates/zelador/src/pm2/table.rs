@@ -187,7 +187,7 @@ fn cell(app: &AppView, column: &str, version: &str, longest_name: usize, now: Mo
         "user" => Cell::new(&jlist::user(spec).unwrap_or_else(|| "N/A".to_owned())),
         "watching" if spec.watch.on => Cell::coloured("enabled", Colour::Green),
         "watching" => Cell::coloured("disabled", Colour::Grey),
-        _ => Cell::new(&usage.map_or(ByteSize::default(), |usage| usage.memory).to_string()),
+        _ => Cell::new(&size(usage.map_or(ByteSize::default(), |usage| usage.memory))),
     }
 }
 
@@ -197,6 +197,21 @@ pub fn uptime(app: &AppView, now: Moment) -> String {
         Phase::Running { since, .. } => words::uptime(now.since(since)),
         _ => "0".to_owned(),
     }
+}
+
+/// An amount of memory as PM2 writes it: `52.4mb`.
+fn size(memory: ByteSize) -> String {
+    const UNITS: [&str; 4] = ["kb", "mb", "gb", "tb"];
+    if memory.bytes() < 1024 {
+        return format!("{}b", memory.bytes());
+    }
+    let mut value = memory.bytes() as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1}{}", UNITS[unit])
 }
 
 /// Returns the list as blocks of `key : value`.
@@ -214,7 +229,7 @@ pub fn blocks(apps: &[AppView], now: Moment) -> String {
             ("mode", if spec.mode == ExecMode::Cluster { "cluster" } else { "fork" }.to_owned()),
             ("restarted", of.restarts.to_string()),
             ("uptime", uptime(app, now)),
-            ("memory usage", usage.memory.to_string()),
+            ("memory usage", size(usage.memory)),
             ("error log", jlist::log(app.err_log.as_deref()).display().to_string()),
             ("watching", if spec.watch.on { "yes" } else { "no" }.to_owned()),
             ("PID file", app.pid_file.display().to_string()),

@@ -75,6 +75,7 @@ fn said(route: &Route) -> String {
 mod tests {
     use super::*;
     use zelador_api::notify::ChannelView;
+    use zelador_api::words::quoted;
 
     #[test]
     fn a_failing_channel_and_a_route_to_nowhere_are_seen() {
@@ -90,7 +91,7 @@ mod tests {
         let minute = std::time::Duration::from_mins(1);
         let failing = ChannelState::Failing {
             since: now,
-            reason: "HTTP 500".to_owned(),
+            reason: quoted("HTTP 500"),
             retry_at: now + 2 * minute,
         };
         let view = NotifyView {

@@ -85,7 +85,7 @@ fn checks(memory: &str) -> Value {
             "took": span(millis), "at": NOW - 4 * SECOND })
     };
     json!({ "overall": "unhealthy", "uptime": span(86_400_000), "at": NOW, "checks": [
-        check("memory", memory, "78.1 % of 15.6gb in use; degraded from 75.0 % on", 1),
+        check("memory", memory, "78.1 % of 15.6 GB in use; degraded from 75.0 % on", 1),
         check("cpu", "healthy", "12.0 % of 8 cores busy", 201),
         check("database:main", "healthy", "SELECT 1", 4),
         check("app:api/0", "healthy", "HTTP 200", 12),

@@ -77,7 +77,7 @@ fn every_verb_does_and_says_what_it_should() {
             ("restart api --name web", 1, &[], &["another app is called `web`"]),
             ("restart web --name site", 0, &["site"], &["web: changed: name"]),
             ("restart site --env production", 1, &[], &["for ecosystem files"]),
-            ("show api", 0, &["300.0mb", "somebody asked for it (restart)"], &[]),
+            ("show api", 0, &["300 MB", "somebody asked for it (restart)"], &[]),
             ("reset all", 0, &["api (id 0): counters reset"], &[]),
             ("id shop", 0, &["[ 0 ]\n"], &[]),
             ("id nobody", 1, &[], &["`nobody`"]),

@@ -198,11 +198,11 @@ fn a_heap_that_is_too_small_is_raised_within_its_ceiling_shown_and_kept() {
     let told = story(&healed(&zelador, "hungry"));
     for part in [
         "the memory that its runtime may use is exhausted",
-        "the limit of its heap is raised from 64.0mb to 128.0mb",
+        "the limit of its heap is raised from 64.0 MB to 128 MB",
     ] {
         assert!(told.contains(part), "{part}: {told}");
     }
-    assert!(zelador.ok(&["describe", "hungry"]).out.contains("the limit of its heap, to 128.0mb"));
+    assert!(zelador.ok(&["describe", "hungry"]).out.contains("the limit of its heap, to 128 MB"));
     // Another engine knows it, and the same declaration does not take it back.
     kill(zelador.roles().0, Signal::KILL);
     let again = zelador.start(app);
@@ -324,7 +324,7 @@ fn a_group_whose_memory_is_too_small_tells_its_limit_and_the_kills_and_is_given_
     }
     let incident = healed(&zelador, "eats");
     let told = story(&incident);
-    assert!(told.contains("the limit of its memory is raised from 96.0mb to 192.0mb"), "{told}");
+    assert!(told.contains("the limit of its memory is raised from 96.0 MB to 192 MB"), "{told}");
     let evidence = &incident["evidence"];
     assert_eq!(evidence["memory_limit"], 96 << 20, "{evidence}");
     assert!(evidence["oom_kills"].as_u64() >= Some(1), "{evidence}");

@@ -1,8 +1,10 @@
 //! Notices, from a real crash to a server that gets them.
 
+use std::time::Duration;
+
 use rustix::process::Signal;
 use serde_json::Value;
-use zelador_testbed::home::{Zelador, kill, until};
+use zelador_testbed::home::{Zelador, free_port, kill, until, until_within};
 use zelador_testbed::receiver::{Got, Receiver, Reply};
 
 use crate::zelador;
@@ -126,4 +128,35 @@ fn pm2_slacks_address_is_a_channel_and_a_failing_one_is_told_through_the_other()
     let told = titles(&good).into_iter().filter(|title| title.contains("bad")).count();
     assert_eq!(told, 2, "its beginning and its end, once each: {:?}", titles(&good));
     assert!(good.got().iter().all(|got| got.path == "/pm2"));
+}
+
+#[test]
+fn notices_are_told_in_the_language_that_is_set() {
+    let (zelador, ops) = (zelador(), Receiver::start(OK));
+    let closed = free_port();
+    let secrets = format!("OPS={}\nBAD=http://127.0.0.1:{closed}/\n", ops.url());
+    std::fs::write(zelador.home().join("secrets.env"), secrets).unwrap();
+    zelador.write("api.js", API);
+    zelador.write("sick", "");
+    zelador.write(
+        "ecosystem.config.js",
+        &format!(
+            "module.exports = {{ apps: [{DIES}], zelador: {{
+               checks: {{ cpu: false, memory: false, disk: false,
+                 gate: {{ tcp: '127.0.0.1:{closed}', interval: '500ms', timeout: '1s', failure_threshold: 1 }} }},
+               notify: {{ language: 'pt-BR', channels: {{ ops: {{ slack: {{ url_env: 'OPS' }} }}, bad: {{ slack: {{ url_env: 'BAD' }} }} }} }} }} }}"
+        ),
+    );
+    // The app does not come up, and the command says so.
+    zelador.run(&["start", "ecosystem.config.js"]);
+    let told = || ops.got().iter().map(|got| got.json()["text"].to_string()).collect::<Vec<_>>();
+    for part in [
+        "api: quedas em série",
+        &format!("gate está com falha: conexão recusada em 127.0.0.1:{closed}"),
+        "o canal bad falha: os avisos não podem ser entregues: sem conexão com 127.0.0.1: conexão recusada",
+    ] {
+        until_within(part, Duration::from_mins(1), || {
+            told().iter().any(|text| text.contains(part))
+        });
+    }
 }

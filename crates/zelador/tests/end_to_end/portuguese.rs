@@ -11,14 +11,11 @@ use crate::{SERVER, zelador};
 
 /// What is the same in both languages although it has two words or more: what servers, programs and the system said,
 /// and the refusal of a command.
-const QUOTED: [&str; 8] = [
-    "connection refused",
+const QUOTED: [&str; 5] = [
     "listen EADDRINUSE",
     "address already in use",
     "throw er",
     "Unhandled 'error' event",
-    "failed to lookup address information",
-    "Name or service not known",
     "no app, and no id, is called",
 ];
 
@@ -144,6 +141,8 @@ fn no_sentence_of_zelador_is_left_in_english_on_a_portuguese_page() {
     let held = silent.port();
     zelador.write("server.js", SERVER);
     let closed = format!("127.0.0.1:{nobody}");
+    let secrets = format!("HOOK=http://{closed}/\n");
+    std::fs::write(zelador.home().join("secrets.env"), secrets).unwrap();
     let usual = "interval: '500ms', timeout: '300ms', failure_threshold: 1";
     zelador.write(
         "ecosystem.config.js",
@@ -158,6 +157,7 @@ fn no_sentence_of_zelador_is_left_in_english_on_a_portuguese_page() {
                  name: {{ dns: 'nowhere.invalid', ...soon }}, proof: {{ certificate: '/etc/passwd', ...soon }},
                  tool: {{ command: ['sh', '-c', 'exit 2'], ...soon }}, rpc: {{ grpc: '{silent}', ...soon }},
                  job: {{ heartbeat: '1500ms', ...soon }}, socket: {{ unix: '/nowhere.sock', ...soon }} }},
+               notify: {{ channels: {{ hook: {{ webhook: {{ url_env: 'HOOK' }} }}, lost: {{ ntfy: {{ topic_env: 'LOST' }} }} }} }},
                databases: {{ main: {{ url: 'postgres://u:p@{closed}/x', interval: '1s', timeout: '1s' }},
                  cache: {{ url: 'redis://{closed}/0', interval: '1s', timeout: '1s' }} }} }},
              apps: [
@@ -230,6 +230,10 @@ fn no_sentence_of_zelador_is_left_in_english_on_a_portuguese_page() {
     }
     assert!(read.len() > 200, "{} sentences are no realistic state", read.len());
     assert_eq!(left, BTreeMap::new(), "English, and on which page");
+    let settings = page(&zelador, "/settings", "pt-BR");
+    for why in ["sem conexão com 127.0.0.1: conexão recusada", "$LOST não está no ambiente"] {
+        assert!(settings.contains(why), "{why}: {settings}");
+    }
     // What stands as somebody else's word is passed over above: why there is no further attempt is zelador's.
     let retries = page(&zelador, "/retries", "pt-BR");
     assert!(retries.contains("tentativas falharam, a última porque"), "{retries}");

@@ -6,6 +6,8 @@ use serde_json::Value;
 use super::mask::mask;
 use crate::diagnosis::Cause;
 use crate::diagnosis::snapshot::Snapshot;
+use crate::words;
+use crate::words::Words;
 
 /// An answer that fits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,20 +23,40 @@ pub struct Advice {
 }
 
 /// Why an answer does not count.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wrong {
     /// No object of JSON is in it.
-    #[error("the model's answer has no JSON object")]
     NoObject,
     /// A cause that there is not.
-    #[error("the model's answer names no cause of the list, but {0}")]
     Cause(String),
     /// No number from 0 to 1.
-    #[error("the model's answer has no confidence from 0 to 1")]
     Confidence,
     /// It rests on nothing.
-    #[error("the model's answer points to no line of the evidence")]
     Lines,
+}
+
+impl Wrong {
+    /// What is wrong, in every language.
+    pub fn words(&self) -> Words {
+        match self {
+            Self::NoObject => words!(
+                "the model's answer has no JSON object",
+                "a resposta do modelo não tem um objeto JSON",
+            ),
+            Self::Cause(named) => words!(
+                "the model's answer names no cause of the list, but {named}",
+                "a resposta do modelo não cita uma causa da lista, mas {named}",
+            ),
+            Self::Confidence => words!(
+                "the model's answer has no confidence from 0 to 1",
+                "a resposta do modelo não tem uma confiança de 0 a 1",
+            ),
+            Self::Lines => words!(
+                "the model's answer points to no line of the evidence",
+                "a resposta do modelo não aponta para nenhuma linha das evidências",
+            ),
+        }
+    }
 }
 
 /// The longest reason, in characters.

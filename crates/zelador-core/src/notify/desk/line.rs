@@ -10,6 +10,7 @@ use crate::notify::matter::{Progress, Told};
 use crate::notify::message::Message;
 use crate::notify::parcel::{Delivery, DeliveryId, DeliveryOutcome, Parcel, ParcelId};
 use crate::unit::Moment;
+use crate::words::Words;
 
 /// A channel that has not answered after this long has not taken the message. The effects give up
 /// after 15 s, so that this is for what was lost.
@@ -25,7 +26,7 @@ pub(in crate::notify) struct Line {
     pub(super) in_flight: Option<InFlight>,
     failures: u32,
     pub(in crate::notify) failing_since: Option<Moment>,
-    pub(in crate::notify) reason: String,
+    pub(in crate::notify) reason: Words,
     pub(in crate::notify) retry_at: Moment,
     /// When messages were sent lately.
     pub(super) sent: VecDeque<Moment>,
@@ -312,11 +313,11 @@ impl Desk {
 }
 
 impl Line {
-    fn fail(&mut self, terms: Terms<'_>, reason: &str, wish: Duration) {
+    fn fail(&mut self, terms: Terms<'_>, reason: &Words, wish: Duration) {
         self.failures = self.failures.saturating_add(1);
         let pause = terms.plan.retry.delay(self.failures);
         self.failing_since.get_or_insert(terms.now);
-        reason.clone_into(&mut self.reason);
+        self.reason.clone_from(reason);
         self.retry_at = terms.now + pause.max(wish);
     }
 }

@@ -8,7 +8,7 @@ use zelador_core::history::Kind;
 use zelador_core::instance::Cause as StartCause;
 use zelador_core::notify::Language;
 use zelador_core::unit::ByteSize;
-use zelador_core::words::Words;
+use zelador_core::words::{Tell, Words};
 
 use super::parts;
 
@@ -90,15 +90,7 @@ impl Lang {
 
     /// An amount of memory: `52.4 MB`.
     pub fn bytes(self, size: ByteSize) -> String {
-        const UNITS: [&str; 5] = ["B", "KB", "MB", "GB", "TB"];
-        let mut value = size.bytes() as f64;
-        let mut unit = 0;
-        while value >= 1024.0 && unit + 1 < UNITS.len() {
-            value /= 1024.0;
-            unit += 1;
-        }
-        let decimals = usize::from(unit > 0 && value < 100.0);
-        format!("{} {}", self.number(value, decimals), UNITS[unit])
+        size.tell(self.language())
     }
 
     /// A share of 100.

@@ -10,7 +10,6 @@ use super::lang::Lang;
 use super::live::{Absent, Fragment};
 use super::page::percent;
 use super::parts::{self, badge, icon, time};
-use crate::history::Audit;
 
 /// How many entries are listed.
 const LISTED: u32 = 200;
@@ -82,14 +81,9 @@ pub async fn audit(dashboard: &Dashboard, lang: Lang) -> Result<Vec<Fragment>, A
                 tbody { @for it in &found { tr {
                     td { (time(it.at, false)) } td { (parts::plain(asker(&it.who, lang.language()))) } td translate="no" { (parts::plain(&it.origin)) }
                     td translate="no" { code { (it.verb) } " " (parts::plain(&it.target)) }
-                    td { span class={ "end " (if it.ok { "ok" } else { "bad" }) } { (icon(if it.ok { "ok" } else { "bad" })) (result(lang, it)) } }
+                    td { span class={ "end " (if it.ok { "ok" } else { "bad" }) } { (icon(if it.ok { "ok" } else { "bad" })) span { (parts::theirs(lang, &it.result)) } } }
                 } } }
             } }
         },
     }))
-}
-
-/// What was answered; a refusal in the words of the command line.
-fn result(lang: Lang, audit: &Audit) -> Markup {
-    html! { span lang=[(!audit.ok).then_some("en")] { (lang.say(&audit.result)) } }
 }

@@ -7,6 +7,7 @@ use zelador_core::history::{Kind, Rollup};
 use zelador_core::instance::{Goal, Phase};
 use zelador_core::supervisor::{GroupView, InstanceView};
 use zelador_core::unit::Moment;
+use zelador_core::words::Words;
 
 use super::lang::Lang;
 
@@ -30,6 +31,14 @@ pub fn sprite() -> Markup {
 /// One of the shapes.
 pub fn icon(name: &str) -> Markup {
     html! { svg.i aria-hidden="true" { use href={ "#i-" (name) } {} } }
+}
+
+/// What was said: where it is somebody else's it stays as it is.
+pub fn theirs(lang: Lang, said: &Words) -> Markup {
+    html! {
+        @if said.is_quoted() { span lang="en" translate="no" { (plain(said.english())) } }
+        @else { (plain(&lang.say(said))) }
+    }
 }
 
 /// A class, a shape and a word for how something is.

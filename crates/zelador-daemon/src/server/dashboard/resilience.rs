@@ -111,23 +111,15 @@ fn operations(lang: Lang, views: &[RetryView]) -> Markup {
     }
 }
 
-/// What was said: where it is somebody else's it stays as it is.
-fn theirs(lang: Lang, said: &Words) -> Markup {
-    html! {
-        @if said.is_quoted() { span lang="en" translate="no" { (parts::plain(said.english())) } }
-        @else { (parts::plain(&lang.say(said))) }
-    }
-}
-
 /// The latest errors of an operation: the last one, and those before it behind a word.
 fn errors(lang: Lang, view: &RetryView) -> Markup {
     let latest: Vec<(&Attempt, &Words)> = view.stats.last_errors().take(ERRORS).collect();
     let one = |(attempt, error): &(&Attempt, &Words)| {
         html! {
             (time(attempt.at, true)) " · " span translate="no" { (parts::plain(&attempt.target)) } ": "
-            (theirs(lang, error))
+            (parts::theirs(lang, error))
             @if let AttemptOutcome::GaveUp { why, .. } = &attempt.outcome {
-                span.dim { " (" (lang.t("given up", "desistiu")) ": " (theirs(lang, why)) ")" }
+                span.dim { " (" (lang.t("given up", "desistiu")) ": " (parts::theirs(lang, why)) ")" }
             }
         }
     };

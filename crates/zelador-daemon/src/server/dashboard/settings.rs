@@ -278,7 +278,7 @@ pub fn state(lang: Lang, channel: &ChannelView) -> Markup {
             ChannelState::Good => span.badge.ok { (icon("ok")) (lang.t("good", "bom")) },
             ChannelState::Failing { since, reason, retry_at } => {
                 span.badge.bad { (icon("bad")) (lang.t("fails", "falha")) } " "
-                span.dim { (time(*since, true)) ": " span lang="en" translate="no" { (parts::plain(reason)) } "; " (lang.t("tried again", "nova tentativa")) " " (time(*retry_at, true)) }
+                span.dim { (time(*since, true)) ": " (parts::theirs(lang, reason)) "; " (lang.t("tried again", "nova tentativa")) " " (time(*retry_at, true)) }
             },
         }
     }

@@ -60,7 +60,7 @@ fn mount(look: &Look) -> Option<&str> {
     }
 }
 
-/// The share at the beginning of a check's message: `2.2 % of 23.5gb memory in use`.
+/// The share at the beginning of a check's message: `2.2 % of 23.5 GB memory in use`.
 fn share_in(message: &str) -> Option<f64> {
     message.split_once(" %")?.0.parse().ok()
 }
