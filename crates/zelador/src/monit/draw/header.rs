@@ -1,20 +1,23 @@
 //! The first line: how everything is, and the host.
 
+use std::collections::BTreeMap;
+
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use zelador_api::unit::Percent;
-use zelador_api::{Goal, Language, Status};
+use zelador_api::{Goal, InstanceView, Language, Status};
 
 use super::{chart, palette};
 use crate::monit::state::{Link, State};
 use crate::render::terminal::Colour;
 use crate::render::words;
 
-/// Columns of the chart of the host's processors.
+/// Columns of the chart of the host's processors, and where there is less room.
 const CHART: usize = 16;
+const SHORT_CHART: usize = 8;
 
 /// Draws it.
 pub fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
@@ -33,21 +36,28 @@ fn left(state: &State) -> Line<'static> {
         spans.push(Span::styled(" disconnected, trying again ", style));
         return Line::from(spans);
     }
-    let instances = &state.view.instances;
-    let wanted = instances.iter().filter(|it| it.goal == Goal::Up && it.health.is_some());
-    let (mut well, mut sick, mut aside) = (0_usize, 0_usize, 0_usize);
-    for instance in wanted {
-        if instance.set_aside.is_some() {
+    let mut apps: BTreeMap<&str, Vec<&InstanceView>> = BTreeMap::new();
+    for instance in &state.view.instances {
+        apps.entry(&instance.app).or_default().push(instance);
+    }
+    let (mut sick, mut aside, mut stopped) = (0, 0, 0);
+    for instances in apps.values() {
+        let wanted = || instances.iter().filter(|it| it.goal == Goal::Up);
+        let mut counted = wanted().filter(|it| it.set_aside.is_none()).peekable();
+        if wanted().next().is_none() {
+            stopped += 1;
+        } else if counted.peek().is_none() {
             aside += 1;
-            continue;
+        } else if counted
+            .any(|it| it.health.as_ref().is_some_and(|health| health.status != Status::Healthy))
+        {
+            sick += 1;
         }
-        let status = instance.health.as_ref().map(|health| health.status);
-        if status == Some(Status::Healthy) { well += 1 } else { sick += 1 }
     }
     let overall = state.view.health.overall;
     let style = palette::paint(look, words::health_colour(overall));
     spans.push(Span::styled(format!("● {overall}"), style));
-    spans.push(Span::raw(format!("  {}", words::counted(instances.len(), "app"))));
+    spans.push(Span::raw(format!("  {}", words::counted(apps.len(), "app"))));
     if sick > 0 {
         let style = palette::paint(look, Colour::Red);
         spans.push(Span::styled(format!(", {sick} not healthy"), style));
@@ -58,9 +68,8 @@ fn left(state: &State) -> Line<'static> {
     } else if aside > 0 {
         spans.push(Span::raw(format!(", {aside} set aside")));
     }
-    let resting = instances.len() - well - sick - aside;
-    if resting > 0 {
-        spans.push(Span::raw(format!(", {resting} stopped")));
+    if stopped > 0 {
+        spans.push(Span::raw(format!(", {stopped} stopped")));
     }
     Line::from(spans)
 }
@@ -78,14 +87,18 @@ fn host(state: &State, room: usize) -> Line<'static> {
     };
     let said = host.cpu.map_or("cpu   -".to_owned(), |cpu| format!("cpu {:>3.0}%", cpu.value()));
     let cpu = Span::styled(said, grave(host.cpu.map_or(0.0, Percent::value)));
-    let bars = chart::bars(state.host_cpu.iter().copied(), 100.0, CHART, 1).concat();
-    let bars = Span::styled(format!(" {bars}"), palette::paint(look, Colour::Cyan));
+    let bars = |width| {
+        let bars = chart::bars(state.host_cpu.iter().copied(), 100.0, width, 1).concat();
+        Span::styled(format!(" {bars}"), palette::paint(look, Colour::Cyan))
+    };
+    let (bars, fewer) = (bars(CHART), bars(SHORT_CHART));
     let memory = Span::styled(format!("  mem {share:.0}%"), grave(share));
     let of = Span::raw(format!(" of {}", host.memory_total));
     let load = Span::raw(format!("  load {one:.2}"));
     let loads = Span::raw(format!(" {five:.2} {fifteen:.2}"));
-    let choices: [&[&Span<'static>]; 6] = [
+    let choices: [&[&Span<'static>]; 7] = [
         &[&cpu, &bars, &memory, &of, &load, &loads],
+        &[&cpu, &fewer, &memory, &of, &load, &loads],
         &[&cpu, &memory, &of, &load, &loads],
         &[&cpu, &memory, &of, &load],
         &[&cpu, &memory, &load],
