@@ -216,14 +216,14 @@ fn evidence(lang: Lang, incident: &Incident) -> Markup {
     };
     html! {
         p.dim { (lang.t("Gathered", "Reunidas")) " " (time(found.gathered_at, false)) ", " (found.took_millis) " ms" }
-        ul.because { @for fact in facts(lang, found) { li { (parts::plain(&fact)) } } }
+        ul.because { @for (at, fact) in facts(lang, found) { li { @if let Some(at) = at { (time(at, false)) ": " } (parts::plain(&fact)) } } }
         (lines(lang, incident, lang.t("Standard error", "Saída de erro"), &found.said_err()))
         (lines(lang, incident, lang.t("Standard output", "Saída padrão"), &found.said_out()))
     }
 }
 
-/// What was found, one sentence each.
-pub fn facts(lang: Lang, found: &Evidence) -> Vec<String> {
+/// What was found, one sentence each, with its time where it has one.
+pub fn facts(lang: Lang, found: &Evidence) -> Vec<(Option<Moment>, String)> {
     let mut facts = Vec::new();
     if let Some(usage) = found.usage {
         let (memory, cpu) = (lang.bytes(usage.memory), lang.percent(usage.cpu));
@@ -265,11 +265,14 @@ pub fn facts(lang: Lang, found: &Evidence) -> Vec<String> {
     facts.extend(found.further().iter().map(|it| lang.say(it)));
     let holders = found.port_holders.iter().map(|it| it.spoken(found.gathered_at));
     facts.extend(holders.map(|it| lang.say(&it)));
+    let mut facts: Vec<_> = facts.into_iter().map(|fact| (None, fact)).collect();
     let before = lang.t("died before", "morreu antes");
-    let death = |it: &PastDeath| format!("{before}, {}: {}", it.at, it.death.told(lang.language()));
+    let death =
+        |it: &PastDeath| (Some(it.at), format!("{before}: {}", it.death.told(lang.language())));
     facts.extend(found.deaths.iter().take(3).map(death));
     let missing = lang.t("not gathered", "não reunido");
-    facts.extend(found.missing.iter().map(|what| format!("{missing}: {}", lang.say(what))));
+    let missing = |what: &Words| (None, format!("{missing}: {}", lang.say(what)));
+    facts.extend(found.missing.iter().map(missing));
     facts
 }
 
@@ -295,10 +298,10 @@ fn lines(lang: Lang, incident: &Incident, title: &str, lines: &TimedLines<'_>) -
     let hidden = lines.len().saturating_sub(LINES);
     let line = |(at, text): &(Option<Moment>, &String)| {
         let important = matters(incident, text);
-        html! { div.line.mark[important] { @if let Some(at) = at { time.dim datetime=(at) title=(at) { (clock(*at)) } " " } @if important { span.hide { (lang.t("important: ", "importante: ")) } } (parts::plain(text)) } }
+        html! { div.line.mark[important] { @if let Some(at) = at { time.fine.dim datetime=(at) { (clock(*at)) " UTC" } " " } @if important { span.hide { (lang.t("important: ", "importante: ")) } } (parts::plain(text)) } }
     };
     html! {
-        h3 { (title) @if lines.iter().any(|(at, _)| at.is_some()) { " " span.dim { "(UTC)" } } }
+        h3 { (title) }
         div.logs.still tabindex="0" role="region" aria-label=(title) {
             @if hidden > 0 { details { summary { (hidden) " " (lang.t("older lines", "linhas mais antigas")) } @for text in &lines[..hidden] { (line(text)) } } }
             @for text in &lines[hidden..] { (line(text)) }

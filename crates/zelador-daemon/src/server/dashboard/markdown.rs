@@ -73,8 +73,9 @@ fn in_markdown(lang: Lang, incident: &Incident) -> String {
     }
     if let Some(found) = &incident.evidence {
         text.push_str(&format!("\n## {}\n\n", lang.t("Evidence", "Evidências")));
-        for fact in facts(lang, found) {
-            text.push_str(&format!("- {}\n", escaped(&fact)));
+        for (at, fact) in facts(lang, found) {
+            let at = at.map(|at| format!("{at}: ")).unwrap_or_default();
+            text.push_str(&format!("- {at}{}\n", escaped(&fact)));
         }
         for (title, lines) in [
             (lang.t("Standard error", "Saída de erro"), found.said_err()),

@@ -3,10 +3,13 @@
 (() => {
   const $ = (selector, of = document) => of.querySelector(selector);
   const $$ = (selector, of = document) => [...of.querySelectorAll(selector)];
-  const lang = document.documentElement.lang || 'en';
+  // The page's language as the viewer writes it: months come first in some countries of it only.
+  const lang = navigator.languages.find((it) => it.slice(0, 2) === document.documentElement.lang.slice(0, 2)) || document.documentElement.lang;
 
   // Times, in the viewer's zone and language.
-  const at = new Intl.DateTimeFormat(lang, { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false });
+  const clockwork = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }, date = { year: 'numeric', month: '2-digit', day: '2-digit' };
+  const at = new Intl.DateTimeFormat(lang, { ...date, ...clockwork, second: '2-digit' });
+  const fine = new Intl.DateTimeFormat(lang, { ...clockwork, second: '2-digit', fractionalSecondDigits: 3 });
   const relative = new Intl.RelativeTimeFormat(lang, { numeric: 'auto' });
   const units = [['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
   const ago = (seconds) => {
@@ -20,8 +23,8 @@
     if (s < 86400) return two(Math.floor(s / 3600), 'h', Math.floor(s % 3600 / 60), 'min');
     return two(Math.floor(s / 86400), 'd', Math.floor(s % 86400 / 3600), 'h');
   };
-  const day = new Intl.DateTimeFormat(lang, { year: 'numeric', month: '2-digit', day: '2-digit' });
-  const minute = new Intl.DateTimeFormat(lang, { hour: '2-digit', minute: '2-digit', hour12: false });
+  const day = new Intl.DateTimeFormat(lang, date);
+  const minute = new Intl.DateTimeFormat(lang, clockwork);
   const clock = (when, now) => [day.format(when)].filter((it) => it !== day.format(new Date(now * 1000))).concat(minute.format(when)).join(' ');
   // The engine's clock may differ from the viewer's.
   let ahead = 0;
@@ -33,6 +36,7 @@
       const when = new Date(it.dateTime), seconds = when / 1000 - now;
       if (it.matches('.since')) set(it, span(-seconds));
       else if (it.matches('.ago')) set(it, ago(seconds));
+      else if (it.matches('.fine')) set(it, fine.format(when));
       else if (it.matches('.clock')) set(it, `${clock(when, now)} (${ago(seconds)})`);
       else set(it, at.format(when));
       if (!it.title) it.title = at.format(when);

@@ -3,7 +3,9 @@
 (() => {
   const box = document.getElementById('charts');
   if (!box) return;
-  const lang = document.documentElement.lang || 'en';
+  const lang = document.documentElement.lang;
+  // Dates as the viewer writes them.
+  const local = navigator.languages.find((it) => it.slice(0, 2) === lang.slice(0, 2)) || lang;
   const word = box.dataset;
   const number = (value, digits = 1) => value.toLocaleString(lang, { maximumFractionDigits: digits });
   const bytes = (value) => {
@@ -135,7 +137,7 @@
       series.push({ label: name, stroke: stroke(index), width: 1.6, points: { show: false }, paths });
       if (names.length === 1) series.push({ stroke: 'transparent', points: { show: false }, paths }, { stroke: 'transparent', points: { show: false }, paths });
     });
-    const clock = (seconds, step) => new Intl.DateTimeFormat(lang, step >= 86400 ? { day: '2-digit', month: 'short' } : { hour: '2-digit', minute: '2-digit', hour12: false }).format(seconds * 1000);
+    const clock = (seconds, step) => new Intl.DateTimeFormat(local, step >= 86400 ? { day: '2-digit', month: 'short' } : { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(seconds * 1000);
     panel.drawn = new uPlot({
       width: panel.plot.clientWidth, height: 190, series,
       bands: names.length === 1 ? [{ series: [3, 2], fill: `color-mix(in srgb, ${colour('accent')} 14%, transparent)` }] : [],
@@ -171,7 +173,7 @@
         setCursor: [(plot) => {
           const index = plot.cursor.idx;
           if (index == null) { label.textContent = idle; return; }
-          const when = new Date(data[0][index] * 1000).toLocaleString(lang);
+          const when = new Date(data[0][index] * 1000).toLocaleString(local, { hourCycle: 'h23' });
           const step = names.length === 1 ? 3 : 1;
           const values = names.map((name, line) => {
             const value = data[1 + line * step][index];
@@ -208,7 +210,7 @@
     }
   };
   const saidRange = document.getElementById('range-said');
-  const between = new Intl.DateTimeFormat(lang, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hour12: false });
+  const between = new Intl.DateTimeFormat(local, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
   const show = (from, to, follow) => {
     const least = 60, most = 90 * 86400;
     const length = Math.min(Math.max(to - from, least), most), middle = (from + to) / 2;
