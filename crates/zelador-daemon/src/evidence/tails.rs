@@ -70,7 +70,7 @@ impl Tails {
                 // A log begins with its first line.
                 Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {}
                 Ok(Err(error)) => {
-                    evidence.missing.push(errno::said_of(format_args!("log {shown}"), &error))
+                    evidence.missing.push(errno::said_of(format_args!("log {shown}"), &error));
                 }
                 Err(why) => evidence.missing.push(words!(
                     "log {shown}: {why}",
