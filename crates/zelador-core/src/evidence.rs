@@ -145,15 +145,6 @@ impl Evidence {
         self.thread_count.unwrap_or(self.threads.len())
     }
 
-    /// The last lines of both streams, those of the one that spoke last at the end: what was overcome there
-    /// is told from what it died of.
-    pub fn lines(&self) -> impl Iterator<Item = &String> {
-        let (out, err) = (&self.out_tail, &self.err_tail);
-        let out_is_last = matches!(self.spoke_at, (Some(out), Some(err)) if out > err);
-        let (first, last) = if out_is_last { (err, out) } else { (out, err) };
-        first.iter().chain(last)
-    }
-
     /// What it says besides usage, descriptors, the busiest thread and ports: one sentence each.
     pub fn further(&self) -> Vec<Words> {
         let mut said: Vec<Words> = self.over_its_life().into_iter().collect();

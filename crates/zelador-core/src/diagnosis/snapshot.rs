@@ -23,6 +23,9 @@ pub struct Snapshot {
     pub asked: Vec<String>,
     /// The last lines of both streams, the oldest first.
     pub log_tail: Vec<String>,
+    /// How long before it was looked at each of these lines arrived, in seconds, in their order; `None`, or none
+    /// at all: that is not known.
+    pub log_ages_s: Vec<Option<f64>>,
     /// What it used.
     pub metrics: Metrics,
 }

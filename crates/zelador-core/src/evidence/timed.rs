@@ -7,6 +7,16 @@ use crate::unit::Moment;
 pub type TimedLines<'a> = Vec<(Option<Moment>, &'a String)>;
 
 impl Evidence {
+    /// What it said at last, that of the stream that spoke last at the end: what was overcome there is told from
+    /// what it died of.
+    pub fn said(&self) -> TimedLines<'_> {
+        let (out, err) = (self.said_out(), self.said_err());
+        let out_is_last = matches!(self.spoke_at, (Some(out), Some(err)) if out > err);
+        let (mut said, last) = if out_is_last { (err, out) } else { (out, err) };
+        said.extend(last);
+        said
+    }
+
     /// What it said to standard output at last, oldest first.
     pub fn said_out(&self) -> TimedLines<'_> {
         timed(&self.out_tail, &self.out_times)

@@ -12,7 +12,7 @@ use crate::diagnosis::{
 };
 use crate::evidence::{Evidence, VolumeSeen};
 use crate::healing::Remedy;
-use crate::unit::spoken;
+use crate::unit::{Moment, spoken};
 use crate::words;
 
 /// From this confidence on a cause that forbids a restart is believed.
@@ -50,6 +50,9 @@ pub fn snapshot(evidence: &Evidence) -> Snapshot {
         rss.extend(usage.map(|usage| mebibytes(usage.memory.bytes())));
     }
     let last = evidence.course.last().map(|(_, usage)| usage);
+    let age = |at: Moment| evidence.gathered_at.since(at).as_secs_f64();
+    let said = evidence.said().into_iter();
+    let (log_ages_s, log_tail) = said.map(|(at, line)| (at.map(age), line.clone())).unzip();
     let mut snapshot = Snapshot {
         uptime_s: evidence.uptime_millis.map(|millis| millis as f64 / 1000.0),
         restarts_last_hour: Some(f64::from(evidence.deaths_last_hour)),
@@ -58,7 +61,8 @@ pub fn snapshot(evidence: &Evidence) -> Snapshot {
             .iter()
             .map(|it| format!("{}, {} before", it.what, spoken(evidence.gathered_at.since(it.at))))
             .collect(),
-        log_tail: evidence.lines().cloned().collect(),
+        log_tail,
+        log_ages_s,
         metrics: Metrics {
             rss_mb: rss,
             mem_limit_mb: evidence.memory_limit.map(|limit| mebibytes(limit.bytes())),
@@ -180,7 +184,6 @@ mod tests {
 
     use super::*;
     use crate::probe::Usage;
-    use crate::unit::Moment;
 
     fn died(code: i32, lines: &[&str]) -> Evidence {
         Evidence {
@@ -216,6 +219,12 @@ mod tests {
         assert_eq!(read(&silent)[1], "connected to 127.0.0.1:5432", "that was overcome");
         let dies = Evidence { spoke_at: (at(10), at(20)), ..silent.clone() };
         assert!(read(&dies)[1].contains("ECONNREFUSED"), "it died of that");
+        let timed = Evidence {
+            gathered_at: at(21).unwrap_or_default(),
+            err_times: vec![at(10)],
+            ..silent.clone()
+        };
+        assert_eq!(snapshot(&timed).log_ages_s, [Some(11.0), None], "in the order of the lines");
         let unknown = Evidence { spoke_at: (None, None), ..silent };
         assert!(read(&unknown)[1].contains("ECONNREFUSED"));
         let had = Usage { threads: 70, descriptors: Some(1000), ..Usage::default() };

@@ -4,6 +4,7 @@
 //! numbered and fenced as data.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -11,6 +12,7 @@ use super::Language;
 use super::mask::mask;
 use crate::diagnosis::snapshot::Snapshot;
 use crate::diagnosis::{Answer, Cause};
+use crate::unit::spoken;
 
 /// What is sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,19 +112,24 @@ fn incident(snapshot: &Snapshot, answer: &Answer) -> String {
     }
     let guesses: Vec<String> = answer.hypotheses.iter().map(|it| word(it.cause)).collect();
     _ = writeln!(text, "Rules suggest, without being sure: {}.", guesses.join(", "));
+    if snapshot.log_ages_s.iter().any(Option::is_some) {
+        text.push_str(
+            "In parentheses: how long before this was gathered a line of the log arrived.\n",
+        );
+    }
     text.push_str("<log>\n");
-    for line in numbered(&snapshot.log_tail) {
+    for line in numbered(snapshot) {
         text.push_str(&line);
     }
     text.push_str("</log>\n");
     text
 }
 
-/// The last lines, masked and numbered as they are in the evidence.
-fn numbered(tail: &[String]) -> Vec<String> {
+/// The last lines, masked and numbered as they are in the evidence, each with its age where that is known.
+fn numbered(snapshot: &Snapshot) -> Vec<String> {
     let mut left = ALL;
     let mut lines = Vec::new();
-    for (index, line) in tail.iter().enumerate().rev().take(LINES) {
+    for (index, line) in snapshot.log_tail.iter().enumerate().rev().take(LINES) {
         let plain: String = mask(line).chars().filter(|c| !c.is_control()).take(LINE).collect();
         // A log cannot end its own fence.
         let plain = plain.replace("</log>", "< /log>").replace("<log>", "< log>");
@@ -130,7 +137,10 @@ fn numbered(tail: &[String]) -> Vec<String> {
             break;
         }
         left -= plain.len();
-        lines.push(format!("{}: {plain}\n", index + 1));
+        let age = snapshot.log_ages_s.get(index).copied().flatten();
+        let age = age.and_then(|age| Duration::try_from_secs_f64(age).ok());
+        let age = age.map(|age| format!(" ({})", spoken(age))).unwrap_or_default();
+        lines.push(format!("{}{age}: {plain}\n", index + 1));
     }
     lines.reverse();
     lines

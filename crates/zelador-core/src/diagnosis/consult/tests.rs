@@ -82,6 +82,23 @@ fn what_tells_the_cause_is_kept() {
 }
 
 #[test]
+fn a_line_is_shown_with_its_age_where_that_is_known() {
+    let user = |snapshot: &Snapshot| prompt(snapshot, &judge(snapshot), Language::English).user;
+    let plain = evidence(&["one", "two", "three"]);
+    assert!(
+        user(&plain).ends_with("\n<log>\n1: one\n2: two\n3: three\n</log>\n"),
+        "{}",
+        user(&plain)
+    );
+    let known = Snapshot { log_ages_s: vec![None, Some(200.0), Some(0.004)], ..plain };
+    let user = user(&known);
+    assert!(
+        user.ends_with("arrived.\n<log>\n1: one\n2 (3 min 20 s): two\n3 (4 ms): three\n</log>\n"),
+        "{user}"
+    );
+}
+
+#[test]
 fn an_answer_is_checked_again_whatever_was_promised_about_it() {
     let snapshot = evidence(&["one", "two"]);
     let fits =
