@@ -152,7 +152,7 @@ pub(super) fn sentence(said: &Said) -> String {
         }
         Said::Told(words) => words.told(EN).to_owned(),
         Said::Escalated(why) => {
-            format!("escalated: {}; a person is needed, and the app is left as it is", reason(why))
+            format!("escalated: {}; a person is needed, and it is left as it is", reason(why))
         }
         Said::No(remedy) => format!("a person said no: {remedy}"),
         Said::Yes(remedy) => format!("a person said yes: {remedy}"),

@@ -167,7 +167,7 @@ pub(super) fn sentence(said: &Said) -> String {
         }
         Said::Told(words) => words.told(PT).to_owned(),
         Said::Escalated(why) => {
-            format!("escalado: {}; uma pessoa é necessária, e o app fica como está", reason(why))
+            format!("escalado: {}; uma pessoa é necessária, e fica como está", reason(why))
         }
         Said::No(remedy) => format!("uma pessoa disse não: {}", remedy.told(PT)),
         Said::Yes(remedy) => format!("uma pessoa disse sim: {}", remedy.told(PT)),
