@@ -112,6 +112,13 @@ pub fn gather(subject: &Subject, now: Moment, tail: Tail) -> Evidence {
         evidence.kernel = kernel_log::about(pid, begin + TIME_LIMIT / 4).unwrap_or_default();
     }
     tails.end(limit, &mut evidence);
+    // Before what hangs is waited for. What a healthy app once said about a port is no evidence for why it hangs now.
+    if subject.run.is_none() {
+        let lines = [evidence.out_tail.as_slice(), &evidence.err_tail].concat();
+        if let Some(taken) = port::taken(&lines, subject.port) {
+            evidence.port_holders = port::holders(taken, now, limit);
+        }
+    }
     match volumes.end(limit) {
         Ok(seen) => evidence.volumes = seen,
         Err(why) => evidence.missing.push(words!("volumes: {why}", "volumes: {why}", why = why)),
@@ -119,13 +126,6 @@ pub fn gather(subject: &Subject, now: Moment, tail: Tail) -> Evidence {
     match changed.end(limit) {
         Ok(seen) => evidence.changes = seen,
         Err(why) => evidence.missing.push(words!("changes: {why}", "mudanças: {why}", why = why)),
-    }
-    // What a healthy app once said about a port is no evidence for why it hangs now.
-    if subject.run.is_none() {
-        let lines = [evidence.out_tail.as_slice(), &evidence.err_tail].concat();
-        if let Some(taken) = port::taken(&lines, subject.port) {
-            evidence.port_holders = port::holders(taken, now, limit);
-        }
     }
     evidence.took_millis = begin.elapsed().as_millis() as u64;
     evidence

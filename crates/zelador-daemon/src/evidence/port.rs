@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 use zelador_core::evidence::PortHolder;
@@ -95,6 +96,12 @@ pub fn holders(port: u16, now: Moment, limit: Instant) -> Vec<PortHolder> {
         sockets.iter().map(|socket| format!("socket:[{}]", socket.inode)).collect();
     let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    // Whoever opened a socket mostly has it still, so the processes of that user come first.
+    let users: BTreeSet<u32> = sockets.iter().map(|socket| socket.user).collect();
+    let user_of = |pid: &i32| fs::metadata(format!("/proc/{pid}")).ok().map(|it| it.uid());
+    let (near, far): (Vec<i32>, Vec<i32>) =
+        pids.partition(|pid| user_of(pid).is_some_and(|user| users.contains(&user)));
+    let pids = near.into_iter().chain(far);
     let mut is_late = false;
     for pid in pids {
         is_late = Instant::now() >= limit;
