@@ -122,9 +122,12 @@ pub struct Incident {
     /// The incident whose trouble this one comes of.
     #[serde(default)]
     pub part_of: Option<IncidentId>,
-    /// The database whose being down this comes of.
+    /// The database or app whose being down this comes of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comes_of: Option<ComesOf>,
+    /// What its app depends on may turn out to be down until then: people are not told of it before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspects_until: Option<Moment>,
     /// People were told of it by itself, so they are told of its end and its return.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub heard: bool,
@@ -166,7 +169,7 @@ pub struct Holds {
     pub memory: Option<ByteSize>,
 }
 
-/// The database whose being down a trouble comes of.
+/// The database or app whose being down a trouble comes of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ComesOf {
     /// Which one.
@@ -272,6 +275,7 @@ impl Incident {
             muted_by: None,
             part_of: None,
             comes_of: None,
+            suspects_until: None,
             heard: false,
             applies: None,
             consulted: None,
@@ -291,6 +295,15 @@ impl Incident {
         self.closed_at = None;
         self.reopened_at = Some(at);
         self.reopened = self.reopened.saturating_add(1);
+    }
+
+    /// What it was part of lasts, and its app has ended again: it goes on.
+    pub fn resume(&mut self, at: Moment) {
+        self.closed_at = None;
+        self.part_of = None;
+        self.pending = None;
+        self.heard = false;
+        self.reopened_at = Some(at);
     }
 
     /// The channel of notices that it is about.
@@ -343,6 +356,7 @@ impl Incident {
         self.stage = Stage::Closed { outcome };
         self.holds = None;
         self.proposed_until = None;
+        self.suspects_until = None;
         self.closed_at = Some(at);
     }
 
@@ -364,7 +378,8 @@ impl Incident {
             | Stage::Escalated
             | Stage::Closed { .. } => None,
         };
-        of_stage.into_iter().chain(self.applies).chain(self.proposed_until).min()
+        let others = [self.applies, self.proposed_until, self.suspects_until];
+        of_stage.into_iter().chain(others.into_iter().flatten()).min()
     }
 
     /// Its state in one or two words, in English: `healed`, `verifying`, `escalated`.

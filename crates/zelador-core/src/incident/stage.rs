@@ -65,6 +65,11 @@ impl Trouble {
     pub fn is_deadly(self) -> bool {
         matches!(self, Self::Died | Self::CrashLoop)
     }
+
+    /// Whether the app serves nobody, as far as it is known.
+    pub fn is_outage(self) -> bool {
+        self == Self::Unresponsive || self.is_deadly()
+    }
 }
 
 impl Trouble {

@@ -151,7 +151,12 @@ impl Supervisor {
                     Stage::Applying { .. } | Stage::Verifying { .. } | Stage::Rechecking { .. }
                 )
         });
-        by_healer || self.is_awaited(id)
+        by_healer || self.is_awaited(id) || self.is_sick_and_may_recover(id)
+    }
+
+    fn is_sick_and_may_recover(&self, id: InstanceId) -> bool {
+        let check = self.checks.get(&CheckId::Instance(id));
+        check.is_some_and(|it| it.verdict == Some(Status::Unhealthy)) && self.may_recover(id)
     }
 
     /// Takes in the result of a look.

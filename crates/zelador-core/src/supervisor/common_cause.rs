@@ -1,27 +1,34 @@
-//! Troubles of several apps that come of one database: one incident stands for the cause, and people are told of
-//! the cause once.
+//! Troubles of several apps that come of one thing that they need, a database or another app: one incident stands for
+//! the cause, and people are told of the cause once.
 //!
-//! Always holds: what ended for another reason, or whose database is up, has an incident of its own, and people
-//! hear of it; whoever was told of a beginning is told of the end.
+//! Always holds: what ended for another reason, or needs nothing that is down or fell with it, has an incident of its
+//! own, and people hear of it; whoever was told of a beginning is told of the end.
+
+use std::time::Duration;
 
 use super::Supervisor;
 use super::dependencies::Dependency;
 use super::notifying::{about_check, check_key};
+use crate::check::Status;
 use crate::diagnosis::{Case, Cause, Diagnosis, diagnose};
 use crate::effect::Severity;
 use crate::healing::case::{by_rules, can_come_of_a_dependency};
-use crate::id::{CheckId, IncidentId, InstanceId};
+use crate::id::{AppName, CheckId, IncidentId, InstanceId};
 use crate::incident::{ComesOf, Incident, Outcome, Stage, Trouble};
 use crate::instance::{Goal, Phase};
-use crate::notify::incident_key;
+use crate::notify::{About, incident_key};
 use crate::said::Said;
 use crate::spec::OnDependencyDown;
 use crate::unit::Moment;
 use crate::words;
 use crate::words::Words;
 
-/// So many of those that need a database are named in the news of its end.
+/// So many of those that need something are named in the news of its end.
 const NAMED: usize = 5;
+
+/// What falls within this time of a death that says so of what it needs is what it fell with: a server that ends still
+/// answers a look while it closes its connections, and a probe has a timeout.
+const FALLS_WITHIN: Duration = Duration::from_secs(5);
 
 /// What evidence says of what an app can have died of.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,63 +42,113 @@ enum Reading {
 }
 
 impl Supervisor {
-    /// Whether an incident is to wait for a look at the databases of its app before it is known what it is.
-    fn could_come_of_a_database(&self, incident: &Incident) -> bool {
-        let of_app =
-            matches!(incident.trouble, Trouble::Unresponsive) || incident.trouble.is_deadly();
-        of_app
-            && self.policy(&incident.app) == OnDependencyDown::Wait
-            && self.has_database(&incident.app)
+    /// Whether an incident is to wait for a look at what its app needs before it is known what it is.
+    fn could_come_of_a_dependency(&self, incident: &Incident) -> bool {
+        let app = &incident.app;
+        let needs = || self.has_database(app) || self.apps_needed_by(app).next().is_some();
+        incident.trouble.is_outage() && self.policy(app) == OnDependencyDown::Wait && needs()
     }
 
-    /// All evidence of a death is there: are the databases of the app to be asked before anything is decided?
-    pub(super) fn ask_its_databases(&mut self, id: IncidentId) -> bool {
+    /// All evidence of a death is there: is what the app needs to be asked before anything is decided?
+    pub(super) fn ask_its_dependencies(&mut self, id: IncidentId) -> bool {
         let incident = &self.incidents[&id];
-        if !self.could_come_of_a_database(incident) || self.read(incident) == Reading::OfItsOwn {
+        if !self.could_come_of_a_dependency(incident) || self.read(incident) == Reading::OfItsOwn {
             return false;
         }
         let app = incident.app.clone();
         let give_up_at = self.now + self.dependency_patience(&app);
-        if self.database_state(&app, self.died_at(incident.instance)) == Dependency::Unknown {
-            self.look_at_databases(&app);
+        if self.dependency_state(&app, self.died_at(incident.instance)) == Dependency::Unknown {
+            self.look_at_dependencies(&app);
         }
         self.set_stage(id, Stage::Asking { give_up_at });
         true
     }
 
-    /// Its databases are asked: returns whether they are, or its death comes of one of them.
-    pub(super) fn comes_of_a_database(&mut self, id: IncidentId, give_up_at: Moment) -> bool {
+    /// What it needs is asked: returns whether it is, or its death comes of that.
+    pub(super) fn comes_of_a_dependency(&mut self, id: IncidentId, give_up_at: Moment) -> bool {
         let incident = &self.incidents[&id];
-        let mut state = self.database_state(&incident.app, self.died_at(incident.instance));
+        let mut state = self.dependency_state(&incident.app, self.died_at(incident.instance));
         if state == Dependency::Unknown {
             if self.now < give_up_at {
                 return true;
             }
             // No fresh look came: what was seen last is the best that is known.
-            state = self.database_state(&incident.app, Moment::default());
+            state = self.dependency_state(&incident.app, Moment::default());
         }
-        match state {
-            Dependency::Down { name, message } => self.stand_or_join(id, name, &message),
-            Dependency::Up | Dependency::Unknown => false,
+        self.comes_of_what_fell(id, state)
+    }
+
+    /// What says that something it needs had gone may be the first to know: for a while that is looked at again.
+    pub(super) fn suspect_dependencies(&mut self, id: IncidentId) {
+        let incident = &self.incidents[&id];
+        let until = self.died_at(incident.instance) + FALLS_WITHIN;
+        let says_so =
+            incident.diagnosis.as_ref().is_some_and(|it| can_come_of_a_dependency(it.cause));
+        let may = says_so && self.now < until && self.could_come_of_a_dependency(incident);
+        if let Some(incident) = self.incidents.get_mut(&id) {
+            incident.suspects_until = may.then_some(until);
         }
     }
 
-    /// What waits for its start waits for a database that is down, however late that was seen.
+    /// Whether what was suspected has come true.
+    pub(super) fn comes_of_what_is_suspected(&mut self, id: IncidentId) -> bool {
+        let incident = &self.incidents[&id];
+        let Some(until) = incident.suspects_until else { return false };
+        // What a person was told of as such stays.
+        let may = incident.stage != Stage::Escalated;
+        let state = self.dependency_state(&incident.app, Moment::default());
+        if may && self.comes_of_what_fell(id, state) {
+            return true;
+        }
+        let is_over = self.now >= until || !may;
+        if let Some(incident) = self.incidents.get_mut(&id).filter(|_| is_over) {
+            incident.suspects_until = None;
+            self.changed.incidents.insert(id);
+        }
+        false
+    }
+
+    fn comes_of_what_fell(&mut self, id: IncidentId, state: Dependency) -> bool {
+        match state {
+            Dependency::Down { name, message } => self.stand_or_join(id, name, &message),
+            Dependency::Up | Dependency::Unknown => match self.fell_with(&self.incidents[&id]) {
+                Some(name) => self.stand_or_join(id, name, &Words::default()),
+                None => false,
+            },
+        }
+    }
+
+    /// An app that another one needs and that ended at the same time, although it may be up again, where the
+    /// evidence says that it is such a thing that was missed.
+    fn fell_with(&self, incident: &Incident) -> Option<String> {
+        let died_at = self.died_at(incident.instance);
+        let fell = |name: &&AppName| {
+            let ends = self.instances.of_app(name).filter_map(|it| it.deaths.front());
+            let near = ends.into_iter().any(|it| {
+                it.at.since(died_at) <= FALLS_WITHIN && died_at.since(it.at) <= FALLS_WITHIN
+            });
+            near && self.trouble_of(name).is_some_and(|it| it.id != incident.id)
+        };
+        let name = self.apps_needed_by(&incident.app).find(fell)?;
+        matches!(self.read(incident), Reading::Dependency(_)).then(|| name.to_string())
+    }
+
+    /// What waits for its start waits for something that is down, however late that was seen.
     pub(super) fn comes_of_what_holds_it(&mut self, id: IncidentId, instance: InstanceId) -> bool {
         let incident = &self.incidents[&id];
         let held = matches!(self.instances[&instance].phase, Phase::Backoff { held: true, .. });
         let known = incident.diagnosis.as_ref().map(|it| it.cause);
         let may = known.is_some_and(|it| it == Cause::Unknown || can_come_of_a_dependency(it));
-        if !held || !may || !self.could_come_of_a_database(incident) {
+        if !held || !may || !self.could_come_of_a_dependency(incident) {
             return false;
         }
-        match self.database_state(&incident.app, Moment::default()) {
+        match self.dependency_state(&incident.app, Moment::default()) {
             Dependency::Down { name, message } => self.stand_or_join(id, name, &message),
             Dependency::Up | Dependency::Unknown => false,
         }
     }
 
-    /// A database that is down explains a death: an incident that is open stands for that, or this one does.
+    /// Something that is down explains a death: an incident that is open stands for that, or this one does.
     fn stand_or_join(&mut self, id: IncidentId, dependency: String, message: &Words) -> bool {
         let incident = &self.incidents[&id];
         let diagnosis = match self.read(incident) {
@@ -105,24 +162,19 @@ impl Supervisor {
                 over: None,
             }),
         };
-        let app = incident.app.clone();
         self.diagnosed(id, diagnosis);
-        let first = self.standing_for(&dependency).find(|it| it.id != id).map(|it| it.id);
-        match first {
-            Some(first) => {
-                self.say(first, Said::AlsoSuffers { app: app.to_string(), incident: id });
-                if let Some(incident) = self.incidents.get_mut(&first) {
-                    incident.sufferers.insert(app);
-                }
-                self.join(id, first, &dependency);
-            }
+        match self.stands_for(&dependency, |it| it.id != id) {
+            Some(first) => self.join(id, first, &dependency),
             None => {
                 self.say(id, Said::WaitingFor(dependency.clone()));
                 self.blame(id, &dependency);
                 self.set_stage(id, Stage::WaitingForDependency { dependency });
             }
         }
-        let held = self.incidents.get_mut(&id).map(|it| std::mem::take(&mut it.held));
+        let held = self.incidents.get_mut(&id).map(|it| {
+            it.suspects_until = None;
+            std::mem::take(&mut it.held)
+        });
         held.into_iter().flatten().for_each(|it| self.let_start(it, self.now));
         true
     }
@@ -138,8 +190,26 @@ impl Supervisor {
         }
     }
 
-    /// The open incidents that stand for a dependency that is down: the first one tells of all.
-    pub(super) fn standing_for(&self, dependency: &str) -> impl Iterator<Item = &Incident> {
+    /// The open incident that stands for something that is down: that of an app itself, else the first that waits.
+    pub(super) fn stands_for(
+        &self,
+        dependency: &str,
+        may: impl Fn(&Incident) -> bool,
+    ) -> Option<IncidentId> {
+        let app = self.app_called(dependency).filter(|_| !self.is_database(dependency));
+        let of_app = app.and_then(|app| self.trouble_of(app)).into_iter();
+        of_app.chain(self.standing_for(dependency)).find(|it| may(it)).map(|it| it.id)
+    }
+
+    /// The open incident of an app that serves nobody, or the one that this is part of.
+    fn trouble_of(&self, app: &AppName) -> Option<&Incident> {
+        let open = || self.incidents.values().filter(|it| it.is_open());
+        let own = open().find(|it| it.app == *app && it.trouble.is_outage());
+        own.or_else(|| open().find(|it| it.sufferers.contains(app)))
+    }
+
+    /// The open incidents that wait for something that is down: the first one tells of all.
+    fn standing_for(&self, dependency: &str) -> impl Iterator<Item = &Incident> {
         self.incidents.values().filter(move |it| {
             let waits = matches!(&it.stage, Stage::WaitingForDependency { dependency: other } if other == dependency);
             let blames = it.comes_of.as_ref().is_some_and(|it| it.dependency == dependency);
@@ -147,25 +217,54 @@ impl Supervisor {
         })
     }
 
-    /// An incident is over as such: another one stands for its cause.
+    /// An incident is over as such: another one stands for its cause, and for what was part of it.
     pub(super) fn join(&mut self, id: IncidentId, first: IncidentId, dependency: &str) {
-        if let Some(incident) = self.incidents.get_mut(&id) {
-            incident.part_of = Some(first);
+        let Some(incident) = self.incidents.get_mut(&id) else { return };
+        incident.part_of = Some(first);
+        let (app, sufferers) = (incident.app.clone(), incident.sufferers.clone());
+        for part in self.incidents.values_mut().filter(|it| it.part_of == Some(id)) {
+            part.part_of = Some(first);
+            self.changed.incidents.insert(part.id);
         }
+        let Some(standing) = self.incidents.get_mut(&first) else { return };
+        let own = standing.app.clone();
+        standing.sufferers.extend(sufferers.into_iter().filter(|it| *it != own));
+        if app != own && standing.sufferers.insert(app.clone()) {
+            self.say(first, Said::AlsoSuffers { app: app.to_string(), incident: id });
+        }
+        self.changed.incidents.insert(first);
         let why = words!(
-            "it is part of incident {first}: {dependency} is down",
-            "faz parte do incidente {first}: {dependency} está fora do ar",
+            "it is part of incident {first}: {dependency} went down",
+            "faz parte do incidente {first}: {dependency} caiu",
         );
         self.close(id, Outcome::TakenOver, why);
     }
 
-    /// Notes that a trouble comes of a database, where the dependency is one.
+    /// What waits for an app that has an incident by now, or is part of one, is part of that.
+    pub(super) fn join_its_cause(&mut self, id: IncidentId, dependency: &str) {
+        let incident = &self.incidents[&id];
+        let may = incident.trouble.is_outage() && incident.part_of.is_none();
+        let app = self.app_called(dependency).filter(|_| may && !self.is_database(dependency));
+        let cause = app.and_then(|app| self.trouble_of(app));
+        if let Some(first) = cause.filter(|it| it.app != incident.app).map(|it| it.id) {
+            self.join(id, first, dependency);
+        }
+    }
+
+    /// The incident of an app's last end, where it is part of one that lasts and is about what the app needs.
+    pub(super) fn part_of_what_lasts(&self, app: &AppName) -> Option<IncidentId> {
+        let mut ends = self.incidents.values().rev();
+        let last = ends.find(|it| it.app == *app && it.trouble.is_deadly())?;
+        let cause = self.incidents.get(&last.part_of?).filter(|it| it.is_open())?;
+        (cause.app != *app && self.needs(app, &cause.app)).then_some(last.id)
+    }
+
+    /// Notes that a trouble comes of a database or an app that is down.
     pub(super) fn blame(&mut self, id: IncidentId, dependency: &str) {
-        let check = CheckId::Database(dependency.to_owned());
-        if !self.checks.contains_key(&check) {
+        if !self.is_database(dependency) && self.app_called(dependency).is_none() {
             return;
         }
-        let told = self.desk.is_open(&check_key(&check));
+        let told = self.desk.is_open(&check_key(&CheckId::Database(dependency.to_owned())));
         if let Some(incident) = self.incidents.get_mut(&id) {
             incident.comes_of = Some(ComesOf { dependency: dependency.to_owned(), told });
             self.changed.incidents.insert(id);
@@ -202,8 +301,8 @@ impl Supervisor {
         }
     }
 
-    /// Whether the news that a database is down tell of an incident too, or are about to; or it is not known yet
-    /// what it comes of. Nobody is spared what needs a person, nor the end of what was told.
+    /// Whether the news of what is down tell of an incident too, or are about to; or it is not known yet what it comes
+    /// of. Nobody is spared what needs a person, nor the end of what was told.
     pub(super) fn is_told_by_its_cause(&self, incident: &Incident) -> bool {
         let needs_a_person =
             matches!(incident.stage, Stage::Escalated | Stage::AwaitingApproval { .. })
@@ -215,23 +314,45 @@ impl Supervisor {
         }
         let Some(of) = &incident.comes_of else {
             let asks = matches!(incident.stage, Stage::Gathering { .. } | Stage::Asking { .. });
-            return asks && self.could_come_of_a_database(incident);
+            let suspects = incident.suspects_until.is_some();
+            return (asks || suspects) && self.could_come_of_a_dependency(incident);
         };
-        let check = CheckId::Database(of.dependency.clone());
-        let (plan, about) = (&self.settings.notify, about_check(None));
-        let of_cause = plan.targets(&about, Severity::Critical);
+        let plan = &self.settings.notify;
+        let of_cause = if self.is_database(&of.dependency) {
+            let is_told = of.told || self.database_will_tell(&of.dependency);
+            is_told.then(|| plan.targets(&about_check(None), Severity::Critical))
+        } else {
+            let app = self.app_called(&of.dependency).filter(|app| self.will_have_an_incident(app));
+            app.map(|app| plan.targets(&about_app(app), Severity::Warning))
+        };
         let mut of_incident = plan.targets(&incident.about(), Severity::Warning).into_iter();
-        let is_down = || {
-            let state = self.one_database_state(&of.dependency, Moment::default());
-            matches!(state, Dependency::Down { .. }) && self.set_aside(&check).is_none()
-        };
-        (of.told || is_down()) && of_incident.all(|channel| of_cause.contains(&channel))
+        of_cause.is_some_and(|told| of_incident.all(|channel| told.contains(&channel)))
     }
 
-    /// The apps that need a database and are to be up, for the news of its end; `None`: there are none.
-    pub(super) fn who_needs(&self, database: &str) -> Option<Words> {
+    /// A database is down, and people hear of it.
+    fn database_will_tell(&self, name: &str) -> bool {
+        let state = self.one_database_state(name, Moment::default());
+        let check = CheckId::Database(name.to_owned());
+        matches!(state, Dependency::Down { .. }) && self.set_aside(&check).is_none()
+    }
+
+    /// The check of an app fails, though not often enough yet.
+    fn will_have_an_incident(&self, app: &AppName) -> bool {
+        self.instances.of_app(app).any(|it| {
+            let check = self.checks.get(&CheckId::Instance(it.id));
+            let last =
+                check.and_then(|check| check.last.as_ref().map(|last| (check.verdict, last)));
+            let fails = last.is_some_and(|(verdict, last)| {
+                verdict != Some(Status::Unhealthy) && last.status == Status::Unhealthy
+            });
+            it.goal == Goal::Up && fails && !self.is_left_alone(it.id)
+        })
+    }
+
+    /// The apps that need a database or an app and are to be up, for the news of its end; `None`: there are none.
+    pub(super) fn who_needs(&self, name: &str) -> Option<Words> {
         let needs = self.apps.values().filter(|app| {
-            app.spec.depends_on.iter().any(|name| name == database)
+            app.spec.depends_on.iter().any(|needed| needed == name)
                 && self.instances.of_app(&app.spec.name).any(|it| it.goal == Goal::Up)
         });
         let names: Vec<&str> = needs.map(|app| app.spec.name.as_str()).collect();
@@ -252,4 +373,10 @@ impl Supervisor {
         let last = self.instances.get(&id).and_then(|it| it.deaths.front());
         last.map_or(self.now, |death| death.at)
     }
+}
+
+/// What is told of an app that fails is about this.
+fn about_app(app: &AppName) -> About {
+    let kind = Trouble::Unresponsive.to_string();
+    About { kind, app: Some(app.to_string()), incident: None }
 }

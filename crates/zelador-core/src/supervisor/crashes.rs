@@ -77,6 +77,7 @@ impl Supervisor {
         let is_pending = pending.is_some();
         incident.deaths = if same { incident.deaths.saturating_add(1) } else { 1 };
         incident.instance = id;
+        incident.suspects_until = None;
         let deaths = incident.deaths;
         let diagnosis = incident.diagnosis.clone().filter(|_| same);
         let (lately, is_hidden) = (known.deaths_last_hour, incident.hidden.is_some());
@@ -138,6 +139,13 @@ impl Supervisor {
         }
         if self.is_left_alone(id) {
             return None;
+        }
+        if let Some(part) = self.part_of_what_lasts(&app) {
+            if let Some(incident) = self.incidents.get_mut(&part) {
+                incident.resume(self.now);
+                incident.trouble = Trouble::Died;
+            }
+            return Some((part, false));
         }
         let now = self.now;
         let came_back = |it: &&Incident| {
@@ -212,23 +220,26 @@ impl Supervisor {
         let (stage, app, applies) =
             (incident.stage.clone(), incident.app.clone(), incident.applies);
         if let Stage::Gathering { give_up_at } = stage {
-            if self.has_evidence(id, give_up_at) && !self.ask_its_databases(id) {
+            if self.has_evidence(id, give_up_at) && !self.ask_its_dependencies(id) {
                 self.decide_crash(id);
             }
             return;
         }
         if let Stage::Asking { give_up_at } = stage {
-            if !self.comes_of_a_database(id, give_up_at) {
+            if !self.comes_of_a_dependency(id, give_up_at) {
                 self.decide_crash(id);
             }
             return;
         }
         if let Stage::WaitingForDependency { dependency } = &stage {
-            let state = self.one_database_state(dependency, Moment::default());
+            let state = self.one_dependency_state(dependency, Moment::default());
             if let Dependency::Down { .. } = state {
-                return;
+                return self.join_its_cause(id, dependency);
             }
             self.say(id, Said::IsBack(dependency.clone()));
+        }
+        if self.comes_of_what_is_suspected(id) {
+            return;
         }
         if let Some(give_up_at) = applies {
             if self.now >= give_up_at {
@@ -236,11 +247,12 @@ impl Supervisor {
             }
             return;
         }
+        let ids = self.instances_of(&app);
+        if ids.iter().any(|it| self.comes_of_what_holds_it(id, *it)) {
+            return;
+        }
         let mut up_since = None;
-        for instance_id in self.instances_of(&app) {
-            if self.comes_of_what_holds_it(id, instance_id) {
-                return;
-            }
+        for instance_id in ids {
             let Some(instance) = self.instances.get(&instance_id) else { continue };
             match instance.phase {
                 _ if instance.goal == Goal::Down => {}
@@ -309,6 +321,7 @@ impl Supervisor {
         let lived = lived.map(Duration::from_millis);
         let mut pause = pause(&diagnosis, deaths, lived, self.least_uptime(instance));
         self.diagnosed(id, diagnosis);
+        self.suspect_dependencies(id);
         if let Some(why) = self.reason_to_consult(id) {
             self.consult(id, why);
         }

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use crate::check::{Check, CheckResult, LOST_AFTER, Status};
 use crate::evidence::DependencySeen;
-use crate::id::{AppName, CheckId, InstanceId};
+use crate::id::{AppName, CheckId};
 use crate::incident::Stage;
-use crate::instance::{Goal, Phase};
+use crate::instance::{Goal, Instance, Phase};
 use crate::spec::OnDependencyDown;
 use crate::unit::Moment;
-use crate::words;
 use crate::words::Words;
 
 use super::Supervisor;
+use super::check_plan::NEVER;
 
 /// How the things that an app depends on are, taken together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,11 +44,29 @@ impl Supervisor {
         app.spec.depends_on.iter().filter_map(find).collect()
     }
 
-    /// Has the databases that an app depends on looked at now, however long the next look is away.
-    pub(super) fn look_at_databases(&mut self, app: &AppName) {
-        let names: Vec<String> =
-            self.databases_of(app).into_iter().map(|(name, _)| name.clone()).collect();
-        for id in names.into_iter().map(CheckId::Database) {
+    /// The apps that an app depends on, as far as they are known.
+    pub(super) fn apps_needed_by(&self, app: &AppName) -> impl Iterator<Item = &AppName> {
+        let names = self.apps.get(app).into_iter().flat_map(|app| &app.spec.depends_on);
+        names.filter_map(|name| self.app_called(name)).filter(move |name| *name != app)
+    }
+
+    /// The app of this name, if there is one.
+    pub(super) fn app_called(&self, name: &str) -> Option<&AppName> {
+        self.apps.get_key_value(&AppName::new(name)?).map(|(name, _)| name)
+    }
+
+    /// The checks that tell how the things are that an app depends on, as far as they can be looked at now.
+    fn checks_needed_by(&self, app: &AppName) -> Vec<CheckId> {
+        let databases = self.databases_of(app).into_iter();
+        let databases = databases.map(|(name, _)| CheckId::Database(name.clone()));
+        let instances = self.apps_needed_by(app).flat_map(|name| self.instances_of(name));
+        let awake = |id: &CheckId| self.checks.get(id).is_some_and(|it| it.next_at != NEVER);
+        databases.chain(instances.map(CheckId::Instance).filter(awake)).collect()
+    }
+
+    /// Has the things that an app depends on looked at now, however long the next look is away.
+    pub(super) fn look_at_dependencies(&mut self, app: &AppName) {
+        for id in self.checks_needed_by(app) {
             if let Some(check) = self.checks.get_mut(&id) {
                 check.next_at = check.next_at.min(self.now);
                 self.changed.checks.insert(id);
@@ -58,8 +76,8 @@ impl Supervisor {
 
     /// How long to wait for fresh looks at what an app depends on.
     pub(super) fn dependency_patience(&self, app: &AppName) -> Duration {
-        let timeouts =
-            self.databases_of(app).into_iter().map(|(_, check)| check.plan.cadence.timeout);
+        let ids = self.checks_needed_by(app).into_iter();
+        let timeouts = ids.filter_map(|id| Some(self.checks.get(&id)?.plan.cadence.timeout));
         timeouts.max().map_or(Duration::ZERO, |timeout| timeout + LOST_AFTER)
     }
 
@@ -94,43 +112,90 @@ impl Supervisor {
         state
     }
 
-    /// How the things that an app depends on are: its databases, by looks later than `since`, and
-    /// the apps among them as they are now. One that a person stopped is not down, and one that
-    /// itself waits for this app is not waited for.
+    /// How the things that an app depends on are: its databases and the apps among them, by looks later than
+    /// `since`. An app that a person stopped is not down, and one that itself waits for this app is not waited for.
     pub(super) fn dependency_state(&self, app: &AppName, since: Moment) -> Dependency {
-        let state = self.database_state(app, since);
-        let Some(spec) = self.apps.get(app).map(|app| &app.spec) else { return state };
+        let mut state = self.database_state(app, since);
         if let Dependency::Down { .. } = state {
             return state;
         }
-        for name in spec.depends_on.iter().filter_map(|name| AppName::new(name.as_str())) {
-            if name == *app || !self.apps.contains_key(&name) {
-                continue;
-            }
-            let sick = |id: &InstanceId| {
-                self.own_health_of(*id).is_some_and(|health| health.status == Status::Unhealthy)
-            };
-            let instances: Vec<InstanceId> = self
-                .instances_of(&name)
-                .into_iter()
-                .filter(|id| self.instances[id].goal == Goal::Up)
-                .collect();
-            let waits_for_us = self.incidents.values().any(|incident| {
-                incident.app == name
-                    && incident.is_open()
-                    && matches!(&incident.stage, Stage::WaitingForDependency { dependency } if *dependency == app.as_str())
-            });
-            if waits_for_us {
-                continue;
-            }
-            if let Some(first) = instances.first().filter(|_| instances.iter().all(sick)) {
-                let own = self.own_health_of(*first);
-                let message =
-                    own.map_or_else(|| words!("it is not up", "não está no ar"), |own| own.words());
-                return Dependency::Down { name: name.to_string(), message };
+        for name in self.apps_needed_by(app).filter(|name| !self.waits_for(name, app)) {
+            match self.one_app_state(name, since) {
+                Dependency::Up => {}
+                Dependency::Unknown => state = Dependency::Unknown,
+                down @ Dependency::Down { .. } => return down,
             }
         }
         state
+    }
+
+    /// How a database or an app is, by looks later than `since`.
+    pub(super) fn one_dependency_state(&self, name: &str, since: Moment) -> Dependency {
+        match self.app_called(name) {
+            Some(app) if !self.is_database(name) => self.one_app_state(app, since),
+            _ => self.one_database_state(name, since),
+        }
+    }
+
+    /// Whether there is a database of this name that is looked at.
+    pub(super) fn is_database(&self, name: &str) -> bool {
+        self.checks.contains_key(&CheckId::Database(name.to_owned()))
+    }
+
+    /// How an app is: down when each of its instances that are wanted is.
+    fn one_app_state(&self, name: &AppName, since: Moment) -> Dependency {
+        let all = self.instances_of(name).into_iter().filter_map(|id| self.instances.get(&id));
+        let wanted = all.filter(|it| it.goal == Goal::Up);
+        let states = wanted.map(|it| self.instance_state(it, since));
+        let best = states.min_by_key(|state| match state {
+            Dependency::Up => 0,
+            Dependency::Unknown => 1,
+            Dependency::Down { .. } => 2,
+        });
+        best.unwrap_or(Dependency::Up)
+    }
+
+    /// How an instance is for who depends on it: one that is being started serves nobody yet.
+    fn instance_state(&self, instance: &Instance, since: Moment) -> Dependency {
+        let Some(own) = self.own_health_of(instance.id) else { return Dependency::Up };
+        let down = |message| Dependency::Down { name: instance.app.to_string(), message };
+        if own.status == Status::Unhealthy || !matches!(instance.phase, Phase::Running { .. }) {
+            return down(own.words());
+        }
+        let check = self.checks.get(&CheckId::Instance(instance.id));
+        let last = check.filter(|it| it.next_at != NEVER).and_then(|it| it.last.as_ref());
+        match last {
+            Some(last) if last.at < since => Dependency::Unknown,
+            Some(last) if last.status == Status::Unhealthy => down(last.words()),
+            Some(_) | None => Dependency::Up,
+        }
+    }
+
+    /// When the last of the things that an app depends on came up, as far as this engine has seen it.
+    pub(super) fn back_at(&self, app: &AppName) -> Option<Moment> {
+        let turned = |check: &Check| {
+            let last = check.changes.back().filter(|_| check.changes.len() > 1)?;
+            (last.status != Status::Unhealthy).then_some(last.at)
+        };
+        let databases = self.databases_of(app).into_iter();
+        let databases = databases.filter_map(|(_, check)| turned(check));
+        let instances = self.apps_needed_by(app).flat_map(|name| self.instances.of_app(name));
+        let instances = instances.filter_map(|it| match it.phase {
+            Phase::Running { since, .. } => {
+                let check = self.checks.get(&CheckId::Instance(it.id));
+                Some(check.and_then(turned).map_or(since, |at| at.max(since)))
+            }
+            _ => None,
+        });
+        databases.chain(instances).max()
+    }
+
+    /// Whether an app waits for another one.
+    fn waits_for(&self, app: &AppName, other: &AppName) -> bool {
+        let mut of_app = self.incidents.values().filter(|it| it.app == *app && it.is_open());
+        of_app.any(|it| {
+            matches!(&it.stage, Stage::WaitingForDependency { dependency } if *dependency == other.as_str())
+        })
     }
 
     /// What an app depends on, and how that is as far as anybody knows.
@@ -163,7 +228,7 @@ impl Supervisor {
             Stage::Gathering { .. } | Stage::Asking { .. } | Stage::WaitingForDependency { .. } => {
                 Some(&incident.app)
             }
-            _ => None,
+            _ => incident.suspects_until.map(|_| &incident.app),
         });
         let apps: BTreeSet<&AppName> = held.chain(waiting).collect();
         apps.into_iter()

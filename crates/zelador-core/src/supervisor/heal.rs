@@ -27,7 +27,7 @@ const CLOSED_KEPT: usize = 200;
 impl Supervisor {
     /// An instance's own check turned unhealthy.
     pub(super) fn open_unresponsive(&mut self, id: InstanceId, message: Words) {
-        if self.is_part_of_another(id) {
+        if self.is_part_of_another(id) || self.recovers(id) {
             return;
         }
         let name = self.spoken_name(id);
@@ -54,8 +54,7 @@ impl Supervisor {
         let Dependency::Down { name, .. } = self.dependency_state(&app, Moment::default()) else {
             return false;
         };
-        let first = self.standing_for(&name).find(|it| it.app != app).map(|it| it.id);
-        let Some(first) = first else { return false };
+        let Some(first) = self.stands_for(&name, |it| it.app != app) else { return false };
         self.suffers_too(first, app);
         true
     }
@@ -79,7 +78,12 @@ impl Supervisor {
         if self.is_left_alone(id) {
             return None;
         }
-        self.open_of(app, id, trouble, why)
+        let who = self.who_needs(app.as_str());
+        let opened = self.open_of(app, id, trouble, why)?;
+        if let Some(who) = who.filter(|_| trouble.is_outage()) {
+            self.tell(opened, who);
+        }
+        Some(opened)
     }
 
     /// The same of an app that is known to be heard, or of the host.
@@ -263,7 +267,7 @@ impl Supervisor {
         }
         let app = self.incidents[&id].app.clone();
         let patience = self.dependency_patience(&app);
-        self.look_at_databases(&app);
+        self.look_at_dependencies(&app);
         self.set_stage(id, Stage::Asking { give_up_at: self.now + patience });
     }
 

@@ -1,6 +1,7 @@
 //! The engine's part of the world: what it sweeps, samples and finds, its loss and its return.
 
 use crate::rule::Violation;
+use crate::script::Behaviour;
 use crate::world::{Happening, REFUSED, World, surroundings};
 use std::time::Duration;
 use zelador_core::check::CheckTarget;
@@ -125,12 +126,16 @@ impl World {
                 let url = &http.url;
                 let name = url.trim_start_matches("http://").trim_end_matches("/health");
                 let instance = self.looking_at.take();
+                let needed_up = match self.behaviours.get(name) {
+                    Some(Behaviour::SickWith(app)) => self.guardian.serves(app, self.now),
+                    _ => true,
+                };
                 let mut asked = self.guardian.runs.values_mut().filter(|it| {
                     it.is_alive() && it.app == name && instance.is_none_or(|id| it.instance == id)
                 });
                 let up = self.database_up;
                 match asked.next() {
-                    Some(process) => process.answer(self.now, up),
+                    Some(process) => process.answer(self.now, up, needed_up),
                     None => Refused { detail: zelador_core::words::quoted("connection refused") },
                 }
             }

@@ -132,6 +132,12 @@ fn depend_on_earlier(rng: &mut fastrand::Rng, apps: &mut [(AppSpec, Behaviour)],
         3 if ends => Some(Condition::Completed),
         _ => None,
     };
+    let with = ["api", "web", "job"].into_iter().find(|it| *it == name);
+    match (rng.u8(0..4), with) {
+        (0, Some(with)) => apps[later].1 = Behaviour::DiesWith(with),
+        (1, Some(with)) => apps[later].1 = Behaviour::SickWith(with),
+        _ => {}
+    }
     let spec = &mut apps[later].0;
     spec.conditions.extend(condition.map(|condition| (name.clone(), condition)));
     spec.depends_on.push(name);

@@ -48,8 +48,13 @@ impl Process {
         ByteSize::mebibytes(if self.behaviour == Behaviour::Leaky { 10 + age * 10 } else { 10 })
     }
 
-    /// What its own check finds.
-    pub fn answer(&mut self, now: Moment, database_up: bool) -> Finding {
+    /// Whether it does its work for others.
+    pub fn serves(&self, now: Moment) -> bool {
+        self.is_alive() && !self.is_hung(now) && self.behaviour != Behaviour::Sick
+    }
+
+    /// What its own check finds; `needed_up`: the app that it needs serves.
+    pub fn answer(&mut self, now: Moment, database_up: bool, needed_up: bool) -> Finding {
         let wrong = Finding::WrongAnswer { detail: zelador_core::words::quoted("HTTP 500") };
         if self.is_hung(now) {
             return Finding::TimedOut {
@@ -70,6 +75,7 @@ impl Process {
                 Finding::Busy { detail, retry_after: wait * SECOND }
             }
             Behaviour::SickWithDatabase if !database_up => wrong,
+            Behaviour::SickWith(_) if !needed_up => wrong,
             Behaviour::SickForGoodWithDatabase if !database_up || self.poisoned => wrong,
             _ => Finding::Answered { detail: zelador_core::words::quoted("HTTP 200") },
         }
@@ -109,6 +115,11 @@ impl Guardian {
         };
         self.runs.insert(run, process);
         pid
+    }
+
+    /// Whether a process of this app does its work.
+    pub fn serves(&self, app: &str, now: Moment) -> bool {
+        self.runs.values().any(|process| process.app == app && process.serves(now))
     }
 
     /// The runs of this instance whose main process lives.

@@ -17,13 +17,14 @@ use zelador_core::supervisor::{Deadline, InstanceView, Supervisor, View};
 use zelador_core::unit::Moment;
 
 use crate::alone::Alone;
+use crate::cause::{one_for_the_app, one_for_the_cause};
 use crate::grows::grows_within_its_maximum;
 use crate::guardian::Guardian;
 use crate::looks::Looks;
 use crate::rule::{Rule, Violation, broken};
 use crate::rules::{
     ahead_of_something, database_known_down, deadlines_move_on, deaths_are_treated_once,
-    healed_has_held, old_facts_change_nothing, one_for_the_cause, one_open_incident, records_agree,
+    healed_has_held, old_facts_change_nothing, one_open_incident, records_agree,
     reloads_leave_nobody_alone, run_of, stops_are_no_deaths,
 };
 use crate::sequence::{starts_are_in_order, stops_are_in_order};
@@ -222,6 +223,7 @@ impl Invariants {
         self.consults_are_rare(before.now, supervisor, effects)?;
         one_open_incident(&supervisor.incidents())?;
         one_for_the_cause(&supervisor.incidents(), &view, &self.specs)?;
+        one_for_the_app(before.now, &supervisor.incidents(), &view, &self.specs)?;
         healed_has_held(before.now, &self.open_before, &supervisor.incidents(), &view)?;
         self.open_before =
             supervisor.incidents().iter().filter(|it| it.is_open()).map(|it| it.id).collect();

@@ -11,6 +11,7 @@
 
 mod alone;
 mod calls;
+mod cause;
 mod engine;
 mod events;
 mod flaps;

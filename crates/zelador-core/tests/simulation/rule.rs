@@ -31,7 +31,7 @@ pub enum Rule {
     SomebodyIsReady,
     /// At most one open incident of an app and kind of trouble.
     OneOpenIncident,
-    /// One incident stands for a database that is down; what it held dead has none besides.
+    /// One incident stands for a database or an app that is down; what waits for it is part of that.
     OneForTheCause,
     /// A death that a check was the first to see is treated once.
     DeathsTreatedOnce,

@@ -6,7 +6,6 @@ use crate::rule::{Rule, Violation, broken};
 use crate::script::DATABASE;
 use std::collections::{BTreeMap, BTreeSet};
 use zelador_core::death::Death;
-use zelador_core::diagnosis::Cause;
 use zelador_core::effect::Effect;
 use zelador_core::healing::HOLDS_FOR;
 use zelador_core::id::{IncidentId, InstanceId, RunId};
@@ -14,7 +13,6 @@ use zelador_core::incident::{Incident, Outcome, Stage, Trouble};
 use zelador_core::input::{Command, Fact, Input};
 use zelador_core::instance::{Goal, Instance, Phase};
 use zelador_core::record::Record;
-use zelador_core::spec::{AppSpec, OnDependencyDown};
 use zelador_core::supervisor::{Deadline, InstanceView, View};
 use zelador_core::unit::Moment;
 
@@ -203,47 +201,6 @@ pub fn one_open_incident(incidents: &[&Incident]) -> Result<(), Violation> {
         }
     }
     Ok(())
-}
-
-/// One incident stands for a database that is down, and what died of it and is held has none besides.
-pub fn one_for_the_cause(
-    incidents: &[&Incident],
-    view: &View,
-    specs: &BTreeMap<String, AppSpec>,
-) -> Result<(), Violation> {
-    let open: Vec<&&Incident> = incidents.iter().filter(|it| it.is_open()).collect();
-    let waits = |it: &&&&Incident| {
-        matches!(&it.stage, Stage::WaitingForDependency { dependency } if dependency == DATABASE)
-            && it.part_of.is_none()
-    };
-    let standing: Vec<IncidentId> = open.iter().filter(waits).map(|it| it.id).collect();
-    if standing.len() > 1 {
-        return broken(Rule::OneForTheCause, format!("{standing:?} stand for one database"));
-    }
-    let held = |id: InstanceId| {
-        let known = view.instances.iter().find(|it| it.id == id);
-        known.is_some_and(|it| {
-            let waits = specs
-                .get(&it.app)
-                .is_some_and(|it| it.on_dependency_down == OnDependencyDown::Wait);
-            let says = it.health.as_ref().map(|it| it.message.as_str()).unwrap_or_default();
-            waits
-                && matches!(it.phase, Phase::Backoff { held: true, .. })
-                && says.starts_with("waits for the database")
-                && says.ends_with(crate::world::REFUSED)
-        })
-    };
-    let unexplained = |it: &&&&Incident| {
-        let cause = it.diagnosis.as_ref().map(|it| it.cause);
-        let may_be = cause.is_none_or(|it| it == Cause::Unknown);
-        it.trouble.is_deadly() && it.stage == Stage::AwaitingStart && may_be && held(it.instance)
-    };
-    match open.iter().find(unexplained) {
-        Some(it) => {
-            broken(Rule::OneForTheCause, format!("{} of {} has no part in it", it.id, it.app))
-        }
-        None => Ok(()),
-    }
 }
 
 /// A death that a check was the first to see is what is treated, and not the silence besides.

@@ -59,6 +59,10 @@ pub enum Behaviour {
     SickWithDatabase,
     /// Answers with an error once it has seen the database down, until it is restarted.
     SickForGoodWithDatabase,
+    /// Ends with the processes of another app, and says why.
+    DiesWith(&'static str),
+    /// Answers with an error while no process of another app answers.
+    SickWith(&'static str),
     /// Its program is not there.
     Unstartable,
     /// Cannot be started just now.

@@ -65,6 +65,13 @@ pub fn story(incident: &Incident, now: Moment, zone: &TimeZone, terminal: Termin
     if let Some(said) = muted(incident) {
         line(&format!("  told      nobody: it is {}", text::plain(&said)));
     }
+    if let Some(first) = incident.part_of {
+        line(&format!("  part of   incident {first}"));
+    }
+    if !incident.sufferers.is_empty() {
+        let names: Vec<String> = incident.sufferers.iter().map(ToString::to_string).collect();
+        line(&format!("  with it   {}", names.join(", ")));
+    }
     line(&format!("  opened    {}", words::local(incident.opened_at, zone)));
     match incident.closed_at {
         Some(at) => line(&format!(

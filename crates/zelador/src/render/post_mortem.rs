@@ -21,6 +21,13 @@ pub fn markdown(incident: &Incident, now: Moment, zone: &TimeZone) -> String {
         said.push_str(&format!("| closed | {} |\n", words::local(at, zone)));
     }
     said.push_str(&format!("| lasted | {} |\n", duration(incident, now)));
+    if let Some(first) = incident.part_of {
+        said.push_str(&format!("| part of | incident {first} |\n"));
+    }
+    if !incident.sufferers.is_empty() {
+        let names: Vec<_> = incident.sufferers.iter().map(|it| cell(it.as_str())).collect();
+        said.push_str(&format!("| with it | {} |\n", names.join(", ")));
+    }
     if let Some(print) = &incident.fingerprint {
         said.push_str(&format!("| fingerprint | `{print}` |\n"));
     }

@@ -1,4 +1,4 @@
-//! A database goes down, and several apps end with it: one incident, one message, and all are back.
+//! A database or an app goes down, and several apps end with it: one incident, one message, and all are back.
 
 use std::time::Duration;
 
@@ -102,4 +102,63 @@ fn three_apps_that_die_with_their_database_are_one_incident_and_one_message() {
     for app in dying {
         assert_eq!(zelador.restarts(app), 1, "{app} was started once, when it could be");
     }
+}
+
+/// Serves those that need it.
+const BACKEND: &str = "
+require('net').createServer(() => {}).listen(+process.env.DB_PORT, '127.0.0.1', () => console.log('works'));
+";
+
+#[test]
+fn two_apps_that_end_with_the_app_that_they_need_are_part_of_its_incident() {
+    let (zelador, person) = (zelador(), Receiver::start(Reply::Say(200, "", "ok")));
+    std::fs::write(zelador.home().join("secrets.env"), format!("PERSON_URL={}\n", person.url()))
+        .unwrap();
+    zelador.write("backend.js", BACKEND);
+    zelador.write("needs.js", NEEDS_DATABASE);
+    zelador.write(
+        "ecosystem.config.js",
+        &format!(
+            "const env = {{ DB_PORT: {} }};
+             const needs = {{ script: 'needs.js', env, depends_on: ['backend'] }};
+             module.exports = {{ zelador: {{ checks: {{ cpu: false, memory: false, disk: false }},
+               notify: {{ channels: {{ person: {{ webhook: {{ url_env: 'PERSON_URL' }} }} }} }} }},
+             apps: [{{ name: 'backend', script: 'backend.js', env }},
+               {{ ...needs, name: 'a' }}, {{ ...needs, name: 'b' }}] }}",
+            zelador_testbed::home::free_port(),
+        ),
+    );
+    zelador.ok(&["start", "ecosystem.config.js"]);
+    let works = |app: &str| {
+        let said = zelador.run(&["logs", app, "--nostream"]).out;
+        zelador.status(app) == "online" && said.contains("works")
+    };
+    let all = ["backend", "a", "b"];
+    until("all apps to work", || all.iter().all(|app| works(app)));
+    let over = |it: &Value| !it["closed_at"].is_null();
+    until_within("what came of their start to be over", Duration::from_secs(30), || {
+        zelador.incidents().iter().all(over)
+    });
+    let (before, heard) = (zelador.incidents(), person.got().len());
+    let is_new = |it: &Value| before.iter().all(|known| known["id"] != it["id"]);
+
+    kill(zelador.pid("backend"), Signal::SEGV);
+    let new = || zelador.incidents().into_iter().filter(is_new).collect::<Vec<Value>>();
+    until_within("all to be over", Duration::from_mins(1), || {
+        new().len() == 3 && new().iter().all(over)
+    });
+    let incidents = new();
+    let cause = incidents.iter().find(|it| it["app"] == "backend").expect("it ended");
+    assert_eq!(cause["stage"]["outcome"], "healed", "{cause}");
+    let parts = incidents.iter().filter(|it| it["app"] != "backend");
+    assert!(parts.into_iter().all(|it| it["part_of"] == cause["id"]), "{incidents:?}");
+    let story = zelador.ok(&["incidents", &cause["id"].to_string()]).out;
+    for said in ["needed by a, b", "a suffers from it too", "b suffers from it too"] {
+        assert!(story.contains(said), "{said}: {story}");
+    }
+    until("its end to be told", || person.got().len() >= heard + 2);
+    let told: Vec<Value> = person.got().iter().skip(heard).map(Got::json).collect();
+    let about: Vec<(&Value, &Value)> = told.iter().map(|it| (&it["app"], &it["news"])).collect();
+    assert!(about.iter().all(|(app, _)| **app == "backend"), "{told:?}");
+    assert!(all.iter().all(|app| works(app)));
 }

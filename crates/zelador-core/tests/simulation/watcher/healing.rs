@@ -1,5 +1,7 @@
 //! The rules of remedies, incidents and what is called healed are seen broken.
 
+use std::collections::BTreeMap;
+
 use zelador_core::death::Death;
 use zelador_core::effect::Effect;
 use zelador_core::evidence::PastDeath;
@@ -11,6 +13,7 @@ use zelador_core::spec::{AppSpec, ExecMode, OnDependencyDown};
 use zelador_core::unit::SECOND;
 
 use super::{each, one, rule_broken_by, story, user};
+use crate::cause;
 use crate::rule::Rule;
 use crate::script::{Behaviour, DATABASE, Event, app, health};
 use crate::world::{DAWN, Sabotage, World};
@@ -116,13 +119,37 @@ fn a_death_that_has_no_part_in_what_holds_it_is_noticed() {
     }
     let (incident, view) = (world.supervisor.incidents()[0], world.supervisor.view());
     let rule =
-        |all: &[&Incident]| rules::one_for_the_cause(all, &view, &specs).map_err(|it| it.rule);
+        |all: &[&Incident]| cause::one_for_the_cause(all, &view, &specs).map_err(|it| it.rule);
     assert_eq!(rule(&[incident]), Ok(()));
     assert_eq!(rule(&[incident, incident]), Err(Rule::OneForTheCause));
     let mut alone = incident.clone();
     alone.stage = Stage::AwaitingStart;
     alone.diagnosis = None;
     assert_eq!(rule(&[&alone]), Err(Rule::OneForTheCause));
+}
+
+#[test]
+fn what_waits_for_an_app_apart_from_its_incident_is_noticed() {
+    let specs = BTreeMap::new();
+    let script = story(app("api"), Behaviour::Stillborn, Vec::new());
+    let mut world = World::new(&script);
+    while world.supervisor.incidents().is_empty() {
+        assert_eq!(world.turn(DAWN + 120 * SECOND), Ok(true), "it dies");
+    }
+    let (first, view) = (world.supervisor.incidents()[0], world.supervisor.view());
+    let name = zelador_core::id::AppName::new("web").unwrap();
+    let dependency = "api".to_owned();
+    let stage = Stage::WaitingForDependency { dependency };
+    let apart = Incident { id: IncidentId::new(99), app: name, stage, ..first.clone() };
+    let part = Incident { part_of: Some(first.id), ..apart.clone() };
+    let at = |now, waiting: &Incident| {
+        let seen = cause::one_for_the_app(now, &[first, waiting], &view, &specs);
+        seen.map_err(|it| it.rule)
+    };
+    let later = first.opened_at + SECOND;
+    assert_eq!(at(later, &part), Ok(()));
+    assert_eq!(at(first.opened_at, &apart), Ok(()), "it is not settled yet");
+    assert_eq!(at(later, &apart), Err(Rule::OneForTheCause));
 }
 
 #[test]

@@ -119,6 +119,7 @@ impl World {
         let said = match behaviour {
             Some(Behaviour::Broken) => "SyntaxError: Unexpected token '}'",
             Some(Behaviour::Damaged) => "PANIC: could not locate a valid checkpoint record",
+            Some(Behaviour::DiesWith(_)) => "Error: connect ECONNREFUSED 127.0.0.1:4000",
             _ => return Evidence::default(),
         };
         Evidence { err_tail: vec![said.to_owned()], ..Evidence::default() }
@@ -157,7 +158,12 @@ impl World {
             let code = if hopeless { 1 } else { self.rng.i32(0..3) };
             self.at(self.now + span, Happening::Die { run, death: Death::Exited { code } });
         }
-        if behaviour == Behaviour::DiesWithDatabase && !self.database_up {
+        let lacks = match behaviour {
+            Behaviour::DiesWithDatabase => !self.database_up,
+            Behaviour::DiesWith(needed) => !self.guardian.serves(needed, self.now),
+            _ => false,
+        };
+        if lacks {
             let death = Death::Exited { code: 1 };
             self.at(self.now + SECOND / 10, Happening::Die { run, death });
         }
@@ -169,6 +175,15 @@ impl World {
             return;
         };
         process.death = Some(death.clone());
+        let app = process.app.clone();
         self.tell(run, Fact::Exited { run, death });
+        let with_it =
+            self.guardian.runs.iter().filter(
+                |(_, it)| matches!(it.behaviour, Behaviour::DiesWith(needed) if needed == app),
+            );
+        for run in with_it.map(|(run, _)| *run).collect::<Vec<_>>() {
+            let at = self.now + self.span(0..300);
+            self.at(at, Happening::Die { run, death: Death::Exited { code: 1 } });
+        }
     }
 }

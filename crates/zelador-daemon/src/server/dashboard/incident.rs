@@ -91,11 +91,19 @@ fn top(lang: Lang, incident: &Incident) -> Markup {
                 None => span { (lang.t("open for", "aberto há")) " " time.since datetime=(incident.opened_at) { (time(incident.opened_at, false)) } },
             }
             span { (lang.count(incident.attempts as usize, ("try", "tentativa"), ("tries", "tentativas"))) }
+            @if let Some(first) = incident.part_of { a href={ "/health/incident/" (first) } { (lang.t("Part of incident", "Parte do incidente")) " " (first) } }
+            @if !incident.sufferers.is_empty() { span { (lang.t("with it:", "com ele:")) " " (suffering(incident)) } }
             @if incident.channel().is_some() { a href="/health/settings" { (lang.t("To the channels", "Para os canais")) } }
             @else if incident.instance != Incident::HOST { a href={ "/health/app/" (super::page::percent(incident.app.as_str())) } { (lang.t("To the app", "Para o app")) } }
         }
         p.answer { (in_short(lang, incident)) }
     }
+}
+
+/// The apps that suffer from it too.
+fn suffering(incident: &Incident) -> String {
+    let names: Vec<String> = incident.sufferers.iter().map(ToString::to_string).collect();
+    parts::plain(&names.join(", "))
 }
 
 /// What a person can say to it while it is open. Whoever has not signed in is asked to.
@@ -143,6 +151,8 @@ fn in_short(lang: Lang, incident: &Incident) -> Markup {
             (Stage::Closed { outcome: Outcome::Healed }, Lang::Pt) => "O que foi feito ajudou. Nada mais precisa ser feito.",
             (Stage::Closed { outcome: Outcome::Recovered }, Lang::En) => "It became healthy by itself. Nothing needs to be done.",
             (Stage::Closed { outcome: Outcome::Recovered }, Lang::Pt) => "Ficou saudável sozinho. Nada precisa ser feito.",
+            (Stage::Closed { .. }, Lang::En) if incident.part_of.is_some() => "It is dealt with where its cause is.",
+            (Stage::Closed { .. }, Lang::Pt) if incident.part_of.is_some() => "É tratado junto com a causa.",
             (Stage::Closed { .. }, Lang::En) => "Somebody took over. Nothing more is done here.",
             (Stage::Closed { .. }, Lang::Pt) => "Alguém assumiu. Nada mais é feito aqui.",
             (Stage::Escalated, Lang::En) if tries == 0 => { "It was left as it is. " strong { "A person is needed." } },
