@@ -109,7 +109,7 @@ impl World {
 
     pub fn find(&mut self, target: &CheckTarget) -> zelador_core::probe::Finding {
         use zelador_core::probe::Finding::{Answered, Refused, Unavailable};
-        if let Some(finding) = self.find_host(target) {
+        if let Some(finding) = self.find_disks(target).or_else(|| self.find_host(target)) {
             return finding;
         }
         match target {

@@ -11,6 +11,7 @@ use zelador_core::input::Fact;
 use zelador_core::probe::Finding;
 use zelador_core::unit::{ByteSize, Moment, Percent};
 
+use crate::disks::DiskModel;
 use crate::world::{DAWN, World};
 
 pub const GIGABYTE: u64 = 1 << 30;
@@ -34,6 +35,8 @@ pub struct HostModel {
     pub others: u64,
     pub others_cpu: f64,
     pub apps: BTreeMap<String, Holds>,
+    /// Its file systems, by where they are mounted; none: nobody looks at them.
+    pub disks: BTreeMap<String, DiskModel>,
     /// What was done, in order: `look`, `gc api`, `cache api`, `start api`.
     pub done: Vec<(Moment, String)>,
 }
@@ -104,6 +107,7 @@ impl World {
 
     /// A hook is run.
     pub fn host_hook(&mut self, incident: IncidentId, deed: &Deed) {
+        self.free_disk(deed);
         let Some(name) = self.supervisor.incident(incident).map(|it| it.app.to_string()) else {
             return;
         };

@@ -18,6 +18,7 @@ use zelador_core::unit::Moment;
 
 use crate::alone::Alone;
 use crate::cause::{one_for_the_app, one_for_the_cause};
+use crate::disks::Disks;
 use crate::grows::grows_within_its_maximum;
 use crate::guardian::Guardian;
 use crate::looks::Looks;
@@ -96,6 +97,7 @@ pub struct Invariants {
     consulted: BTreeMap<String, Moment>,
     pub looks: Looks,
     alone: Alone,
+    disks: Disks,
     /// The incidents that were open before this step.
     open_before: BTreeSet<IncidentId>,
 }
@@ -118,6 +120,7 @@ impl Invariants {
             consulted: BTreeMap::new(),
             looks: Looks::default(),
             alone: Alone::default(),
+            disks: Disks::default(),
             open_before: BTreeSet::new(),
         }
     }
@@ -234,6 +237,7 @@ impl Invariants {
         self.answered_once(effects)?;
         self.looks.note((input, effects), supervisor, &view, &self.specs)?;
         self.alone.note(before.now, (input, effects), supervisor, &view)?;
+        self.disks.note(before.now, (input, effects), &supervisor.incidents())?;
         self.note_goals(before.now, &view);
         self.view = view;
         Ok(())
@@ -253,6 +257,7 @@ impl Invariants {
         self.tickets.clear();
         self.looks.engine_is_new();
         self.alone.engine_is_new(&supervisor.durable());
+        self.disks.engine_is_new();
         self.starts.engine_is_new(now);
         self.down_since.values_mut().for_each(|since| *since = now);
         self.view = supervisor.view();

@@ -12,6 +12,7 @@
 mod alone;
 mod calls;
 mod cause;
+mod disks;
 mod engine;
 mod events;
 mod flaps;

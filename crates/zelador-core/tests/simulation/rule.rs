@@ -77,6 +77,8 @@ pub enum Rule {
     OpensInTime,
     /// Who asks to be left alone is not asked sooner, unless a person wants to know.
     LeftAlone,
+    /// A disk is foretold after ten minutes and before it is full, and what is removed for that is on it, and lacks room.
+    DisksAreForetold,
     /// However often a check comes and goes, people hear of it a few times.
     FlappingToldOnce,
 }

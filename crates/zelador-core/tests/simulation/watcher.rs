@@ -58,6 +58,18 @@ pub(crate) fn rule_broken_by(script: &Script, sabotage: Sabotage) -> Option<Rule
     play(script, &mut world).err().map(|violation| violation.rule)
 }
 
+/// The rule that a world breaks until then when it is sabotaged; without, it must break none.
+pub(crate) fn rule_broken_by_turning(
+    world: impl Fn() -> World,
+    end: zelador_core::unit::Moment,
+    mut sabotage: impl FnMut(&mut Vec<Effect>) + 'static,
+) -> Option<Rule> {
+    assert_eq!(world().run_until(end), Ok(()), "without sabotage");
+    let mut world = world();
+    world.sabotage = Some(Box::new(move |_, effects| sabotage(effects)));
+    world.run_until(end).err().map(|violation| violation.rule)
+}
+
 /// Changes every effect by itself.
 pub(crate) fn each(mut change: impl FnMut(&mut Effect) + 'static) -> Sabotage {
     Box::new(move |_, effects| effects.iter_mut().for_each(&mut change))
