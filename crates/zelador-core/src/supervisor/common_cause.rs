@@ -78,10 +78,11 @@ impl Supervisor {
         self.comes_of_what_fell(id, state)
     }
 
-    /// What says that something it needs had gone may be the first to know: for a while that is looked at again.
+    /// What says that something it needs had gone may be the first to know: for a while that is looked at again,
+    /// counted from its first death, so that one that keeps ending is told of.
     pub(super) fn suspect_dependencies(&mut self, id: IncidentId) {
         let incident = &self.incidents[&id];
-        let until = self.died_at(incident.instance) + FALLS_WITHIN;
+        let until = incident.began_at() + FALLS_WITHIN;
         let says_so =
             incident.diagnosis.as_ref().is_some_and(|it| can_come_of_a_dependency(it.cause));
         let may = says_so && self.now < until && self.could_come_of_a_dependency(incident);

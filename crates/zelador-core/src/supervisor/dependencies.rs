@@ -171,23 +171,25 @@ impl Supervisor {
         }
     }
 
-    /// When the last of the things that an app depends on came up, as far as this engine has seen it.
+    /// When the last of the things that an app depends on came up, as far as this engine has seen it; an app is up
+    /// since the first of its instances is.
     pub(super) fn back_at(&self, app: &AppName) -> Option<Moment> {
         let turned = |check: &Check| {
             let last = check.changes.back().filter(|_| check.changes.len() > 1)?;
             (last.status != Status::Unhealthy).then_some(last.at)
         };
-        let databases = self.databases_of(app).into_iter();
-        let databases = databases.filter_map(|(_, check)| turned(check));
-        let instances = self.apps_needed_by(app).flat_map(|name| self.instances.of_app(name));
-        let instances = instances.filter_map(|it| match it.phase {
+        let up_since = |it: &Instance| match it.phase {
             Phase::Running { since, .. } => {
                 let check = self.checks.get(&CheckId::Instance(it.id));
                 Some(check.and_then(turned).map_or(since, |at| at.max(since)))
             }
             _ => None,
-        });
-        databases.chain(instances).max()
+        };
+        let databases = self.databases_of(app).into_iter();
+        let databases = databases.filter_map(|(_, check)| turned(check));
+        let apps = self.apps_needed_by(app);
+        let apps = apps.filter_map(|name| self.instances.of_app(name).filter_map(up_since).min());
+        databases.chain(apps).max()
     }
 
     /// Whether an app waits for another one.

@@ -262,3 +262,20 @@ fn a_death_that_says_so_while_all_it_needs_stays_up_is_told_a_little_later() {
     let key = format!("incident/{}", it.id);
     assert_eq!(world.post.heard("chat"), [(key.as_str(), News::Opened)]);
 }
+
+#[test]
+fn one_that_keeps_ending_for_want_of_what_it_does_not_declare_is_told_all_the_same() {
+    let spec = AppSpec { depends_on: vec![DATABASE.to_owned()], ..app("api") };
+    let mut world = World::new(&crate::watcher::story(spec, Behaviour::Good, Vec::new()));
+    world.says.insert("api".to_owned(), "Error: connect ECONNREFUSED 10.0.0.9:80".to_owned());
+    for second in [2, 4, 7] {
+        assert_eq!(world.run_until(DAWN + second * SECOND), Ok(()));
+        let run = world.guardian.living(InstanceId::new(0)).next().expect("it is up");
+        world.die(run, Death::Exited { code: 1 });
+    }
+    assert_eq!(world.run_until(DAWN + 9 * SECOND), Ok(()));
+    let first = all(&world).last().expect("it ended").clone();
+    let told = world.post.heard("chat").into_iter().map(|(of, _)| of.to_owned());
+    let told: Vec<String> = told.collect();
+    assert!(told.contains(&format!("incident/{}", first.id)), "{told:?} {:#?}", short(&[first]));
+}
