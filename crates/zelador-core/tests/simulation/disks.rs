@@ -192,7 +192,8 @@ fn host(
     let read_only = (READ_ONLY, disk(99.0, Course::Still, 0.0));
     let disks = disks.iter().copied().chain([read_only]);
     let disks = disks.map(|(mount, disk)| (mount.to_owned(), disk)).collect();
-    world.host = Some(crate::host_model::HostModel { disks, ..crate::host_model::HostModel::default() });
+    world.host =
+        Some(crate::host_model::HostModel { disks, ..crate::host_model::HostModel::default() });
     let mut settings: Overlay = serde_json::from_value(serde_json::json!({
         "memory": "off", "cpu": "off", "heartbeat": script::settings().heartbeat,
     }))
