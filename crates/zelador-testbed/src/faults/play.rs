@@ -22,7 +22,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// From one fault to the next. No host has sixty of them in the same moment, and on a small one their processes would only
 /// wait for each other.
-const APART: Duration = Duration::from_millis(250);
+const APART: Duration = Duration::from_millis(500);
 
 /// How long a service that is said to be healed may take to answer on a busy machine.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
