@@ -32,7 +32,7 @@ fn three_apps_that_die_with_their_database_are_one_incident_and_one_message() {
         &format!(
             "const needs = {{ script: 'needs.js', env: {{ DB_PORT: {} }}, depends_on: ['main'] }};
              module.exports = {{ zelador: {{ checks: {{ cpu: false, memory: false, disk: false }},
-               databases: {{ main: {{ url: '{}', interval: '1s', timeout: '1s' }} }},
+               databases: {{ main: {{ url: '{}', interval: '1s', timeout: '1s', slow: '1s' }} }},
                notify: {{ channels: {{ person: {{ webhook: {{ url_env: 'PERSON_URL' }} }} }} }} }},
              apps: [{{ ...needs, name: 'a' }}, {{ ...needs, name: 'b' }}, {{ ...needs, name: 'c' }},
                {{ ...needs, name: 'other', script: 'other.js' }}] }}",
@@ -106,7 +106,10 @@ fn three_apps_that_die_with_their_database_are_one_incident_and_one_message() {
 
 /// Serves those that need it.
 const BACKEND: &str = "
-require('net').createServer(() => {}).listen(+process.env.DB_PORT, '127.0.0.1', () => console.log('works'));
+require('net').createServer(() => {}).listen(+process.env.DB_PORT, '127.0.0.1', () => {
+  console.log('works');
+  process.send('ready');
+});
 ";
 
 #[test]
@@ -123,7 +126,7 @@ fn two_apps_that_end_with_the_app_that_they_need_are_part_of_its_incident() {
              const needs = {{ script: 'needs.js', env, depends_on: ['backend'] }};
              module.exports = {{ zelador: {{ checks: {{ cpu: false, memory: false, disk: false }},
                notify: {{ channels: {{ person: {{ webhook: {{ url_env: 'PERSON_URL' }} }} }} }} }},
-             apps: [{{ name: 'backend', script: 'backend.js', env }},
+             apps: [{{ name: 'backend', script: 'backend.js', env, wait_ready: true }},
                {{ ...needs, name: 'a' }}, {{ ...needs, name: 'b' }}] }}",
             zelador_testbed::home::free_port(),
         ),
@@ -161,4 +164,69 @@ fn two_apps_that_end_with_the_app_that_they_need_are_part_of_its_incident() {
     let about: Vec<(&Value, &Value)> = told.iter().map(|it| (&it["app"], &it["news"])).collect();
     assert!(about.iter().all(|(app, _)| **app == "backend"), "{told:?}");
     assert!(all.iter().all(|app| works(app)));
+}
+
+/// Answers with what its backend says.
+const FRONT: &str = "
+const http = require('http');
+http.createServer((request, response) => {
+  const asked = http.get({ port: +process.env.BACKEND, timeout: 400 }, () => response.end('ok'));
+  asked.on('timeout', () => asked.destroy(new Error('the backend does not answer')));
+  asked.on('error', error => { response.statusCode = 500; response.end(error.message); });
+}).listen(+process.env.PORT, '127.0.0.1');
+";
+
+#[test]
+fn two_apps_that_fail_because_the_app_that_they_need_hangs_are_part_of_its_incident() {
+    let (zelador, person) = (zelador(), Receiver::start(Reply::Say(200, "", "ok")));
+    std::fs::write(zelador.home().join("secrets.env"), format!("PERSON_URL={}\n", person.url()))
+        .unwrap();
+    zelador.write("backend.js", "require('http').createServer((_, it) => it.end('ok')).listen(+process.env.PORT, '127.0.0.1');");
+    zelador.write("front.js", FRONT);
+    let port = zelador_testbed::home::free_port;
+    zelador.write(
+        "ecosystem.config.js",
+        &format!(
+            "const [BACKEND, a, b] = [{}, {}, {}];
+             const health = {{ http: '/', interval: '500ms', timeout: '1s', start_period: '1s' }};
+             const front = {{ script: 'front.js', health, depends_on: ['backend'] }};
+             module.exports = {{ zelador: {{ checks: {{ cpu: false, memory: false, disk: false }},
+               notify: {{ channels: {{ person: {{ webhook: {{ url_env: 'PERSON_URL' }} }} }} }} }},
+             apps: [{{ name: 'backend', script: 'backend.js', env: {{ PORT: BACKEND }}, health }},
+               {{ ...front, name: 'a', env: {{ PORT: a, BACKEND }} }},
+               {{ ...front, name: 'b', env: {{ PORT: b, BACKEND }} }}] }}",
+            port(),
+            port(),
+            port(),
+        ),
+    );
+    zelador.ok(&["start", "ecosystem.config.js"]);
+    let over = |it: &Value| !it["closed_at"].is_null();
+    let are_well = || {
+        let checks = zelador.run(&["health", "--json"]).out;
+        let checks: Value = serde_json::from_str(&checks).unwrap_or_default();
+        let checks = checks["checks"].as_array().cloned().unwrap_or_default();
+        let well = |it: &&Value| it["status"] == "healthy" && it["message"] == "HTTP 200";
+        checks.iter().filter(well).count() == 3
+    };
+    until("all to answer", || are_well() && zelador.incidents().iter().all(over));
+    let (before, heard) = (zelador.incidents(), person.got().len());
+    let is_new = |it: &Value| before.iter().all(|known| known["id"] != it["id"]);
+
+    kill(zelador.pid("backend"), Signal::STOP);
+    let new = || zelador.incidents().into_iter().filter(is_new).collect::<Vec<Value>>();
+    until_within("it to be healed", Duration::from_mins(1), || {
+        !new().is_empty() && new().iter().all(over) && are_well()
+    });
+    let incidents = new();
+    let cause = incidents.iter().find(|it| it["app"] == "backend").expect("it hangs");
+    assert_eq!(cause["stage"]["outcome"], "healed", "{cause}");
+    let parts = incidents.iter().filter(|it| it["app"] != "backend");
+    assert!(parts.into_iter().all(|it| it["part_of"] == cause["id"]), "{incidents:?}");
+    let story = zelador.ok(&["incidents", &cause["id"].to_string()]).out;
+    assert!(story.contains("suffers from it too"), "{story}");
+    until("its end to be told", || person.got().len() >= heard + 2);
+    let told: Vec<Value> = person.got().iter().skip(heard).map(Got::json).collect();
+    assert!(told.iter().all(|it| it["app"] == "backend"), "{told:?}");
+    assert_eq!((zelador.restarts("a"), zelador.restarts("b")), (0, 0), "they are not to blame");
 }
