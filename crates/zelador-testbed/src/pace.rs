@@ -11,6 +11,9 @@ use crate::browser::Browser;
 pub struct Paint {
     /// From the request to the first contentful paint.
     pub first: Duration,
+    /// How many answers must come one after another before that: what they cost on a slow line does not depend
+    /// on this host.
+    pub trips: u64,
     /// Over the wire, headers included; without streams, which have no end.
     pub bytes: u64,
 }
@@ -47,7 +50,14 @@ pub fn paint(browser: &mut Browser, url: &str) -> Paint {
          .filter((it) => !it.name.includes('/live') && !it.name.includes('/logs/')) \
          .reduce((sum, it) => sum + it.transferSize, 0)",
     );
+    // The page, what it names and waits for, and what that names in turn.
+    let trips = browser.eval(
+        "(() => { const blocking = performance.getEntriesByType('resource').filter((it) => it.renderBlockingStatus === 'blocking'); \
+         const turns = blocking.map((it) => it.initiatorType === 'link' || it.initiatorType === 'script' ? 1 : 2); \
+         return 1 + Math.max(0, ...turns); })()",
+    );
     Paint {
+        trips: trips.as_u64().unwrap_or(u64::MAX),
         first: Duration::from_secs_f64(first.as_f64().expect("it was painted") / 1e3),
         bytes: bytes.as_u64().unwrap_or(u64::MAX),
     }

@@ -58,8 +58,8 @@ pub(super) fn alive(board: &mut Board, snapshot: &Snapshot) {
                 Cause::CpuRunaway,
                 share,
                 words!(
-                    "{cpu:.0} % of a core, and no answer",
-                    "{cpu:.0} % de um núcleo, e nenhuma resposta"
+                    "it uses {cpu:.0} % of a core, and does not answer",
+                    "usa {cpu:.0} % de um núcleo, e não responde"
                 ),
                 0,
             );
@@ -68,8 +68,8 @@ pub(super) fn alive(board: &mut Board, snapshot: &Snapshot) {
                 Cause::DeadlockOrHang,
                 share,
                 words!(
-                    "no answer, and {cpu:.0} % of a core",
-                    "nenhuma resposta, e {cpu:.0} % de um núcleo"
+                    "it does not answer, and uses {cpu:.0} % of a core",
+                    "não responde, e usa {cpu:.0} % de um núcleo"
                 ),
                 0,
             );
@@ -78,8 +78,8 @@ pub(super) fn alive(board: &mut Board, snapshot: &Snapshot) {
                 Cause::CpuRunaway,
                 share * 0.6,
                 words!(
-                    "{cpu:.0} % of a core, and no answer",
-                    "{cpu:.0} % de um núcleo, e nenhuma resposta"
+                    "it uses {cpu:.0} % of a core, and does not answer",
+                    "usa {cpu:.0} % de um núcleo, e não responde"
                 ),
                 0,
             );

@@ -185,12 +185,7 @@ impl Journal {
         }
         let tripped = matches!(instance.phase, Phase::Tripped { .. });
         if tripped && !seen.tripped {
-            let short = instance.breaker.short_runs;
-            told.push(event(
-                Kind::Tripped,
-                None,
-                words!("{short} short runs in a row", "{short} execuções curtas seguidas"),
-            ));
+            told.push(event(Kind::Tripped, None, instance.breaker.short_runs_told()));
         }
         seen.tripped = tripped;
         told.extend(seen.waits(now, &instance.phase).map(|(kind, text)| event(kind, None, text)));

@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::spec::{MAX_OPEN, RestartPolicy};
 use crate::unit::Moment;
+use crate::words;
+use crate::words::{Words, counted};
 
 /// What the breaker remembers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +38,18 @@ pub enum Ruling {
 }
 
 impl Breaker {
+    /// How many short runs there were in a row, in words.
+    pub fn short_runs_told(&self) -> Words {
+        match self.short_runs {
+            0 => words!("no short run", "nenhuma execução curta"),
+            count => counted(
+                count as usize,
+                ("short run", "short runs in a row"),
+                ("execução curta", "execuções curtas seguidas"),
+            ),
+        }
+    }
+
     /// Takes in the end, at `now`, of a run that lived for `uptime`. `hopeless`: starting again at
     /// once fails in the same way (the program is not there), so the breaker opens at once.
     pub fn after_death(

@@ -10,7 +10,7 @@ use crate::record::Record;
 use crate::retry::{Attempt, OperationStats};
 use crate::unit::{Moment, Percent};
 use crate::words;
-use crate::words::{Words, in_english};
+use crate::words::{Words, counted, in_english};
 
 use serde::{Deserialize, Serialize};
 
@@ -289,7 +289,6 @@ impl Supervisor {
                 Phase::Tripped { trial_at } => trial_at,
                 _ => None,
             };
-            let short = instance.breaker.short_runs;
             let half_open = State::HalfOpen { since: now, successes: 0 };
             let (state, message) = match (tripped, trial_at, instance.breaker.trips) {
                 (true, Some(at), _) => (
@@ -307,10 +306,7 @@ impl Supervisor {
                         "fica parado até que alguém o inicie",
                     ),
                 ),
-                (false, _, 0) => (
-                    State::Closed.words(),
-                    words!("{short} short runs in a row", "{short} execuções curtas seguidas"),
-                ),
+                (false, _, 0) => (State::Closed.words(), instance.breaker.short_runs_told()),
                 (false, ..) => (
                     half_open.words(),
                     words!("a trial start is under way", "um início de teste está em curso"),
@@ -356,10 +352,12 @@ impl Supervisor {
 /// How a breaker stands, in a sentence.
 fn in_a_sentence(state: State, now: Moment, failure_rate: Percent, calls: u32) -> Words {
     match state {
+        State::Closed if calls == 0 => words!("no call lately", "nenhuma chamada recente"),
         State::Closed => words!(
-            "{rate} of {calls} calls failed",
-            "{rate} de {calls} chamadas falharam",
+            "{rate} of {calls} failed",
+            "{rate} de {calls} com falha",
             rate = failure_rate,
+            calls = counted(calls as usize, ("call", "calls"), ("chamada", "chamadas")),
         ),
         State::Open { until, .. } => words!(
             "not tried; the next trial is in {t}",

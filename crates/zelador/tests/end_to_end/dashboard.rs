@@ -120,6 +120,8 @@ fn every_page_is_right_in_both_languages_schemes_and_sizes() {
             assert!(wide.as_i64().unwrap_or(99) <= 0, "{page} at {width}: {wide} too wide");
             assert_eq!(audit(&mut browser), Vec::<String>::new(), "{page} {language} {width}");
             assert_eq!(browser.wrongs(), Vec::<String>::new(), "{page}");
+            let section = "(() => { const it = document.querySelector('nav [aria-current]'); if (!it) return true; const [a, b] = [it, it.parentElement].map((it) => it.getBoundingClientRect()); return a.left >= b.left - 1 && a.right <= b.right + 1; })()";
+            assert_eq!(browser.eval(section), true, "{page}: its section is out of sight");
             let tag = browser.eval("document.documentElement.lang");
             assert_eq!(tag, if language.starts_with("pt") { "pt-BR" } else { "en" });
             let shown = browser.eval("document.documentElement.outerHTML").to_string();

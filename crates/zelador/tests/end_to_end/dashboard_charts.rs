@@ -1,8 +1,7 @@
 //! Charts and times as whoever looks sees them: one cursor for all charts, times in the viewer's zone.
 
-use rustix::process::Signal;
 use serde_json::json;
-use zelador_testbed::home::{kill, until};
+use zelador_testbed::home::until;
 
 use crate::dashboard::{address, browser};
 use crate::zelador;
@@ -37,9 +36,16 @@ fn the_cursor_of_one_chart_is_that_of_all() {
 #[test]
 fn times_are_those_of_the_viewers_zone() {
     let zelador = zelador();
-    zelador.start("{ name: 'bee', script: 'sleep', args: '1000' }");
-    kill(zelador.pid("bee"), Signal::KILL);
-    until("its restart", || zelador.restarts("bee") == 1);
+    zelador.write("bee.js", "console.error('ERROR no honey'); process.exit(1)");
+    // The app does not come up, and the command says so.
+    zelador.write(
+        "ecosystem.config.js",
+        "module.exports = { apps: [{ name: 'bee', script: 'bee.js', max_restarts: 2, half_open_after: '30m' }] }",
+    );
+    zelador.run(&["start", "ecosystem.config.js"]);
+    until("its evidence", || {
+        zelador.incidents().first().is_some_and(|it| it["evidence"]["err_tail"][0].is_string())
+    });
     until("the endpoints", || zelador.get("/healthz").0 != 0);
     let mut browser = browser();
     browser.look_as("pt-BR,pt;q=0.9", true, 390, 900);
@@ -54,6 +60,16 @@ fn times_are_those_of_the_viewers_zone() {
                 "(() => {{ const all = [...document.querySelectorAll('#runs time.at')]; \
                    const there = (it) => new Date(Date.parse(it.dateTime) + {minutes} * 60000).toISOString().slice(11, 19); \
                    return all.length >= 2 && all.every((it) => it.textContent.includes(there(it))); }})()"
+            ),
+        );
+        browser.open(&address(&zelador, "/health/incident/1"));
+        browser.until(
+            "times of lines and of deaths before",
+            &format!(
+                "(() => {{ const there = (it, end) => new Date(Date.parse(it.dateTime) + {minutes} * 60000).toISOString().slice(11, end); \
+                   const lines = [...document.querySelectorAll('#evidence .line time')], deaths = [...document.querySelectorAll('#evidence li time')]; \
+                   return lines.length >= 1 && lines.every((it) => it.textContent === there(it, 23).replace('.', ',')) \
+                     && deaths.length >= 1 && deaths.every((it) => it.textContent.includes(there(it, 19))); }})()"
             ),
         );
     }

@@ -33,9 +33,11 @@ fn a_hundred_apps_are_small_over_the_wire_and_programs_get_data() {
     for page in ["/health", "/health/app/svc-7"] {
         let it = paint(&mut browser, &address(&zelador, page));
         assert!(it.bytes > 5_000 && it.bytes < LARGEST, "{page}: {} bytes", it.bytes);
+        assert_eq!(it.trips, 2, "{page}: itself, then its styles, and no script before it is seen");
     }
     browser.open(&address(&zelador, "/health"));
     browser.until("all of them", "document.querySelectorAll('#rows tr').length === 100");
+    browser.until("how many", "document.querySelector('#shown').textContent === '100 instances'");
     assert_eq!(browser.wrongs(), Vec::<String>::new());
     let ask = |accept: &str| {
         let mut command = Command::new("curl");

@@ -249,10 +249,16 @@ pub fn facts(lang: Lang, found: &Evidence) -> Vec<(Option<Moment>, String)> {
     }
     if let Some(it) = &found.descriptors {
         let (open, limit) = (it.open, it.limit);
-        let (sockets, pipes, files) = (it.sockets, it.pipes, it.files);
+        let count = |count: u32, one, many| lang.count(count as usize, one, many);
+        let of = [
+            count(it.sockets, ("socket", "socket"), ("sockets", "sockets")),
+            count(it.pipes, ("pipe", "pipe"), ("pipes", "pipes")),
+            count(it.files, ("file", "arquivo"), ("files", "arquivos")),
+        ];
+        let of = of.join(", ");
         facts.push(match lang {
-            Lang::En => format!("{open} of {limit} descriptors open ({sockets} sockets, {pipes} pipes, {files} files)"),
-            Lang::Pt => format!("{open} de {limit} descritores abertos ({sockets} sockets, {pipes} pipes, {files} arquivos)"),
+            Lang::En => format!("{open} of {limit} descriptors open ({of})"),
+            Lang::Pt => format!("{open} de {limit} descritores abertos ({of})"),
         });
     }
     if let Some(thread) = found.threads.first() {

@@ -162,7 +162,7 @@ pub fn page(lang: Lang, piece: &dyn Fn(&str) -> Markup) -> Markup {
         section aria-labelledby="apps-title" {
             div.bar {
                 h2 #apps-title { "Apps" }
-                span #shown.dim role="status" data-of=(lang.t("of", "de")) {}
+                span #shown.dim role="status" data-of=(lang.t("of", "de")) data-one=(lang.t("instance", "instância")) data-many=(lang.t("instances", "instâncias")) {}
                 label.find { span.hide { (lang.t("Search apps", "Buscar apps")) } input #find type="search" placeholder=(lang.t("Search  /", "Buscar  /")) autocomplete="off" spellcheck="false"; }
                 div.chips role="group" aria-label=(lang.t("Filter", "Filtro")) {
                     button.chip type="button" data-filter="" aria-pressed="true" { (lang.t("All", "Todos")) }

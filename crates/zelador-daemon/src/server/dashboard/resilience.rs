@@ -104,7 +104,7 @@ fn operations(lang: Lang, views: &[RetryView]) -> Markup {
                     th scope="row" translate="no" { code { (parts::plain(&it.operation)) } }
                     td.num { (it.stats.total) } td.num { (it.stats.successful) } td.num { (it.stats.failed) }
                     td.num { (share(it)) } td.num { (average(it)) }
-                    td { (errors(lang, it)) }
+                    td.c-why { (errors(lang, it)) }
                 } } }
             } }
         } }
@@ -162,11 +162,11 @@ fn state(lang: Lang, view: &BreakerView) -> Markup {
 
 fn list(lang: Lang, views: &[BreakerView]) -> Markup {
     html! {
-        p.dim { (lang.t("A breaker opens when what it guards keeps failing: a database, a check, a channel, a model, a remedy, or an app that dies young. It is then left alone until a trial, or until a person says otherwise: zelador breaker.", "Um disjuntor abre quando o que ele guarda falha repetidamente: um banco, uma verificação, um canal, um modelo, um remédio ou um app que morre cedo. É então deixado em paz até um teste, ou até que uma pessoa diga outra coisa: zelador breaker.")) }
+        p.dim { (lang.t("A breaker opens when what it guards keeps failing: a database, a check, a channel, a model, a remedy, or an app that dies young. It is then left alone until a trial, or until a person says otherwise: ", "Um disjuntor abre quando o que ele guarda falha repetidamente: um banco, uma verificação, um canal, um modelo, um remédio ou um app que morre cedo. É então deixado em paz até um teste, ou até que uma pessoa diga outra coisa: ")) code { "zelador breaker" } "." }
         @if views.is_empty() { (parts::empty(lang.t("No breakers yet", "Ainda não há disjuntores"), html! {})) }
         @else { div.scroll tabindex="0" role="region" aria-label=(lang.t("Breakers", "Disjuntores")) { table {
             thead { tr {
-                th scope="col" { (lang.t("Of", "De")) } th scope="col" { (lang.t("Operation", "Operação")) } th scope="col" { (lang.t("State", "Estado")) }
+                th scope="col" { (lang.t("Target", "Alvo")) } th scope="col" { (lang.t("Operation", "Operação")) } th scope="col" { (lang.t("State", "Estado")) }
                 th scope="col" { (lang.t("Since", "Desde")) } th scope="col" { (lang.t("Next trial", "Próximo teste")) }
                 th.num scope="col" { (lang.t("Opened", "Abriu")) } th scope="col" { (lang.t("What it says", "O que diz")) }
             } }

@@ -154,6 +154,13 @@ fn general(lang: Lang, settings: &Settings, home: String) -> Vec<Row> {
 
 fn checks(lang: Lang, settings: &Settings) -> Vec<Row> {
     let Cadence { interval, timeout, failure_threshold, success_threshold, .. } = settings.cadence;
+    let looks = |count: u32| {
+        lang.count(
+            count as usize,
+            ("look", "verificação"),
+            ("looks in a row", "verificações seguidas"),
+        )
+    };
     let shares = |it: Option<Thresholds>| {
         let Some(it) = it else { return off(lang) };
         let (degraded, unhealthy) = (it.degraded.value(), it.unhealthy.value());
@@ -164,8 +171,8 @@ fn checks(lang: Lang, settings: &Settings) -> Vec<Row> {
     vec![
         row(lang.t("Every", "A cada"), lang.span(interval)),
         row(lang.t("Timeout", "Tempo limite"), lang.span(timeout)),
-        row(lang.t("Worse after", "Piora após"), failure_threshold.to_string()),
-        row(lang.t("Better after", "Melhora após"), success_threshold.to_string()),
+        row(lang.t("Worse after", "Piora após"), looks(failure_threshold)),
+        row(lang.t("Better after", "Melhora após"), looks(success_threshold)),
         row(
             lang.t("Memory, degraded / unhealthy", "Memória, degradado / com falha"),
             shares(settings.memory),
@@ -309,7 +316,9 @@ fn plan(lang: Lang, plan: &Plan, notify: &NotifyView) -> Vec<Row> {
         let zone = it.zone.as_ref().map(|zone| format!(" ({zone})")).unwrap_or_default();
         format!("{} – {}{zone}", it.from.strftime("%H:%M"), it.to.strftime("%H:%M"))
     });
-    let limit = format!("{} / {}", plan.limit.most, lang.span(plan.limit.within));
+    let messages =
+        lang.count(plan.limit.most as usize, ("message", "mensagem"), ("messages", "mensagens"));
+    let limit = format!("{messages} {} {}", lang.t("in", "em"), lang.span(plan.limit.within));
     let language = match plan.language {
         Language::En => "English",
         Language::Pt => "português",

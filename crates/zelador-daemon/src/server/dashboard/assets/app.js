@@ -87,7 +87,8 @@
     }
     for (const chip of $$('[data-filter]')) chip.setAttribute('aria-pressed', String(chip.dataset.filter === wish.filter));
     const count = $('#shown');
-    set(count, all.length ? (shown === all.length ? String(all.length) : `${shown} ${count.dataset.of} ${all.length}`) : '');
+    const noun = all.length === 1 ? count.dataset.one : count.dataset.many;
+    set(count, all.length ? `${shown === all.length ? '' : `${shown} ${count.dataset.of} `}${all.length} ${noun}` : '');
     $('#nothing').hidden = shown > 0 || all.length === 0;
     $('.scroll').hidden = all.length === 0;
   };
@@ -300,6 +301,10 @@
     });
     follow();
   }
+
+  // On a phone the sections are a row to be moved sideways.
+  const here = $('nav [aria-current]');
+  if (here) here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - 24;
 
   times();
   arrange();

@@ -17,7 +17,7 @@
   const millis = (value) => value >= 1000 ? `${number(value / 1000)} s` : `${number(value, value < 10 ? 2 : 0)} ms`;
   const span = (seconds) => seconds < 90 ? `${number(seconds, 0)} s` : seconds < 5400 ? `${number(seconds / 60, 0)} min` : seconds < 129600 ? `${number(seconds / 3600, 0)} h` : `${number(seconds / 86400, 0)} d`;
   // Steps of an axis that are whole in their unit.
-  const steps = (unit) => [0, 1, 2, 3].flatMap((power) => [1, 2, 5, 10, 20, 50, 100, 200, 500].map((step) => step * unit ** power));
+  const steps = (unit) => [0, 1, 2, 3].flatMap((power) => [1, 2, 5, 10, 20, 50, 100, unit / 4, unit / 2].map((step) => step * unit ** power));
   // What is declared now: it may change while the page is open.
   const limit = () => Number(document.getElementById('count')?.dataset.limit) || 0;
   const panels = [
