@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::notify::Language;
 use crate::said::span;
 use crate::unit::Moment;
+use crate::words::Words;
 
 /// What somebody set aside until `until`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +70,12 @@ pub fn asker(who: &str, language: Language) -> &str {
         NOBODY => language.pick(NOBODY, "desconhecido"),
         other => other,
     }
+}
+
+/// The same in every language.
+pub fn asker_words(who: &str) -> Words {
+    let of = |language| asker(who, language).to_owned();
+    Words::new(of(Language::En), of(Language::Pt))
 }
 
 /// By whom, in words.

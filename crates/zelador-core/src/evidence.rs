@@ -196,6 +196,15 @@ impl Evidence {
         }
         let most = self.course.iter().map(|(_, usage)| usage.memory).max().unwrap_or_default();
         let (before, after) = (begin.threads, end.threads);
+        let told = most.to_string();
+        if before == after && [begin, end].iter().all(|it| it.memory.to_string() == told) {
+            return Some(words!(
+                "over {t}: memory stayed at {most}, threads at {after}",
+                "em {t}: a memória ficou em {most}, as threads em {after}",
+                t = last.since(*first),
+                most = most,
+            ));
+        }
         Some(words!(
             "over {t}: memory from {from} to {to}, at most {most}; threads from {before} to {after}",
             "em {t}: memória de {from} a {to}, no máximo {most}; threads de {before} a {after}",

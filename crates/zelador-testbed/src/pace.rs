@@ -50,10 +50,10 @@ pub fn paint(browser: &mut Browser, url: &str) -> Paint {
          .filter((it) => !it.name.includes('/live') && !it.name.includes('/logs/')) \
          .reduce((sum, it) => sum + it.transferSize, 0)",
     );
-    // The page, what it names and waits for, and what that names in turn.
+    // The page, the styles that it names, and what comes after them: scripts that are waited for, styles of styles.
     let trips = browser.eval(
         "(() => { const blocking = performance.getEntriesByType('resource').filter((it) => it.renderBlockingStatus === 'blocking'); \
-         const turns = blocking.map((it) => it.initiatorType === 'link' || it.initiatorType === 'script' ? 1 : 2); \
+         const turns = blocking.map((it) => it.initiatorType === 'link' ? 1 : 2); \
          return 1 + Math.max(0, ...turns); })()",
     );
     Paint {

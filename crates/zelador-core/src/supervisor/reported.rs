@@ -5,6 +5,7 @@
 
 use super::Supervisor;
 use super::maintenance::nobody;
+use crate::aside::asker_words;
 use crate::effect::{Done, Refusal, Severity};
 use crate::healing::guard::Ruling;
 use crate::healing::{GATHER_WITHIN, Remedy, Risk};
@@ -54,7 +55,7 @@ impl Supervisor {
                 return Err(Refusal::NotPossible { reason, help: Some(help) });
             };
             let by = by.clone().unwrap_or_else(nobody);
-            let why = words!("{by} says: {said}", "{by} diz: {said}");
+            let why = words!("{by} says: {said}", "{by} diz: {said}", by = asker_words(&by));
             let open = self.open_incident_of(id, Trouble::Reported);
             let Some(number) = self.open_of(app.clone(), id, Trouble::Reported, why.clone()) else {
                 if let Some(open) = open {
@@ -161,7 +162,7 @@ impl Supervisor {
             }
         }
         let by = by.unwrap_or_else(nobody);
-        let why = words!("{by} closed it", "{by} o encerrou");
+        let why = words!("{by} closed it", "{by} o encerrou", by = asker_words(&by));
         self.close(id, Outcome::TakenOver, why);
         Ok(Done { notes: vec![format!("incident {id} is closed")], ..Done::default() })
     }

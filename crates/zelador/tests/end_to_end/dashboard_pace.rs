@@ -13,6 +13,9 @@ use crate::zelador;
 /// The most that a page may be over the wire, in bytes.
 const LARGEST: u64 = 150_000;
 
+/// The most that engine and guardian may use with a hundred apps, in KiB (PSS).
+const MOST_MEMORY: u64 = 40 << 10;
+
 /// How much of the frames of an empty page, in the same browser, the overview must keep; the figures are
 /// in `docs/benchmarks.md`, this is what a busy host and an unoptimised build leave of them.
 const KEPT: f64 = 0.6;
@@ -21,7 +24,7 @@ const KEPT: f64 = 0.6;
 const COUNTED: Duration = Duration::from_secs(8);
 
 #[test]
-fn a_hundred_apps_are_small_over_the_wire_and_programs_get_data() {
+fn a_hundred_apps_are_small_over_the_wire_and_in_memory_and_programs_get_data() {
     let zelador = zelador();
     let apps: Vec<String> = (0..100)
         .map(|at| format!("{{ name: 'svc-{at}', script: 'sleep', args: '1000' }}"))
@@ -37,6 +40,8 @@ fn a_hundred_apps_are_small_over_the_wire_and_programs_get_data() {
     }
     browser.open(&address(&zelador, "/health"));
     browser.until("all of them", "document.querySelectorAll('#rows tr').length === 100");
+    let used = zelador.own_memory();
+    assert!(used < MOST_MEMORY, "{used} KiB, while somebody looks");
     browser.until("how many", "document.querySelector('#shown').textContent === '100 instances'");
     assert_eq!(browser.wrongs(), Vec::<String>::new());
     let ask = |accept: &str| {

@@ -191,7 +191,7 @@ fn story(lang: Lang, incident: &Incident) -> Markup {
             li class=(class) {
                 span.when { (time(entry.at, false)) @if later.as_millis() > 0 { span.dim { " +" (lang.span(later)) } } }
                 span.dot { (icon(shape)) }
-                span.what lang=[entry.said.is_none().then_some("en")] { (parts::plain(&entry.told(lang.language()))) }
+                span.what lang=[entry.said.is_none().then_some("en")] { (parts::marked(&entry.told(lang.language()))) }
             }
         } }
     }
@@ -209,7 +209,7 @@ fn diagnosis(lang: Lang, incident: &Incident) -> Markup {
             span { (sure) " % " (lang.t("sure", "de certeza")) " · " (lang.t("remedy", "remédio")) ": " (diagnosis.remedy.told(lang.language())) }
         }
         ul.because {
-            @for reason in &diagnosis.because { li { (lang.say(reason)) } }
+            @for reason in &diagnosis.because { li { (parts::marked(&lang.say(reason))) } }
             @for it in &incident.learned { li { (lang.say(&it.words())) } }
         }
         @let others: Vec<_> = diagnosis.hypotheses.iter().filter(|it| it.cause != diagnosis.cause).collect();

@@ -41,6 +41,17 @@ pub fn theirs(lang: Lang, said: &Words) -> Markup {
     }
 }
 
+/// A sentence in which commands and names stand between backticks.
+pub fn marked(text: &str) -> Markup {
+    let text = plain(text);
+    let parts: Vec<&str> = text.split('`').collect();
+    // One that has no partner is somebody else's.
+    if parts.len().is_multiple_of(2) {
+        return html! { (text) };
+    }
+    html! { @for (at, part) in parts.iter().enumerate() { @if at % 2 == 1 { code { (part) } } @else { (part) } } }
+}
+
 /// A class, a shape and a word for how something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {

@@ -166,8 +166,8 @@
           context.strokeStyle = context.fillStyle = colour('warn');
           context.setLineDash([6, 4]);
           context.beginPath(); context.moveTo(bbox.left, y); context.lineTo(bbox.left + bbox.width, y); context.stroke();
-          context.textAlign = 'left'; // The axes leave theirs behind.
-          context.fillText(`${word.limitword} ${panel.say(panel.limit)}`, bbox.left + 6, y - 5);
+          context.textAlign = 'left'; context.textBaseline = 'bottom'; // The axes leave theirs behind.
+          context.fillText(`${word.limitword} ${panel.say(panel.limit)}`, bbox.left + 6, y - 3);
           context.restore();
         }],
         setCursor: [(plot) => {
