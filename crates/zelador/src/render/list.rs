@@ -1,5 +1,7 @@
 //! The list of instances, as `pm2 list` shows it, and one line that says how everything is.
 
+use std::collections::BTreeSet;
+
 use comfy_table::{Cell, CellAlignment};
 use zelador_api::spec::ExecMode;
 use zelador_api::unit::{ByteSize, Moment, spoken};
@@ -186,23 +188,26 @@ fn summary(instances: &[&InstanceView], whole: &HealthView, terminal: Terminal) 
             .collect::<Vec<_>>()
             .join("\n");
     }
-    let wanted: Vec<&InstanceView> =
-        instances.iter().copied().filter(|instance| is_wanted(instance)).collect();
-    let sick: Vec<&&InstanceView> =
-        wanted.iter().filter(|instance| health(instance) != Status::Healthy).collect();
-    let resting = instances.len() - wanted.len();
+    let names = |of: &[&InstanceView]| -> usize {
+        of.iter().map(|it| &it.app).collect::<BTreeSet<_>>().len()
+    };
+    let wanted: Vec<&InstanceView> = instances.iter().copied().filter(|it| is_wanted(it)).collect();
+    let sick: Vec<&InstanceView> =
+        wanted.iter().copied().filter(|it| health(it) != Status::Healthy).collect();
+    let apps = names(&wanted);
+    let resting = names(instances) - apps;
     let resting = if resting == 0 { String::new() } else { format!(", {resting} stopped") };
     let mut lines = Vec::new();
     if sick.is_empty() {
-        let said = match wanted.len() {
+        let said = match apps {
             0 => "nothing is wanted up".to_owned(),
             1 => "1 app healthy".to_owned(),
             many => format!("all {many} apps healthy"),
         };
         lines.push(terminal.paint(&format!("{said}{resting}"), Colour::Green));
     } else {
-        let apps = words::counted(wanted.len(), "app");
-        let said = format!("{} of {apps} not healthy{resting}", sick.len());
+        let apps = words::counted(apps, "app");
+        let said = format!("{} of {apps} not healthy{resting}", names(&sick));
         lines.push(terminal.paint(&said, Colour::Red));
     }
     for instance in sick {

@@ -176,8 +176,14 @@ fn everything_that_is_tried_is_on_the_pages_about_trying() {
         ["query", "connect", "send"].iter().all(|it| page.contains(&format!("<code>{it}</code>")))
             && page.contains("refused")
             && page.contains("HTTP 500")
+            && page.contains("trial start")
     });
     let page = answer(&zelador, "/health/retries");
+    let waiting = page.split("Operations").next().unwrap_or_default();
+    for part in ["channel ops", "message", "HTTP 500: oops", "exited with code 1"] {
+        assert!(waiting.contains(part), "{part}: {waiting}");
+    }
+    assert!(!waiting.contains("remedy ("), "what waits for its start is one thing: {waiting}");
     for part in ["Success rate", "Average attempts", "Last errors", "database:main", "notify:ops"] {
         assert!(page.contains(part), "{part}: {page}");
     }

@@ -109,7 +109,9 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use zelador_core::evidence::Evidence;
+    use zelador_core::death::Death;
+    use zelador_core::evidence::{Evidence, PastDeath};
+    use zelador_core::unit::Moment;
 
     use super::super::incident::matters;
     use super::*;
@@ -121,6 +123,12 @@ mod tests {
                 "```\n# not a title".into(),
                 "<b>Error</b>: \u{1b}[31mno\u{1b}[0m".into(),
             ],
+            deaths: vec![PastDeath {
+                at: Moment::from_micros(1_700_000_000_123_000),
+                death: Death::Exited { code: 3 },
+                uptime_millis: 40,
+                explained: None,
+            }],
             ..Evidence::default()
         };
         let at = 1_700_000_000_000_000_u64;
@@ -134,6 +142,8 @@ mod tests {
         let text = in_markdown(Lang::En, &incident);
         assert!(text.contains("detected: \\<script\\>\\*x\\*"), "{text}");
         assert!(text.contains("    ```# not a title\n    <b>Error</b>: no\n"), "{text}");
+        let died = "- 2023-11-14T22:13:20.123Z: died before: exited with code 3\n";
+        assert!(text.contains(died), "{text}");
         assert!(matters(&incident, "Error: connect ECONNREFUSED"));
         assert!(!matters(&incident, "listening"));
     }

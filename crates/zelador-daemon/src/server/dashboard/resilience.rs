@@ -4,6 +4,7 @@
 use maud::{Markup, html};
 use zelador_core::incident::{Incident, Stage};
 use zelador_core::instance::Phase;
+use zelador_core::notify::{ChannelState, ChannelView};
 use zelador_core::retry::{Attempt, AttemptOutcome};
 use zelador_core::supervisor::{BreakerView, InstanceView, RetryView, Supervisor};
 use zelador_core::words::Words;
@@ -21,6 +22,7 @@ const ERRORS: usize = 8;
 struct Tried {
     instances: Vec<InstanceView>,
     open: Vec<Incident>,
+    channels: Vec<ChannelView>,
     operations: Vec<RetryView>,
 }
 
@@ -30,6 +32,7 @@ impl Tried {
         Self {
             instances: supervisor.view().instances,
             open: open.collect(),
+            channels: supervisor.notify_view().channels,
             operations: supervisor.retries(),
         }
     }
@@ -41,45 +44,77 @@ pub async fn retries(dashboard: &Dashboard, lang: Lang) -> Result<Vec<Fragment>,
     Ok(vec![Fragment::new(
         "list",
         html! {
-            p.dim { (lang.t("What failed and is tried again: restarts with their delay, and remedies with their pauses.", "O que falhou e é tentado de novo: reinícios com seu atraso e remédios com suas pausas.")) }
+            p.dim { (lang.t("What failed and is tried again: starts, remedies and messages, with when that is.", "O que falhou e é tentado de novo: inícios, remédios e mensagens, com a hora em que isso acontece.")) }
             (waiting(lang, &tried))
             (operations(lang, &tried.operations))
         },
     )])
 }
 
-/// What waits for its next try now.
+/// What waits for its next try now: starts, trials, remedies, and messages for channels that fail.
 fn waiting(lang: Lang, tried: &Tried) -> Markup {
-    let starts: Vec<_> = tried
+    let rows: Vec<Markup> = tried
         .instances
         .iter()
-        .filter_map(|it| match &it.phase {
-            Phase::Backoff { retry_at, held, .. } => Some((it, *retry_at, *held)),
-            _ => None,
-        })
+        .filter_map(|it| start(lang, it))
+        .chain(tried.open.iter().filter_map(|it| remedy(lang, it)))
+        .chain(tried.channels.iter().filter_map(|it| message(lang, it)))
         .collect();
-    let healing: Vec<_> =
-        tried.open.iter().filter(|it| !matches!(it.stage, Stage::Escalated)).collect();
     html! {
-        @if starts.is_empty() && healing.is_empty() { (parts::empty(lang.t("Nothing is being retried", "Nada está sendo tentado de novo"), html! { p { (lang.t("Everything that is wanted is up.", "Tudo o que é desejado está no ar.")) } })) }
+        @if rows.is_empty() { (parts::empty(lang.t("Nothing is being retried", "Nada está sendo tentado de novo"), html! {})) }
         @else { div.scroll tabindex="0" role="region" aria-label=(lang.t("Retries", "Tentativas")) { table {
-            thead { tr { th scope="col" { "App" } th scope="col" { (lang.t("What", "O quê")) } th.num scope="col" { (lang.t("Tries", "Tentativas")) } th scope="col" { (lang.t("Next", "Próxima")) } th scope="col" { (lang.t("Because", "Porque")) } } }
-            tbody {
-                @for (it, at, held) in &starts { tr {
-                    th scope="row" { a href={ "/health/app/" (percent(&it.app)) } { (parts::plain(&it.name)) } }
-                    td { (lang.t("restart", "reinício")) } td.num { (it.unstable_restarts) }
-                    td { @if *held { (lang.t("when its dependency is up", "quando a dependência estiver no ar")) } @else { (time(*at, true)) } }
-                    td { (it.deaths.first().map(|it| parts::plain(&it.death.told(lang.language()))).unwrap_or_default()) }
-                } }
-                @for it in &healing { tr {
-                    th scope="row" { a href={ "/health/incident/" (it.id) } { (super::overview::subject(lang, it.app.as_str())) } }
-                    td { (lang.t("remedy", "remédio")) " (" (super::overview::state_word(lang, &it.state_words())) ")" } td.num { (it.attempts) }
-                    td { @if let Some(at) = it.deadline() { (time(at, true)) } @else { "–" } }
-                    td { (lang.say(&it.trouble.words())) }
-                } }
-            }
+            thead { tr { th scope="col" { (lang.t("Target", "Alvo")) } th scope="col" { (lang.t("What", "O quê")) } th.num scope="col" { (lang.t("Tries", "Tentativas")) } th scope="col" { (lang.t("Next", "Próxima")) } th scope="col" { (lang.t("Because", "Porque")) } } }
+            tbody { @for row in &rows { (row) } }
         } } }
     }
+}
+
+/// A start that waits for its time, its dependency or its trial.
+fn start(lang: Lang, it: &InstanceView) -> Option<Markup> {
+    let (what, next) = match &it.phase {
+        Phase::Backoff { held: true, .. } => (
+            lang.t("start", "início"),
+            html! { (lang.t("when its dependency is up", "quando a dependência estiver no ar")) },
+        ),
+        Phase::Backoff { retry_at, .. } => (lang.t("restart", "reinício"), time(*retry_at, true)),
+        Phase::Tripped { trial_at: Some(at) } => {
+            (lang.t("trial start", "início de teste"), time(*at, true))
+        }
+        _ => return None,
+    };
+    let because = it.deaths.first().map(|it| it.death.told(lang.language())).unwrap_or_default();
+    Some(html! { tr {
+        th scope="row" { a href={ "/health/app/" (percent(&it.app)) } { (parts::plain(&it.name)) } }
+        td { (what) } td.num { (it.unstable_restarts) } td { (next) } td { (parts::plain(&because)) }
+    } })
+}
+
+/// A remedy that is under way or waits for its time, a person or a dependency.
+fn remedy(lang: Lang, it: &Incident) -> Option<Markup> {
+    let next = match (&it.stage, it.deadline()) {
+        // Its start stands for itself.
+        (Stage::AwaitingStart | Stage::AwaitingTrial, _) => return None,
+        (_, Some(at)) => time(at, true),
+        (Stage::WaitingForDependency { dependency }, None) => html! {
+            (lang.t("when this is up:", "quando estiver no ar:")) " " (parts::plain(dependency))
+        },
+        (_, None) => return None,
+    };
+    Some(html! { tr {
+        th scope="row" { a href={ "/health/incident/" (it.id) } { (super::overview::subject(lang, it.app.as_str())) } }
+        td { (lang.t("remedy", "remédio")) " (" (super::overview::state_word(lang, &it.state_words())) ")" }
+        td.num { (it.attempts) } td { (next) } td { (lang.say(&it.trouble.words())) }
+    } })
+}
+
+/// Messages that wait for a channel that fails.
+fn message(lang: Lang, it: &ChannelView) -> Option<Markup> {
+    let ChannelState::Failing { reason, retry_at, .. } = &it.state else { return None };
+    let waiting = lang.count(it.waiting, ("message", "mensagem"), ("messages", "mensagens"));
+    Some(html! { tr {
+        th scope="row" { a href="/health/settings" { (lang.t("channel", "canal")) " " (parts::plain(&it.name)) } }
+        td { (waiting) } td.num { "–" } td { (time(*retry_at, true)) } td.c-why { (parts::theirs(lang, reason)) }
+    } })
 }
 
 /// Every operation with its numbers.
