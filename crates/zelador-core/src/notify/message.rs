@@ -1,5 +1,6 @@
 //! What a person reads, before a channel gives it its shape.
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::matter::About;
@@ -99,8 +100,8 @@ impl Message {
         self.language.news(self.news)
     }
 
-    /// What stands beside the text: labels and values.
-    pub fn fields(&self, host: &str) -> Vec<(&'static str, String)> {
+    /// What stands beside the text: labels and values, with times of this zone.
+    pub fn fields(&self, host: &str, zone: &TimeZone) -> Vec<(&'static str, String)> {
         let words = self.language.labels();
         let mut fields = vec![(words.severity, self.severity_word().to_owned())];
         if let Some(app) = &self.about.app {
@@ -111,7 +112,7 @@ impl Message {
         }
         fields.push((words.host, host.to_owned()));
         if self.news != News::Event && self.news != News::Test && self.news != News::Digest {
-            fields.push((words.since, self.opened_at.to_string()));
+            fields.push((words.since, local(self.opened_at, zone)));
         }
         if self.repeats > 0 {
             fields.push((words.repeats, self.repeats.to_string()));
@@ -120,7 +121,7 @@ impl Message {
     }
 
     /// Returns headline and text as a template has them; as they are where it says nothing.
-    pub fn read_by(&self, template: &Template, host: &str) -> (String, String) {
+    pub fn read_by(&self, template: &Template, host: &str, zone: &TimeZone) -> (String, String) {
         let value = |name: &str| match name {
             "title" => self.title.clone(),
             "text" => self.text.clone(),
@@ -130,8 +131,8 @@ impl Message {
             "state" => self.news_word().to_owned(),
             "kind" => self.about.kind.clone(),
             "host" => host.to_owned(),
-            "time" => self.at.to_string(),
-            "story" => self.told(usize::MAX),
+            "time" => local(self.at, zone),
+            "story" => self.told(usize::MAX, zone),
             other => format!("{{{other}}}"),
         };
         let read = |said: &Option<String>, otherwise: &str| {
@@ -141,8 +142,9 @@ impl Message {
     }
 
     /// The story, or the lines of a digest, one sentence a line, with at most this many letters.
-    pub fn told(&self, most: usize) -> String {
-        let time = |at: Moment| at.timestamp().strftime("%H:%M:%S").to_string();
+    pub fn told(&self, most: usize, zone: &TimeZone) -> String {
+        let time =
+            |at: Moment| at.timestamp().to_zoned(zone.clone()).strftime("%H:%M:%S").to_string();
         let tales = self.story.iter().map(|tale| format!("{}  {}", time(tale.at), tale.what));
         let lines = self.lines.iter().map(|line| {
             let mark = if line.resolved { "✓" } else { self.language.severity(line.severity) };
@@ -157,6 +159,11 @@ impl Message {
         }
         shortened(&told, most)
     }
+}
+
+/// A moment as the clocks of a zone show it, with the zone.
+fn local(at: Moment, zone: &TimeZone) -> String {
+    at.timestamp().to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
 /// The text with at most `most` letters; an ellipsis stands for what is missing.

@@ -228,7 +228,7 @@ fn quiet_hours_hold_back_what_is_not_critical_and_end_in_a_digest() {
     let delivery = scene.desk.deliveries().remove(0);
     assert_eq!(delivery.message.news, News::Digest);
     assert_eq!(delivery.message.title, "2 messages");
-    let told = delivery.message.told(usize::MAX);
+    let told = delivery.message.told(usize::MAX, &jiff::tz::TimeZone::UTC);
     assert!(told.contains("✓  api: crash loop: a start held"), "{told}");
     assert!(told.contains("warning  its memory is full: restarted"), "{told}");
 }

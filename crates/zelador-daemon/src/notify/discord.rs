@@ -38,7 +38,7 @@ pub(super) async fn send(url: &Secret, letter: &Letter<'_>, secrets: &Secrets<'_
 pub(super) fn body(letter: &Letter<'_>) -> Value {
     let message = letter.message;
     let mut description = letter.text.clone();
-    let story = message.told(DESCRIPTION);
+    let story = letter.story(DESCRIPTION);
     if !story.is_empty() {
         description = format!("{description}\n```\n{}\n```", story.replace("```", "'''"));
     }
@@ -49,7 +49,7 @@ pub(super) fn body(letter: &Letter<'_>) -> Value {
         description.push_str(&format!("\n[{label}]({url})"));
     }
     let field = |(label, value): (&str, String)| json!({ "name": label, "value": shortened(&value, VALUE), "inline": true });
-    let fields: Vec<Value> = message.fields(letter.host).into_iter().map(field).collect();
+    let fields: Vec<Value> = letter.fields().into_iter().map(field).collect();
     json!({
         "embeds": [{
             "title": shortened(&letter.headline(), TITLE),

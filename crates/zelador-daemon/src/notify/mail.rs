@@ -116,10 +116,10 @@ pub(super) fn write(from: &str, to: &[String], letter: &Letter<'_>) -> Result<Me
 
 fn text(letter: &Letter<'_>) -> String {
     let mut text = format!("{}\n\n", letter.text);
-    for (label, value) in letter.message.fields(letter.host) {
+    for (label, value) in letter.fields() {
         text.push_str(&format!("{label}: {value}\n"));
     }
-    let story = letter.message.told(usize::MAX);
+    let story = letter.story(usize::MAX);
     if !story.is_empty() {
         text.push_str(&format!("\n{story}\n"));
     }

@@ -17,6 +17,7 @@ mod webhook;
 use std::io;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use zelador_api::home::Home;
 use zelador_core::effect::Severity;
 use zelador_core::notify::{ChannelKind, Delivery, DeliveryOutcome, Message, News, Secret};
@@ -104,6 +105,8 @@ struct Letter<'a> {
     /// By what the service knows the first message of the matter.
     handle: Option<&'a str>,
     host: &'a str,
+    /// Where this host is: its clocks are those that people know.
+    zone: TimeZone,
     title: String,
     text: String,
     /// Where a question is answered, and where more is to be seen: labels and addresses.
@@ -118,10 +121,21 @@ impl<'a> Letter<'a> {
         secrets: &Secrets<'_>,
     ) -> Result<Self, Failed> {
         let message = &delivery.message;
-        let (title, text) = message.read_by(&delivery.channel.template, host);
+        let zone = TimeZone::system();
+        let (title, text) = message.read_by(&delivery.channel.template, host, &zone);
         let mut links = answer_links(delivery, home, secrets)?;
         links.extend(message.links.iter().cloned());
-        Ok(Self { message, handle: delivery.handle.as_deref(), host, title, text, links })
+        Ok(Self { message, handle: delivery.handle.as_deref(), host, zone, title, text, links })
+    }
+
+    /// What stands beside the text: labels and values.
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        self.message.fields(self.host, &self.zone)
+    }
+
+    /// The story, with at most this many letters.
+    fn story(&self, most: usize) -> String {
+        self.message.told(most, &self.zone)
     }
 
     /// A sign that is seen before the words are read.

@@ -47,10 +47,10 @@ pub(super) fn body(letter: &Letter<'_>, topic: &str) -> Value {
         (_, Severity::Info) => (2, "information_source"),
     };
     let mut text = letter.text.clone();
-    for (label, value) in message.fields(letter.host) {
+    for (label, value) in letter.fields() {
         text.push_str(&format!("\n{label}: {value}"));
     }
-    let story = message.told(usize::MAX);
+    let story = letter.story(usize::MAX);
     if !story.is_empty() {
         text.push_str(&format!("\n\n{story}"));
     }

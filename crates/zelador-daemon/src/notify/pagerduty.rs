@@ -56,7 +56,7 @@ pub(super) fn body(letter: &Letter<'_>, key: &str) -> Value {
             "component": message.about.app,
             "group": "zelador",
             "class": message.about.kind,
-            "custom_details": { "story": message.told(4000) },
+            "custom_details": { "story": letter.story(4000) },
         },
     })
 }

@@ -59,21 +59,20 @@ pub(super) async fn send(to: &SlackTo, letter: &Letter<'_>, secrets: &Secrets<'_
 
 /// The message in blocks.
 pub(super) fn body(letter: &Letter<'_>) -> Value {
-    let message = letter.message;
     let plain = |text: String| json!({ "type": "plain_text", "text": text, "emoji": true });
     let marked = |text: String| json!({ "type": "mrkdwn", "text": text });
     let mut blocks = vec![
         json!({ "type": "header", "text": plain(shortened(&letter.headline(), HEADER)) }),
         json!({ "type": "section", "text": marked(escaped(&letter.text, SECTION)) }),
     ];
-    let fields: Vec<Value> = message
-        .fields(letter.host)
+    let fields: Vec<Value> = letter
+        .fields()
         .into_iter()
         .take(10)
         .map(|(label, value)| marked(format!("*{label}*\n{}", escaped(&value, FIELD))))
         .collect();
     blocks.push(json!({ "type": "section", "fields": fields }));
-    let story = message.told(SECTION);
+    let story = letter.story(SECTION);
     if !story.is_empty() {
         let story = escaped(&story.replace("```", "'''"), SECTION);
         blocks.push(json!({ "type": "section", "text": marked(format!("```{story}```")) }));

@@ -32,8 +32,8 @@ pub(super) fn body(letter: &Letter<'_>) -> Value {
     let mut title = text(shortened(&letter.headline(), TITLE));
     title["weight"] = "Bolder".into();
     title["size"] = "Medium".into();
-    let facts: Vec<Value> = message
-        .fields(letter.host)
+    let facts: Vec<Value> = letter
+        .fields()
         .into_iter()
         .map(|(label, value)| json!({ "title": label, "value": value }))
         .collect();
@@ -42,7 +42,7 @@ pub(super) fn body(letter: &Letter<'_>) -> Value {
         text(shortened(&letter.text, TEXT)),
         json!({ "type": "FactSet", "facts": facts }),
     ];
-    let story = message.told(TEXT);
+    let story = letter.story(TEXT);
     if !story.is_empty() {
         let mut block = text(story.replace('\n', "\n\n"));
         block["fontType"] = "Monospace".into();

@@ -53,14 +53,13 @@ pub(super) async fn send(
 }
 
 pub(super) fn body(letter: &Letter<'_>, chat: &str) -> Value {
-    let message = letter.message;
     let mut text = format!("<b>{}</b>\n", escaped(&shortened(&letter.headline(), TITLE)));
     text.push_str(&escaped(&shortened(&letter.text, TEXT)));
     text.push('\n');
-    for (label, value) in message.fields(letter.host) {
+    for (label, value) in letter.fields() {
         text.push_str(&format!("\n{label}: {}", escaped(&shortened(&value, 100))));
     }
-    let story = message.told(STORY);
+    let story = letter.story(STORY);
     if !story.is_empty() {
         text.push_str(&format!("\n\n<pre>{}</pre>", escaped(&story)));
     }

@@ -353,8 +353,20 @@ fn every_text_reads_in_both_languages() {
     assert_eq!(plan.trial("ops", AT).title, "zelador: um teste");
     let message = Message { language: Language::Pt, ..message(News::Resolved) };
     assert_eq!((message.news_word(), message.severity_word()), ("resolvido", "crítico"));
-    let labels: Vec<&str> = message.fields("db1").into_iter().map(|(label, _)| label).collect();
+    let labels: Vec<&str> =
+        message.fields("db1", &TimeZone::UTC).into_iter().map(|(label, _)| label).collect();
     let expected =
         ["Gravidade", "App", "Incidente", "Servidor", "Desde", "Repetições não enviadas"];
     assert_eq!(labels, expected);
+}
+
+#[test]
+fn times_are_those_of_the_hosts_zone() {
+    let zone = TimeZone::fixed(jiff::tz::offset(-3));
+    let message = message(News::Opened);
+    let fields = message.fields("db1", &zone);
+    assert!(fields.contains(&("Since", "2023-11-14 19:13:20 -03".to_owned())), "{fields:?}");
+    assert!(message.told(usize::MAX, &zone).starts_with("19:13:20  "));
+    let template = Template { title: Some("{time}".to_owned()), text: None };
+    assert_eq!(message.read_by(&template, "db1", &zone).0, "2023-11-14 19:13:20 -03");
 }
