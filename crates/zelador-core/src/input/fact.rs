@@ -230,6 +230,14 @@ pub enum Fact {
     BaseSettings(Box<Overlay>),
     /// The settings of modules, which `set` changes.
     ModuleSettings(Box<ModuleSettings>),
+    /// Both, as an engine finds them when it begins: with one of them alone it would do for a moment what
+    /// nobody asked for, rotate logs by the default size or end checks that go on.
+    Layers {
+        /// `zelador.toml`.
+        base: Box<Overlay>,
+        /// Of modules.
+        modules: Box<ModuleSettings>,
+    },
 }
 
 /// A call that somebody wants to make.

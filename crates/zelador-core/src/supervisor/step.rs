@@ -85,6 +85,10 @@ impl Supervisor {
                 self.modules = *modules;
                 self.settings_changed();
             }
+            Fact::Layers { base, modules } => {
+                (self.base, self.modules) = (*base, *modules);
+                self.settings_changed();
+            }
         }
     }
 

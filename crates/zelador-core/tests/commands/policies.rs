@@ -6,7 +6,7 @@ use zelador_core::breaker::{BreakerKey, BreakerPolicy, Order};
 use zelador_core::config::Overlay;
 use zelador_core::effect::{CallAnswer, Effect};
 use zelador_core::id::CallId;
-use zelador_core::input::{CallFailed, CallWanted, Command, Fact, Input};
+use zelador_core::input::{CallFailed, CallWanted, Command, Fact, Input, ModuleSettings};
 use zelador_core::probe::{Finding, ProbeOutcome};
 use zelador_core::retry::{ErrorClass, Failure, RetryPolicy};
 use zelador_core::supervisor::BreakerView;
@@ -116,4 +116,24 @@ fn a_call_is_tried_again_as_the_settings_say() {
     }
     let given_up = CallAnswer::GiveUp(quoted("no answer"));
     assert_eq!(answers, [CallAnswer::After(3 * SECOND), CallAnswer::After(9 * SECOND), given_up]);
+}
+
+#[test]
+fn an_engine_that_begins_goes_by_all_its_settings_at_once() {
+    let mut world = World::new();
+    let overlay = |value| serde_json::from_value::<Overlay>(value).unwrap();
+    let base = overlay(serde_json::json!({ "memory": "off", "cpu": "off", "disk": "off" }));
+    let logs = overlay(serde_json::json!({ "logs": { "max_size": 1_u64 << 30 } }));
+    let modules = ModuleSettings { overlay: logs, ..ModuleSettings::default() };
+    let layers = Fact::Layers { base: Box::new(base), modules: Box::new(modules) };
+    let sizes: Vec<u64> = world
+        .supervisor
+        .step(world.now, Input::Fact(layers))
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Configure(settings) => Some(settings.rotation.max_size.bytes()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(sizes, [1 << 30], "with the default in between, logs would be rotated by it");
 }

@@ -76,12 +76,8 @@ impl Driver {
         let mut supervisor = Supervisor::recover(surroundings, clock.now(), records);
         supervisor.leave_out(history.left_out().to_vec());
         // Before the logs begin: by other settings old ones would be deleted that are to be kept.
-        let settings =
-            [Fact::BaseSettings(Box::new(base)), Fact::ModuleSettings(Box::new(modules))];
-        let effects: Vec<Effect> = settings
-            .into_iter()
-            .flat_map(|fact| supervisor.step(clock.now(), Input::Fact(fact)))
-            .collect();
+        let layers = Fact::Layers { base: Box::new(base), modules: Box::new(modules) };
+        let effects = supervisor.step(clock.now(), Input::Fact(layers));
         let logs = Logs::start(
             supervisor.settings().rotation.clone(),
             Some(home.own_log()),
