@@ -39,6 +39,7 @@ use std::net::SocketAddr;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::path::PathBuf;
 
+use tracing::level_filters::LevelFilter;
 use zelador_api::config::{Overlay, Switch};
 use zelador_api::home::Home;
 use zelador_api::module_conf::ModuleSettings;
@@ -93,12 +94,11 @@ pub enum Error {
 ///
 /// # Errors
 /// It cannot begin. The guardian starts it again.
-pub fn run(options: Options) -> Result<(), Error> {
+pub fn run(mut options: Options) -> Result<(), Error> {
+    let (level, wrong) = log_level(std::env::var("ZELADOR_LOG").ok().as_deref());
+    options.complaints.extend(wrong);
     let log = tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("ZELADOR_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
-        )
+        .with_max_level(level)
         .with_writer(io::stderr)
         .with_ansi(false)
         .with_target(false);
@@ -132,6 +132,22 @@ pub fn run(options: Options) -> Result<(), Error> {
             tracing::warn!("the guardian is gone: this process takes its place");
             let error = zelador_guardian::become_guardian(&argv, c"--table", &handover);
             Err(Error::System("this process cannot become the guardian", error))
+        }
+    }
+}
+
+/// How much zelador says of itself, and what is wrong with what was asked for.
+fn log_level(asked: Option<&str>) -> (LevelFilter, Option<String>) {
+    let asked = asked.filter(|text| !text.is_empty());
+    match asked.map(str::parse) {
+        None => (LevelFilter::INFO, None),
+        Some(Ok(level)) => (level, None),
+        Some(Err(_)) => {
+            let text = asked.unwrap_or_default();
+            let wrong = format!(
+                "ZELADOR_LOG is `{text}`, allowed are `off`, `error`, `warn`, `info`, `debug`, `trace`: it is `info`"
+            );
+            (LevelFilter::INFO, Some(wrong))
         }
     }
 }

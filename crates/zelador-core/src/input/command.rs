@@ -1,5 +1,6 @@
 //! What a person or a program wants of the supervisor.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,8 @@ use crate::unit::Moment;
 #[serde(rename_all = "kebab-case", tag = "verb")]
 pub enum Command {
     /// Declare apps and bring them up; an app of the same name is replaced, and restarted when
-    /// its declaration changed.
+    /// its declaration changed. Read by [`Command::read`] only.
+    #[serde(skip_deserializing)]
     Declare {
         /// The apps.
         apps: Vec<Declaration>,
@@ -161,6 +163,35 @@ pub enum Command {
 }
 
 impl Command {
+    /// Reads one from JSON.
+    ///
+    /// What has its word among its fields is held by serde as a whole before it is known what it is, and read
+    /// by code of its own. For what may be thousands of apps with all their variables that is too much: they
+    /// are read as they come.
+    ///
+    /// # Errors
+    /// It is no JSON, or no command.
+    pub fn read(json: &[u8]) -> serde_json::Result<Self> {
+        #[derive(Deserialize)]
+        struct Word<'a> {
+            #[serde(borrow)]
+            verb: Cow<'a, str>,
+        }
+        #[derive(Deserialize)]
+        struct Declare {
+            apps: Vec<Declaration>,
+            settings: Option<Box<Overlay>>,
+            #[serde(default)]
+            unchanged: Unchanged,
+        }
+        let Word { verb } = serde_json::from_slice(json)?;
+        if verb == "declare" {
+            let Declare { apps, settings, unchanged } = serde_json::from_slice(json)?;
+            return Ok(Self::Declare { apps, settings, unchanged });
+        }
+        serde_json::from_slice(json)
+    }
+
     /// The same with who wants it, where that is kept; what it said itself of that does not count.
     #[must_use]
     pub fn signed(mut self, who: &str) -> Self {
@@ -244,4 +275,37 @@ pub struct Declaration {
     pub goal: Goal,
     /// False: an app of this name that exists already is left as it is (for `resurrect`).
     pub replace: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_read_as_it_was_written() {
+        let settings: Overlay = serde_json::from_str(r#"{"cpu": "off"}"#).unwrap();
+        let declare = Command::Declare {
+            apps: Vec::new(),
+            settings: Some(Box::new(settings)),
+            unchanged: Unchanged::Reload,
+        };
+        let stop = Command::Stop { selectors: vec!["all".to_owned()] };
+        for command in [declare, stop, Command::Shutdown] {
+            let json = serde_json::to_vec(&command).unwrap();
+            assert_eq!(Command::read(&json).unwrap(), command);
+        }
+        let brief = Command::read(br#"{"apps": [], "verb": "declare"}"#).unwrap();
+        let nothing =
+            Command::Declare { apps: Vec::new(), settings: None, unchanged: Unchanged::default() };
+        assert_eq!(brief, nothing);
+    }
+
+    #[test]
+    fn what_is_no_command_says_where() {
+        let refused = |json: &str| Command::read(json.as_bytes()).unwrap_err().to_string();
+        assert!(refused(r#"{"verb": "declare"}"#).starts_with("missing field `apps`"));
+        assert!(refused(r#"{"verb": "dance"}"#).starts_with("unknown variant `dance`"));
+        assert!(refused(r#"{"apps": []}"#).starts_with("missing field `verb`"));
+        assert!(refused("[").starts_with("EOF"));
+    }
 }

@@ -22,7 +22,6 @@ use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use zelador_core::config::Switch;
-use zelador_core::effect::Effect;
 use zelador_core::history::{Event, Journal, Kind, Trials};
 use zelador_core::input::{Fact, Input};
 use zelador_core::spec::Settings;

@@ -15,7 +15,7 @@ use zelador_core::input::{Command, Fact, Input};
 use zelador_core::supervisor::Supervisor;
 
 use super::asker::Asker;
-use super::json::Json;
+use super::json::{Json, JsonCommand};
 use super::{Failure, Handle};
 use crate::driver::Message;
 use crate::saved;
@@ -65,7 +65,7 @@ pub(super) async fn shared(State(handle): State<Handle>) -> Answer<SharedApps> {
 pub(super) async fn command(
     State(handle): State<Handle>,
     asker: Asker,
-    Json(command): Json<Command>,
+    JsonCommand(command): JsonCommand,
 ) -> Answer<Done> {
     handle.command_by(&asker, command).await.map(Json)
 }

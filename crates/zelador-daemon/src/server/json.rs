@@ -10,27 +10,45 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
+use zelador_core::input::Command;
 
 use super::Failure;
 
 /// The body of a request or an answer.
 pub(super) struct Json<T>(pub(super) T);
 
+/// The body of a request that is a command.
+pub(super) struct JsonCommand(pub(super) Command);
+
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        let body = Bytes::from_request(request, state)
-            .await
-            .map_err(|refused| Failure::new(refused.status(), refused.body_text()))?;
-        serde_json::from_slice(&body).map(Self).map_err(|error| {
-            let status = match error.classify() {
-                Category::Data => StatusCode::UNPROCESSABLE_ENTITY,
-                Category::Io | Category::Syntax | Category::Eof => StatusCode::BAD_REQUEST,
-            };
-            Failure::new(status, format!("the body of the request: {error}"))
-        })
+        let body = body_of(request, state).await?;
+        serde_json::from_slice(&body).map(Self).map_err(not_understood)
     }
+}
+
+impl<S: Send + Sync> FromRequest<S> for JsonCommand {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let body = body_of(request, state).await?;
+        Command::read(&body).map(Self).map_err(not_understood)
+    }
+}
+
+async fn body_of<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failure> {
+    let body = Bytes::from_request(request, state).await;
+    body.map_err(|refused| Failure::new(refused.status(), refused.body_text()))
+}
+
+fn not_understood(error: serde_json::Error) -> Failure {
+    let status = match error.classify() {
+        Category::Data => StatusCode::UNPROCESSABLE_ENTITY,
+        Category::Io | Category::Syntax | Category::Eof => StatusCode::BAD_REQUEST,
+    };
+    Failure::new(status, format!("the body of the request: {error}"))
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {
