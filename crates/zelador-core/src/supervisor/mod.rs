@@ -60,6 +60,7 @@ mod select;
 mod step;
 mod stops;
 mod together;
+mod told_by_cause;
 mod treat;
 mod usual;
 mod view;
