@@ -231,12 +231,18 @@ impl Supervisor {
             }
             return;
         }
+        // What was said to be looked at until then is.
+        let mut least = match stage {
+            Stage::Verifying { until } => until,
+            _ => Moment::default(),
+        };
         if let Stage::WaitingForDependency { dependency } = &stage {
             let state = self.one_dependency_state(dependency, Moment::default());
             if let Dependency::Down { .. } = state {
                 return self.join_its_cause(id, dependency);
             }
             self.say(id, Said::IsBack(dependency.clone()));
+            least = self.now + STABLE_FOR;
         }
         if self.comes_of_what_is_suspected(id) {
             return;
@@ -273,7 +279,7 @@ impl Supervisor {
         let Some(up_since) = up_since else {
             return self.close(id, Outcome::Recovered, Why::Finished);
         };
-        let until = up_since + self.stable_span(&app);
+        let until = least.max(up_since + self.stable_span(&app));
         if self.now < until {
             let verifying = Stage::Verifying { until };
             if stage != verifying {

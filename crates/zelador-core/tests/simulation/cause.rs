@@ -7,6 +7,7 @@ use zelador_core::death::Death;
 use zelador_core::diagnosis::Cause;
 use zelador_core::id::{IncidentId, InstanceId};
 use zelador_core::incident::{Incident, Stage, Trouble};
+use zelador_core::input::Fact;
 use zelador_core::instance::{Goal, Phase};
 use zelador_core::notify::News;
 use zelador_core::spec::{AppSpec, OnDependencyDown};
@@ -213,12 +214,11 @@ fn those_that_are_sick_with_an_app_that_they_need_wait_for_it_and_are_not_restar
     assert!(others.into_iter().all(|it| it.phase.is_ready() && it.restarts == 0), "{view:?}");
 }
 
-/// The first that hears of a database that ends is the app whose connection it closes.
-#[test]
-fn a_death_in_the_instant_before_its_database_is_seen_down_is_told_with_it() {
+/// An app whose connection a database closes before it ends, a second later, until it is back; the app is up again
+/// at once and needs no connection.
+fn loses_its_connection(back_at: Duration) -> World {
     let spec = AppSpec { depends_on: vec![DATABASE.to_owned()], ..app("api") };
     let declared = (Duration::ZERO, Event::User(script::declare(&[&spec])));
-    let back_at = FALLS_AT + Duration::from_mins(1);
     let events = vec![
         declared,
         (FALLS_AT + SECOND, Event::Database(false)),
@@ -231,6 +231,13 @@ fn a_death_in_the_instant_before_its_database_is_seen_down_is_told_with_it() {
     assert_eq!(world.run_until(DAWN + FALLS_AT), Ok(()));
     let run = *world.guardian.runs.keys().next().expect("it is up");
     world.die(run, Death::Exited { code: 1 });
+    world
+}
+
+#[test]
+fn a_death_in_the_instant_before_its_database_is_seen_down_is_told_with_it() {
+    let back_at = FALLS_AT + Duration::from_mins(1);
+    let mut world = loses_its_connection(back_at);
     assert_eq!(world.run_until(DAWN + FALLS_AT + SECOND), Ok(()));
     let [it] = &all(&world)[..] else { panic!("it ended: {:#?}", short(&all(&world))) };
     assert!(matches!(it.stage, Stage::Verifying { .. }), "its database still answers: {it:?}");
@@ -244,6 +251,26 @@ fn a_death_in_the_instant_before_its_database_is_seen_down_is_told_with_it() {
     let check = format!("check/database:{DATABASE}");
     assert!(world.post.heard("chat").iter().all(|(of, _)| *of == check), "{it:?}");
     assert_eq!(world.supervisor.view().instances[0].restarts, 1);
+}
+
+#[test]
+fn a_death_whose_database_was_away_for_a_moment_only_is_told_when_that_is_back() {
+    let back_at = FALLS_AT + 12 * SECOND;
+    let mut world = loses_its_connection(back_at);
+    // It is away for fewer looks than it takes to say so.
+    let mut patient = serde_json::to_value(script::settings()).unwrap();
+    patient["databases"][DATABASE]["cadence"]["failure_threshold"] = 20.into();
+    let patient = Fact::BaseSettings(Box::new(serde_json::from_value(patient).unwrap()));
+    world.say(world.now, patient, false);
+    assert_eq!(world.run_until(DAWN + back_at), Ok(()));
+    let [it] = &all(&world)[..] else { panic!("{:#?}", short(&all(&world))) };
+    assert_eq!(it.state(), format!("waiting for {DATABASE}"));
+    assert_eq!(world.run_until(DAWN + back_at + 9 * SECOND), Ok(()));
+    let [it] = &all(&world)[..] else { panic!("{:#?}", short(&all(&world))) };
+    assert_eq!(it.state(), "verifying", "{:#?}", short(&all(&world)));
+    let key = format!("incident/{}", it.id);
+    let heard = world.post.heard("chat");
+    assert!(heard.iter().any(|(of, _)| *of == key), "{heard:?}");
 }
 
 #[test]
