@@ -14,6 +14,7 @@ use zelador_core::launch::{FILE_SERVER, FILE_SERVER_ROLE, Launch};
 use zelador_core::notify::{Delivery, DeliveryOutcome};
 use zelador_core::signal::Signal;
 use zelador_core::unit::Moment;
+use zelador_core::words::Words;
 
 use crate::checks::{self, Target};
 use crate::driver::{Driver, Message, in_force};
@@ -159,7 +160,7 @@ impl Driver {
         if let Ok(not_held) = &spawned
             && !not_held.is_empty()
         {
-            self.facts.push(Fact::NotLimited { run, why: not_held.join("; ") });
+            self.facts.push(Fact::NotLimited { run, why: Words::joined(not_held, "; ") });
         }
         if let Err(failure) = spawned {
             self.close_notify(run);

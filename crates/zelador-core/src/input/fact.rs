@@ -69,7 +69,7 @@ pub enum Fact {
         /// Which run.
         run: RunId,
         /// Which, and why.
-        why: String,
+        why: Words,
     },
     /// A run said something about itself.
     Told {
@@ -187,7 +187,7 @@ pub enum Fact {
         /// Whose.
         app: AppName,
         /// Why, and what to do about it.
-        reason: String,
+        reason: Words,
     },
     /// Files of an app changed.
     FilesChanged {

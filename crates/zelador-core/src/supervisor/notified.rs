@@ -10,7 +10,7 @@ use crate::input::ReadyBy;
 use crate::instance::{Cause, Phase, Ruling, Spoken, Then};
 use crate::sd_notify::Notified;
 use crate::words;
-use crate::words::quoted;
+use crate::words::Words;
 
 impl Supervisor {
     /// A run said something.
@@ -123,11 +123,12 @@ impl Supervisor {
     }
 
     /// This host cannot hold what a run was to be limited to.
-    pub(super) fn not_limited(&mut self, run: RunId, why: String) {
+    pub(super) fn not_limited(&mut self, run: RunId, why: &Words) {
         let Some(id) = self.runs.get(&run).copied() else { return };
         let name = self.spoken_name(id);
         let Some(instance) = self.instances.get_mut(&id) else { return };
-        instance.spoken.not_limited = Some(why.clone());
-        self.notify(Severity::Warning, name.clone(), quoted(format!("{name}: {why}")));
+        instance.spoken.not_limited = Some(why.english().to_owned());
+        let text = words!("{name}: {why}", "{name}: {why}", why = why);
+        self.notify(Severity::Warning, name, text);
     }
 }

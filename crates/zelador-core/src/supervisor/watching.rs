@@ -16,7 +16,7 @@ use crate::launch::{log_paths, pid_path};
 use crate::unit::Moment;
 use crate::watch::{Changed, WatchPlan, Watching};
 use crate::words;
-use crate::words::quoted;
+use crate::words::Words;
 
 /// Nothing more must change for this long: an editor writes a file in several steps.
 const QUIET: Duration = Duration::from_millis(100);
@@ -103,10 +103,10 @@ impl Supervisor {
     }
 
     /// The files of an app cannot be watched, or not all of them: it runs on all the same.
-    pub(super) fn cannot_watch(&mut self, name: &AppName, reason: String) {
+    pub(super) fn cannot_watch(&mut self, name: &AppName, reason: &Words) {
         let Some(watch) = self.watches.get_mut(name) else { return };
-        let text = quoted(format!("{name}: {reason}"));
-        watch.state.trouble = Some(reason);
+        watch.state.trouble = Some(reason.english().to_owned());
+        let text = words!("{name}: {reason}", "{name}: {reason}", reason = reason);
         self.notify(Severity::Warning, name.to_string(), text);
     }
 

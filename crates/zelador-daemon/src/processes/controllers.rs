@@ -13,8 +13,11 @@ use std::path::{Path, PathBuf};
 
 use zelador_core::id::RunId;
 use zelador_core::spec::Limits;
+use zelador_core::words;
+use zelador_core::words::Words;
 
 use super::cgroup;
+use crate::errno;
 use crate::evidence::memory;
 
 /// The period over which processors are dealt out, in microseconds: the kernel's default.
@@ -38,7 +41,7 @@ pub struct Held {
     /// Each `cgroup.procs` that it must enter besides that of its v2 group.
     pub enter: Vec<OwnedFd>,
     /// The fields that nobody holds, each with why.
-    pub not_held: Vec<String>,
+    pub not_held: Vec<Words>,
 }
 
 /// A field: its controller, and the file and value of v2 and of v1 (`None`: v1 has nothing like it).
@@ -96,7 +99,12 @@ impl Controllers {
         let mut held = Held::default();
         for wanted in wanted(limits) {
             if let Err(why) = self.hold_one(run, &wanted, group, &mut held.enter) {
-                held.not_held.push(format!("`{}` is not held: {why}", wanted.field));
+                let field = wanted.field;
+                held.not_held.push(words!(
+                    "`{field}` is not held: {why}",
+                    "`{field}` não é aplicado: {why}",
+                    why = why,
+                ));
             }
         }
         held
@@ -108,9 +116,12 @@ impl Controllers {
         wanted: &Wanted,
         group: Option<&Path>,
         enter: &mut Vec<OwnedFd>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Words> {
         let controller = wanted.controller;
-        let mut why = format!("this host has no cgroup controller `{controller}` for zelador");
+        let mut why = words!(
+            "this host has no cgroup controller `{controller}` for zelador",
+            "este servidor não tem controlador de cgroup `{controller}` para o zelador",
+        );
         if let (Some(group), Some((folder, guardian))) = (group, &self.unified) {
             let (file, value) = &wanted.unified;
             match hand_down(folder, *guardian, controller)
@@ -118,12 +129,22 @@ impl Controllers {
             {
                 Ok(()) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => why = format!("cgroup v2 refuses {file}: {error}"),
+                Err(error) => {
+                    why = words!(
+                        "cgroup v2 refuses {file}: {said}",
+                        "o cgroup v2 recusa {file}: {said}",
+                        said = errno::said(&error),
+                    );
+                }
             }
         }
         let Some(place) = self.own.get(controller) else { return Err(why) };
         let Some(files) = &wanted.own else {
-            return Err(format!("cgroup v1, which this host has, knows no {}", wanted.unified.0));
+            let file = wanted.unified.0;
+            return Err(words!(
+                "cgroup v1, which this host has, knows no {file}",
+                "o cgroup v1, que este servidor tem, não conhece {file}",
+            ));
         };
         let group = place.join(run.to_string());
         let made = fs::create_dir_all(&group).and_then(|()| {
@@ -135,7 +156,7 @@ impl Controllers {
                 enter.push(procs.into());
                 Ok(())
             }
-            Err(error) => Err(format!("{}: {error}", group.display())),
+            Err(error) => Err(errno::said_of(group.display(), &error)),
         }
     }
 
@@ -258,7 +279,7 @@ mod tests {
         }
         let controllers = Controllers { unified: Some((folder.clone(), 1)), own: BTreeMap::new() };
         let held = controllers.hold(RunId::new(7), &limits(), Some(&group));
-        assert_eq!((held.enter.len(), held.not_held), (0, Vec::<String>::new()));
+        assert_eq!((held.enter.len(), held.not_held), (0, Vec::<Words>::new()));
         let said = |file: &str| fs::read_to_string(group.join(file)).unwrap();
         assert_eq!(said("memory.max"), "67108864");
         assert_eq!(said("memory.high"), "50331648");

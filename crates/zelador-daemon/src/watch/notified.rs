@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::inotify::{self, WatchFlags};
 use rustix::io::Errno;
 use zelador_core::watch::WatchPlan;
+use zelador_core::words::Words;
 
 use super::batch::Batch;
 use super::rules::{Root, Rules};
@@ -51,7 +52,7 @@ pub enum Stopped {
 
 impl Notified {
     /// Returns what a plan asks for, nothing of it watched yet, and what is wrong with the plan.
-    pub fn of(plan: &WatchPlan) -> (Self, Vec<String>) {
+    pub fn of(plan: &WatchPlan) -> (Self, Vec<Words>) {
         let (rules, mut complaints) = Rules::of(plan);
         let mut roots = Vec::new();
         for path in &plan.paths {

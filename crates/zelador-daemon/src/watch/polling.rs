@@ -14,6 +14,8 @@ use std::time::Duration;
 use zelador_core::id::AppName;
 use zelador_core::input::Fact;
 use zelador_core::watch::WatchPlan;
+use zelador_core::words;
+use zelador_core::words::Words;
 
 use super::Tell;
 use super::batch::Batch;
@@ -64,13 +66,14 @@ fn look(app: &AppName, plan: &WatchPlan, tell: &Tell, over: &AtomicBool) {
         let (files, folders, all) = snapshot(&roots, &rules, plan.follow_symlinks);
         if before.is_none() {
             if !all {
-                complaints.push(format!(
-                    "only the first {MOST_FILES} files are watched: leave some out by `ignore_watch`"
+                complaints.push(words!(
+                    "only the first {MOST_FILES} files are watched: leave some out by `ignore_watch`",
+                    "só os primeiros {MOST_FILES} arquivos são vigiados: deixe alguns de fora com `ignore_watch`",
                 ));
             }
             tell(Fact::Watching { app: app.clone(), folders });
             if !complaints.is_empty() {
-                let reason = std::mem::take(&mut complaints).join("; ");
+                let reason = Words::joined(&std::mem::take(&mut complaints), "; ");
                 tell(Fact::CannotWatch { app: app.clone(), reason });
             }
         }

@@ -9,6 +9,8 @@ use std::path::Path;
 
 use globset::{GlobBuilder, GlobMatcher, GlobSet, GlobSetBuilder};
 use zelador_core::watch::{WatchPlan, absolute};
+use zelador_core::words;
+use zelador_core::words::Words;
 
 /// Names that are never watched besides those that begin with a dot.
 const NEVER: [&str; 2] = ["node_modules", "__pycache__"];
@@ -27,7 +29,7 @@ pub struct Rules {
 
 impl Rules {
     /// Returns the rules of a plan, and what is wrong with its patterns.
-    pub fn of(plan: &WatchPlan) -> (Self, Vec<String>) {
+    pub fn of(plan: &WatchPlan) -> (Self, Vec<Words>) {
         let mut complaints = Vec::new();
         let [mut names, mut relative, mut whole] = [(); 3].map(|()| GlobSetBuilder::new());
         for written in &plan.ignore {
@@ -49,15 +51,21 @@ impl Rules {
             }
             match GlobBuilder::new(&pattern).literal_separator(true).build() {
                 Ok(glob) => _ = set.add(glob),
-                Err(error) => complaints.push(format!(
-                    "`{written}` in ignore_watch is no pattern, so it ignores nothing: {}",
-                    error.kind()
-                )),
+                Err(error) => {
+                    let why = error.kind();
+                    complaints.push(words!(
+                        "`{written}` in ignore_watch is no pattern, so it ignores nothing: {why}",
+                        "`{written}` em ignore_watch não é um padrão, então não ignora nada: {why}",
+                    ));
+                }
             }
         }
-        let built = |set: GlobSetBuilder, complaints: &mut Vec<String>| {
+        let built = |set: GlobSetBuilder, complaints: &mut Vec<Words>| {
             set.build().unwrap_or_else(|error| {
-                complaints.push(format!("ignore_watch has no effect: {error}"));
+                complaints.push(words!(
+                    "ignore_watch has no effect: {error}",
+                    "ignore_watch não tem efeito: {error}",
+                ));
                 GlobSet::empty()
             })
         };
@@ -106,7 +114,7 @@ enum Only {
 
 impl Root {
     /// Returns the place, or what is wrong with it.
-    pub fn of(path: &Path) -> Result<Self, String> {
+    pub fn of(path: &Path) -> Result<Self, Words> {
         let is_pattern = |part: &str| part.contains(['*', '?', '[', '{']);
         let text = path.to_string_lossy();
         if is_pattern(&text) && !path.exists() {
@@ -115,7 +123,11 @@ impl Root {
                 .take_while(|part| !is_pattern(&part.as_os_str().to_string_lossy()));
             let glob = GlobBuilder::new(&text).literal_separator(true).build();
             let glob = glob.map_err(|error| {
-                format!("`{text}` in watch is no pattern, so it is not watched: {}", error.kind())
+                let why = error.kind();
+                words!(
+                    "`{text}` in watch is no pattern, so it is not watched: {why}",
+                    "`{text}` em watch não é um padrão, então não é vigiado: {why}",
+                )
             })?;
             let only = Only::Matching(Box::new(glob.compile_matcher()));
             return Ok(Self { base: base.collect(), only }).and_then(Self::existing);
@@ -127,11 +139,15 @@ impl Root {
         Self { base, only: Only::Below(path.to_owned()) }.existing()
     }
 
-    fn existing(self) -> Result<Self, String> {
+    fn existing(self) -> Result<Self, Words> {
         if self.base.is_dir() {
             return Ok(self);
         }
-        Err(format!("{} does not exist, so it is not watched", self.base.display()))
+        let base = self.base.display();
+        Err(words!(
+            "{base} does not exist, so it is not watched",
+            "{base} não existe, então não é vigiado",
+        ))
     }
 
     /// Returns whether a change of this file counts.
@@ -190,7 +206,7 @@ mod tests {
             "docs/*.md",
         ];
         let (rules, complaints) = Rules::of(&plan(&patterns));
-        assert_eq!(complaints, Vec::<String>::new());
+        assert_eq!(complaints, Vec::<Words>::new());
         for (path, expected) in [
             ("/srv/app/a.js", false),
             ("/srv/app/tmp", true),
@@ -235,7 +251,10 @@ mod tests {
     #[test]
     fn a_pattern_that_is_none_is_said_and_the_others_count() {
         let (rules, complaints) = Rules::of(&plan(&["[a", "tmp"]));
-        assert!(complaints.len() == 1 && complaints[0].contains("`[a`"), "{complaints:?}");
+        assert!(
+            complaints.len() == 1 && complaints[0].english().contains("`[a`"),
+            "{complaints:?}"
+        );
         assert!(rules.ignore(Path::new("/srv/app/tmp")));
     }
 }

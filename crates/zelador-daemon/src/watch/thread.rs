@@ -18,9 +18,12 @@ use rustix::io::Errno;
 use zelador_core::id::AppName;
 use zelador_core::input::Fact;
 use zelador_core::watch::WatchPlan;
+use zelador_core::words;
+use zelador_core::words::Words;
 
 use super::Tell;
 use super::notified::{MOST_FOLDERS, Notified, Stopped};
+use crate::errno;
 
 /// A folder that `watch` names and that is gone is looked for this often: a deployment puts another
 /// one in its place.
@@ -121,7 +124,7 @@ impl Worker {
         if self.arm(app, false) {
             self.tell_folders(app);
             if !complaints.is_empty() {
-                self.complain(app, complaints.join("; "));
+                self.complain(app, Words::joined(&complaints, "; "));
             }
         }
     }
@@ -313,38 +316,50 @@ impl Worker {
         }
     }
 
-    fn complain(&self, app: &AppName, reason: String) {
+    fn complain(&self, app: &AppName, reason: Words) {
         (self.tell)(Fact::CannotWatch { app: app.clone(), reason });
     }
 }
 
-pub(super) fn no_inotify(error: Errno) -> String {
+pub(super) fn no_inotify(error: Errno) -> Words {
     if error == Errno::MFILE || error == Errno::NFILE {
-        return limit_reached("max_user_instances", "programs of this user that watch", 1024);
+        let of = words!("programs of this user that watch", "programas deste usuário que vigiam");
+        return limit_reached("max_user_instances", &of, 1024);
     }
-    format!("its files are not watched, it runs on without: inotify: {error}")
+    words!(
+        "its files are not watched, it runs on without: inotify: {said}",
+        "os arquivos dele não são vigiados, ele segue sem isso: inotify: {said}",
+        said = errno::said(&error.into()),
+    )
 }
 
-pub(super) fn too_much(stopped: Stopped) -> String {
+pub(super) fn too_much(stopped: Stopped) -> Words {
     match stopped {
         Stopped::NoMoreWatches => {
-            limit_reached("max_user_watches", "folders that this user watches", 524_288)
+            let of = words!("folders that this user watches", "pastas que este usuário vigia");
+            limit_reached("max_user_watches", &of, 524_288)
         }
-        Stopped::TooMany => format!(
+        Stopped::TooMany => words!(
             "its files are not watched, it runs on without: there are more than {MOST_FOLDERS} \
-             folders; leave some out by `ignore_watch`, or name folders in `watch`"
+             folders; leave some out by `ignore_watch`, or name folders in `watch`",
+            "os arquivos dele não são vigiados, ele segue sem isso: há mais de {MOST_FOLDERS} \
+             pastas; deixe algumas de fora com `ignore_watch`, ou nomeie pastas em `watch`",
         ),
     }
 }
 
 /// A limit of the kernel, how high it is, and the command that raises it.
-fn limit_reached(name: &str, of: &str, proposal: u64) -> String {
+fn limit_reached(name: &str, of: &Words, proposal: u64) -> Words {
     let now = fs::read_to_string(format!("/proc/sys/fs/inotify/{name}")).unwrap_or_default();
     let now = now.trim().parse::<u64>().unwrap_or_default();
     let proposal = proposal.max(now.saturating_mul(2));
-    format!(
+    words!(
         "its files are not watched, it runs on without: the kernel's limit on {of} is reached \
          (fs.inotify.{name} is {now}); `sysctl fs.inotify.{name}={proposal}` raises it, or \
-         `ignore_watch` leaves folders out"
+         `ignore_watch` leaves folders out",
+        "os arquivos dele não são vigiados, ele segue sem isso: o limite do kernel de {of} foi \
+         atingido (fs.inotify.{name} é {now}); `sysctl fs.inotify.{name}={proposal}` o aumenta, ou \
+         `ignore_watch` deixa pastas de fora",
+        of = of,
     )
 }

@@ -307,7 +307,8 @@ fn what_cannot_be_watched_is_said_once_and_kept() {
     let app = AppName::new("api").unwrap();
     world.step(Input::Fact(Fact::Watching { app: app.clone(), folders: 3 }));
     let reason = "the limit is reached".to_owned();
-    world.step(Input::Fact(Fact::CannotWatch { app: app.clone(), reason: reason.clone() }));
+    let said = words::quoted(&reason);
+    world.step(Input::Fact(Fact::CannotWatch { app: app.clone(), reason: said }));
     assert_eq!(world.warnings(), ["api: the limit is reached"]);
     let watching = world.supervisor.app_views()[0].watching.clone().unwrap();
     assert_eq!((watching.folders, watching.trouble), (Some(3), Some(reason)));

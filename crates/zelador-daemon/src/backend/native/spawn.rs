@@ -7,6 +7,7 @@ use zelador_core::id::RunId;
 use zelador_core::input::Fact;
 use zelador_core::launch::Launch;
 use zelador_core::spec::LogFormat;
+use zelador_core::words::Words;
 use zelador_guardian::message::ToGuardian;
 use zelador_guardian::{Descriptors, Kept};
 
@@ -43,7 +44,7 @@ impl Native {
         run: RunId,
         launch: &Launch,
         handed: Handed,
-    ) -> Result<Vec<String>, SpawnFailure> {
+    ) -> Result<Vec<Words>, SpawnFailure> {
         let label = Label {
             out: launch.out.clone(),
             err: launch.err.clone(),
