@@ -185,7 +185,11 @@ impl Journal {
         }
         let tripped = matches!(instance.phase, Phase::Tripped { .. });
         if tripped && !seen.tripped {
-            told.push(event(Kind::Tripped, None, instance.breaker.short_runs_told()));
+            let why = match (instance.breaker.short_runs, instance.deaths.front()) {
+                (0, Some(past)) => ended(&past.death),
+                _ => instance.breaker.short_runs_told(),
+            };
+            told.push(event(Kind::Tripped, None, why));
         }
         seen.tripped = tripped;
         told.extend(seen.waits(now, &instance.phase).map(|(kind, text)| event(kind, None, text)));
