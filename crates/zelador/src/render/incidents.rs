@@ -225,4 +225,21 @@ mod tests {
         let now = Moment::from_micros(sample::NOW);
         insta::assert_snapshot!(story(&sample::incident(), now, &TimeZone::UTC, PLAIN));
     }
+
+    #[test]
+    fn what_belongs_together_is_named() {
+        let now = Moment::from_micros(sample::NOW);
+        let mut incident = sample::incident();
+        let told = story(&incident, now, &TimeZone::UTC, PLAIN);
+        assert!(!told.contains("part of") && !told.contains("with it"), "{told}");
+        incident.part_of = Some(incident.id);
+        incident.sufferers.insert(incident.app.clone());
+        let told = story(&incident, now, &TimeZone::UTC, PLAIN);
+        let (number, app) = (incident.id, &incident.app);
+        assert!(told.contains(&format!("  part of   incident {number}\n")), "{told}");
+        assert!(told.contains(&format!("  with it   {app}\n")), "{told}");
+        let document = crate::render::post_mortem::markdown(&incident, now, &TimeZone::UTC);
+        assert!(document.contains(&format!("| part of | incident {number} |")), "{document}");
+        assert!(document.contains(&format!("| with it | {app} |")), "{document}");
+    }
 }
