@@ -21,7 +21,7 @@ const VOLATILE: [(&str, &str); 17] = [
     (r"│ \d{2,} │", "│ N │"),
     (r"(?m)^(pid *:) \d+$", "$1 N"),
     (r"\d+(\.\d+)?%", "N%"),
-    (r"(?m)\d+(\.\d+)?(b|kb|mb)( |$)", "SIZE$3"),
+    (r"(?m)\d+(\.\d+)?(b|kb|mb| B| KB| MB)( |$)", "SIZE$3"),
     (r"(?m)^uptime : \d+s$", "uptime : TIME"),
     (r"ZELADOR_RUN: \d+", "ZELADOR_RUN: N"),
     (r"unique_id: [0-9a-f-]+", "unique_id: ID"),

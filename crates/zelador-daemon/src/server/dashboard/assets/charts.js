@@ -144,7 +144,7 @@
       legend: { show: false },
       cursor: { sync: { key: 'app' }, drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
       scales: { x: { time: true, min: view.from, max: until, range: () => [view.from, until] }, y: { range: (_, min, max) => [0, Math.max(max, panel.limit && (ahead || max > panel.limit / 2) ? panel.limit : 0, panel.metric === 'cpu' ? 5 : 1) * 1.1] } },
-      axes: [{ ...axis, values: (_, splits, __, ___, step) => splits.map((at) => clock(at, step)), space: 70, size: 30 }, { ...axis, size: 66, ...(panel.incrs ? { incrs: panel.incrs } : {}), values: (_, splits) => splits.map(panel.say) }],
+      axes: [{ ...axis, values: (_, splits, __, ___, step) => splits.map((at) => at - view.from < view.range / 25 ? '' : clock(at, step)), space: 70, size: 30 }, { ...axis, size: 66, ...(panel.incrs ? { incrs: panel.incrs } : {}), values: (_, splits) => splits.map(panel.say) }],
       hooks: {
         draw: [drawMarks, (plot) => {
           if (!ahead) return;
