@@ -5,13 +5,13 @@
 
 mod round;
 mod stage;
+mod tried;
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::diagnosis::Diagnosis;
-use crate::diagnosis::consult::Advice;
 use crate::evidence::Evidence;
 use crate::healing::raise::Raise;
 use crate::healing::{Learned, Remedy};
@@ -23,6 +23,7 @@ use crate::words;
 use crate::words::Words;
 
 pub use stage::{Outcome, Stage, Trouble};
+pub use tried::{Consulted, Try, TryResult};
 
 /// One sentence of the story.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -180,54 +181,6 @@ pub struct ComesOf {
 
 /// So many earlier incidents are named.
 pub const EARLIER_NAMED: usize = 5;
-
-/// What became of a question to a language model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Consulted {
-    /// There is no answer yet.
-    Asked {
-        /// When it was asked.
-        at: Moment,
-    },
-    /// There will be none.
-    Silent,
-    /// It said this.
-    Said(Advice),
-}
-
-/// One try of a remedy.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Try {
-    /// What was tried.
-    pub remedy: Remedy,
-    /// When.
-    pub at: Moment,
-    /// What came of it; `None`: that is not known yet, or never will be.
-    pub result: Option<TryResult>,
-}
-
-/// What came of a try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TryResult {
-    /// It helped.
-    Healed,
-    /// It changed nothing.
-    NoEffect,
-    /// It made it worse.
-    Worse,
-}
-
-impl std::fmt::Display for TryResult {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Healed => "healed",
-            Self::NoEffect => "no effect",
-            Self::Worse => "worse",
-        })
-    }
-}
 
 impl Incident {
     /// Whose an incident is that is none of an app: a number that no instance gets.

@@ -38,6 +38,7 @@ mod left_alone;
 mod lifecycle;
 mod look_calls;
 mod maintenance;
+mod next_start;
 mod notified;
 mod notifying;
 mod order;

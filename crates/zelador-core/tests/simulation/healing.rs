@@ -23,7 +23,7 @@ fn spawns(world: &World) -> usize {
     world.done.iter().filter(|(_, what)| what.starts_with("spawn")).count()
 }
 
-fn incidents(world: &World) -> Vec<Incident> {
+pub fn incidents(world: &World) -> Vec<Incident> {
     world.supervisor.incidents().into_iter().rev().cloned().collect()
 }
 
@@ -271,56 +271,6 @@ fn in_quiet_hours_nothing_that_lives_is_ended() {
     let world = after(spec, Behaviour::HangsAfter(20 * SECOND), 600);
     let first = incidents(&world)[0].tries[0].at;
     assert!(first >= DAWN + 380 * SECOND, "{}", first.since(DAWN).as_secs());
-}
-
-#[test]
-fn a_model_is_asked_once_about_a_trouble_that_nobody_knows_and_holds_nobody_back() {
-    for says in [Cause::BadConfig, Cause::DataCorruption, Cause::DiskFull, Cause::Overload] {
-        let spec = AppSpec { health: Some(health("api")), ..app("api") };
-        let mut world = World::new(&story(spec, Behaviour::Sick, Vec::new()));
-        world.model = Some(says);
-        assert_eq!(world.run_until(DAWN + 300 * SECOND), Ok(()));
-        let asked = world.done.iter().filter(|(_, what)| what == "consult").count();
-        assert_eq!(asked, 1, "{says:?}: {:?}", world.done);
-        let all = incidents(&world);
-        assert!(all[0].story.iter().any(|it| it.what.starts_with("the model says")), "{all:#?}");
-        let tried: Vec<&Remedy> = all[0].tries.iter().map(|it| &it.remedy).collect();
-        assert_eq!(tried, [&Remedy::Restart; 4], "{says:?}: what the rules would have done");
-        assert_eq!(all[0].stage, Stage::Escalated);
-    }
-}
-
-#[test]
-fn a_model_that_knows_the_cause_brings_the_command_that_is_declared_against_it() {
-    let drain = HealCommand {
-        run: vec!["drain".to_owned()],
-        when: vec![Cause::DbTooManyConnections],
-        timeout: 5 * SECOND,
-    };
-    let mut spec = AppSpec { health: Some(health("api")), ..app("api") };
-    spec.heal.commands = BTreeMap::from([("drain".to_owned(), drain)]);
-    let mut world = World::new(&story(spec, Behaviour::Sick, Vec::new()));
-    world.model = Some(Cause::DbTooManyConnections);
-    assert_eq!(world.run_until(DAWN + 300 * SECOND), Ok(()));
-    let all = incidents(&world);
-    assert_eq!(all[0].tries[0].remedy, Remedy::Command("drain".to_owned()), "{:#?}", all[0].story);
-}
-
-#[test]
-fn a_model_is_asked_before_a_person_where_the_rules_were_sure_and_their_remedy_failed() {
-    let spec = AppSpec { health: Some(health("api")), ..app("api") };
-    let mut world = World::new(&story(spec, Behaviour::Sick, Vec::new()));
-    world.model = Some(Cause::BadConfig);
-    world
-        .says
-        .insert("api".to_owned(), "fatal error: all goroutines are asleep - deadlock!".to_owned());
-    assert_eq!(world.run_until(DAWN + 300 * SECOND), Ok(()));
-    let [incident, ..] = &incidents(&world)[..] else { panic!("an incident") };
-    let at = |words: &str| incident.story.iter().position(|it| it.what.starts_with(words));
-    let (last_try, asked) = (at("try 4"), at("a remedy failed: oracle is asked"));
-    assert!(last_try.is_some() && asked > last_try, "{:#?}", incident.story);
-    assert!(at("the model says") > asked && at("escalated") > asked, "{:#?}", incident.story);
-    assert_eq!(world.done.iter().filter(|(_, what)| what == "consult").count(), 1);
 }
 
 #[test]

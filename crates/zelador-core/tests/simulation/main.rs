@@ -9,6 +9,7 @@
     reason = "a test ends at the first thing that fails, and may read its environment"
 )]
 
+mod advised;
 mod alone;
 mod calls;
 mod cause;
