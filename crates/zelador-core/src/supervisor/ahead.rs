@@ -4,9 +4,11 @@
 //! A transaction of the history takes about as long as a start, and nobody is served meanwhile. The guardian
 //! keeps the end of the former run until it is recorded, and for which instance each run was started, so the
 //! next engine sees both: it decides on the end anew and takes the run that is there for the one that it
-//! wants to begin. Always holds: a run that nobody takes is ended, so an instance has never two.
+//! wants to begin. Where the history could not be written for a while there may be several in a row, each with
+//! its end but the last: they are taken in their turn. Always holds: a run that nobody takes is ended, so an
+//! instance has never two.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::Supervisor;
 use crate::effect::Effect;
@@ -19,8 +21,8 @@ use crate::instance::{Goal, Phase};
 pub(super) struct Ahead {
     /// Instances whose run ended in this step, and which are to have another one at once.
     ended: BTreeSet<InstanceId>,
-    /// Runs of which no record tells, by the instance that may take them.
-    heirs: BTreeMap<InstanceId, KnownRun>,
+    /// Runs of which no record tells, by the instance that may take them, in the order of their beginnings.
+    heirs: BTreeMap<InstanceId, VecDeque<KnownRun>>,
 }
 
 impl Supervisor {
@@ -38,7 +40,7 @@ impl Supervisor {
 
     /// Takes the number of the next run: that of one that is there already, if there is.
     pub(super) fn next_run(&mut self, id: InstanceId) -> (RunId, Option<KnownRun>) {
-        if let Some(heir) = self.ahead.heirs.remove(&id) {
+        if let Some(heir) = self.ahead.heirs.get_mut(&id).and_then(VecDeque::pop_front) {
             return (heir.run, Some(heir));
         }
         let run = RunId::new(self.counters.run);
@@ -68,23 +70,25 @@ impl Supervisor {
             };
             let is_over = known.get(&before).is_none_or(|it| it.death.is_some());
             if is_over && run.run > before {
-                // Of several the last one: it was begun when the others were over.
-                self.ahead.heirs.insert(instance.id, (*run).clone());
+                let line = self.ahead.heirs.entry(instance.id).or_default();
+                // Each began when the one before was over; one that is not has no place in the line.
+                line.pop_back_if(|last| last.death.is_none());
+                line.push_back((*run).clone());
             }
         }
-        self.ahead.heirs.values().map(|heir| heir.run).collect()
+        self.ahead.heirs.values().flatten().map(|heir| heir.run).collect()
     }
 
     /// Whether an instance has a run already for the one that ended: what was decided on that end before
     /// is not decided otherwise because more is known of its neighbours now.
     pub(super) fn has_heir(&self, id: InstanceId) -> bool {
-        self.ahead.heirs.contains_key(&id)
+        self.ahead.heirs.get(&id).is_some_and(|line| !line.is_empty())
     }
 
     /// The step is over: ends the runs that nobody took.
     pub(super) fn end_heirs(&mut self) {
         self.ahead.ended.clear();
-        for heir in std::mem::take(&mut self.ahead.heirs).into_values() {
+        for heir in std::mem::take(&mut self.ahead.heirs).into_values().flatten() {
             self.end_stranger(&heir);
         }
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use zelador_core::config::Overlay;
 use zelador_core::death::Death;
 use zelador_core::effect::Effect;
-use zelador_core::input::{Fact, Input, Unchanged};
+use zelador_core::id::RunId;
+use zelador_core::input::{Fact, Input, KnownRun, Unchanged};
 use zelador_core::record::Record;
 use zelador_core::supervisor::{Supervisor, Surroundings};
 
@@ -45,4 +46,37 @@ fn nothing_is_started_before_it_is_known_what_lives() {
     let told = next.step(now, Input::Fact(Fact::Inventory { runs: Vec::new() }));
     let later = next.step(now, Input::Tick);
     assert_eq!(starts(&told) + starts(&later), 1, "now it is, and one start is enough");
+}
+
+/// The engine before could write nothing down for a while, and was lost then: of two more runs of an
+/// instance, one over, the guardian alone tells.
+#[test]
+fn every_run_that_no_record_tells_of_is_taken_in_its_turn() {
+    let mut world = World::new();
+    world.declare(app(vec![]), Unchanged::LeaveAlone);
+    let (instance, first) = {
+        let it = &world.list()[0];
+        (it.id, it.phase.run().expect("it is up"))
+    };
+    let run = |after: u64, death| KnownRun {
+        run: RunId::new(first.number() + after),
+        pid: i32::try_from(first.number() + after).expect("a small number"),
+        death,
+        instance: Some(instance),
+    };
+    let exited = |code| Some(Death::Exited { code });
+    let runs = vec![run(0, exited(7)), run(1, exited(8)), run(2, None)];
+    let surroundings =
+        Surroundings { home: "/home/z".into(), zone: jiff::tz::TimeZone::UTC, seed: 8 };
+    let mut next = Supervisor::recover(surroundings, world.now, world.supervisor.durable());
+    let told = next.step(world.now, Input::Fact(Fact::Inventory { runs }));
+    assert_eq!(starts(&told), 0, "it has a run");
+    let killed = told.iter().any(|effect| matches!(effect, Effect::Kill { .. }));
+    assert!(!killed, "which is taken: {told:?}");
+    let view = next.view();
+    let it = &view.instances[0];
+    assert_eq!(it.phase.run().map(RunId::number), Some(first.number() + 2));
+    assert_eq!(it.restarts, 2);
+    let deaths: Vec<&Death> = it.deaths.iter().map(|past| &past.death).collect();
+    assert_eq!(deaths, [&Death::Exited { code: 8 }, &Death::Exited { code: 7 }]);
 }
