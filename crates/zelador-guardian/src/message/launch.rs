@@ -29,7 +29,7 @@ pub struct Launch {
     pub input: bool,
     /// Whether descriptor 3 is one end of a stream socket pair, whose other end is kept.
     pub channel: bool,
-    /// Kept and returned as it is; at most [`LONGEST_LABEL`] bytes.
+    /// Kept and returned as it is; at most [`super::LONGEST_LABEL`] bytes.
     pub label: Vec<u8>,
     /// Whether the folder of its group in cgroup v2 rides along.
     pub cgroup: bool,

@@ -63,7 +63,7 @@ fn waiting(lang: Lang, tried: &Tried) -> Markup {
     html! {
         @if rows.is_empty() { (parts::empty(lang.t("Nothing is being retried", "Nada está sendo tentado de novo"), html! {})) }
         @else { div.scroll tabindex="0" role="region" aria-label=(lang.t("Retries", "Tentativas")) { table {
-            thead { tr { th scope="col" { (lang.t("Target", "Alvo")) } th scope="col" { (lang.t("What", "O quê")) } th.num scope="col" { (lang.t("Tries", "Tentativas")) } th scope="col" { (lang.t("Next", "Próxima")) } th scope="col" { (lang.t("Because", "Porque")) } } }
+            thead { tr { th scope="col" { (lang.t("Target", "Alvo")) } th scope="col" { (lang.t("What", "O quê")) } th.num scope="col" { (lang.t("Tries", "Tentativas")) } th scope="col" { (lang.t("Next", "Próxima")) } th scope="col" { (lang.t("Because", "Motivo")) } } }
             tbody { @for row in &rows { (row) } }
         } } }
     }
