@@ -10,6 +10,7 @@ use super::health::is_authority;
 use super::measured::{limits, own_limit};
 use super::node::Value;
 use super::place::{Block, Place};
+use super::shell;
 use crate::spec::{
     CommandProbe, Environment, FileProbe, HEALTHY_STATUS, HttpProbe, JsonCondition, Limit,
     Operator, ProbeTarget, TalkProbe,
@@ -101,6 +102,14 @@ pub(super) fn target(block: &Block<'_>, around: &Around<'_>) -> Option<(ProbeTar
             ProbeTarget::Unix(talk(block, path.to_string_lossy().into_owned()))
         }
         "command" => {
+            if let Value::Text(text) = &place.node.value
+                && let Some(found) = shell::operator(text)
+            {
+                return place.refuse_found(
+                    format!("`{found}`, which only a shell understands"),
+                    "a program and its arguments; in quotes it is a plain character, and `['sh', '-c', '…']` asks a shell",
+                );
+            }
             let words = place.words()?;
             if words.is_empty() {
                 return place.refuse("a program and its arguments");

@@ -39,6 +39,29 @@ pub fn words(text: &str) -> Option<Vec<String>> {
     Some(words)
 }
 
+/// Returns the first character of `text` that means something to a shell only: two commands, a pipe, a file, a
+/// variable. In quotes it is a plain one.
+pub fn operator(text: &str) -> Option<char> {
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\'' => _ = chars.find(|c| *c == '\''),
+            '"' => loop {
+                match chars.next() {
+                    None | Some('"') => break,
+                    Some('\\') => _ = chars.next(),
+                    Some(c @ ('$' | '`')) => return Some(c),
+                    Some(_) => {}
+                }
+            },
+            '\\' => _ = chars.next(),
+            ';' | '|' | '&' | '<' | '>' | '$' | '`' => return Some(c),
+            _ => {}
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,5 +73,22 @@ mod tests {
         assert_eq!(split(r#"--x="a b" 'c d'e \ f"#), ["--x=a b", "c de", " f"]);
         assert_eq!(split(r#""" "a\"b\n""#), ["", r#"a"b\n"#]);
         assert_eq!(words("it's"), None);
+    }
+
+    #[test]
+    fn what_only_a_shell_understands_is_found_outside_of_quotes() {
+        for (text, found) in [
+            ("pg_isready -q", None),
+            ("pg_isready -q && true", Some('&')),
+            ("a; b", Some(';')),
+            ("a | b", Some('|')),
+            ("a > b", Some('>')),
+            ("curl localhost:$PORT", Some('$')),
+            (r#"echo "$HOME""#, Some('$')),
+            (r#"curl 'http://x/?a=1&b=2' "c;d" e\;f"#, None),
+            ("sh -c 'a && b'", None),
+        ] {
+            assert_eq!(operator(text), found, "{text}");
+        }
     }
 }
