@@ -55,25 +55,25 @@ pub fn text(line: &str) -> String {
     let mut rest = line;
     while let Some(at) = rest.find("://") {
         let authority = at + 3;
-        let word_end =
-            rest[at..].find([' ', '"', '\'', '>', ')']).map_or(rest.len(), |end| at + end);
-        // Where another one begins before the first slash, the first is the beginning of no URL.
-        let slash = rest[authority..].find('/').map_or(word_end, |end| authority + end);
-        if rest[authority..].find("://").is_some_and(|next| authority + next <= slash) {
-            masked.push_str(&rest[..authority]);
-            rest = &rest[authority..];
-            continue;
+        let ends = |c: char| c.is_whitespace() || "\"'>)/".contains(c);
+        let mut end = rest[authority..].find(ends).map_or(rest.len(), |end| authority + end);
+        // Another one may begin in the same word: it is the end of this one.
+        if let Some(next) = rest[authority..].find("://").map(|next| authority + next) {
+            end = end.min(scheme_of(rest, next).max(authority));
         }
-        let word_start = rest[..at]
-            .rfind(|c: char| !c.is_ascii_alphanumeric() && c != '+')
-            .map_or(0, |i| i + rest[i..].chars().next().map_or(1, char::len_utf8));
-        let end = slash.min(word_end);
-        masked.push_str(&rest[..word_start]);
-        masked.push_str(&url(&rest[word_start..end]));
+        let begin = scheme_of(rest, at);
+        masked.push_str(&rest[..begin]);
+        masked.push_str(&url(&rest[begin..end]));
         rest = &rest[end..];
     }
     masked.push_str(rest);
     assignments(&masked)
+}
+
+/// Where the scheme begins that ends at `end`.
+fn scheme_of(text: &str, end: usize) -> usize {
+    let before = text[..end].rfind(|c: char| !c.is_ascii_alphanumeric() && c != '+');
+    before.map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8))
 }
 
 /// Words that are followed by a secret, in lower case.
@@ -135,6 +135,15 @@ mod tests {
         assert_eq!(text("dial redis://:abc@h:1 failed"), "dial redis://:********@h:1 failed");
         assert_eq!(text("x://redis://:abc@h:1"), "x://redis://:********@h:1");
         assert_eq!(text("a://b/c,d://e:f@g"), "a://b/c,d://e:********@g");
+        assert_eq!(
+            text("no mysql://ana:s3cr3t@db:3306 by http://proxy:3128"),
+            "no mysql://ana:********@db:3306 by http://proxy:3128",
+        );
+        assert_eq!(
+            text("redis://:a@h:1,redis://:b@h:2"),
+            "redis://:********@h:1,redis://:********@h:2"
+        );
+        assert_eq!(text("mysql://a:b@h\tx://y"), "mysql://a:********@h\tx://y");
     }
 
     #[test]
