@@ -11,6 +11,7 @@ mod ending;
 mod gathering;
 mod handed;
 mod hearing;
+mod later;
 mod message;
 mod notified;
 mod past;
@@ -26,7 +27,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{self, AbortHandle, JoinSet};
 use tokio::time::{self, Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use zelador_api::PanicAt;
@@ -54,7 +55,9 @@ use crate::watch::Watcher;
 pub(crate) use begin::in_force;
 pub use ending::Ended;
 use ending::Stop;
+use gathering::Gathering;
 pub(crate) use handed::remove_socket;
+pub(crate) use later::{Later, can_wait};
 pub use message::Message;
 #[cfg(feature = "otlp")]
 pub(crate) use past::numbers;
@@ -130,6 +133,10 @@ pub struct Driver {
     pub(crate) log_starts: gathering::LogStarts,
     /// Facts that came of performing, to be taken before anything else.
     pub(crate) facts: Vec<Fact>,
+    /// What can wait until the guardian has nothing to say.
+    later: VecDeque<Later>,
+    /// Evidence that is to be gathered.
+    gathering: Gathering,
     inbox: mpsc::Receiver<Message>,
     next_ticket: u64,
     sampler: Option<Sampler>,
@@ -168,13 +175,14 @@ impl Driver {
                 Some((at, _)) => self.clock.instant(at),
                 None => Instant::now() + CHECKPOINT_EVERY,
             };
-            // Messages that the guardian's socket had no room for are tried again soon.
+            // Messages that were refused for what nobody reports the end of (`ETOOMANYREFS`) are tried again soon.
             let deadline = if self.native.is_behind() {
                 deadline.min(Instant::now() + Duration::from_millis(5))
             } else {
                 deadline
             };
             let deadline = self.booting.map_or(deadline, |until| deadline.min(until));
+            let deadline = self.gathering.due().map_or(deadline, |at| deadline.min(at));
             let deadline = self.busy_at.map_or(deadline, |at| deadline.min(at + QUIET_FOR));
             tokio::select! {
                 biased;
@@ -183,7 +191,10 @@ impl Driver {
                         return self.end(stop).await;
                     }
                 }
-                Some(message) = self.inbox.recv() => self.take(message),
+                _ = self.native.writable(), if self.native.is_behind() => self.native.flush(),
+                // Gives way to what the guardian says meanwhile.
+                () = task::yield_now(), if !self.later.is_empty() => self.do_first(),
+                Some(message) = self.inbox.recv(), if self.later.is_empty() => self.take(message),
                 () = time::sleep_until(deadline) => {
                     self.native.flush();
                     self.give_back();
@@ -202,6 +213,7 @@ impl Driver {
                     }
                 }
             }
+            self.begin_to_gather();
             self.tell_when_booted();
             if self.upgrade_to.is_some() {
                 return self.end(Stop::Upgrade).await;

@@ -37,7 +37,8 @@ pub struct Outlet {
     events: Events,
     kept: VecDeque<Arc<Event>>,
     listeners: broadcast::Sender<Arc<Event>>,
-    file: SyncSender<Arc<Event>>,
+    /// What was told at once is handed over at once: each time wakes a thread.
+    file: SyncSender<Vec<Arc<Event>>>,
 }
 
 impl Outlet {
@@ -60,17 +61,14 @@ impl Outlet {
 
     /// Tells what these records say that is new.
     pub fn records(&mut self, now: Moment, records: &[Record]) {
-        for record in records {
-            if let Some(event) = self.events.of(now, record) {
-                self.tell(event);
-            }
-        }
+        let events = records.iter().filter_map(|record| self.events.of(now, record)).collect();
+        self.tell(events);
     }
 
     /// Tells what was said in zelador's own log.
     pub fn notice(&mut self, now: Moment, notice: &Notice) {
         let event = self.events.notice(now, notice);
-        self.tell(event);
+        self.tell(vec![event]);
     }
 
     /// What came after that event, as far as it is kept, and what comes; without a number only that.
@@ -79,15 +77,19 @@ impl Outlet {
         (missed.cloned().collect(), self.listeners.subscribe())
     }
 
-    fn tell(&mut self, event: Event) {
-        let event = Arc::new(event);
-        if self.kept.len() >= KEPT {
-            self.kept.pop_front();
+    fn tell(&mut self, events: Vec<Event>) {
+        let events: Vec<Arc<Event>> = events.into_iter().map(Arc::new).collect();
+        for event in &events {
+            if self.kept.len() >= KEPT {
+                self.kept.pop_front();
+            }
+            self.kept.push_back(Arc::clone(event));
+            // Nobody listens, or the disk is behind (below): neither holds anything up.
+            _ = self.listeners.send(Arc::clone(event));
         }
-        self.kept.push_back(Arc::clone(&event));
-        // Nobody listens, or the disk is behind: neither holds anything up.
-        _ = self.listeners.send(Arc::clone(&event));
-        _ = self.file.try_send(event);
+        if !events.is_empty() {
+            _ = self.file.try_send(events);
+        }
     }
 }
 
@@ -108,10 +110,10 @@ fn read_back(path: &Path) -> Vec<Event> {
 }
 
 /// Writes events until nobody has any more.
-fn write(path: &Path, events: &Receiver<Arc<Event>>) {
+fn write(path: &Path, events: &Receiver<Vec<Arc<Event>>>) {
     let mut in_trouble = false;
     let mut file: Option<File> = None;
-    while let Ok(event) = events.recv() {
+    for event in events.iter().flatten() {
         let written = append(path, &mut file, &event);
         match written {
             Ok(()) => in_trouble = false,

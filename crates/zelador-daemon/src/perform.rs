@@ -17,14 +17,15 @@ use zelador_core::unit::Moment;
 use zelador_core::words::Words;
 
 use crate::checks::{self, Target};
-use crate::driver::{Driver, Message, in_force};
+use crate::driver::{Driver, Later, Message, can_wait, in_force};
 use crate::evidence;
 use crate::history::Item;
-use crate::{env_files, logs, notify, pm2, processes, pulse};
+use crate::{env_files, logs, notify, processes, pulse};
 
 impl Driver {
     /// Does all of these: processes that are ahead of their records are asked for first, then records are
-    /// written, then the other processes are asked for, which people wait for, then comes the rest in its order.
+    /// written, then the other processes are asked for, which people wait for, then comes the rest in its order,
+    /// but for what can wait.
     pub(crate) fn perform(&mut self, mut effects: Vec<Effect>) {
         self.start_ahead(&mut effects);
         let mut records = Vec::new();
@@ -36,7 +37,7 @@ impl Driver {
                 Effect::Record(record) => records.push(record),
                 Effect::Spawn { run, launch, .. } => spawns.push((run, launch)),
                 // Looking for what a dead run left behind can wait until its successor was started.
-                Effect::Sweep { run, kill_at } => sweeps.push((run, kill_at)),
+                sweep @ Effect::Sweep { .. } => sweeps.push(sweep),
                 other => rest.push(other),
             }
         }
@@ -48,17 +49,14 @@ impl Driver {
             self.spawn(run, *launch);
         }
         if !records.is_empty() {
-            self.outlet.records(now, &records);
-            if let Some(chronicle) = &mut self.chronicle {
-                pm2::tell(chronicle, now, &records);
+            self.put_off(Later::Told(now, records));
+        }
+        for effect in rest.into_iter().chain(sweeps) {
+            if can_wait(&effect) {
+                self.put_off(Later::Do(effect));
+            } else {
+                self.do_one(effect);
             }
-            self.remember(now, &records);
-        }
-        for effect in rest {
-            self.do_one(effect);
-        }
-        for (run, kill_at) in sweeps {
-            self.sweep(run, kill_at);
         }
     }
 
@@ -76,9 +74,10 @@ impl Driver {
         begun
     }
 
-    fn do_one(&mut self, effect: Effect) {
+    pub(crate) fn do_one(&mut self, effect: Effect) {
         match effect {
-            Effect::Record(_) | Effect::Spawn { .. } | Effect::Sweep { .. } => {}
+            Effect::Record(_) | Effect::Spawn { .. } => {}
+            Effect::Sweep { run, kill_at } => self.sweep(run, kill_at),
             Effect::Terminate { run, signal, tree } => self.terminate_run(run, signal, tree),
             Effect::Say { run, say } => self.say(run, &say),
             Effect::Signal { run, signal } => self.native.signal(run, signal, false),

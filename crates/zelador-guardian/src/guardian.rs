@@ -30,8 +30,9 @@ pub(crate) const ENGINE: u64 = u64::MAX - 1;
 /// Numbers from here on are keys of the guardian itself and no run's.
 pub const FIRST_RESERVED_RUN: u64 = u64::MAX - 15;
 
-/// Messages taken from the engine before other news is looked at.
-const MESSAGES_AT_ONCE: usize = 256;
+/// Messages taken from the engine, and children reaped, before other news is looked at: of a hundred that ended at
+/// once the first successors begin while the last are reaped.
+const AT_ONCE: usize = 16;
 
 /// How often something is looked at again that gives no notice.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -59,6 +60,8 @@ pub(crate) struct Guardian {
     pub manager: Option<Manager>,
     /// The saved list is to be brought up, and no engine has said that it is.
     pub resurrect: bool,
+    /// More children may have ended than were reaped.
+    pub more_ended: bool,
     /// A signal has asked for the end.
     pub terminated: bool,
     /// Asked to end: when everything is killed if the engine has not managed by then.
@@ -99,12 +102,16 @@ impl Guardian {
             }
             self.flush(now);
             let timeout = self.next_deadline().map(|at| at.saturating_duration_since(now));
+            let timeout = if self.more_ended { Some(Duration::ZERO) } else { timeout };
             for key in self.poll.wait(timeout)? {
                 match key {
                     SIGNALS => self.on_signals(),
                     ENGINE => self.on_engine(),
                     run => self.on_adopted(run),
                 }
+            }
+            if std::mem::take(&mut self.more_ended) {
+                self.reap();
             }
         }
     }
@@ -200,7 +207,7 @@ impl Guardian {
     }
 
     fn on_engine(&mut self) {
-        for _ in 0..MESSAGES_AT_ONCE {
+        for _ in 0..AT_ONCE {
             let Some(engine) = &mut self.engine else { return };
             match link::receive::<ToGuardian>(engine.socket.as_fd()) {
                 Ok(Some((message, passed))) => {
@@ -238,7 +245,8 @@ impl Guardian {
     }
 
     fn reap(&mut self) {
-        while let Some(pid) = wait::peek() {
+        for _ in 0..AT_ONCE {
+            let Some(pid) = wait::peek() else { return };
             if self.engine.as_ref().is_some_and(|engine| engine.pid == pid) {
                 let Some(status) = wait::reap(pid) else { return };
                 self.engine_ended(status);
@@ -260,6 +268,7 @@ impl Guardian {
                 self.flush(Instant::now());
             }
         }
+        self.more_ended = true;
     }
 
     fn on_signals(&mut self) {

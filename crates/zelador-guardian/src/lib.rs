@@ -18,6 +18,7 @@ mod keep;
 mod limits;
 pub mod link;
 pub mod message;
+mod near;
 mod notify;
 mod poll;
 mod reign;
@@ -188,6 +189,7 @@ pub fn run(options: Options) -> Result<Outcome, Error> {
         restarts: Restarts::new(Instant::now()),
         manager: Manager::from_environment(),
         resurrect: options.resurrect,
+        more_ended: false,
         terminated: false,
         terminating: None,
         finishing: None,

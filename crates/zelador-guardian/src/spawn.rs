@@ -13,6 +13,7 @@ use crate::capabilities::{drop_bounding, keep_capabilities};
 use crate::clone;
 use crate::limits::Nofile;
 use crate::message::{Extras, Stage};
+use crate::near::Near;
 
 /// Stack of the child, in bytes; it needs less than 2 KiB in a debug build.
 const STACK: usize = 64 * 1024;
@@ -115,6 +116,7 @@ impl Stack {
         let oom = plan.extras.oom.or(plan.oom).map(|score| score.to_string());
         let limit =
             plan.nofile.map(|one| libc::rlimit64 { rlim_cur: one.soft, rlim_max: one.hard });
+        let near = Near::here();
         let mut child = Child {
             program: plan.program.as_ptr(),
             argv: argv.as_ptr(),
@@ -132,6 +134,7 @@ impl Stack {
             descriptors: plan.descriptors,
             extras: plan.extras,
             own_number: own_number[LISTEN_PID.len()..].as_mut_ptr(),
+            processors: near.as_ref().map(Near::everywhere),
             failure: None,
         };
         let stack = (self.0, STACK);
@@ -203,6 +206,8 @@ struct Child<'a> {
     extras: &'a Extras,
     /// Room for ten digits and a zero byte.
     own_number: *mut u8,
+    /// The processors that it may run on, where it inherits fewer.
+    processors: Option<&'a libc::cpu_set_t>,
     failure: Option<Failure>,
 }
 
@@ -236,6 +241,10 @@ unsafe fn become_service(child: &Child) -> Failure {
             let (first, last) = (copied as libc::c_uint, libc::c_uint::MAX);
             let unshare = libc::CLOSE_RANGE_UNSHARE;
             step!(Fork, libc::syscall(libc::SYS_close_range, first, last, unshare));
+        }
+        if let Some(processors) = child.processors {
+            let size = size_of::<libc::cpu_set_t>();
+            libc::syscall(libc::SYS_sched_setaffinity, 0, size, ptr::from_ref(processors));
         }
         default_signals();
         write_number(child.own_number, libc::getpid().unsigned_abs());

@@ -13,7 +13,7 @@ use crate::processes::Sampler;
 use crate::watch::Watcher;
 use crate::{Error, Options, pm2, server};
 use jiff::tz::TimeZone;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -119,6 +119,8 @@ impl Driver {
             port_users: BTreeMap::new(),
             log_starts: super::gathering::LogStarts::default(),
             facts: Vec::new(),
+            later: VecDeque::new(),
+            gathering: super::gathering::Gathering::default(),
             inbox,
             next_ticket: 0,
             sampler: Some(Sampler::new()),
@@ -130,7 +132,7 @@ impl Driver {
             upgrade_to: None,
             booting: None,
             busy_at: Some(tokio::time::Instant::now()),
-            unrecorded: std::collections::VecDeque::new(),
+            unrecorded: VecDeque::new(),
             gave_back: false,
             advisor: None,
         };

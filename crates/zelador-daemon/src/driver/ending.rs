@@ -67,6 +67,7 @@ impl Driver {
 
     /// The last things, in order: answers out, lines in their files, the guardian told.
     pub(super) async fn end(mut self, stop: Stop) -> Ended {
+        self.do_all();
         self.closing.cancel();
         if stop != Stop::GuardianGone {
             let server = &mut self.server;

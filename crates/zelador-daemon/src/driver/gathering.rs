@@ -1,11 +1,16 @@
 //! Evidence is gathered off the driver's thread.
+//!
+//! Where many services end at once their successors come first: nothing waits for evidence but what it decides
+//! on. Always holds: nobody's evidence waits longer than [`HELD_FOR`] before it is gathered, which leaves it enough of
+//! [`GATHER_WITHIN`](zelador_core::healing::GATHER_WITHIN).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use zelador_core::effect::Place;
 use zelador_core::healing::Runtime;
 use zelador_core::healing::host::Pressure;
@@ -18,6 +23,53 @@ use crate::evidence::{self, Stream, Subject};
 
 /// So many runs' places in the logs are remembered; the oldest are forgotten first.
 const RUNS: usize = 4096;
+
+/// Evidence of so many incidents is gathered at once.
+const AT_ONCE: usize = 2;
+
+/// For so long evidence gives way to what is being started.
+const GIVES_WAY_FOR: Duration = Duration::from_millis(100);
+
+/// For so long it gives way to others': one look takes a millisecond, so that something hangs.
+const HELD_FOR: Duration = Duration::from_secs(1);
+
+/// Evidence that is to be gathered, and how much of it is being gathered.
+#[derive(Default)]
+pub(crate) struct Gathering {
+    waiting: VecDeque<(Instant, Box<dyn FnOnce() + Send>)>,
+    /// Each thread that gathers holds one more.
+    under_way: Arc<()>,
+}
+
+impl Gathering {
+    /// When the first one that waits has waited long enough.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let patience = if self.has_room() { GIVES_WAY_FOR } else { HELD_FOR };
+        self.waiting.front().map(|(since, _)| *since + patience)
+    }
+
+    fn has_room(&self) -> bool {
+        Arc::strong_count(&self.under_way) <= AT_ONCE
+    }
+
+    fn add(&mut self, gather: impl FnOnce() + Send + 'static) {
+        self.waiting.push_back((Instant::now(), Box::new(gather)));
+    }
+
+    /// Takes what may be gathered now.
+    fn next(&mut self, is_starting: impl Fn() -> bool) -> Option<impl FnOnce() + Send + 'static> {
+        let is_due = self.due()? <= Instant::now();
+        if !is_due && (!self.has_room() || is_starting()) {
+            return None;
+        }
+        let (_, gather) = self.waiting.pop_front()?;
+        let under_way = Arc::clone(&self.under_way);
+        Some(move || {
+            gather();
+            drop(under_way);
+        })
+    }
+}
 
 /// How long the logs were when runs began, so that what an earlier run said is not taken for the words
 /// of a later one.
@@ -73,7 +125,7 @@ impl Driver {
         let (now, sender) = (self.clock.now(), self.sender.clone());
         let asker = self.logs.asker();
         let date_format = self.supervisor.settings().rotation.date_format.clone();
-        self.tasks.spawn_blocking(move || {
+        self.gathering.add(move || {
             if let Some(ended) = ended {
                 asker.catch_up(ended);
             }
@@ -91,6 +143,13 @@ impl Driver {
 }
 
 impl Driver {
+    /// Begins to gather what need not wait any longer.
+    pub(super) fn begin_to_gather(&mut self) {
+        while let Some(gather) = self.gathering.next(|| self.native.is_starting()) {
+            self.tasks.spawn_blocking(gather);
+        }
+    }
+
     /// Has a runtime say more about itself; answered by `Dumped`.
     pub(crate) fn dump(
         &mut self,

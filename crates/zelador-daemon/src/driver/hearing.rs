@@ -8,7 +8,7 @@ use zelador_core::effect::Effect;
 use zelador_core::id::RunId;
 use zelador_core::input::{Fact, Input};
 
-use super::{Driver, Stop};
+use super::{Driver, Later, Stop};
 use crate::backend::native::Heard;
 
 /// So many ends are left with the guardian while a full disk keeps them from being recorded: each holds
@@ -52,8 +52,15 @@ impl Driver {
             effects.extend(self.supervisor.settle_heard());
             self.settle(effects);
             for then in afterwards {
-                self.follow_up(then);
+                match then {
+                    Afterwards::Listen(run) => {
+                        self.busy_at = Some(Instant::now());
+                        self.open_channel(run);
+                    }
+                    Afterwards::Forget(run) => self.put_off(Later::Forget(run)),
+                }
             }
+            self.do_surplus();
             match last {
                 None => {}
                 Some(Heard::Terminate) => self.terminate(),
@@ -80,20 +87,13 @@ impl Driver {
         self.supervisor.hear(self.clock.now(), fact)
     }
 
-    fn follow_up(&mut self, then: Afterwards) {
-        match then {
-            Afterwards::Listen(run) => {
-                self.busy_at = Some(Instant::now());
-                self.open_channel(run);
-            }
-            Afterwards::Forget(run) => {
-                self.logs.finish(run);
-                self.close_channel(run);
-                self.close_notify(run);
-                self.unrecorded.push_back(run);
-                self.let_forget();
-            }
-        }
+    /// The end of a run is recorded: nobody needs it any more.
+    pub(super) fn forget(&mut self, run: RunId) {
+        self.logs.finish(run);
+        self.close_channel(run);
+        self.close_notify(run);
+        self.unrecorded.push_back(run);
+        self.let_forget();
     }
 
     /// Lets the guardian forget the ends that are recorded. While the history cannot be written it keeps the last ones:
@@ -108,7 +108,7 @@ impl Driver {
     }
 
     /// Performs effects, and what follows from the facts that come of it, until there are none.
-    fn settle(&mut self, mut effects: Vec<Effect>) {
+    pub(super) fn settle(&mut self, mut effects: Vec<Effect>) {
         loop {
             self.perform(effects);
             if self.facts.is_empty() {

@@ -74,17 +74,15 @@ impl Driver {
 
     /// Hands over what these records tell.
     pub(crate) fn remember(&mut self, now: Moment, records: &[Record]) {
+        let mut items = Vec::new();
         for record in records {
-            for event in self.journal.tell(now, record) {
-                self.archive.keep(Item::Event(event));
-            }
-            for trial in self.trials.tell(now, record) {
-                self.archive.keep(Item::Trial(trial));
-            }
+            items.extend(self.journal.tell(now, record).into_iter().map(Item::Event));
+            items.extend(self.trials.tell(now, record).into_iter().map(Item::Trial));
             if let Record::Incident(incident) = record {
-                self.archive.keep(Item::Incident(incident.clone()));
+                items.push(Item::Incident(incident.clone()));
             }
         }
+        self.archive.keep_all(items);
     }
 }
 

@@ -1,18 +1,24 @@
 //! How the host is at the moment: load, memory, and who waits for what.
 
 use std::fs;
+use std::sync::LazyLock;
 
 use zelador_core::evidence::HostSeen;
 use zelador_core::unit::ByteSize;
+
+/// How many there are for us. To find out costs the kernel more than all the rest: some twenty files of control groups.
+static PROCESSORS: LazyLock<u32> = LazyLock::new(|| {
+    let known = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    u32::try_from(known).unwrap_or(u32::MAX)
+});
 
 /// Reads it; `None` where `/proc` does not say.
 pub(super) fn now() -> Option<HostSeen> {
     let load = fs::read_to_string("/proc/loadavg").ok()?;
     let memory = fs::read_to_string("/proc/meminfo").ok()?;
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Some(HostSeen {
         load: load.split(' ').next()?.parse().ok()?,
-        processors: u32::try_from(processors).unwrap_or(u32::MAX),
+        processors: *PROCESSORS,
         available: kibibytes(&memory, "MemAvailable:")?,
         memory: kibibytes(&memory, "MemTotal:")?,
         pressure: pressure(),

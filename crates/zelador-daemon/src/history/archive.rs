@@ -30,7 +30,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(2);
 /// The way to the thread. Cheap to clone.
 #[derive(Clone)]
 pub struct Archive {
-    queue: SyncSender<Item>,
+    queue: SyncSender<Vec<Item>>,
     state: Arc<State>,
     path: PathBuf,
 }
@@ -67,8 +67,16 @@ impl Archive {
 
     /// Hands something over; when the thread is far behind it is lost, and counted.
     pub fn keep(&self, item: Item) {
-        if let Err(TrySendError::Full(_)) = self.queue.try_send(item) {
-            self.state.lost.fetch_add(1, Ordering::Relaxed);
+        self.keep_all(vec![item]);
+    }
+
+    /// The same for what belongs together: the thread is woken once.
+    pub fn keep_all(&self, items: Vec<Item>) {
+        if items.is_empty() {
+            return;
+        }
+        if let Err(TrySendError::Full(items)) = self.queue.try_send(items) {
+            self.state.lost.fetch_add(items.len() as u64, Ordering::Relaxed);
         }
     }
 
@@ -108,7 +116,7 @@ impl Archive {
 
 struct Keeper {
     path: PathBuf,
-    items: Receiver<Item>,
+    items: Receiver<Vec<Item>>,
     state: Arc<State>,
     writer: Option<Writer>,
     waiting: Vec<Item>,
@@ -121,7 +129,7 @@ impl Keeper {
         loop {
             let patience = if self.waiting.is_empty() { Duration::MAX } else { TRY_AGAIN };
             match self.items.recv_timeout(patience.min(Duration::from_hours(1))) {
-                Ok(item) => self.gather(item),
+                Ok(items) => self.gather(items),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     self.write();
@@ -132,13 +140,13 @@ impl Keeper {
         }
     }
 
-    fn gather(&mut self, first: Item) {
+    fn gather(&mut self, first: Vec<Item>) {
         let until = Instant::now() + GATHERED_WITHIN;
-        self.take(first);
-        while let Ok(item) =
+        first.into_iter().for_each(|item| self.take(item));
+        while let Ok(items) =
             self.items.recv_timeout(until.saturating_duration_since(Instant::now()))
         {
-            self.take(item);
+            items.into_iter().for_each(|item| self.take(item));
         }
         if let Some(surplus) = self.waiting.len().checked_sub(WAITING) {
             self.waiting.drain(..surplus);

@@ -77,6 +77,12 @@ impl Link {
         self.socket.readable().await.map(|mut guard| guard.retain_ready())
     }
 
+    /// Waits until the socket has room again.
+    pub(super) async fn writable(&self) -> io::Result<()> {
+        // `flush` clears the readiness itself when there is none.
+        self.socket.writable().await.map(|mut guard| guard.retain_ready())
+    }
+
     /// Receives one message; `None` when the guardian is gone.
     pub(super) fn receive(&mut self) -> io::Result<Option<(FromGuardian, Vec<OwnedFd>)>> {
         self.socket.try_io(Interest::READABLE, |socket| link::receive(socket.as_fd()))
@@ -97,11 +103,14 @@ impl Link {
     pub(super) fn flush(&mut self) {
         while let Some((message, descriptors)) = self.outgoing.front() {
             let descriptors: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
-            match link::send(self.socket.get_ref().as_fd(), message, &descriptors) {
+            let send = |socket: &OwnedFd| link::send(socket.as_fd(), message, &descriptors);
+            match self.socket.try_io(Interest::WRITABLE, send) {
                 Ok(()) => {
                     self.outgoing.pop_front();
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // Its end is reported by nothing: the driver tries again soon.
+                Err(error) if error.raw_os_error() == Some(libc::ETOOMANYREFS) => return,
                 Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
                     tracing::error!(%error, "a message to the guardian is too large: dropped");
                     self.outgoing.pop_front();

@@ -183,6 +183,11 @@ impl Native {
         self.link.readable().await
     }
 
+    /// Waits until the guardian's socket has room for more.
+    pub async fn writable(&self) -> io::Result<()> {
+        self.link.writable().await
+    }
+
     /// Takes the next message of the guardian; new streams are given to `logs`.
     pub fn hear(&mut self, logs: &Logs) -> Heard {
         let (message, descriptors) = match self.link.receive() {
@@ -349,6 +354,11 @@ impl Native {
     /// Sends what the guardian's socket had no room for.
     pub fn flush(&mut self) {
         self.link.flush();
+    }
+
+    /// Whether the guardian was asked for a process and has not answered.
+    pub fn is_starting(&self) -> bool {
+        self.runs.values().any(|state| state.kept.pid == 0 && state.death.is_none())
     }
 
     /// Whether there are any runs.
