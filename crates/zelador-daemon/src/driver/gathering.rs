@@ -33,10 +33,13 @@ const GIVES_WAY_FOR: Duration = Duration::from_millis(100);
 /// For so long it gives way to others': one look takes a millisecond, so that something hangs.
 const HELD_FOR: Duration = Duration::from_secs(1);
 
+/// Gathers, and tells.
+type Gather = Box<dyn FnOnce() + Send>;
+
 /// Evidence that is to be gathered, and how much of it is being gathered.
 #[derive(Default)]
 pub(crate) struct Gathering {
-    waiting: VecDeque<(Instant, Box<dyn FnOnce() + Send>)>,
+    waiting: VecDeque<(Instant, Gather)>,
     /// Each thread that gathers holds one more.
     under_way: Arc<()>,
 }
@@ -57,17 +60,17 @@ impl Gathering {
     }
 
     /// Takes what may be gathered now.
-    fn next(&mut self, is_starting: impl Fn() -> bool) -> Option<impl FnOnce() + Send + 'static> {
+    fn next(&mut self, is_starting: impl Fn() -> bool) -> Option<Gather> {
         let is_due = self.due()? <= Instant::now();
         if !is_due && (!self.has_room() || is_starting()) {
             return None;
         }
         let (_, gather) = self.waiting.pop_front()?;
         let under_way = Arc::clone(&self.under_way);
-        Some(move || {
+        Some(Box::new(move || {
             gather();
             drop(under_way);
-        })
+        }))
     }
 }
 
@@ -178,5 +181,43 @@ impl Driver {
             let fact = Fact::Surveyed { of, processes };
             _ = sender.blocking_send(Message::Input(Input::Fact(fact)));
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn evidence_gives_way_to_starts_and_two_are_gathered_at_once() {
+        let (done, ended) = mpsc::channel();
+        let mut gathering = Gathering::default();
+        for number in 0..4 {
+            let done = done.clone();
+            gathering.add(move || done.send(number).unwrap());
+        }
+        assert!(gathering.next(|| true).is_none(), "a process is being started");
+        let (first, second) = (gathering.next(|| false).unwrap(), gathering.next(|| false));
+        assert!(second.is_some() && gathering.next(|| false).is_none());
+        first();
+        assert_eq!(ended.try_recv(), Ok(0));
+        let third = gathering.next(|| false);
+        assert!(third.is_some() && gathering.next(|| false).is_none(), "there is room for one");
+    }
+
+    #[test]
+    fn nobody_waits_for_ever_for_starts_and_for_what_hangs() {
+        let ago = |time: Duration| Instant::now().checked_sub(time).unwrap();
+        let mut gathering = Gathering::default();
+        let mut add = |since| gathering.waiting.push_back((since, Box::new(|| ())));
+        std::iter::repeat_n(ago(GIVES_WAY_FOR), 3).for_each(&mut add);
+        let under_way = [gathering.next(|| true), gathering.next(|| true)];
+        assert!(under_way.iter().all(Option::is_some));
+        assert!(gathering.next(|| false).is_none());
+        gathering.waiting[0].0 = ago(HELD_FOR);
+        assert!(gathering.next(|| true).is_some());
+        assert_eq!(gathering.due(), None);
     }
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use zelador_guardian::message::{FromGuardian, ToGuardian, Why};
 
-use crate::rig::{Rig, exists, kill, line, lives, parent, start_time, wait_until};
+use crate::rig::{Rig, exists, kill, line, lives, parent, shell, start_time, wait_until};
 
 pub fn a_code_and_a_signal_arrive_exactly() {
     let rig = Rig::new();
@@ -118,4 +118,37 @@ pub fn a_foreign_process_is_adopted_only_by_its_start_time() {
     engine.say(&ToGuardian::Release { run: 2 });
     engine.say(&adopt(3, start));
     assert_eq!(engine.hear().0, FromGuardian::Refused { run: 3, why: Why::Gone });
+}
+
+pub fn of_many_that_ended_at_once_the_first_successor_begins_while_others_are_reaped() {
+    const MANY: u64 = 64;
+    let rig = Rig::new();
+    let engine = rig.engine();
+    engine.greet();
+    let pids: Vec<u32> = (0..MANY).map(|run| engine.shell(run, "exec sleep 1000").0).collect();
+    // What it has to do is all there when it goes on.
+    kill(rig.guardian.id(), libc::SIGSTOP);
+    for pid in &pids {
+        kill(*pid, libc::SIGKILL);
+    }
+    wait_until("all are zombies", || pids.iter().all(|pid| !lives(*pid)));
+    engine.say(&ToGuardian::Spawn { run: MANY, launch: shell("exec sleep 1000") });
+    kill(rig.guardian.id(), libc::SIGCONT);
+    let mut reaped = Vec::new();
+    loop {
+        match engine.hear().0 {
+            FromGuardian::Ended { run, .. } => reaped.push(run),
+            FromGuardian::Spawned { run, .. } => break assert_eq!(run, MANY),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(reaped.len() < MANY as usize, "all were reaped first");
+    while reaped.len() < MANY as usize {
+        match engine.hear().0 {
+            FromGuardian::Ended { run, .. } => reaped.push(run),
+            other => panic!("{other:?}"),
+        }
+    }
+    reaped.sort_unstable();
+    assert_eq!(reaped, (0..MANY).collect::<Vec<_>>(), "each is told once");
 }

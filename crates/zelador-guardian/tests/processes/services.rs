@@ -89,13 +89,16 @@ pub fn a_service_gets_a_clean_state() {
     let rig = Rig::new();
     let engine = rig.engine();
     engine.greet();
-    let script = "grep -E '^Sig(Blk|Ign)' /proc/self/status; ls /proc/self/fd | tr '\\n' ' '; \
+    let script = "grep -E '^(Sig(Blk|Ign)|Cpus_allowed):' /proc/self/status; ls /proc/self/fd | tr '\\n' ' '; \
                   echo; ps -o pid=,sid=,pgid= $$ || echo $$ $$ $$; readlink /proc/self/fd/0; \
                   ulimit -Sn; ulimit -Hn; cat /proc/self/oom_score_adj; echo $PATH; env | wc -l";
     let (pid, fds) = engine.shell(1, script);
     let clean = "0000000000000000";
     assert_eq!(line(&fds), format!("SigBlk:\t{clean}"));
     assert_eq!(line(&fds), format!("SigIgn:\t{clean}"));
+    let status = fs::read_to_string("/proc/self/status").expect("always there");
+    let own = status.lines().find(|line| line.starts_with("Cpus_allowed:"));
+    assert_eq!(Some(line(&fds).as_str()), own, "it may run wherever the guardian may");
     // The fourth is the directory that `ls` reads.
     assert_eq!(line(&fds), "0 1 2 3 ");
     let ids: Vec<_> = line(&fds).split_whitespace().map(str::to_owned).collect();

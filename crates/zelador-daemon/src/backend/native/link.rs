@@ -166,3 +166,51 @@ fn ready(socket: &OwnedFd, flags: PollFlags, until: Instant) -> io::Result<bool>
         Err(errno) => Err(errno.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType};
+
+    use super::*;
+
+    /// How long anything may take that takes microseconds on an idle machine.
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn what_had_no_room_is_sent_when_there_is_some_and_in_its_order() {
+        let (ours, theirs) = rustix::net::socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+            None,
+        )
+        .unwrap();
+        // SAFETY: the descriptor is owned by the `AsyncFd` from here on.
+        let socket = unsafe { AsyncFd::register(ours) }.unwrap();
+        let mut link = Link { socket, outgoing: VecDeque::new() };
+        let mut sent = 0;
+        while !link.is_behind() {
+            link.send(ToGuardian::Release { run: sent });
+            sent += 1;
+        }
+        for _ in 0..10 {
+            link.send(ToGuardian::Release { run: sent });
+            sent += 1;
+        }
+        let mut heard = 0;
+        while heard < sent {
+            match link::receive(theirs.as_fd()) {
+                Ok(Some((ToGuardian::Release { run }, _))) => {
+                    assert_eq!(run, heard);
+                    heard += 1;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    tokio::time::timeout(LIMIT, link.writable()).await.unwrap().unwrap();
+                    link.flush();
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(!link.is_behind());
+    }
+}
