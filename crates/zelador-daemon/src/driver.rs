@@ -134,7 +134,7 @@ pub struct Driver {
     /// Facts that came of performing, to be taken before anything else.
     pub(crate) facts: Vec<Fact>,
     /// What can wait until the guardian has nothing to say.
-    later: VecDeque<Later>,
+    later: VecDeque<(Instant, Later)>,
     /// Evidence that is to be gathered.
     gathering: Gathering,
     inbox: mpsc::Receiver<Message>,

@@ -60,7 +60,7 @@ impl Driver {
                     Afterwards::Forget(run) => self.put_off(Later::Forget(run)),
                 }
             }
-            self.do_surplus();
+            self.do_overdue();
             match last {
                 None => {}
                 Some(Heard::Terminate) => self.terminate(),

@@ -2,9 +2,12 @@
 //! is looked for. It is done when the guardian has nothing to say at the moment, so that a hundred deaths at once
 //! are answered before the first of them is told of.
 //!
-//! Always holds: it is done in its order, and before anything else that reaches the driver; no more than [`MOST`]
-//! things wait; none is left when the engine ends by itself.
+//! Always holds: it is done in its order, and before anything else that reaches the driver; nothing waits longer than
+//! [`PATIENCE`] for a guardian that does not stop to speak; nothing is left when the engine ends by itself.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
 use zelador_core::effect::Effect;
 use zelador_core::id::RunId;
 use zelador_core::record::Record;
@@ -13,8 +16,8 @@ use zelador_core::unit::Moment;
 use super::Driver;
 use crate::pm2;
 
-/// So many things may wait while the guardian does not stop to speak: some for each of a thousand deaths.
-const MOST: usize = 4096;
+/// For so long something may wait: a hundred services are back sooner, and nobody sees it.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Something that can wait.
 pub(crate) enum Later {
@@ -41,29 +44,29 @@ pub(crate) const fn can_wait(effect: &Effect) -> bool {
 impl Driver {
     /// Puts something off.
     pub(crate) fn put_off(&mut self, later: Later) {
-        self.later.push_back(later);
+        self.later.push_back((Instant::now(), later));
     }
 
-    /// Does the first things that were put off, until no more are left than may wait.
-    pub(super) fn do_surplus(&mut self) {
-        while self.later.len() > MOST {
+    /// Does what has waited long enough.
+    pub(super) fn do_overdue(&mut self) {
+        while self.later.front().is_some_and(|(since, _)| since.elapsed() >= PATIENCE) {
             self.do_first();
         }
     }
 
     /// Does the first thing that was put off, and what follows from it.
     pub(super) fn do_first(&mut self) {
-        match self.later.pop_front() {
-            None => {}
-            Some(Later::Told(at, records)) => {
+        let Some((_, first)) = self.later.pop_front() else { return };
+        match first {
+            Later::Told(at, records) => {
                 self.outlet.records(at, &records);
                 if let Some(chronicle) = &mut self.chronicle {
                     pm2::tell(chronicle, at, &records);
                 }
                 self.remember(at, &records);
             }
-            Some(Later::Do(effect)) => self.do_one(effect),
-            Some(Later::Forget(run)) => self.forget(run),
+            Later::Do(effect) => self.do_one(effect),
+            Later::Forget(run) => self.forget(run),
         }
         if !self.facts.is_empty() {
             self.settle(Vec::new());
