@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
     let ran = Command::new("cargo")
         .args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast", "--retries", "0"])
-        .args(["--profile", "fuzz", "-E"])
+        .args(["--profile", "fuzz", "--cargo-profile", "fuzz", "-E"])
         .arg(format!("test(/fuzz_.*({pattern})/)"))
         .current_dir(root)
         .env(REPORT, &report)

@@ -70,7 +70,7 @@ fn declare(zelador: &Zelador) {
 
 /// Says a command until the engine that hears it answers; returns its exit code.
 fn say(zelador: &Zelador, words: &[&str]) -> i32 {
-    let end = Instant::now() + Duration::from_secs(30);
+    let end = Instant::now() + Duration::from_mins(5);
     loop {
         let said = zelador.run(words);
         let is_gone = said.err.contains("engine went away") || said.err.contains("did not answer");
