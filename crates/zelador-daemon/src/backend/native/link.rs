@@ -18,6 +18,8 @@ const WELCOME_WITHIN: Duration = Duration::from_secs(10);
 pub struct Link {
     socket: AsyncFd<OwnedFd>,
     outgoing: VecDeque<(ToGuardian, Vec<OwnedFd>)>,
+    /// Too many descriptors were in flight, whose end nothing reports.
+    is_refused: bool,
 }
 
 /// What the guardian says first.
@@ -68,7 +70,7 @@ impl Link {
         // SAFETY: the descriptor is owned by the `AsyncFd` from here on, so it stays open and the
         // same for as long as it is registered.
         let socket = unsafe { AsyncFd::register(socket) }?;
-        Ok((Self { socket, outgoing: VecDeque::new() }, welcome))
+        Ok((Self { socket, outgoing: VecDeque::new(), is_refused: false }, welcome))
     }
 
     /// Waits until there is something to receive.
@@ -77,8 +79,11 @@ impl Link {
         self.socket.readable().await.map(|mut guard| guard.retain_ready())
     }
 
-    /// Waits until the socket has room again.
+    /// Waits until the socket has room again; without end where that would not help.
     pub(super) async fn writable(&self) -> io::Result<()> {
+        if self.is_refused {
+            std::future::pending::<()>().await;
+        }
         // `flush` clears the readiness itself when there is none.
         self.socket.writable().await.map(|mut guard| guard.retain_ready())
     }
@@ -101,6 +106,7 @@ impl Link {
 
     /// Sends what there is room for.
     pub(super) fn flush(&mut self) {
+        self.is_refused = false;
         while let Some((message, descriptors)) = self.outgoing.front() {
             let descriptors: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
             let send = |socket: &OwnedFd| link::send(socket.as_fd(), message, &descriptors);
@@ -109,8 +115,11 @@ impl Link {
                     self.outgoing.pop_front();
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // Its end is reported by nothing: the driver tries again soon.
-                Err(error) if error.raw_os_error() == Some(libc::ETOOMANYREFS) => return,
+                // The driver tries again soon.
+                Err(error) if error.raw_os_error() == Some(libc::ETOOMANYREFS) => {
+                    self.is_refused = true;
+                    return;
+                }
                 Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
                     tracing::error!(%error, "a message to the guardian is too large: dropped");
                     self.outgoing.pop_front();
@@ -187,7 +196,7 @@ mod tests {
         .unwrap();
         // SAFETY: the descriptor is owned by the `AsyncFd` from here on.
         let socket = unsafe { AsyncFd::register(ours) }.unwrap();
-        let mut link = Link { socket, outgoing: VecDeque::new() };
+        let mut link = Link { socket, outgoing: VecDeque::new(), is_refused: false };
         let mut sent = 0;
         while !link.is_behind() {
             link.send(ToGuardian::Release { run: sent });
