@@ -69,8 +69,11 @@ pub struct OperationStats {
     pub successful: u64,
     /// Of them, those that were given up.
     pub failed: u64,
-    /// Attempts in all.
+    /// Attempts in all, also of operations that are still under way.
     pub attempts: u64,
+    /// Attempts of operations that came to an end.
+    #[serde(default)]
+    pub ended_attempts: u64,
     /// Attempts that failed.
     pub failed_attempts: u64,
     /// Operations that worked, but not at once.
@@ -87,7 +90,7 @@ impl OperationStats {
 
     /// Attempts for each operation that came to an end; `None` before the first.
     pub fn average_attempts(&self) -> Option<f64> {
-        (self.total > 0).then(|| self.attempts as f64 / self.total as f64)
+        (self.total > 0).then(|| self.ended_attempts as f64 / self.total as f64)
     }
 
     /// The latest errors, newest first.
@@ -106,6 +109,7 @@ impl OperationStats {
             AttemptOutcome::Succeeded => {
                 self.total += 1;
                 self.successful += 1;
+                self.ended_attempts += u64::from(attempt.number);
                 self.rescued += u64::from(attempt.number > 1);
             }
             AttemptOutcome::Retrying { error, .. } => {
@@ -115,6 +119,7 @@ impl OperationStats {
             AttemptOutcome::GaveUp { error, .. } => {
                 self.total += 1;
                 self.failed += 1;
+                self.ended_attempts += u64::from(attempt.number);
                 self.failed_attempts += 1;
                 shorten(error);
             }
@@ -130,6 +135,7 @@ impl OperationStats {
         self.successful += later.successful;
         self.failed += later.failed;
         self.attempts += later.attempts;
+        self.ended_attempts += later.ended_attempts;
         self.failed_attempts += later.failed_attempts;
         self.rescued += later.rescued;
         self.latest.extend(later.latest);
@@ -171,6 +177,7 @@ impl Ledger {
             stats.total += 1;
             stats.successful += 1;
             stats.attempts += 1;
+            stats.ended_attempts += 1;
         }
     }
 
@@ -187,8 +194,11 @@ impl Ledger {
         self.operations.into_iter()
     }
 
-    /// Puts numbers back that were kept.
-    pub fn restore(&mut self, operation: String, stats: OperationStats) {
+    /// Puts numbers back that were kept; older ones do not say which attempts came to an end.
+    pub fn restore(&mut self, operation: String, mut stats: OperationStats) {
+        if stats.total > 0 && stats.ended_attempts == 0 {
+            stats.ended_attempts = stats.attempts;
+        }
         self.make_room(&operation);
         self.operations.insert(operation, stats);
     }

@@ -102,7 +102,7 @@ fn the_ledger_counts_operations_and_attempts() {
         attempt(1, AttemptOutcome::Succeeded),
         attempt(1, retrying.clone()),
         attempt(2, AttemptOutcome::Succeeded),
-        attempt(1, retrying),
+        attempt(1, retrying.clone()),
         attempt(2, gave_up),
     ] {
         ledger.take("send", attempt);
@@ -110,10 +110,24 @@ fn the_ledger_counts_operations_and_attempts() {
     let stats = ledger.get("send").unwrap();
     assert_eq!((stats.total, stats.successful, stats.failed, stats.rescued), (3, 2, 1, 1));
     assert_eq!((stats.attempts, stats.failed_attempts), (5, 3));
-    assert_eq!(stats.average_attempts().map(|it| (it * 100.0).round()), Some(167.0));
+    let average = |ledger: &Ledger| {
+        let average = ledger.get("send").and_then(OperationStats::average_attempts);
+        average.map(|it| (it * 100.0).round())
+    };
+    assert_eq!(average(&ledger), Some(167.0));
     assert_eq!(stats.success_rate().map(f64::round), Some(67.0));
     let errors: Vec<usize> = stats.last_errors().map(|(_, error)| error.english().len()).collect();
     assert_eq!(errors, [300, 4, 4]);
+    let (kept, under_way) = (stats.clone(), attempt(1, retrying));
+    ledger.take("send", under_way);
+    assert_eq!(
+        average(&ledger),
+        Some(167.0),
+        "one that is under way has no number of attempts yet"
+    );
+    let kept = OperationStats { ended_attempts: 0, ..kept };
+    ledger.restore("send".to_owned(), kept);
+    assert_eq!(average(&ledger), Some(167.0), "as numbers say that were kept before");
     for number in 0..1000 {
         ledger.take(&format!("operation {number}"), attempt(1, AttemptOutcome::Succeeded));
     }
