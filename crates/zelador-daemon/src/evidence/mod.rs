@@ -27,15 +27,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use zelador_core::effect::Place;
-use zelador_core::evidence::{Evidence, PastDeath};
+use zelador_core::evidence::{Evidence, PastDeath, VolumeSeen};
 use zelador_core::id::RunId;
 use zelador_core::probe::Usage;
 use zelador_core::unit::Moment;
 use zelador_core::words;
+use zelador_core::words::Words;
 
 use aside::Look;
 use effort::Efforts;
 pub use survey::survey;
+use tails::Tails;
 
 use crate::logs::Timed;
 use crate::processes::{RunKey, Sampler, StatReader};
@@ -89,11 +91,7 @@ pub fn gather(subject: &Subject, now: Moment, tail: Tail) -> Evidence {
     let mut evidence =
         Evidence { gathered_at: now, deaths: subject.deaths.clone(), ..Evidence::default() };
     // Files are read first and awaited last: meanwhile the process is looked at.
-    let tails = tails::begin(&subject.logs, &tail);
-    let place = subject.place.clone();
-    let changed = Look::begin("changes", move || changes::of(&place, now));
-    let written = subject.written.clone();
-    let volumes = Look::begin("volumes", move || volumes::of(&written));
+    let looks = Looks::begin(subject, now, &tail);
     match &subject.run {
         Some(run) => of_process(run, limit, &mut evidence),
         None if subject.has_ended => {}
@@ -111,24 +109,52 @@ pub fn gather(subject: &Subject, now: Moment, tail: Tail) -> Evidence {
     if let Some(pid) = subject.killed {
         evidence.kernel = kernel_log::about(pid, begin + TIME_LIMIT / 4).unwrap_or_default();
     }
-    tails.end(limit, &mut evidence);
-    // Before what hangs is waited for. What a healthy app once said about a port is no evidence for why it hangs now.
-    if subject.run.is_none() {
-        let lines = [evidence.out_tail.as_slice(), &evidence.err_tail].concat();
-        if let Some(taken) = port::taken(&lines, subject.port) {
-            evidence.port_holders = port::holders(taken, now, limit);
-        }
-    }
-    match volumes.end(limit) {
-        Ok(seen) => evidence.volumes = seen,
-        Err(why) => evidence.missing.push(words!("volumes: {why}", "volumes: {why}", why = why)),
-    }
-    match changed.end(limit) {
-        Ok(seen) => evidence.changes = seen,
-        Err(why) => evidence.missing.push(words!("changes: {why}", "mudanças: {why}", why = why)),
-    }
+    looks.end(subject, limit, &mut evidence);
     evidence.took_millis = begin.elapsed().as_millis() as u64;
     evidence
+}
+
+/// What is looked at aside, as any of it may lie on a file system that hangs.
+struct Looks {
+    tails: Tails,
+    volumes: Look<Vec<VolumeSeen>>,
+    changes: Look<Vec<Words>>,
+}
+
+impl Looks {
+    fn begin(subject: &Subject, now: Moment, tail: &Tail) -> Self {
+        let (written, place) = (subject.written.clone(), subject.place.clone());
+        Self {
+            tails: tails::begin(&subject.logs, tail),
+            volumes: Look::begin("volumes", move || volumes::of(&written)),
+            changes: Look::begin("changes", move || changes::of(&place, now)),
+        }
+    }
+
+    /// Takes what was seen until `limit`. Who has a port is searched for before what hangs is waited for, and a log
+    /// that hangs leaves a third of the time for that.
+    fn end(self, subject: &Subject, limit: Instant, evidence: &mut Evidence) {
+        // What a healthy app once said about a port is no evidence for why it hangs now.
+        if subject.run.is_none() {
+            let now = Instant::now();
+            self.tails.end(now + limit.saturating_duration_since(now) * 2 / 3, evidence);
+            let lines = [evidence.out_tail.as_slice(), &evidence.err_tail].concat();
+            if let Some(taken) = port::taken(&lines, subject.port) {
+                evidence.port_holders = port::holders(taken, evidence.gathered_at, limit);
+            }
+        } else {
+            self.tails.end(limit, evidence);
+        }
+        let missing = &mut evidence.missing;
+        match self.volumes.end(limit) {
+            Ok(seen) => evidence.volumes = seen,
+            Err(why) => missing.push(words!("volumes: {why}", "volumes: {why}", why = why)),
+        }
+        match self.changes.end(limit) {
+            Ok(seen) => evidence.changes = seen,
+            Err(why) => missing.push(words!("changes: {why}", "mudanças: {why}", why = why)),
+        }
+    }
 }
 
 fn of_process(run: &RunKey, limit: Instant, evidence: &mut Evidence) {
