@@ -51,7 +51,12 @@ fn tool(argv: &[&str], of: &str, until: Instant) -> Result<Dump, Words> {
     let out = said.try_clone().map_err(failed)?;
     let mut command = Command::new(argv[0]);
     command.args(&argv[1..]).stdin(Stdio::null()).stdout(out).stderr(Stdio::null());
-    let mut child = command.spawn().map_err(failed)?;
+    let mut child = command.spawn().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            words!("{tool} is not installed", "{tool} não está instalado", tool = argv[0])
+        }
+        _ => failed(error),
+    })?;
     let status = loop {
         match child.try_wait().map_err(failed)? {
             Some(status) => break status,
@@ -239,6 +244,13 @@ mod tests {
         let told = "Node diagnostic report: it is not started with --report-on-signal";
         assert_eq!(why.english(), told);
         assert!(node.lives());
+    }
+
+    #[test]
+    fn a_tool_that_is_not_there_is_said_to_be_not_installed() {
+        let until = Instant::now() + Duration::from_secs(5);
+        let told = tool(&["zelador-has-no-such-tool"], "a dump", until).unwrap_err();
+        assert_eq!(told, "zelador-has-no-such-tool is not installed");
     }
 
     #[test]
