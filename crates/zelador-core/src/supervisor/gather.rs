@@ -14,8 +14,7 @@ use crate::effect::{Effect, Place};
 use crate::evidence::since_good;
 use crate::evidence::{Evidence, ProbeSeen};
 use crate::footing::Footing;
-use crate::healing::Learned;
-use crate::healing::fingerprint;
+use crate::healing::{Learned, Remedy, fingerprint};
 use crate::id::{CheckId, IncidentId, InstanceId, RunId};
 use crate::incident::{EARLIER_NAMED, Incident};
 use crate::instance::Phase;
@@ -124,10 +123,16 @@ impl Supervisor {
                 incident.tell(self.now, since_good(&changes));
             }
         }
-        let holders: Vec<Words> =
-            evidence.port_holders.iter().map(|holder| holder.spoken(self.now)).collect();
-        if !holders.is_empty() {
-            incident.tell(self.now, Words::joined(&holders, "; "));
+        let pids = |it: &Evidence| it.port_holders.iter().map(|holder| holder.pid).collect();
+        let before: Option<Vec<_>> = incident.evidence.as_ref().map(pids);
+        if before.as_ref() != Some(&pids(&evidence)) {
+            let holders = evidence.port_holders.iter().map(|holder| holder.spoken(self.now));
+            let holders: Vec<Words> = holders.collect();
+            if !holders.is_empty() {
+                incident.tell(self.now, Words::joined(&holders, "; "));
+            }
+            // A question about another process is none about this one.
+            incident.proposal.take_if(|it| *it == Remedy::KillPortHolder);
         }
         incident.evidence = Some(evidence);
         self.changed.incidents.insert(id);

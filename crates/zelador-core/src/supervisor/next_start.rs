@@ -49,12 +49,11 @@ impl Supervisor {
             self.consult(id, why);
         }
         let holder = self.incidents[&id].evidence.as_ref().and_then(|it| foreign_holder(it, cause));
-        if let Some(holder) = holder.filter(|_| !self.is_rejected(id, &Remedy::KillPortHolder)) {
-            if let Some(incident) = self.incidents.get_mut(&id)
-                && incident.proposal.replace(Remedy::KillPortHolder).is_none()
-            {
-                incident.ask(self.now);
-            }
+        if let Some(holder) = holder.filter(|_| !self.is_rejected(id, &Remedy::KillPortHolder))
+            && let Some(incident) = self.incidents.get_mut(&id)
+            && incident.proposal.replace(Remedy::KillPortHolder).is_none()
+        {
+            incident.ask(self.now);
             self.say(id, Said::Holder { holder, incident: id });
         }
         if !harms && self.prepare_start(id) {

@@ -15,5 +15,6 @@ mod reported;
 mod restarts;
 mod scale;
 mod sequence;
+mod taken_port;
 mod together;
 mod world;
