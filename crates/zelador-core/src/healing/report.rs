@@ -114,21 +114,22 @@ pub fn report<'a>(
                 report.healed += 1;
                 of_app.healed += 1;
                 report.saved += A_PERSON_TAKES.saturating_sub(lasted);
-                if let (Some(print), Some(said)) = (&incident.fingerprint, &incident.diagnosis) {
-                    let known = same.entry((app, print.clone()));
-                    let (_, times) = known.or_insert_with(|| (said.cause.to_string(), 0));
-                    *times += 1 + incident.reopened as usize;
-                }
             }
             Stage::Closed { outcome: Outcome::Recovered } => {
                 report.recovered += 1;
                 if incident.trouble == Trouble::Unresponsive {
-                    *noisy.entry(app).or_default() += 1;
+                    *noisy.entry(app.clone()).or_default() += 1;
                 }
             }
             Stage::Closed { outcome: Outcome::TakenOver } => report.taken_over += 1,
             Stage::Escalated => report.escalated += 1,
             _ => report.under_way += 1,
+        }
+        let times = seemed_healed(incident);
+        if let (1.., Some(print), Some(said)) = (times, &incident.fingerprint, &incident.diagnosis)
+        {
+            let known = same.entry((app, print.clone()));
+            known.or_insert_with(|| (said.cause.to_string(), 0)).1 += times;
         }
     }
     report.apps = apps.into_values().collect();
@@ -138,6 +139,15 @@ pub fn report<'a>(
     report.hidden = often.map(|((app, _), (cause, times))| (app, cause, times)).collect();
     report.learned = learned(latest.into_values());
     report
+}
+
+/// How often what was done about an incident seemed to have helped; each time but the last it came back, or is open.
+fn seemed_healed(incident: &Incident) -> usize {
+    let is_healed = matches!(incident.stage, Stage::Closed { outcome: Outcome::Healed });
+    let died = matches!(incident.trouble, Trouble::Died | Trouble::CrashLoop);
+    let was_treated = is_healed || died || !incident.tries.is_empty();
+    let came_back = if was_treated { incident.reopened as usize } else { 0 };
+    usize::from(is_healed) + came_back
 }
 
 /// Adds up what the last incident of each trouble knew, by app and cause: the same cause may have shown itself by
@@ -204,6 +214,21 @@ mod tests {
         assert_eq!(said.learned, [], "nothing was seen of any remedy");
         let nothing = report(&all, NOW + Duration::from_hours(5), NOW + Duration::from_hours(6));
         assert_eq!(nothing.incidents, 0);
+    }
+
+    #[test]
+    fn what_came_back_often_is_named_although_it_is_open() {
+        let mut open = incident(0, Outcome::Healed);
+        for _ in 0..3 {
+            open.reopen(NOW, crate::words::quoted("again"));
+            open.close(NOW, Outcome::Healed, crate::words::quoted("why"));
+        }
+        open.reopen(NOW, crate::words::quoted("again"));
+        open.stage = Stage::Escalated;
+        let hidden = |it: &Incident| report([it], NOW, NOW + Duration::from_hours(2)).hidden;
+        assert_eq!(hidden(&open), [], "nothing was done about it: it came and went by itself");
+        open.trouble = Trouble::Died;
+        assert_eq!(hidden(&open), [("api".to_owned(), "it hangs".to_owned(), 4)]);
     }
 
     #[test]
