@@ -1,6 +1,7 @@
 //! Numbers and codes in a line: they mean the same in every language.
 //!
-//! errno of the operating system, SQLSTATE, the numbers of `MySQL` and `MariaDB`, of Oracle, of Prisma, HTTP statuses.
+//! errno of the operating system, SQLSTATE, the numbers of `MySQL` and `MariaDB`, of SQL Server, of Oracle, of Prisma,
+//! HTTP statuses.
 //! A number counts only where what stands before it says what it is.
 
 use super::Cause;
@@ -67,6 +68,12 @@ fn one(token: &str, before: &str, after: &str, text: &str) -> Option<(Cause, f64
     }
     if ends(named, HTTP_BEFORE) && token.len() == 3 {
         return http(number);
+    }
+    let is_sql_server = text.contains("[sql server]") && bracketed
+        || named.ends_with("error number") && text.contains("class:")
+        || named.ends_with("msg") && after.starts_with(", level");
+    if is_sql_server {
+        return sql_server(number);
     }
     let is_errno = ends(named, ERRNO_BEFORE)
         || bracketed && before.len() <= 1
@@ -191,6 +198,23 @@ fn vendor(number: u32) -> Option<(Cause, f64)> {
     Some((cause, SURE))
 }
 
+/// The numbers of SQL Server, from its `sys.messages`, and those of Azure that begin at 40000.
+fn sql_server(number: u32) -> Option<(Cause, f64)> {
+    let cause = match number {
+        229 | 230 | 262 | 4060 | 18452 | 18456 | 18470 | 18486..=18488 => DependencyAuthFailed,
+        207 | 208 | 2812 => DbSchema,
+        1205 | 1222 | 3960 => DbLock,
+        10928 | 10929 => DbTooManyConnections,
+        983 | 40197 | 40613 => DependencyUnreachable,
+        40501 => RateLimited,
+        701 => OutOfMemoryHeap,
+        1101 | 1105 | 9002 => DiskFull,
+        605 | 823..=825 => DataCorruption,
+        _ => return None,
+    };
+    Some((cause, SURE))
+}
+
 /// Oracle's `ORA-` numbers.
 fn oracle(number: u32) -> Option<(Cause, f64)> {
     let cause = match number {
@@ -251,6 +275,13 @@ mod tests {
             ("fehler:  42703: spalte »rabatt«", Some(DbSchema)),
             ("  code: '53300',", Some(DbTooManyConnections)),
             ("ora-01017: usuário inválido", Some(DependencyAuthFailed)),
+            ("error number:208,state:1,class:16", Some(DbSchema)),
+            ("msg 823, level 24, state 2, line 1", Some(DataCorruption)),
+            (
+                "[sql server]anmeldung nicht möglich. (18456) (sqldriverconnect)",
+                Some(DependencyAuthFailed),
+            ),
+            ("msg 208 of 900 sent", None),
             ("errorcode: 'p1001'", Some(DependencyUnreachable)),
             ("request failed with status code 429", Some(RateLimited)),
             ("npm err! errno 1", None),

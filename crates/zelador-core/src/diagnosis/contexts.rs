@@ -2,13 +2,13 @@
 
 use super::Cause;
 use super::board::Board;
-use super::judge::quote;
+use super::judge::{order, quote};
 use super::snapshot::Snapshot;
 use super::text::{Line, says};
 use crate::words;
 
-/// What only several lines together say.
-pub(super) fn contexts(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
+/// What only several lines together say; `parts`: how much each of them counts.
+pub(super) fn contexts(board: &mut Board, lines: &[Line], parts: &[f64], snapshot: &Snapshot) {
     let any = |words: &[&str]| lines.iter().any(|line| !line.recovered && says(&line.text, words));
     // KeyError of a name in capitals, out of the environment.
     for line in lines {
@@ -24,11 +24,12 @@ pub(super) fn contexts(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
         if name.is_some_and(|name| {
             is_capital(name) && (any(&["environ", "getenv", "config"]) || name.contains('_'))
         }) {
-            board.add(Cause::MissingEnvVar, 1.1, quote(line), usize::MAX - line.number);
+            let value = 1.1 * parts[line.number];
+            board.add(Cause::MissingEnvVar, value, quote(line), order(line));
         }
     }
-    keys_not_found(board, lines);
-    capital_names(board, lines);
+    keys_not_found(board, lines, parts);
+    capital_names(board, lines, parts);
     undefined_names(board, lines);
     starts_of_others(board, lines);
     // Gunicorn guesses at memory whenever it ended a worker itself, which it says in the line before.
@@ -36,7 +37,7 @@ pub(super) fn contexts(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
     {
         board.scale(Cause::OomKilled, 0.4);
     }
-    unreadable_settings(board, lines, snapshot);
+    unreadable_settings(board, lines, parts, snapshot);
     endless_calls(board, lines);
     // ENOSPC of a watch on a disk with room.
     let disk_is_fine = snapshot.metrics.disk_pct.is_none_or(|used| used < 95.0);
@@ -144,14 +145,15 @@ pub(super) fn contexts(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
 }
 
 /// Ruby's `key not found: "API_KEY"`: a variable where it is written as one, and any key otherwise.
-fn keys_not_found(board: &mut Board, lines: &[Line]) {
+fn keys_not_found(board: &mut Board, lines: &[Line], parts: &[f64]) {
     for line in lines.iter().filter(|line| !line.recovered && !line.is_frame) {
         let Some((_, rest)) = line.written.split_once("key not found: \"") else { continue };
         let name = rest.split('"').next().unwrap_or_default();
         let is_capital = name.len() > 2
             && name.bytes().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'_');
         if is_capital {
-            board.add(Cause::MissingEnvVar, 1.1, quote(line), usize::MAX - line.number);
+            let value = 1.1 * parts[line.number];
+            board.add(Cause::MissingEnvVar, value, quote(line), order(line));
         }
     }
 }
@@ -168,10 +170,10 @@ fn starts_of_others(board: &mut Board, lines: &[Line]) {
             continue;
         }
         if program && says(&line.text, &["errno 2]", "no such file"]) {
-            board.add(Cause::MissingCommand, 1.3, quote(line), usize::MAX - line.number);
+            board.add(Cause::MissingCommand, 1.3, quote(line), order(line));
         }
         if (program || thread) && says(&line.text, &["errno 11]", "temporarily unavailable"]) {
-            board.add(Cause::ThreadExhaustion, 1.3, quote(line), usize::MAX - line.number);
+            board.add(Cause::ThreadExhaustion, 1.3, quote(line), order(line));
         }
         // A trace ends with its message.
         if !line.written.starts_with(' ') && !line.written.is_empty() {
@@ -181,7 +183,7 @@ fn starts_of_others(board: &mut Board, lines: &[Line]) {
 }
 
 /// Names of variables, as `API_KEY`, that are said to be missing.
-fn capital_names(board: &mut Board, lines: &[Line]) {
+fn capital_names(board: &mut Board, lines: &[Line], parts: &[f64]) {
     const ABSENT: &[&str] = &[
         "not found",
         "missing",
@@ -207,7 +209,8 @@ fn capital_names(board: &mut Board, lines: &[Line]) {
     for line in lines.iter().filter(|line| !line.recovered && says(&line.text, ABSENT)) {
         let names = line.written.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
         if names.into_iter().any(is_variable) {
-            board.add(Cause::MissingEnvVar, 0.75, quote(line), usize::MAX - line.number);
+            let value = 0.75 * parts[line.number];
+            board.add(Cause::MissingEnvVar, value, quote(line), order(line));
         }
     }
 }
@@ -221,7 +224,7 @@ fn undefined_names(board: &mut Board, lines: &[Line]) {
     for line in lines.iter().filter(|line| says(&line.text, &["\"received\": \"undefined\""])) {
         let near = lines.iter().filter(|it| it.number.abs_diff(line.number) <= 6);
         if near.into_iter().any(is_name) {
-            board.add(Cause::MissingEnvVar, 1.0, quote(line), usize::MAX - line.number);
+            board.add(Cause::MissingEnvVar, 1.0, quote(line), order(line));
         }
     }
 }
@@ -241,7 +244,7 @@ fn is_variable(word: &str) -> bool {
 }
 
 /// What a parser says of a file that holds settings.
-fn unreadable_settings(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
+fn unreadable_settings(board: &mut Board, lines: &[Line], parts: &[f64], snapshot: &Snapshot) {
     let parser = [
         "json.parse",
         "is not valid json",
@@ -273,16 +276,17 @@ fn unreadable_settings(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
         ".ini",
     ];
     for line in lines.iter().filter(|line| !line.recovered && says(&line.text, &parser)) {
+        let part = parts[line.number];
         let near = lines
             .iter()
             .filter(|it| it.number.abs_diff(line.number) <= 6 && it.level == line.level);
         if near.into_iter().any(|it| says(&it.text, &settings)) {
-            board.add(Cause::BadConfig, 1.2, quote(line), usize::MAX - line.number);
+            board.add(Cause::BadConfig, 1.2 * part, quote(line), order(line));
         } else if snapshot.uptime_s.is_some_and(|seconds| seconds < STARTING)
             && !lines.iter().any(|line| says(&line.text, SERVING))
         {
             // Before it has served anybody, what it reads is its own.
-            board.add(Cause::BadConfig, 0.8, quote(line), usize::MAX - line.number);
+            board.add(Cause::BadConfig, 0.8 * part, quote(line), order(line));
         }
     }
 }

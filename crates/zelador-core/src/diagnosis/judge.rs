@@ -3,6 +3,8 @@
 //! Status and numbers come before text; of the text, the end comes before what was said earlier, and
 //! what was overcome counts for little. Deterministic: the same evidence has the same answer.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::alive::alive;
@@ -15,7 +17,7 @@ use super::rules::Rule;
 use super::snapshot::Snapshot;
 use super::text::{Level, Line, lines};
 use super::trace::without_places;
-use super::{Action, Cause, Reasons, action, chain, codes, pairs, rules};
+use super::{Action, Cause, Reasons, action, chain, codes, ending, pairs, rules};
 use crate::redact;
 use crate::words;
 use crate::words::Words;
@@ -56,8 +58,9 @@ const FADED: f64 = 0.12;
 pub fn judge(snapshot: &Snapshot) -> Answer {
     let lines = lines(&snapshot.log_tail);
     let mut board = Board::default();
-    read(&mut board, &lines, snapshot);
-    contexts(&mut board, &lines, snapshot);
+    let said = weigh(&lines, snapshot);
+    read(&mut board, &lines, &said);
+    contexts(&mut board, &lines, &said.parts, snapshot);
     status(&mut board, snapshot, &lines);
     if snapshot.is_alive() {
         alive(&mut board, snapshot);
@@ -65,8 +68,14 @@ pub fn judge(snapshot: &Snapshot) -> Answer {
     rank(board, snapshot)
 }
 
-/// What the lines say.
-fn read(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
+/// What is known of the lines, and how much each of them counts.
+struct Said {
+    known: Vec<Vec<(Cause, f64)>>,
+    parts: Vec<f64>,
+}
+
+/// Weighs the lines.
+fn weigh(lines: &[Line], snapshot: &Snapshot) -> Said {
     let known: Vec<Vec<(Cause, f64)>> = lines.iter().map(|line| known(line, snapshot)).collect();
     let is_said = |line: &&Line| !line.is_frame && !line.written.trim().is_empty();
     let is_worse = |line: &&Line| {
@@ -75,16 +84,27 @@ fn read(board: &mut Board, lines: &[Line], snapshot: &Snapshot) {
     };
     let worst = lines.iter().rev().find(is_worse).map_or(0, |line| line.number);
     let last = lines.iter().rev().find(is_said).map_or(0, |line| line.number);
-    let shares = chain::shares(lines, |at| known[at].iter().any(is_specific));
-    for ((line, known), share) in lines.iter().zip(known).zip(shares) {
+    let tells_why = |at: usize| known[at].iter().any(is_specific);
+    let wrapped = chain::shares(lines, tells_why);
+    let earlier = ending::shares(lines, snapshot, tells_why);
+    let part = |line: &Line| {
         let fade = 0.9_f64.powi(i32::try_from(line.followed_by).unwrap_or(i32::MAX)).max(FADED);
         let mood = if line.number < last { mood(line) } else { 1.0 };
         let grave = grave(line, snapshot, line.number < worst);
-        let part = grave * overcome(line, snapshot) * mood * fade * share;
+        let share = wrapped[line.number] * earlier[line.number];
+        grave * overcome(line, snapshot) * mood * fade * share
+    };
+    let parts = lines.iter().map(part).collect();
+    Said { known, parts }
+}
+
+/// What the lines say, each for itself.
+fn read(board: &mut Board, lines: &[Line], said: &Said) {
+    for ((line, known), part) in lines.iter().zip(&said.known).zip(&said.parts) {
         for (cause, weight) in known {
             let value = weight * part;
             if value > 0.05 {
-                board.add(cause, value, quote(line), usize::MAX - line.number);
+                board.add(*cause, value, quote(line), order(line));
             }
         }
     }
@@ -168,8 +188,20 @@ fn overcome(line: &Line, snapshot: &Snapshot) -> f64 {
     }
 }
 
+/// Where a line stands among the reasons: sentences come before what is printed below them, the latest first.
+pub(super) fn order(line: &Line) -> usize {
+    let whole = if line.written.starts_with(' ') { usize::MAX } else { usize::MAX / 2 };
+    whole - line.number
+}
+
+/// What a quoted line says, without its number.
+fn said(why: &Words) -> &str {
+    let numbered = why.english().strip_prefix("line ").and_then(|rest| rest.split_once(": "));
+    numbered.map_or(why.english(), |(_, said)| said)
+}
+
 pub(super) fn quote(line: &Line) -> Words {
-    let text: String = line.written.trim().chars().take(200).collect();
+    let text: String = line.written.trim().trim_end_matches(',').chars().take(200).collect();
     let (number, text) = (line.number + 1, redact::text(&text));
     words!("line {number}: {text}", "linha {number}: {text}")
 }
@@ -187,7 +219,8 @@ fn rank(board: Board, snapshot: &Snapshot) -> Answer {
         .map(|(cause, mut score)| {
             score.because.sort_by_key(|(order, _)| *order);
             let mut because: Vec<Words> = score.because.into_iter().map(|(_, why)| why).collect();
-            because.dedup();
+            let mut known = BTreeSet::new();
+            because.retain(|why| known.insert(said(why).to_owned()));
             because.truncate(5);
             let confidence = confidence(score.value, best, second);
             hypothesis(cause, confidence, Reasons(because), snapshot)

@@ -30,11 +30,12 @@ pub(super) fn word_level(word: &str) -> Option<Level> {
 /// The level of a plain record, a word of its first part, and whether the record says it.
 pub(super) fn level(line: &str) -> (Level, bool) {
     let head: String = line.chars().take(90).collect::<String>().to_lowercase();
-    // A trace is no record, whatever words are in it; nor is what the kernel says of a task that hangs.
+    // A trace is no record, whatever words are in it; nor is what the kernel says of a task that hangs, and
+    // Apache of a child that crashed.
     if head.starts_with([' ', '\t'])
         || head.starts_with("traceback")
         || head.starts_with("caused by")
-        || says(&head, &["info: task ", "info: rcu"])
+        || says(&head, &["info: task ", "info: rcu", " exit signal "])
     {
         return (Level::Unsaid, false);
     }
@@ -129,6 +130,7 @@ const BAD: &[&str] = &[
     "refused",
     "killed",
     "out of memory",
+    "oom-kill",
     "no such",
     "does not",
     "missing",

@@ -4,17 +4,23 @@
 
 /// Whether a phrase is in a text.
 pub fn has(text: &str, phrase: &str) -> bool {
+    find(text, phrase).is_some()
+}
+
+/// Where in a text a phrase is first.
+pub fn find(text: &str, phrase: &str) -> Option<usize> {
     let (left, phrase) = phrase.strip_prefix('<').map_or((false, phrase), |rest| (true, rest));
     let (right, phrase) = phrase.strip_suffix('>').map_or((false, phrase), |rest| (true, rest));
     if phrase.is_empty() || !(left || right) {
-        return text.contains(phrase);
+        return text.find(phrase);
     }
-    text.match_indices(phrase).any(|(at, _)| {
+    let is_word = |(at, _): &(usize, &str)| {
         let ends = text[at + phrase.len()..].chars().next();
-        let begins = text[..at].chars().next_back();
+        let begins = text[..*at].chars().next_back();
         (!left || begins.is_none_or(|c| !c.is_alphanumeric()))
             && (!right || ends.is_none_or(|c| !c.is_alphanumeric()))
-    })
+    };
+    text.match_indices(phrase).find(is_word).map(|(at, _)| at)
 }
 
 /// A line in which thousands of phrases are looked for: which pairs of bytes it has is noted once, so that

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 /// The families, one a file.
-const FAMILIES: [(&str, &str); 21] = [
+const FAMILIES: [(&str, &str); 23] = [
     ("startup", include_str!("cases/startup.txt")),
     ("host", include_str!("cases/host.txt")),
     ("dependency", include_str!("cases/dependency.txt")),
@@ -25,6 +25,8 @@ const FAMILIES: [(&str, &str); 21] = [
     ("business", include_str!("cases/business.txt")),
     ("clients", include_str!("cases/clients.txt")),
     ("chains", include_str!("cases/chains.txt")),
+    ("noise", include_str!("cases/noise.txt")),
+    ("abroad", include_str!("cases/abroad.txt")),
 ];
 
 /// One incident with its label.

@@ -7,9 +7,9 @@ use crate::cases::{self, COMPANIES, Case};
 use crate::taxonomy::{accepted, is_harmful};
 
 /// What these say was looked at when rules were added for what they missed.
-const LOOKED_AT: [&str; 13] = [
+const LOOKED_AT: [&str; 15] = [
     "wide", "hard", "frames", "records", "damage", "narrow", "phrases", "field", "voices",
-    "servers", "business", "clients", "chains",
+    "servers", "business", "clients", "chains", "noise", "abroad",
 ];
 
 /// So was what was missed of these, which count as looked at since.

@@ -220,6 +220,9 @@ pub const RULES: &[Rule] = &[
         1.1,
         &[
             "acceso denegado para usuario",
+            "accès refusé pour l'utilisateur",
+            "accesso non consentito per l'utente",
+            "hat keine zugriffsberechtigung",
             "acceso denegado para el usuario",
             "zugriff verweigert für benutzer",
             "acesso negado ao usuário",
@@ -284,4 +287,6 @@ pub const RULES: &[Rule] = &[
         ],
     ),
     rule(DependencyAuthFailed, 1.35, &["security processing failed"]),
+    // Vault lists what it refuses with stars.
+    with(DependencyAuthFailed, 1.4, &["* permission denied"], &[], &["/"]),
 ];

@@ -79,6 +79,9 @@ pub const RULES: &[Rule] = &[
             "rewrite",
             "append only file rewriting",
             "aof enabled",
+            "not permitted",
+            "permission denied",
+            "resource busy",
         ],
     ),
     with(
@@ -230,6 +233,10 @@ pub const RULES: &[Rule] = &[
             "memory corruption",
             "not corrupted",
             "check for corruption",
+            // What InnoDB prints below every assertion that fails.
+            "please refer to",
+            "not permitted",
+            "resource busy",
             "no space left",
             "other memory is corrupt",
             "protected memory",
@@ -326,6 +333,13 @@ pub const RULES: &[Rule] = &[
             "keinen gültigen checkpoint",
             "ungültiger checkpoint-datensatz",
             "ponto de verificação válido",
+            "ponto de controle válido",
+            "registro de ponto de controle",
+            "point de vérification valide",
+            "valide du point de vérification",
+            "enregistrement d'un point de vérification",
+            "pagina non valida nel blocco",
+            "page invalide dans le bloc",
             "checkpoint válido",
             "punto de control válido",
             "ungültige seite in block",
@@ -371,4 +385,12 @@ pub const RULES: &[Rule] = &[
         &["migration", "connection", "certificate", "hardware"],
     ),
     with(DataCorruption, 1.3, &["<read 0 of"], &["could not read"], &[]),
+    // `PostgreSQL` panics where its files are not what they must be; two blanks follow the word.
+    with(
+        DataCorruption,
+        0.5,
+        &["<panic:  ", "<panik:  ", "<panique:  ", "<pânico:  "],
+        &[],
+        &["space", "espaço", "espacio", "speicherplatz", "open files"],
+    ),
 ];

@@ -7,8 +7,11 @@ use crate::diagnosis::Cause::{DbLock, DbTooManyConnections};
 const NO_POOL_YET: &[&str] =
     &["failed to initialize pool", "poolinitializationexception", "communications link failure"];
 
+/// Pools of something else than connections.
+const POOLS_OF_OTHERS: &[&str] = &["thread pool", "threadpool", "worker pool"];
+
 pub const RULES: &[Rule] = &[
-    rule(
+    with(
         DbTooManyConnections,
         1.15,
         &[
@@ -53,6 +56,8 @@ pub const RULES: &[Rule] = &[
             "trop de connexions",
             "knex: timeout acquiring",
         ],
+        &[],
+        POOLS_OF_OTHERS,
     ),
     with(
         DbTooManyConnections,
@@ -106,6 +111,8 @@ pub const RULES: &[Rule] = &[
             "demasiadas conexiones",
             "trop de connexions",
             "trop de clients",
+            "excesso de conexões",
+            "troppe connessioni",
             "poolerror",
             "p2024",
             "53300",
@@ -116,6 +123,9 @@ pub const RULES: &[Rule] = &[
         ],
         &[],
         &[
+            "thread pool",
+            "threadpool",
+            "worker pool",
             "redis pool idle",
             "per host",
             "urllib3.connectionpool",
@@ -173,6 +183,14 @@ pub const RULES: &[Rule] = &[
             "verklemmung entdeckt",
             "se ha detectado un deadlock",
             "busyexception",
+            "travamento fatal (deadlock)",
+            "timeout) de travamento",
+            "zulässige wartezeit",
+            "deadlock aufgetreten",
+            "encontrado deadlock",
+            "tiempo de bloqueo de espera",
+            "obtention du verrou",
+            "deadlock découvert",
         ],
     ),
     with(

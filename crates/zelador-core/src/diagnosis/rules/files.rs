@@ -356,6 +356,8 @@ pub const RULES: &[Rule] = &[
             "acessar o arquivo jar",
             "acceder al archivo jar",
             "auf jar-datei",
+            "au fichier jar",
+            "cannot get bootfile",
             "view [",
         ],
         &[],

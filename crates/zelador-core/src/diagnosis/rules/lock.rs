@@ -157,4 +157,6 @@ pub const RULES: &[Rule] = &[
         &["port", "address"],
     ),
     rule(AlreadyRunning, 1.3, &["other getupdates request"]),
+    // bbolt waits so long for another process that has its file open.
+    with(AlreadyRunning, 1.25, &["bolt file", "bolt database", "boltdb"], &["timeout"], &["://"]),
 ];

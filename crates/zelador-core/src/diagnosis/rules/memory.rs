@@ -286,6 +286,8 @@ pub const RULES: &[Rule] = &[
             "at capacity",
             "pool is full",
             "thread pool is full",
+            "thread pool exhausted",
+            "worker pool exhausted",
             "threads are busy",
             "event loop utilization",
             "lagging behind",

@@ -31,6 +31,8 @@ mod source;
 mod throttle;
 mod versions;
 
+pub use exception::BUGS;
+
 use super::Cause;
 use super::phrase::Haystack;
 

@@ -94,6 +94,8 @@ pub const RULES: &[Rule] = &[
             "stopping service",
             "signal: terminated",
             "scheduling shutdown",
+            "terminating quiet threads",
+            "pausing to allow jobs to finish",
             "interrupted by user",
             "^c",
             "exiting gracefully",

@@ -1,6 +1,6 @@
 //! The program itself: memory that it damaged, checks of its own, threads that wait for each other.
 
-use super::{Rule, with};
+use super::{Rule, rule, with};
 use crate::diagnosis::Cause::{DeadlockOrHang, PanicAssertion, Segfault};
 
 pub const RULES: &[Rule] = &[
@@ -23,7 +23,6 @@ pub const RULES: &[Rule] = &[
             "heap-buffer-overflow",
             "stack smashing detected",
             "addresssanitizer",
-            "hs_err_pid",
             "exited on signal 11",
             "signal 11",
             "signal: 11",
@@ -72,7 +71,6 @@ pub const RULES: &[Rule] = &[
             "access violation",
             "attempted to read or write protected memory",
             "a fatal error has been detected by the java runtime",
-            "hs_err_pid",
             "bus error",
             "sigbus",
             "falha de segmentação",
@@ -276,4 +274,6 @@ pub const RULES: &[Rule] = &[
             "connection is not available",
         ],
     ),
+    // The JVM writes such a file when memory is short, too.
+    rule(Segfault, 0.7, &["hs_err_pid"]),
 ];

@@ -127,6 +127,7 @@ pub const RULES: &[Rule] = &[
             "for schema",
             "publickey",
             "for user",
+            "utilisateur",
             "no such file",
             "no space",
         ],

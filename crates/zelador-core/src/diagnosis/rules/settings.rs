@@ -326,5 +326,8 @@ pub const RULES: &[Rule] = &[
         &["request", "body"],
     ),
     rule(BadConfig, 1.1, &["data directory has files in it"]),
+    rule(BadConfig, 1.25, &["toml parse error", "plugin/loop: loop"]),
+    // A queue that is there and was declared otherwise, a bucket that is not there.
+    rule(BadConfig, 1.1, &["inequivalent arg", "nosuchbucket"]),
     rule(BadConfig, 1.05, &["zoneinfonotfound", "no time zone found", "unknown time zone"]),
 ];

@@ -258,6 +258,18 @@ pub const RULES: &[Rule] = &[
         &[],
         &[],
     ),
+    with(
+        VersionIncompatibility,
+        0.9,
+        &[
+            "previous minor version",
+            "previous major version",
+            "upgrade first to",
+            "must first be upgraded",
+        ],
+        &[],
+        &["deprecat"],
+    ),
     // Symbols, bytecode, and grammar that is newer than the runtime.
     with(
         VersionIncompatibility,

@@ -1,0 +1,84 @@
+//! The end of a log: what a program says after the last record of its ordinary work.
+//!
+//! If the end says why the program ended, what it said before and then worked on with is no cause.
+
+use super::level::is_bad;
+use super::rules;
+use super::snapshot::Snapshot;
+use super::text::{Level, Line, is_final, says};
+
+/// What a line says that one record of ordinary work follows before the end, as a part of what it would say there.
+const ONE: f64 = 0.7;
+
+/// The same with several such records.
+const SEVERAL: f64 = 0.35;
+
+/// Words of records that are calm and tell of no ordinary work: of one that tries, and of one that ends.
+const NO_WORK: &[&str] = &[
+    "retry",
+    "attempt",
+    "trying",
+    "waiting",
+    "shut",
+    "stopp",
+    "clos",
+    "exit",
+    "terminat",
+    "drain",
+    "bye",
+    "tentativa",
+    "tentando",
+    "encerra",
+    "aguardando",
+    "parando",
+    "reintent",
+    "cerrando",
+    "esperando",
+    "versuch",
+    "beende",
+    "tentative",
+    "arrêt",
+];
+
+/// Returns how much each line counts; `tells_why`: whether a line says a cause that is more than "nobody caught it".
+pub(super) fn shares(
+    lines: &[Line],
+    snapshot: &Snapshot,
+    tells_why: impl Fn(usize) -> bool,
+) -> Vec<f64> {
+    let mut shares = vec![1.0; lines.len()];
+    let ended_itself = !snapshot.is_alive() && snapshot.exit_code != Some(0);
+    let Some(last) = lines.iter().rposition(is_work).filter(|_| ended_itself) else {
+        return shares;
+    };
+    let is_told = |line: &Line| {
+        !line.is_frame
+            && !line.recovered
+            && matches!(line.level, Level::Unsaid | Level::Error)
+            && (tells_why(line.number) || says(&line.text, rules::BUGS) || is_panic(line))
+    };
+    if !lines[last..].iter().any(is_told) {
+        return shares;
+    }
+    let mut work = 0;
+    for line in lines[..=last].iter().rev() {
+        shares[line.number] = match work {
+            0 => 1.0,
+            _ if is_final(line) => 1.0,
+            1 => ONE,
+            _ => SEVERAL,
+        };
+        work += usize::from(is_work(line));
+    }
+    shares
+}
+
+/// Whether a runtime says that one of the program's own checks failed.
+fn is_panic(line: &Line) -> bool {
+    says(&line.text, &["panicked at", "<panic: ", "assertion"])
+}
+
+/// Whether a record is of the service's ordinary work.
+fn is_work(line: &Line) -> bool {
+    line.level == Level::Calm && !is_bad(&line.text) && !says(&line.text, NO_WORK)
+}
