@@ -17,7 +17,7 @@ use super::rules::Rule;
 use super::snapshot::Snapshot;
 use super::text::{Level, Line, lines};
 use super::trace::without_places;
-use super::{Action, Cause, Reasons, action, chain, codes, ending, pairs, rules};
+use super::{Action, Cause, Reasons, action, chain, codes, ending, origin, pairs, rules};
 use crate::redact;
 use crate::words;
 use crate::words::Words;
@@ -65,7 +65,23 @@ pub fn judge(snapshot: &Snapshot) -> Answer {
     if snapshot.is_alive() {
         alive(&mut board, snapshot);
     }
-    rank(board, snapshot)
+    let mut answer = rank(board, snapshot);
+    if let Some(place) = origin(&answer.best, &lines, &said) {
+        answer.best.because.push(place.clone());
+        answer.hypotheses[0].because.push(place);
+    }
+    answer
+}
+
+/// Where the program has failed, where that is what ails it.
+fn origin(best: &Hypothesis, lines: &[Line], said: &Said) -> Option<Words> {
+    let own =
+        [Cause::UncaughtException, Cause::PanicAssertion, Cause::SyntaxError, Cause::StackOverflow];
+    let tells = |known: &Vec<(Cause, f64)>| known.iter().any(|(cause, _)| *cause == best.cause);
+    let is_message = |at: &usize| !lines[*at].is_frame && tells(&said.known[*at]);
+    let message = (0..lines.len()).rev().find(is_message).filter(|_| own.contains(&best.cause))?;
+    let place = redact::text(&origin::of(lines, message)?);
+    Some(words!("it happened in {place}", "aconteceu em {place}"))
 }
 
 /// What is known of the lines, and how much each of them counts.

@@ -14,6 +14,7 @@ mod ending;
 mod judge;
 mod level;
 mod numbers;
+mod origin;
 mod pairs;
 mod phrase;
 mod quotes;

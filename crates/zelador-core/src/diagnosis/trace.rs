@@ -5,7 +5,7 @@
 use super::text::Line;
 
 /// Endings of the names of sources.
-const SOURCES: &[&str] = &[
+pub(super) const SOURCES: &[&str] = &[
     ".js", ".cjs", ".mjs", ".ts", ".mts", ".cts", ".jsx", ".tsx", ".py", ".rb", ".rake", ".go",
     ".rs", ".php", ".ex", ".exs", ".erl", ".java", ".kt", ".scala", ".cs", ".fs", ".lua", ".pl",
 ];
