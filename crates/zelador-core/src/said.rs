@@ -367,14 +367,16 @@ impl Why {
     }
 }
 
-/// Log lines, threads and earlier deaths, as evidence counts them.
+/// Log lines, threads and earlier deaths, as evidence counts them; of threads and deaths, that there are some.
 fn counts(lines: usize, threads: usize, deaths: usize) -> Words {
-    let counts = [
-        counted(lines, ("log line", "log lines"), ("linha de log", "linhas de log")),
-        counted(threads, ("thread", "threads"), ("thread", "threads")),
-        counted(deaths, ("death before", "deaths before"), ("morte anterior", "mortes anteriores")),
+    let lines = counted(lines, ("log line", "log lines"), ("linha de log", "linhas de log"));
+    let others = [
+        (threads, ("thread", "threads"), ("thread", "threads")),
+        (deaths, ("death before", "deaths before"), ("morte anterior", "mortes anteriores")),
     ];
-    Words::joined(&counts, ", ")
+    let others = others.into_iter().filter(|(count, ..)| *count > 0);
+    let others = others.map(|(count, english, portuguese)| counted(count, english, portuguese));
+    Words::joined(&[lines].into_iter().chain(others).collect::<Vec<_>>(), ", ")
 }
 
 /// A span with the decimal sign of the language.

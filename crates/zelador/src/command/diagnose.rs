@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use zelador_api::diagnosis::{Metrics, Snapshot, UserRule, judge_with};
 use zelador_api::{
-    AppView, Death, Explain, Explained, Incident, Phase, WouldAsk, route, snapshot as as_read,
+    AppView, Death, Explain, Explained, Incident, Phase, Remedy, WouldAsk, route,
+    snapshot as as_read,
 };
 
 use super::{Context, incidents, select};
@@ -170,8 +171,9 @@ fn shown(explained: &Explained) -> String {
         let cause = id(&found.cause);
         if index == 0 {
             shown.push_str(&format!(
-                "{} ({cause}), {percent:.0} % sure\nwhat would help: {}\n",
+                "{} ({cause}), {percent:.0} % sure\nwhat would help: {} ({})\n",
                 found.cause,
+                Remedy::of(found.action),
                 id(&found.action)
             ));
             for why in &found.because {

@@ -9,8 +9,8 @@ use zelador_api::{Incident, Outcome, Stage};
 use super::terminal::{Colour, Terminal};
 use super::{text, words};
 
-/// How many of the last lines of each stream the story shows.
-const LINES_SHOWN: usize = 10;
+/// How many of the last lines of each stream the story shows: a trace with the message above it.
+const LINES_SHOWN: usize = 20;
 
 /// Returns the table of incidents; it ends with a line end.
 pub fn table(incidents: &[Incident], now: Moment, zone: &TimeZone, terminal: Terminal) -> String {

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 use zelador_api::unit::{Moment, spoken};
-use zelador_api::{Incident, Remedy};
+use zelador_api::{Incident, Remedy, Stage};
 
 use super::incidents::duration;
 use super::{text, words};
@@ -119,12 +119,38 @@ pub fn explained(incident: &Incident) -> String {
             "It would end the process that has its port, if you say so: `zelador incident approve {id}`.\n"
         ));
     }
+    if incident.reopened > 0 {
+        said.push_str(&format!(
+            "It came back {}.\n",
+            words::counted(incident.reopened as usize, "time")
+        ));
+    }
     let lasted = incident.closed_at.map(|at| spoken(at.since(incident.opened_at)));
     match lasted {
         Some(lasted) => said.push_str(&format!("Now: {}, after {lasted}.\n", incident.state())),
-        None => said.push_str(&format!("Now: {}.\n", text::plain(&incident.state()))),
+        None => said.push_str(&format!("Now: {}.\n", text::plain(&now_of(incident)))),
     }
     said
+}
+
+/// How an open incident stands, with what a person must know of that.
+fn now_of(incident: &Incident) -> String {
+    match incident.stage {
+        // Why nothing more is done, and what the guard refused just before.
+        Stage::Escalated => {
+            let all: Vec<&str> = incident.story.iter().map(|entry| entry.what.as_str()).collect();
+            let Some(at) = all.iter().rposition(|what| what.starts_with("escalated: ")) else {
+                return incident.state();
+            };
+            let before = at.checked_sub(1).map(|before| all[before]);
+            let refused = before.filter(|what| what.starts_with("the guard refuses: "));
+            refused.into_iter().chain([all[at]]).collect::<Vec<_>>().join("; ")
+        }
+        Stage::AwaitingStart => {
+            format!("{}: it is started again without anybody's help", incident.state())
+        }
+        _ => incident.state(),
+    }
 }
 
 /// A text that stays in its place in Markdown.
@@ -159,5 +185,28 @@ mod tests {
         }
         let explained = explained(&incident);
         assert!(explained.contains("It seems that it computes"), "{explained}");
+    }
+
+    #[test]
+    fn it_is_said_what_came_back_and_why_a_person_is_needed() {
+        let mut incident = sample::incident();
+        incident.closed_at = None;
+        incident.stage = Stage::AwaitingStart;
+        let said = explained(&incident);
+        assert!(said.contains("without anybody's help") && !said.contains("came back"), "{said}");
+        incident.reopened = 3;
+        incident.stage = Stage::Escalated;
+        for what in [
+            "the guard refuses: restart, because it was used 3 times",
+            "escalated: a person is needed",
+        ] {
+            let mut entry = incident.story[0].clone();
+            entry.what = what.to_owned();
+            incident.story.push(entry);
+        }
+        let said = explained(&incident);
+        assert!(said.contains("It came back 3 times.\n"), "{said}");
+        let now = "Now: the guard refuses: restart, because it was used 3 times; escalated: a person is needed.\n";
+        assert!(said.ends_with(now), "{said}");
     }
 }

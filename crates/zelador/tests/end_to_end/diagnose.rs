@@ -55,7 +55,7 @@ fn an_app_that_was_given_up_is_diagnosed_from_what_is_known_of_it() {
     zelador.start("{ name: 'app', script: 'app.js', max_restarts: 2 }");
     until("it to be given up", || zelador.status("app") == "errored");
     let shown = zelador.ok(&["diagnose", "app"]).out;
-    assert!(shown.starts_with("a library that it imports is not installed (missing_module), 98 % sure\nwhat would help: stop_and_notify\n  because line "), "{shown}");
+    assert!(shown.starts_with("a library that it imports is not installed (missing_module), 98 % sure\nwhat would help: leave it down and tell a person (stop_and_notify)\n  because line "), "{shown}");
     let json: Value =
         serde_json::from_str(&zelador.ok(&["diagnose", "app", "--json"]).out).unwrap();
     assert_eq!((&json["cause"], &json["restart_helps"]), (&json!("missing_module"), &json!("no")));
