@@ -25,7 +25,7 @@ pub fn table(incidents: &[Incident], now: Moment, zone: &TimeZone, terminal: Ter
         table.add_row([
             number(incident.id.to_string()),
             terminal.cell(incident.app.as_str()),
-            terminal.cell(&incident.trouble.to_string()),
+            terminal.cell(&trouble(incident)),
             terminal.coloured(&incident.state(), state_colour(incident)),
             terminal.cell(&words::local(incident.opened_at, zone)),
             number(duration(incident, now)),
@@ -34,6 +34,13 @@ pub fn table(incidents: &[Incident], now: Moment, zone: &TimeZone, terminal: Ter
     }
     let open = incidents.iter().filter(|incident| incident.is_open()).count();
     format!("{table}\n{}, {open} open\n", words::counted(incidents.len(), "incident"))
+}
+
+/// What is wrong, and how often it ended so: `died (7 times)`.
+fn trouble(incident: &Incident) -> String {
+    let often = incident.deaths.max(incident.reopened.saturating_add(1));
+    let trouble = &incident.trouble;
+    if often > 1 { format!("{trouble} ({often} times)") } else { trouble.to_string() }
 }
 
 /// That nobody hears of it any more, and who wanted that: `muted by uid 1000`.
@@ -55,7 +62,8 @@ pub fn story(incident: &Incident, now: Moment, zone: &TimeZone, terminal: Termin
     } else {
         format!(" (id {})", incident.instance)
     };
-    let title = format!("incident {}: {}{number}: {}", incident.id, incident.app, incident.trouble);
+    let trouble = trouble(incident);
+    let title = format!("incident {}: {}{number}: {trouble}", incident.id, incident.app);
     line(&heading(&text::plain(&title)));
     let state = terminal.paint(&text::plain(&incident.state()), state_colour(incident));
     line(&format!(
@@ -224,6 +232,17 @@ mod tests {
     fn the_story_tells_what_was_seen_decided_and_done() {
         let now = Moment::from_micros(sample::NOW);
         insta::assert_snapshot!(story(&sample::incident(), now, &TimeZone::UTC, PLAIN));
+    }
+
+    #[test]
+    fn how_often_it_ended_so_is_said_beside_what_is_wrong() {
+        let mut incident = sample::incident();
+        let first = trouble(&incident);
+        assert!(!first.contains("times"), "{first}");
+        incident.reopened = 1;
+        assert_eq!(trouble(&incident), format!("{first} (2 times)"));
+        incident.deaths = 7;
+        assert_eq!(trouble(&incident), format!("{first} (7 times)"));
     }
 
     #[test]
