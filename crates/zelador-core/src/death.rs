@@ -69,7 +69,7 @@ impl fmt::Display for Death {
 #[serde(rename_all = "kebab-case", tag = "why", content = "detail")]
 pub enum SpawnFailure {
     /// The program is neither a file nor in the app's PATH.
-    #[error("program `{0}` not found in PATH")]
+    #[error("program `{0}` {lack}", lack = lack_of(.0))]
     ProgramNotFound(String),
     /// No version manager has this version of a program.
     #[error("{wanted} is not installed by nvm, fnm, volta, mise, asdf or n; installed: {found}")]
@@ -159,6 +159,11 @@ impl SpawnFailure {
             Self::Other(_) => "see the log of zelador itself: `zelador logs --self`",
         }
     }
+}
+
+/// What is said of a program that is not there: who names a file means that one.
+fn lack_of(program: &str) -> &'static str {
+    if program.contains('/') { "does not exist" } else { "not found in PATH" }
 }
 
 /// What to do about a program that is not there.

@@ -60,6 +60,7 @@ pub(super) fn is_frame(line: &str) -> bool {
         || text.starts_with("... ") && (text.ends_with(" more") || text.ends_with(" omitted"))
         || text.starts_with("--- End of ")
         || is_indented && (is_elixir(text) || is_lua(text) || is_rust(text))
+        || is_native(text)
         // A place alone: what Node and Rails print.
         || !text.contains(' ') && ends_in_place(text)
         || is_rails(text)
@@ -104,6 +105,15 @@ fn is_rust(text: &str) -> bool {
         number.bytes().all(|byte| byte.is_ascii_digit())
             && rest.contains("::")
             && (!rest.contains(' ') || rest.starts_with('<'))
+    })
+}
+
+/// `3: 0xee85e7 v8::internal::V8::FatalProcessOutOfMemory(…) [node]`.
+fn is_native(text: &str) -> bool {
+    text.split_once(": 0x").is_some_and(|(number, rest)| {
+        !number.is_empty()
+            && number.bytes().all(|byte| byte.is_ascii_digit())
+            && rest.ends_with(']')
     })
 }
 
@@ -197,6 +207,7 @@ mod tests {
             "#1 /srv/src/TooManyRequests.php(19): App\\Totals->of()",
             "    (elixir 1.16.0) lib/system.ex:1110: System.cmd(\"x\", [], [])",
             "  12: core::result::unwrap_failed",
+            " 3: 0xee85e7 v8::internal::V8::FatalProcessOutOfMemory(v8::internal::Isolate*) [node]",
             "\t[C]: in function 'error'",
             "/srv/api/ratelimit.js:31",
             "\t... 24 common frames omitted",

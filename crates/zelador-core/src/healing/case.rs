@@ -101,10 +101,14 @@ pub fn snapshot(evidence: &Evidence) -> Snapshot {
             let kills = snapshot.metrics.oom_kill_events.unwrap_or_default();
             snapshot.metrics.oom_kill_events = Some(kills.max(1.0));
         }
-        // It ended, and nobody knows how: no code that means anything.
-        Some(Death::StartTimedOut | Death::NeverStarted(_) | Death::Unknown) => {
+        // It has no log that could say why.
+        Some(Death::NeverStarted(failure)) => {
             snapshot.exit_code = Some(-1);
+            snapshot.log_tail.push(failure.to_string());
+            snapshot.log_ages_s.push(None);
         }
+        // It ended, and nobody knows how: no code that means anything.
+        Some(Death::StartTimedOut | Death::Unknown) => snapshot.exit_code = Some(-1),
     }
     snapshot
 }
@@ -255,6 +259,34 @@ mod tests {
         let said = by_rules(&Evidence { death: Some(gone), ..Evidence::default() }, &[]);
         assert_eq!((said.cause, &said.remedy), (Cause::MissingCommand, &Remedy::StopAndNotify));
         assert!(forbids_restart(&said));
+    }
+
+    #[test]
+    fn who_asks_why_it_could_not_be_started_hears_what_the_healer_knows() {
+        let (path, user) = ("/srv/shop".to_owned(), "shop".to_owned());
+        for failure in [
+            SpawnFailure::ProgramNotFound("nodee".to_owned()),
+            SpawnFailure::ProgramNotFound("/srv/shop/server".to_owned()),
+            SpawnFailure::NotExecutable {
+                program: path.clone(),
+                reason: "permission denied (EACCES)".to_owned(),
+            },
+            SpawnFailure::NotExecutable {
+                program: path.clone(),
+                reason: "exec format error (ENOEXEC)".to_owned(),
+            },
+            SpawnFailure::Directory {
+                path: path.clone(),
+                reason: "no such file or directory (ENOENT)".to_owned(),
+            },
+            SpawnFailure::User { user, reason: "operation not permitted (EPERM)".to_owned() },
+            SpawnFailure::Log { path, reason: "permission denied (EACCES)".to_owned() },
+        ] {
+            let death = Some(Death::NeverStarted(failure.clone()));
+            let evidence = Evidence { death, ..Evidence::default() };
+            let known = by_rules(&evidence, &[]).cause;
+            assert_eq!(judge_with(&snapshot(&evidence), &[]).best.cause, known, "{failure}");
+        }
     }
 
     #[test]

@@ -137,6 +137,9 @@ impl SpawnFailure {
     pub fn told(&self, language: Language) -> String {
         match self {
             _ if language == Language::En => self.to_string(),
+            Self::ProgramNotFound(program) if program.contains('/') => {
+                format!("o programa `{program}` não existe")
+            }
             Self::ProgramNotFound(program) => {
                 format!("programa `{program}` não encontrado no PATH")
             }

@@ -170,11 +170,11 @@ fn shown(explained: &Explained) -> String {
         let percent = found.confidence * 100.0;
         let cause = id(&found.cause);
         if index == 0 {
+            let (words, action) = (Remedy::of(found.action).to_string(), id(&found.action));
+            let action = if words == action { words } else { format!("{words} ({action})") };
             shown.push_str(&format!(
-                "{} ({cause}), {percent:.0} % sure\nwhat would help: {} ({})\n",
-                found.cause,
-                Remedy::of(found.action),
-                id(&found.action)
+                "{} ({cause}), {percent:.0} % sure\nwhat would help: {action}\n",
+                found.cause
             ));
             for why in &found.because {
                 shown.push_str(&format!("  because {}\n", text::plain(why.english())));

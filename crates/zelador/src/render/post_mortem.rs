@@ -149,6 +149,9 @@ fn now_of(incident: &Incident) -> String {
         Stage::AwaitingStart => {
             format!("{}: it is started again without anybody's help", incident.state())
         }
+        Stage::AwaitingTrial => {
+            format!("{}: it is down until then, and nobody has to start it", incident.state())
+        }
         _ => incident.state(),
     }
 }

@@ -386,4 +386,5 @@ pub const RULES: &[Rule] = &[
     ),
     with(MissingCommand, 1.2, &["<exec /"], &["no such file"], &[]),
     rule(MissingCommand, 1.3, &["cannot execute: required file not found"]),
+    with(MissingCommand, 1.2, &["program `"], &["does not exist"], &[]),
 ];
