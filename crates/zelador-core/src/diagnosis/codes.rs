@@ -154,6 +154,8 @@ fn errno(number: u32, text: &str) -> Option<(Cause, f64)> {
         12 => (OutOfMemoryHeap, SURE),
         23 | 24 if !says(&["inotify", "watch"]) => (TooManyOpenFiles, SURE),
         28 | 122 if !says(&["inotify", "watch"]) => (DiskFull, SURE),
+        // A field of that name has a number of SQLite, where 5 is a lock; Node's own are negative.
+        5 if text.trim_start().starts_with("errno: 5") => return None,
         5 | 74 | 117 => (DataCorruption, VAGUE),
         99 => (BadConfig, VAGUE),
         101 | 104 | 110 | 111 | 112 | 113 if !says(&["password", "too many", "certificate"]) => {
@@ -269,6 +271,8 @@ mod tests {
             ("(98)address already in use: ah00072", Some(PortInUse)),
             ("os { code: 111, kind: connectionrefused }", Some(DependencyUnreachable)),
             ("  errno: -24,", Some(TooManyOpenFiles)),
+            ("  errno: -5,", Some(DataCorruption)),
+            ("  errno: 5,", None),
             ("error 1045 (28000): acesso negado", Some(DependencyAuthFailed)),
             ("(1205, 'tempo de espera')", Some(DbLock)),
             ("sqlstate[hy000] [2002] verbindung", Some(DependencyUnreachable)),

@@ -196,6 +196,14 @@ pub const RULES: &[Rule] = &[
         &[],
         &["column", "file", "directory"],
     ),
+    // Clients that were given nothing.
+    with(
+        MissingEnvVar,
+        0.9,
+        &["url is required", "key is required", "token is required", "secret is required"],
+        &[],
+        &["api key", "request", "body", "401", "403", "column", "foreign key", "primary key"],
+    ),
     rule(
         MissingEnvVar,
         1.1,

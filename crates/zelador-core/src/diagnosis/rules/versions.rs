@@ -277,6 +277,7 @@ pub const RULES: &[Rule] = &[
         &[
             "symbol lookup error",
             "error relocating",
+            "does not provide an export named",
             "please re-compile this module",
             "feature flags",
             "unexpected token '??='",
