@@ -72,6 +72,7 @@ pub fn lines(tail: &[String]) -> Vec<Line> {
             && !is_final(&lines[at])
             && (says(&lines[at].text, OVERCOME)
                 || refuses_a_request(&lines[at].text)
+                || serves_what_it_kept(&lines[at].text)
                 || lines[at].followed_by > 0 && says(&lines[at].text, PENDING));
         // The same part of the service says soon that it goes on.
         let part = part(&lines[at].text).map(str::to_owned);
@@ -100,6 +101,11 @@ fn refuses_a_request(text: &str) -> bool {
     is_asked && words.windows(2).any(is_status)
 }
 
+/// Whether what somebody else did not answer was taken from a cache.
+fn serves_what_it_kept(text: &str) -> bool {
+    says(text, &["<cached"]) && says(text, &["<used>", "<using>", "<serving>", "<served>"])
+}
+
 /// Words of a trouble that did not matter.
 const OVERCOME: &[&str] = &[
     " succeeded",
@@ -120,7 +126,16 @@ const OVERCOME: &[&str] = &[
     "using the default",
     "using defaults",
     "disabled",
+    "stays off",
+    "are off",
+    "remains off",
+    "switched off",
+    "turned off",
     "is optional",
+    "<optional module",
+    "<optional plugin",
+    "<optional feature",
+    "<optional extension",
     "(optional",
     "not critical",
     "non-critical",
@@ -146,7 +161,6 @@ const OVERCOME: &[&str] = &[
     "started without",
     "serving stale",
     "from cache instead",
-    "using cached",
     "cached copy",
     "used instead",
     "retried",
@@ -195,6 +209,7 @@ const PENDING: &[&str] = &[
     "retry after",
     "retry #",
     "sleeping ",
+    "pausing",
     "backing off",
     "trying again",
     "reconnecting",
@@ -365,6 +380,13 @@ mod tests {
         let tail: Vec<String> = tail.iter().map(|it| (*it).to_owned()).collect();
         assert!(lines(&tail)[0].recovered);
         assert!(one("2026 WARN x: failed, attempt 2 succeeded").recovered);
+        for line in [
+            "2026 ERROR tax-api answered {\"error\":\"ORA-01017: invalid password\"}, cached rates used",
+            "2026 WARN profiler: /tmp/p.sock (Permission denied), profiling stays off",
+            "2026 WARN optional module sharp is not installed, images are not resized",
+        ] {
+            assert!(one(line).recovered, "{line}");
+        }
         assert!(one("2026 ERROR POST /import -> 422: invalid JSON in body").recovered);
         assert!(one("level=error msg=\"request 9 rejected: 401 bad token\"").recovered);
         for its_own in ["2026 ERROR GET /a 500 in 404 ms: refused", "2026 ERROR status code 401"] {
