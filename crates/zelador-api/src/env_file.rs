@@ -1,5 +1,6 @@
 //! Reads `.env` files; whoever starts something needs them, and whoever declares it looks first.
 
+use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -7,29 +8,58 @@ use std::path::Path;
 
 use zelador_core::dotenv::{self, DotenvError};
 use zelador_core::spec::Environment;
+use zelador_core::words;
+use zelador_core::words::{Words, quoted};
 
 /// The largest file that is read, in bytes: more does not fit into an environment.
 const LARGEST: u64 = 1 << 20;
 
 /// Why a file cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub enum EnvFileError {
     /// It is not there, or may not be read.
-    #[error("{}", reason(.0))]
     Read(io::Error),
     /// It is a folder, a pipe, a device.
-    #[error("it is no file")]
     NoFile,
     /// It is larger than `LARGEST`.
-    #[error("it is larger than {} KiB", LARGEST >> 10)]
     TooLarge,
     /// It is no text.
-    #[error("it is no UTF-8 text")]
     NoText,
     /// Something in it is wrong.
-    #[error(transparent)]
-    Syntax(#[from] DotenvError),
+    Syntax(DotenvError),
 }
+
+impl EnvFileError {
+    /// What is wrong with it, in every language.
+    pub fn words(&self) -> Words {
+        match self {
+            Self::Read(error) if error.kind() == io::ErrorKind::NotFound => {
+                words!("it does not exist", "não existe")
+            }
+            Self::Read(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                words!("zelador may not read it", "o zelador não pode lê-lo")
+            }
+            Self::Read(error) => quoted(error),
+            Self::NoFile => words!("it is no file", "não é um arquivo"),
+            Self::TooLarge => {
+                let most = LARGEST >> 10;
+                words!("it is larger than {most} KiB", "é maior que {most} KiB")
+            }
+            Self::NoText => words!("it is no UTF-8 text", "não é um texto em UTF-8"),
+            Self::Syntax(DotenvError { line, what }) => {
+                words!("line {line}: {what}", "linha {line}: {what}", what = what)
+            }
+        }
+    }
+}
+
+impl fmt::Display for EnvFileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words().english())
+    }
+}
+
+impl std::error::Error for EnvFileError {}
 
 /// Returns the variables of a file. Waits for nothing but the disk.
 ///
@@ -50,7 +80,7 @@ pub fn read(path: &Path) -> Result<Environment, EnvFileError> {
         return Err(EnvFileError::TooLarge);
     }
     let text = String::from_utf8(bytes).map_err(|_| EnvFileError::NoText)?;
-    Ok(dotenv::parse(&text)?)
+    dotenv::parse(&text).map_err(EnvFileError::Syntax)
 }
 
 /// Returns when a file was written, in microseconds since the Unix epoch; `None` if that cannot be
@@ -59,13 +89,4 @@ pub fn written_at(path: &Path) -> Option<u64> {
     let modified = fs::metadata(path).ok()?.modified().ok()?;
     let since = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
     u64::try_from(since.as_micros()).ok()
-}
-
-/// The system's words without the number.
-fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "it does not exist".to_owned(),
-        io::ErrorKind::PermissionDenied => "zelador may not read it".to_owned(),
-        _ => error.to_string(),
-    }
 }

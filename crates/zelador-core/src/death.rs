@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::signal::Signal;
+use crate::words::Words;
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +78,7 @@ pub enum SpawnFailure {
         /// As it was written: `node@20`.
         wanted: String,
         /// The versions that there are.
-        found: String,
+        found: Words,
     },
     /// The file exists and may not be executed, or is no program.
     #[error("program `{program}` cannot be executed: {reason}")]
@@ -85,7 +86,7 @@ pub enum SpawnFailure {
         /// The program's path.
         program: String,
         /// What the system said.
-        reason: String,
+        reason: Words,
     },
     /// The working directory cannot be entered.
     #[error("directory `{path}` cannot be entered: {reason}")]
@@ -93,7 +94,7 @@ pub enum SpawnFailure {
         /// The directory.
         path: String,
         /// What the system said.
-        reason: String,
+        reason: Words,
     },
     /// A log file cannot be opened.
     #[error("log file `{path}` cannot be opened: {reason}")]
@@ -101,7 +102,7 @@ pub enum SpawnFailure {
         /// The file.
         path: String,
         /// What the system said.
-        reason: String,
+        reason: Words,
     },
     /// The user or group does not exist, or zelador may not become it.
     #[error("cannot run as `{user}`: {reason}")]
@@ -109,7 +110,7 @@ pub enum SpawnFailure {
         /// The user or group as it was written.
         user: String,
         /// What the system said.
-        reason: String,
+        reason: Words,
     },
     /// A file with variables cannot be used.
     #[error("env_file `{path}` cannot be used: {reason}")]
@@ -117,7 +118,7 @@ pub enum SpawnFailure {
         /// The file.
         path: String,
         /// What is wrong with it.
-        reason: String,
+        reason: Words,
     },
     /// What a field asks for is not to be had.
     #[error("{field}: found {found}, allowed: {allowed}")]
@@ -125,13 +126,13 @@ pub enum SpawnFailure {
         /// The field.
         field: String,
         /// What it asks for, and what the system said.
-        found: String,
+        found: Words,
         /// What it may ask for.
-        allowed: String,
+        allowed: Words,
     },
     /// Anything else.
     #[error("{0}")]
-    Other(String),
+    Other(Words),
 }
 
 impl SpawnFailure {

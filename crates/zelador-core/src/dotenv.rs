@@ -6,6 +6,8 @@
 //! Other than there, a line that is none of that is a mistake, and not skipped.
 
 use crate::spec::Environment;
+use crate::words;
+use crate::words::Words;
 
 /// What is wrong with a file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -14,7 +16,7 @@ pub struct DotenvError {
     /// The line, from 1 on.
     pub line: usize,
     /// What is wrong with it; no value is shown.
-    pub what: &'static str,
+    pub what: Words,
 }
 
 /// Returns the variables; of two with one name the last one counts.
@@ -35,7 +37,7 @@ pub fn parse(text: &str) -> Result<Environment, DotenvError> {
         let number = 1 + text[..text.len() - rest.len()].matches('\n').count();
         let wrong = |what| DotenvError { line: number, what };
         let Some((name, _)) = line.split_once('=') else {
-            return Err(wrong("there is no `=`"));
+            return Err(wrong(words!("there is no `=`", "não há `=`")));
         };
         let value = &rest[name.len() + 1..];
         let name = name.trim();
@@ -46,13 +48,17 @@ pub fn parse(text: &str) -> Result<Environment, DotenvError> {
         let name = name.trim_start();
         let letter = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-');
         if name.is_empty() || !name.chars().all(letter) {
-            return Err(wrong(
+            return Err(wrong(words!(
                 "the name has other characters than letters, digits, `_`, `.` and `-`",
-            ));
+                "o nome tem outros caracteres além de letras, dígitos, `_`, `.` e `-`",
+            )));
         }
         let (value, after) = self::value(value).map_err(wrong)?;
         if value.contains('\0') {
-            return Err(wrong("the value has a NUL character"));
+            return Err(wrong(words!(
+                "the value has a NUL character",
+                "o valor tem um caractere NUL"
+            )));
         }
         env.insert(name.to_owned(), value);
         rest = after;
@@ -69,19 +75,23 @@ fn first_line(text: &str) -> (&str, &str) {
 }
 
 /// The value at the beginning of `text`, and what follows its last line.
-fn value(text: &str) -> Result<(String, &str), &'static str> {
+fn value(text: &str) -> Result<(String, &str), Words> {
     let begin = text.trim_start_matches([' ', '\t']);
     let Some(quote) = begin.chars().next().filter(|c| matches!(c, '\'' | '"' | '`')) else {
         let (line, after) = first_line(text);
         let value = line.split('#').next().unwrap_or_default();
         return Ok((value.trim().to_owned(), after));
     };
-    let end = closing(&begin[1..], quote).ok_or("a quote is not closed")?;
+    let unclosed = || words!("a quote is not closed", "uma aspa não é fechada");
+    let end = closing(&begin[1..], quote).ok_or_else(unclosed)?;
     let (inside, behind) = (&begin[1..=end], &begin[end + 2..]);
     let (behind, after) = first_line(behind);
     let behind = behind.trim();
     if !behind.is_empty() && !behind.starts_with('#') {
-        return Err("there is something behind the closing quote");
+        return Err(words!(
+            "there is something behind the closing quote",
+            "há algo depois da aspa que fecha"
+        ));
     }
     let value = inside.replace("\r\n", "\n");
     let value = match quote {

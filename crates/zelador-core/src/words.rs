@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::check::Status;
-use crate::death::Death;
+use crate::death::{Death, SpawnFailure};
 use crate::healing::Remedy;
 use crate::incident::Outcome;
 use crate::notify::Language;
@@ -210,6 +210,12 @@ impl Tell for Percent {
 }
 
 impl Tell for Death {
+    fn tell(&self, language: Language) -> String {
+        self.told(language)
+    }
+}
+
+impl Tell for SpawnFailure {
     fn tell(&self, language: Language) -> String {
         self.told(language)
     }

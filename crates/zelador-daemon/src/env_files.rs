@@ -20,7 +20,7 @@ pub fn lay(launch: &mut Launch) -> Result<Option<Environment>, SpawnFailure> {
     for path in &launch.env_files {
         env.extend(env_file::read(path).map_err(|error| SpawnFailure::EnvFile {
             path: path.display().to_string(),
-            reason: error.to_string(),
+            reason: error.words(),
         })?);
     }
     launch.lay(env.clone());

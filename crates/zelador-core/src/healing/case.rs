@@ -125,7 +125,7 @@ fn never_started(failure: &SpawnFailure) -> Diagnosis {
         SpawnFailure::ProgramNotFound(_) => (Cause::MissingCommand, 0.97),
         SpawnFailure::NoSuchVersion { .. } => (Cause::VersionIncompatibility, 0.95),
         SpawnFailure::NotExecutable { reason, .. }
-            if reason.contains("format") || reason.contains("neither a program") =>
+            if ["format", "neither a program"].iter().any(|it| reason.english().contains(it)) =>
         {
             (Cause::WrongArchitecture, 0.9)
         }
@@ -144,6 +144,7 @@ fn never_started(failure: &SpawnFailure) -> Diagnosis {
     let because = Reasons(vec![words!(
         "it could not be started: {failure}",
         "não pôde ser iniciado: {failure}",
+        failure = failure,
     )]);
     let only = Hypothesis { cause, confidence, because: because.clone(), restart_helps, action };
     Diagnosis { cause, confidence, because, remedy: Remedy::of(action), hypotheses: vec![only] }

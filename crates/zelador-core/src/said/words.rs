@@ -133,7 +133,7 @@ impl Death {
 }
 
 impl SpawnFailure {
-    /// In a language; what the system said stays as it is.
+    /// In a language; fits after "could not be started: ".
     pub fn told(&self, language: Language) -> String {
         match self {
             _ if language == Language::En => self.to_string(),
@@ -144,25 +144,29 @@ impl SpawnFailure {
                 format!("programa `{program}` não encontrado no PATH")
             }
             Self::NoSuchVersion { wanted, found } => format!(
-                "{wanted} não está instalado por nvm, fnm, volta, mise, asdf nem n; instalados: {found}"
+                "{wanted} não está instalado por nvm, fnm, volta, mise, asdf nem n; instalados: {}",
+                found.told(language)
             ),
             Self::NotExecutable { program, reason } => {
-                format!("o programa `{program}` não pode ser executado: {reason}")
+                format!("o programa `{program}` não pode ser executado: {}", reason.told(language))
             }
             Self::Directory { path, reason } => {
-                format!("não é possível entrar na pasta `{path}`: {reason}")
+                format!("não é possível entrar na pasta `{path}`: {}", reason.told(language))
             }
             Self::Log { path, reason } => {
-                format!("o arquivo de log `{path}` não pode ser aberto: {reason}")
+                format!("o arquivo de log `{path}` não pode ser aberto: {}", reason.told(language))
             }
-            Self::User { user, reason } => format!("não pode executar como `{user}`: {reason}"),
+            Self::User { user, reason } => {
+                format!("não pode executar como `{user}`: {}", reason.told(language))
+            }
             Self::EnvFile { path, reason } => {
-                format!("env_file `{path}` não pode ser usado: {reason}")
+                format!("env_file `{path}` não pode ser usado: {}", reason.told(language))
             }
             Self::Setting { field, found, allowed } => {
+                let (found, allowed) = (found.told(language), allowed.told(language));
                 format!("{field}: encontrado {found}, permitido: {allowed}")
             }
-            Self::Other(text) => text.clone(),
+            Self::Other(text) => text.told(language).to_owned(),
         }
     }
 }

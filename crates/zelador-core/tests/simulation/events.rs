@@ -8,6 +8,7 @@ use zelador_core::check::CheckTarget;
 use zelador_core::death::{Death, SpawnFailure};
 use zelador_core::id::{RunId, Ticket};
 use zelador_core::input::{Fact, Input, ReadyBy};
+use zelador_core::words::quoted;
 
 impl World {
     /// Somebody talks about a run that is over, or never was.
@@ -22,7 +23,7 @@ impl World {
             0 => Fact::Spawned { run, pid: 7 },
             4 => Fact::Ready { run, by: ReadyBy::Listening },
             1 => Fact::Exited { run, death: Death::Exited { code: 7 } },
-            2 => Fact::SpawnFailed { run, failure: SpawnFailure::Other("rumour".to_owned()) },
+            2 => Fact::SpawnFailed { run, failure: SpawnFailure::Other(quoted("rumour")) },
             _ => {
                 let probe = zelador_core::id::ProbeId::new(u64::MAX);
                 let finding = self.find(&CheckTarget::Memory);

@@ -18,10 +18,12 @@ use zelador_core::death::SpawnFailure;
 use zelador_core::id::{AppName, RunId};
 use zelador_core::launch::{Channel, Launch};
 use zelador_core::spec::{Listen, SocketSpec};
+use zelador_core::words;
 
 use super::Driver;
 use super::stowed::Stowed;
 use crate::backend::native::Handed;
+use crate::errno;
 
 /// The first number: `SD_LISTEN_FDS_START`.
 const FIRST: u32 = 3;
@@ -41,8 +43,13 @@ impl Driver {
     ) -> Result<Handed, SpawnFailure> {
         let mut handed = Handed::default();
         let mut names = Vec::new();
-        let failed =
-            |error: io::Error| SpawnFailure::Other(format!("no descriptor is left: {error}"));
+        let failed = |error: io::Error| {
+            SpawnFailure::Other(words!(
+                "no descriptor is left: {said}",
+                "não resta nenhum descritor: {said}",
+                said = errno::said(&error),
+            ))
+        };
         for (index, spec) in launch.sockets.iter().enumerate() {
             let socket = self.socket(launch, index, spec)?;
             handed.pass(socket, FIRST + names.len() as u32);
@@ -67,8 +74,11 @@ impl Driver {
             if number < after {
                 return Err(SpawnFailure::Setting {
                     field: "notification_fd".to_owned(),
-                    found: format!("{number}, which a socket or a kept descriptor has"),
-                    allowed: format!("{after} to 255"),
+                    found: words!(
+                        "{number}, which a socket or a kept descriptor has",
+                        "{number}, que é de um socket ou de um descritor guardado",
+                    ),
+                    allowed: words!("{after} to 255", "de {after} a 255"),
                 });
             }
             let ours = pipe(&mut handed, number).map_err(failed)?;
@@ -97,13 +107,18 @@ impl Driver {
         index: usize,
         spec: &SocketSpec,
     ) -> Result<OwnedFd, SpawnFailure> {
-        let refused = |error: io::Error| {
-            SpawnFailure::Setting {
+        let address = &spec.listen;
+        let refused = |error: io::Error| SpawnFailure::Setting {
             field: format!("sockets[{index}]"),
-            found: format!("{}, which cannot be opened ({})", spec.listen, plain(&error)),
-            allowed: "an address of this host that nobody else has, a file in a folder that zelador may write"
-                .to_owned(),
-        }
+            found: words!(
+                "{address}, which cannot be opened ({said})",
+                "{address}, que não pode ser aberto ({said})",
+                said = errno::said(&error),
+            ),
+            allowed: words!(
+                "an address of this host that nobody else has, a file in a folder that zelador may write",
+                "um endereço deste servidor que ninguém mais tenha, um arquivo numa pasta em que o zelador possa escrever",
+            ),
         };
         let Some(app) = AppName::new(launch.app.as_str()) else {
             return Err(refused(io::ErrorKind::InvalidInput.into()));
@@ -213,10 +228,4 @@ pub(crate) fn remove_socket(path: &Path) {
     if std::fs::symlink_metadata(path).is_ok_and(|it| it.file_type().is_socket()) {
         _ = std::fs::remove_file(path);
     }
-}
-
-/// The system's words without the number.
-fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }

@@ -136,7 +136,7 @@ fn a_fork_that_fails_is_told_and_tried_again() {
     let started = own.behind("ulimit -u 40", &["start", "eco.config.js"]);
     assert_eq!(started.code, 1, "{}", started.out);
     let said = format!("{}{}", started.out, started.err);
-    assert!(said.contains("the system has no room for it"), "{said}");
+    assert!(said.contains("the system has no room for its process"), "{said}");
     assert!(said.contains("resource temporarily unavailable"), "{said}");
     let up = || (0..40).filter(|index| own.pid(&format!("s{index}")) > 0).collect::<Vec<_>>();
     let first = up();

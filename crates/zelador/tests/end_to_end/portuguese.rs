@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use zelador_testbed::home::{Zelador, free_port, http_get, until, until_within};
@@ -170,9 +171,15 @@ fn no_sentence_of_zelador_is_left_in_english_on_a_portuguese_page() {
                {{ name: 'after', script: 'sleep', args: '1000', depends_on: {{ taken: {{ condition: 'ready' }} }} }},
                {{ name: 'bad', script: 'sleep', args: '1000', health: health({{ http: 'http://{closed}/' }}), heal: {{ mode: 'observe' }} }},
                {{ name: 'trio', script: 'sleep', args: '1000', instances: 3 }},
-               {{ name: 'down', script: 'sleep', args: '1000', autostart: false }}] }}",
+               {{ name: 'down', script: 'sleep', args: '1000', autostart: false }},
+               {{ name: 'alien', script: './alien.sh', interpreter: 'none' }},
+               {{ name: 'foreign', script: 'sleep', args: '1000', uid: 'nobody-here' }},
+               {{ name: 'homeless', script: 'sleep', args: '1000', cwd: '/nowhere/at/all' }},
+               {{ name: 'grouped', script: 'sleep', args: '1000', limits: {{ groups: ['nobody-here'] }} }}] }}",
         ),
     );
+    let alien = zelador.write("alien.sh", "#!/nowhere/at/all\n");
+    std::fs::set_permissions(alien, PermissionsExt::from_mode(0o755)).unwrap();
     zelador.ok(&["config", "check", "ecosystem.config.js"]);
     // Something does not come up, and that is the answer.
     _ = zelador.run(&["start", "ecosystem.config.js"]);
@@ -208,13 +215,19 @@ fn no_sentence_of_zelador_is_left_in_english_on_a_portuguese_page() {
         let found = of("taken").is_some_and(|it| !it["diagnosis"].is_null());
         found && zelador.status("taken") == "errored" && zelador.status("lost") == "errored"
     });
+    until("what cannot be started to be given up", || {
+        ["alien", "foreign", "homeless", "grouped"].iter().all(|it| zelador.status(it) == "errored")
+    });
     until("what is observed", || of("bad").is_some_and(|it| !it["diagnosis"].is_null()));
     let mut pages: Vec<String> =
         ["", "/incidents", "/checks", "/retries", "/breakers", "/report", "/settings", "/audit"]
             .map(str::to_owned)
             .to_vec();
     pages.extend(["/login", "/app/nothing", "/incident/9999"].map(str::to_owned));
-    let apps = ["loja", "taken", "lost", "killed", "waits", "after", "bad", "trio", "down"];
+    let apps = [
+        "loja", "taken", "lost", "killed", "waits", "after", "bad", "trio", "down", "alien",
+        "foreign", "homeless", "grouped",
+    ];
     pages.extend(apps.map(|app| format!("/app/{app}")));
     let incidents = zelador.incidents();
     pages.extend(incidents.iter().map(|it| format!("/incident/{}", it["id"])));

@@ -138,7 +138,7 @@ impl World {
         let behaviour = self.behaviours.get(&app).copied().unwrap_or(Behaviour::Good);
         let failure = match behaviour {
             Behaviour::Unstartable => Some(SpawnFailure::ProgramNotFound("node".to_owned())),
-            Behaviour::FailsToSpawn => Some(SpawnFailure::Other("no more processes".to_owned())),
+            Behaviour::FailsToSpawn => Some(SpawnFailure::Other(quoted("no more processes"))),
             _ => None,
         };
         if let Some(failure) = failure {

@@ -5,13 +5,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
 use zelador_core::death::SpawnFailure;
 use zelador_core::launch::{Channel, Launch};
 use zelador_core::spec::Environment;
+use zelador_core::words;
+use zelador_core::words::{Words, quoted};
 use zelador_guardian::DESCRIPTORS_PER_RUN;
 use zelador_guardian::message::{self, Stage, Stream};
 
 use super::{Handed, identity, limits, versions};
+use crate::errno;
 
 /// Where programs are looked up when the environment has no PATH.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -23,7 +27,10 @@ pub(super) fn request(
     handed: &Handed,
 ) -> Result<message::Launch, SpawnFailure> {
     if label.len() > message::LONGEST_LABEL {
-        return Err(SpawnFailure::Other("the paths of its log files are too long".to_owned()));
+        return Err(SpawnFailure::Other(words!(
+            "the paths of its log files are too long",
+            "os caminhos dos arquivos de log dele são longos demais"
+        )));
     }
     let mut env = launch.env.clone();
     let (program, argv0) = match launch.program.strip_prefix("node@") {
@@ -36,10 +43,12 @@ pub(super) fn request(
     let (mut uid, mut gid) = (None, None);
     let mut groups = None;
     if let Some(name) = &launch.gid {
-        gid = Some(identity::group(name).ok_or_else(|| unknown(name, "no such group"))?);
+        let no_group = || unknown(name, words!("no such group", "esse grupo não existe"));
+        gid = Some(identity::group(name).ok_or_else(no_group)?);
     }
     if let Some(name) = &launch.uid {
-        let user = identity::user(name).ok_or_else(|| unknown(name, "no such user"))?;
+        let no_user = || unknown(name, words!("no such user", "esse usuário não existe"));
+        let user = identity::user(name).ok_or_else(no_user)?;
         uid = Some(user.uid);
         gid = gid.or(Some(user.gid));
         groups = gid.map(|gid| identity::groups_of(&user.name, gid));
@@ -53,8 +62,10 @@ pub(super) fn request(
     }
     if let Some(names) = &launch.limits.groups {
         let known = |name: &String| {
-            let unknown =
-                || limits::refused("limits.groups", format!("{name:?}"), "groups of this host");
+            let unknown = || {
+                let allowed = words!("groups of this host", "grupos deste servidor");
+                limits::refused("limits.groups", quoted(format!("{name:?}")), allowed)
+            };
             identity::group(name).ok_or_else(unknown)
         };
         groups = Some(names.iter().map(known).collect::<Result<Vec<u32>, _>>()?);
@@ -64,16 +75,22 @@ pub(super) fn request(
         // Who is that user already needs no right to become it.
         if uid.is_none_or(|uid| uid == own.0) && gid.is_none_or(|gid| gid == own.1) {
             if launch.limits.groups.is_some() {
-                let found = "a list".to_owned();
-                let allowed = "nothing, since zelador does not run as root";
-                return Err(limits::refused("limits.groups", found, allowed));
+                let allowed = words!(
+                    "nothing, since zelador does not run as root",
+                    "nada, pois o zelador não roda como root"
+                );
+                return Err(limits::refused("limits.groups", limits::a_list(), allowed));
             }
             (uid, gid, groups) = (None, None, None);
         } else {
             let name = launch.uid.as_ref().or(launch.gid.as_ref());
             let name = name.map(String::as_str).unwrap_or_default();
-            let reason = format!("zelador runs as user {} and not as root", own.0);
-            return Err(unknown(name, &reason));
+            let user = own.0;
+            let reason = words!(
+                "zelador runs as user {user} and not as root",
+                "o zelador roda como o usuário {user}, e não como root",
+            );
+            return Err(unknown(name, reason));
         }
     }
     let mut argv = vec![argv0.into_bytes()];
@@ -155,8 +172,8 @@ fn ipc_variables(env: &mut Environment, channel: Channel, at: Option<u32>) {
     }
 }
 
-fn unknown(name: &str, reason: &str) -> SpawnFailure {
-    SpawnFailure::User { user: name.to_owned(), reason: reason.to_owned() }
+fn unknown(name: &str, reason: Words) -> SpawnFailure {
+    SpawnFailure::User { user: name.to_owned(), reason }
 }
 
 /// Returns the absolute path of a program: looked up in the environment's PATH when it is a bare
@@ -174,7 +191,7 @@ fn find(
         return match path.metadata() {
             Ok(_) => Ok(path),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(not_found()),
-            Err(error) => Err(not_executable(&path, &error.to_string())),
+            Err(error) => Err(not_executable(&path, errno::said(&error))),
         };
     }
     let here = Some(cwd.join(program)).filter(|path| is_script && path.is_file());
@@ -187,7 +204,7 @@ fn find(
         .map(|folder| cwd.join(folder).join(program))
         .find(|candidate| is_executable(candidate))
         .ok_or_else(|| match here {
-            Some(path) => not_executable(&path, "permission denied"),
+            Some(path) => not_executable(&path, errno::said(&Errno::ACCESS.into())),
             None => not_found(),
         })
 }
@@ -196,21 +213,23 @@ fn is_executable(path: &Path) -> bool {
     path.metadata().is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
 }
 
-fn not_executable(path: &Path, reason: &str) -> SpawnFailure {
-    SpawnFailure::NotExecutable { program: path.display().to_string(), reason: reason.to_owned() }
+fn not_executable(path: &Path, reason: Words) -> SpawnFailure {
+    SpawnFailure::NotExecutable { program: path.display().to_string(), reason }
 }
 
 /// What the guardian's answer means; `what` names the program, directory or user where it can.
 pub(super) fn failure(stage: Stage, errno: i32, launch: &Refused) -> SpawnFailure {
     let error = io::Error::from_raw_os_error(errno);
     let reason = match errno {
-        libc::ENOEXEC => {
-            "the file is neither a program nor a script with a first line like #!/bin/sh".to_owned()
-        }
-        libc::ENOENT if stage == Stage::Exec => {
-            "the interpreter in its first line (#!) does not exist".to_owned()
-        }
-        _ => plain(&error),
+        libc::ENOEXEC => words!(
+            "the file is neither a program nor a script with a first line like #!/bin/sh",
+            "o arquivo não é um programa nem um script com uma primeira linha como #!/bin/sh"
+        ),
+        libc::ENOENT if stage == Stage::Exec => words!(
+            "the interpreter in its first line (#!) does not exist",
+            "o interpretador na primeira linha dele (#!) não existe"
+        ),
+        _ => errno::said(&error),
     };
     match stage {
         Stage::Exec => SpawnFailure::NotExecutable { program: launch.program.clone(), reason },
@@ -218,24 +237,53 @@ pub(super) fn failure(stage: Stage, errno: i32, launch: &Refused) -> SpawnFailur
         Stage::Uid | Stage::Gid | Stage::Groups => {
             SpawnFailure::User { user: launch.user.clone(), reason }
         }
-        Stage::Pipes if errno == libc::EMFILE => SpawnFailure::Other(format!(
+        Stage::Pipes if errno == libc::EMFILE => SpawnFailure::Other(words!(
             "zelador may not open more files, of which every app takes about {DESCRIPTORS_PER_RUN}: raise its hard \
-             limit (`ulimit -Hn`, or LimitNOFILE= of its service) and begin it anew"
+             limit (`ulimit -Hn`, or LimitNOFILE= of its service) and begin it anew",
+            "o zelador não pode abrir mais arquivos, e cada aplicativo usa cerca de {DESCRIPTORS_PER_RUN}: aumente o \
+             limite máximo dele (`ulimit -Hn`, ou LimitNOFILE= do serviço dele) e inicie-o de novo",
         )),
-        Stage::Limits => limits::refused("limits", reason, "what the system lets zelador set"),
-        Stage::Oom => limits::refused("limits.oom_score_adj", reason, "a higher number"),
-        Stage::Nice => limits::refused("limits.nice", reason, "a higher number"),
-        Stage::Io => limits::refused("limits.ionice", reason, "`best-effort` or `idle`"),
-        Stage::Capabilities => limits::refused(
-            "limits.capabilities",
-            reason,
-            "capabilities that zelador has itself, with CAP_SETPCAP",
-        ),
-        Stage::Privileges => limits::refused("limits.no_new_privs", reason, "Linux 3.5 or newer"),
-        Stage::Pipes | Stage::Fork | Stage::Cgroup => {
-            SpawnFailure::Other(format!("the system has no room for it ({stage:?}): {reason}"))
+        Stage::Limits => {
+            let allowed = words!(
+                "what the system lets zelador set",
+                "o que o sistema deixa o zelador definir"
+            );
+            limits::refused("limits", reason, allowed)
         }
+        Stage::Oom => limits::refused("limits.oom_score_adj", reason, a_higher_number()),
+        Stage::Nice => limits::refused("limits.nice", reason, a_higher_number()),
+        Stage::Io => {
+            let allowed = words!("`best-effort` or `idle`", "`best-effort` ou `idle`");
+            limits::refused("limits.ionice", reason, allowed)
+        }
+        Stage::Capabilities => {
+            let allowed = words!(
+                "capabilities that zelador has itself, with CAP_SETPCAP",
+                "capacidades que o próprio zelador tenha, com CAP_SETPCAP"
+            );
+            limits::refused("limits.capabilities", reason, allowed)
+        }
+        Stage::Privileges => {
+            let allowed = words!("Linux 3.5 or newer", "Linux 3.5 ou mais novo");
+            limits::refused("limits.no_new_privs", reason, allowed)
+        }
+        Stage::Pipes => no_room(words!("its pipes", "os pipes dele"), reason),
+        Stage::Fork => no_room(words!("its process", "o processo dele"), reason),
+        Stage::Cgroup => no_room(words!("its control group", "o grupo de controle dele"), reason),
     }
+}
+
+fn a_higher_number() -> Words {
+    words!("a higher number", "um número maior")
+}
+
+fn no_room(thing: Words, reason: Words) -> SpawnFailure {
+    SpawnFailure::Other(words!(
+        "the system has no room for {thing}: {reason}",
+        "o sistema não tem lugar para {thing}: {reason}",
+        thing = thing,
+        reason = reason,
+    ))
 }
 
 /// What a failure names.
@@ -256,16 +304,57 @@ impl Refused {
     }
 }
 
-/// The system's words without the number: `permission denied`.
-fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    let words = text.split(" (os error").next().unwrap_or(&text);
-    words.to_lowercase()
-}
-
 #[cfg(test)]
 mod tests {
+    use zelador_core::notify::Language;
+
     use super::*;
+
+    #[test]
+    fn what_the_guardian_could_not_do_is_told_in_every_language() {
+        let refused =
+            Refused { program: "/a".to_owned(), cwd: "/b".to_owned(), user: "c".to_owned() };
+        let all = [
+            (Stage::Exec, libc::ENOENT),
+            (Stage::Exec, libc::ENOEXEC),
+            (Stage::Exec, libc::E2BIG),
+            (Stage::Directory, libc::ENOENT),
+            (Stage::Uid, libc::EPERM),
+            (Stage::Gid, libc::EPERM),
+            (Stage::Groups, libc::EPERM),
+            (Stage::Pipes, libc::EMFILE),
+            (Stage::Pipes, libc::ENFILE),
+            (Stage::Fork, libc::EAGAIN),
+            (Stage::Cgroup, libc::EAGAIN),
+            (Stage::Limits, libc::EPERM),
+            (Stage::Oom, libc::EACCES),
+            (Stage::Nice, libc::EACCES),
+            (Stage::Io, libc::EPERM),
+            (Stage::Capabilities, libc::EPERM),
+            (Stage::Privileges, libc::EINVAL),
+        ];
+        const ENGLISH: [&str; 8] =
+            ["the", "not", "its", "lets", "higher", "found", "allowed", "denied"];
+        for (stage, errno) in all {
+            let told = failure(stage, errno, &refused).told(Language::Pt);
+            let words = told.split(|c: char| !c.is_alphanumeric());
+            let left: Vec<&str> = words.filter(|word| ENGLISH.contains(word)).collect();
+            assert_eq!(left, Vec::<&str>::new(), "{stage:?}: {told}");
+        }
+        let pair = |stage, errno| {
+            let failure = failure(stage, errno, &refused);
+            (failure.to_string(), failure.told(Language::Pt))
+        };
+        let (en, pt) = pair(Stage::Fork, libc::EAGAIN);
+        assert_eq!(en, "the system has no room for its process: resource temporarily unavailable");
+        assert_eq!(
+            pt,
+            "o sistema não tem lugar para o processo dele: recurso temporariamente indisponível"
+        );
+        let (en, pt) = pair(Stage::Nice, libc::EACCES);
+        assert_eq!(en, "limits.nice: found permission denied, allowed: a higher number");
+        assert_eq!(pt, "limits.nice: encontrado permissão negada, permitido: um número maior");
+    }
 
     #[test]
     fn a_bare_script_is_looked_for_here_before_path_and_an_interpreter_is_not() {

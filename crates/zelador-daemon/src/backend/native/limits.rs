@@ -7,7 +7,11 @@ use std::io;
 
 use zelador_core::death::SpawnFailure;
 use zelador_core::spec::{IoPriority, Limits, Resource};
+use zelador_core::words;
+use zelador_core::words::{Words, quoted};
 use zelador_guardian::message::{Extras, Limit};
+
+use crate::errno;
 
 /// The capability that lifts the hard limits of resources.
 const SYS_RESOURCE: u32 = 24;
@@ -23,41 +27,60 @@ pub(super) fn extras(limits: &Limits) -> Result<Extras, SpawnFailure> {
         let field = format!("limits.{}", limit.resource.word());
         let most = limit.most.unwrap_or(libc::RLIM64_INFINITY);
         let number = number(limit.resource);
-        let hard = hard_limit(number).map_err(|error| refused(&field, error.to_string(), ""))?;
+        let hard = hard_limit(number)
+            .map_err(|error| refused(&field, errno::said(&error), Words::default()))?;
         if most > hard && !has(SYS_RESOURCE) {
-            let found = format!("{}, above the hard limit", spoken(most));
-            let allowed = format!("up to {}, since zelador has no CAP_SYS_RESOURCE", spoken(hard));
-            return Err(refused(&field, found, &allowed));
+            let found = words!(
+                "{most}, above the hard limit",
+                "{most}, acima do limite máximo",
+                most = spoken(most),
+            );
+            let allowed = words!(
+                "up to {hard}, since zelador has no CAP_SYS_RESOURCE",
+                "até {hard}, pois o zelador não tem CAP_SYS_RESOURCE",
+                hard = spoken(hard),
+            );
+            return Err(refused(&field, found, allowed));
         }
         resources.push(Limit { resource: number, soft: most, hard: most });
     }
     if let Some(nice) = limits.nice {
         let own = rustix::process::getpriority_process(None).unwrap_or_default();
         if nice < own && !has(SYS_NICE) {
-            let allowed = format!("{own} to 19, since zelador has no CAP_SYS_NICE");
-            return Err(refused("limits.nice", nice.to_string(), &allowed));
+            let allowed = words!(
+                "{own} to 19, since zelador has no CAP_SYS_NICE",
+                "de {own} a 19, pois o zelador não tem CAP_SYS_NICE",
+            );
+            return Err(refused("limits.nice", quoted(nice), allowed));
         }
     }
     if let Some(IoPriority::Realtime(_)) = limits.io
         && !has(SYS_NICE)
         && !has(21)
     {
-        let allowed =
-            "`best-effort` or `idle`, since zelador has neither CAP_SYS_NICE nor CAP_SYS_ADMIN";
-        return Err(refused("limits.ionice", "realtime".to_owned(), allowed));
+        let allowed = words!(
+            "`best-effort` or `idle`, since zelador has neither CAP_SYS_NICE nor CAP_SYS_ADMIN",
+            "`best-effort` ou `idle`, pois o zelador não tem CAP_SYS_NICE nem CAP_SYS_ADMIN",
+        );
+        return Err(refused("limits.ionice", quoted("realtime"), allowed));
     }
     if let Some(score) = limits.oom_score_adj {
         let own = std::fs::read_to_string("/proc/self/oom_score_adj").unwrap_or_default();
         let own: i32 = own.trim().parse().unwrap_or_default();
         if score < own && !has(SYS_RESOURCE) {
-            let allowed = format!("{own} to 1000, since zelador has no CAP_SYS_RESOURCE");
-            return Err(refused("limits.oom_score_adj", score.to_string(), &allowed));
+            let allowed = words!(
+                "{own} to 1000, since zelador has no CAP_SYS_RESOURCE",
+                "de {own} a 1000, pois o zelador não tem CAP_SYS_RESOURCE",
+            );
+            return Err(refused("limits.oom_score_adj", quoted(score), allowed));
         }
     }
     if limits.capabilities.is_some() && !has(SETPCAP) {
-        let allowed =
-            "nothing, since zelador has no CAP_SETPCAP (is not root): apps have none anyway";
-        return Err(refused("limits.capabilities", "a list".to_owned(), allowed));
+        let allowed = words!(
+            "nothing, since zelador has no CAP_SETPCAP (is not root): apps have none anyway",
+            "nada, pois o zelador não tem CAP_SETPCAP (não é root): os aplicativos já não têm nenhuma",
+        );
+        return Err(refused("limits.capabilities", a_list(), allowed));
     }
     Ok(Extras {
         limits: resources,
@@ -71,8 +94,13 @@ pub(super) fn extras(limits: &Limits) -> Result<Extras, SpawnFailure> {
     })
 }
 
-pub(super) fn refused(field: &str, found: String, allowed: &str) -> SpawnFailure {
-    SpawnFailure::Setting { field: field.to_owned(), found, allowed: allowed.to_owned() }
+pub(super) fn refused(field: &str, found: Words, allowed: Words) -> SpawnFailure {
+    SpawnFailure::Setting { field: field.to_owned(), found, allowed }
+}
+
+/// What was found where nothing may stand.
+pub(super) fn a_list() -> Words {
+    words!("a list", "uma lista")
 }
 
 fn number(resource: Resource) -> u32 {
@@ -102,8 +130,8 @@ fn hard_limit(resource: u32) -> io::Result<u64> {
     Ok(found.rlim_max)
 }
 
-fn spoken(limit: u64) -> String {
-    if limit == libc::RLIM64_INFINITY { "unlimited".to_owned() } else { limit.to_string() }
+fn spoken(limit: u64) -> Words {
+    if limit == libc::RLIM64_INFINITY { words!("unlimited", "sem limite") } else { quoted(limit) }
 }
 
 /// Whether this process has a capability.

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use zelador_core::death::SpawnFailure;
 use zelador_core::spec::Environment;
+use zelador_core::words;
+use zelador_core::words::quoted;
 
 /// Where managers keep their versions: the variable that names their folder, that folder below the home,
 /// the versions in it, and the folder of programs in one of those.
@@ -44,7 +46,10 @@ pub(super) fn node(wanted: &str, env: &Environment) -> Result<PathBuf, SpawnFail
                 .map(|((major, minor, patch), _)| format!("{major}.{minor}.{patch}"))
                 .collect();
             found.dedup();
-            let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
+            let found = match found.as_slice() {
+                [] => words!("none", "nenhuma"),
+                found => quoted(found.join(", ")),
+            };
             Err(SpawnFailure::NoSuchVersion { wanted: format!("node@{wanted}"), found })
         }
     }
