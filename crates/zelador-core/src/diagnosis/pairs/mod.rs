@@ -51,6 +51,7 @@ const BUGS: &[&str] = &[
     "index out of",
     "is not a function",
     "undefined (reading",
+    "of undefined",
     "undefined method",
     "stack traceback",
     "assertion",
@@ -88,4 +89,21 @@ pub fn pairs(text: &Haystack<'_>, uptime: Option<f64>) -> Vec<(Cause, f64)> {
         .filter(|pair| has(pair.things) && has(pair.wrongs) && !has(pair.none))
         .map(|pair| (pair.cause, if pair.at_start && is_late { LATE_WEIGHT } else { WEIGHT }))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_bug_says_of_a_property_is_no_setting_that_is_missing() {
+        let said = |line: &str| pairs(&Haystack::new(line), Some(27.0));
+        for bug in [
+            "error: cannot read property of undefined",
+            "error cannot read property 'region' of undefined",
+        ] {
+            assert_eq!(said(bug), [], "{bug}");
+        }
+        assert_eq!(said("property region is undefined"), [(Cause::MissingEnvVar, WEIGHT)]);
+    }
 }
