@@ -324,7 +324,9 @@ impl Supervisor {
             {
                 let obstacle = self.obstacle(wait.id).filter(|obstacle| !obstacle.passes)?;
                 let name = obstacle.name;
-                let help = format!("`zelador show {name}` tells more; it starts when that is over");
+                let is_app = AppName::new(&name).is_some_and(|name| self.apps.contains_key(&name));
+                let tells = if is_app { format!("show {name}") } else { "health".to_owned() };
+                let help = format!("`zelador {tells}` tells more; it starts when that is over");
                 says(obstacle.said, false, Some(help))
             }
             (

@@ -1,7 +1,7 @@
 //! Apps that need each other: started and stopped in order, and held where that cannot be.
 
 use rustix::process::Signal;
-use zelador_testbed::home::{Zelador, alive, kill, text, until};
+use zelador_testbed::home::{Zelador, alive, free_port, kill, text, until};
 
 use crate::zelador;
 
@@ -146,4 +146,23 @@ fn a_circle_over_two_files_is_refused_with_all_its_names() {
     assert_eq!(said.code, 1);
     assert!(said.err.contains("a needs b needs a"), "{}", said.err);
     assert_eq!(zelador.pid("a"), pid, "nothing was touched");
+}
+
+#[test]
+fn who_waits_for_a_database_is_told_where_to_look_at_it() {
+    let zelador = zelador();
+    let closed = free_port();
+    zelador.write(
+        "ecosystem.config.js",
+        &format!(
+            "module.exports = {{ zelador: {{ databases: {{ main: {{ url: 'redis://127.0.0.1:{closed}/0', timeout: '1s' }} }} }},
+             apps: [{{ name: 'web', script: 'sleep', args: '1000', depends_on: {{ main: {{ condition: 'healthy' }} }} }},
+                    {{ name: 'job', script: 'sleep', args: '1000', depends_on: {{ web: {{ condition: 'ready' }} }} }}] }}"
+        ),
+    );
+    let said = zelador.run(&["start", "ecosystem.config.js"]);
+    let all = format!("{}{}", said.out, said.err);
+    assert!(all.contains("`zelador health` tells more"), "{all}");
+    assert!(zelador.run(&["health"]).out.contains("database:main"), "and it does");
+    assert!(!all.contains("show main"), "a database is no app: {all}");
 }
