@@ -96,7 +96,13 @@ impl Handle {
         let told = in_words(&command);
         let answer = self.command(command.signed(&asker.who)).await;
         if let Some((verb, target)) = told {
-            self.audit(asker, verb, target, answer.as_ref().map(outcome));
+            match &answer {
+                Ok(done) => {
+                    let ok = done.instances.iter().all(|it| it.ok);
+                    self.note(asker, verb, &target, ok, outcome(done));
+                }
+                Err(failure) => self.note(asker, verb, &target, false, failure.error.clone()),
+            }
         }
         answer
     }
@@ -122,16 +128,19 @@ impl Handle {
         target: String,
         answer: Result<Words, &Failure>,
     ) {
-        let (ok, result) = match answer {
-            Ok(result) => (true, result),
-            Err(failure) => (false, failure.error.clone()),
-        };
+        match answer {
+            Ok(result) => self.note(asker, verb, &target, true, result),
+            Err(failure) => self.note(asker, verb, &target, false, failure.error.clone()),
+        }
+    }
+
+    fn note(&self, asker: &Asker, verb: &str, target: &str, ok: bool, result: Words) {
         self.archive.keep(Item::Audit(Audit {
             at: self.clock.now(),
             who: asker.who.clone(),
             origin: asker.origin.clone(),
             verb: verb.to_owned(),
-            target: short(&target),
+            target: short(target),
             ok,
             result: result.map(short),
         }));
@@ -200,12 +209,14 @@ fn in_words(command: &Command) -> Option<(&'static str, String)> {
     })
 }
 
+/// What became of each, what failed first: of many not all is kept.
 fn outcome(done: &Done) -> Words {
     let said = |it: &Affected| {
         let app = &it.app;
         words!("{app}: {what}", "{app}: {what}", what = it.what)
     };
-    let said: Vec<Words> = done.instances.iter().map(said).collect();
+    let (well, failed): (Vec<_>, Vec<_>) = done.instances.iter().partition(|it| it.ok);
+    let said: Vec<Words> = failed.into_iter().chain(well).map(said).collect();
     Words::joined(&said, "; ")
 }
 

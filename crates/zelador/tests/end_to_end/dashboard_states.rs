@@ -52,6 +52,25 @@ fn every_page_forbids_what_is_not_its_own_and_masks_secrets_that_it_shows() {
 
 #[test]
 fn what_cannot_be_shown_is_a_page_all_the_same() {
+#[test]
+fn what_did_not_become_what_was_asked_for_is_no_success_in_the_audit() {
+    let zelador = zelador();
+    zelador.write(
+        "ecosystem.config.js",
+        "module.exports = { apps: [{ name: 'good', script: 'sleep', args: '1000' }, { name: 'lost', script: 'nowhere-at-all', interpreter: 'none' }] }",
+    );
+    zelador.run(&["start", "ecosystem.config.js"]);
+    zelador.ok(&["restart", "good"]);
+    until("both", || answer(&zelador, "/health/audit").matches("class=\"end ").count() == 2);
+    let page = answer(&zelador, "/health/audit");
+    let rows: Vec<&str> = page.split("<tr>").filter(|row| row.contains("class=\"end ")).collect();
+    assert!(rows[0].contains("restart") && rows[0].contains("class=\"end ok\""), "{}", rows[0]);
+    assert!(rows[1].contains("declare") && rows[1].contains("class=\"end bad\""), "{}", rows[1]);
+    assert!(rows[1].contains("lost: the process could not be started"), "{}", rows[1]);
+    let app = answer(&zelador, "/health/app/lost");
+    assert!(app.contains("<strong>0 %</strong> CPU"), "nothing is nothing: {app}");
+}
+
     let zelador = zelador();
     zelador.start("{ name: 'one', script: 'sleep', args: '1000' }");
     until("the endpoints", || zelador.get("/healthz").0 != 0);

@@ -185,7 +185,8 @@ fn head(lang: Lang, instances: &[InstanceView]) -> Markup {
     let worst = instances.iter().map(|it| parts::instance(lang, it)).min_by_key(|look| look.rank);
     let up = instances.iter().filter(|it| it.pid.is_some()).count();
     let memory: u64 = instances.iter().filter_map(|it| it.usage).map(|it| it.memory.bytes()).sum();
-    let cpu: f64 = instances.iter().filter_map(|it| it.usage).map(|it| it.cpu).sum();
+    // The sum of no floating-point number is -0.
+    let cpu = instances.iter().filter_map(|it| it.usage).fold(0.0, |sum, it| sum + it.cpu);
     let restarts: u32 = instances.iter().map(|it| it.restarts).sum();
     let since = instances.iter().filter(|it| it.pid.is_some()).filter_map(|it| it.started_at).min();
     html! {
