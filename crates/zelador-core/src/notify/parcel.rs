@@ -48,6 +48,8 @@ pub struct Delivery {
     pub handle: Option<String>,
     /// What this host is called, if the settings say so.
     pub host: Option<String>,
+    /// The name of the time zone of those who are told; `None`: the host's.
+    pub zone: Option<String>,
     /// Where links that answer a question begin; `None`: nobody answers by this channel.
     pub answers_at: Option<String>,
 }

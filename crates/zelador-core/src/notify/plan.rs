@@ -5,12 +5,14 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::quiet::QuietHours;
 use super::route::Route;
 use super::words::Language;
 use crate::retry::{Classes, Factor, Jitter, RetryPolicy};
+use crate::unit::Moment;
 
 /// What is said about notices, checked and complete.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +33,9 @@ pub struct Plan {
     pub limit: Limit,
     /// The language of what frames the story.
     pub language: Language,
+    /// The name of the time zone of those who are told; `None`: that of the quiet hours, or the host's.
+    #[serde(default)]
+    pub zone: Option<String>,
     /// What this host is called; `None`: by its own name.
     pub host: Option<String>,
     /// Where links in messages begin, like `https://ops.example.org`; `None`: no links.
@@ -51,10 +56,24 @@ impl Default for Plan {
             resolved: true,
             limit: Limit::default(),
             language: Language::default(),
+            zone: None,
             host: None,
             base_url: None,
             retry: retry(),
         }
+    }
+}
+
+impl Plan {
+    /// The name of the time zone of those who are told; `None`: the host's.
+    pub fn zone(&self) -> Option<&str> {
+        self.zone.as_deref().or_else(|| self.quiet.as_ref()?.zone.as_deref())
+    }
+
+    /// When the quiet hours end that it is now; `host`: the zone of hours for which none is named.
+    pub fn quiet_until(&self, now: Moment, ahead_micros: i64, host: &TimeZone) -> Option<Moment> {
+        let zone = self.zone().and_then(|name| TimeZone::get(name).ok());
+        self.quiet.as_ref()?.end(now, ahead_micros, zone.as_ref().unwrap_or(host))
     }
 }
 

@@ -13,16 +13,16 @@ pub struct QuietHours {
     pub from: Time,
     /// They end.
     pub to: Time,
-    /// The name of their time zone; `None`: the host's.
+    /// The name of their time zone; `None`: that of those who are told.
     pub zone: Option<String>,
 }
 
 impl QuietHours {
     /// When the quiet hours end in which `now` lies; `None` if it lies in none. The wall clock is
-    /// `ahead_micros` ahead of `now`.
-    pub fn end(&self, now: Moment, ahead_micros: i64, host: &TimeZone) -> Option<Moment> {
-        let zone = self.zone.as_deref().and_then(|name| TimeZone::get(name).ok());
-        let zone = zone.unwrap_or_else(|| host.clone());
+    /// `ahead_micros` ahead of `now`; `zone` is theirs where they name none.
+    pub fn end(&self, now: Moment, ahead_micros: i64, zone: &TimeZone) -> Option<Moment> {
+        let own = self.zone.as_deref().and_then(|name| TimeZone::get(name).ok());
+        let zone = own.unwrap_or_else(|| zone.clone());
         let wall = Moment::from_micros(now.as_micros().saturating_add_signed(ahead_micros));
         let here = wall.timestamp().to_zoned(zone.clone());
         let time = here.time();

@@ -185,8 +185,7 @@ impl Supervisor {
 
     /// When the quiet hours end that it is now.
     pub(super) fn quiet_until(&self) -> Option<Moment> {
-        let quiet = self.settings.notify.quiet.as_ref()?;
-        quiet.end(self.now, self.clock_ahead, &self.zone)
+        self.settings.notify.quiet_until(self.now, self.clock_ahead, &self.zone)
     }
 
     /// Channels, routes and what is open.
@@ -205,6 +204,7 @@ impl Supervisor {
             message,
             handle: None,
             host: plan.host.clone(),
+            zone: plan.zone().map(str::to_owned),
             answers_at: None,
         })
     }

@@ -105,7 +105,7 @@ struct Letter<'a> {
     /// By what the service knows the first message of the matter.
     handle: Option<&'a str>,
     host: &'a str,
-    /// Where this host is: its clocks are those that people know.
+    /// Where those who are told are, as far as the settings say; else where this host is.
     zone: TimeZone,
     title: String,
     text: String,
@@ -121,7 +121,8 @@ impl<'a> Letter<'a> {
         secrets: &Secrets<'_>,
     ) -> Result<Self, Failed> {
         let message = &delivery.message;
-        let zone = TimeZone::system();
+        let zone = delivery.zone.as_deref().and_then(|name| TimeZone::get(name).ok());
+        let zone = zone.unwrap_or_else(TimeZone::system);
         let (title, text) = message.read_by(&delivery.channel.template, host, &zone);
         let mut links = answer_links(delivery, home, secrets)?;
         links.extend(message.links.iter().cloned());

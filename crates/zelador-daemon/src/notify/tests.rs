@@ -48,6 +48,7 @@ impl Far {
             message,
             handle: handle.map(str::to_owned),
             host: Some("db1".to_owned()),
+            zone: Some("America/Sao_Paulo".to_owned()),
             answers_at: None,
         };
         deliver(&delivery, &Home::new(self.folder.path())).await
@@ -360,13 +361,15 @@ fn every_text_reads_in_both_languages() {
     assert_eq!(labels, expected);
 }
 
-#[test]
-fn times_are_those_of_the_hosts_zone() {
+#[tokio::test]
+async fn times_are_those_of_the_zone_that_was_named() {
+    let far = Far::of(OK);
+    assert_eq!(far.send(slack(), message(News::Opened), None).await, delivered(None));
+    let told = far.last().json().to_string();
+    assert!(told.contains("2023-11-14 19:13:20 -03"), "{told}");
     let zone = TimeZone::fixed(jiff::tz::offset(-3));
-    let message = message(News::Opened);
-    let fields = message.fields("db1", &zone);
-    assert!(fields.contains(&("Since", "2023-11-14 19:13:20 -03".to_owned())), "{fields:?}");
-    assert!(message.told(usize::MAX, &zone).starts_with("19:13:20  "));
+    assert!(message(News::Opened).told(usize::MAX, &zone).starts_with("19:13:20  "));
     let template = Template { title: Some("{time}".to_owned()), text: None };
-    assert_eq!(message.read_by(&template, "db1", &zone).0, "2023-11-14 19:13:20 -03");
+    let (title, _) = message(News::Opened).read_by(&template, "db1", &zone);
+    assert_eq!(title, "2023-11-14 19:13:20 -03");
 }

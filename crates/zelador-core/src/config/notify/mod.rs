@@ -30,6 +30,7 @@ const NOTIFY: &[Names] = &[
     ("dedup", &[]),
     ("rate_limit", &[]),
     ("language", &[]),
+    ("time_zone", &["TZ", "tz"]),
     ("host", &[]),
     ("base_url", &[]),
 ];
@@ -58,6 +59,8 @@ pub struct NotifyOverlay {
     pub limit: Option<Switch<Limit>>,
     /// The language.
     pub language: Option<Language>,
+    /// The time zone.
+    pub zone: Option<String>,
     /// What this host is called.
     pub host: Option<String>,
     /// Where links begin.
@@ -83,6 +86,7 @@ impl NotifyOverlay {
             below.limit = limit.value().unwrap_or(NO_LIMIT);
         }
         below.language = self.language.unwrap_or(below.language);
+        below.zone = self.zone.clone().or(below.zone);
         below.host = self.host.clone().or(below.host);
         below.base_url = self.base_url.clone().or(below.base_url);
         below
@@ -115,6 +119,7 @@ impl NotifyOverlay {
             let language = Language::read(&place.text()?);
             language.or_else(|| place.refuse("`en` or `pt-BR`"))
         });
+        overlay.zone = block.get("time_zone").and_then(zone);
         overlay.host = block.get("host").and_then(Place::text);
         overlay.base_url = block.get("base_url").and_then(http_address);
         if block.get("base_url").is_none() {
@@ -169,17 +174,19 @@ fn quiet(place: &Place<'_>) -> Option<Switch<QuietHours>> {
         }
         None => place.refuse_found(format!("no `{name}`"), "both `from` and `to`"),
     };
-    let zone = block.get("time_zone").map(|place| {
-        let name = place.text()?;
-        let known = jiff::tz::TimeZone::get(&name).is_ok();
-        if known { Some(name) } else { place.refuse("a time zone like `America/Sao_Paulo`") }
-    });
+    let zone = block.get("time_zone").and_then(zone);
     let (from, to) = (time("from"), time("to"));
     let (from, to) = (from?, to?);
     if from == to {
         return block.get("to")?.refuse("another time than `from`");
     }
-    Some(Switch::On(QuietHours { from, to, zone: zone.flatten() }))
+    Some(Switch::On(QuietHours { from, to, zone }))
+}
+
+fn zone(place: &Place<'_>) -> Option<String> {
+    let name = place.text()?;
+    let known = jiff::tz::TimeZone::get(&name).is_ok();
+    if known { Some(name) } else { place.refuse("a time zone like `America/Sao_Paulo`") }
 }
 
 fn routes(place: &Place<'_>, known: Option<&BTreeSet<String>>) -> Vec<Route> {

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::*;
 use crate::effect::Severity;
 use crate::notify::{ChannelKind, Language, Limit, Plan, Secret, SlackTo};
+use crate::unit::Moment;
 
 fn plan(notify: &str) -> Plan {
     let declared = declared(&format!(r#"{{"apps":[],"zelador":{{"notify":{notify}}}}}"#));
@@ -55,6 +58,37 @@ fn every_kind_of_channel_is_read() {
     assert_eq!(plan.limit, Limit { most: 3, within: Duration::from_mins(1) });
     assert_eq!((plan.remind_every, plan.resolved, plan.language), (None, false, Language::Pt));
     assert_eq!(plan.base_url.as_deref(), Some("https://ops.example"));
+}
+
+#[test]
+fn the_time_zone_of_people_is_named_once_or_for_their_quiet_hours_alone() {
+    let at = |text: &str| {
+        let time: jiff::Timestamp = text.parse().unwrap();
+        Moment::from_micros(u64::try_from(time.as_microsecond()).unwrap())
+    };
+    let night = |more: &str| format!(r#"{{"from": "22:00", "to": "07:00"{more}}}"#);
+    let plan_of = |notify: String| {
+        let plan = plan(&notify);
+        let quiet = plan.quiet_until(at("2026-11-28T01:30:00Z"), 0, &TimeZone::UTC);
+        (plan.zone().map(str::to_owned), quiet.map(|end| end.to_string()))
+    };
+    let paulo = Some("America/Sao_Paulo".to_owned());
+    let until = |end: &str| Some(format!("2026-11-28T{end}:00:00.000Z"));
+    assert_eq!(plan_of(format!(r#"{{"quiet_hours": {}}}"#, night(""))), (None, until("07")));
+    let both = [
+        format!(r#"{{"time_zone": "America/Sao_Paulo", "quiet_hours": {}}}"#, night("")),
+        format!(r#"{{"quiet_hours": {}}}"#, night(r#", "time_zone": "America/Sao_Paulo""#)),
+    ];
+    for notify in both {
+        assert_eq!(plan_of(notify), (paulo.clone(), until("10")));
+    }
+    let two = format!(
+        r#"{{"tz": "America/Sao_Paulo", "quiet_hours": {}}}"#,
+        night(r#", "tz": "Europe/Lisbon""#)
+    );
+    assert_eq!(plan_of(two), (paulo, until("07")), "hours of another office");
+    let said = wrong(r#"{"time_zone": "Brasil"}"#);
+    assert!(said.contains("a time zone like `America/Sao_Paulo`"), "{said}");
 }
 
 #[test]

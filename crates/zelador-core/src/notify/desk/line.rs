@@ -147,6 +147,7 @@ impl Desk {
                 message,
                 handle,
                 host: plan.host.clone(),
+                zone: plan.zone().map(str::to_owned),
                 answers_at: plan.base_url.clone().filter(|_| channel.answers),
             });
             let give_up_at = now + DELIVERED_WITHIN;

@@ -338,6 +338,10 @@ fn plan(lang: Lang, plan: &Plan, notify: &NotifyView) -> Vec<Row> {
         row(lang.t("The end is told", "O fim é avisado"), yes(lang, plan.resolved)),
         row(lang.t("Language", "Idioma"), language.to_owned()),
         row(
+            lang.t("Time zone", "Fuso horário"),
+            plan.zone().unwrap_or(lang.t("the host's", "o do servidor")).to_owned(),
+        ),
+        row(
             lang.t("Reached at", "Acessível em"),
             plan.base_url.clone().unwrap_or_else(|| "–".to_owned()),
         ),
