@@ -8,6 +8,7 @@ use super::plan::Template;
 use super::words::Language;
 use crate::effect::Severity;
 use crate::question::Question;
+use crate::said::span;
 use crate::unit::Moment;
 
 /// How a message stands to its matter.
@@ -113,6 +114,9 @@ impl Message {
         fields.push((words.host, host.to_owned()));
         if self.news != News::Event && self.news != News::Test && self.news != News::Digest {
             fields.push((words.since, local(self.opened_at, zone)));
+        }
+        if self.news == News::Resolved {
+            fields.push((words.lasted, span(self.language, self.at.since(self.opened_at))));
         }
         if self.repeats > 0 {
             fields.push((words.repeats, self.repeats.to_string()));

@@ -213,6 +213,24 @@ fn a_channel_may_ask_for_a_longer_pause_and_one_that_is_deaf_is_given_up() {
 }
 
 #[test]
+fn the_end_tells_when_it_began_and_how_long_it_lasted() {
+    let mut scene = Scene::of([hook("ops")]);
+    scene.opens("check/cpu");
+    scene.sent();
+    scene.later(90 * SECOND);
+    scene.post("check/cpu", Some(Progress::Opened), Severity::Critical, "worse");
+    let changed = scene.desk.deliveries().remove(0);
+    assert_eq!((changed.message.news, changed.message.opened_at), (News::Changed, NOW));
+    scene.answer(changed.id, DeliveryOutcome::Delivered { handle: None });
+    scene.later(30 * SECOND);
+    scene.closes("check/cpu");
+    let resolved = scene.desk.deliveries().remove(0).message;
+    assert_eq!((resolved.news, resolved.opened_at), (News::Resolved, NOW));
+    let fields = resolved.fields("db1", &jiff::tz::TimeZone::UTC);
+    assert!(fields.contains(&("Lasted", "2 min".to_owned())), "{fields:?}");
+}
+
+#[test]
 fn quiet_hours_hold_back_what_is_not_critical_and_end_in_a_digest() {
     let mut scene = Scene::of([hook("ops")]);
     scene.quiet_until = Some(NOW + 3600 * SECOND);

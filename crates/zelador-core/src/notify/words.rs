@@ -28,6 +28,8 @@ pub struct Labels {
     pub host: &'static str,
     /// Since when.
     pub since: &'static str,
+    /// For how long.
+    pub lasted: &'static str,
     /// How often it was not said.
     pub repeats: &'static str,
 }
@@ -81,6 +83,7 @@ impl Language {
                 incident: "Incident",
                 host: "Host",
                 since: "Since",
+                lasted: "Lasted",
                 repeats: "Not said before",
             },
             Labels {
@@ -89,6 +92,7 @@ impl Language {
                 incident: "Incidente",
                 host: "Servidor",
                 since: "Desde",
+                lasted: "Durou",
                 repeats: "Repetições não enviadas",
             },
         )

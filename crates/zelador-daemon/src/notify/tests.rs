@@ -357,7 +357,7 @@ fn every_text_reads_in_both_languages() {
     let labels: Vec<&str> =
         message.fields("db1", &TimeZone::UTC).into_iter().map(|(label, _)| label).collect();
     let expected =
-        ["Gravidade", "App", "Incidente", "Servidor", "Desde", "Repetições não enviadas"];
+        ["Gravidade", "App", "Incidente", "Servidor", "Desde", "Durou", "Repetições não enviadas"];
     assert_eq!(labels, expected);
 }
 

@@ -100,7 +100,9 @@ impl Desk {
             }
             let known = is_told || self.flies(&channel, &key);
             let news = if known { News::Changed } else { News::Opened };
-            self.put(terms, &channel, message_of(&post, terms, news), matter.severity);
+            let opened_at = matter.opened_at;
+            let message = Message { opened_at, ..message_of(&post, terms, news) };
+            self.put(terms, &channel, message, matter.severity);
         }
         self.matters.insert(key.clone(), matter);
         self.changed_matters.insert(key);
@@ -119,15 +121,15 @@ impl Desk {
         };
         matter.progress = Some(Progress::Closed);
         matter.text.clone_from(&post.text);
-        let severity = matter.severity;
+        let (severity, opened_at) = (matter.severity, matter.opened_at);
         let mut heard: BTreeSet<String> = matter.told.keys().cloned().collect();
         self.changed_matters.insert(key.clone());
         let parcels = self.parcels.values().filter(|parcel| parcel.message.key == key);
         heard.extend(parcels.map(|parcel| parcel.channel.clone()));
         if terms.plan.resolved {
             for channel in heard {
-                let mut message = message_of(&post, terms, News::Resolved);
-                message.severity = severity;
+                let message = message_of(&post, terms, News::Resolved);
+                let message = Message { severity, opened_at, ..message };
                 self.put(terms, &channel, message, severity);
             }
         }
