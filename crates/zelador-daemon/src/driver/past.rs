@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use zelador_core::aside::{How, SetAside};
+use zelador_core::check::Status;
 use zelador_core::history::{Event, Kind, Metric};
-use zelador_core::instance::{Goal, Phase};
+use zelador_core::instance::{Cause, Goal, Phase};
 use zelador_core::record::Record;
 use zelador_core::supervisor::{HealthView, InstanceView, View};
 use zelador_core::unit::Moment;
@@ -102,28 +104,95 @@ pub fn numbers(view: &View) -> Vec<(String, Metric, i64)> {
         }
         add(Metric::Restarts, instance.restarts.into());
         if let Some(up) = is_up(instance) {
-            add(Metric::Up, if up { 1000 } else { 0 });
+            add(Metric::Up, thousandths(up));
         }
     }
     for check in &view.health.checks {
         let subject = format!("check:{}", check.component);
+        // An app's own check is in what its app is.
+        if !check.component.starts_with("app:") && !is_worked_on(check.set_aside.as_ref()) {
+            let up = thousandths(check.status != Status::Unhealthy);
+            values.push((subject.clone(), Metric::Up, up));
+        }
         values.push((subject, Metric::Latency, whole(check.took.as_micros() as u64)));
     }
     values
 }
 
-/// Whether it does what it is there for; `None`: nothing is wanted of it.
+/// Whether it does what it is there for; `None`: that is not asked of it now.
 fn is_up(instance: &InstanceView) -> Option<bool> {
-    if instance.goal == Goal::Down || matches!(instance.phase, Phase::Finished { .. }) {
+    let is_over = matches!(instance.phase, Phase::Finished { .. });
+    if instance.goal == Goal::Down || is_over || is_worked_on(instance.set_aside.as_ref()) {
         return None;
     }
-    let is_sick = instance
-        .health
-        .as_ref()
-        .is_some_and(|health| health.status == zelador_core::check::Status::Unhealthy);
-    Some(instance.phase.is_ready() && !is_sick)
+    let is_ready = instance.phase.is_ready();
+    if !is_ready && comes_up_anew(instance) {
+        return None;
+    }
+    let is_sick = instance.health.as_ref().is_some_and(|it| it.status == Status::Unhealthy);
+    Some(is_ready && !is_sick)
+}
+
+/// Whether it was not up before because nobody wanted that.
+fn comes_up_anew(instance: &InstanceView) -> bool {
+    let is_asked = instance.last_start.as_ref().is_some_and(|start| match &start.cause {
+        Cause::Declared | Cause::Scaled => true,
+        Cause::Asked { verb } => verb == "start",
+        _ => false,
+    });
+    is_asked && matches!(instance.phase, Phase::Starting { .. } | Phase::Running { .. })
+}
+
+/// Whether somebody works on it: what that costs is planned.
+fn is_worked_on(aside: Option<&SetAside>) -> bool {
+    aside.is_some_and(|aside| aside.how == How::Maintenance)
+}
+
+fn thousandths(up: bool) -> i64 {
+    if up { 1000 } else { 0 }
 }
 
 fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// An instance as the API tells it.
+    fn instance(phase: &Value, more: &Value) -> InstanceView {
+        let mut view = json!({
+            "id": 0, "app": "api", "index": 0, "name": "api", "goal": "up", "phase": phase, "status": "online",
+            "pid": null, "restarts": 0, "unstable_restarts": 0, "created_at": Moment::default(), "started_at": null,
+            "usage": null, "health": null, "deaths": [], "backoff": null,
+        });
+        view.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        serde_json::from_value(view).expect("an instance")
+    }
+
+    #[test]
+    fn only_what_was_wanted_and_nobody_works_on_counts_as_down() {
+        let starting = json!({ "phase": "starting", "run": 1, "give_up_at": Moment::default() });
+        let running = json!({ "phase": "running", "run": 1, "pid": 9, "since": Moment::default() });
+        let backoff = json!({ "phase": "backoff", "retry_at": Moment::default(), "held": false });
+        let begun =
+            |cause: Value| json!({ "last_start": { "at": Moment::default(), "cause": cause } });
+        let declared = begun(json!({ "cause": "declared" }));
+        let died = begun(json!({ "cause": "died", "death": { "how": "exited", "code": 1 } }));
+        let restarted = begun(json!({ "cause": "asked", "verb": "restart" }));
+        let aside = json!({ "set_aside": { "how": "maintenance", "until": null, "by": null } });
+        let muted = json!({ "set_aside": { "how": "muted", "until": null, "by": null } });
+        let up = |phase: &Value, more: &Value| is_up(&instance(phase, more));
+        assert_eq!(up(&running, &declared), Some(true));
+        assert_eq!(up(&starting, &declared), None, "it was never up");
+        assert_eq!(up(&backoff, &declared), Some(false), "and does not come up");
+        assert_eq!(up(&starting, &died), Some(false));
+        assert_eq!(up(&starting, &restarted), Some(false), "it was up");
+        assert_eq!(up(&backoff, &aside), None);
+        assert_eq!(up(&backoff, &muted), Some(false), "nobody works on it");
+        assert_eq!(up(&running, &json!({ "goal": "down" })), None);
+    }
 }
