@@ -35,6 +35,7 @@ pub use zelador_core::input::{Command, Declaration, IncidentOrder, Replicas, Sur
 pub use zelador_core::instance::{Cause, Goal, Phase, Start};
 pub use zelador_core::launch::{FILE_SERVER, FILE_SERVER_ROLE, RUN_VARIABLE, log_paths, pid_path};
 pub use zelador_core::notify::Language;
+pub use zelador_core::question::Question;
 pub use zelador_core::retry::{Attempt, AttemptOutcome, OperationStats};
 pub use zelador_core::supervisor::{
     AppView, BreakerView, CheckView, GroupView, HealthView, InstanceView, Readiness, RetryView,

@@ -17,7 +17,7 @@ use zelador_api::client::ClientError;
 use zelador_api::home::Home;
 use zelador_api::id::InstanceId;
 use zelador_api::unit::Moment;
-use zelador_api::{Command, Done, View, route};
+use zelador_api::{Command, Done, IncidentOrder, Question, View, route};
 
 use super::host::Looks;
 use super::state::{Looked, Verb};
@@ -111,20 +111,14 @@ impl Looker {
 }
 
 /// Has something done, and tells how it went.
-pub fn act(
-    home: Home,
-    verb: Verb,
-    selector: String,
-    events: SyncSender<Event>,
-    wake: SyncSender<()>,
-) {
+pub fn act(home: Home, command: Command, events: SyncSender<Event>, wake: SyncSender<()>) {
     thread::spawn(move || {
         let done = Engine::new(&home)
             .map_err(|failure| match failure {
                 Failure::Said { error, .. } => error,
                 _ => "it could not be asked for".to_owned(),
             })
-            .and_then(|engine| engine.command(&command(verb, selector)).map_err(|it| said(&it)))
+            .and_then(|engine| engine.command(&command).map_err(|it| said(&it)))
             .and_then(|done| outcome(&done));
         // The screen may be left already.
         _ = events.send(Event::Done(done));
@@ -132,7 +126,8 @@ pub fn act(
     });
 }
 
-fn command(verb: Verb, selector: String) -> Command {
+/// What is asked of the engine for an instance.
+pub fn command(verb: Verb, selector: String) -> Command {
     let selectors = vec![selector];
     match verb {
         Verb::Restart => Command::Restart { selectors, change: None },
@@ -141,6 +136,12 @@ fn command(verb: Verb, selector: String) -> Command {
         Verb::Start => Command::Start { selectors },
         Verb::Delete => Command::Delete { selectors },
     }
+}
+
+/// What is said to the question of an incident.
+pub fn answer(yes: bool, question: &Question) -> Command {
+    let order = if yes { IncidentOrder::Approve } else { IncidentOrder::Reject };
+    Command::Incident { id: question.incident, order, question: Some(question.asked_at), by: None }
 }
 
 /// What a command did, in words; or what went wrong with it.

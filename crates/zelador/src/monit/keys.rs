@@ -4,7 +4,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::layout::areas;
 use super::state::{Mode, Pane, SORTS, State, Verb};
-use super::update::{Effect, ask, choose_by, grant, say, scroll, show};
+use super::update::{Effect, answer, ask, choose_by, grant, say, scroll, show};
 
 /// Keys and what they do, as the help shows them.
 pub const HELP: &[(&str, &str)] = &[
@@ -17,6 +17,7 @@ pub const HELP: &[(&str, &str)] = &[
     ("Enter  z", "enlarge the pane, and back"),
     ("r  R", "restart; reload: one replica after another"),
     ("s  S  x", "stop; start; delete (you are asked first)"),
+    ("a  A", "approve or reject what an incident asks for"),
     ("Space  f", "logs: hold and go on; go to the latest line"),
     ("e  w", "logs: stdout, stderr or both; break or cut lines"),
     ("mouse", "click on an app or a title; the wheel scrolls"),
@@ -51,7 +52,7 @@ pub fn pressed(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             KeyCode::Char('y' | 'Y') => grant(state, wish),
             KeyCode::Char('n' | 'N' | 'q') | KeyCode::Esc => {
                 state.mode = Mode::Looking;
-                say(state, format!("{} was not touched", wish.name), false);
+                say(state, format!("{} was not touched", wish.name()), false);
                 Vec::new()
             }
             _ => Vec::new(),
@@ -113,6 +114,8 @@ fn looking(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char('s') => ask(state, Verb::Stop),
         KeyCode::Char('S') => ask(state, Verb::Start),
         KeyCode::Char('x') | KeyCode::Delete => ask(state, Verb::Delete),
+        KeyCode::Char('a') => answer(state, true),
+        KeyCode::Char('A') => answer(state, false),
         _ if state.pane == Pane::Logs => of_logs(state, key.code),
         _ => {}
     }

@@ -24,6 +24,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
+use zelador_api::Command;
 use zelador_api::home::Home;
 use zelador_api::id::InstanceId;
 
@@ -123,13 +124,15 @@ impl Monit {
                 Effect::Redraw => self.screen.renew().map_err(|error| no_screen(&error))?,
                 // The thread is there as long as this is.
                 Effect::Follow(of, files) => _ = self.follow.send((of, files)),
-                Effect::Do(verb, selector) => {
-                    let (events, wake) = (self.events.clone(), self.wake.clone());
-                    feed::act(self.home.clone(), verb, selector, events, wake);
-                }
+                Effect::Do(verb, selector) => self.act(feed::command(verb, selector)),
+                Effect::Answer(yes, question) => self.act(feed::answer(yes, &question)),
             }
         }
         Ok(None)
+    }
+
+    fn act(&self, command: Command) {
+        feed::act(self.home.clone(), command, self.events.clone(), self.wake.clone());
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::tz::TimeZone;
 use zelador_api::id::InstanceId;
 use zelador_api::unit::{ByteSize, Moment, Percent};
-use zelador_api::{AppView, Incident, InstanceView, View};
+use zelador_api::{AppView, Incident, InstanceView, Question, View};
 
 use super::log::Log;
 use crate::render::order::Order;
@@ -87,17 +87,50 @@ pub enum Mode {
     Help,
 }
 
-/// Something that is to be done to one instance.
+/// What is to be done once a person has said yes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wish {
-    /// What.
-    pub verb: Verb,
-    /// To which.
-    pub id: InstanceId,
-    /// How it is selected: `app/index`.
-    pub selector: String,
-    /// How it is called.
-    pub name: String,
+pub enum Wish {
+    /// Something, to one instance.
+    Act {
+        /// What.
+        verb: Verb,
+        /// To which.
+        id: InstanceId,
+        /// How it is selected: `app/index`.
+        selector: String,
+        /// How it is called.
+        name: String,
+    },
+    /// The question of an incident is answered.
+    Answer {
+        /// How.
+        yes: bool,
+        /// Which question.
+        question: Question,
+        /// Of which app.
+        app: String,
+    },
+}
+
+impl Wish {
+    /// What is to be done, and to what, without a question mark.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Act { verb, name, .. } => format!("{} {name}", verb.name()),
+            Self::Answer { yes, question, app } => {
+                let word = if *yes { "approve" } else { "reject" };
+                format!("{word} {} for {app}", question.remedy)
+            }
+        }
+    }
+
+    /// What it is about.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Act { name, .. } => name.clone(),
+            Self::Answer { question, .. } => format!("incident {}", question.incident),
+        }
+    }
 }
 
 /// What can be done.
@@ -283,6 +316,13 @@ impl State {
     /// How many incidents are open.
     pub fn open_incidents(&self) -> usize {
         self.incidents.iter().filter(|incident| incident.is_open()).count()
+    }
+
+    /// What an incident asks a person: that of the chosen app, else the latest.
+    pub fn asked(&self) -> Option<(&Incident, Question)> {
+        let chosen = self.instance().map(|it| it.app.as_str());
+        let all = || self.incidents.iter().filter_map(|it| Some((it, it.question()?)));
+        all().find(|(it, _)| Some(it.app.as_str()) == chosen).or_else(|| all().next())
     }
 
     /// The moment of the last look.

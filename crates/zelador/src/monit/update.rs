@@ -4,6 +4,7 @@
 
 use ratatui::crossterm::event::{Event as Input, KeyEventKind};
 use zelador_api::id::InstanceId;
+use zelador_api::{Incident, Question};
 
 use super::follow::Files;
 use super::layout::{Areas, areas};
@@ -43,6 +44,8 @@ pub enum Effect {
     Follow(InstanceId, Files),
     /// Ask the engine for this.
     Do(Verb, String),
+    /// Say yes or no to this question.
+    Answer(bool, Question),
 }
 
 /// Takes an event in.
@@ -112,16 +115,28 @@ pub fn ask(state: &mut State, verb: Verb) {
         return say(state, "there is no app to act on".to_owned(), true);
     };
     let selector = format!("{}/{}", of.app, of.index);
-    let wish = Wish { verb, id: of.id, selector, name: of.name.clone() };
-    state.mode = Mode::Asking(wish);
+    let (id, name) = (of.id, of.name.clone());
+    state.mode = Mode::Asking(Wish::Act { verb, id, selector, name });
+}
+
+/// Asks whether the question of an incident is to have its yes, or its no.
+pub fn answer(state: &mut State, yes: bool) {
+    let Some((incident, question)) = state.asked() else {
+        return say(state, "no incident asks for a yes".to_owned(), true);
+    };
+    let app = incident.app.to_string();
+    state.mode = Mode::Asking(Wish::Answer { yes, question, app });
 }
 
 /// The answer to that was yes.
 pub fn grant(state: &mut State, wish: Wish) -> Vec<Effect> {
     state.mode = Mode::Looking;
-    let text = format!("{} {} …", wish.verb.name(), wish.name);
+    let text = format!("{} …", wish.told());
     state.message = Some(Message { text, is_error: false, stands: None });
-    vec![Effect::Do(wish.verb, wish.selector)]
+    vec![match wish {
+        Wish::Act { verb, selector, .. } => Effect::Do(verb, selector),
+        Wish::Answer { yes, question, .. } => Effect::Answer(yes, question),
+    }]
 }
 
 /// Says something at the foot.
@@ -160,10 +175,19 @@ fn settle(state: &mut State) {
         // What was chosen is gone, or does not pass the filter: the one in its place is next.
         state.chosen = ids.get(state.first_row).or(ids.last()).copied();
     }
-    if let Mode::Asking(wish) = &state.mode
-        && !state.view.instances.iter().any(|it| it.id == wish.id)
-    {
-        let text = format!("{} is not in the list any more", wish.name);
+    let gone = match &state.mode {
+        Mode::Asking(Wish::Act { id, name, .. }) => {
+            let is_there = state.view.instances.iter().any(|it| it.id == *id);
+            (!is_there).then(|| format!("{name} is not in the list any more"))
+        }
+        Mode::Asking(Wish::Answer { question, .. }) => {
+            let asks = |it: &Incident| it.question().as_ref() == Some(question);
+            let is_asked = state.incidents.iter().any(asks);
+            (!is_asked).then(|| format!("incident {} asks that no more", question.incident))
+        }
+        _ => None,
+    };
+    if let Some(text) = gone {
         state.mode = Mode::Looking;
         say(state, text, true);
     }

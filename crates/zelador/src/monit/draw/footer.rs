@@ -26,6 +26,9 @@ const KEYS: [(&str, &str); 9] = [
 /// The keys of logs.
 const LOG_KEYS: [(&str, &str); 3] = [("Space", "hold"), ("e", "streams"), ("w", "break")];
 
+/// The keys where an incident asks for a yes.
+const ANSWER_KEYS: [(&str, &str); 2] = [("a", "approve"), ("A", "reject")];
+
 /// Draws it.
 pub fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
     if area.is_empty() {
@@ -72,8 +75,9 @@ fn keys(state: &State, width: usize) -> Line<'static> {
         line.push_span(Span::styled(fold::cut(&said, width / 3), palette::strong()));
         line.push_span(Span::raw("  "));
     }
-    let of_logs = if state.pane == Pane::Logs { LOG_KEYS.as_slice() } else { &[] };
-    for (key, meaning) in KEYS.iter().chain(of_logs) {
+    let answers: &[_] = if state.asked().is_some() { &ANSWER_KEYS } else { &[] };
+    let of_logs: &[_] = if state.pane == Pane::Logs { &LOG_KEYS } else { &[] };
+    for (key, meaning) in answers.iter().chain(&KEYS).chain(of_logs) {
         let key = Span::styled(*key, palette::paint(&state.look, Colour::Cyan));
         let meaning = Span::raw(format!(" {meaning}  "));
         if line.width() + key.width() + meaning.width() > width + 2 {

@@ -43,7 +43,14 @@ fn told(incident: &Incident, state: &State, width: usize) -> Vec<Line<'static>> 
     } else {
         format!("  {} ago, for {lasted}, {tries}", spoken(now.since(incident.opened_at)))
     };
-    let mut lines = fold::broken(Line::from(vec![title, standing, Span::raw(facts)]), width);
+    let whole = Line::from(vec![title.clone(), standing.clone(), Span::raw(facts.clone())]);
+    let mut lines = if whole.width() <= width {
+        vec![whole]
+    } else {
+        let mut lines = fold::broken(Line::from(vec![title, standing]), width);
+        lines.extend(sentence("", facts.trim(), width, state));
+        lines
+    };
     if let Some(diagnosis) = &incident.diagnosis {
         let sure = (diagnosis.confidence * 100.0).round();
         let said = format!("it seems that {} ({sure} % sure)", diagnosis.cause);

@@ -25,27 +25,42 @@ pub fn help(frame: &mut Frame<'_>, state: &State) {
 
 /// Asks whether something is to be done.
 pub fn ask(frame: &mut Frame<'_>, state: &State, wish: &Wish) {
-    let name = text::plain(&wish.name).into_owned();
-    let verb = wish.verb.name();
-    let then = match wish.verb {
+    let (which, then) = match wish {
+        Wish::Act { verb, id, .. } => (format!("id {id}"), then(*verb)),
+        Wish::Answer { yes, question, .. } => {
+            let incident = format!("incident {}", question.incident);
+            let then = if *yes {
+                "it is done now, and looked at whether it helped"
+            } else {
+                "it is not proposed again in this incident"
+            };
+            (incident, then)
+        }
+    };
+    let asked = format!("{} ({which})?", text::plain(&wish.told()));
+    let width = usize::from(state.size.0).saturating_sub(6).max(1);
+    let key = |key: &'static str| Span::styled(key, palette::strong());
+    let mut lines: Vec<Line<'static>> = fold::folded(&asked, width, 2)
+        .into_iter()
+        .map(|line| Line::from(Span::styled(line, palette::strong())))
+        .collect();
+    lines.push(Line::from(then));
+    lines.push(Line::default());
+    lines.push(Line::from(vec![key("y"), Span::raw(" yes    "), key("n"), Span::raw(" no")]));
+    let deletes = matches!(wish, Wish::Act { verb: Verb::Delete, .. });
+    let colour = if deletes { Colour::Red } else { Colour::Yellow };
+    over(frame, "", lines, state, colour);
+}
+
+/// What becomes of an instance.
+fn then(verb: Verb) -> &'static str {
+    match verb {
         Verb::Restart => "it is stopped and started again",
         Verb::Reload => "it is replaced by a new process",
         Verb::Stop => "it is stopped, and stays in the list",
         Verb::Start => "it is brought up, if it is down",
         Verb::Delete => "it is stopped and forgotten",
-    };
-    let width = usize::from(state.size.0).saturating_sub(6).max(1);
-    let key = |key: &'static str| Span::styled(key, palette::strong());
-    let mut lines: Vec<Line<'static>> =
-        fold::folded(&format!("{verb} {name} (id {})?", wish.id), width, 2)
-            .into_iter()
-            .map(|line| Line::from(Span::styled(line, palette::strong())))
-            .collect();
-    lines.push(Line::from(then));
-    lines.push(Line::default());
-    lines.push(Line::from(vec![key("y"), Span::raw(" yes    "), key("n"), Span::raw(" no")]));
-    let colour = if wish.verb == Verb::Delete { Colour::Red } else { Colour::Yellow };
-    over(frame, "", lines, state, colour);
+    }
 }
 
 /// Draws lines in a box in the middle, as much of them as there is place for.

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use ratatui::crossterm::event::KeyCode;
-use zelador_api::AppView;
-use zelador_api::id::InstanceId;
+use zelador_api::id::{AppName, IncidentId, InstanceId};
+use zelador_api::{AppView, Remedy, Stage};
 
 use super::*;
 use crate::monit::follow::Files;
@@ -51,6 +51,36 @@ fn keys_have_their_effects() {
         type_in(&mut state, "r");
         assert_eq!(with_control(&mut state, key), [effect], "also while a question is asked");
     }
+}
+
+#[test]
+fn what_an_incident_asks_is_answered_with_a_key() {
+    let mut looked = looked();
+    let mut asks = sample::incident();
+    asks.closed_at = None;
+    asks.stage = Stage::AwaitingApproval { until: looked.view.at };
+    asks.current = Some(Remedy::Restart);
+    let mut other = asks.clone();
+    (other.id, other.app) = (IncidentId::new(8), AppName::new("worker").unwrap());
+    let answers = [&asks, &other].map(|it| it.question().unwrap());
+    looked.incidents = Some(vec![other, asks]);
+    let mut state = screen(80, 24);
+    assert_eq!(type_in(&mut state, "ay"), [], "nothing is asked yet");
+    update(&mut state, Event::Looked(Box::new(looked.clone())));
+    let said = |yes, of: usize| [Effect::Answer(yes, answers[of].clone())];
+    assert_eq!(type_in(&mut state, "ay"), said(true, 0), "that of the app that is chosen");
+    assert_eq!(type_in(&mut state, "Ay"), said(false, 0));
+    assert_eq!(type_in(&mut state, "an"), []);
+    type_in(&mut state, "jjj");
+    assert_eq!(type_in(&mut state, "ay"), said(true, 1), "else the latest");
+    type_in(&mut state, "a");
+    let shown = text(&state);
+    assert!(shown.contains("approve restart for worker (incident 8)?"), "{shown}");
+    // It asks for something else meanwhile.
+    looked.incidents.as_mut().unwrap()[0].current = Some(Remedy::Reload);
+    update(&mut state, Event::Looked(Box::new(looked)));
+    assert_eq!(type_in(&mut state, "y"), []);
+    assert!(text(&state).contains("incident 8 asks that no more"), "{}", text(&state));
 }
 
 #[test]
