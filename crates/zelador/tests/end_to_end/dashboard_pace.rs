@@ -36,7 +36,7 @@ fn a_hundred_apps_are_small_over_the_wire_and_in_memory_and_programs_get_data() 
     for page in ["/health", "/health/app/svc-7"] {
         let it = paint(&mut browser, &address(&zelador, page));
         assert!(it.bytes > 5_000 && it.bytes < LARGEST, "{page}: {} bytes", it.bytes);
-        assert_eq!(it.trips, 2, "{page}: itself, then its styles, and no script before it is seen");
+        assert_eq!(it.trips, 1, "{page}: nothing is waited for before it is seen");
     }
     browser.open(&address(&zelador, "/health"));
     browser.until("all of them", "document.querySelectorAll('#rows tr').length === 100");

@@ -1,4 +1,4 @@
-//! What pages are made of besides HTML: embedded, packed once, kept by browsers for ever.
+//! What pages are made of besides HTML and styles: embedded, packed once, kept by browsers for ever.
 
 use std::io::Write;
 use std::sync::OnceLock;
@@ -19,12 +19,7 @@ struct Asset {
     bytes: &'static [u8],
 }
 
-const ASSETS: [Asset; 6] = [
-    Asset {
-        name: "app.css",
-        kind: "text/css; charset=utf-8",
-        bytes: include_bytes!("assets/app.css"),
-    },
+const ASSETS: [Asset; 4] = [
     Asset {
         name: "app.js",
         kind: "text/javascript; charset=utf-8",
@@ -40,11 +35,6 @@ const ASSETS: [Asset; 6] = [
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/uplot.js"),
     },
-    Asset {
-        name: "uplot.css",
-        kind: "text/css; charset=utf-8",
-        bytes: include_bytes!("assets/uplot.css"),
-    },
     Asset { name: "icon.svg", kind: "image/svg+xml", bytes: include_bytes!("assets/icon.svg") },
 ];
 
@@ -57,7 +47,7 @@ struct Packed {
 
 fn packed() -> &'static [Packed] {
     static PACKED: OnceLock<Vec<Packed>> = OnceLock::new();
-    static FILES: [Asset; 6] = ASSETS;
+    static FILES: [Asset; 4] = ASSETS;
     PACKED.get_or_init(|| {
         let pack = |asset: &'static Asset| Packed {
             asset,

@@ -1,22 +1,41 @@
 //! The frame of every page, and how it is answered.
 
+use std::sync::LazyLock;
+
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
-use maud::{DOCTYPE, Markup, html};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use sha2::{Digest, Sha256};
 pub use zelador_api::segment::encoded as percent;
 
 use super::assets;
 use super::lang::Lang;
 use super::parts;
 
-/// What a page may load: its own assets and nothing else; no script or style in the page itself.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// What a page may load: its own assets and nothing else; no script in the page itself, and of styles those only
+/// that stand in every page, so that it is seen after one answer.
+fn policy() -> &'static str {
+    static POLICY: LazyLock<String> = LazyLock::new(|| {
+        let styles =
+            STYLES.map(|styles| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(styles))));
+        format!(
+            "default-src 'none'; script-src 'self'; style-src {}; img-src 'self'; connect-src 'self'; \
+             form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+            styles.join(" ")
+        )
+    });
+    &POLICY
+}
+
+/// The styles of every page, and those of charts.
+const STYLES: [&str; 2] = [include_str!("assets/app.css"), include_str!("assets/uplot.css")];
 
 const PERMISSIONS: HeaderName = HeaderName::from_static("permissions-policy");
 
@@ -59,9 +78,9 @@ impl Page {
             (DOCTYPE)
             html lang=(lang.tag()) {
                 head {
-                    @if self.charts { link rel="stylesheet" href=(assets::path("uplot.css")); }
                     (head(&self.title))
                     @if self.charts {
+                        style { (PreEscaped(STYLES[1])) }
                         script defer src=(assets::path("uplot.js")) {}
                         script defer src=(assets::path("charts.js")) {}
                     }
@@ -137,7 +156,7 @@ fn head(title: &str) -> Markup {
         meta name="color-scheme" content="light dark";
         title { (title) " · zelador" }
         link rel="icon" type="image/svg+xml" href=(assets::path("icon.svg"));
-        link rel="stylesheet" href=(assets::path("app.css"));
+        style { (PreEscaped(STYLES[0])) }
         script defer src=(assets::path("app.js")) {}
     }
 }
@@ -150,7 +169,7 @@ fn send(
 ) -> Response {
     let common = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
-        (CONTENT_SECURITY_POLICY, POLICY),
+        (CONTENT_SECURITY_POLICY, policy()),
         (CACHE_CONTROL, "no-store"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, referrer),
