@@ -8,6 +8,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use std::time::Duration;
+use zelador_core::diagnosis::Cause;
 use zelador_core::history::block;
 use zelador_core::history::rollup::{buckets, rebuckets};
 use zelador_core::history::{Event, Kind, Metric, Rollup, Tier};
@@ -269,14 +270,16 @@ impl Reader {
         most: u32,
     ) -> rusqlite::Result<Vec<IncidentRow>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT id, app, trouble, opened_at, closed_at, state, attempts, state_pt FROM incident
-             WHERE (?1 IS NULL OR app = ?1) AND opened_at >= ?2 ORDER BY opened_at DESC LIMIT ?3",
+            "SELECT id, app, trouble, opened_at, closed_at, state, attempts, state_pt,
+                 CASE WHEN json_valid(document) THEN document ->> '$.diagnosis.cause' END
+             FROM incident WHERE (?1 IS NULL OR app = ?1) AND opened_at >= ?2 ORDER BY opened_at DESC LIMIT ?3",
         )?;
         let rows = statement.query_map(params![app, from.as_micros(), most], |row| {
             Ok(IncidentRow {
                 id: IncidentId::new(row.get(0)?),
                 app: row.get(1)?,
                 trouble: trouble(row.get(2)?),
+                cause: row.get::<_, Option<String>>(8)?.and_then(cause),
                 opened_at: Moment::from_micros(row.get(3)?),
                 closed_at: row.get::<_, Option<u64>>(4)?.map(Moment::from_micros),
                 state: words(row.get(5)?, row.get(7)?),
@@ -329,6 +332,11 @@ fn words(en: String, pt: Option<String>) -> Words {
 fn trouble(word: String) -> Words {
     let known = Trouble::ALL.into_iter().map(Trouble::words).find(|it| it.english() == word);
     known.unwrap_or_else(|| quoted(word))
+}
+
+/// `None` of one that this version does not know.
+fn cause(word: String) -> Option<Cause> {
+    serde_json::from_value(word.into()).ok()
 }
 
 /// `None` of a kind that this version does not know.

@@ -1,5 +1,6 @@
 //! What is read of the history, a row at a time.
 
+use zelador_core::diagnosis::Cause;
 use zelador_core::history::{Metric, Rollup};
 use zelador_core::id::{IncidentId, InstanceId, RunId};
 use zelador_core::unit::Moment;
@@ -46,6 +47,8 @@ pub struct IncidentRow {
     pub app: String,
     /// What kind.
     pub trouble: Words,
+    /// Why, as far as that is known.
+    pub cause: Option<Cause>,
     /// When it was detected.
     pub opened_at: Moment,
     /// When it was over.

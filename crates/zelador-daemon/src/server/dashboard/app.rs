@@ -71,7 +71,7 @@ pub fn page(lang: Lang, app: &str, piece: &dyn Fn(&str) -> Markup, may_act: bool
             div.bar {
                 h2 #charts-title { (lang.t("Metrics", "Métricas")) }
                 div.chips role="group" aria-label=(lang.t("Range", "Período")) #ranges {
-                    @for (seconds, en, pt) in [(3600, "1 h", "1 h"), (21_600, "6 h", "6 h"), (86_400, "24 h", "24 h"), (604_800, "7 d", "7 d"), (2_592_000, "30 d", "30 d"), (7_776_000, "90 d", "90 d")] {
+                    @for (seconds, en, pt) in [(900, "15 min", "15 min"), (3600, "1 h", "1 h"), (21_600, "6 h", "6 h"), (86_400, "24 h", "24 h"), (604_800, "7 d", "7 d"), (2_592_000, "30 d", "30 d"), (7_776_000, "90 d", "90 d")] {
                         button.chip type="button" data-range=(seconds) aria-pressed=(if seconds == 3600 { "true" } else { "false" }) { (lang.t(en, pt)) }
                     }
                 }
@@ -316,7 +316,7 @@ pub fn list_incidents(lang: Lang, incidents: &[IncidentRow]) -> Markup {
         @else { ul.incidents { @for it in incidents {
             @let (class, shape) = match (it.closed_at, it.state.english()) { (Some(_), _) => ("ok", "ok"), (None, "escalated") => ("bad", "bad"), (None, _) => ("warn", "warn") };
             li { a class={ "incident " (class) } href={ "/health/incident/" (it.id) } {
-                (icon(shape)) strong { (super::overview::subject(lang, &it.app)) } " · " (lang.say(&it.trouble))
+                (icon(shape)) strong { (super::overview::subject(lang, &it.app)) } " · " (lang.say(&it.trouble)) (super::overview::because(lang, it.cause))
                 span.dim {
                     " · " (super::overview::state_word(lang, &it.state)) " · " (time(it.opened_at, true))
                     @if let Some(closed) = it.closed_at { " · " (lang.t("lasted", "durou")) " " (lang.span(closed.since(it.opened_at))) }

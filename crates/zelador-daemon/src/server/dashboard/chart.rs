@@ -72,7 +72,7 @@ pub async fn chart(
         .map(|event| {
             json!({
                 "at": event.at.as_millis() as f64 / 1000.0, "kind": event.kind.word(),
-                "text": lang.say(&event.text), "incident": event.incident,
+                "word": lang.kind(event.kind), "text": lang.say(&event.text), "incident": event.incident,
             })
         })
         .collect();

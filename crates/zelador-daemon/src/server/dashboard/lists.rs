@@ -1,15 +1,13 @@
-//! Pages that are one list: incidents, checks, who did what.
+//! Pages that are one list: incidents, who did what.
 
 use maud::{Markup, html};
 use zelador_core::aside::asker;
-use zelador_core::supervisor::Supervisor;
 use zelador_core::unit::Moment;
 
 use super::Dashboard;
 use super::lang::Lang;
 use super::live::{Absent, Fragment};
-use super::page::percent;
-use super::parts::{self, badge, icon, time};
+use super::parts::{self, icon, time};
 
 /// How many entries are listed.
 const LISTED: u32 = 200;
@@ -31,38 +29,16 @@ pub async fn incidents(dashboard: &Dashboard, lang: Lang) -> Result<Vec<Fragment
             lang.t("No incidents", "Nenhum incidente"),
             html! { p { (lang.t("When something goes wrong, its whole story is here.", "Quando algo der errado, a história completa estará aqui.")) } },
         ),
-        Ok(found) => super::app::list_incidents(lang, &found),
-        Err(failure) => unreadable(&lang.say(&failure.error)),
-    }))
-}
-
-/// All checks with their last results.
-pub async fn checks(dashboard: &Dashboard, lang: Lang) -> Result<Vec<Fragment>, Absent> {
-    let health = dashboard.handle.ask(Supervisor::health).await?;
-    let mut checks = health.checks;
-    checks.sort_by(|one, other| {
-        other.status.cmp(&one.status).then_with(|| one.component.cmp(&other.component))
-    });
-    Ok(one(html! {
-        p.facts { (badge(parts::status(lang, health.overall))) span { (lang.count(checks.len(), ("check", "verificação"), ("checks", "verificações"))) } }
-        @if let Some(whole) = &health.set_aside { (parts::resting_note(lang, lang.t("Everything", "Tudo"), whole)) }
-        (parts::groups(lang, &health.groups))
-        div.scroll tabindex="0" role="region" aria-label=(lang.t("Checks", "Verificações")) { table.checks {
-            thead { tr { th scope="col" { (lang.t("Component", "Componente")) } th scope="col" { (lang.t("State", "Estado")) } th scope="col" { (lang.t("Why", "Por quê")) } th.num scope="col" { (lang.t("Took", "Levou")) } th.num scope="col" { (lang.t("Looked at", "Verificado")) } } }
-            tbody { @for check in &checks { tr {
-                th scope="row" { @match check.component.strip_prefix("app:") {
-                    Some(app) => { a href={ "/health/app/" (percent(app.rsplit_once('/').map_or(app, |(app, _)| app))) } { (parts::plain(app)) } },
-                    None => (super::overview::component(lang, &check.component)),
-                } }
-                td.c-state { (badge(parts::status(lang, check.status))) }
-                td.c-why {
-                    (parts::plain(&check.told(lang.language())))
-                    @if let Some(aside) = &check.set_aside { div.resting { (parts::resting_by(lang, aside)) } }
+        Ok(found) => {
+            let (open, over): (Vec<_>, Vec<_>) =
+                found.into_iter().partition(|it| it.closed_at.is_none());
+            html! {
+                @for (title, found) in [(lang.t("Open", "Abertos"), open), (lang.t("Over", "Encerrados"), over)] {
+                    @if !found.is_empty() { section { h2 { (title) } (super::app::list_incidents(lang, &found)) } }
                 }
-                td.num data-label=(lang.t("Took", "Levou")) { (lang.span(check.took)) }
-                td.num data-label=(lang.t("Looked at", "Verificado")) { (time(check.at, true)) }
-            } } }
-        } }
+            }
+        }
+        Err(failure) => unreadable(&lang.say(&failure.error)),
     }))
 }
 

@@ -23,7 +23,7 @@ use tokio::time::{self, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::lang::Lang;
-use super::overview::Cache;
+use super::past::Cache;
 use super::{Dashboard, assets, pages};
 use crate::server::Failure;
 

@@ -1,11 +1,8 @@
 //! How everything is, at one look.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use maud::{Markup, html};
 use zelador_core::check::Status;
-use zelador_core::history::{Metric, Rollup};
+use zelador_core::diagnosis::{Cause, Diagnosis, Reasons};
 use zelador_core::incident::Incident;
 use zelador_core::instance::Phase;
 use zelador_core::spec::Settings;
@@ -18,70 +15,9 @@ use super::lang::Lang;
 use super::live::{Absent, Fragment};
 use super::page::percent;
 use super::parts::{self, badge, icon, time};
+use super::past::{Cache, Lines, Past, SPARK_STEP};
 use super::summary::summary;
 use super::tiles;
-
-/// How long a sparkline looks back, in seconds.
-const HOUR: u64 = 3600;
-
-/// The width of a point of a sparkline, in seconds: 30 points.
-pub const SPARK_STEP: u64 = 120;
-
-/// How old the past may be that is drawn, in seconds.
-const FRESH: u64 = 30;
-
-/// What was read of the history for small pictures.
-#[derive(Debug, Default)]
-pub struct Cache {
-    at: u64,
-    past: Arc<Past>,
-}
-
-type Lines = BTreeMap<String, Vec<(u64, Rollup)>>;
-
-/// The past of everything, coarsely.
-#[derive(Debug, Default)]
-pub struct Past {
-    /// Where sparklines begin, in seconds since the Unix epoch.
-    pub from: u64,
-    /// Where they end.
-    pub to: u64,
-    /// Of the last hour.
-    pub memory: Lines,
-    /// Of the last hour.
-    pub cpu: Lines,
-    days: Lines,
-}
-
-impl Cache {
-    /// The past, read anew when it is too old.
-    async fn past(&mut self, dashboard: &Dashboard) -> Arc<Past> {
-        let now = dashboard.seconds();
-        if now.saturating_sub(self.at) < FRESH {
-            return Arc::clone(&self.past);
-        }
-        self.at = now;
-        let to = now - now % SPARK_STEP + SPARK_STEP;
-        let from = to - HOUR;
-        let first = now.saturating_sub(parts::DAYS * 24 * HOUR);
-        let read = dashboard.read(move |reader| {
-            Ok(Past {
-                from,
-                to,
-                memory: reader.minutes(Metric::Memory, from, to, SPARK_STEP)?,
-                cpu: reader.minutes(Metric::Cpu, from, to, SPARK_STEP)?,
-                days: reader.days(Metric::Up, first, now + 1)?,
-            })
-        });
-        match read.await {
-            Ok(past) => self.past = Arc::new(past),
-            Err(failure) => {
-                tracing::debug!(error = failure.error.english(), "no past for the dashboard");
-            }
-        }
-        Arc::clone(&self.past)
-    }
-}
 
 /// What is looked at for the overview.
 struct Seen {
@@ -103,7 +39,12 @@ impl Seen {
 
 /// Without what the overview does not show.
 fn short(incident: &Incident) -> Incident {
-    Incident { evidence: None, diagnosis: None, story: Vec::new(), ..incident.clone() }
+    let diagnosis = incident.diagnosis.as_ref().map(|it| Diagnosis {
+        because: Reasons::default(),
+        hypotheses: Vec::new(),
+        ..it.clone()
+    });
+    Incident { evidence: None, diagnosis, story: Vec::new(), ..incident.clone() }
 }
 
 /// The pieces of the page.
@@ -113,7 +54,7 @@ pub async fn fragments(
     lang: Lang,
 ) -> Result<Vec<Fragment>, Absent> {
     let seen = dashboard.handle.ask(Seen::of).await?;
-    let past = cache.past(dashboard).await;
+    let past = cache.of_apps(dashboard).await;
     let mut fragments = vec![
         Fragment::new("sum", summary(lang, &seen.view, seen.last.as_ref())),
         Fragment::new("trouble", trouble(dashboard, lang)),
@@ -263,6 +204,7 @@ fn open(lang: Lang, seen: &Seen) -> Markup {
                     li { a.incident href={ "/health/incident/" (incident.id) } {
                         (icon("warn"))
                         strong { (subject(lang, incident.app.as_str())) } " · " (lang.say(&incident.trouble.words()))
+                        (because(lang, incident.diagnosis.as_ref().map(|it| it.cause)))
                         @if incident.muted { " · " (lang.t("muted", "silenciado")) }
                         span.dim { " · " (state_word(lang, &incident.state_words())) " · " (time(incident.opened_at, true)) }
                     } }
@@ -270,6 +212,12 @@ fn open(lang: Lang, seen: &Seen) -> Markup {
             }
         }
     }
+}
+
+/// Why, after what is wrong, where that is known.
+pub fn because(lang: Lang, cause: Option<Cause>) -> Markup {
+    let known = cause.filter(|cause| *cause != Cause::Unknown);
+    html! { @if let Some(cause) = known { ": " (cause.told(lang.language())) } }
 }
 
 /// The state of an incident.
@@ -287,8 +235,6 @@ fn cells(lang: Lang, instance: &InstanceView, past: &Past) -> [(&'static str, Ma
     let known = |lines: &Lines| lines.get(&subject).cloned().unwrap_or_default();
     let usage = instance.usage.filter(|_| instance.pid.is_some());
     let (cpu, memory) = (usage.map(|it| it.cpu), usage.map(|it| it.memory));
-    let today = past.to - past.to % (24 * HOUR);
-    let (bar, share) = parts::uptime_bar(lang, &known(&past.days), today);
     let spark = |lines: &Lines, floor| {
         parts::sparkline(&known(lines), past.from, past.to, SPARK_STEP, floor)
     };
@@ -304,10 +250,7 @@ fn cells(lang: Lang, instance: &InstanceView, past: &Past) -> [(&'static str, Ma
                 }
             },
         ),
-        (
-            "days",
-            html! { data value=(share.unwrap_or(-1.0)) { (bar) } @if let Some(share) = share { span.dim.num { (lang.number(share, usize::from(share < 99.95))) " %" } } },
-        ),
+        ("days", parts::days(lang, &known(&past.days), past.today())),
         (
             "cpu",
             html! { data.num value=(cpu.unwrap_or(-1.0)) { (cpu.map_or_else(|| "–".to_owned(), |cpu| lang.percent(cpu))) } },

@@ -11,9 +11,11 @@ use zelador_core::supervisor::Supervisor;
 
 use super::lang::Lang;
 use super::live::{Absent, Fragment, Key, Snapshot};
-use super::overview::{self, Cache};
 use super::page::Page;
-use super::{Dashboard, app, incident, lists, parts, report, resilience, settings};
+use super::past::Cache;
+use super::{
+    Dashboard, app, checks, incident, lists, overview, parts, report, resilience, settings,
+};
 use crate::server::Failure;
 use crate::server::health::{by_the_draft, status_code};
 use crate::server::json::Json;
@@ -31,7 +33,7 @@ pub async fn fragments(
     match key.0.as_str() {
         "overview" => overview::fragments(dashboard, cache, lang).await,
         "incidents" => lists::incidents(dashboard, lang).await,
-        "checks" => lists::checks(dashboard, lang).await,
+        "checks" => checks::fragments(dashboard, cache, lang).await,
         "retries" => resilience::retries(dashboard, lang).await,
         "breakers" => resilience::breakers(dashboard, lang).await,
         "audit" => lists::audit(dashboard, lang).await,
@@ -214,7 +216,18 @@ async fn list(
     let title = Lang::of(headers).t(en, pt);
     let frame = Frame::new(key, section, title);
     live(dashboard, headers, frame, |_, piece, _| {
-        html! { h1 { (title) } div #list { (piece("list")) } }
+        let lang = Lang::of(headers);
+        html! {
+            div.bar {
+                h1 { (title) }
+                @if key != "settings" { label.find {
+                    span.hide { (lang.t("Search this list", "Buscar nesta lista")) }
+                    input #sift type="search" placeholder=(lang.t("Search  /", "Buscar  /")) autocomplete="off" spellcheck="false";
+                } }
+            }
+            div #list { (piece("list")) }
+            p #sifted.dim role="status" hidden { (lang.t("Nothing matches.", "Nada corresponde.")) }
+        }
     })
     .await
 }

@@ -217,27 +217,28 @@ pub const DAYS: u64 = 90;
 /// A day in seconds.
 const DAY: u64 = 24 * 60 * 60;
 
-/// The days of the bar: neighbours that are alike are one rectangle. Returns the bar and the share of
-/// the time in which it was up.
-pub fn uptime_bar(lang: Lang, days: &[(u64, Rollup)], today: u64) -> (Markup, Option<f64>) {
+/// The share of the days in which it was up: a bar, and a number to sort by.
+pub fn days(lang: Lang, days: &[(u64, Rollup)], today: u64) -> Markup {
+    let (bar, share) = uptime_bar(lang, days, today);
+    html! { data value=(share.unwrap_or(-1.0)) { (bar) } @if let Some(share) = share { span.dim.num { (lang.number(share, usize::from(share < 99.95))) " %" } } }
+}
+
+/// The days of the bar, those that are alike in one shape, with what a script tells of each. Returns the bar
+/// and the share of the time in which it was up.
+fn uptime_bar(lang: Lang, days: &[(u64, Rollup)], today: u64) -> (Markup, Option<f64>) {
     let first = today.saturating_sub((DAYS - 1) * DAY);
-    let class = |day: u64| {
-        let found = days.iter().find(|(at, _)| *at == day);
-        found.map_or(0, |(_, it)| match it.mean {
-            999.. => 4,
-            950..=998 => 3,
-            500..=949 => 2,
-            _ => 1,
-        })
-    };
-    let mut runs: Vec<(u64, u64, u8)> = Vec::new();
-    for index in 0..DAYS {
-        let class = class(first + index * DAY);
-        match runs.last_mut() {
-            // A rectangle a day, but for days that are not known.
-            Some((_, length, before)) if *before == class && class == 0 => *length += 1,
-            _ => runs.push((index, 1, class)),
-        }
+    let mean = |day: u64| days.iter().find(|(at, _)| *at == day).map(|(_, it)| it.mean);
+    let means: Vec<Option<i64>> = (0..DAYS).map(|index| mean(first + index * DAY)).collect();
+    let mut shapes: [String; 5] = Default::default();
+    for (index, mean) in means.iter().enumerate() {
+        let (class, width) = match mean {
+            None => (0, "2"),
+            Some(999..) => (4, "1.5"),
+            Some(950..=998) => (3, "1.5"),
+            Some(500..=949) => (2, "1.5"),
+            Some(_) => (1, "1.5"),
+        };
+        shapes[class].push_str(&format!("M{} 0h{width}v18h-{width}z", index * 2));
     }
     let share = Rollup::merge(days.iter().filter(|(at, _)| *at >= first).map(|(_, it)| *it));
     let share = share.map(|it| it.mean as f64 / 10.0);
@@ -247,11 +248,14 @@ pub fn uptime_bar(lang: Lang, days: &[(u64, Rollup)], today: u64) -> (Markup, Op
         }
         None => lang.t("no history yet", "ainda sem histórico").to_owned(),
     };
+    let known = means.iter().skip_while(|mean| mean.is_none());
+    let told: Vec<String> =
+        known.map(|mean| mean.map_or_else(String::new, |it| it.to_string())).collect();
     let bar = html! {
-        svg.days viewBox={ "0 0 " (DAYS * 2) " 18" } preserveAspectRatio="none" role="img" aria-label=(label) {
-            title { (label) }
-            @for (at, length, class) in runs {
-                rect class={ "d" (class) } x=(at * 2) width=(if class == 0 { format!("{}", length * 2) } else { "1.5".to_owned() }) height="18" {}
+        svg.days viewBox={ "0 0 " (DAYS * 2) " 18" } preserveAspectRatio="none" role="img" aria-label=(label)
+            data-today=(today) data-up=(told.join(",")) data-word=(lang.t("up", "no ar")) data-none=(lang.t("not known", "sem dados")) {
+            @for (class, shape) in shapes.iter().enumerate().filter(|(_, shape)| !shape.is_empty()) {
+                path class={ "d" (class) } d=(shape) {}
             }
         }
     };
@@ -364,10 +368,12 @@ mod tests {
         let (bar, share) = uptime_bar(Lang::En, &[day(1000, 1000), day(999, 500)], 1000 * DAY);
         let bar = bar.into_string();
         assert_eq!(share, Some(75.0));
-        assert_eq!(
-            (bar.matches("d0").count(), bar.matches("d4").count(), bar.matches("d2").count()),
-            (1, 1, 1)
-        );
+        let of = |class: &str| bar.split_once(&format!("class=\"{class}\" d=\"")).map(|it| it.1);
+        let drawn =
+            |class| of(class).map_or(0, |it| it.split('"').next().unwrap().matches('M').count());
+        assert_eq!(["d0", "d1", "d2", "d3", "d4"].map(drawn), [88, 0, 1, 0, 1]);
+        assert!(of("d4").unwrap().starts_with("M178 0h1.5"), "today stands last: {bar}");
+        assert!(bar.contains("data-up=\"500,1000\""), "{bar}");
         assert_eq!(uptime_bar(Lang::Pt, &[], 0).1, None);
     }
 }

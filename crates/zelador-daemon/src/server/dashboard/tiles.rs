@@ -6,8 +6,8 @@ use zelador_core::spec::{Settings, Thresholds};
 use zelador_core::supervisor::HealthView;
 
 use super::lang::Lang;
-use super::overview::{Past, SPARK_STEP};
 use super::parts::{self, badge};
+use super::past::{Past, SPARK_STEP};
 
 /// The checks of the host that have a tile.
 pub const CHECKS: [&str; 3] = ["memory", "cpu", "disk"];

@@ -99,15 +99,26 @@
     if (wish.key) { to.set('s', wish.key); if (wish.down) to.set('d', '1'); }
     history.replaceState(null, '', to.size ? `?${to}` : location.pathname);
     arrange();
+    sift();
   };
-  if (rows) {
-    const find = $('#find');
+  // Of other lists only what has this in it.
+  const sift = () => {
+    if (!$('#sift')) return;
+    const all = $$('#list tbody tr, #list .incidents li'), text = wish.text.trim().toLowerCase();
+    for (const it of all) it.hidden = !it.textContent.toLowerCase().includes(text);
+    $('#sifted').hidden = !all.length || all.some((it) => !it.hidden);
+  };
+  const find = $('#find') || $('#sift');
+  if (find) {
+    const look = (text) => { wish.text = text; remember(); };
     find.value = wish.text;
-    find.addEventListener('input', () => { wish.text = find.value; remember(); });
-    find.addEventListener('keydown', (event) => { if (event.key === 'Escape') { find.value = wish.text = ''; remember(); find.blur(); } });
+    find.addEventListener('input', () => look(find.value));
+    find.addEventListener('keydown', (event) => { if (event.key === 'Escape') { find.value = ''; look(''); find.blur(); } });
     addEventListener('keydown', (event) => {
       if (event.key === '/' && !event.ctrlKey && !event.metaKey && !/^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName)) { event.preventDefault(); find.focus(); }
     });
+  }
+  if (rows) {
     for (const button of $$('.sort')) button.addEventListener('click', () => {
       const numeric = !['name', 'state'].includes(button.dataset.key);
       if (wish.key !== button.dataset.key) { wish.key = button.dataset.key; wish.down = numeric; }
@@ -117,6 +128,26 @@
     });
     for (const chip of $$('[data-filter]')) chip.addEventListener('click', () => { wish.filter = chip.dataset.filter; remember(); });
   }
+
+  // What a day was like, where the pointer is on a bar of days.
+  const tip = document.createElement('div');
+  tip.className = 'tip';
+  tip.hidden = true;
+  document.body.append(tip);
+  const monthday = new Intl.DateTimeFormat(lang, { day: 'numeric', month: 'short', timeZone: 'UTC' });
+  const tell = (event) => {
+    const bar = event.target.closest?.('.days');
+    tip.hidden = !bar;
+    if (!bar) return;
+    const box = bar.getBoundingClientRect(), days = bar.viewBox.baseVal.width / 2;
+    const back = days - 1 - Math.min(days - 1, Math.max(0, Math.floor((event.clientX - box.left) / box.width * days)));
+    const known = bar.dataset.up.split(','), up = known[known.length - 1 - back];
+    const share = up ? `${(up / 10).toLocaleString(lang, { maximumFractionDigits: 1 })} % ${bar.dataset.word}` : bar.dataset.none;
+    set(tip, `${monthday.format(new Date((bar.dataset.today - back * 86400) * 1000))}: ${share}`);
+    tip.style.left = `${Math.min(Math.max(event.clientX, 80), innerWidth - 80)}px`;
+    tip.style.top = `${box.top}px`;
+  };
+  for (const kind of ['pointermove', 'pointerdown']) document.addEventListener(kind, tell, { passive: true });
 
   // The live stream: pieces that changed, by the id of their element.
   const link = $('#link');
@@ -153,6 +184,7 @@
       times(element);
     }
     arrange();
+    sift();
   };
   let version = document.body.dataset.version, source, heard = 0, cut = 0;
   const connect = () => {
@@ -308,5 +340,6 @@
 
   times();
   arrange();
+  sift();
   connect();
 })();

@@ -26,6 +26,8 @@
     { metric: 'latency', title: word.latency, of: word.check, scale: 0.001, say: millis },
     { metric: 'restarts', title: word.restarts, of: word.of, scale: 1, say: (value) => number(value, 0), steps: true, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 10000, 100000] },
   ];
+  // How near the cursor has to be to a mark, in pixels.
+  const NEAR = 6;
   const looks = { died: ['bad', 1], tripped: ['bad', 1], opened: ['warn', 0], escalated: ['bad', 0], remedy: ['wait', 2], closed: ['ok', 3], changed: ['accent', 4], declared: ['accent', 4] };
   const view = { from: 0, to: 0, range: 3600, follow: true };
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -78,6 +80,11 @@
     context.restore();
   };
 
+  // What happened there, the nearest first.
+  const marksAt = (plot, left) => (view.marks || [])
+    .map((mark) => ({ ...mark, off: Math.abs(plot.valToPos(mark.at, 'x') - left) }))
+    .filter((mark) => mark.off <= NEAR).sort((a, b) => a.off - b.off);
+
   const table = (answer, metric, scale) => {
     const lines = answer.lines.filter((line) => line.metric === metric && line.at.length);
     const moments = [...new Set(lines.flatMap((line) => line.at))].sort((a, b) => a - b);
@@ -127,7 +134,8 @@
     const last = lines.map((line) => line.mean[line.mean.length - 1] * panel.scale).reduce((sum, value) => sum + value, 0);
     const latest = panel.say(panel.metric === 'latency' ? last / lines.length : last);
     const ahead = foretold(lines);
-    const idle = ahead ? `${latest} · ${word.foretold.replace('{in}', span(ahead.reached_in))}` : latest;
+    const bound = panel.limit && !ahead ? `${latest} · ${word.limitword} ${lines.length > 1 ? `${lines.length} × ` : ''}${panel.say(panel.limit)}` : latest;
+    const idle = ahead ? `${latest} · ${word.foretold.replace('{in}', span(ahead.reached_in))}` : bound;
     label.textContent = idle;
     panel.plot.dataset.foretold = ahead ? Math.round(ahead.reached_in) : '';
     const axis = { stroke: colour('dim'), grid: { stroke: colour('line'), width: 1 }, ticks: { show: false }, font: `11px ${getComputedStyle(document.body).fontFamily}` };
@@ -171,7 +179,8 @@
           context.restore();
         }],
         setCursor: [(plot) => {
-          const index = plot.cursor.idx;
+          const index = plot.cursor.idx, marks = index == null ? [] : marksAt(plot, plot.cursor.left);
+          plot.over.style.cursor = marks.some((it) => it.incident) ? 'pointer' : '';
           if (index == null) { label.textContent = idle; return; }
           const when = new Date(data[0][index] * 1000).toLocaleString(local, { hourCycle: 'h23' });
           const step = names.length === 1 ? 3 : 1;
@@ -179,7 +188,18 @@
             const value = data[1 + line * step][index];
             return value == null ? null : names.length === 1 ? panel.say(value) : `${name}: ${panel.say(value)}`;
           }).filter(Boolean);
-          label.textContent = `${values.join('  ') || '–'} · ${when}`;
+          const told = marks.slice(0, 2).map((it) => ` · ${it.word}: ${it.text}`).join('');
+          label.textContent = `${values.join('  ') || '–'} · ${when}${told}`;
+        }],
+        ready: [(plot) => {
+          let from = 0;
+          plot.over.addEventListener('mousedown', (event) => { from = event.clientX; });
+          plot.over.addEventListener('click', (event) => {
+            // What was drawn over is to be zoomed into.
+            const left = event.clientX - plot.over.getBoundingClientRect().left;
+            const found = Math.abs(event.clientX - from) < 3 && marksAt(plot, left).find((it) => it.incident);
+            if (found) location = `/health/incident/${found.incident}`;
+          });
         }],
         setSelect: [(plot) => {
           if (plot.select.width < 8) return;
@@ -200,6 +220,9 @@
     try {
       const [app, check] = await Promise.all([query(word.of, 'memory,cpu,restarts'), query(word.check, 'latency')]);
       if (mine !== turn) return;
+      // Who has just begun sees that, and not an hour of nothing.
+      const first = Math.min(...app.lines.flatMap((line) => line.at.slice(0, 1)));
+      if (!box.dataset.loaded && view.follow && view.range === 3600 && first > now - 900) { box.dataset.loaded = '0'; recent(900); return; }
       view.marks = app.marks;
       const until = horizon(foretold(app.lines));
       for (const panel of panels) draw(panel, panel.metric === 'latency' ? check : app, until);
