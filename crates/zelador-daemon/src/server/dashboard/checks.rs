@@ -73,8 +73,8 @@ fn row(lang: Lang, check: &CheckView, past: &Past) -> Markup {
         }
         td.c-days data-label=(lang.t("90 days", "90 dias")) { @if let Some(days) = days { span { (parts::days(lang, days, past.today())) } } }
         td.num.c-took data-label=(lang.t("Took", "Levou")) {
-            (lang.span(check.took))
             @if let Some(line) = latency { (parts::sparkline(line, past.from, past.to, SPARK_STEP, 0)) }
+            (lang.span(check.took))
         }
         td.num data-label=(lang.t("Looked at", "Verificado")) { (time(check.at, true)) }
     } }

@@ -60,9 +60,9 @@ fn mount(look: &Look) -> Option<&str> {
     }
 }
 
-/// The share at the beginning of a check's message: `2.2 % of 23.5 GB memory in use`.
+/// The share that a check's message tells first: `2.2 % of 23.5 GB memory in use`.
 fn share_in(message: &str) -> Option<f64> {
-    message.split_once(" %")?.0.parse().ok()
+    message.split_once(" %")?.0.rsplit(' ').next()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -71,6 +71,15 @@ mod tests {
     use zelador_core::unit::{ByteSize, Percent};
 
     use super::*;
+
+    #[test]
+    fn a_tile_shows_the_share_whatever_is_told_before_it() {
+        assert_eq!(share_in("2.2 % of 23.5 GB memory in use"), Some(2.2));
+        let flapping =
+            "flapping: 6 changes in 21 looks; 57.0 % of 2 cores busy; degraded from 60.0 % on";
+        assert_eq!(share_in(flapping), Some(57.0));
+        assert_eq!(share_in("cannot be read"), None);
+    }
 
     #[test]
     fn a_disk_is_marked_with_the_limits_of_the_mount_that_is_shown() {
