@@ -231,6 +231,17 @@ fn the_end_tells_when_it_began_and_how_long_it_lasted() {
 }
 
 #[test]
+fn what_is_critical_is_so_until_its_end() {
+    let mut scene = Scene::of([edited("ops")]);
+    scene.opens("incident/1");
+    scene.post("incident/1", Some(Progress::Escalated), Severity::Critical, "needed");
+    scene.sent();
+    scene.post("incident/1", Some(Progress::Diagnosed), Severity::Warning, "as before");
+    let changed = scene.desk.deliveries().remove(0).message;
+    assert_eq!((changed.news, changed.severity), (News::Changed, Severity::Critical));
+}
+
+#[test]
 fn quiet_hours_hold_back_what_is_not_critical_and_end_in_a_digest() {
     let mut scene = Scene::of([hook("ops")]);
     scene.quiet_until = Some(NOW + 3600 * SECOND);

@@ -100,9 +100,9 @@ impl Desk {
             }
             let known = is_told || self.flies(&channel, &key);
             let news = if known { News::Changed } else { News::Opened };
-            let opened_at = matter.opened_at;
-            let message = Message { opened_at, ..message_of(&post, terms, news) };
-            self.put(terms, &channel, message, matter.severity);
+            let (severity, opened_at) = (matter.severity, matter.opened_at);
+            let message = Message { severity, opened_at, ..message_of(&post, terms, news) };
+            self.put(terms, &channel, message, severity);
         }
         self.matters.insert(key.clone(), matter);
         self.changed_matters.insert(key);
