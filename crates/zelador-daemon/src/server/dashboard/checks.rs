@@ -1,5 +1,7 @@
 //! Everything that is looked at: how it is, how it was, how long a look takes.
 
+use std::sync::Arc;
+
 use maud::{Markup, html};
 use zelador_core::supervisor::{CheckView, Supervisor};
 
@@ -27,11 +29,8 @@ pub async fn fragments(
     checks.sort_by(|one, other| {
         other.status.cmp(&one.status).then_with(|| one.component.cmp(&other.component))
     });
-    let past = if checks.len() <= MOST_DRAWN {
-        cache.of_checks(dashboard).await
-    } else {
-        Default::default()
-    };
+    let past =
+        if checks.len() <= MOST_DRAWN { cache.of_checks(dashboard).await } else { Arc::default() };
     Ok(vec![Fragment::new(
         "list",
         html! {
