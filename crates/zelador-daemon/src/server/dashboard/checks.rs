@@ -60,7 +60,7 @@ fn row(lang: Lang, check: &CheckView, past: &Past) -> Markup {
     // Whether a process is there is known without a look.
     let latency = past.latency.get(&format!("check:{component}"));
     let latency = latency.filter(|line| line.iter().any(|(_, it)| it.max > 0));
-    html! { tr {
+    html! { tr data-name=(component) {
         th scope="row" { @match app {
             Some(app) => { a href={ "/health/app/" (percent(app.rsplit_once('/').map_or(app, |(app, _)| app))) } { (parts::plain(app)) } },
             None => (super::overview::component(lang, component)),

@@ -26,10 +26,12 @@
     { metric: 'latency', title: word.latency, of: word.check, scale: 0.001, say: millis },
     { metric: 'restarts', title: word.restarts, of: word.of, scale: 1, say: (value) => number(value, 0), steps: true, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 10000, 100000] },
   ];
+  // What is shown at first, in seconds; of an app that has just begun, less.
+  const USUAL = 3600, BEGUN = 900;
   // How near the cursor has to be to a mark, in pixels.
   const NEAR = 6;
   const looks = { died: ['bad', 1], tripped: ['bad', 1], opened: ['warn', 0], escalated: ['bad', 0], remedy: ['wait', 2], closed: ['ok', 3], changed: ['accent', 4], declared: ['accent', 4] };
-  const view = { from: 0, to: 0, range: 3600, follow: true };
+  const view = { from: 0, to: 0, range: USUAL, follow: true };
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
   const shades = [0, 1, 2, 3, 4, 5, 6, 7].map((index) => [154, 210, 30, 280, 0, 100, 330, 50][index]);
   const dark = matchMedia('(prefers-color-scheme: dark)');
@@ -45,6 +47,7 @@
     panel.void = document.createElement('div');
     panel.void.className = 'void';
     panel.void.textContent = word.loading;
+    panel.plot.setAttribute('aria-label', `${panel.title}: ${word.loading}`);
     panel.element.append(panel.void);
     box.append(panel.element);
   }
@@ -222,7 +225,7 @@
       if (mine !== turn) return;
       // Who has just begun sees that, and not an hour of nothing.
       const first = Math.min(...app.lines.flatMap((line) => line.at.slice(0, 1)));
-      if (!box.dataset.loaded && view.follow && view.range === 3600 && first > now - 900) { box.dataset.loaded = '0'; recent(900); return; }
+      if (!box.dataset.loaded && view.follow && view.range === USUAL && first > now - BEGUN) { view.range = BEGUN; view.from = now - BEGUN; press(); }
       view.marks = app.marks;
       const until = horizon(foretold(app.lines));
       for (const panel of panels) draw(panel, panel.metric === 'latency' ? check : app, until);
@@ -234,6 +237,7 @@
   };
   const saidRange = document.getElementById('range-said');
   const between = new Intl.DateTimeFormat(local, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+  const press = () => { for (const chip of document.querySelectorAll('[data-range]')) chip.setAttribute('aria-pressed', String(view.follow && Number(chip.dataset.range) === view.range)); };
   const show = (from, to, follow) => {
     const least = 60, most = 90 * 86400;
     const length = Math.min(Math.max(to - from, least), most), middle = (from + to) / 2;
@@ -243,7 +247,7 @@
     view.to = Math.min(middle + length / 2, now);
     view.from = view.to - length;
     saidRange.textContent = view.follow ? '' : between.formatRange(view.from * 1000, view.to * 1000);
-    for (const chip of document.querySelectorAll('[data-range]')) chip.setAttribute('aria-pressed', String(view.follow && Number(chip.dataset.range) === length));
+    press();
     return load();
   };
   const recent = (length) => { const now = Date.now() / 1000; return show(now - length, now, true); };
@@ -269,5 +273,5 @@
   }).observe(box);
   dark.addEventListener('change', load);
   setInterval(() => { if (view.follow && !document.hidden) load(); }, 10000);
-  recent(3600);
+  recent(USUAL);
 })();
