@@ -189,6 +189,7 @@ mod tests {
 
     use super::*;
     use crate::probe::Usage;
+    use crate::words::quoted;
 
     fn died(code: i32, lines: &[&str]) -> Evidence {
         Evidence {
@@ -270,18 +271,18 @@ mod tests {
             SpawnFailure::ProgramNotFound("/srv/shop/server".to_owned()),
             SpawnFailure::NotExecutable {
                 program: path.clone(),
-                reason: "permission denied (EACCES)".to_owned(),
+                reason: quoted("permission denied (EACCES)"),
             },
             SpawnFailure::NotExecutable {
                 program: path.clone(),
-                reason: "exec format error (ENOEXEC)".to_owned(),
+                reason: quoted("exec format error (ENOEXEC)"),
             },
             SpawnFailure::Directory {
                 path: path.clone(),
-                reason: "no such file or directory (ENOENT)".to_owned(),
+                reason: quoted("no such file or directory (ENOENT)"),
             },
-            SpawnFailure::User { user, reason: "operation not permitted (EPERM)".to_owned() },
-            SpawnFailure::Log { path, reason: "permission denied (EACCES)".to_owned() },
+            SpawnFailure::User { user, reason: quoted("operation not permitted (EPERM)") },
+            SpawnFailure::Log { path, reason: quoted("permission denied (EACCES)") },
         ] {
             let death = Some(Death::NeverStarted(failure.clone()));
             let evidence = Evidence { death, ..Evidence::default() };
