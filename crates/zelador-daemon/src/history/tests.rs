@@ -1,4 +1,5 @@
 use super::*;
+use zelador_core::diagnosis::Cause;
 use zelador_core::record::Counters;
 
 fn counters(run: u64) -> Record {
@@ -70,4 +71,25 @@ fn a_damaged_file_is_set_aside_and_a_newer_one_refused() {
     drop(history);
     let refused = History::open(&path, Moment::default()).err().unwrap().to_string();
     assert!(refused.contains("newer zelador"), "{refused}");
+}
+
+#[test]
+fn a_list_of_incidents_tells_causes_and_passes_over_documents_that_are_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.db");
+    let (history, ..) = History::open(&path, Moment::default()).unwrap();
+    let connection = history.connection.as_ref().unwrap();
+    for (id, document) in [
+        (1, r#"{"diagnosis":{"cause":"port_in_use"}}"#),
+        (2, r#"{"diagnosis":null}"#),
+        (3, r#"{"diagnosis":{"cause":"of a later version"}}"#),
+        (4, "{"),
+    ] {
+        let row = "INSERT INTO incident (id, app, trouble, opened_at, state, attempts, document) VALUES (?1, 'api', 'died', ?1, 'open', 0, ?2)";
+        connection.execute(row, rusqlite::params![id, document]).unwrap();
+    }
+    let reader = super::query::Reader::open(&path).unwrap();
+    let found = reader.incidents(None, Moment::default(), 9).unwrap();
+    let causes: Vec<_> = found.iter().rev().map(|it| it.cause).collect();
+    assert_eq!(causes, [Some(Cause::PortInUse), None, None, None]);
 }
