@@ -88,7 +88,7 @@ fn a_list_of_incidents_tells_causes_and_passes_over_documents_that_are_none() {
         let row = "INSERT INTO incident (id, app, trouble, opened_at, state, attempts, document) VALUES (?1, 'api', 'died', ?1, 'open', 0, ?2)";
         connection.execute(row, rusqlite::params![id, document]).unwrap();
     }
-    let reader = super::query::Reader::open(&path).unwrap();
+    let reader = Reader::open(&path).unwrap();
     let found = reader.incidents(None, Moment::default(), 9).unwrap();
     let causes: Vec<_> = found.iter().rev().map(|it| it.cause).collect();
     assert_eq!(causes, [Some(Cause::PortInUse), None, None, None]);
