@@ -116,7 +116,6 @@ pub fn run(mut options: Options) -> Result<(), Error> {
         .enable_all()
         .max_blocking_threads(8)
         .thread_keep_alive(std::time::Duration::from_secs(3))
-        .on_thread_start(give_way)
         .build()
         .map_err(|error| Error::System("the runtime cannot be set up", error))?;
     let ended = runtime.block_on(async {
@@ -160,8 +159,8 @@ pub fn clear_saved(path: &std::path::Path, now: zelador_api::unit::Moment) -> io
     saved::write(path, &zelador_api::Saved { version: 1, at: now, apps: Vec::new() })
 }
 
-/// How much less than the thread that starts services the others want of a processor: evidence of a hundred
-/// deaths is read while a hundred successors begin, and can wait for them.
+/// How much less than the thread that starts services those want of a processor that write what nobody waits for:
+/// events, pid files, the compression of old logs.
 const GIVES_WAY: i32 = 5;
 
 pub(crate) fn give_way() {
