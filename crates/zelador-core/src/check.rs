@@ -273,10 +273,10 @@ impl Check {
         let verdict = before.unwrap_or(Status::Healthy);
         let (worse, counted) = match self.plan.cadence.within {
             Some(window) => {
-                if self.streak.len() >= window as usize {
-                    self.streak.remove(0);
-                }
                 self.streak.push(status);
+                // A window may have become smaller; none is too small for the look of now.
+                let surplus = self.streak.len().saturating_sub(window.max(1) as usize);
+                self.streak.drain(..surplus);
                 let is_worse = |it: &&Status| **it > verdict;
                 let worse = self.streak.iter().filter(is_worse).count();
                 let better = self.streak.iter().filter(|it| **it < verdict).count();

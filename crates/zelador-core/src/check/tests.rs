@@ -110,6 +110,19 @@ fn within_a_window_what_comes_and_goes_counts_and_what_is_older_does_not() {
 }
 
 #[test]
+fn a_window_that_became_smaller_holds_no_more_than_it_says_and_never_nothing() {
+    let mut check = check();
+    check.plan.cadence.within = Some(5);
+    feed(&mut check, &[Healthy, Unhealthy, Healthy, Unhealthy, Healthy]);
+    // As of a history that somebody has written into.
+    for (window, kept) in [(2, 2), (0, 1)] {
+        check.plan.cadence.within = Some(window);
+        assert_eq!(feed(&mut check, &[Unhealthy]), [Healthy]);
+        assert_eq!(check.streak.len(), kept, "of {window}");
+    }
+}
+
+#[test]
 fn memory_is_judged_by_its_thresholds() {
     let plan = plans(&Settings::default()).remove(0);
     let status = |used| {
