@@ -85,8 +85,12 @@ fn breaker() -> f64 {
 /// the latest look in seconds, and megabytes.
 fn checks() -> (f64, f64, f64) {
     let memory_before = resident();
-    let surroundings =
-        Surroundings { home: "/home/z".into(), zone: jiff::tz::TimeZone::UTC, seed: 7 };
+    let surroundings = Surroundings {
+        home: "/home/z".into(),
+        zone: jiff::tz::TimeZone::UTC,
+        seed: 7,
+        boot: String::new(),
+    };
     let mut supervisor = Supervisor::new(surroundings, START);
     let cadence =
         CadenceOverlay { interval: Some(Duration::from_secs(10)), ..CadenceOverlay::default() };

@@ -96,14 +96,6 @@ pub enum SpawnFailure {
         /// What the system said.
         reason: Words,
     },
-    /// A log file cannot be opened.
-    #[error("log file `{path}` cannot be opened: {reason}")]
-    Log {
-        /// The file.
-        path: String,
-        /// What the system said.
-        reason: Words,
-    },
     /// The user or group does not exist, or zelador may not become it.
     #[error("cannot run as `{user}`: {reason}")]
     User {
@@ -147,9 +139,6 @@ impl SpawnFailure {
                 "make the file executable (chmod +x), or name the program that runs it in `interpreter`"
             }
             Self::Directory { .. } => "check that `cwd` exists and that zelador may enter it",
-            Self::Log { .. } => {
-                "check that the folder can be written, or set `out_file` and `error_file`"
-            }
             Self::User { .. } => {
                 "only root may start an app as another user; check `uid` and `gid`"
             }

@@ -20,6 +20,7 @@ pub mod effect;
 pub mod event;
 pub mod evidence;
 pub mod footing;
+pub mod gathering;
 pub mod healing;
 pub mod history;
 pub mod id;

@@ -14,6 +14,7 @@ use crate::notify::{Matter, Parcel, ParcelId};
 use crate::retry::OperationStats;
 use crate::spec::AppSpec;
 use crate::supervisor::{Aside, Heard, LeftAlone};
+use crate::unit::Moment;
 
 /// One piece of the supervisor's state, as it is now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,8 +70,20 @@ pub enum Record {
     LeftAlone(Box<(CheckId, LeftAlone)>),
     /// It does so no more.
     LeftAloneGone(CheckId),
+    /// Where zelador runs, and whether it was asked to end there.
+    Era(Era),
     /// The next numbers.
     Counters(Counters),
+}
+
+/// A boot of the host in which zelador runs: what ended with either is told apart from what died.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Era {
+    /// The boot, by the kernel's name for it. Empty: it has none.
+    pub boot: String,
+    /// When zelador was asked to end in it, and to stop everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Moment>,
 }
 
 /// Numbers that are never used twice.
@@ -118,6 +131,7 @@ impl Record {
             Self::HeartbeatGone(name) => format!("heartbeat/{name}"),
             Self::LeftAlone(kept) => format!("alone/{}", kept.0.key()),
             Self::LeftAloneGone(id) => format!("alone/{}", id.key()),
+            Self::Era(_) => "era".to_owned(),
             Self::Counters(_) => "counters".to_owned(),
         }
     }

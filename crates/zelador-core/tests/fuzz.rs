@@ -150,7 +150,12 @@ fn records() -> Vec<Vec<u8>> {
 }
 
 fn surroundings() -> Surroundings {
-    Surroundings { home: "/home/z".into(), zone: jiff::tz::TimeZone::UTC, seed: 7 }
+    Surroundings {
+        home: "/home/z".into(),
+        zone: jiff::tz::TimeZone::UTC,
+        seed: 7,
+        boot: String::new(),
+    }
 }
 
 /// A history that was damaged, or that somebody wrote into, costs what is not understood and no more.

@@ -129,9 +129,9 @@ fn never_started(failure: &SpawnFailure) -> Diagnosis {
         {
             (Cause::WrongArchitecture, 0.9)
         }
-        SpawnFailure::NotExecutable { .. }
-        | SpawnFailure::User { .. }
-        | SpawnFailure::Log { .. } => (Cause::PermissionDenied, 0.9),
+        SpawnFailure::NotExecutable { .. } | SpawnFailure::User { .. } => {
+            (Cause::PermissionDenied, 0.9)
+        }
         SpawnFailure::Directory { .. } => (Cause::MissingFile, 0.9),
         // A socket that somebody else has may be free later.
         SpawnFailure::Setting { field, .. } if field.starts_with("sockets") => {
@@ -277,12 +277,8 @@ mod tests {
                 program: path.clone(),
                 reason: quoted("exec format error (ENOEXEC)"),
             },
-            SpawnFailure::Directory {
-                path: path.clone(),
-                reason: quoted("no such file or directory (ENOENT)"),
-            },
+            SpawnFailure::Directory { path, reason: quoted("no such file or directory (ENOENT)") },
             SpawnFailure::User { user, reason: quoted("operation not permitted (EPERM)") },
-            SpawnFailure::Log { path, reason: quoted("permission denied (EACCES)") },
         ] {
             let death = Some(Death::NeverStarted(failure.clone()));
             let evidence = Evidence { death, ..Evidence::default() };

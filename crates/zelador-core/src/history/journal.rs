@@ -175,11 +175,18 @@ impl Journal {
             // Whatever it was, that run has no process any more.
             seen.ended = Some(last);
             let lasted = lasted(seen);
-            let how = match &instance.phase {
-                Phase::Finished { death } => ended(death),
-                _ => Words::default(),
+            let cause = instance.last_start.as_ref().map(|start| &start.cause);
+            let with_all = cause.and_then(|cause| Some((cause.words(), cause.ended_at()?)));
+            let ended = match (&instance.phase, with_all, seen.last) {
+                (Phase::Finished { death }, ..) => {
+                    Event { lasted, ..event(Kind::Stopped, Some(last), ended(death)) }
+                }
+                (_, Some((why, at)), Some((_, since))) if since <= at => {
+                    let lasted = Some(at.since(since));
+                    Event { at, lasted, ..event(Kind::Stopped, Some(last), why) }
+                }
+                _ => Event { lasted, ..event(Kind::Stopped, Some(last), Words::default()) },
             };
-            let ended = Event { lasted, ..event(Kind::Stopped, Some(last), how) };
             // A run whose place was taken ends later, and says so itself.
             told.extend((run.is_none() || !self.retired.contains(&last)).then_some(ended));
         }

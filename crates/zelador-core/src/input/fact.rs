@@ -29,6 +29,8 @@ pub enum Fact {
         /// What it knows.
         runs: Vec<KnownRun>,
     },
+    /// The host wants zelador to end, and with it everything: what is up is up again when zelador begins anew.
+    AskedToEnd,
     /// A process is up.
     Spawned {
         /// Which run.

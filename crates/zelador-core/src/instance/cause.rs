@@ -67,13 +67,39 @@ pub enum Cause {
     },
     /// The start before was lost: the guardian did not answer, or the engine ended in between.
     StartLost,
+    /// Zelador was asked to end, stopped everything, and has begun again.
+    ZeladorRestarted {
+        /// When it was asked.
+        ended_at: Moment,
+    },
+    /// The host was restarted, and everything with it.
+    HostRestarted {
+        /// When zelador was asked to end before that; `None`: it was not, as in a loss of power.
+        ended_at: Option<Moment>,
+    },
 }
 
 impl Cause {
-    /// Whether nobody asked for it.
+    /// When the run before ended, where it was ended with zelador.
+    pub fn ended_at(&self) -> Option<Moment> {
+        match self {
+            Self::ZeladorRestarted { ended_at } => Some(*ended_at),
+            Self::HostRestarted { ended_at } => *ended_at,
+            _ => None,
+        }
+    }
+}
+
+impl Cause {
+    /// Whether nobody asked for it: whoever starts zelador or the host wants what was up.
     pub fn is_automatic(&self) -> bool {
         match self {
-            Self::Declared | Self::Redeclared | Self::Asked { .. } | Self::Scaled => false,
+            Self::Declared
+            | Self::Redeclared
+            | Self::Asked { .. }
+            | Self::Scaled
+            | Self::ZeladorRestarted { .. }
+            | Self::HostRestarted { .. } => false,
             Self::Died { .. }
             | Self::Memory { .. }
             | Self::Watchdog { .. }
@@ -120,6 +146,13 @@ impl Cause {
                 "o tratamento o reiniciou (incidente {incident})",
             ),
             Self::StartLost => words!("the start before was lost", "o início anterior se perdeu"),
+            Self::ZeladorRestarted { .. } => words!(
+                "zelador was ended and has begun again",
+                "o zelador foi encerrado e começou de novo",
+            ),
+            Self::HostRestarted { .. } => {
+                words!("the host was restarted", "o servidor foi reiniciado")
+            }
         }
     }
 }

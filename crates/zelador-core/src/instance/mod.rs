@@ -19,6 +19,7 @@ pub use reload::{Retiring, Successor};
 use crate::custom::{Action, Metrics};
 use crate::evidence::PastDeath;
 use crate::footing::Footing;
+use crate::healing::STABLE_FOR;
 use crate::id::{AppName, InstanceId, RunId};
 use crate::probe::Usage;
 use crate::spec::Environment;
@@ -139,6 +140,13 @@ pub struct Instance {
 }
 
 impl Instance {
+    /// Its run has ended: what it stood on is good where it lived long.
+    pub(crate) fn keep_footing(&mut self, ended_at: Moment) {
+        if self.started_at.is_some_and(|at| ended_at.since(at) >= STABLE_FOR) {
+            self.good = self.footing.take().or(self.good.take());
+        }
+    }
+
     /// Returns a new instance that is wanted as `goal` says and has no process yet.
     pub fn new(id: InstanceId, app: AppName, index: u32, goal: Goal, now: Moment) -> Self {
         Self {

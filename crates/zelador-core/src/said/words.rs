@@ -153,9 +153,6 @@ impl SpawnFailure {
             Self::Directory { path, reason } => {
                 format!("não é possível entrar na pasta `{path}`: {}", reason.told(language))
             }
-            Self::Log { path, reason } => {
-                format!("o arquivo de log `{path}` não pode ser aberto: {}", reason.told(language))
-            }
             Self::User { user, reason } => {
                 format!("não pode executar como `{user}`: {}", reason.told(language))
             }

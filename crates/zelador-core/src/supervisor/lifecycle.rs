@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::config::EnvDifference;
 use crate::death::Death;
 use crate::effect::{Effect, Severity};
-use crate::healing::STABLE_FOR;
 use crate::id::{AppName, InstanceId, RunId};
 use crate::input::KnownRun;
 use crate::instance::{Cause, Phase, Start, Then};
@@ -157,9 +156,7 @@ impl Supervisor {
         let now = self.now;
         let Some(instance) = self.instances.get_mut(&id) else { return };
         // Before it is asked what is different from then.
-        if instance.started_at.is_some_and(|at| now.since(at) >= STABLE_FOR) {
-            instance.good = instance.footing.take().or(instance.good.take());
-        }
+        instance.keep_footing(now);
         if let Some(app) = self.apps.get(&instance.app).filter(|_| instance.phase.pid().is_some()) {
             self.effects.push(Effect::RemovePid { path: pid_path(&app.spec, id, &self.home) });
         }

@@ -22,6 +22,7 @@ mod declare;
 mod deeds;
 mod dependencies;
 mod dumping;
+mod era;
 mod foreseeing;
 mod foreseeing_disks;
 mod full_disk;
@@ -87,7 +88,7 @@ use crate::input::ModuleSettings;
 use crate::instance::{Instance, Retiring};
 use crate::notify::Desk;
 use crate::pulse::Pulse;
-use crate::record::{Counters, Record};
+use crate::record::{Counters, Era, Record};
 use crate::retry::Ledger;
 use crate::spec::{AppSpec, Settings};
 use crate::unit::Moment;
@@ -117,6 +118,8 @@ pub struct Surroundings {
     pub zone: TimeZone,
     /// Where its random numbers begin.
     pub seed: u64,
+    /// The kernel's name for this boot of the host; empty: unknown.
+    pub boot: String,
 }
 
 /// One app and what the supervisor knows about it as a whole.
@@ -132,6 +135,8 @@ struct App {
 pub struct Supervisor {
     home: PathBuf,
     zone: TimeZone,
+    boot: String,
+    era: Era,
     rng: fastrand::Rng,
     now: Moment,
     started_at: Moment,
@@ -219,6 +224,8 @@ impl Supervisor {
         let mut supervisor = Self {
             home: surroundings.home,
             zone: surroundings.zone,
+            era: Era { boot: surroundings.boot.clone(), ended_at: None },
+            boot: surroundings.boot,
             rng: fastrand::Rng::with_seed(surroundings.seed),
             now,
             started_at: now,

@@ -8,7 +8,7 @@ use crate::effect::Effect;
 use crate::id::{InstanceId, RunId};
 use crate::input::KnownRun;
 use crate::instance::{Phase, Retiring};
-use crate::record::Record;
+use crate::record::{Era, Record};
 use crate::unit::Moment;
 
 use super::{App, Supervisor, Surroundings};
@@ -19,6 +19,7 @@ impl Supervisor {
     pub fn recover(surroundings: Surroundings, now: Moment, records: Vec<Record>) -> Self {
         let mut supervisor = Self::new(surroundings, now);
         supervisor.knows_runs = false;
+        supervisor.era = Era::default();
         for record in records {
             supervisor.apply(record);
         }
@@ -94,6 +95,7 @@ impl Supervisor {
             Record::Parcel(parcel) => self.desk.restore_parcel(*parcel),
             Record::ParcelGone(id) => self.desk.forget_parcel(id),
             Record::Settings(overlay) => self.overlay = *overlay,
+            Record::Era(era) => self.era = era,
             Record::Counters(counters) => self.counters = counters,
             Record::Usual(kept) => {
                 self.usual.insert(kept.0, kept.1);
@@ -133,6 +135,7 @@ impl Supervisor {
         let history = Record::History(Box::new(self.history.clone()));
         let settings = Record::Settings(Box::new(self.overlay.clone()));
         let counters = Record::Counters(self.counters);
+        let era = Record::Era(self.era.clone());
         let aside = self.aside.record();
         let retries = self.ledger.iter().map(|(operation, stats)| {
             Record::Retries(Box::new((operation.to_owned(), stats.clone())))
@@ -162,7 +165,7 @@ impl Supervisor {
             .chain(heartbeats)
             .chain(left_alone)
             .chain(self.desk.durable())
-            .chain([history, settings, counters])
+            .chain([history, settings, counters, era])
             .chain(aside)
             .collect()
     }
@@ -170,6 +173,7 @@ impl Supervisor {
     /// Compares what the records say with what the guardian knows, and lets the difference happen.
     pub(super) fn take_inventory(&mut self, runs: &[KnownRun]) {
         self.knows_runs = true;
+        let why_gone = self.begin_era();
         self.plan_heartbeats();
         let known: BTreeMap<RunId, &KnownRun> = runs.iter().map(|run| (run.run, run)).collect();
         let heirs = self.find_heirs(&known);
@@ -187,11 +191,14 @@ impl Supervisor {
                     self.runs.remove(&run);
                     self.start_as_noted(id, false);
                 }
+                (None, Phase::Running { .. }) if let Some(why) = &why_gone => {
+                    self.resume(id, run, why);
+                }
                 (None, _) => self.ended_unseen(run, Death::Unknown),
                 (Some(known), phase) => self.compare(known, &phase),
             }
         }
-        self.compare_company(&known);
+        self.compare_company(&known, why_gone.is_some());
         self.plan_all_watches();
         for known in runs {
             let wanted = self.runs.get(&known.run).and_then(|id| self.instances.get(id));
@@ -205,7 +212,7 @@ impl Supervisor {
 
     /// The same for successors, and for runs whose place was taken. A reload ends with its engine;
     /// a successor that is on its way still takes its place.
-    fn compare_company(&mut self, known: &BTreeMap<RunId, &KnownRun>) {
+    fn compare_company(&mut self, known: &BTreeMap<RunId, &KnownRun>, ended_with_all: bool) {
         let successors: Vec<(InstanceId, RunId, Option<i32>)> = self
             .instances
             .values()
@@ -215,8 +222,8 @@ impl Supervisor {
             .collect();
         for (id, run, pid) in successors {
             match known.get(&run) {
-                // The spawn was recorded and never reached the guardian.
-                None if pid.is_none() => {
+                // The spawn was recorded and never reached the guardian, or all ended together.
+                None if pid.is_none() || ended_with_all => {
                     self.runs.remove(&run);
                     if let Some(instance) = self.instances.get_mut(&id) {
                         instance.successor = None;

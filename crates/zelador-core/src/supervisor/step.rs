@@ -41,6 +41,7 @@ impl Supervisor {
     fn fact(&mut self, fact: Fact) {
         match fact {
             Fact::Inventory { runs } => self.take_inventory(&runs),
+            Fact::AskedToEnd => self.end_era(),
             Fact::Spawned { run, pid } => self.spawned(run, pid),
             Fact::EnvRead { run, env } => self.env_read(run, env),
             Fact::SpawnFailed { run, failure } => self.spawn_failed(run, failure),

@@ -131,8 +131,12 @@ fn what_took_work_takes_work_for_the_engine_that_takes_over() {
     let take_over = |world: &mut World| {
         let records = world.supervisor.durable();
         let run = world.list()[0].phase.run().expect("it is up");
-        let surroundings =
-            Surroundings { home: "/home/z".into(), zone: jiff::tz::TimeZone::UTC, seed: 8 };
+        let surroundings = Surroundings {
+            home: "/home/z".into(),
+            zone: jiff::tz::TimeZone::UTC,
+            seed: 8,
+            boot: String::new(),
+        };
         world.supervisor = Supervisor::recover(surroundings, world.now, records);
         world.hear(Fact::BaseSettings(base.clone()));
         let pid = i32::try_from(run.number()).unwrap() + 1000;
@@ -219,8 +223,12 @@ fn five_hundred_checks_that_are_declared_together_do_not_look_together() {
         serde_json::json!({ "named": named, "memory": "off", "cpu": "off", "disk": "off" });
     let overlay = Box::new(serde_json::from_value(settings).unwrap());
     let begin = Moment::from_micros(1_700_000_000_000_000);
-    let surroundings =
-        Surroundings { home: "/home/z".into(), zone: jiff::tz::TimeZone::UTC, seed: 7 };
+    let surroundings = Surroundings {
+        home: "/home/z".into(),
+        zone: jiff::tz::TimeZone::UTC,
+        seed: 7,
+        boot: String::new(),
+    };
     let mut supervisor = Supervisor::new(surroundings, begin);
     supervisor.step(begin, Input::Fact(Fact::BaseSettings(overlay)));
     // Two rounds: those after the first keep their distance.
@@ -321,8 +329,12 @@ fn who_asks_to_be_left_alone_is_left_alone_by_the_engine_that_takes_over_too() {
 fn next_engine(world: &mut World, base: Box<Overlay>) -> RunId {
     let records = world.supervisor.durable();
     let run = world.list()[0].phase.run().expect("it is up");
-    let surroundings =
-        Surroundings { home: "/home/z".into(), zone: jiff::tz::TimeZone::UTC, seed: 8 };
+    let surroundings = Surroundings {
+        home: "/home/z".into(),
+        zone: jiff::tz::TimeZone::UTC,
+        seed: 8,
+        boot: String::new(),
+    };
     world.supervisor = Supervisor::recover(surroundings, world.now, records);
     world.hear(Fact::BaseSettings(base));
     let pid = i32::try_from(run.number()).unwrap() + 1000;

@@ -35,8 +35,12 @@ fn nothing_is_started_before_it_is_known_what_lives() {
     assert_eq!(starts(&dies()), 0, "the second waits for what is known of the first");
 
     let now = world.now + Duration::from_mins(1);
-    let surroundings =
-        Surroundings { home: "/home/z".into(), zone: jiff::tz::TimeZone::UTC, seed: 8 };
+    let surroundings = Surroundings {
+        home: "/home/z".into(),
+        zone: jiff::tz::TimeZone::UTC,
+        seed: 8,
+        boot: String::new(),
+    };
     let records: Vec<Record> = world.supervisor.durable();
     let mut next = Supervisor::recover(surroundings, now, records);
     let mut base = Overlay::default();
@@ -66,8 +70,12 @@ fn every_run_that_no_record_tells_of_is_taken_in_its_turn() {
     };
     let exited = |code| Some(Death::Exited { code });
     let runs = vec![run(0, exited(7)), run(1, exited(8)), run(2, None)];
-    let surroundings =
-        Surroundings { home: "/home/z".into(), zone: jiff::tz::TimeZone::UTC, seed: 8 };
+    let surroundings = Surroundings {
+        home: "/home/z".into(),
+        zone: jiff::tz::TimeZone::UTC,
+        seed: 8,
+        boot: String::new(),
+    };
     let mut next = Supervisor::recover(surroundings, world.now, world.supervisor.durable());
     let told = next.step(world.now, Input::Fact(Fact::Inventory { runs }));
     assert_eq!(starts(&told), 0, "it has a run");
@@ -79,4 +87,54 @@ fn every_run_that_no_record_tells_of_is_taken_in_its_turn() {
     assert_eq!(it.restarts, 2);
     let deaths: Vec<&Death> = it.deaths.iter().map(|past| &past.death).collect();
     assert_eq!(deaths, [&Death::Exited { code: 8 }, &Death::Exited { code: 7 }]);
+}
+
+/// The host shuts down in order, or loses its power; or zelador alone is stopped and started.
+#[test]
+fn what_ended_with_zelador_or_with_the_host_is_no_death_and_is_up_again() {
+    let surroundings = |boot: &str| Surroundings {
+        home: "/home/z".into(),
+        zone: jiff::tz::TimeZone::UTC,
+        seed: 8,
+        boot: boot.to_owned(),
+    };
+    let mut world = World::new();
+    world.declare(app(vec![]), Unchanged::LeaveAlone);
+    let mut supervisor =
+        Supervisor::recover(surroundings("one"), world.now, world.supervisor.durable());
+    let run = world.list()[0].phase.run().expect("it is up");
+    let known = KnownRun { run, pid: 7, death: None, instance: None };
+    supervisor.step(world.now, Input::Fact(Fact::Inventory { runs: vec![known] }));
+    let up = supervisor.durable();
+    let asked_at = world.now + Duration::from_mins(1);
+    let told = supervisor.step(asked_at, Input::Fact(Fact::AskedToEnd));
+    assert!(matches!(told[..], [Effect::Record(Record::Era(_))]), "{told:?}");
+    let asked = supervisor.durable();
+
+    let later = asked_at + Duration::from_mins(5);
+    for (records, boot, why) in [
+        (&asked, "one", Some("zelador was ended and has begun again")),
+        (&asked, "two", Some("the host was restarted")),
+        (&up, "two", Some("the host was restarted")),
+        (&up, "one", None),
+        (&up, "", None),
+    ] {
+        let mut next = Supervisor::recover(surroundings(boot), later, records.clone());
+        let told = next.step(later, Input::Fact(Fact::Inventory { runs: Vec::new() }));
+        assert_eq!(starts(&told), 1, "{boot}: it is up again");
+        let it = &next.view().instances[0];
+        let cause = it.last_start.as_ref().expect("it was started").cause.to_string();
+        let Some(why) = why else {
+            assert_eq!((it.restarts, it.deaths.len()), (1, 1), "{boot}: nobody knows why it ended");
+            continue;
+        };
+        assert_eq!((it.restarts, it.deaths.len(), cause.as_str()), (0, 0, why), "{boot}");
+        let sweeps = told.iter().filter(|effect| matches!(effect, Effect::Sweep { .. }));
+        assert_eq!(sweeps.count(), 0, "nothing is left of what ended in order");
+        let run = it.phase.run().expect("it is asked for");
+        next.step(later, Input::Fact(Fact::Spawned { run, pid: 8 }));
+        let mut last = Supervisor::recover(surroundings(boot), later, next.durable());
+        last.step(later, Input::Fact(Fact::Inventory { runs: Vec::new() }));
+        assert_eq!(last.view().instances[0].deaths.len(), 1, "{boot}: that was an end before");
+    }
 }

@@ -35,8 +35,12 @@ fn spec(name: &str, needs: &[(&str, Option<Condition>)]) -> AppSpec {
 impl Stage {
     fn new() -> Self {
         let now = Moment::from_micros(1_700_000_000_000_000);
-        let surroundings =
-            Surroundings { home: "/home/z".into(), zone: jiff::tz::TimeZone::UTC, seed: 7 };
+        let surroundings = Surroundings {
+            home: "/home/z".into(),
+            zone: jiff::tz::TimeZone::UTC,
+            seed: 7,
+            boot: String::new(),
+        };
         let supervisor = Supervisor::new(surroundings, now);
         Self { supervisor, now, asked: Vec::new(), runs: BTreeMap::new(), answer: None }
     }

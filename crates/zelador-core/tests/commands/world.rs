@@ -54,8 +54,12 @@ pub fn app(fields: Vec<(&str, Value)>) -> AppSpec {
 impl World {
     pub fn new() -> Self {
         let now = Moment::from_micros(1_700_000_000_000_000);
-        let surroundings =
-            Surroundings { home: "/home/z".into(), zone: jiff::tz::TimeZone::UTC, seed: 7 };
+        let surroundings = Surroundings {
+            home: "/home/z".into(),
+            zone: jiff::tz::TimeZone::UTC,
+            seed: 7,
+            boot: String::new(),
+        };
         Self {
             supervisor: Supervisor::new(surroundings, now),
             now,

@@ -163,7 +163,7 @@ fn wanted() -> Box<CallWanted> {
 /// that is broken.
 fn an_hour(seed: u64, mut sabotage: impl FnMut(&mut Vec<Effect>)) -> Option<Promise> {
     let mut rng = fastrand::Rng::with_seed(seed);
-    let mut supervisor = Supervisor::new(surroundings(seed), DAWN);
+    let mut supervisor = Supervisor::new(surroundings(seed, 0), DAWN);
     let mut model = Model::new(DAWN);
     let (mut now, mut number, mut up) = (DAWN, 0, true);
     // What was told once may be told again.

@@ -69,6 +69,14 @@ impl World {
         }
     }
 
+    /// Every process ends, and zelador with them.
+    pub fn end_all(&mut self, asked: bool, boots: bool, away: Duration) {
+        self.guardian.runs.clear();
+        self.boot += u32::from(boots);
+        self.ended_with_all = asked || boots;
+        self.lose_engine(away);
+    }
+
     pub fn engine_back(&mut self) -> Result<(), Violation> {
         // The guardian says welcome when it has carried out what was asked before.
         if self.guardian.busy_until > self.now {
@@ -81,7 +89,7 @@ impl World {
         };
         let records: Vec<Record> = self.kept.values().map(through_json).collect();
         let seed = self.rng.u64(..);
-        self.supervisor = Supervisor::recover(surroundings(seed), self.now, records);
+        self.supervisor = Supervisor::recover(surroundings(seed, self.boot), self.now, records);
         self.engine_is_there = true;
         self.watch.engine_is_new(self.now, &self.supervisor);
         self.post.engine_is_new();
@@ -95,8 +103,12 @@ impl World {
         self.heirs_found += heirs.len();
         let ended: Vec<RunId> =
             runs.iter().filter(|run| run.death.is_some()).map(|run| run.run).collect();
+        let before = self.supervisor.view();
         self.step(Input::Fact(Fact::Inventory { runs }))?;
         crate::rules::heirs_are_taken(&heirs, &self.supervisor.view())?;
+        if std::mem::take(&mut self.ended_with_all) {
+            crate::rules::what_ended_with_all_is_no_death(&before, &self.supervisor.view())?;
+        }
         for run in ended {
             if let Some(process) = self.guardian.runs.get_mut(&run) {
                 process.recorded = true;

@@ -49,6 +49,16 @@ impl World {
                 self.lose_engine(away);
             }
             Event::EngineLost { when, away } => self.doomed = Some((when, away)),
+            Event::AllEnds { .. } if !self.engine_is_there => {}
+            Event::AllEnds { asked, boots, away } => {
+                if asked {
+                    self.step(Input::Fact(Fact::AskedToEnd))?;
+                }
+                // That step may have been its last.
+                if self.engine_is_there {
+                    self.end_all(asked, boots, away);
+                }
+            }
             Event::Becomes(app, behaviour) => {
                 self.behaviours.insert(app, behaviour);
             }

@@ -61,6 +61,11 @@ pub fn generate(seed: u64) -> Script {
         let away = Duration::from_millis(rng.u64(1..5_000));
         events.push((moment(&mut rng), Event::EngineLost { when: Loss::AheadOfRecord, away }));
     }
+    if rng.u8(0..4) == 0 {
+        let away = Duration::from_millis(rng.u64(1..5_000));
+        let all_ends = Event::AllEnds { asked: rng.bool(), boots: rng.bool(), away };
+        events.push((moment(&mut rng), all_ends));
+    }
     Script { seed, rudeness, apps, events, calm_at }
 }
 

@@ -85,7 +85,7 @@ fn one_that_a_person_shut_is_not_asked_and_says_so() {
     assert!(message.contains("kept open by a person"), "{message}");
     // Its state outlives the engine.
     let records = world.kept.values().cloned().collect();
-    let next = Supervisor::recover(surroundings(8), world.now, records);
+    let next = Supervisor::recover(surroundings(8, 0), world.now, records);
     let states: Vec<Words> = next.breakers().into_iter().map(|it| it.state).collect();
     assert!(states.iter().any(|it| *it == "forced open"), "{states:?}");
 }
@@ -94,7 +94,7 @@ fn one_that_a_person_shut_is_not_asked_and_says_so() {
 fn numbers_of_looks_and_states_of_breakers_outlive_the_engine() {
     let (_, world) = looks_of(&outage(Vec::new()));
     let records = world.kept.values().cloned().collect();
-    let next = Supervisor::recover(surroundings(8), world.now, records);
+    let next = Supervisor::recover(surroundings(8, 0), world.now, records);
     let of = |supervisor: &Supervisor| {
         let all = supervisor.retries();
         let query = all.into_iter().find(|it| it.operation == "query").expect("it was queried");

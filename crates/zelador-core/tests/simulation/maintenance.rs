@@ -94,7 +94,7 @@ fn what_dies_in_a_maintenance_is_restarted_and_what_is_bad_after_it_is_told() {
     assert!(aside.until.is_some_and(|until| until > world.now && until <= DAWN + 11 * MINUTE));
     // It outlives the engine.
     let records = world.kept.values().cloned().collect();
-    let next = Supervisor::recover(surroundings(8), world.now, records).health();
+    let next = Supervisor::recover(surroundings(8, 0), world.now, records).health();
     assert!(next.checks.iter().any(|it| it.set_aside.as_ref() == Some(&aside)), "{next:?}");
     assert_eq!(world.run_until(DAWN + 20 * MINUTE), Ok(()));
     let (during, after) = *count.borrow();

@@ -17,6 +17,8 @@ pub enum Rule {
     RunsInTheEnd,
     /// An end that was asked for is no death.
     StopsAreNoDeaths,
+    /// What ended with zelador or with the host is no death, and is started again.
+    EndedWithAll,
     /// Every spawn is recorded first.
     SpawnsAreRecorded,
     /// What began before its record was written is taken over when an engine was lost in between.

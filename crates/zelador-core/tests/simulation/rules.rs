@@ -161,6 +161,22 @@ pub fn heirs_are_taken(heirs: &[(InstanceId, RunId)], after: &View) -> Result<()
     Ok(())
 }
 
+/// What ended with zelador or with the host is no death, counts for nothing, and is to come up again.
+pub fn what_ended_with_all_is_no_death(before: &View, after: &View) -> Result<(), Violation> {
+    for old in before.instances.iter().filter(|it| matches!(it.phase, Phase::Running { .. })) {
+        let Some(new) = after.instances.iter().find(|it| it.id == old.id) else { continue };
+        let counts = |it: &InstanceView| (it.restarts, it.unstable_restarts, it.deaths.clone());
+        let comes_up = matches!(new.phase, Phase::Starting { .. } | Phase::Backoff { .. });
+        if counts(old) != counts(new) || !comes_up {
+            return broken(
+                Rule::EndedWithAll,
+                format!("{} ended with all: {:?}", old.name, new.phase),
+            );
+        }
+    }
+    Ok(())
+}
+
 /// The end of a run that was asked to end is no death.
 pub fn stops_are_no_deaths(before: &View, after: &View, input: &Input) -> Result<(), Violation> {
     let Some(run) = run_of(input) else { return Ok(()) };

@@ -80,6 +80,8 @@ pub enum Event {
     Database(bool),
     /// The engine is killed, and is back after a while.
     EngineLost { when: Loss, away: Duration },
+    /// Everything ends at once: zelador was asked to, the host boots, or somebody killed all.
+    AllEnds { asked: bool, boots: bool, away: Duration },
     /// From here on new processes of the app behave like this.
     Becomes(String, Behaviour),
     /// The guardian does nothing for this long.

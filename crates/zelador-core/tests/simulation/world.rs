@@ -11,7 +11,7 @@ use zelador_core::diagnosis::Cause;
 use zelador_core::effect::Effect;
 use zelador_core::id::{CallId, InstanceId, RunId};
 use zelador_core::input::{Fact, Input, ReadyBy};
-use zelador_core::record::Record;
+use zelador_core::record::{Era, Record};
 use zelador_core::signal::Signal;
 use zelador_core::supervisor::{Deadline, Supervisor, Surroundings};
 use zelador_core::unit::{Moment, SECOND};
@@ -100,6 +100,10 @@ pub struct World {
     pub next_ticket: u64,
     pub engine: u32,
     pub engine_is_there: bool,
+    /// Which boot of the host this is.
+    pub boot: u32,
+    /// The processes that are missing ended with zelador or with the host.
+    pub ended_with_all: bool,
     /// Runs that were there before their record was.
     pub heirs_found: usize,
     /// A step is going to be the engine's last, and it is back after this time.
@@ -118,7 +122,9 @@ pub const DAWN: Moment = Moment::from_micros(1_700_000_000_000_000);
 
 impl World {
     pub fn new(script: &Script) -> Self {
-        let supervisor = Supervisor::new(surroundings(script.seed), DAWN);
+        let supervisor = Supervisor::new(surroundings(script.seed, 0), DAWN);
+        // As an engine writes it when it was given its first inventory.
+        let era = Record::Era(Era { boot: surroundings(0, 0).boot, ended_at: None });
         let mut world = Self {
             now: DAWN,
             watch: Invariants::new(&supervisor),
@@ -128,7 +134,7 @@ impl World {
             model: None,
             says: BTreeMap::new(),
             guardian: Guardian::default(),
-            kept: BTreeMap::new(),
+            kept: BTreeMap::from([(era.key(), era)]),
             database_up: true,
             behaviours: BTreeMap::new(),
             rudeness: script.rudeness,
@@ -143,6 +149,8 @@ impl World {
             next_ticket: 0,
             engine: 0,
             engine_is_there: true,
+            boot: 0,
+            ended_with_all: false,
             heirs_found: 0,
             doomed: None,
             last_told: BTreeMap::new(),
@@ -381,6 +389,11 @@ impl World {
 /// What the check of a database that is down says.
 pub const REFUSED: &str = "the database refuses";
 
-pub fn surroundings(seed: u64) -> Surroundings {
-    Surroundings { home: "/var/zelador".into(), zone: jiff::tz::TimeZone::UTC, seed }
+pub fn surroundings(seed: u64, boot: u32) -> Surroundings {
+    Surroundings {
+        home: "/var/zelador".into(),
+        zone: jiff::tz::TimeZone::UTC,
+        seed,
+        boot: format!("boot {boot}"),
+    }
 }

@@ -127,8 +127,12 @@ fn permitted() -> Caller {
     let (sender, mut inbox) = mpsc::channel(8);
     tokio::spawn(async move {
         let clock = Clock::start();
-        let surroundings =
-            Surroundings { home: "/nowhere".into(), zone: jiff::tz::TimeZone::UTC, seed: 7 };
+        let surroundings = Surroundings {
+            home: "/nowhere".into(),
+            zone: jiff::tz::TimeZone::UTC,
+            seed: 7,
+            boot: String::new(),
+        };
         let mut supervisor = Supervisor::new(surroundings, clock.now());
         let mut waiting = BTreeMap::new();
         while let Some(message) = inbox.recv().await {

@@ -68,8 +68,12 @@ impl Driver {
         let watch_facts = sender.clone();
         // A thread of the watcher may wait for the driver; the driver never waits for one.
         let watched = move |fact| _ = watch_facts.blocking_send(Message::Input(Input::Fact(fact)));
-        let surroundings =
-            Surroundings { home: home.path().to_owned(), zone: TimeZone::system(), seed: seed() };
+        let surroundings = Surroundings {
+            home: home.path().to_owned(),
+            zone: TimeZone::system(),
+            seed: seed(),
+            boot: super::boot::id(),
+        };
         let outlet = Outlet::start(home.events(), &records);
         let chronicle = pm2::begin(&home, native.guardian_pid(), &records, clock.now());
         let mut supervisor = Supervisor::recover(surroundings, clock.now(), records);

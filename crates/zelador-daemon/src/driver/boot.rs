@@ -23,13 +23,18 @@ const READY_WITHIN: Duration = Duration::from_mins(1);
 /// Changes with each boot of the host, and of a container that boots a system of its own.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
+/// This boot; empty where the kernel does not tell.
+pub(super) fn id() -> String {
+    fs::read_to_string(BOOT_ID).unwrap_or_default().trim_end().to_owned()
+}
+
 impl Driver {
     /// Brings the list up; how it went is told when it has settled.
     pub(super) fn resurrect(&mut self) {
         self.booting = Some(Instant::now() + READY_WITHIN);
-        let boot = fs::read_to_string(BOOT_ID).unwrap_or_default();
+        let boot = id();
         let before = fs::read_to_string(self.home.booted()).unwrap_or_default();
-        if !wants_saved(self.supervisor.view().instances.is_empty(), &before, &boot) {
+        if !wants_saved(self.supervisor.view().instances.is_empty(), before.trim_end(), &boot) {
             return;
         }
         match saved::read(&self.home.dump()) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time;
 use zelador_core::effect::{Done, Refusal};
-use zelador_core::input::{Command, Input};
+use zelador_core::input::{Command, Fact, Input};
 use zelador_guardian::Handover;
 
 use super::Driver;
@@ -42,6 +42,7 @@ impl Driver {
         tracing::info!(
             "zelador was asked to end: stopping all services; they are up again at the next start"
         );
+        self.step(Input::Fact(Fact::AskedToEnd));
         self.history.freeze();
         self.begin_shutdown(None);
     }

@@ -1,8 +1,5 @@
-//! Evidence is gathered off the driver's thread.
-//!
-//! Where many services end at once their successors come first: nothing waits for evidence but what it decides
-//! on. Always holds: nobody's evidence waits longer than [`HELD_FOR`] before it is gathered, which leaves it enough of
-//! [`GATHER_WITHIN`](zelador_core::healing::GATHER_WITHIN).
+//! Evidence is gathered off the driver's thread, when [`zelador_core::gathering`] says so: where many services end
+//! at once their successors come first, as nothing waits for evidence but what it decides on.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
@@ -12,6 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use zelador_core::effect::Place;
+use zelador_core::gathering::{may_begin, patience};
 use zelador_core::healing::Runtime;
 use zelador_core::healing::host::Pressure;
 use zelador_core::id::{IncidentId, RunId};
@@ -23,15 +21,6 @@ use crate::evidence::{self, Stream, Subject};
 
 /// So many runs' places in the logs are remembered; the oldest are forgotten first.
 const RUNS: usize = 4096;
-
-/// Evidence of so many incidents is gathered at once.
-const AT_ONCE: usize = 2;
-
-/// For so long evidence gives way to what is being started.
-const GIVES_WAY_FOR: Duration = Duration::from_millis(100);
-
-/// For so long it gives way to others': one look takes a millisecond, so that something hangs.
-const HELD_FOR: Duration = Duration::from_secs(1);
 
 /// Gathers, and tells.
 type Gather = Box<dyn FnOnce() + Send>;
@@ -47,12 +36,11 @@ pub(crate) struct Gathering {
 impl Gathering {
     /// When the first one that waits has waited long enough.
     pub(super) fn due(&self) -> Option<Instant> {
-        let patience = if self.has_room() { GIVES_WAY_FOR } else { HELD_FOR };
-        self.waiting.front().map(|(since, _)| *since + patience)
+        self.waiting.front().map(|(since, _)| *since + patience(self.under_way()))
     }
 
-    fn has_room(&self) -> bool {
-        Arc::strong_count(&self.under_way) <= AT_ONCE
+    fn under_way(&self) -> usize {
+        Arc::strong_count(&self.under_way) - 1
     }
 
     fn add(&mut self, gather: impl FnOnce() + Send + 'static) {
@@ -61,8 +49,8 @@ impl Gathering {
 
     /// Takes what may be gathered now.
     fn next(&mut self, is_starting: impl Fn() -> bool) -> Option<Gather> {
-        let is_due = self.due()? <= Instant::now();
-        if !is_due && (!self.has_room() || is_starting()) {
+        let (since, _) = self.waiting.front()?;
+        if !may_begin(since.elapsed(), self.under_way(), is_starting()) {
             return None;
         }
         let (_, gather) = self.waiting.pop_front()?;
@@ -191,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn evidence_gives_way_to_starts_and_two_are_gathered_at_once() {
+    fn each_thread_that_gathers_counts_until_it_is_done() {
         let (done, ended) = mpsc::channel();
         let mut gathering = Gathering::default();
         for number in 0..4 {
@@ -205,19 +193,6 @@ mod tests {
         assert_eq!(ended.try_recv(), Ok(0));
         let third = gathering.next(|| false);
         assert!(third.is_some() && gathering.next(|| false).is_none(), "there is room for one");
-    }
-
-    #[test]
-    fn nobody_waits_for_ever_for_starts_and_for_what_hangs() {
-        let ago = |time: Duration| Instant::now().checked_sub(time).unwrap();
-        let mut gathering = Gathering::default();
-        let mut add = |since| gathering.waiting.push_back((since, Box::new(|| ())));
-        std::iter::repeat_n(ago(GIVES_WAY_FOR), 3).for_each(&mut add);
-        let under_way = [gathering.next(|| true), gathering.next(|| true)];
-        assert!(under_way.iter().all(Option::is_some));
-        assert!(gathering.next(|| false).is_none());
-        gathering.waiting[0].0 = ago(HELD_FOR);
-        assert!(gathering.next(|| true).is_some());
-        assert_eq!(gathering.due(), None);
+        assert_eq!(gathering.under_way(), 2);
     }
 }

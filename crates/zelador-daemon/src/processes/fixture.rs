@@ -4,6 +4,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::find;
 use super::kill;
 use super::stat::StatReader;
 use super::tree::RunKey;
@@ -59,7 +60,7 @@ impl Program {
     /// Kills the whole tree.
     pub(crate) fn end(&mut self) {
         for _ in 0..100 {
-            let members = kill::tree(&self.key).unwrap_or_default();
+            let members = find::tree(&self.key).unwrap_or_default();
             if members.is_empty() {
                 break;
             }

@@ -3,7 +3,8 @@
 use rustix::process::{Pid, getpgid, test_kill_process_group};
 use zelador_core::signal::Signal;
 
-use super::kill::{signal, tree};
+use super::find::tree;
+use super::kill::signal;
 use super::tree::RunKey;
 
 /// Whether no process is left in the group that `leader` led. A zombie still counts as one.

@@ -7,18 +7,16 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use tokio::task;
 use tokio::time::{self, Instant};
 use zelador_core::signal::Signal;
 
 use super::cgroup;
-use super::snapshot::{Processes, snapshot};
+use super::find::find;
 use super::stat::StatReader;
-use super::tree::{Owners, RunKey, mark_of};
+use super::tree::RunKey;
 
 /// How often the known processes of a run are looked at while it may still end by itself.
 const LOOK_AGAIN_EVERY: Duration = Duration::from_millis(20);
@@ -53,36 +51,6 @@ pub struct Swept {
     pub survivors: Vec<Member>,
     /// Why it is not known whether anything is left: `/proc` could not be listed to the end.
     pub blind: Option<io::Error>,
-}
-
-/// Returns the processes of a run that have not ended. Blocks for one pass over `/proc`.
-///
-/// # Errors
-/// `/proc` cannot be listed.
-pub fn tree(run: &RunKey) -> io::Result<Vec<Member>> {
-    match &run.group {
-        Some(group) => grouped(group),
-        None => Ok(members(&snapshot()?, run)),
-    }
-}
-
-/// The processes of a control group: no other can belong to the run.
-fn grouped(group: &Path) -> io::Result<Vec<Member>> {
-    let reader = StatReader::new()?;
-    let stats = cgroup::members(group).into_iter().filter_map(|pid| reader.read(pid));
-    let live = stats.filter(|stat| !stat.is_dead());
-    Ok(live.map(|stat| Member { pid: stat.pid, start_time: stat.start_time }).collect())
-}
-
-fn members(processes: &Processes, run: &RunKey) -> Vec<Member> {
-    let own = std::process::id().cast_signed();
-    let owners = Owners::new(processes, std::slice::from_ref(run), mark_of).all();
-    let mine = processes.all().iter().zip(owners).filter(|(_, owner)| owner.is_some());
-    // Whatever an environment says: neither this process nor the parent of all is part of a run.
-    mine.filter(|(stat, _)| stat.pid > 1 && stat.pid != own && stat.pid != run.guardian)
-        .filter(|(stat, _)| !stat.is_dead())
-        .map(|(stat, _)| Member { pid: stat.pid, start_time: stat.start_time })
-        .collect()
 }
 
 /// Sends a signal to a process; returns false when it is gone, whoever has its number now.
@@ -225,17 +193,13 @@ async fn freeze(
     left
 }
 
-/// The processes of the run, without holding up the runtime.
-async fn find(run: &RunKey) -> io::Result<Vec<Member>> {
-    let run = run.clone();
-    task::spawn_blocking(move || tree(&run)).await.map_err(io::Error::other)?
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
+    use super::super::find::tree;
     use super::super::fixture::{Program, marked, wait_for};
+    use super::super::snapshot::snapshot;
     use super::*;
 
     fn from_now(millis: u64) -> Instant {

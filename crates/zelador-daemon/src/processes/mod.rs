@@ -5,6 +5,7 @@
 
 pub mod cgroup;
 pub mod controllers;
+mod find;
 mod group;
 pub(crate) mod kill;
 mod member;

@@ -20,8 +20,12 @@ const HOME: &str = "/srv/app/.zelador";
 
 impl World {
     fn new() -> Self {
-        let surroundings =
-            Surroundings { home: HOME.into(), zone: jiff::tz::TimeZone::UTC, seed: 1 };
+        let surroundings = Surroundings {
+            home: HOME.into(),
+            zone: jiff::tz::TimeZone::UTC,
+            seed: 1,
+            boot: String::new(),
+        };
         let now = Moment::from_micros(1_000_000_000);
         let supervisor = Supervisor::new(surroundings, now);
         Self { supervisor, now, asked: Vec::new(), ticket: 0 }
@@ -207,7 +211,12 @@ fn only_what_is_wanted_up_is_watched() {
 fn a_new_engine_watches_again() {
     let mut world = World::watching(r#""watch":true"#);
     let records = world.supervisor.durable();
-    let surroundings = Surroundings { home: HOME.into(), zone: jiff::tz::TimeZone::UTC, seed: 1 };
+    let surroundings = Surroundings {
+        home: HOME.into(),
+        zone: jiff::tz::TimeZone::UTC,
+        seed: 1,
+        boot: String::new(),
+    };
     let supervisor = Supervisor::recover(surroundings, world.now, records);
     world = World { supervisor, asked: Vec::new(), ..world };
     let Phase::Running { run, pid, .. } = world.view().instances[0].phase else { panic!("up") };

@@ -1,0 +1,206 @@
+//! What a run has left: the live processes of its tree.
+//!
+//! Where many ask at once, as after a thousand services ended with their guardian, one look at all processes answers
+//! everybody who asked before it began. Always holds: nobody is answered by a look from before the question.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use tokio::sync::oneshot;
+use tokio::task;
+
+use super::cgroup;
+use super::kill::Member;
+use super::snapshot::{Processes, snapshot};
+use super::stat::{Stat, StatReader};
+use super::tree::{Owners, RunKey, mark_of};
+
+/// One who asks, and where the answer goes.
+type Asked = (RunKey, oneshot::Sender<io::Result<Vec<Member>>>);
+
+/// Those who wait for the next look, and whether somebody looks.
+struct Looks {
+    waiting: Vec<Asked>,
+    under_way: bool,
+}
+
+static LOOKS: Mutex<Looks> = Mutex::new(Looks { waiting: Vec::new(), under_way: false });
+
+/// Returns the processes of a run that have not ended. Blocks for one pass over `/proc`.
+///
+/// # Errors
+/// `/proc` cannot be listed.
+pub fn tree(run: &RunKey) -> io::Result<Vec<Member>> {
+    match &run.group {
+        Some(group) => grouped(group),
+        None => {
+            let processes = snapshot()?;
+            let owners = Owners::new(&processes, std::slice::from_ref(run), mark_of).all();
+            Ok(members(&processes, &owners, 0, run))
+        }
+    }
+}
+
+/// The same without holding up the runtime, and together with everybody else who asks.
+///
+/// # Errors
+/// `/proc` cannot be listed, or there is no thread for it.
+pub(super) async fn find(run: &RunKey) -> io::Result<Vec<Member>> {
+    let run = run.clone();
+    if run.group.is_some() {
+        return task::spawn_blocking(move || tree(&run)).await.map_err(io::Error::other)?;
+    }
+    let (answer, found) = oneshot::channel();
+    ask((run, answer))?;
+    found.await.map_err(io::Error::other)?
+}
+
+fn ask(asked: Asked) -> io::Result<()> {
+    let mut looks = LOOKS.lock().unwrap_or_else(PoisonError::into_inner);
+    looks.waiting.push(asked);
+    if !looks.under_way {
+        thread::Builder::new().name("look at all".to_owned()).spawn(look).inspect_err(|_| {
+            // Whoever waits is told that nobody answers.
+            looks.waiting.clear();
+        })?;
+        looks.under_way = true;
+    }
+    Ok(())
+}
+
+/// Looks until nobody waits.
+fn look() {
+    loop {
+        let asked = {
+            let mut looks = LOOKS.lock().unwrap_or_else(PoisonError::into_inner);
+            if looks.waiting.is_empty() {
+                looks.under_way = false;
+                return;
+            }
+            std::mem::take(&mut looks.waiting)
+        };
+        match snapshot() {
+            Ok(processes) => answer(&processes, asked, mark_of),
+            Err(error) => {
+                for (_, answer) in asked {
+                    _ = answer.send(Err(io::Error::new(error.kind(), error.to_string())));
+                }
+            }
+        }
+    }
+}
+
+/// Tells each its processes; one run may be asked about twice.
+fn answer(processes: &Processes, asked: Vec<Asked>, mark_of: impl FnMut(&Stat) -> Option<String>) {
+    let mut keys: Vec<RunKey> = Vec::new();
+    let mut known: HashMap<(i32, u64, String), usize> = HashMap::new();
+    let places: Vec<usize> = asked
+        .iter()
+        .map(|(run, _)| {
+            *known.entry((run.pid, run.start_time, run.mark.clone())).or_insert_with(|| {
+                keys.push(run.clone());
+                keys.len() - 1
+            })
+        })
+        .collect();
+    let owners = Owners::new(processes, &keys, mark_of).all();
+    for ((run, answer), place) in asked.into_iter().zip(places) {
+        _ = answer.send(Ok(members(processes, &owners, place, &run)));
+    }
+}
+
+/// The processes of a control group: no other can belong to the run.
+fn grouped(group: &Path) -> io::Result<Vec<Member>> {
+    let reader = StatReader::new()?;
+    let stats = cgroup::members(group).into_iter().filter_map(|pid| reader.read(pid));
+    let live = stats.filter(|stat| !stat.is_dead());
+    Ok(live.map(|stat| Member { pid: stat.pid, start_time: stat.start_time }).collect())
+}
+
+/// The processes that belong to the run in this place.
+fn members(
+    processes: &Processes,
+    owners: &[Option<usize>],
+    place: usize,
+    run: &RunKey,
+) -> Vec<Member> {
+    let own = std::process::id().cast_signed();
+    let mine = processes.all().iter().zip(owners).filter(|(_, owner)| **owner == Some(place));
+    // Whatever an environment says: neither this process nor the parent of all is part of a run.
+    mine.filter(|(stat, _)| stat.pid > 1 && stat.pid != own && stat.pid != run.guardian)
+        .filter(|(stat, _)| !stat.is_dead())
+        .map(|(stat, _)| Member { pid: stat.pid, start_time: stat.start_time })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use futures_util::future::join_all;
+
+    use super::super::fixture::Program;
+    use super::*;
+
+    fn process(pid: i32, ppid: i32, start_time: u64) -> Stat {
+        let (pgid, session, state) = (pid, pid, 'S');
+        Stat { pid, ppid, pgid, session, state, ticks: 0, threads: 1, start_time, pages: 1 }
+    }
+
+    #[test]
+    fn a_thousand_who_ask_at_once_cost_one_look_at_each_process() {
+        const GUARDIAN: i32 = 10;
+        let runs = 1_000..2_000;
+        // Each main process is gone; what it left was handed to the guardian.
+        let left = runs.clone().map(|pid| process(pid + 10_000, GUARDIAN, 50));
+        let strangers = runs.clone().map(|pid| process(pid + 20_000, GUARDIAN, 50));
+        let processes = Processes::new(left.chain(strangers).collect());
+        let key = |pid: i32| RunKey {
+            pid,
+            start_time: 50,
+            pgid: Some(pid),
+            mark: format!("{pid}@/home"),
+            guardian: GUARDIAN,
+            group: None,
+        };
+        let (asked, mut found): (Vec<Asked>, Vec<_>) = runs
+            .clone()
+            .chain([1_500])
+            .map(|pid| {
+                let (answer, found) = oneshot::channel();
+                ((key(pid), answer), (pid, found))
+            })
+            .unzip();
+        let environments = Cell::new(0);
+        answer(&processes, asked, |process| {
+            environments.set(environments.get() + 1);
+            (process.pid < 20_000).then(|| format!("{}@/home", process.pid - 10_000))
+        });
+        assert_eq!(environments.get(), processes.all().len());
+        for (pid, found) in &mut found {
+            let members = found.try_recv().expect("it is answered").expect("it is known");
+            assert_eq!(members, [Member { pid: *pid + 10_000, start_time: 50 }]);
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_asks_while_others_are_answered_sees_what_is_there_now() {
+        for _ in 0..20 {
+            let mut program = Program::shell("exec sleep 1000");
+            let key = program.key();
+            let main = Member { pid: key.pid, start_time: key.start_time };
+            let asked: Vec<_> = (0..8).map(|_| find(&key)).collect();
+            for found in join_all(asked).await {
+                assert_eq!(found.unwrap(), [main], "it was started before");
+            }
+            program.end();
+            let others: Vec<_> = (0..8).map(|_| find(&key)).collect();
+            for found in join_all(others).await {
+                assert_eq!(found.unwrap(), [], "it ended before");
+            }
+        }
+    }
+}
