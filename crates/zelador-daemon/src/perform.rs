@@ -12,6 +12,7 @@ use zelador_core::id::{InstanceId, ProbeId, RunId};
 use zelador_core::input::{Fact, Input};
 use zelador_core::launch::{FILE_SERVER, FILE_SERVER_ROLE, Launch};
 use zelador_core::notify::{Delivery, DeliveryOutcome};
+use zelador_core::record::Record;
 use zelador_core::signal::Signal;
 use zelador_core::unit::Moment;
 use zelador_core::words::Words;
@@ -47,6 +48,10 @@ impl Driver {
         }
         for (run, launch) in spawns {
             self.spawn(run, *launch);
+        }
+        if self.history.is_frozen() {
+            // How each run ends is told; nothing is removed, since all of it comes back.
+            records.retain(|record| matches!(record, Record::Instance(_)));
         }
         if !records.is_empty() {
             self.put_off(Later::Told(now, records));

@@ -175,7 +175,10 @@ impl Supervisor {
         self.knows_runs = true;
         let why_gone = self.begin_era();
         self.plan_heartbeats();
-        let known: BTreeMap<RunId, &KnownRun> = runs.iter().map(|run| (run.run, run)).collect();
+        // Of what ended with all the guardian knows no more than that it is gone.
+        let is_known = |run: &&KnownRun| why_gone.is_none() || run.death != Some(Death::Unknown);
+        let known: BTreeMap<RunId, &KnownRun> =
+            runs.iter().filter(is_known).map(|run| (run.run, run)).collect();
         let heirs = self.find_heirs(&known);
         let expected: Vec<(InstanceId, Phase, RunId)> = self
             .instances

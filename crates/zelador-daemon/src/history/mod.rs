@@ -197,6 +197,11 @@ impl History {
         self.frozen = true;
     }
 
+    /// Whether nothing more is written.
+    pub fn is_frozen(&self) -> bool {
+        self.frozen
+    }
+
     /// The keys of records that were in the file and are not understood.
     pub fn left_out(&self) -> &[String] {
         &self.left_out

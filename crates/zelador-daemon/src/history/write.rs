@@ -131,6 +131,9 @@ impl Writer {
         let lasted = event.lasted.map(|it| i64::try_from(it.as_micros()).unwrap_or(i64::MAX));
         let (instance, run) =
             (event.instance.map(InstanceId::number), event.run.map(RunId::number));
+        if event.kind == Kind::Stopped && self.has_ended(run)? {
+            return Ok(());
+        }
         self.connection
             .prepare_cached(
                 "INSERT INTO event (at, kind, app, instance, run, incident, text, lasted, text_pt)
@@ -171,6 +174,12 @@ impl Writer {
             _ => 0,
         };
         Ok(())
+    }
+
+    /// Whether the end of a run was told: an engine that was asked to end tells it, and the next one cannot know that.
+    fn has_ended(&self, run: Option<u64>) -> rusqlite::Result<bool> {
+        let ended = "SELECT 1 FROM run WHERE run = ?1 AND ended != ''";
+        self.connection.prepare_cached(ended)?.exists([run])
     }
 
     fn incident(&self, incident: &Incident) -> rusqlite::Result<()> {
