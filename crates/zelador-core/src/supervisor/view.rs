@@ -73,7 +73,7 @@ pub struct InstanceView {
     /// Where it is.
     pub phase: Phase,
     /// The run that takes its place, during a reload.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub successor: Option<Successor>,
     /// PM2's word for that.
     pub status: String,
@@ -88,7 +88,7 @@ pub struct InstanceView {
     /// When the last run came up.
     pub started_at: Option<Moment>,
     /// Why it was started last, or is about to be.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_start: Option<Start>,
     /// What it uses.
     pub usage: Option<Usage>,
@@ -98,20 +98,22 @@ pub struct InstanceView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub set_aside: Option<SetAside>,
     /// What it offers to do.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub actions: Vec<Action>,
     /// What it tells about itself.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Metrics::is_empty")]
     pub metrics: Metrics,
     /// What it says of itself by `sd_notify`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub says: Option<String>,
     /// Limits that this host cannot hold, and why.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_limited: Option<String>,
     /// The last deaths, the latest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deaths: Vec<PastDeath>,
     /// The delay before the last start, while an exponential backoff is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backoff: Option<Duration>,
 }
 
