@@ -4,6 +4,8 @@
 //! Made anew for each request from one look at the supervisor, so that the numbers of one answer belong
 //! together. Units are base units: seconds, bytes, cores.
 
+mod host;
+
 use std::sync::atomic::AtomicU64;
 
 use axum::extract::State;
@@ -17,6 +19,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 use zelador_api::notify::{ChannelState, NotifyView};
 use zelador_api::{BreakerView, InstanceView, RetryView, Status, View};
+use zelador_core::check::CheckTarget;
+use zelador_core::probe::Finding;
 use zelador_core::supervisor::Supervisor;
 use zelador_core::unit::Moment;
 
@@ -39,15 +43,15 @@ pub(super) async fn metrics(State(handle): State<Handle>, headers: HeaderMap) ->
     let look = |supervisor: &Supervisor| {
         let open = supervisor.incidents().iter().filter(|incident| incident.is_open()).count();
         let tries = (supervisor.breakers(), supervisor.retries());
-        (supervisor.view(), open, supervisor.notify_view(), tries)
+        (supervisor.view(), open, supervisor.notify_view(), tries, host::found(supervisor))
     };
-    let (view, open, notify, (breakers, operations)) = match handle.ask(look).await {
+    let (view, open, notify, (breakers, operations), found) = match handle.ask(look).await {
         Ok(seen) => seen,
         Err(failure) => return failure.into_response(),
     };
     let accepted = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_open = accepted.contains("application/openmetrics-text");
-    match text(&view, open, &notify, (&breakers, &operations)) {
+    match text(&view, open, &notify, (&breakers, &operations), &found) {
         Ok(text) if is_open => ([(CONTENT_TYPE, OPENMETRICS)], text).into_response(),
         Ok(text) => ([(CONTENT_TYPE, CLASSIC)], classic(&text)).into_response(),
         Err(error) => {
@@ -120,6 +124,7 @@ fn text(
     open_incidents: usize,
     notify: &NotifyView,
     (breakers, operations): (&[BreakerView], &[RetryView]),
+    found: &[(CheckTarget, Finding)],
 ) -> Result<String, std::fmt::Error> {
     let mut book = Book::default();
     let about =
@@ -132,6 +137,7 @@ fn text(
     let open = open_incidents as f64;
     book.number("zelador_incidents_open", "Incidents that are not over", None, open);
     health(&mut book, view);
+    host::host(&mut book, found);
     apps(&mut book, view);
     channels(&mut book, notify);
     tries(&mut book, breakers, operations);
@@ -184,7 +190,9 @@ fn health(book: &mut Book, view: &View) {
     for check in &view.health.checks {
         let labels = Labels::new(vec![("component", check.component.clone())]);
         status.get_or_create(&labels).set(number(check.status));
-        took.get_or_create(&labels).set(check.took.as_secs_f64());
+        if !check.took.is_zero() {
+            took.get_or_create(&labels).set(check.took.as_secs_f64());
+        }
     }
 }
 

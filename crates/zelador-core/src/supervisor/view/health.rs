@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::aside::SetAside;
-use crate::check::{Check, CheckResult, Status};
+use crate::check::{Check, CheckResult, CheckTarget, Status};
 use crate::id::{AppName, CheckId, InstanceId};
 use crate::instance::Goal;
 use crate::notify::Language;
@@ -168,6 +168,18 @@ impl Supervisor {
             uptime: self.now.since(self.started_at),
             at: self.now,
         }
+    }
+
+    /// What the checks of the host found at their last look, with what each looks at.
+    pub fn host_findings(&self) -> impl Iterator<Item = (&CheckTarget, &Finding)> {
+        self.checks.values().filter_map(|check| {
+            let target = &check.plan.target;
+            let is_of_host = matches!(
+                target,
+                CheckTarget::Memory | CheckTarget::Cpu | CheckTarget::Disk | CheckTarget::Host(_)
+            );
+            is_of_host.then_some((target, check.finding.as_ref()?))
+        })
     }
 
     /// How the apps of every namespace are, together.
