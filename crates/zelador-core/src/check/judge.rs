@@ -157,10 +157,12 @@ fn breach(
     Some((status, found.look(Look::Text(detail.clone()), named, measure.unit, limit.below)))
 }
 
-/// Something that is beyond a limit: as what, and which limit.
+/// Something that is beyond a limit, or was and is not yet back by its margin: as what, which limit, and
+/// then how far back it has to be.
 pub(super) struct Beyond {
     pub(super) status: Status,
     edge: f64,
+    until: Option<f64>,
     usual: Option<Band>,
 }
 
@@ -173,8 +175,8 @@ impl Beyond {
         unit: Unit,
         below: bool,
     ) -> Look {
-        let Self { status, edge, usual } = self;
-        Look::Beyond { what: Box::new(what), measure, unit, status, edge, below, usual }
+        let Self { status, edge, until, usual } = self;
+        Look::Beyond { what: Box::new(what), measure, unit, status, edge, until, below, usual }
     }
 }
 
@@ -199,12 +201,12 @@ pub(super) fn beyond(
         [(Status::Unhealthy, limit.unhealthy), (Status::Degraded, learnt.or(limit.degraded))];
     for (status, edge) in sides {
         let Some(edge) = edge else { continue };
-        let margin = if before >= status { limit.margin } else { 0.0 };
-        let edge = if limit.below { edge + margin } else { edge - margin };
-        let is_beyond = if limit.below { value < edge } else { value >= edge };
-        if is_beyond {
+        let is_beyond = |edge| if limit.below { value < edge } else { value >= edge };
+        let back = if limit.below { edge + limit.margin } else { edge - limit.margin };
+        let is_kept = !is_beyond(edge) && before >= status && is_beyond(back);
+        if is_beyond(edge) || is_kept {
             let usual = band.filter(|_| status == Status::Degraded);
-            return Some(Beyond { status, edge, usual });
+            return Some(Beyond { status, edge, until: is_kept.then_some(back), usual });
         }
     }
     None
@@ -217,28 +219,12 @@ fn against(
     look: Look,
     usual: Option<Band>,
 ) -> (Status, Look) {
-    let Some(limits) = plan.thresholds else { return (Status::Healthy, look) };
-    let edge = |status, edge: Percent| {
-        let margin = if before >= status { limits.margin.value() } else { 0.0 };
-        Percent::new(edge.value() - margin).unwrap_or_default()
-    };
-    let band = usual.filter(|_| limits.auto);
-    let learnt = band.and_then(|band| Percent::new(band.outliers.1.max(0.0)));
-    let unhealthy = edge(Status::Unhealthy, limits.unhealthy);
-    // What is usual is bounded by what is fixed.
-    let fixed = limits.degraded;
-    let below = learnt.map_or(fixed, |it| if it < fixed { it } else { fixed });
-    let degraded = edge(Status::Degraded, below);
-    let (status, edge, usual) = if share >= unhealthy {
-        (Status::Unhealthy, unhealthy, None)
-    } else if share >= degraded {
-        (Status::Degraded, degraded, band)
-    } else {
-        return (Status::Healthy, look);
-    };
-    let (what, edge) = (Box::new(look), edge.value());
-    let unit = Unit::Percent;
-    (status, Look::Beyond { what, measure: None, unit, status, edge, below: false, usual })
+    let limit = plan.thresholds.map(|thresholds| thresholds.limit(SHARE));
+    let found = limit.and_then(|limit| beyond(&limit, before, share.value(), usual));
+    match found {
+        Some(found) => (found.status, found.look(look, None, Unit::Percent, false)),
+        None => (Status::Healthy, look),
+    }
 }
 
 #[cfg(test)]
@@ -265,6 +251,37 @@ mod tests {
         assert_eq!(judged(&plan, Status::Degraded, memory(71)).0, Status::Healthy);
         assert_eq!(judged(&plan, Status::Unhealthy, memory(88)).0, Status::Unhealthy);
         assert_eq!(judged(&plan, Status::Degraded, memory(88)).0, Status::Degraded);
+    }
+
+    #[test]
+    fn the_limit_that_is_told_is_the_declared_one_and_from_where_it_is_over_where_it_is_kept() {
+        let mut plan = plans(&Settings::default()).remove(0);
+        let memory =
+            |used| Finding::Memory { used: ByteSize::new(used), total: ByteSize::new(100) };
+        let told = |plan: &CheckPlan, before, finding| {
+            let said = judged(plan, before, finding).1;
+            said.split_once("; ").map(|(_, limit)| limit.to_owned()).unwrap_or_default()
+        };
+        let bad = Status::Unhealthy;
+        assert_eq!(told(&plan, bad, memory(91)), "unhealthy from 90.0 % on");
+        assert_eq!(told(&plan, bad, memory(88)), "unhealthy from 90.0 % on, until below 87.0 %");
+        assert_eq!(told(&plan, bad, memory(80)), "degraded from 75.0 % on");
+        assert_eq!(told(&plan, bad, memory(73)), "degraded from 75.0 % on, until below 72.0 %");
+        plan.limits = vec![Limit {
+            measure: "left".to_owned(),
+            degraded: None,
+            unhealthy: Some(3.0),
+            below: true,
+            margin: 2.0,
+            auto: false,
+        }];
+        let left = |days| Finding::Measured {
+            detail: quoted("valid"),
+            measures: vec![Measure::new("left", days, Unit::Days)],
+        };
+        assert_eq!(told(&plan, bad, left(2.0)), "left is 2 days; unhealthy below 3 days");
+        let kept = "left is 4 days; unhealthy below 3 days, until 5 days";
+        assert_eq!(told(&plan, bad, left(4.0)), kept);
     }
 
     #[test]

@@ -77,6 +77,9 @@ pub enum Look {
         status: Status,
         /// The limit.
         edge: f64,
+        /// From where on it is over, where the value is back at the limit but not by its margin.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<f64>,
         /// It should not be below the limit, rather than above.
         below: bool,
         /// What is usual at this hour, where the limit was learnt.
@@ -266,7 +269,7 @@ impl Look {
     }
 
     fn beyond(&self, language: Language) -> String {
-        let Self::Beyond { what, measure, unit, status, edge, below, usual } = self else {
+        let Self::Beyond { what, measure, unit, status, edge, until, below, usual } = self else {
             return String::new();
         };
         let amount = |value: f64| amount(language, *unit, value);
@@ -283,6 +286,14 @@ impl Look {
             (Language::Pt, true) => format!("; {} abaixo de {edge}", status.told(language)),
             (Language::Pt, false) => format!("; {} a partir de {edge}", status.told(language)),
         });
+        if let Some(until) = until.map(amount) {
+            told.push_str(&match (language, below) {
+                (Language::En, true) => format!(", until {until}"),
+                (Language::En, false) => format!(", until below {until}"),
+                (Language::Pt, true) => format!(", até {until}"),
+                (Language::Pt, false) => format!(", até ficar abaixo de {until}"),
+            });
+        }
         if let Some(band) = usual {
             let (low, high) = (amount(band.low), amount(band.high));
             told.push_str(&match language {
@@ -333,8 +344,19 @@ mod tests {
             unit,
             status: Status::Degraded,
             edge,
+            until: None,
             below,
             usual,
+        };
+        let kept = |below, until| Look::Beyond {
+            what: text("SELECT 1"),
+            measure: None,
+            unit: Unit::Percent,
+            status: Status::Unhealthy,
+            edge: 90.0,
+            until: Some(until),
+            below,
+            usual: None,
         };
         let band = Band { low: 180.0, high: 240.5, outliers: (100.0, 300.0) };
         let died = Death::Exited { code: 1 };
@@ -355,6 +377,8 @@ mod tests {
             beyond(None, Unit::Percent, 75.0, false, None),
             beyond(Some(("left".into(), 1.5)), Unit::Days, 3.0, true, None),
             beyond(Some(("memory".into(), 300.0)), Unit::Count, 250.5, false, Some(band)),
+            kept(false, 87.0),
+            kept(true, 93.0),
             Look::CannotLook(quoted("/proc/stat: permission denied")),
             Look::Flaps { changes: 4, looks: 21, own: text("HTTP 200") },
             Look::NotYet,
