@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use lettre::message::Mailbox;
+use lettre::message::{Mailbox, SinglePart};
 use lettre::transport::smtp;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters, TlsParametersBuilder};
@@ -111,7 +111,8 @@ pub(super) fn write(from: &str, to: &[String], letter: &Letter<'_>) -> Result<Me
     if let Some(first) = letter.handle {
         message = message.in_reply_to(first.to_owned()).references(first.to_owned());
     }
-    message.body(text(letter)).map_err(|error| refused(quoted(error)))
+    // With its type, or a reader takes what is not ASCII for something else.
+    message.singlepart(SinglePart::plain(text(letter))).map_err(|error| refused(quoted(error)))
 }
 
 fn text(letter: &Letter<'_>) -> String {

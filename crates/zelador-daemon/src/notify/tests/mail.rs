@@ -108,6 +108,8 @@ async fn mail_is_one_conversation() {
         "RCPT TO:<ana@example.org>",
         "RCPT TO:<ops@example.org>",
         "Subject: ",
+        "MIME-Version: 1.0",
+        "Content-Type: text/plain; charset=utf-8",
         &format!("Message-ID: {first}"),
     ] {
         assert!(said.contains(part), "{part}: {said}");
