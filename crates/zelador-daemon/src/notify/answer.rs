@@ -33,7 +33,8 @@ pub(super) fn judge(answer: Answer) -> Result<Answer, Failed> {
     if (200..300).contains(&answer.status) {
         return Ok(answer);
     }
-    let text = String::from_utf8_lossy(&answer.body);
+    let text =
+        said_in(&answer.body).unwrap_or_else(|| String::from_utf8_lossy(&answer.body).into_owned());
     let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let said = if text.is_empty() || text.starts_with('<') {
         String::new()
@@ -51,6 +52,15 @@ pub(super) fn judge(answer: Answer) -> Result<Answer, Failed> {
 /// A good answer that says something else than the service's reference has.
 pub(super) fn not_understood(service: &str) -> Words {
     words!("{service}'s answer is not understood", "a resposta do {service} não foi entendida")
+}
+
+/// What a body of JSON says to people: `message` of Discord and `PagerDuty`, which tells the errors beside
+/// it, `description` of Telegram, `error` of ntfy.
+fn said_in(body: &[u8]) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let said = ["message", "description", "error"].iter().find_map(|name| body[name].as_str())?;
+    let errors = body["errors"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    Some(std::iter::once(said).chain(errors).collect::<Vec<_>>().join("; "))
 }
 
 /// Discord and Telegram say it in the body too, in seconds.

@@ -320,6 +320,18 @@ async fn what_a_service_answers_is_understood_and_no_secret_comes_back() {
     let gone = far.send(slack(), message(News::Opened), None).await;
     assert_eq!(gone, failed("HTTP 404: no_service", None));
     far.server.next(Reply::Say(400, "", "invalid_payload"));
+    let json = [
+        (r#"{"message":"Unknown Webhook","code":10015}"#, "Unknown Webhook"),
+        (r#"{"message":"invalid","errors":["key is","short"]}"#, "invalid; key is; short"),
+        (r#"{"ok":false,"description":"chat not found"}"#, "chat not found"),
+        (r#"{"code":40401,"error":"no topic"}"#, "no topic"),
+        (r#"{"why":7}"#, r#"{"why":7}"#),
+    ];
+    for (body, said) in json {
+        far.server.next(Reply::Say(404, "", body));
+        let gone = far.send(slack(), message(News::Opened), None).await;
+        assert_eq!(gone, failed(&format!("HTTP 404: {said}"), None));
+    }
     let refused = DeliveryOutcome::Refused { reason: quoted("HTTP 400: invalid_payload") };
     assert_eq!(far.send(slack(), message(News::Opened), None).await, refused);
     far.server.next(Reply::Say(403, "", "who is t0k-en?"));
