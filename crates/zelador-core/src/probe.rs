@@ -224,6 +224,8 @@ impl Measure {
 /// What a measure is called; one that is not known by its own name.
 pub fn measure_name(name: &str, language: Language) -> &str {
     let pt = match name {
+        // As it is judged: the host's own is another number.
+        "load" => return language.pick("load for each core", "carga por núcleo"),
         "restarts" => "reinícios",
         "memory" => "memória",
         "processes" => "processos",
@@ -234,7 +236,6 @@ pub fn measure_name(name: &str, language: Language) -> &str {
         "age" => "idade",
         "left" => "prazo",
         "rate" => "taxa",
-        "load" => "carga",
         "clock" => "relógio",
         "errors" => "erros",
         other => other,

@@ -14,7 +14,7 @@ use crate::instance::Phase;
 use crate::probe::{Finding, ProbeOutcome};
 use crate::spec::ProbeTarget;
 use crate::words;
-use crate::words::Words;
+use crate::words::{Words, quoted};
 
 use super::Supervisor;
 use super::check_plan::{NEVER, own_checks};
@@ -236,7 +236,7 @@ impl Supervisor {
     /// Tells people how a check is, `again`: after it had come and gone.
     fn say_of_check(&mut self, id: &CheckId, again: bool) {
         let Some(told) = self.checks.get(id).and_then(Check::told) else { return };
-        let (subject, status, message) = (self.component(id), told.status, told.words());
+        let (subject, status, message) = (self.spoken_check(id), told.status, told.words());
         let message = match id {
             CheckId::Database(name) if status == Status::Unhealthy => match self.who_needs(name) {
                 Some(who) => Words::joined(&[message, who], "; "),
@@ -252,6 +252,7 @@ impl Supervisor {
             words!(
                 "{subject} is steady again: {status}: {message}",
                 "{subject} está estável de novo: {status}: {message}",
+                subject = subject,
                 status = status,
                 message = message,
             )
@@ -259,11 +260,12 @@ impl Supervisor {
             words!(
                 "{subject} is {status}: {message}",
                 "{subject} está {status}: {message}",
+                subject = subject,
                 status = status,
                 message = message,
             )
         };
-        let check = Some((id.clone(), status));
+        let (check, subject) = (Some((id.clone(), status)), self.component(id));
         self.effects.push(Effect::Notify(Notice { severity, subject, text, check }));
     }
 
@@ -283,6 +285,31 @@ impl Supervisor {
             }
             if before != check.hurried.is_some() {
                 self.changed.checks.insert(id.clone());
+            }
+        }
+    }
+
+    /// What a check is called in a sentence: `host memory`, `database main`, `api/0`.
+    pub(super) fn spoken_check(&self, id: &CheckId) -> Words {
+        let is_of_host = |name: &String| {
+            let target = self.checks.get(&CheckId::Named(name.clone())).map(|it| &it.plan.target);
+            matches!(target, Some(CheckTarget::Host(_)))
+        };
+        match id {
+            CheckId::Memory => words!("host memory", "memória do servidor"),
+            CheckId::Cpu => words!("host CPU", "CPU do servidor"),
+            CheckId::Disk => words!("host disk", "disco do servidor"),
+            CheckId::Database(name) => words!("database {name}", "banco de dados {name}"),
+            CheckId::Named(name) if is_of_host(name) => words!("host {name}", "{name} do servidor"),
+            CheckId::Named(name) => quoted(name),
+            CheckId::Instance(instance) => quoted(self.spoken_name(*instance)),
+            CheckId::Startup(instance) => {
+                let name = self.spoken_name(*instance);
+                words!("startup of {name}", "início de {name}")
+            }
+            CheckId::Ready(instance) => {
+                let name = self.spoken_name(*instance);
+                words!("readiness of {name}", "prontidão de {name}")
             }
         }
     }

@@ -272,13 +272,14 @@ impl Supervisor {
         for id in &back {
             let told = self.checks.get(id).and_then(Check::told);
             let Some(told) = told.filter(|told| told.status != Status::Healthy) else { continue };
-            let subject = self.component(id);
             let text = words!(
                 "{subject} is {status} now that it is heard again: {message}",
                 "{subject} está {status} agora que volta a ser ouvido: {message}",
+                subject = self.spoken_check(id),
                 status = told.status,
                 message = told.words(),
             );
+            let subject = self.component(id);
             let check = Some((id.clone(), told.status));
             let severity = Severity::Warning;
             self.effects.push(Effect::Notify(Notice { severity, subject, text, check }));

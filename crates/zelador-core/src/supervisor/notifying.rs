@@ -144,13 +144,14 @@ impl Supervisor {
             (CheckId::Cpu, _) | (_, Status::Healthy | Status::Degraded) => Severity::Warning,
             (_, Status::Unhealthy) => Severity::Critical,
         };
+        let language = self.settings.notify.language;
         let post = Post {
             key: check_key(check),
             about: about_check(app),
             severity,
             progress: Some(progress),
-            title: notice.subject.clone(),
-            text: notice.text.told(self.settings.notify.language).to_owned(),
+            title: self.spoken_check(check).told(language).to_owned(),
+            text: notice.text.told(language).to_owned(),
             story: Vec::new(),
             question: None,
             opened_at: self.now,

@@ -1,6 +1,6 @@
 //! Who asks how everything is gets an answer, also where there is nothing to look at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use zelador_core::check::Status;
@@ -9,9 +9,10 @@ use zelador_core::death::Death;
 use zelador_core::effect::Effect;
 use zelador_core::id::{RunId, Ticket};
 use zelador_core::input::{Command, Fact, Input, KnownRun, Unchanged};
+use zelador_core::notify::{Channel, ChannelKind, DeliveryOutcome, Message, Secret, Template};
 use zelador_core::probe::{Finding, ProbeOutcome};
 use zelador_core::record::Record;
-use zelador_core::spec::{Cadence, HealthSpec, NamedTarget, ProbeTarget, TalkProbe};
+use zelador_core::spec::{Cadence, HealthSpec, HostMeter, NamedTarget, ProbeTarget, TalkProbe};
 use zelador_core::supervisor::{Supervisor, Surroundings};
 use zelador_core::unit::{Moment, SECOND};
 use zelador_core::words::quoted;
@@ -94,6 +95,73 @@ fn nobody_is_silent_for_the_engine_that_takes_over_from_the_one_that_was_called(
     let kept = world.supervisor.durable();
     let beats = kept.iter().filter(|it| matches!(it, Record::Heartbeat(_))).count();
     assert_eq!(beats, 1, "that of the app");
+}
+
+/// What is looked at refuses, and what is sent is taken: a first message is noted.
+fn answered(effect: Effect, mut note: impl FnMut(String, String)) -> Option<Input> {
+    match effect {
+        Effect::Look { probe, .. } => {
+            let finding = Finding::Refused { detail: quoted("no") };
+            let outcome = ProbeOutcome { finding, took: SECOND / 100 };
+            Some(Input::Fact(Fact::Looked { probe, outcome }))
+        }
+        Effect::Deliver(delivery) => {
+            let Message { key, title, text, .. } = delivery.message;
+            assert!(text.starts_with(&title), "{title}: {text}");
+            note(key, title);
+            let (outcome, delivery) = (DeliveryOutcome::Delivered { handle: None }, delivery.id);
+            Some(Input::Fact(Fact::Delivered { delivery, outcome }))
+        }
+        _ => None,
+    }
+}
+
+/// A sentence about the host says that it is the host's: `memory` alone is nobody's on a phone.
+#[test]
+fn what_is_told_of_a_check_names_it_as_people_do() {
+    let hook = ChannelKind::Webhook { url: Secret::Env("URL".to_owned()), secret: None };
+    let channel =
+        serde_json::to_value(Channel { kind: hook, template: Template::default(), answers: false });
+    let load = serde_json::to_value(NamedTarget::Host(HostMeter::Load)).unwrap();
+    let gate = ProbeTarget::Tcp(TalkProbe::new("127.0.0.1:1".to_owned()));
+    let gate = serde_json::to_value(NamedTarget::Probe(gate.into())).unwrap();
+    let base = serde_json::json!({
+        "cpu": "off", "disk": "off",
+        "databases": { "main": { "url": "mysql://h/d" } },
+        "named": { "load": { "target": load }, "gate": { "target": gate } },
+        "notify": { "channels": { "hook": channel.unwrap() } },
+    });
+    let mut told = BTreeMap::new();
+    for language in ["en", "pt"] {
+        let mut base = base.clone();
+        base["notify"]["language"] = language.into();
+        let mut world = World::new();
+        world.hear(Fact::BaseSettings(Box::new(serde_json::from_value(base).unwrap())));
+        let wanted = told.len() + 4;
+        while told.len() < wanted {
+            world.now = world.supervisor.next_deadline().expect("looks are due").0.max(world.now);
+            let mut inputs = VecDeque::from([Input::Tick]);
+            while let Some(input) = inputs.pop_front() {
+                for effect in world.supervisor.step(world.now, input) {
+                    inputs.extend(answered(effect, |key, title| {
+                        told.insert(format!("{language} {key}"), title);
+                    }));
+                }
+            }
+        }
+    }
+    let told: Vec<String> = told.iter().map(|(key, title)| format!("{key}: {title}")).collect();
+    let expected = [
+        "en check/database:main: database main",
+        "en check/memory: host memory",
+        "en check/named:gate: gate",
+        "en check/named:load: host load",
+        "pt check/database:main: banco de dados main",
+        "pt check/memory: memória do servidor",
+        "pt check/named:gate: gate",
+        "pt check/named:load: load do servidor",
+    ];
+    assert_eq!(told, expected);
 }
 
 /// Lets a look that is due be answered, until `until` holds.

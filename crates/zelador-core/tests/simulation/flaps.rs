@@ -58,7 +58,7 @@ fn what_comes_and_goes_is_told_once_and_once_when_it_has_stayed() {
     assert_eq!(play(&script, &mut world), Ok(()));
     let heard = heard.borrow();
     let words: Vec<&str> =
-        heard.iter().filter_map(|text| text.strip_prefix("database:db is ")).collect();
+        heard.iter().filter_map(|text| text.strip_prefix("database db is ")).collect();
     let begins = [
         "unhealthy: ",
         "healthy: ",
