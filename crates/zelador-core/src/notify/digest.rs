@@ -53,20 +53,30 @@ pub(super) fn digest<'a>(
     }
     lines.sort_by_key(|line| line.at);
     let all = lines.len();
-    let severity = lines.iter().map(|line| line.severity).max().unwrap_or(Severity::Info);
-    let over = lines.iter().filter(|line| line.resolved).count();
+    // What is over is as bad as nothing.
+    let rest = || lines.iter().filter(|line| !line.resolved);
+    let severity = rest().map(|line| line.severity).max().unwrap_or(Severity::Info);
+    let worst = rest().rfind(|line| line.severity == severity).map(|line| line.text.clone());
+    let over = all - rest().count();
     let opened_at = lines.first().map_or(now, |line| line.at);
     lines.drain(..all.saturating_sub(LINES));
     let title = language.pick(format!("{all} messages"), format!("{all} mensagens"));
-    let text = match (over, all - lines.len()) {
-        (over, 0) => {
-            language.pick(format!("{over} of them resolved"), format!("{over} delas resolvidas"))
-        }
-        (over, left_out) => language.pick(
-            format!("{over} of them resolved; the oldest {left_out} are not shown"),
-            format!("{over} delas resolvidas; as {left_out} mais antigas não são mostradas"),
+    let over = match over {
+        0 => None,
+        over if over == all => Some(language.pick("all resolved", "todas resolvidas").to_owned()),
+        1 => Some(language.pick("one of them resolved", "uma delas resolvida").to_owned()),
+        over => Some(
+            language.pick(format!("{over} of them resolved"), format!("{over} delas resolvidas")),
         ),
     };
+    let left_out = Some(all - lines.len()).filter(|left_out| *left_out > 0).map(|left_out| {
+        language.pick(
+            format!("the oldest {left_out} are not shown"),
+            format!("as {left_out} mais antigas não são mostradas"),
+        )
+    });
+    let text: Vec<String> = [worst, over, left_out].into_iter().flatten().collect();
+    let text = text.join("; ");
     Message {
         key: format!("digest/{channel}/{}", now.as_micros()),
         news: News::Digest,

@@ -1,5 +1,8 @@
 //! What a person reads, before a channel gives it its shape.
 
+use std::time::Duration;
+
+use jiff::Zoned;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
@@ -87,6 +90,9 @@ pub struct Message {
     pub language: Language,
 }
 
+/// What is sent as long after it was written has waited: for the end of quiet hours, or for its channel.
+const LATE: Duration = Duration::from_mins(1);
+
 /// How many sentences of a story a message tells: the first one and the latest.
 pub(super) const STORY_TOLD: usize = 8;
 
@@ -101,8 +107,17 @@ impl Message {
         self.language.news(self.news)
     }
 
-    /// What stands beside the text: labels and values, with times of this zone.
-    pub fn fields(&self, host: &str, zone: &TimeZone) -> Vec<(&'static str, String)> {
+    /// Whether all that it tells of is over.
+    pub fn is_over(&self) -> bool {
+        match self.news {
+            News::Resolved => true,
+            News::Digest => self.lines.iter().all(|line| line.resolved),
+            _ => false,
+        }
+    }
+
+    /// What stands beside the text: labels and values, with times of this zone; `now`: when it is sent.
+    pub fn fields(&self, host: &str, zone: &TimeZone, now: Moment) -> Vec<(&'static str, String)> {
         let words = self.language.labels();
         let mut fields = vec![(words.severity, self.severity_word().to_owned())];
         if let Some(app) = &self.about.app {
@@ -115,6 +130,10 @@ impl Message {
         if self.news != News::Event && self.news != News::Test && self.news != News::Digest {
             fields.push((words.since, local(self.opened_at, zone)));
         }
+        // What stands for itself says nothing of when it was, unless it had to wait.
+        if self.news == News::Event && now.since(self.at) >= LATE {
+            fields.push((words.when, local(self.at, zone)));
+        }
         if self.news == News::Resolved {
             fields.push((words.lasted, span(self.language, self.at.since(self.opened_at))));
         }
@@ -124,8 +143,14 @@ impl Message {
         fields
     }
 
-    /// Returns headline and text as a template has them; as they are where it says nothing.
-    pub fn read_by(&self, template: &Template, host: &str, zone: &TimeZone) -> (String, String) {
+    /// Returns headline and text as a template has them, as it is sent `now`; as they are where it says nothing.
+    pub fn read_by(
+        &self,
+        template: &Template,
+        host: &str,
+        zone: &TimeZone,
+        now: Moment,
+    ) -> (String, String) {
         let value = |name: &str| match name {
             "title" => self.title.clone(),
             "text" => self.text.clone(),
@@ -136,7 +161,7 @@ impl Message {
             "kind" => self.about.kind.clone(),
             "host" => host.to_owned(),
             "time" => local(self.at, zone),
-            "story" => self.told(usize::MAX, zone),
+            "story" => self.told(usize::MAX, zone, now),
             other => format!("{{{other}}}"),
         };
         let read = |said: &Option<String>, otherwise: &str| {
@@ -145,10 +170,15 @@ impl Message {
         (read(&template.title, &self.title), read(&template.text, &self.text))
     }
 
-    /// The story, or the lines of a digest, one sentence a line, with at most this many letters.
-    pub fn told(&self, most: usize, zone: &TimeZone) -> String {
-        let time =
-            |at: Moment| at.timestamp().to_zoned(zone.clone()).strftime("%H:%M:%S").to_string();
+    /// The story, or the lines of a digest, one sentence a line, with at most this many letters. A line of
+    /// another day than that on which it is sent has its date.
+    pub fn told(&self, most: usize, zone: &TimeZone, now: Moment) -> String {
+        let today = zoned(now, zone).date();
+        let time = |at: Moment| {
+            let at = zoned(at, zone);
+            let shape = if at.date() == today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
+            at.strftime(shape).to_string()
+        };
         let tales = self.story.iter().map(|tale| format!("{}  {}", time(tale.at), tale.what));
         let lines = self.lines.iter().map(|line| {
             let mark = if line.resolved { "✓" } else { self.language.severity(line.severity) };
@@ -165,9 +195,13 @@ impl Message {
     }
 }
 
+fn zoned(at: Moment, zone: &TimeZone) -> Zoned {
+    at.timestamp().to_zoned(zone.clone())
+}
+
 /// A moment as the clocks of a zone show it, with the zone.
 fn local(at: Moment, zone: &TimeZone) -> String {
-    at.timestamp().to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+    zoned(at, zone).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
 /// The text with at most `most` letters; an ellipsis stands for what is missing.

@@ -42,6 +42,8 @@ pub struct Delivery {
     pub name: String,
     /// The channel.
     pub channel: Channel,
+    /// When it is sent.
+    pub at: Moment,
     /// What it says.
     pub message: Message,
     /// By what the channel knows the first message of the matter.

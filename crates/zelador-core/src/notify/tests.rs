@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::*;
 use crate::effect::Severity;
 use crate::question::Question;
@@ -226,7 +228,7 @@ fn the_end_tells_when_it_began_and_how_long_it_lasted() {
     scene.closes("check/cpu");
     let resolved = scene.desk.deliveries().remove(0).message;
     assert_eq!((resolved.news, resolved.opened_at), (News::Resolved, NOW));
-    let fields = resolved.fields("db1", &jiff::tz::TimeZone::UTC);
+    let fields = resolved.fields("db1", &TimeZone::UTC, scene.now);
     assert!(fields.contains(&("Lasted", "2 min".to_owned())), "{fields:?}");
 }
 
@@ -257,9 +259,53 @@ fn quiet_hours_hold_back_what_is_not_critical_and_end_in_a_digest() {
     let delivery = scene.desk.deliveries().remove(0);
     assert_eq!(delivery.message.news, News::Digest);
     assert_eq!(delivery.message.title, "2 messages");
-    let told = delivery.message.told(usize::MAX, &jiff::tz::TimeZone::UTC);
+    let summary = "its memory is full: restarted; one of them resolved";
+    assert_eq!((delivery.message.text.as_str(), delivery.message.is_over()), (summary, false));
+    let told = delivery.message.told(usize::MAX, &TimeZone::UTC, delivery.at);
     assert!(told.contains("✓  api: crash loop: a start held"), "{told}");
     assert!(told.contains("warning  its memory is full: restarted"), "{told}");
+}
+
+#[test]
+fn a_digest_of_what_is_over_is_no_alarm() {
+    let mut scene = Scene::of([hook("ops")]);
+    scene.quiet_until = Some(NOW + 3600 * SECOND);
+    for key in ["incident/1", "incident/2"] {
+        scene.opens(key);
+        scene.closes(key);
+    }
+    scene.quiet_until = None;
+    scene.later(3600 * SECOND);
+    let digest = scene.desk.deliveries().remove(0).message;
+    assert_eq!((digest.news, digest.text.as_str()), (News::Digest, "all resolved"));
+    assert!(digest.is_over() && digest.severity == Severity::Info);
+}
+
+#[test]
+fn a_line_of_another_day_has_its_date_and_what_came_late_says_when_it_was() {
+    let (evening, night) = (3600 * SECOND, 17_000 * SECOND);
+    let mut scene = Scene::of([hook("ops")]);
+    scene.later(evening);
+    scene.quiet_until = Some(NOW + night);
+    scene.post("event/api", None, Severity::Warning, "restarted");
+    scene.quiet_until = None;
+    let mut read = |wait: Duration| {
+        scene.later(wait);
+        let delivery = scene.desk.deliveries().remove(0);
+        let story =
+            [evening, night - 60 * SECOND].map(|at| Tale { at: NOW + at, what: "so".into() });
+        let message = Message { story: story.to_vec(), ..delivery.message };
+        let fields = message.fields("db1", &TimeZone::UTC, delivery.at);
+        scene.answer(delivery.id, DeliveryOutcome::Delivered { handle: None });
+        scene.post("event/web", None, Severity::Warning, "restarted");
+        let when = fields.into_iter().find(|(label, _)| *label == "When").map(|(_, when)| when);
+        (message.told(usize::MAX, &TimeZone::UTC, delivery.at), when)
+    };
+    let told = "2023-11-14 23:13:20  so\n02:55:40  so".to_owned();
+    let (lines, when) = read(night - evening);
+    assert_eq!(lines, told);
+    assert_eq!(when.as_deref(), Some("2023-11-14 23:13:20 UTC"));
+    assert_eq!(read(Duration::ZERO).1, None, "it is now");
 }
 
 #[test]
@@ -273,7 +319,7 @@ fn more_than_the_limit_becomes_a_digest_when_there_is_room_again() {
     }
     assert_eq!(scene.due_in(), Some(60 * SECOND));
     scene.later(60 * SECOND);
-    assert_eq!(scene.sent(), ["ops: Digest: 0 of them resolved"]);
+    assert_eq!(scene.sent(), ["ops: Digest: api: crash loop: it dies young"]);
 }
 
 #[test]

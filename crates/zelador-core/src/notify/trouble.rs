@@ -37,9 +37,9 @@ impl Desk {
                 _ => said(entry),
             }),
             Progress::Diagnosed => {
-                let is_diagnosis = |entry: &&Entry| {
-                    matches!(entry.said, Some(Said::Diagnosis { .. } | Said::SameDiagnosis(_)))
-                };
+                // What says that it is as before has no reasons.
+                let is_diagnosis =
+                    |entry: &&Entry| matches!(entry.said, Some(Said::Diagnosis { .. }));
                 let mut latest = incident.story.iter().rev();
                 latest.find(is_diagnosis).or(incident.story.last()).map(said)
             }

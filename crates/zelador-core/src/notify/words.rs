@@ -28,6 +28,8 @@ pub struct Labels {
     pub host: &'static str,
     /// Since when.
     pub since: &'static str,
+    /// When it was.
+    pub when: &'static str,
     /// For how long.
     pub lasted: &'static str,
     /// How often it was not said.
@@ -83,6 +85,7 @@ impl Language {
                 incident: "Incident",
                 host: "Host",
                 since: "Since",
+                when: "When",
                 lasted: "Lasted",
                 repeats: "Not said before",
             },
@@ -92,6 +95,7 @@ impl Language {
                 incident: "Incidente",
                 host: "Servidor",
                 since: "Desde",
+                when: "Quando",
                 lasted: "Durou",
                 repeats: "Repetições não enviadas",
             },

@@ -202,6 +202,7 @@ impl Supervisor {
             id: DeliveryId::MAX,
             name: channel.to_owned(),
             channel: plan.channels.get(channel)?.clone(),
+            at: self.now,
             message,
             handle: None,
             host: plan.host.clone(),

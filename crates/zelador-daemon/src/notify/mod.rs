@@ -22,6 +22,7 @@ use zelador_api::home::Home;
 use zelador_core::effect::Severity;
 use zelador_core::notify::{ChannelKind, Delivery, DeliveryOutcome, Message, News, Secret};
 use zelador_core::question::Question;
+use zelador_core::unit::Moment;
 use zelador_core::words;
 use zelador_core::words::Words;
 
@@ -107,6 +108,8 @@ struct Letter<'a> {
     host: &'a str,
     /// Where those who are told are, as far as the settings say; else where this host is.
     zone: TimeZone,
+    /// When it is sent.
+    now: Moment,
     title: String,
     text: String,
     /// Where a question is answered, and where more is to be seen: labels and addresses.
@@ -123,26 +126,27 @@ impl<'a> Letter<'a> {
         let message = &delivery.message;
         let zone = delivery.zone.as_deref().and_then(|name| TimeZone::get(name).ok());
         let zone = zone.unwrap_or_else(TimeZone::system);
-        let (title, text) = message.read_by(&delivery.channel.template, host, &zone);
+        let (handle, now) = (delivery.handle.as_deref(), delivery.at);
+        let (title, text) = message.read_by(&delivery.channel.template, host, &zone, now);
         let mut links = answer_links(delivery, home, secrets)?;
         links.extend(message.links.iter().cloned());
-        Ok(Self { message, handle: delivery.handle.as_deref(), host, zone, title, text, links })
+        Ok(Self { message, handle, host, zone, now, title, text, links })
     }
 
     /// What stands beside the text: labels and values.
     fn fields(&self) -> Vec<(&'static str, String)> {
-        self.message.fields(self.host, &self.zone)
+        self.message.fields(self.host, &self.zone, self.now)
     }
 
     /// The story, with at most this many letters.
     fn story(&self, most: usize) -> String {
-        self.message.told(most, &self.zone)
+        self.message.told(most, &self.zone, self.now)
     }
 
     /// A sign that is seen before the words are read.
     fn sign(&self) -> &'static str {
         match (self.message.news, self.message.severity) {
-            (News::Resolved, _) => "✅",
+            _ if self.message.is_over() => "✅",
             (News::Test, _) => "🧪",
             (_, Severity::Critical) => "🔴",
             (_, Severity::Warning) => "🟠",
@@ -152,11 +156,11 @@ impl<'a> Letter<'a> {
 
     /// Red, amber, blue, green: 0xRRGGBB.
     fn colour(&self) -> u32 {
-        match (self.message.news, self.message.severity) {
-            (News::Resolved, _) => 0x2e_a0_43,
-            (_, Severity::Critical) => 0xd1_24_2f,
-            (_, Severity::Warning) => 0xd2_99_22,
-            (_, Severity::Info) => 0x09_69_da,
+        match self.message.severity {
+            _ if self.message.is_over() => 0x2e_a0_43,
+            Severity::Critical => 0xd1_24_2f,
+            Severity::Warning => 0xd2_99_22,
+            Severity::Info => 0x09_69_da,
         }
     }
 

@@ -40,11 +40,11 @@ pub(super) async fn send(
 pub(super) fn body(letter: &Letter<'_>, topic: &str) -> Value {
     let message = letter.message;
     // 5 to 1: max, high, default, low, min.
-    let (priority, tag) = match (message.news, message.severity) {
-        (News::Resolved, _) => (3, "white_check_mark"),
-        (_, Severity::Critical) => (5, "rotating_light"),
-        (_, Severity::Warning) => (4, "warning"),
-        (_, Severity::Info) => (2, "information_source"),
+    let (priority, tag) = match message.severity {
+        _ if message.is_over() => (3, "white_check_mark"),
+        Severity::Critical => (5, "rotating_light"),
+        Severity::Warning => (4, "warning"),
+        Severity::Info => (2, "information_source"),
     };
     let mut text = letter.text.clone();
     for (label, value) in letter.fields() {

@@ -5,7 +5,7 @@
 use hyper::Method;
 use serde_json::{Value, json};
 use zelador_core::effect::Severity;
-use zelador_core::notify::{News, Secret, shortened};
+use zelador_core::notify::{Secret, shortened};
 
 use super::answer::post;
 use super::secret::Secrets;
@@ -22,11 +22,11 @@ pub(super) async fn send(url: &Secret, letter: &Letter<'_>, secrets: &Secrets<'_
 
 pub(super) fn body(letter: &Letter<'_>) -> Value {
     let message = letter.message;
-    let style = match (message.news, message.severity) {
-        (News::Resolved, _) => "good",
-        (_, Severity::Critical) => "attention",
-        (_, Severity::Warning) => "warning",
-        (_, Severity::Info) => "accent",
+    let style = match message.severity {
+        _ if message.is_over() => "good",
+        Severity::Critical => "attention",
+        Severity::Warning => "warning",
+        Severity::Info => "accent",
     };
     let text = |text: String| json!({ "type": "TextBlock", "text": text, "wrap": true });
     let mut title = text(shortened(&letter.headline(), TITLE));

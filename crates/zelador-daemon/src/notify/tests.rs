@@ -45,6 +45,7 @@ impl Far {
             id: 1,
             name: "ops".to_owned(),
             channel: Channel { kind, template: Template::default(), answers: false },
+            at: AT,
             message,
             handle: handle.map(str::to_owned),
             host: Some("db1".to_owned()),
@@ -319,7 +320,6 @@ async fn what_a_service_answers_is_understood_and_no_secret_comes_back() {
     far.server.next(Reply::Say(404, "", "no_service"));
     let gone = far.send(slack(), message(News::Opened), None).await;
     assert_eq!(gone, failed("HTTP 404: no_service", None));
-    far.server.next(Reply::Say(400, "", "invalid_payload"));
     let json = [
         (r#"{"message":"Unknown Webhook","code":10015}"#, "Unknown Webhook"),
         (r#"{"message":"invalid","errors":["key is","short"]}"#, "invalid; key is; short"),
@@ -332,6 +332,7 @@ async fn what_a_service_answers_is_understood_and_no_secret_comes_back() {
         let gone = far.send(slack(), message(News::Opened), None).await;
         assert_eq!(gone, failed(&format!("HTTP 404: {said}"), None));
     }
+    far.server.next(Reply::Say(400, "", "invalid_payload"));
     let refused = DeliveryOutcome::Refused { reason: quoted("HTTP 400: invalid_payload") };
     assert_eq!(far.send(slack(), message(News::Opened), None).await, refused);
     far.server.next(Reply::Say(403, "", "who is t0k-en?"));
@@ -367,7 +368,7 @@ fn every_text_reads_in_both_languages() {
     let message = Message { language: Language::Pt, ..message(News::Resolved) };
     assert_eq!((message.news_word(), message.severity_word()), ("resolvido", "crítico"));
     let labels: Vec<&str> =
-        message.fields("db1", &TimeZone::UTC).into_iter().map(|(label, _)| label).collect();
+        message.fields("db1", &TimeZone::UTC, AT).into_iter().map(|(label, _)| label).collect();
     let expected =
         ["Gravidade", "App", "Incidente", "Servidor", "Desde", "Durou", "Repetições não enviadas"];
     assert_eq!(labels, expected);
@@ -380,8 +381,8 @@ async fn times_are_those_of_the_zone_that_was_named() {
     let told = far.last().json().to_string();
     assert!(told.contains("2023-11-14 19:13:20 -03"), "{told}");
     let zone = TimeZone::fixed(jiff::tz::offset(-3));
-    assert!(message(News::Opened).told(usize::MAX, &zone).starts_with("19:13:20  "));
+    assert!(message(News::Opened).told(usize::MAX, &zone, AT).starts_with("19:13:20  "));
     let template = Template { title: Some("{time}".to_owned()), text: None };
-    let (title, _) = message(News::Opened).read_by(&template, "db1", &zone);
+    let (title, _) = message(News::Opened).read_by(&template, "db1", &zone, AT);
     assert_eq!(title, "2023-11-14 19:13:20 -03");
 }

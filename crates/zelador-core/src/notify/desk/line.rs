@@ -144,6 +144,7 @@ impl Desk {
                 id,
                 name: name.clone(),
                 channel: channel.clone(),
+                at: now,
                 message,
                 handle,
                 host: plan.host.clone(),
