@@ -14,6 +14,7 @@ use zelador_api::Affected;
 use crate::declare::Mistakes;
 use crate::failure::Failure;
 use crate::pm2::say::{self, Kind};
+use crate::render::terminal::Terminal;
 use crate::render::text;
 use crate::voice::{self, Voice};
 
@@ -61,21 +62,44 @@ pub fn is_abandoned(wait: &Timespec) -> bool {
 /// From one drawing of what is watched to the next: that of PM2's `list --watch`.
 const REDRAW_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 900_000_000 };
 
-/// To the first line and column, and nothing below.
-const CLEAR: &str = "\x1b[H\x1b[2J\x1b[3J";
-
-/// Draws, and draws again until nobody looks any more; a terminal is cleared before each.
+/// Draws, and draws again until nobody looks any more; on a terminal each in the place of the one before.
 ///
 /// # Errors
 /// What is drawn cannot be had or written; at last: nobody reads.
 pub fn redraw(draw: impl Fn() -> Result<String, Failure>) -> Result<ExitCode, Failure> {
-    let clear = if io::stdout().is_terminal() { CLEAR } else { "" };
+    let is_terminal = io::stdout().is_terminal();
+    if is_terminal {
+        answer(CLEAR)?;
+    }
     loop {
-        answer(&format!("{clear}{}", draw()?))?;
+        let drawn = draw()?;
+        answer(&if is_terminal { in_place(&drawn, Terminal::lines()) } else { drawn })?;
         if is_abandoned(&REDRAW_EVERY) {
             return Err(Failure::NobodyReads);
         }
     }
+}
+
+/// Clears the screen. What has scrolled off it is left alone.
+const CLEAR: &str = "\x1b[2J";
+
+/// What to write so that this stands where something else did, without a moment in which nothing does.
+/// What does not fit into so many lines is counted: the screen would scroll by it each time.
+fn in_place(drawn: &str, lines: Option<usize>) -> String {
+    let all = drawn.lines().count();
+    // The cursor rests on a line of its own.
+    let room = lines.map_or(all, |lines| lines.saturating_sub(1));
+    let shown = if all > room { room.saturating_sub(1) } else { all };
+    let mut text = "\x1b[H".to_owned();
+    for line in drawn.lines().take(shown) {
+        text.push_str(line);
+        text.push_str("\x1b[K\n");
+    }
+    if all > shown {
+        text.push_str(&format!("… {} more lines\x1b[K\n", all - shown));
+    }
+    text.push_str("\x1b[J");
+    text
 }
 
 /// Says what went wrong.
@@ -130,5 +154,20 @@ fn line(prefix: &str, said: &str) {
     for (index, part) in said.lines().enumerate() {
         let indent = if index == 0 { prefix } else { "  " };
         let _ = writeln!(stderr, "{indent}{}", text::plain(part));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_drawing_stands_where_the_one_before_did_and_never_scrolls() {
+        let drawn = "a\nb\nc\n";
+        assert_eq!(in_place(drawn, None), "\x1b[Ha\x1b[K\nb\x1b[K\nc\x1b[K\n\x1b[J");
+        assert_eq!(in_place(drawn, Some(4)), in_place(drawn, None), "it just fits");
+        let cut = "\x1b[Ha\x1b[K\n… 2 more lines\x1b[K\n\x1b[J";
+        assert_eq!(in_place(drawn, Some(3)), cut);
+        assert!(in_place(drawn, Some(1)).matches('\n').count() <= 1);
     }
 }

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use comfy_table::{Cell, Color, ContentArrangement, ContentLineStyle, Table, presets};
+use rustix::termios::{Winsize, tcgetwinsize};
 
 use super::text::{self, Colours};
 
@@ -61,10 +62,18 @@ impl Terminal {
 
     /// How many columns stdout has; `None` when nobody says so.
     pub fn columns() -> Option<u16> {
-        let stdout = io::stdout();
-        let asked = stdout.is_terminal().then(|| rustix::termios::tcgetwinsize(stdout).ok());
         let columns = || env::var("COLUMNS").ok()?.trim().parse().ok();
-        asked.flatten().map(|size| size.ws_col).filter(|width| *width > 0).or_else(columns)
+        Self::size().map(|size| size.ws_col).filter(|width| *width > 0).or_else(columns)
+    }
+
+    /// How many lines stdout has; `None` when it is no terminal, or does not say so.
+    pub fn lines() -> Option<usize> {
+        Self::size().map(|size| usize::from(size.ws_row)).filter(|lines| *lines > 0)
+    }
+
+    fn size() -> Option<Winsize> {
+        let stdout = io::stdout();
+        stdout.is_terminal().then(|| tcgetwinsize(stdout).ok()).flatten()
     }
 
     /// Whether nobody has asked for plain text.
