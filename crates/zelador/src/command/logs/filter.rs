@@ -89,6 +89,12 @@ impl Filter {
         self.since
     }
 
+    /// The same as clocks here show it.
+    pub fn since_told(&self) -> Option<String> {
+        let since = self.since?.to_zoned(self.zone.clone());
+        Some(since.strftime("%Y-%m-%d %H:%M:%S").to_string())
+    }
+
     /// Whether anything is asked.
     pub fn is_idle(&self) -> bool {
         self.since.is_none() && self.pattern.is_none() && self.level.is_none()
@@ -267,6 +273,13 @@ mod tests {
         let date = date.map(|date| DateFormat::parse(date).pattern());
         let (app, path) = ("api".to_owned(), PathBuf::from("api-out.log"));
         Source { app, id: Some(0), stream, path, date, format: LogFormat::Raw }
+    }
+
+    #[test]
+    fn the_time_that_was_asked_for_is_told_as_clocks_here_show_it() {
+        let told = |since| filter(Some(since), None, None).since_told();
+        assert_eq!(told("2026-11-28 14:30").as_deref(), Some("2026-11-28 14:30:00"));
+        assert_eq!(filter(None, None, None).since_told(), None);
     }
 
     fn filter(since: Option<&str>, grep: Option<&str>, level: Option<Level>) -> Filter {

@@ -79,9 +79,10 @@ pub fn logs_and(
                 output::tell(&format!("{path} last {lines} lines:\n"))?;
             } else {
                 let asked = if is_asked { ", of those that fit" } else { "" };
-                output::remark(&match filter_since {
-                    Some(since) => format!("{path}: since {since}{asked}"),
-                    None => format!("{path}: the last {lines} lines{asked}"),
+                output::remark(&match (filter.since_told(), lines) {
+                    (Some(since), _) => format!("{path}: since {since}{asked}"),
+                    (None, 1) => format!("{path}: the last line{asked}"),
+                    (None, lines) => format!("{path}: the last {lines} lines{asked}"),
                 });
             }
         }
