@@ -101,14 +101,14 @@ fn standing(state: &State) -> Vec<String> {
         Shown::Out => said.push("stdout only".to_owned()),
         Shown::Err => said.push("stderr only".to_owned()),
     }
-    if log.cut {
-        said.push("lines cut".to_owned());
-    }
     if !log.is_following() {
         said.push(match log.below() {
             0 => "held".to_owned(),
             below => format!("held, {below} below"),
         });
+    }
+    if log.cut {
+        said.push("lines cut".to_owned());
     }
     said
 }
