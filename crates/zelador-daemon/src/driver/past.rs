@@ -114,7 +114,10 @@ pub fn numbers(view: &View) -> Vec<(String, Metric, i64)> {
             let up = thousandths(check.status != Status::Unhealthy);
             values.push((subject.clone(), Metric::Up, up));
         }
-        values.push((subject, Metric::Latency, whole(check.took.as_micros() as u64)));
+        // Whether a process is there is known without a look.
+        if !check.took.is_zero() {
+            values.push((subject, Metric::Latency, whole(check.took.as_micros() as u64)));
+        }
     }
     values
 }

@@ -39,8 +39,11 @@ pub fn clock(moment: Moment, zone: &TimeZone) -> String {
     moment.timestamp().to_zoned(zone.clone()).strftime("%H:%M:%S.%3f").to_string()
 }
 
-/// How long something took, to a tenth of a millisecond.
+/// How long something took, to a tenth of a millisecond; a dash: it was not needed.
 pub fn took(span: Duration) -> String {
+    if span.is_zero() {
+        return "-".to_owned();
+    }
     if span.as_secs() > 0 {
         return format!("{:.1} s", span.as_secs_f64());
     }

@@ -252,7 +252,7 @@ fn checks(lang: Lang, instances: &[InstanceView]) -> Markup {
                     @if instances.len() > 1 { strong { (parts::plain(&it.name)) } }
                     @if let Some(aside) = it.set_aside.as_ref().filter(|_| whole(instances).is_none()) { (parts::resting_by(lang, aside)) }
                     span { (parts::plain(&health.told(lang.language()))) }
-                    span.dim { (lang.t("took", "levou")) " " (lang.span(health.took)) " · " (time(health.at, true)) }
+                    @if !health.took.is_zero() { span.dim { (lang.t("took", "levou")) " " (lang.took(health.took)) " · " (time(health.at, true)) } }
                 },
                 None if it.goal == Goal::Down => p.dim { (parts::plain(&it.name)) ": " (lang.t("stopped: not looked at", "parado: não é verificado")) },
                 None => p.dim { (parts::plain(&it.name)) ": " (lang.t("not looked at yet", "ainda não verificado")) },

@@ -57,9 +57,7 @@ fn row(lang: Lang, check: &CheckView, past: &Past) -> Markup {
         Some(_) => past.days.get(component).or_else(|| past.days.get(&format!("{component}/0"))),
         None => past.days.get(&format!("check:{component}")),
     };
-    // Whether a process is there is known without a look.
     let latency = past.latency.get(&format!("check:{component}"));
-    let latency = latency.filter(|line| line.iter().any(|(_, it)| it.max > 0));
     html! { tr data-name=(component) {
         th scope="row" { @match app {
             Some(app) => { a href={ "/health/app/" (percent(app.rsplit_once('/').map_or(app, |(app, _)| app))) } { (parts::plain(app)) } },
@@ -73,7 +71,7 @@ fn row(lang: Lang, check: &CheckView, past: &Past) -> Markup {
         td.c-days data-label=(lang.t("90 days", "90 dias")) { @if let Some(days) = days { span { (parts::days(lang, days, past.today())) } } }
         td.num.c-took data-label=(lang.t("Took", "Levou")) {
             @if let Some(line) = latency { (parts::sparkline(line, past.from, past.to, SPARK_STEP, 0)) }
-            (lang.span(check.took))
+            (lang.took(check.took))
         }
         td.num data-label=(lang.t("Looked at", "Verificado")) { (time(check.at, true)) }
     } }

@@ -106,6 +106,15 @@ impl Lang {
         if self == Self::Pt { text.replace('.', ",") } else { text }
     }
 
+    /// How long a look took; a dash where none was needed.
+    pub fn took(self, span: Duration) -> String {
+        match span {
+            Duration::ZERO => "–".to_owned(),
+            span if span < Duration::from_millis(1) => "<\u{a0}1\u{a0}ms".to_owned(),
+            span => self.span(span),
+        }
+    }
+
     /// How something is.
     pub fn status(self, status: Status) -> &'static str {
         status.told(self.language())

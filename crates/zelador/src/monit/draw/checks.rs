@@ -59,8 +59,12 @@ fn told(check: &CheckView, state: &State, names: usize, width: usize) -> Vec<Lin
     let indent = STATUS + names + 2;
     let name = fold::cut(&text::plain(&check.component), names);
     let blanks = " ".repeat(names + 2 - name.width());
-    let took =
-        format!(" ({}, {} ago)", words::took(check.took), spoken(state.now().since(check.at)));
+    // What is known without a look is known now.
+    let took = if check.took.is_zero() {
+        String::new()
+    } else {
+        format!(" ({}, {} ago)", words::took(check.took), spoken(state.now().since(check.at)))
+    };
     let mut parts = fold::folded(&message, width.saturating_sub(indent), 0).into_iter();
     let first = parts.next().unwrap_or_default();
     let mut lines = vec![Line::from(vec![
