@@ -12,6 +12,7 @@ use super::Dashboard;
 use super::lang::Lang;
 use super::live::{Absent, Fragment};
 use super::parts::{self, badge, icon, time};
+use super::table::{Column, table};
 use crate::history::{IncidentRow, Run};
 
 /// How many runs, events and incidents are listed.
@@ -49,7 +50,7 @@ pub async fn fragments(
         Fragment::new("head", head(lang, &instances)),
         Fragment::new("log-of", log_of(&instances)),
         Fragment::new("declared", declared),
-        Fragment::new("instances", table(lang, &instances)),
+        Fragment::new("instances", list_instances(lang, &instances)),
         Fragment::new("checks", checks(lang, &instances)),
         Fragment::new("runs", list_runs(lang, &runs, failed.as_deref())),
         Fragment::new("events", list_events(lang, &events)),
@@ -213,29 +214,35 @@ fn whole(instances: &[InstanceView]) -> Option<&SetAside> {
     instances.iter().all(|it| it.set_aside.as_ref() == Some(first)).then_some(first)
 }
 
-fn table(lang: Lang, instances: &[InstanceView]) -> Markup {
-    html! {
-        table {
-            thead { tr {
-                th.num scope="col" { "id" } th scope="col" { (lang.t("Name", "Nome")) } th scope="col" { (lang.t("State", "Estado")) }
-                th.num scope="col" { "pid" } th.num scope="col" { "CPU" } th.num scope="col" { (lang.t("Memory", "Memória")) }
-                th.num scope="col" { (lang.t("Threads", "Threads")) } th.num scope="col" { (lang.t("Descriptors", "Descritores")) }
-                th.num scope="col" { (lang.t("Up for", "No ar há")) } th.num scope="col" { (lang.t("Restarts", "Reinícios")) }
-            } }
-            tbody { @for it in instances {
-                @let usage = it.usage.filter(|_| it.pid.is_some());
-                tr {
-                    td.num { (it.id) } th scope="row" { (parts::plain(&it.name)) }
-                    td { (badge(parts::instance(lang, it))) @if let Phase::Backoff { retry_at, .. } = &it.phase { " " span.dim { (time(*retry_at, true)) } } }
-                    td.num { (dash(it.pid)) }
-                    td.num { (dash(usage.map(|it| lang.percent(it.cpu)))) } td.num { (dash(usage.map(|it| lang.bytes(it.memory)))) }
-                    td.num { (dash(usage.map(|it| it.threads))) } td.num { (dash(usage.and_then(|it| it.descriptors))) }
-                    td.num { @if let Some(at) = it.started_at.filter(|_| it.pid.is_some()) { time.since datetime=(at) { (time(at, false)) } } @else { "–" } }
-                    td.num { (it.restarts) }
-                }
-            } }
-        }
-    }
+fn list_instances(lang: Lang, instances: &[InstanceView]) -> Markup {
+    let columns = [
+        Column::number("id"),
+        Column::row(lang.t("Name", "Nome")),
+        Column::text(lang.t("State", "Estado")),
+        Column::number("pid"),
+        Column::number("CPU"),
+        Column::number(lang.t("Memory", "Memória")),
+        Column::number(lang.t("Threads", "Threads")),
+        Column::number(lang.t("Descriptors", "Descritores")),
+        Column::number(lang.t("Up for", "No ar há")),
+        Column::number(lang.t("Restarts", "Reinícios")),
+    ];
+    let cells = |it: &InstanceView| {
+        let usage = it.usage.filter(|_| it.pid.is_some());
+        [
+            html! { (it.id) },
+            html! { (parts::plain(&it.name)) },
+            html! { (badge(parts::instance(lang, it))) @if let Phase::Backoff { retry_at, .. } = &it.phase { " " span.dim { (time(*retry_at, true)) } } },
+            html! { (dash(it.pid)) },
+            html! { (dash(usage.map(|it| lang.percent(it.cpu)))) },
+            html! { (dash(usage.map(|it| lang.bytes(it.memory)))) },
+            html! { (dash(usage.map(|it| it.threads))) },
+            html! { (dash(usage.and_then(|it| it.descriptors))) },
+            html! { @if let Some(at) = it.started_at.filter(|_| it.pid.is_some()) { time.since datetime=(at) { (time(at, false)) } } @else { "–" } },
+            html! { (it.restarts) },
+        ]
+    };
+    table(columns, instances.iter().map(cells))
 }
 
 /// The value, or a dash.
@@ -262,27 +269,38 @@ fn checks(lang: Lang, instances: &[InstanceView]) -> Markup {
 }
 
 fn list_runs(lang: Lang, runs: &[Run], failed: Option<&str>) -> Markup {
+    let columns = [
+        Column::number(lang.t("Run", "Execução")),
+        Column::text(lang.t("Started", "Início")),
+        Column::long(lang.t("Why", "Por quê")),
+        Column::text(lang.t("Lasted", "Durou")),
+        Column::long(lang.t("How it ended", "Como terminou")),
+    ];
     html! {
         @if let Some(error) = failed { p.note.warn { (icon("warn")) (error) } }
         @else if runs.is_empty() { p.dim { (lang.t("No run is known yet.", "Nenhuma execução conhecida ainda.")) } }
-        @else { table {
-            thead { tr { th.num scope="col" { (lang.t("Run", "Execução")) } th scope="col" { (lang.t("Started", "Início")) } th scope="col" { (lang.t("Why", "Por quê")) } th scope="col" { (lang.t("Lasted", "Durou")) } th scope="col" { (lang.t("How it ended", "Como terminou")) } } }
-            tbody { @for run in runs { tr {
-                td.num { (run.id) } td { (time(run.begun_at, false)) } td { (lang.say(&run.cause)) }
-                td { @match (run.up_at, run.ended_at) {
-                    (Some(up), Some(ended)) => (lang.span(ended.since(up))),
-                    (Some(up), None) => time.since datetime=(up) { (time(up, false)) },
-                    _ => "–",
-                } }
-                td { @match (&run.ended, run.ended_at) {
-                    (Some(how), _) if run.asked => span.end.off { (icon("off")) (lang.t("stopped on request", "parada a pedido")) @if !how.is_empty() { span.dim { " (" (lang.say(how)) ")" } } },
-                    (Some(how), _) => span.end.bad { (icon("bad")) span { (lang.say(how)) } },
-                    (None, None) => span.end.ok { (icon("ok")) (lang.t("running", "em execução")) },
-                    (None, Some(_)) => "–",
-                } }
-            } } }
-        } }
+        @else { (table(columns, runs.iter().map(|run| one_run(lang, run)))) }
     }
+}
+
+/// A run, and how it ended.
+fn one_run(lang: Lang, run: &Run) -> [Markup; 5] {
+    [
+        html! { (run.id) },
+        time(run.begun_at, false),
+        html! { (lang.say(&run.cause)) },
+        html! { @match (run.up_at, run.ended_at) {
+            (Some(up), Some(ended)) => (lang.span(ended.since(up))),
+            (Some(up), None) => time.since datetime=(up) { (time(up, false)) },
+            _ => "–",
+        } },
+        html! { @match (&run.ended, run.ended_at) {
+            (Some(how), _) if run.asked => span.end.off { (icon("off")) (lang.t("stopped on request", "parada a pedido")) @if !how.is_empty() { span.dim { " (" (lang.say(how)) ")" } } },
+            (Some(how), _) => span.end.bad { (icon("bad")) span { (lang.say(how)) } },
+            (None, None) => span.end.ok { (icon("ok")) (lang.t("running", "em execução")) },
+            (None, Some(_)) => "–",
+        } },
+    ]
 }
 
 fn list_events(lang: Lang, events: &[Event]) -> Markup {

@@ -84,7 +84,7 @@ fn top(lang: Lang, incident: &Incident) -> Markup {
         h1 { (app) ": " (lang.say(&incident.trouble.words())) }
         p.facts {
             (badge(look(lang, incident)))
-            @if incident.is_open() { span { (super::overview::state_word(lang, &state)) } }
+            @if incident.is_open() && incident.stage != Stage::Escalated { span { (super::overview::state_word(lang, &state)) } }
             span { (lang.t("began", "começou")) " " (time(incident.opened_at, false)) " (" (time(incident.opened_at, true)) ")" }
             @match incident.closed_at {
                 Some(closed) => span { (lang.t("lasted", "durou")) " " strong { (lang.span(closed.since(incident.opened_at))) } },

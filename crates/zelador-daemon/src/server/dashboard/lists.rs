@@ -8,6 +8,8 @@ use super::Dashboard;
 use super::lang::Lang;
 use super::live::{Absent, Fragment};
 use super::parts::{self, icon, time};
+use super::table::{Column, table};
+use crate::history::Audit;
 
 /// How many entries are listed.
 const LISTED: u32 = 200;
@@ -52,14 +54,35 @@ pub async fn audit(dashboard: &Dashboard, lang: Lang) -> Result<Vec<Fragment>, A
         }
         Ok(found) => html! {
             p.dim { (lang.t("Every command: who gave it, from where, and what was answered.", "Cada comando: quem o deu, de onde e qual foi a resposta.")) }
-            div.scroll tabindex="0" role="region" aria-label=(lang.t("Audit", "Auditoria")) { table {
-                thead { tr { th scope="col" { (lang.t("When", "Quando")) } th scope="col" { (lang.t("Who", "Quem")) } th scope="col" { (lang.t("From", "De")) } th scope="col" { (lang.t("Command", "Comando")) } th scope="col" { (lang.t("Result", "Resultado")) } } }
-                tbody { @for it in &found { tr {
-                    td { (time(it.at, false)) } td { (parts::plain(asker(&it.who, lang.language()))) } td translate="no" { (parts::plain(&it.origin)) }
-                    td translate="no" { code { (it.verb) } " " (parts::plain(&it.target)) }
-                    td { span class={ "end " (if it.ok { "ok" } else { "bad" }) } { (icon(if it.ok { "ok" } else { "bad" })) span { (parts::theirs(lang, &it.result)) } } }
-                } } }
-            } }
+            div.scroll tabindex="0" role="region" aria-label=(lang.t("Audit", "Auditoria")) {
+                (table(
+                    [
+                        Column::text(lang.t("When", "Quando")),
+                        Column::text(lang.t("Who", "Quem")),
+                        Column::text(lang.t("From", "De")),
+                        Column::text(lang.t("Command", "Comando")),
+                        Column::long(lang.t("Result", "Resultado")),
+                    ],
+                    found.iter().map(|it| command(lang, it)),
+                ))
+            }
         },
     }))
+}
+
+/// A command, and what came of it.
+fn command(lang: Lang, it: &Audit) -> [Markup; 5] {
+    let look = if it.ok { "ok" } else { "bad" };
+    let result = match (it.result.is_empty(), it.ok) {
+        (true, true) => html! { (lang.t("done", "feito")) },
+        (true, false) => html! { (lang.t("failed", "falhou")) },
+        (false, _) => parts::theirs(lang, &it.result),
+    };
+    [
+        time(it.at, false),
+        html! { (parts::plain(asker(&it.who, lang.language()))) },
+        html! { span translate="no" { (parts::plain(&it.origin)) } },
+        html! { span translate="no" { code { (it.verb) } " " (parts::plain(&it.target)) } },
+        html! { span class={ "end " (look) } { (icon(look)) span { (result) } } },
+    ]
 }

@@ -25,6 +25,7 @@ mod resilience;
 mod session;
 mod settings;
 mod summary;
+mod table;
 mod tail;
 mod tiles;
 

@@ -11,6 +11,7 @@ use super::Dashboard;
 use super::lang::Lang;
 use super::page::percent;
 use super::parts;
+use super::table::{Column, table};
 use crate::server::Failure;
 
 /// Over which time.
@@ -96,16 +97,34 @@ pub async fn page(dashboard: &Dashboard, lang: Lang, asked: &Asked) -> Result<Ma
             (tile(lang.t("Mean time to recovery", "Tempo médio de recuperação"), &mean.map_or_else(|| "–".to_owned(), |it| lang.span(it))))
         }
         @if rows.is_empty() { (parts::empty(lang.t("Nothing was recorded in this time", "Nada foi registrado neste período"), html! {})) }
-        @else { div.scroll tabindex="0" role="region" aria-label=(lang.t("Report", "Relatório")) { table {
-            thead { tr { th scope="col" { "App" } th.num scope="col" { (lang.t("Availability", "Disponibilidade")) } th.num scope="col" { (lang.t("Incidents", "Incidentes")) } th.num scope="col" { (lang.t("Deaths", "Mortes")) } th.num scope="col" { (lang.t("Remedies", "Remédios")) } th.num scope="col" { (lang.t("Memory, mean / max", "Memória, média / máx.")) } th.num scope="col" { (lang.t("CPU, mean / p95", "CPU, média / p95")) } } }
-            tbody { @for (app, row) in &rows { tr {
-                th scope="row" { a href={ "/health/app/" (percent(app)) } { (parts::plain(app)) } }
-                td.num { (share(lang, Rollup::merge(row.up.iter().copied()))) } td.num { (row.incidents) } td.num { (row.deaths) } td.num { (row.remedies) }
-                td.num { @if let Some(it) = Rollup::merge(row.memory.iter().copied()) { (lang.bytes(bytes(it.mean))) " / " (lang.bytes(bytes(it.max))) } @else { "–" } }
-                td.num { @if let Some(it) = Rollup::merge(row.cpu.iter().copied()) { (lang.percent(it.mean as f64 / 10.0)) " / " (lang.percent(it.p95 as f64 / 10.0)) } @else { "–" } }
-            } } }
-        } } }
+        @else { div.scroll tabindex="0" role="region" aria-label=(lang.t("Report", "Relatório")) {
+            (table(
+                [
+                    Column::row("App"),
+                    Column::number(lang.t("Availability", "Disponibilidade")),
+                    Column::number(lang.t("Incidents", "Incidentes")),
+                    Column::number(lang.t("Deaths", "Mortes")),
+                    Column::number(lang.t("Remedies", "Remédios")),
+                    Column::number(lang.t("Memory, mean / max", "Memória, média / máx.")),
+                    Column::number(lang.t("CPU, mean / p95", "CPU, média / p95")),
+                ],
+                rows.iter().map(|(app, row)| cells(lang, app, row)),
+            ))
+        } }
     })
+}
+
+fn cells(lang: Lang, app: &str, row: &Row) -> [Markup; 7] {
+    let merged = |rollups: &[Rollup]| Rollup::merge(rollups.iter().copied());
+    [
+        html! { a href={ "/health/app/" (percent(app)) } { (parts::plain(app)) } },
+        html! { (share(lang, merged(&row.up))) },
+        html! { (row.incidents) },
+        html! { (row.deaths) },
+        html! { (row.remedies) },
+        html! { @if let Some(it) = merged(&row.memory) { (lang.bytes(bytes(it.mean))) " / " (lang.bytes(bytes(it.max))) } @else { "–" } },
+        html! { @if let Some(it) = merged(&row.cpu) { (lang.percent(it.mean as f64 / 10.0)) " / " (lang.percent(it.p95 as f64 / 10.0)) } @else { "–" } },
+    ]
 }
 
 fn tile(label: &str, value: &str) -> Markup {

@@ -14,6 +14,7 @@ use super::lang::Lang;
 use super::live::{Absent, Fragment};
 use super::page::percent;
 use super::parts::{self, icon, time};
+use super::table::{Column, table};
 
 /// How many of the latest errors of an operation are listed.
 const ERRORS: usize = 8;
@@ -53,7 +54,7 @@ pub async fn retries(dashboard: &Dashboard, lang: Lang) -> Result<Vec<Fragment>,
 
 /// What waits for its next try now: starts, trials, remedies, and messages for channels that fail.
 fn waiting(lang: Lang, tried: &Tried) -> Markup {
-    let rows: Vec<Markup> = tried
+    let rows: Vec<[Markup; 5]> = tried
         .instances
         .iter()
         .filter_map(|it| start(lang, it))
@@ -62,15 +63,23 @@ fn waiting(lang: Lang, tried: &Tried) -> Markup {
         .collect();
     html! {
         @if rows.is_empty() { (parts::empty(lang.t("Nothing is being retried", "Nada está sendo tentado de novo"), html! {})) }
-        @else { div.scroll tabindex="0" role="region" aria-label=(lang.t("Retries", "Tentativas")) { table {
-            thead { tr { th scope="col" { (lang.t("Target", "Alvo")) } th scope="col" { (lang.t("What", "O quê")) } th.num scope="col" { (lang.t("Tries", "Tentativas")) } th scope="col" { (lang.t("Next", "Próxima")) } th scope="col" { (lang.t("Because", "Motivo")) } } }
-            tbody { @for row in &rows { (row) } }
-        } } }
+        @else { div.scroll tabindex="0" role="region" aria-label=(lang.t("Retries", "Tentativas")) {
+            (table(
+                [
+                    Column::row(lang.t("Target", "Alvo")),
+                    Column::text(lang.t("What", "O quê")),
+                    Column::number(lang.t("Tries", "Tentativas")),
+                    Column::text(lang.t("Next", "Próxima")),
+                    Column::long(lang.t("Because", "Motivo")),
+                ],
+                rows,
+            ))
+        } }
     }
 }
 
 /// A start that waits for its time, its dependency or its trial.
-fn start(lang: Lang, it: &InstanceView) -> Option<Markup> {
+fn start(lang: Lang, it: &InstanceView) -> Option<[Markup; 5]> {
     let (what, next) = match &it.phase {
         Phase::Backoff { held: true, .. } => (
             lang.t("start", "início"),
@@ -83,14 +92,17 @@ fn start(lang: Lang, it: &InstanceView) -> Option<Markup> {
         _ => return None,
     };
     let because = it.deaths.first().map(|it| it.death.told(lang.language())).unwrap_or_default();
-    Some(html! { tr {
-        th scope="row" { a href={ "/health/app/" (percent(&it.app)) } { (parts::plain(&it.name)) } }
-        td { (what) } td.num { (it.unstable_restarts) } td { (next) } td { (parts::plain(&because)) }
-    } })
+    Some([
+        html! { a href={ "/health/app/" (percent(&it.app)) } { (parts::plain(&it.name)) } },
+        html! { (what) },
+        html! { (it.unstable_restarts) },
+        next,
+        html! { (parts::plain(&because)) },
+    ])
 }
 
 /// A remedy that is under way or waits for its time, a person or a dependency.
-fn remedy(lang: Lang, it: &Incident) -> Option<Markup> {
+fn remedy(lang: Lang, it: &Incident) -> Option<[Markup; 5]> {
     let next = match (&it.stage, it.deadline()) {
         // Its start stands for itself.
         (Stage::AwaitingStart | Stage::AwaitingTrial, _) => return None,
@@ -100,21 +112,26 @@ fn remedy(lang: Lang, it: &Incident) -> Option<Markup> {
         },
         (_, None) => return None,
     };
-    Some(html! { tr {
-        th scope="row" { a href={ "/health/incident/" (it.id) } { (super::overview::subject(lang, it.app.as_str())) } }
-        td { (lang.t("remedy", "remédio")) " (" (super::overview::state_word(lang, &it.state_words())) ")" }
-        td.num { (it.attempts) } td { (next) } td { (lang.say(&it.trouble.words())) }
-    } })
+    Some([
+        html! { a href={ "/health/incident/" (it.id) } { (super::overview::subject(lang, it.app.as_str())) } },
+        html! { (lang.t("remedy", "remédio")) " (" (super::overview::state_word(lang, &it.state_words())) ")" },
+        html! { (it.attempts) },
+        next,
+        html! { (lang.say(&it.trouble.words())) },
+    ])
 }
 
 /// Messages that wait for a channel that fails.
-fn message(lang: Lang, it: &ChannelView) -> Option<Markup> {
+fn message(lang: Lang, it: &ChannelView) -> Option<[Markup; 5]> {
     let ChannelState::Failing { reason, retry_at, .. } = &it.state else { return None };
     let waiting = lang.count(it.waiting, ("message", "mensagem"), ("messages", "mensagens"));
-    Some(html! { tr {
-        th scope="row" { a href="/health/settings" { (lang.t("channel", "canal")) " " (parts::plain(&it.name)) } }
-        td { (waiting) } td.num { "–" } td { (time(*retry_at, true)) } td.c-why { (parts::theirs(lang, reason)) }
-    } })
+    Some([
+        html! { a href="/health/settings" { (lang.t("channel", "canal")) " " (parts::plain(&it.name)) } },
+        html! { (waiting) },
+        html! { "–" },
+        time(*retry_at, true),
+        parts::theirs(lang, reason),
+    ])
 }
 
 /// Every operation with its numbers.
@@ -128,20 +145,28 @@ fn operations(lang: Lang, views: &[RetryView]) -> Markup {
     html! {
         @if !views.is_empty() { section aria-labelledby="operations-title" {
             h2 #operations-title { (lang.t("Operations", "Operações")) }
-            div.scroll tabindex="0" role="region" aria-labelledby="operations-title" { table {
-                thead { tr {
-                    th scope="col" { (lang.t("Operation", "Operação")) } th.num scope="col" { (lang.t("Total", "Total")) }
-                    th.num scope="col" { (lang.t("Successful", "Com sucesso")) } th.num scope="col" { (lang.t("Failed", "Com falha")) }
-                    th.num scope="col" { (lang.t("Success rate", "Taxa de sucesso")) } th.num scope="col" { (lang.t("Average attempts", "Média de tentativas")) }
-                    th scope="col" { (lang.t("Last errors", "Últimos erros")) }
-                } }
-                tbody { @for it in views { tr {
-                    th scope="row" translate="no" { code { (parts::plain(&it.operation)) } }
-                    td.num { (it.stats.total) } td.num { (it.stats.successful) } td.num { (it.stats.failed) }
-                    td.num { (share(it)) } td.num { (average(it)) }
-                    td.c-why { (errors(lang, it)) }
-                } } }
-            } }
+            div.scroll tabindex="0" role="region" aria-labelledby="operations-title" {
+                (table(
+                    [
+                        Column::row(lang.t("Operation", "Operação")),
+                        Column::number(lang.t("Total", "Total")),
+                        Column::number(lang.t("Successful", "Com sucesso")),
+                        Column::number(lang.t("Failed", "Com falha")),
+                        Column::number(lang.t("Success rate", "Taxa de sucesso")),
+                        Column::number(lang.t("Average attempts", "Média de tentativas")),
+                        Column::long(lang.t("Last errors", "Últimos erros")),
+                    ],
+                    views.iter().map(|it| [
+                        html! { code translate="no" { (parts::plain(&it.operation)) } },
+                        html! { (it.stats.total) },
+                        html! { (it.stats.successful) },
+                        html! { (it.stats.failed) },
+                        html! { (share(it)) },
+                        html! { (average(it)) },
+                        errors(lang, it),
+                    ]),
+                ))
+            }
         } }
     }
 }
@@ -199,21 +224,33 @@ fn list(lang: Lang, views: &[BreakerView]) -> Markup {
     html! {
         p.dim { (lang.t("A breaker opens when what it guards keeps failing: a database, a check, a channel, a model, a remedy, or an app that dies young. It is then left alone until a trial, or until a person says otherwise: ", "Um disjuntor abre quando o que ele guarda falha repetidamente: um banco, uma verificação, um canal, um modelo, um remédio ou um app que morre cedo. É então deixado em paz até um teste, ou até que uma pessoa diga outra coisa: ")) code { "zelador breaker" } "." }
         @if views.is_empty() { (parts::empty(lang.t("No breakers yet", "Ainda não há disjuntores"), html! {})) }
-        @else { div.scroll tabindex="0" role="region" aria-label=(lang.t("Breakers", "Disjuntores")) { table {
-            thead { tr {
-                th scope="col" { (lang.t("Target", "Alvo")) } th scope="col" { (lang.t("Operation", "Operação")) } th scope="col" { (lang.t("State", "Estado")) }
-                th scope="col" { (lang.t("Since", "Desde")) } th scope="col" { (lang.t("Next trial", "Próximo teste")) }
-                th.num scope="col" { (lang.t("Opened", "Abriu")) } th scope="col" { (lang.t("What it says", "O que diz")) }
-            } }
-            tbody { @for it in views { tr {
-                th scope="row" translate="no" { (target(&it.target)) } td translate="no" { code { (parts::plain(&it.operation)) } }
-                td { (state(lang, it)) }
-                td { @if let Some(at) = it.since { (time(at, true)) } @else { "–" } }
-                td { @if let Some(at) = it.trial_at { (time(at, true)) } @else if it.is_open() { (lang.t("when a person says so", "quando uma pessoa disser")) } @else { "–" } }
-                td.num { (it.trips) } td { @if it.trial_at.is_some() { (lang.t("not tried until then", "não se tenta até lá")) } @else { (lang.say(&it.message)) } }
-            } } }
-        } } }
+        @else { div.scroll tabindex="0" role="region" aria-label=(lang.t("Breakers", "Disjuntores")) {
+            (table(
+                [
+                    Column::row(lang.t("Target", "Alvo")),
+                    Column::text(lang.t("Operation", "Operação")),
+                    Column::text(lang.t("State", "Estado")),
+                    Column::text(lang.t("Since", "Desde")),
+                    Column::text(lang.t("Next trial", "Próximo teste")),
+                    Column::number(lang.t("Opened", "Abriu")),
+                    Column::long(lang.t("What it says", "O que diz")),
+                ],
+                views.iter().map(|it| cells(lang, it)),
+            ))
+        } }
     }
+}
+
+fn cells(lang: Lang, it: &BreakerView) -> [Markup; 7] {
+    [
+        html! { span translate="no" { (target(&it.target)) } },
+        html! { code translate="no" { (parts::plain(&it.operation)) } },
+        state(lang, it),
+        html! { @if let Some(at) = it.since { (time(at, true)) } @else { "–" } },
+        html! { @if let Some(at) = it.trial_at { (time(at, true)) } @else if it.is_open() { (lang.t("when a person says so", "quando uma pessoa disser")) } @else { "–" } },
+        html! { (it.trips) },
+        html! { @if it.trial_at.is_some() { (lang.t("not tried until then", "não se tenta até lá")) } @else { (lang.say(&it.message)) } },
+    ]
 }
 
 /// What it is about; an app leads to its page.

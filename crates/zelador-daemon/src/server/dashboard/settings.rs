@@ -14,6 +14,7 @@ use super::lang::Lang;
 use super::live::{Absent, Fragment};
 use super::parts::{self, icon, time};
 use super::policies;
+use super::table::{Column, table};
 
 /// A name, and what it is set to.
 type Row = (String, String);
@@ -266,13 +267,24 @@ fn channels(lang: Lang, notify: &NotifyView) -> Markup {
         section aria-labelledby="channels-title" {
             h2 #channels-title { (lang.t("Channels", "Canais")) }
             @if notify.channels.is_empty() { p.dim { (lang.t("None: nobody is told of anything. docs/notifications.md shows how.", "Nenhum: ninguém é avisado de nada. docs/notifications.md mostra como.")) } }
-            @else { div.scroll tabindex="0" role="region" aria-labelledby="channels-title" { table {
-                thead { tr { th scope="col" { (lang.t("Name", "Nome")) } th scope="col" { (lang.t("Kind", "Tipo")) } th scope="col" { (lang.t("Leads to", "Leva a")) } th scope="col" { (lang.t("State", "Estado")) } th.num scope="col" { (lang.t("Waiting", "Aguardando")) } } }
-                tbody { @for it in &notify.channels { tr {
-                    th scope="row" { (parts::plain(&it.name)) } td translate="no" { (it.kind) } td translate="no" { (parts::plain(&it.place)) }
-                    td { (state(lang, it)) } td.num { (it.waiting) }
-                } } }
-            } } }
+            @else { div.scroll tabindex="0" role="region" aria-labelledby="channels-title" {
+                (table(
+                    [
+                        Column::row(lang.t("Name", "Nome")),
+                        Column::text(lang.t("Kind", "Tipo")),
+                        Column::text(lang.t("Leads to", "Leva a")),
+                        Column::long(lang.t("State", "Estado")),
+                        Column::number(lang.t("Waiting", "Aguardando")),
+                    ],
+                    notify.channels.iter().map(|it| [
+                        html! { (parts::plain(&it.name)) },
+                        html! { span translate="no" { (it.kind) } },
+                        html! { span translate="no" { (parts::plain(&it.place)) } },
+                        state(lang, it),
+                        html! { (it.waiting) },
+                    ]),
+                ))
+            } }
             @for name in &notify.unknown { p.note.warn { (icon("warn")) (lang.t("A route names a channel that there is not:", "Uma rota cita um canal que não existe:")) " " (parts::plain(name)) } }
         }
     }
@@ -297,11 +309,7 @@ fn plan(lang: Lang, plan: &Plan, notify: &NotifyView) -> Vec<Row> {
             [] => lang.t("all", "todos").to_owned(),
             of => of.join(", "),
         };
-        let severity = match it.severity {
-            zelador_core::effect::Severity::Info => lang.t("info", "informação"),
-            zelador_core::effect::Severity::Warning => lang.t("warning", "aviso"),
-            zelador_core::effect::Severity::Critical => lang.t("critical", "crítico"),
-        };
+        let severity = lang.language().severity(it.severity);
         let (from, apps, kinds) = (lang.t("from", "a partir de"), any(&it.apps), any(&it.kinds));
         row(
             lang.t("Route", "Rota"),
