@@ -28,12 +28,12 @@ pub(super) fn alive(board: &mut Board, snapshot: &Snapshot) {
             0,
         );
     }
-    let told = board
-        .0
-        .iter()
-        .filter(|(cause, _)| **cause != Cause::UncaughtException)
-        .map(|(_, it)| it.value)
-        .fold(0.0, f64::max);
+    let most = |counts: fn(Cause) -> bool| {
+        let said = board.0.iter().filter(|(cause, _)| counts(**cause));
+        said.map(|(_, it)| it.value).fold(0.0, f64::max)
+    };
+    let told = most(|cause| cause != Cause::UncaughtException);
+    let told_of_work = most(|cause| cause != Cause::UncaughtException && !is_wait(cause));
     let kills = metrics.oom_kill_events.unwrap_or_default();
     if kills > 0.0 && told < 0.5 {
         board.add(
@@ -52,8 +52,11 @@ pub(super) fn alive(board: &mut Board, snapshot: &Snapshot) {
     if let Some(cpu) = metrics.cpu_pct.filter(|_| fails && !answers) {
         let is_whole = cpu >= 90.0 && (cpu / 100.0 - (cpu / 100.0).round()).abs() <= 0.12;
         let whole = is_whole || uses(cpu, 90.0);
-        let share = if told > 0.8 { 0.6 } else { 1.3 };
+        let beside = |told: f64| if told > 0.8 { 0.6 } else { 1.3 };
+        let share = beside(told);
         if whole {
+            // Who waits for another computes nothing.
+            let share = beside(told_of_work);
             board.add(
                 Cause::CpuRunaway,
                 share,
@@ -107,6 +110,18 @@ pub(super) fn alive(board: &mut Board, snapshot: &Snapshot) {
             0,
         );
     }
+}
+
+/// Whether a program that suffers from it waits, and does not compute.
+fn is_wait(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::DependencyUnreachable
+            | Cause::DnsFailure
+            | Cause::DbLock
+            | Cause::DbTooManyConnections
+            | Cause::RateLimited
+    )
 }
 
 fn near(value: Option<&f64>, limit: Option<f64>) -> bool {

@@ -3,6 +3,7 @@
 use super::Cause;
 use super::board::Board;
 use super::judge::{order, quote};
+use super::rules::NO_SPACE;
 use super::snapshot::Snapshot;
 use super::text::{Line, says};
 use crate::words;
@@ -39,6 +40,16 @@ pub(super) fn contexts(board: &mut Board, lines: &[Line], parts: &[f64], snapsho
     }
     unreadable_settings(board, lines, parts, snapshot);
     endless_calls(board, lines);
+    // The virtual machine of Java blames memory for whatever it could not begin with.
+    if any(&["cannot create worker gc thread"]) {
+        board.scale(Cause::OutOfMemoryHeap, 0.4);
+    }
+    // Node prints its version below what nobody caught, whatever was thrown.
+    if let Some(line) = lines.iter().rfind(|line| !line.written.trim().is_empty())
+        && line.written.strip_prefix("Node.js v").is_some_and(is_version)
+    {
+        board.add(Cause::UncaughtException, 0.45, quote(line), order(line));
+    }
     // ENOSPC of a watch on a disk with room.
     let disk_is_fine = snapshot.metrics.disk_pct.is_none_or(|used| used < 95.0);
     if board.value(Cause::DiskFull) > 0.3
@@ -84,7 +95,8 @@ pub(super) fn contexts(board: &mut Board, lines: &[Line], parts: &[f64], snapsho
             "disk full (",
             "error 28",
             "database or disk is full",
-        ]) {
+        ]) && !any(NO_SPACE)
+        {
             board.scale(Cause::DiskFull, 0.4);
         }
     }
@@ -142,6 +154,11 @@ pub(super) fn contexts(board: &mut Board, lines: &[Line], parts: &[f64], snapsho
         board.scale(Cause::UncaughtException, 0.5);
         board.scale(Cause::PanicAssertion, 0.6);
     }
+}
+
+/// `20.20.2`, and nothing else.
+fn is_version(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
 /// Ruby's `key not found: "API_KEY"`: a variable where it is written as one, and any key otherwise.
@@ -315,8 +332,8 @@ const EQUAL_FRAMES: usize = 15;
 
 /// The end of a trace that is one function only.
 fn endless_calls(board: &mut Board, lines: &[Line]) {
-    let frames = lines.iter().rev().filter(|line| line.text.trim_start().starts_with("at "));
-    let mut frames = frames.map(|line| line.text.as_str());
+    let frames = lines.iter().rev().filter(|line| line.is_frame);
+    let mut frames = frames.map(|line| line.text.trim());
     let Some(last) = frames.next() else { return };
     let equal = 1 + frames.take_while(|frame| *frame == last).count();
     if equal >= EQUAL_FRAMES {

@@ -102,7 +102,8 @@ fn weigh(lines: &[Line], snapshot: &Snapshot) -> Said {
     let last = lines.iter().rev().find(is_said).map_or(0, |line| line.number);
     let tells_why = |at: usize| known[at].iter().any(is_specific);
     let wrapped = chain::shares(lines, tells_why);
-    let earlier = ending::shares(lines, snapshot, tells_why);
+    let tells_something = |at: usize| known[at].iter().any(is_likely);
+    let earlier = ending::shares(lines, snapshot, tells_something);
     let part = |line: &Line| {
         let fade = 0.9_f64.powi(i32::try_from(line.followed_by).unwrap_or(i32::MAX)).max(FADED);
         let mood = if line.number < last { mood(line) } else { 1.0 };
@@ -154,6 +155,11 @@ fn weights<'a>(
 /// Whether it is more than that nobody caught something.
 fn is_specific((cause, weight): &(Cause, f64)) -> bool {
     !matches!(cause, Cause::UncaughtException | Cause::PanicAssertion) && *weight >= pairs::KNOWN
+}
+
+/// Whether it is that, or at least a thing and what is wrong with it.
+fn is_likely((cause, weight): &(Cause, f64)) -> bool {
+    !matches!(cause, Cause::UncaughtException | Cause::PanicAssertion) && *weight >= pairs::WEIGHT
 }
 
 /// How much the level of a line lets it say; `is_outdone`: whether something worse is said later.

@@ -19,10 +19,21 @@ pub(super) fn word_level(word: &str) -> Option<Level> {
     Some(match word {
         "trace" | "debug" | "info" | "information" | "notice" | "note" | "log" | "verbose"
         | "dbg" | "inf" | "informação" | "hinweis" | "status" => Level::Calm,
-        "warn" | "warning" | "wrn" | "aviso" | "warnung" | "advertencia" => Level::Warning,
+        "warn"
+        | "warning"
+        | "wrn"
+        | "aviso"
+        | "warnung"
+        | "advertencia"
+        | "avertissement"
+        | "avviso"
+        | "ostrzeżenie"
+        | "предупреждение"
+        | "警告" => Level::Warning,
         "error" | "err" | "fatal" | "critical" | "crit" | "emerg" | "alert" | "panic"
         | "severe" | "fata" | "erro" | "fehler" | "fatl" | "ftl" | "panik" | "erreur"
-        | "emergency" | "grave" | "schwerwiegend" => Level::Error,
+        | "emergency" | "grave" | "schwerwiegend" | "errore" | "fatale" | "błąd" | "ошибка"
+        | "важно" | "паника" | "エラー" | "错误" | "致命错误" => Level::Error,
         _ => return None,
     })
 }
@@ -261,6 +272,11 @@ const BAD: &[&str] = &[
     "nicht erkannt",
     "contém erros",
     "contiene errores",
+    // Of Haskell, Rust, Go.
+    "callstack (from",
+    "prelude.",
+    "on an `err` value",
+    "data race",
 ];
 
 /// Redis and its kin mark a line with `#` for a warning, and with `*`, `-` or `.` for less.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 /// The families, one a file.
-const FAMILIES: [(&str, &str); 23] = [
+const FAMILIES: [(&str, &str); 24] = [
     ("startup", include_str!("cases/startup.txt")),
     ("host", include_str!("cases/host.txt")),
     ("dependency", include_str!("cases/dependency.txt")),
@@ -27,6 +27,7 @@ const FAMILIES: [(&str, &str); 23] = [
     ("chains", include_str!("cases/chains.txt")),
     ("noise", include_str!("cases/noise.txt")),
     ("abroad", include_str!("cases/abroad.txt")),
+    ("afar", include_str!("cases/afar.txt")),
 ];
 
 /// One incident with its label.

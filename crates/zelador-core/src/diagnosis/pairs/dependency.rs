@@ -41,6 +41,7 @@ pub(super) const PAIRS: &[Pair] = &[
             "invalid",
             "rejected",
             "not accepted",
+            "not allowed",
             "improper",
             "incorrect",
             "<wrong",

@@ -71,6 +71,8 @@ pub(super) const PAIRS: &[Pair] = &[
             "someone else",
             "acquiring the state lock",
             "used by another process",
+            "is alive",
+            "still alive",
         ],
         none: &["deadlock", "transaction", "row", "lock wait", "handling of the above"],
     },

@@ -5,9 +5,11 @@
 //! rule knows is not read again, so pairs add to what is known and correct nothing.
 
 mod dependency;
+mod eastern;
 mod host;
 mod parts;
 mod settings;
+mod western;
 
 use super::Cause;
 use super::phrase::Haystack;
@@ -16,7 +18,7 @@ use super::phrase::Haystack;
 pub const KNOWN: f64 = 0.6;
 
 /// How much a pair says: more than that nobody caught an exception, less than any rule.
-const WEIGHT: f64 = 0.58;
+pub const WEIGHT: f64 = 0.58;
 
 /// What is wrong with the things of a program's start is found at its start; later it says little of them.
 const LATE_WEIGHT: f64 = 0.3;
@@ -83,12 +85,20 @@ pub fn pairs(text: &Haystack<'_>, uptime: Option<f64>) -> Vec<(Cause, f64)> {
         return Vec::new();
     }
     let is_late = uptime.is_some_and(|seconds| seconds >= LATE);
-    [settings::PAIRS, parts::PAIRS, host::PAIRS, dependency::PAIRS]
-        .into_iter()
-        .flatten()
-        .filter(|pair| has(pair.things) && has(pair.wrongs) && !has(pair.none))
-        .map(|pair| (pair.cause, if pair.at_start && is_late { LATE_WEIGHT } else { WEIGHT }))
-        .collect()
+    [
+        settings::PAIRS,
+        parts::PAIRS,
+        host::PAIRS,
+        dependency::PAIRS,
+        western::start::PAIRS,
+        western::work::PAIRS,
+        eastern::PAIRS,
+    ]
+    .into_iter()
+    .flatten()
+    .filter(|pair| has(pair.things) && has(pair.wrongs) && !has(pair.none))
+    .map(|pair| (pair.cause, if pair.at_start && is_late { LATE_WEIGHT } else { WEIGHT }))
+    .collect()
 }
 
 #[cfg(test)]

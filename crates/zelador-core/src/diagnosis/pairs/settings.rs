@@ -133,6 +133,28 @@ pub(super) const PAIRS: &[Pair] = &[
         ],
         none: &["no such file", "not found", "column", "relation", "request", "permission denied"],
     },
+    // What a configuration names and nobody knows, and what it does not name.
+    Pair {
+        cause: BadConfig,
+        at_start: true,
+        things: &[
+            "in the configuration",
+            "in configuration",
+            "cluster configuration",
+            "in the config>",
+            "in config>",
+            "in the settings",
+        ],
+        wrongs: &[
+            "couldn't find",
+            "could not find",
+            "cannot find",
+            "no such",
+            "not found",
+            "no entry",
+        ],
+        none: &["no such file", "variable", "module", "package"],
+    },
     Pair {
         cause: VersionIncompatibility,
         at_start: true,
@@ -166,6 +188,7 @@ pub(super) const PAIRS: &[Pair] = &[
             "older version",
             "only supports",
             "not allowed by the project",
+            "is insufficient for",
         ],
         none: &["media type", "http version", "tls", "ssl", "content", "image", "video", "audio"],
     },

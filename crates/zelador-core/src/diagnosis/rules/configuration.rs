@@ -5,6 +5,8 @@ use crate::diagnosis::Cause::BadConfig;
 
 pub const RULES: &[Rule] = &[
     rule(BadConfig, 0.9, &["eaddrnotavail", "cannot assign requested address", "errno 99"]),
+    // A port that fetch refuses whoever listens there, by the list of its standard.
+    rule(BadConfig, 1.0, &["error: bad port"]),
     // A map of LMDB is as large as its setting allows.
     rule(BadConfig, 1.1, &["mdb_map_full", "mapsize limit"]),
     rule(

@@ -275,6 +275,8 @@ pub const RULES: &[Rule] = &[
             "lock could not be obtained",
             "conflict with recovery",
             "zeitüberschreitung einer sperre",
+            // Liquibase, which locks a table for as long as it changes others.
+            "acquire change log lock",
         ],
     ),
 ];

@@ -88,6 +88,7 @@ pub const RULES: &[Rule] = &[
             "spawn eagain",
             "não foi possível criar a thread",
             "cannot create worker thread",
+            "cannot create worker gc thread",
         ],
         &[],
         &["flock", "accept", "recv", "socket", "eai_again", "no such file", "lock file"],

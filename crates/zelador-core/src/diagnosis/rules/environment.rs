@@ -17,6 +17,7 @@ pub const RULES: &[Rule] = &[
             "variable de entorno",
             "process.env.",
             "os.environ[",
+            "no configuration setting found for key",
         ],
         &[],
         &[

@@ -38,6 +38,8 @@ pub const BUGS: &[&str] = &[
     "functionclauseerror",
     "matcherror",
     "badmatch",
+    "undefvarerror",
+    "boundserror",
     "badarg",
     "frozenerror",
     "nosuchelementexception",
@@ -170,4 +172,22 @@ pub const RULES: &[Rule] = &[
     ),
     with(UncaughtException, 0.44, &["** ("], &[], &["** (exit)"]),
     rule(UncaughtException, 0.45, &["throw {", "throw '", "throw \""]),
+    rule(UncaughtException, 0.5, &["callstack (from hascallstack)", "lua entry thread aborted"]),
+    rule(
+        UncaughtException,
+        0.5,
+        &[
+            "erro não tratado",
+            "exceção não tratada",
+            "error no controlado",
+            "excepción no controlada",
+            "unbehandelter fehler",
+            "unbehandelte ausnahme",
+            "erreur non gérée",
+            "exception non gérée",
+            "errore non gestito",
+        ],
+    ),
+    // What Perl prints of a `die` with something else than a text.
+    rule(UncaughtException, 0.45, &["<hash(0x", "<array(0x", "<scalar(0x", "<code(0x"]),
 ];

@@ -49,6 +49,7 @@ pub const RULES: &[Rule] = &[
             "another mongod",
             "error: worker name already in use",
             "stale pid file",
+            "already be running",
         ],
         &[],
         &[

@@ -161,10 +161,12 @@ pub const RULES: &[Rule] = &[
             "rss growing",
         ],
     ),
+    rule(MemoryLeak, 1.3, &["leaksanitizer: detected", "byte(s) leaked"]),
     rule(
         StackOverflow,
         1.0,
         &[
+            "exception stack_overflow",
             "maximum call stack size",
             "stackoverflowerror",
             "recursionerror",

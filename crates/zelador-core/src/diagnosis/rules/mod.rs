@@ -29,9 +29,11 @@ mod schema;
 mod settings;
 mod source;
 mod throttle;
+mod tongues;
 mod versions;
 
 pub use exception::BUGS;
+pub use tongues::NO_SPACE;
 
 use super::Cause;
 use super::phrase::Haystack;
@@ -103,6 +105,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         data::RULES,
         exception::RULES,
         operations::RULES,
+        tongues::RULES,
     ]
     .into_iter()
     .flatten()

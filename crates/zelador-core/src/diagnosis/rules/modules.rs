@@ -50,8 +50,11 @@ pub const RULES: &[Rule] = &[
             "bundle install",
         ],
         &[],
-        &["python version", "rpc"],
+        // Julia names so what failed while a file was loaded, whatever it was.
+        &["python version", "rpc", "error: loaderror: "],
     ),
+    // Julia.
+    rule(MissingModule, 1.1, &["not found in current path"]),
     with(MissingModule, 0.85, &["class \"", "class '"], &["not found"], &[]),
     rule(
         MissingModule,

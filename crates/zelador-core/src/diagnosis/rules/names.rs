@@ -134,9 +134,19 @@ pub const RULES: &[Rule] = &[
             "variable",
             "placeholder",
             "resolution configured",
+            "service for type",
         ],
     ),
-    rule(DnsFailure, 1.25, &["bad hostname", "bad host name"]),
+    rule(
+        DnsFailure,
+        1.25,
+        &[
+            "bad hostname",
+            "bad host name",
+            "no record found for query",
+            "no records found for query",
+        ],
+    ),
     // The numbers of curl: 6 a name, 7 and 28 a server, 60 a certificate.
     rule(DnsFailure, 1.25, &["curl error 6:", "curl: (6)"]),
     // Resolvers in the language of their host.

@@ -53,6 +53,7 @@ pub const RULES: &[Rule] = &[
             "incompatible with server version",
             "server version mismatch",
             "initialized by postgresql version",
+            "found backend type",
             "nosuchmethoderror",
             "incompatibleclasschangeerror",
             "abstractmethoderror",
