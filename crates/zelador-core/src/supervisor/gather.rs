@@ -126,7 +126,8 @@ impl Supervisor {
         let pids = |it: &Evidence| it.port_holders.iter().map(|holder| holder.pid).collect();
         let before: Option<Vec<_>> = incident.evidence.as_ref().map(pids);
         if before.as_ref() != Some(&pids(&evidence)) {
-            let holders = evidence.port_holders.iter().map(|holder| holder.spoken(self.now));
+            let seen_at = evidence.gathered_at;
+            let holders = evidence.port_holders.iter().map(|holder| holder.spoken(seen_at));
             let holders: Vec<Words> = holders.collect();
             if !holders.is_empty() {
                 incident.tell(self.now, Words::joined(&holders, "; "));
@@ -148,7 +149,10 @@ impl Supervisor {
         if self.now < give_up_at {
             return false;
         }
-        incident.evidence = incident.pending.take().map(|known| *known);
+        // Nobody has looked: who had its port by the last look has it as far as anybody knows.
+        let port_holders = incident.evidence.take().map(|last| last.port_holders);
+        let port_holders = port_holders.unwrap_or_default();
+        incident.evidence = incident.pending.take().map(|it| Evidence { port_holders, ..*it });
         self.say(id, Said::NoEvidence);
         true
     }

@@ -20,6 +20,7 @@ use crate::world::{DAWN, World};
 
 /// One incident stands for a database that is down, and what died of it and is held has none besides.
 pub fn one_for_the_cause(
+    now: Moment,
     incidents: &[&Incident],
     view: &View,
     specs: &BTreeMap<String, AppSpec>,
@@ -39,7 +40,9 @@ pub fn one_for_the_cause(
             let waits = specs
                 .get(&it.app)
                 .is_some_and(|it| it.on_dependency_down == OnDependencyDown::Wait);
-            let says = it.health.as_ref().map(|it| it.message.as_str()).unwrap_or_default();
+            // What was detected in this moment may not be settled yet.
+            let settled = it.health.as_ref().filter(|it| it.at < now);
+            let says = settled.map(|it| it.message.as_str()).unwrap_or_default();
             waits
                 && matches!(it.phase, Phase::Backoff { held: true, .. })
                 && says.starts_with("waits for the database")

@@ -152,7 +152,7 @@ fn depend_on_earlier(rng: &mut fastrand::Rng, apps: &mut [(AppSpec, Behaviour)],
 }
 
 fn random_behaviour(rng: &mut fastrand::Rng) -> Behaviour {
-    match rng.u8(0..18) {
+    match rng.u8(0..19) {
         0 | 1 => Behaviour::Mortal(Duration::from_millis(rng.u64(100..20_000))),
         2 => Behaviour::Stillborn,
         3 => Behaviour::Stubborn,
@@ -167,6 +167,7 @@ fn random_behaviour(rng: &mut fastrand::Rng) -> Behaviour {
         13 => Behaviour::Forking,
         14 => Behaviour::Broken,
         16 => Behaviour::Busy { until: rng.u32(10..300) * SECOND },
+        17 => Behaviour::PortTaken,
         15 => Behaviour::ComesAndGoes { until: rng.u32(40..300) * SECOND },
         _ => Behaviour::Good,
     }

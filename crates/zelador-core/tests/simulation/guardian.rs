@@ -146,7 +146,7 @@ impl Guardian {
 pub fn lifetime(behaviour: Behaviour, rng: &mut fastrand::Rng) -> Option<Duration> {
     match behaviour {
         Behaviour::Mortal(about) => Some(about.mul_f64(rng.f64() * 2.0)),
-        Behaviour::Stillborn | Behaviour::Broken | Behaviour::Damaged => {
+        Behaviour::Stillborn | Behaviour::Broken | Behaviour::Damaged | Behaviour::PortTaken => {
             Some(SECOND * rng.u32(0..60) / 1000)
         }
         Behaviour::Forking => Some(rng.u32(1..10) * SECOND),

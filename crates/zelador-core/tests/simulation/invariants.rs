@@ -21,6 +21,7 @@ use crate::cause::{one_for_the_app, one_for_the_cause};
 use crate::disks::Disks;
 use crate::grows::grows_within_its_maximum;
 use crate::guardian::Guardian;
+use crate::holders::Holders;
 use crate::looks::Looks;
 use crate::rule::{Rule, Violation, broken};
 use crate::rules::{
@@ -98,6 +99,7 @@ pub struct Invariants {
     pub looks: Looks,
     alone: Alone,
     disks: Disks,
+    holders: Holders,
     /// The incidents that were open before this step.
     open_before: BTreeSet<IncidentId>,
 }
@@ -121,6 +123,7 @@ impl Invariants {
             looks: Looks::default(),
             alone: Alone::default(),
             disks: Disks::default(),
+            holders: Holders::default(),
             open_before: BTreeSet::new(),
         }
     }
@@ -225,7 +228,7 @@ impl Invariants {
         self.uses_within_budget(before.now, supervisor)?;
         self.consults_are_rare(before.now, supervisor, effects)?;
         one_open_incident(&supervisor.incidents())?;
-        one_for_the_cause(&supervisor.incidents(), &view, &self.specs)?;
+        one_for_the_cause(before.now, &supervisor.incidents(), &view, &self.specs)?;
         one_for_the_app(before.now, &supervisor.incidents(), &view, &self.specs)?;
         healed_has_held(before.now, &self.open_before, &supervisor.incidents(), &view)?;
         self.open_before =
@@ -238,6 +241,7 @@ impl Invariants {
         self.looks.note((input, effects), supervisor, &view, &self.specs)?;
         self.alone.note(before.now, (input, effects), supervisor, &view)?;
         self.disks.note(before.now, (input, effects), &supervisor.incidents())?;
+        self.holders.note(before.now, input, &supervisor.incidents())?;
         self.note_goals(before.now, &view);
         self.view = view;
         Ok(())

@@ -21,6 +21,7 @@ mod generate;
 mod grows;
 mod guardian;
 mod healing;
+mod holders;
 mod host;
 mod host_model;
 mod invariants;

@@ -81,6 +81,8 @@ pub enum Rule {
     LeftAlone,
     /// A disk is foretold after ten minutes and before it is full, and what is removed for that is on it, and lacks room.
     DisksAreForetold,
+    /// Who has the port of an app is told once, until it is another process.
+    HolderToldOnce,
     /// However often a check comes and goes, people hear of it a few times.
     FlappingToldOnce,
 }

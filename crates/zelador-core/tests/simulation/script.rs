@@ -24,7 +24,11 @@ use zelador_core::watch::WatchSpec;
 pub fn says_ready(behaviour: Behaviour) -> bool {
     !matches!(
         behaviour,
-        Behaviour::Sick | Behaviour::Stillborn | Behaviour::Broken | Behaviour::Damaged
+        Behaviour::Sick
+            | Behaviour::Stillborn
+            | Behaviour::Broken
+            | Behaviour::Damaged
+            | Behaviour::PortTaken
     )
 }
 
@@ -41,6 +45,8 @@ pub enum Behaviour {
     Broken,
     /// Its data is damaged: the same.
     Damaged,
+    /// Another process has its port: the same.
+    PortTaken,
     /// Does not listen to the stop signal.
     Stubborn,
     /// Uses more and more memory.

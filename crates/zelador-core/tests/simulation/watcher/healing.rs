@@ -118,8 +118,10 @@ fn a_death_that_has_no_part_in_what_holds_it_is_noticed() {
         assert_eq!(world.turn(DAWN + 120 * SECOND), Ok(true), "it dies of its database");
     }
     let (incident, view) = (world.supervisor.incidents()[0], world.supervisor.view());
-    let rule =
-        |all: &[&Incident]| cause::one_for_the_cause(all, &view, &specs).map_err(|it| it.rule);
+    let later = world.now + SECOND;
+    let rule = |all: &[&Incident]| {
+        cause::one_for_the_cause(later, all, &view, &specs).map_err(|it| it.rule)
+    };
     assert_eq!(rule(&[incident]), Ok(()));
     assert_eq!(rule(&[incident, incident]), Err(Rule::OneForTheCause));
     let mut alone = incident.clone();

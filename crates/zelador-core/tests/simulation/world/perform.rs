@@ -11,6 +11,7 @@ use zelador_core::unit::{Moment, SECOND};
 use zelador_core::words::{Words, quoted};
 
 use crate::guardian::lifetime;
+use crate::holders;
 use crate::rule::Violation;
 use crate::script::{Behaviour, says_ready};
 
@@ -119,6 +120,7 @@ impl World {
         let said = match behaviour {
             Some(Behaviour::Broken) => "SyntaxError: Unexpected token '}'",
             Some(Behaviour::Damaged) => "PANIC: could not locate a valid checkpoint record",
+            Some(Behaviour::PortTaken) => return holders::evidence(self.now),
             Some(Behaviour::DiesWith(_)) => "Error: connect ECONNREFUSED 127.0.0.1:4000",
             _ => return Evidence::default(),
         };
@@ -154,7 +156,8 @@ impl World {
             self.at(at, Happening::Says { run });
         }
         if let Some(span) = lifetime(behaviour, &mut self.rng) {
-            let hopeless = matches!(behaviour, Behaviour::Broken | Behaviour::Damaged);
+            let hopeless =
+                matches!(behaviour, Behaviour::Broken | Behaviour::Damaged | Behaviour::PortTaken);
             let code = if hopeless { 1 } else { self.rng.i32(0..3) };
             self.at(self.now + span, Happening::Die { run, death: Death::Exited { code } });
         }
