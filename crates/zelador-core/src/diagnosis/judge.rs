@@ -216,10 +216,9 @@ pub(super) fn order(line: &Line) -> usize {
     whole - line.number
 }
 
-/// What a quoted line says, without its number.
-fn said(why: &Words) -> &str {
-    let numbered = why.english().strip_prefix("line ").and_then(|rest| rest.split_once(": "));
-    numbered.map_or(why.english(), |(_, said)| said)
+/// What a reason says, without its digits: lines that differ in times and numbers alone say the same.
+fn said(why: &Words) -> String {
+    why.english().chars().filter(|c| !c.is_ascii_digit()).collect()
 }
 
 pub(super) fn quote(line: &Line) -> Words {
@@ -242,7 +241,7 @@ fn rank(board: Board, snapshot: &Snapshot) -> Answer {
             score.because.sort_by_key(|(order, _)| *order);
             let mut because: Vec<Words> = score.because.into_iter().map(|(_, why)| why).collect();
             let mut known = BTreeSet::new();
-            because.retain(|why| known.insert(said(why).to_owned()));
+            because.retain(|why| known.insert(said(why)));
             because.truncate(5);
             let confidence = confidence(score.value, best, second);
             hypothesis(cause, confidence, Reasons(because), snapshot)

@@ -80,7 +80,7 @@ impl Supervisor {
             if asks {
                 self.next_rung(id);
             }
-            return done(format!("incident {id}: {remedy} is not done"));
+            return done(format!("incident {id}: not done: {remedy}"));
         }
         self.say(id, Said::Yes(remedy.clone()));
         if let Some(incident) = self.incidents.get_mut(&id) {

@@ -3,9 +3,9 @@
 use std::io::{self, Read};
 use std::process::ExitCode;
 
-use zelador_api::diagnosis::{Metrics, Snapshot, UserRule, judge_with};
+use zelador_api::diagnosis::{Cause, Metrics, Snapshot, UserRule, judge_with};
 use zelador_api::{
-    AppView, Death, Explain, Explained, Incident, Phase, Remedy, WouldAsk, route,
+    AppView, Death, Explain, Explained, Goal, Incident, Phase, Remedy, Status, WouldAsk, route,
     snapshot as as_read,
 };
 
@@ -32,7 +32,8 @@ pub fn diagnose(
     json: bool,
     show_prompt: bool,
 ) -> Result<ExitCode, Failure> {
-    let evidence = if app == STDIN { from_stdin()? } else { of_app(context, app)? };
+    let (evidence, is_well) =
+        if app == STDIN { (from_stdin()?, false) } else { of_app(context, app)? };
     let wanted = Explain { evidence, remedy_failed: false };
     if show_prompt {
         let asked: WouldAsk = context.engine.post(route::DIAGNOSIS_PROMPT, &wanted)?;
@@ -46,7 +47,7 @@ pub fn diagnose(
     } else {
         context.engine.post(route::DIAGNOSIS, &wanted)?
     };
-    output::answer(&if json { line(&explained)? } else { shown(&explained) })?;
+    output::answer(&if json { line(&explained)? } else { shown(&explained, is_well) })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -71,9 +72,12 @@ fn prompt(asked: &WouldAsk) -> String {
     let (Some(url), Some(body)) = (&asked.url, &asked.body) else {
         return "no advisor is set (`advisor` in the settings): nothing would leave\n".to_owned();
     };
-    let reason = asked.reason.as_deref().unwrap_or("it would not: the rules are sure");
+    let reason = match &asked.reason {
+        Some(reason) => format!("asked because {reason}"),
+        None => "not asked: the rules are sure".to_owned(),
+    };
     let body = serde_json::to_string_pretty(body).unwrap_or_default();
-    format!("asked because: {reason}\nPOST {url}\n{body}\n")
+    format!("{reason}\nPOST {url}\n{body}\n")
 }
 
 fn from_stdin() -> Result<Snapshot, Failure> {
@@ -87,8 +91,8 @@ fn from_stdin() -> Result<Snapshot, Failure> {
     })
 }
 
-/// What is known of an app now: how it ended last, or how it is.
-fn of_app(context: &Context, selector: &str) -> Result<Snapshot, Failure> {
+/// What is known of an app now: how it ended last, or how it is; and whether it is up and nothing of it is bad.
+fn of_app(context: &Context, selector: &str) -> Result<(Snapshot, bool), Failure> {
     let apps = context.engine.apps()?;
     let [app] = select(&apps, selector)?[..] else {
         return Err(Failure::with_help(
@@ -97,12 +101,13 @@ fn of_app(context: &Context, selector: &str) -> Result<Snapshot, Failure> {
         ));
     };
     if let Some(evidence) = of_incident(context, app)? {
-        return Ok(evidence);
+        return Ok((evidence, false));
     }
     let instance = &app.instance;
     let now = incidents::now();
     let last = instance.deaths.first().filter(|_| instance.pid.is_none());
-    let mut snapshot = Snapshot { log_tail: lines(app), ..Snapshot::default() };
+    let stop_requested = instance.goal == Goal::Down;
+    let mut snapshot = Snapshot { log_tail: lines(app), stop_requested, ..Snapshot::default() };
     let seconds = instance.started_at.map(|at| now.since(at).as_secs_f64());
     snapshot.uptime_s = last.map_or(seconds, |death| Some(death.uptime_millis as f64 / 1000.0));
     let hour = std::time::Duration::from_hours(1);
@@ -130,7 +135,8 @@ fn of_app(context: &Context, selector: &str) -> Result<Snapshot, Failure> {
             ..snapshot.metrics
         };
     }
-    Ok(snapshot)
+    let is_good = instance.health.as_ref().is_none_or(|it| it.status == Status::Healthy);
+    Ok((snapshot, is_good && matches!(instance.phase, Phase::Running { .. })))
 }
 
 /// What was gathered for an incident of it that is open, or of the death that it stayed dead of: the same
@@ -164,8 +170,11 @@ fn lines(app: &AppView) -> Vec<String> {
     all
 }
 
-fn shown(explained: &Explained) -> String {
+fn shown(explained: &Explained, is_well: bool) -> String {
     let mut shown = String::new();
+    if is_well && explained.answer.best.cause == Cause::Unknown {
+        return "nothing is known to ail it: it is up, and no check of it is bad\n".to_owned();
+    }
     for (index, found) in explained.answer.hypotheses.iter().enumerate() {
         let percent = found.confidence * 100.0;
         let cause = id(&found.cause);

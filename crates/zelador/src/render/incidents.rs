@@ -33,7 +33,20 @@ pub fn table(incidents: &[Incident], now: Moment, zone: &TimeZone, terminal: Ter
         ]);
     }
     let open = incidents.iter().filter(|incident| incident.is_open()).count();
-    format!("{table}\n{}, {open} open\n", words::counted(incidents.len(), "incident"))
+    let asks = incidents.iter().filter(|incident| incident.question().is_some());
+    let asks: Vec<String> = asks.map(|incident| incident.id.to_string()).collect();
+    let asks = match asks.as_slice() {
+        [] => String::new(),
+        ids => format!("; a person is asked in {} (`zelador incident show ID`)", ids.join(", ")),
+    };
+    format!("{table}\n{}, {open} open{asks}\n", words::counted(incidents.len(), "incident"))
+}
+
+/// What a person is asked, and how that is answered: `restart? (`zelador incident approve 9`, or `reject 9`)`.
+pub(super) fn asked(incident: &Incident) -> Option<String> {
+    let question = incident.question()?;
+    let id = incident.id;
+    Some(format!("{}? (`zelador incident approve {id}`, or `reject {id}`)", question.remedy))
 }
 
 /// What is wrong, and how often it ended so: `died (7 times)`.
@@ -70,6 +83,9 @@ pub fn story(incident: &Incident, now: Moment, zone: &TimeZone, terminal: Termin
         "  state     {state}, {}",
         words::counted(incident.attempts as usize, "attempt")
     ));
+    if let Some(asked) = asked(incident) {
+        line(&format!("  asked     {asked}"));
+    }
     if let Some(said) = muted(incident) {
         line(&format!("  told      nobody: it is {}", text::plain(&said)));
     }
@@ -215,6 +231,8 @@ pub fn state_colour(incident: &Incident) -> Colour {
 
 #[cfg(test)]
 mod tests {
+    use zelador_api::Remedy;
+
     use super::*;
     use crate::render::sample;
 
@@ -232,6 +250,26 @@ mod tests {
     fn the_story_tells_what_was_seen_decided_and_done() {
         let now = Moment::from_micros(sample::NOW);
         insta::assert_snapshot!(story(&sample::incident(), now, &TimeZone::UTC, PLAIN));
+    }
+
+    #[test]
+    fn what_a_person_is_asked_is_said_with_how_it_is_answered() {
+        let now = Moment::from_micros(sample::NOW);
+        let mut incident = sample::incident();
+        let shown = |it: &Incident| {
+            let all = std::slice::from_ref(it);
+            (table(all, now, &TimeZone::UTC, PLAIN), story(it, now, &TimeZone::UTC, PLAIN))
+        };
+        let (listed, told) = shown(&incident);
+        assert!(!listed.contains("asked") && !told.contains("asked"), "{listed}{told}");
+        // A question beside what it does by itself.
+        (incident.closed_at, incident.stage) = (None, Stage::AwaitingStart);
+        incident.proposal = Some(Remedy::StopAndNotify);
+        let (listed, told) = shown(&incident);
+        let asked = "1 incident, 1 open; a person is asked in 7 (`zelador incident show ID`)\n";
+        assert!(listed.ends_with(asked), "{listed}");
+        let asked = "  asked     leave it down and tell a person? (`zelador incident approve 7`, or `reject 7`)\n";
+        assert!(told.contains(asked), "{told}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 use zelador_api::unit::{Moment, spoken};
-use zelador_api::{Incident, Remedy, Stage};
+use zelador_api::{Incident, Stage};
 
 use super::incidents::duration;
 use super::{text, words};
@@ -113,11 +113,8 @@ pub fn explained(incident: &Incident) -> String {
     if let Some(remedy) = incident.ladder.first() {
         said.push_str(&format!("Next, if that does not help: {remedy}.\n"));
     }
-    if incident.proposal == Some(Remedy::KillPortHolder) {
-        let id = incident.id;
-        said.push_str(&format!(
-            "It would end the process that has its port, if you say so: `zelador incident approve {id}`.\n"
-        ));
+    if let Some(asked) = super::incidents::asked(incident) {
+        said.push_str(&format!("A person is asked: {asked}.\n"));
     }
     if incident.reopened > 0 {
         said.push_str(&format!(
@@ -152,6 +149,9 @@ fn now_of(incident: &Incident) -> String {
         Stage::AwaitingTrial => {
             format!("{}: it is down until then, and nobody has to start it", incident.state())
         }
+        // What it asks is said already.
+        Stage::AwaitingApproval { .. } => "it waits for the answer".to_owned(),
+        Stage::Observing => format!("{}: nothing is done about it", incident.state()),
         _ => incident.state(),
     }
 }
@@ -170,6 +170,8 @@ fn cell(said: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use zelador_api::Remedy;
+
     use super::*;
     use crate::render::sample;
 
@@ -197,6 +199,11 @@ mod tests {
         incident.stage = Stage::AwaitingStart;
         let said = explained(&incident);
         assert!(said.contains("without anybody's help") && !said.contains("came back"), "{said}");
+        incident.proposal = Some(Remedy::StopAndNotify);
+        let said = explained(&incident);
+        let asked = "A person is asked: leave it down and tell a person? (`zelador incident approve 7`, or `reject 7`).\n";
+        assert!(said.contains(asked) && said.contains("without anybody's help"), "{said}");
+        incident.proposal = None;
         incident.reopened = 3;
         incident.stage = Stage::Escalated;
         for what in [

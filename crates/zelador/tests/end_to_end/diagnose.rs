@@ -61,6 +61,22 @@ fn an_app_that_was_given_up_is_diagnosed_from_what_is_known_of_it() {
     assert_eq!((&json["cause"], &json["restart_helps"]), (&json!("missing_module"), &json!("no")));
 }
 
+#[test]
+fn nothing_is_advised_for_an_app_that_is_well_nor_for_one_that_was_stopped() {
+    let zelador = zelador();
+    zelador.write("app.js", "setInterval(() => {}, 1000)");
+    zelador.start("{ name: 'app', script: 'app.js' }");
+    let shown = zelador.ok(&["diagnose", "app"]).out;
+    assert_eq!(shown, "nothing is known to ail it: it is up, and no check of it is bad\n");
+    zelador.ok(&["stop", "app"]);
+    let shown = zelador.ok(&["diagnose", "app", "--json"]).out;
+    let json: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(
+        (&json["action"], &json["because"][0]),
+        (&json!("none"), &json!("it was asked to stop"))
+    );
+}
+
 /// What the healer has gathered, not only what is in its logs: the failures of its check.
 #[test]
 fn an_app_that_is_up_is_diagnosed_from_the_evidence_of_its_incident() {
