@@ -94,17 +94,19 @@ pub(super) fn shares(
     }
     let Some(last) = last else { return shares };
     let tells = lines[last..].iter().any(is_told);
-    let mut work = 0;
+    let (mut work, mut sure) = (0, 0);
     for line in lines[..=last].iter().rev() {
         shares[line.number] = match work {
             0 => 1.0,
             _ if is_final(line) => 1.0,
             1 if tells => ONE,
             _ if tells => SEVERAL,
-            GOT_OVER.. => LONG_AGO,
+            _ if sure >= GOT_OVER => LONG_AGO,
             _ => 1.0,
         };
         work += usize::from(is_work(line));
+        // What a runtime prints below an error may look like records that say no level.
+        sure += usize::from(is_work(line) && line.states_level);
     }
     shares
 }
@@ -121,5 +123,5 @@ fn is_stop(line: &Line) -> bool {
 
 /// Whether a record is of the service's ordinary work.
 fn is_work(line: &Line) -> bool {
-    line.level == Level::Calm && !is_bad(&line.text) && !says(&line.text, NO_WORK)
+    line.level == Level::Calm && !line.is_frame && !is_bad(&line.text) && !says(&line.text, NO_WORK)
 }

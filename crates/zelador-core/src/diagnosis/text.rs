@@ -48,7 +48,7 @@ pub fn lines(tail: &[String]) -> Vec<Line> {
     let mut ordinary = 0;
     for at in (0..lines.len()).rev() {
         lines[at].followed_by = ordinary;
-        if lines[at].level == Level::Calm {
+        if lines[at].level == Level::Calm && !lines[at].is_frame {
             ordinary += 1;
         }
     }
