@@ -63,6 +63,12 @@ pub enum Effect {
         /// Which signal.
         signal: Signal,
     },
+    /// Find out whether something that a run said over its `NOTIFY_SOCKET` waits to be taken in; answered by
+    /// `Listened`.
+    Listen {
+        /// Which run.
+        run: RunId,
+    },
     /// Write the file that tells the main process of an instance.
     WritePid {
         /// The file; its folder is made where it is missing.

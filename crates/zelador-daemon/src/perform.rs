@@ -86,6 +86,10 @@ impl Driver {
             Effect::Terminate { run, signal, tree } => self.terminate_run(run, signal, tree),
             Effect::Say { run, say } => self.say(run, &say),
             Effect::Signal { run, signal } => self.native.signal(run, signal, false),
+            Effect::Listen { run } => {
+                let waits = self.has_words_waiting(run);
+                self.facts.push(Fact::Listened { run, waits });
+            }
             Effect::WritePid { path, pid } => self.pids.write(path, pid),
             Effect::RemovePid { path } => self.pids.remove(path),
             Effect::Kill { run } => {

@@ -66,6 +66,13 @@ pub enum Fact {
         /// What.
         said: Box<Notified>,
     },
+    /// Whether something that a run said waits to be taken in.
+    Listened {
+        /// Which run.
+        run: RunId,
+        /// Something does.
+        waits: bool,
+    },
     /// Limits of a run that this host cannot hold.
     NotLimited {
         /// Which run.

@@ -45,24 +45,54 @@ pub const HEALING_BUDGET: usize = 8;
 /// The window of [`HEALING_BUDGET`].
 pub const BUDGET_WINDOW: Duration = Duration::from_hours(1);
 
-/// What a run said of itself by `sd_notify`, and what became of its limits.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What a run said of itself by `sd_notify`, and what became of its limits. Kept over the end of an engine
+/// is what the next one would wrong the run without.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spoken {
     /// For people.
+    #[serde(skip)]
     pub status: Option<String>,
     /// It is reloading its configuration.
+    #[serde(skip)]
     pub reloading: bool,
     /// It is about to end.
+    #[serde(skip)]
     pub stopping: bool,
     /// How often it says that it is alive, where it has changed that itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watchdog: Option<Duration>,
-    /// When it must have said so again.
+    /// Until when it asked not to be missed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excused_until: Option<Moment>,
+    /// When it must have said so again. Not kept: some say it many times a second.
+    #[serde(skip)]
     pub alive_by: Option<Moment>,
+    /// The time has passed once, and something that it said waits to be taken in.
+    #[serde(skip)]
+    pub is_waited_for: bool,
     /// Limits that this host cannot hold, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_limited: Option<String>,
 }
 
 impl Spoken {
+    /// What is kept over the end of an engine.
+    pub fn kept(&self) -> Self {
+        Self {
+            status: None,
+            reloading: false,
+            stopping: false,
+            alive_by: None,
+            is_waited_for: false,
+            ..self.clone()
+        }
+    }
+
+    /// Whether nothing of it is kept.
+    pub fn is_fleeting(&self) -> bool {
+        self.kept() == Self::default()
+    }
+
     /// In a few words; `None`: it has said nothing.
     pub fn text(&self) -> Option<String> {
         let doing = match (self.stopping, self.reloading) {
@@ -131,8 +161,8 @@ pub struct Instance {
     /// What the files of `env_file` said at the last start; not kept, so that no secret is.
     #[serde(skip)]
     pub file_env: Option<Environment>,
-    /// What the current run said of itself; not kept over a restart of zelador.
-    #[serde(skip)]
+    /// What the current run said of itself.
+    #[serde(default, skip_serializing_if = "Spoken::is_fleeting")]
     pub spoken: Spoken,
     /// The last sample of what it uses; not kept over a restart of zelador.
     #[serde(skip)]

@@ -244,8 +244,8 @@ impl Supervisor {
                     words!("{name}: {death}", "{name}: {death}", death = Death::StartTimedOut);
                 self.notify(Severity::Warning, name, text);
             }
-            Phase::Running { since, ready_by, .. } => {
-                let since = *since;
+            Phase::Running { run, since, ready_by, .. } => {
+                let (run, since) = (*run, *since);
                 let waited_enough = ready_by.is_some_and(|at| now >= at);
                 if waited_enough {
                     *ready_by = None;
@@ -254,12 +254,12 @@ impl Supervisor {
                 if settled.is_some_and(|span| now >= since + span) {
                     instance.breaker.close();
                 }
-                let silent = instance.spoken.alive_by.is_some_and(|at| now >= at);
+                let silent_since = instance.spoken.alive_by.filter(|at| now >= *at);
                 if waited_enough {
                     self.begin_check(id, since);
                 }
-                if silent {
-                    self.missed_watchdog(id);
+                if let Some(at) = silent_since {
+                    self.is_silent(id, run, at);
                 }
             }
             Phase::Stopping { waits: true, kill_at, .. } if now >= *kill_at => self.ask_to_end(id),

@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use super::Supervisor;
 use super::order::Deadline;
-use crate::effect::Severity;
+use crate::effect::{Effect, Severity};
 use crate::id::{InstanceId, RunId};
 use crate::input::ReadyBy;
 use crate::instance::{Cause, Phase, Ruling, Spoken, Then};
 use crate::sd_notify::Notified;
+use crate::unit::Moment;
 use crate::words;
 use crate::words::Words;
+
+/// An engine looks within milliseconds of the time; one that comes this late was not there to listen either.
+const LATE: Duration = Duration::from_secs(1);
 
 impl Supervisor {
     /// A run said something.
@@ -32,7 +36,8 @@ impl Supervisor {
         }
         words.reloading = (words.reloading && !said.ready) || said.reloading;
         words.stopping |= said.stopping;
-        words.watchdog = said.watchdog.or(words.watchdog);
+        let watchdog = said.watchdog.or(words.watchdog);
+        let is_changed = std::mem::replace(&mut words.watchdog, watchdog) != watchdog;
         if let Some(more) = said.extend {
             let until = now + more;
             match &mut instance.phase {
@@ -41,6 +46,9 @@ impl Supervisor {
                 _ => {}
             }
             words.alive_by = words.alive_by.map(|at| at.max(until));
+            words.excused_until = words.alive_by.and(Some(until));
+        }
+        if is_changed || said.extend.is_some() {
             self.touch(id);
         }
         if let Some(new) = said.main_pid
@@ -60,7 +68,7 @@ impl Supervisor {
         }
     }
 
-    /// A run came up, or its engine is new: its watchdog begins.
+    /// A run came up: its watchdog begins.
     pub(super) fn begin_watchdog(&mut self, id: InstanceId) {
         if let Some(instance) = self.instances.get_mut(&id) {
             // Told before the process was up.
@@ -68,6 +76,46 @@ impl Supervisor {
             instance.spoken = Spoken { not_limited, ..Spoken::default() };
         }
         self.is_alive(id);
+    }
+
+    /// The engine is new: the watchdog of a run begins anew, as the run had asked for it.
+    pub(super) fn resume_watchdog(&mut self, id: InstanceId) {
+        self.is_alive(id);
+        let Some(instance) = self.instances.get_mut(&id) else { return };
+        let Spoken { alive_by, excused_until, .. } = &mut instance.spoken;
+        if alive_by.is_some() && *alive_by < *excused_until {
+            *alive_by = *excused_until;
+            self.touch(id);
+        }
+    }
+
+    /// The time was over at `at` in which a run was to say that it is alive. It may have said so to an engine that
+    /// did not listen: what waits to be taken in is asked for first, and an engine that comes late was stopped,
+    /// or starved, itself.
+    pub(super) fn is_silent(&mut self, id: InstanceId, run: RunId, at: Moment) {
+        if self.now.since(at) >= LATE {
+            return self.is_alive(id);
+        }
+        if let Some(instance) = self.instances.get_mut(&id) {
+            instance.spoken.alive_by = None;
+            self.effects.push(Effect::Listen { run });
+        }
+    }
+
+    /// It is known whether a run has said something. What waits gives it the whole time again, once.
+    pub(super) fn listened(&mut self, run: RunId, waits: bool) {
+        let Some((id, _)) = self.current(run) else { return };
+        let Some(instance) = self.instances.get(&id) else { return };
+        if instance.spoken.alive_by.is_some() {
+            return;
+        }
+        if !waits || instance.spoken.is_waited_for {
+            return self.missed_watchdog(id);
+        }
+        self.is_alive(id);
+        if let Some(instance) = self.instances.get_mut(&id) {
+            instance.spoken.is_waited_for = true;
+        }
     }
 
     /// It has the whole time again, from when it is ready at the latest. Nothing of it is recorded:
@@ -78,6 +126,7 @@ impl Supervisor {
         let Some(instance) = self.instances.get_mut(&id) else { return };
         let Phase::Running { ready_by, .. } = instance.phase else { return };
         instance.spoken.alive_by = every.map(|every| ready_by.unwrap_or(now).max(now) + every);
+        instance.spoken.is_waited_for = false;
         let settled = self.apps.get(&instance.app).map(|app| app.spec.restart.min_uptime);
         let deadline = settled.and_then(|settled| instance.deadline(settled));
         self.deadlines.set(Deadline::Instance(id), deadline);
@@ -128,6 +177,7 @@ impl Supervisor {
         let name = self.spoken_name(id);
         let Some(instance) = self.instances.get_mut(&id) else { return };
         instance.spoken.not_limited = Some(why.english().to_owned());
+        self.touch(id);
         let text = words!("{name}: {why}", "{name}: {why}", why = why);
         self.notify(Severity::Warning, name, text);
     }

@@ -123,7 +123,7 @@ impl Supervisor {
         let instances = self.instances.values().map(|instance| {
             Record::Instance(Box::new(crate::instance::Instance {
                 file_env: None,
-                spoken: crate::instance::Spoken::default(),
+                spoken: instance.spoken.kept(),
                 usage: None,
                 ..instance.as_ref().clone()
             }))
@@ -269,7 +269,7 @@ impl Supervisor {
         if let Some(death) = &known.death {
             self.ended_unseen(known.run, death.clone());
         } else if let Some(id) = self.runs.get(&known.run).copied() {
-            self.begin_watchdog(id);
+            self.resume_watchdog(id);
         }
     }
 

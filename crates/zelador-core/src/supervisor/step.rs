@@ -47,6 +47,7 @@ impl Supervisor {
             Fact::SpawnFailed { run, failure } => self.spawn_failed(run, failure),
             Fact::Ready { run, by } => self.said_ready(run, by),
             Fact::Notified { run, said } => self.notified(run, *said),
+            Fact::Listened { run, waits } => self.listened(run, waits),
             Fact::NotLimited { run, why } => self.not_limited(run, &why),
             Fact::Told { run, told } => self.told(run, told),
             Fact::Exited { run, death } => self.exited(run, death),

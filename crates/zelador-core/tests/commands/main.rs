@@ -17,4 +17,5 @@ mod scale;
 mod sequence;
 mod taken_port;
 mod together;
+mod watchdog;
 mod world;

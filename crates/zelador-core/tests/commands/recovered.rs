@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use zelador_core::config::Overlay;
+use zelador_core::config::{Overlay, Value};
 use zelador_core::death::Death;
 use zelador_core::effect::Effect;
 use zelador_core::id::RunId;
 use zelador_core::input::{Fact, Input, KnownRun, Unchanged};
 use zelador_core::record::Record;
+use zelador_core::sd_notify::Notified;
 use zelador_core::supervisor::{Supervisor, Surroundings};
+use zelador_core::words::quoted;
 
 use crate::world::{World, app};
 
@@ -139,4 +141,54 @@ fn what_ended_with_zelador_or_with_the_host_is_no_death_and_is_up_again() {
         last.step(later, Input::Fact(Fact::Inventory { runs: Vec::new() }));
         assert_eq!(last.view().instances[0].deaths.len(), 1, "{boot}: that was an end before");
     }
+}
+
+/// The engine before was lost after a run had said how often, and from when on, it says that it is alive.
+#[test]
+fn what_a_run_asked_of_its_watchdog_outlives_the_engine() {
+    let mut world = World::new();
+    let fields = vec![("watchdog", Value::Text("2s".to_owned()))];
+    world.declare(app(fields), Unchanged::LeaveAlone);
+    let run = world.list()[0].phase.run().expect("it is up");
+    let mut say = |said| {
+        let said = Fact::Notified { run, said: Box::new(said) };
+        world.supervisor.step(world.now, Input::Fact(said))
+    };
+    let every = Some(Duration::from_secs(30));
+    let mut told = say(Notified { ready: true, watchdog: every, ..Notified::default() });
+    told.extend(say(Notified { extend: Some(Duration::from_mins(5)), ..Notified::default() }));
+    let why = quoted("`memory` is not held");
+    told.extend(world.supervisor.step(world.now, Input::Fact(Fact::NotLimited { run, why })));
+
+    let mut records = world.supervisor.durable();
+    records.retain(|record| !matches!(record, Record::Instance(_)));
+    let last = told.into_iter().rev().find_map(|effect| match effect {
+        Effect::Record(Record::Instance(instance)) => Some(Record::Instance(instance)),
+        _ => None,
+    });
+    records.push(last.expect("it was recorded"));
+    let file = serde_json::to_string(&records).unwrap();
+    let records: Vec<Record> = serde_json::from_str(&file).unwrap();
+    let surroundings =
+        Surroundings {
+        home: "/home/z".into(),
+        zone: jiff::tz::TimeZone::UTC,
+        seed: 8,
+        boot: String::new(),
+    };
+    let mut next = Supervisor::recover(surroundings, world.now, records);
+    let known = KnownRun { run, pid: 1001, death: None, instance: None };
+    next.step(world.now, Input::Fact(Fact::Inventory { runs: vec![known] }));
+    let not_limited = next.view().instances[0].not_limited.clone();
+    assert_eq!(not_limited.as_deref(), Some("`memory` is not held"));
+    let mut wait = |seconds| {
+        let until = world.now + Duration::from_secs(seconds);
+        let mut effects = Vec::new();
+        while let Some((due, _)) = next.next_deadline().filter(|(at, _)| *at <= until) {
+            effects.extend(next.step(due, Input::Tick));
+        }
+        effects.contains(&Effect::Listen { run })
+    };
+    assert!(!wait(299), "it has asked not to be missed for five minutes");
+    assert!(wait(301), "which are over");
 }

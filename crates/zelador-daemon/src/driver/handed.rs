@@ -158,16 +158,26 @@ fn pipe(handed: &mut Handed, number: u32) -> io::Result<OwnedFd> {
     Ok(read)
 }
 
+/// How the address of every `NOTIFY_SOCKET` of ours begins; `@` stands for the byte 0 of an abstract name.
+const NOTIFY_ADDRESS: &str = "@zelador/";
+
 /// A socket for datagrams at a name that nobody can guess, and the name as the service is told it.
 fn notify_socket() -> io::Result<(OwnedFd, String)> {
     use std::hash::{BuildHasher, Hasher, RandomState};
     let random = || RandomState::new().build_hasher().finish();
-    let name = format!("zelador/{:016x}{:016x}", random(), random());
+    let address = format!("{NOTIFY_ADDRESS}{:016x}{:016x}", random(), random());
+    Ok((notify_socket_at(&address)?, address))
+}
+
+/// The same at the address that a service was told; one that is not ours is none.
+pub(super) fn notify_socket_at(address: &str) -> io::Result<OwnedFd> {
+    let name = address.strip_prefix('@').filter(|_| address.starts_with(NOTIFY_ADDRESS));
+    let name = name.ok_or(io::ErrorKind::InvalidInput)?;
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
     sockopt::set_socket_passcred(&socket, true)?;
     bind(&socket, &SocketAddrUnix::new_abstract_name(name.as_bytes())?)?;
-    Ok((socket, format!("@{name}")))
+    Ok(socket)
 }
 
 fn open(spec: &SocketSpec) -> io::Result<OwnedFd> {

@@ -8,6 +8,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, recvmsg};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, oneshot};
@@ -16,6 +17,7 @@ use zelador_core::id::RunId;
 use zelador_core::input::{Fact, Input};
 use zelador_core::sd_notify::Notified;
 
+use super::handed::notify_socket_at;
 use super::stowed::Stowed;
 use super::{Driver, Message};
 use crate::processes;
@@ -43,11 +45,30 @@ impl Driver {
         let number = run.number();
         let end =
             |driver: &Self, name: Stowed| driver.native.stowed(&name.bytes())?.try_clone().ok();
-        if let Some(socket) = end(self, Stowed::Notify { notify: number }) {
+        let known = end(self, Stowed::Notify { notify: number });
+        if let Some(socket) = known.or_else(|| self.reopen_notify(run)) {
             self.listen_to_notify(run, socket);
         }
         if let Some(pipe) = end(self, Stowed::Ready { ready: number }) {
             self.listen_to_pipe(run, pipe);
+        }
+    }
+
+    /// Opens the `NOTIFY_SOCKET` of a run that outlived guardian and engine, and the socket with them, at the
+    /// address that it was told: what it goes on saying is heard, that it is alive above all.
+    fn reopen_notify(&mut self, run: RunId) -> Option<OwnedFd> {
+        let key = self.native.key(run).filter(|_| self.native.is_foreign(run))?;
+        let address = processes::variable_of(key.pid, "NOTIFY_SOCKET")?;
+        let opened = notify_socket_at(&address).and_then(|socket| {
+            self.native.stow(&Stowed::Notify { notify: run.number() }.bytes(), &socket)?;
+            Ok(socket)
+        });
+        match opened {
+            Ok(socket) => Some(socket),
+            Err(error) => {
+                tracing::warn!(%run, %error, "what a run says over NOTIFY_SOCKET cannot be heard any more");
+                None
+            }
         }
     }
 
@@ -80,6 +101,15 @@ impl Driver {
             }
         });
         self.listeners.entry(run).or_default().push(task);
+    }
+
+    /// Whether something that a run said waits to be taken in: it is in the socket until it was dealt with.
+    pub(crate) fn has_words_waiting(&self, run: RunId) -> bool {
+        let name = Stowed::Notify { notify: run.number() }.bytes();
+        self.native.stowed(&name).is_some_and(|socket| {
+            let mut watched = [PollFd::new(socket, PollFlags::IN)];
+            poll(&mut watched, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+        })
     }
 
     /// A run is over: nobody says anything any more.

@@ -160,13 +160,13 @@ impl<'a, F: FnMut(&Stat) -> Option<String>> Owners<'a, F> {
 
 /// Returns the value of [`RUN_VARIABLE`] in a process's environment as it was at its start.
 pub fn mark_of(process: &Stat) -> Option<String> {
-    variable_of(process, RUN_VARIABLE)
+    variable_of(process.pid, RUN_VARIABLE)
 }
 
 /// The same of another variable.
-pub fn variable_of(process: &Stat, name: &str) -> Option<String> {
+pub fn variable_of(pid: i32, name: &str) -> Option<String> {
     let mut environment = Vec::new();
-    let file = std::fs::File::open(format!("/proc/{}/environ", process.pid)).ok()?;
+    let file = std::fs::File::open(format!("/proc/{pid}/environ")).ok()?;
     file.take(ENVIRONMENT_READ).read_to_end(&mut environment).ok()?;
     variable_in(&environment, name)
 }

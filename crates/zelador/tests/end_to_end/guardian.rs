@@ -140,6 +140,69 @@ fn what_outlives_guardian_and_engine_is_adopted_and_never_doubled() {
     assert_eq!(text(zelador.app().join("doubled")), "");
 }
 
+/// Says twenty times a second that it is alive, and how often it has said so.
+const ALIVE: &str = "
+import os, socket, time
+address = os.environ['NOTIFY_SOCKET']
+address = chr(0) + address[1:] if address[0] == '@' else address
+own, said = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), 0
+own.setblocking(False)
+while True:
+    said += 1
+    try: own.sendto(f'READY=1\\nWATCHDOG=1\\nSTATUS={said} times'.encode(), address)
+    except OSError: pass
+    time.sleep(0.05)
+";
+
+/// How often that app has said so, as far as it was heard.
+fn said(zelador: &Zelador) -> Option<u32> {
+    let shown = zelador.ok(&["show", "alive"]).out;
+    let before = shown.split(" times").next().filter(|it| it.len() < shown.len())?;
+    before.rsplit(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// Waits until it was heard for longer than twice its watchdog.
+fn hear(zelador: &Zelador) {
+    let mut first = None;
+    until("it to be heard", || {
+        first = said(zelador);
+        first.is_some()
+    });
+    until("its watchdog to have passed twice", || said(zelador) > first.map(|it| it + 40));
+}
+
+const WATCHED: &str = "{ name: 'alive', script: 'alive.py', notify: true, watchdog: '1s' }";
+
+#[test]
+fn what_outlives_guardian_and_engine_is_heard_by_its_watchdog_again() {
+    let zelador = zelador();
+    zelador.write("alive.py", ALIVE);
+    zelador.start(WATCHED);
+    let pid = zelador.pid("alive");
+    kill_both(&zelador);
+    zelador.start(WATCHED);
+    hear(&zelador);
+    assert_eq!((zelador.pid("alive"), zelador.restarts("alive")), (pid, 0));
+}
+
+#[test]
+fn who_was_stopped_does_not_take_others_for_silent() {
+    let zelador = zelador();
+    zelador.write("alive.py", ALIVE);
+    zelador.start(WATCHED);
+    let (pid, (engine, _)) = (zelador.pid("alive"), zelador.roles());
+    // What was said waits to be heard; after the longer one it is seen that nobody has listened.
+    for stopped in [1500, 3000] {
+        hear(&zelador);
+        kill(engine, Signal::STOP);
+        std::thread::park_timeout(Duration::from_millis(stopped));
+        kill(engine, Signal::CONT);
+    }
+    hear(&zelador);
+    assert_eq!((zelador.pid("alive"), zelador.restarts("alive")), (pid, 0));
+    assert_eq!(zelador.roles().0, engine);
+}
+
 #[test]
 fn a_service_that_dies_while_guardians_change_is_started_again_once() {
     let zelador = zelador();

@@ -90,6 +90,7 @@ impl World {
             | Effect::Notify(_)
             | Effect::Watch { .. }
             | Effect::Explain { .. }
+            | Effect::Listen { .. }
             | Effect::Reply(..)
             | Effect::WritePid { .. }
             | Effect::RemovePid { .. } => {}

@@ -39,7 +39,7 @@ impl Native {
         }
         found.retain(|run, _| *run >= next && !self.runs.contains_key(run));
         for (run, process) in &found {
-            let instance = variable_of(process, "pm_id").and_then(|id| id.parse().ok());
+            let instance = variable_of(process.pid, "pm_id").and_then(|id| id.parse().ok());
             let label = Label { instance: instance.map(InstanceId::new), ..Label::default() };
             self.adopt(*run, process, serde_json::to_vec(&label).unwrap_or_default());
         }
