@@ -139,6 +139,11 @@ impl Engine {
         self.last = now;
     }
 
+    /// Counts its silence from now on: nobody was there to hear it.
+    pub fn excuse(&mut self, now: Instant) {
+        self.last = now;
+    }
+
     /// Returns when it has been silent for too long.
     pub fn silent_at(&self, patience: &Patience) -> Option<Instant> {
         let factor = if self.spoke { 1 } else { START_FACTOR };

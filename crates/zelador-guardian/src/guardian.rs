@@ -34,6 +34,9 @@ pub const FIRST_RESERVED_RUN: u64 = u64::MAX - 15;
 /// once the first successors begin while the last are reaped.
 const AT_ONCE: usize = 16;
 
+/// The loop comes within milliseconds of the time; one that comes this late was stopped.
+const LATE: Duration = Duration::from_secs(1);
+
 /// How often something is looked at again that gives no notice.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
@@ -149,9 +152,7 @@ impl Guardian {
             self.home.log("not everything was stopped in time: killing what is left");
             self.finish(now, Duration::ZERO);
         }
-        if passed(self.engine.as_ref().and_then(|engine| engine.silent_at(&self.patience))) {
-            self.lose_engine("says nothing");
-        }
+        self.look_for_silence(now);
         if passed(self.upgrade_at) {
             self.upgrade_at = None;
             self.lose_engine("did not end for the upgrade");
@@ -171,6 +172,23 @@ impl Guardian {
             self.kill_everything();
         } else if self.engine.is_none() && passed(self.restarts.due) {
             self.start_engine(now);
+        }
+    }
+
+    /// Loses an engine that has been silent for too long. It may have spoken to a guardian that did not listen: what
+    /// waits is taken in first, and one that comes late was stopped itself.
+    fn look_for_silence(&mut self, now: Instant) {
+        let silent_at = |it: &Self| {
+            let at = it.engine.as_ref().and_then(|engine| engine.silent_at(&it.patience));
+            at.filter(|at| *at <= now)
+        };
+        let Some(at) = silent_at(self) else { return };
+        self.on_engine();
+        if let Some(engine) = self.engine.as_mut().filter(|_| now - at >= LATE) {
+            engine.excuse(now);
+        }
+        if silent_at(self).is_some() {
+            self.lose_engine("says nothing");
         }
     }
 

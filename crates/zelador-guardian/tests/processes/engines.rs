@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use zelador_guardian::message::{FromGuardian, ToGuardian};
 use zelador_guardian::{Descriptors, LOCK, SOCKET, link};
 
-use crate::rig::{LIMIT, Rig, connect, exists, kill, line, lives, wait_until, within};
+use crate::rig::{LIMIT, Rig, connect, exists, kill, line, lives, sleeps, wait_until, within};
 use crate::roles::ALREADY_RUNNING;
 
 /// Which pipes and files these are, whatever their numbers.
@@ -62,6 +63,22 @@ pub fn a_stopped_engine_is_replaced() {
     assert_eq!(kept[0].0.pid, service);
     assert!(lives(service));
     assert!(rig.log().contains("says nothing"));
+}
+
+pub fn a_guardian_that_was_stopped_does_not_take_its_engine_for_silent() {
+    let rig = Rig::with_patience("2000,0,0,200,60000,0");
+    let engine = rig.engine();
+    engine.greet();
+    engine.shell(1, "exit 0");
+    engine.ended(1);
+    kill(rig.guardian.id(), libc::SIGSTOP);
+    // So long nobody listens, and nothing is said.
+    std::thread::park_timeout(Duration::from_millis(3500));
+    kill(rig.guardian.id(), libc::SIGCONT);
+    wait_until("the guardian to have looked", || sleeps(rig.guardian.id()));
+    engine.shell(2, "exit 0");
+    engine.ended(2);
+    assert!(!rig.log().contains("says nothing"), "{}", rig.log());
 }
 
 pub fn an_engine_that_does_not_read_is_replaced() {

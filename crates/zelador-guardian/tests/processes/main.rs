@@ -42,6 +42,7 @@ const CASES: &[Case] = cases![
     services::pipes_block_for_the_service_and_not_for_us,
     engines::twenty_killed_engines_change_nothing_for_services,
     engines::a_stopped_engine_is_replaced,
+    engines::a_guardian_that_was_stopped_does_not_take_its_engine_for_silent,
     engines::an_engine_that_does_not_read_is_replaced,
     engines::of_racing_guardians_one_remains,
     engines::shutdown_leaves_nothing_behind,

@@ -87,6 +87,11 @@ pub fn exists(pid: u32) -> bool {
     state(pid).is_some()
 }
 
+/// Whether it waits for something, and is not stopped.
+pub fn sleeps(pid: u32) -> bool {
+    state(pid) == Some('S')
+}
+
 fn state(pid: u32) -> Option<char> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit(") ").next()?.chars().next()
