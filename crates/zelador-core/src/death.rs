@@ -39,6 +39,15 @@ impl Death {
         *self == Self::Exited { code: 0 }
     }
 
+    /// Whether nothing was wrong with the app: the host could not start anything, or somebody else has its socket.
+    pub fn is_for_want_of_room(&self) -> bool {
+        match self {
+            Self::NeverStarted(SpawnFailure::Other(_)) => true,
+            Self::NeverStarted(SpawnFailure::Setting { field, .. }) => field.starts_with("sockets"),
+            _ => false,
+        }
+    }
+
     /// The exit code, where there is one.
     pub fn code(&self) -> Option<i32> {
         match self {

@@ -13,6 +13,10 @@ use crate::words;
 use crate::words::{Words, times};
 use std::time::Duration;
 
+/// How long a start waits that the host had no room for: asked again at once, all tries that there are would be
+/// over within an instant. runit and s6 wait as long between starts.
+const ROOM_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
 /// A program that cannot get its port ends this soon after its start.
 const STARTING: Duration = Duration::from_secs(30);
 
@@ -81,6 +85,8 @@ impl Supervisor {
                 if matches!(policy.delay, crate::spec::RestartDelay::Exponential(_)) {
                     instance.backoff = Some(delay);
                 }
+                let delay =
+                    if death.is_for_want_of_room() { delay.max(ROOM_AGAIN_AFTER) } else { delay };
                 let (waits, name) = (app.spec.on_dependency_down, app.spec.name.clone());
                 let held = waits == OnDependencyDown::Wait && self.has_database(&name);
                 let retry_at = match advice {

@@ -215,6 +215,7 @@ impl Invariants {
         if let Some(frozen) = &before.frozen {
             old_facts_change_nothing(frozen, &supervisor.durable(), effects)?;
         }
+        Starts::room_is_waited_for(before.now, (&self.view, &view), input, effects)?;
         ahead_of_something(input, effects)?;
         stops_are_no_deaths(&self.view, &view, input)?;
         reloads_leave_nobody_alone(&self.view, &view)?;

@@ -69,6 +69,8 @@ pub enum Rule {
     SeenOftenEnough,
     /// What dies again and again for no known reason is started later each time.
     OftenIsLater,
+    /// What the host had no room for is not started again within a second.
+    RoomIsWaitedFor,
     /// What is asked of a run, or takes too long, is left when nobody wants to know any more.
     LooksAreLeft,
     /// A database is asked once at a time.

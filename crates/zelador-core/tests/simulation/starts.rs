@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use zelador_core::death::Death;
+use zelador_core::death::{Death, SpawnFailure};
 use zelador_core::diagnosis::Cause;
 use zelador_core::effect::Effect;
 use zelador_core::evidence::PastDeath;
@@ -193,6 +193,34 @@ impl Starts {
                 let what = format!("{now}: {} died {:?}", instance.name, instance.deaths);
                 return broken(Rule::OftenIsLater, what);
             }
+        }
+        Ok(())
+    }
+
+    /// What the host had no room for is not asked of it again in the same breath.
+    pub fn room_is_waited_for(
+        now: Moment,
+        (before, after): (&View, &View),
+        input: &Input,
+        effects: &[Effect],
+    ) -> Result<(), Violation> {
+        let Input::Fact(Fact::SpawnFailed { run, failure: SpawnFailure::Other(_) }) = input else {
+            return Ok(());
+        };
+        let is_refused =
+            |phase: &Phase| matches!(phase, Phase::Starting { run: its, .. } if its == run);
+        let Some(refused) = before.instances.iter().find(|it| is_refused(&it.phase)) else {
+            return Ok(());
+        };
+        let is_asked = effects.iter().any(|effect| {
+            matches!(effect, Effect::Spawn { launch, .. } if launch.instance == refused.id)
+        });
+        let next = after.instances.iter().find(|it| it.id == refused.id).map(|it| &it.phase);
+        let is_soon =
+            matches!(next, Some(Phase::Backoff { retry_at, .. }) if *retry_at < now + SECOND);
+        if is_asked || is_soon {
+            let what = format!("{now}: {} was refused, and then is {next:?}", refused.name);
+            return broken(Rule::RoomIsWaitedFor, what);
         }
         Ok(())
     }

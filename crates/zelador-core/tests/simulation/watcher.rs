@@ -139,6 +139,25 @@ fn restarts_above_the_rate_are_noticed() {
 }
 
 #[test]
+fn a_start_that_follows_one_without_room_in_the_same_breath_is_noticed() {
+    let script = story(app("api"), Behaviour::FailsToSpawn, Vec::new());
+    let mut first = None;
+    let again = Box::new(move |_, effects: &mut Vec<Effect>| {
+        let is_over = effects.iter().any(|effect| match effect {
+            Effect::Record(Record::Instance(it)) => matches!(it.phase, Phase::Backoff { .. }),
+            _ => false,
+        });
+        first = first
+            .take()
+            .or_else(|| effects.iter().find(|it| matches!(it, Effect::Spawn { .. })).cloned());
+        if is_over {
+            effects.extend(first.clone());
+        }
+    });
+    assert_eq!(rule_broken_by(&script, again), Some(Rule::RoomIsWaitedFor));
+}
+
+#[test]
 fn what_dies_often_and_is_started_in_the_same_breath_is_noticed() {
     let mut spec = app("api");
     spec.heal.mode = HealMode::Observe;

@@ -153,6 +153,28 @@ fn a_fork_that_fails_is_told_and_tried_again() {
 }
 
 #[test]
+fn a_program_that_is_being_replaced_is_started_as_soon_as_it_is_there() {
+    let zelador = zelador();
+    let program = zelador.app().join("svc");
+    let copy = zelador.app().join("svc.new");
+    fs::copy("/bin/sleep", &program).unwrap();
+    zelador.start("{ name: 'svc', script: './svc', interpreter: 'none', args: '1000' }");
+    // The kernel executes nothing that somebody writes to.
+    fs::copy("/bin/sleep", &copy).unwrap();
+    let written = fs::OpenOptions::new().append(true).open(&copy).unwrap();
+    fs::rename(&copy, &program).unwrap();
+    let before = zelador.pid("svc");
+    kill(before, Signal::KILL);
+    until("it to be refused", || {
+        zelador.ok(&["show", "svc"]).out.contains("is being replaced: text file busy")
+    });
+    assert_ne!(zelador.status("svc"), "errored", "it is tried again");
+    drop(written);
+    until("it to run", || ![0, before].contains(&zelador.pid("svc")));
+    assert_eq!(zelador.status("svc"), "online");
+}
+
+#[test]
 fn a_home_that_becomes_read_only_costs_no_supervision() {
     let zelador = zelador();
     let Some(own) = Own::new(&zelador, 61_236) else { return };

@@ -231,7 +231,16 @@ pub(super) fn failure(stage: Stage, errno: i32, launch: &Refused) -> SpawnFailur
         ),
         _ => errno::said(&error),
     };
+    let program = &launch.program;
     match stage {
+        Stage::Exec if errno == libc::ETXTBSY => SpawnFailure::Other(words!(
+            "program `{program}` is being replaced: {reason}",
+            "o programa `{program}` está sendo substituído: {reason}",
+            reason = reason,
+        )),
+        Stage::Exec if is_of_the_host(errno) => {
+            no_room(words!("program `{program}`", "o programa `{program}`"), reason)
+        }
         Stage::Exec => SpawnFailure::NotExecutable { program: launch.program.clone(), reason },
         Stage::Directory => SpawnFailure::Directory { path: launch.cwd.clone(), reason },
         Stage::Uid | Stage::Gid | Stage::Groups => {
@@ -271,6 +280,11 @@ pub(super) fn failure(stage: Stage, errno: i32, launch: &Refused) -> SpawnFailur
         Stage::Fork => no_room(words!("its process", "o processo dele"), reason),
         Stage::Cgroup => no_room(words!("its control group", "o grupo de controle dele"), reason),
     }
+}
+
+/// Whether it says nothing about the program: it may be executed as soon as the host has room.
+fn is_of_the_host(errno: i32) -> bool {
+    [libc::ENOMEM, libc::EAGAIN, libc::EMFILE, libc::ENFILE, libc::EIO].contains(&errno)
 }
 
 fn a_higher_number() -> Words {
@@ -318,6 +332,8 @@ mod tests {
             (Stage::Exec, libc::ENOENT),
             (Stage::Exec, libc::ENOEXEC),
             (Stage::Exec, libc::E2BIG),
+            (Stage::Exec, libc::ENOMEM),
+            (Stage::Exec, libc::ETXTBSY),
             (Stage::Directory, libc::ENOENT),
             (Stage::Uid, libc::EPERM),
             (Stage::Gid, libc::EPERM),
@@ -351,6 +367,8 @@ mod tests {
             pt,
             "o sistema não tem lugar para o processo dele: recurso temporariamente indisponível"
         );
+        let (en, _) = pair(Stage::Exec, libc::ENOMEM);
+        assert_eq!(en, "the system has no room for program `/a`: cannot allocate memory");
         let (en, pt) = pair(Stage::Nice, libc::EACCES);
         assert_eq!(en, "limits.nice: found permission denied, allowed: a higher number");
         assert_eq!(pt, "limits.nice: encontrado permissão negada, permitido: um número maior");
