@@ -148,6 +148,10 @@ pub struct Driver {
     shutting_down: bool,
     /// The executable that is to take over.
     upgrade_to: Option<PathBuf>,
+    /// Whether the control socket was there under its name since this engine began.
+    saw_socket: bool,
+    /// Whether it is there no more, and another engine is to have one.
+    lost_socket: bool,
     /// The list is coming up with the host: when that is told at the latest.
     booting: Option<Instant>,
     /// When the last process was started, or the engine began, if nothing was given back since.
@@ -217,6 +221,9 @@ impl Driver {
             self.tell_when_booted();
             if self.upgrade_to.is_some() {
                 return self.end(Stop::Upgrade).await;
+            }
+            if self.lost_socket {
+                return self.end(Stop::SocketGone).await;
             }
             if self.shutting_down
                 && self.answers.is_empty()
@@ -316,6 +323,7 @@ impl Driver {
 
     fn beat(&mut self) {
         self.native.alive();
+        self.look_for_socket();
         let ahead = self.clock.wall_ahead_micros();
         if ahead.abs_diff(self.clock_ahead) > JUMP_MICROS {
             tracing::warn!(seconds = ahead / 1_000_000, "the wall clock was set");
@@ -328,6 +336,18 @@ impl Driver {
         }
         if history::is_large(&self.history_path, self.supervisor.settings().history.size) {
             self.checkpoint();
+        }
+    }
+
+    /// Notices that somebody has removed the control socket: nobody can call any more, and the guardian
+    /// makes another one for the next engine. Of a home that is gone as a whole there is none.
+    fn look_for_socket(&mut self) {
+        let is_there = self.home.socket().exists();
+        self.saw_socket |= is_there;
+        let is_lost = self.saw_socket && !is_there && self.home.lock().exists();
+        if is_lost && self.may_upgrade().is_ok() {
+            tracing::warn!("the control socket was removed: another engine gets a new one");
+            self.lost_socket = true;
         }
     }
 

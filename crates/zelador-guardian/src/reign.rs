@@ -15,8 +15,8 @@ use crate::link;
 use crate::message::{Extras, FromGuardian, ToGuardian};
 use crate::notify::Manager;
 use crate::poll::For;
-use crate::spawn::Plan;
-use crate::table::{self, Own};
+use crate::spawn::{Failure, Plan};
+use crate::table::{self, OWN_IMAGE, Own};
 use crate::trial::FORMER_FLAG;
 
 /// Messages taken from an engine that has ended: more than a socket holds (212,992 bytes, the default
@@ -26,6 +26,15 @@ const MOST_LAST_MESSAGES: usize = 4096;
 impl Guardian {
     pub(crate) fn start_engine(&mut self, now: Instant) {
         self.restarts.due = None;
+        // Somebody has removed it: nobody could call any more.
+        if !self.home.has_socket() {
+            match self.home.bind() {
+                Ok(listener) => self.listener = listener,
+                Err(error) => {
+                    self.home.log(&format!("the control socket cannot be made anew: {error}"));
+                }
+            }
+        }
         // A new engine may take as long as the watchdog allows.
         self.tell_manager(Manager::well);
         let (pid, socket) = match self.spawn_engine() {
@@ -70,7 +79,7 @@ impl Guardian {
         let program = self.argv.first().ok_or(io::ErrorKind::InvalidInput)?;
         let null = self.ground.null.as_raw_fd();
         let log = log.as_ref().map_or(null, AsRawFd::as_raw_fd);
-        let started = self.ground.stack.start(&Plan {
+        let plan = Plan {
             program,
             argv: &self.argv,
             env: None,
@@ -85,11 +94,15 @@ impl Guardian {
             copied: None,
             descriptors: &[(null, 0), (log, 1), (log, 2), (theirs.as_raw_fd(), ENGINE_SOCKET)],
             extras: &Extras::default(),
+        };
+        let failed = |failure: Failure| io::Error::from_raw_os_error(failure.errno);
+        let started = self.ground.stack.start(&plan).map_err(failed).or_else(|error| {
+            let path = program.to_string_lossy();
+            self.home.log(&format!("{path} cannot be executed ({error}): the engine is started from the guardian's own image"));
+            let program = &OWN_IMAGE.to_owned();
+            self.ground.stack.start(&Plan { program, ..plan }).map_err(failed)
         });
-        match started {
-            Ok(started) => Ok((started.pid, ours)),
-            Err(failure) => Err(io::Error::from_raw_os_error(failure.errno)),
-        }
+        Ok((started?.pid, ours))
     }
 
     pub(crate) fn lose_engine(&mut self, why: &str) {

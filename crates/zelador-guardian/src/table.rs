@@ -62,8 +62,16 @@ pub fn become_guardian(argv: &[CString], table_flag: &CStr, handover: &Handover)
     let nofile = handover.nofile.map(|(soft, hard)| Nofile { soft, hard });
     let runs: Vec<_> = handover.runs.iter().collect();
     let stowed: Vec<_> = handover.stowed.iter().map(|(name, one)| (name, one)).collect();
-    execute(argv, table_flag, &Own::default(), handover.listener.as_ref(), nofile, &runs, &stowed)
+    let listener = handover.listener.as_ref();
+    let own = Own::default();
+    let error = execute(argv, table_flag, &own, listener, nofile, &runs, &stowed);
+    let Some((_, rest)) = argv.split_first() else { return error };
+    let argv: Vec<_> = [OWN_IMAGE.to_owned()].into_iter().chain(rest.iter().cloned()).collect();
+    execute(&argv, table_flag, &own, listener, nofile, &runs, &stowed)
 }
+
+/// The executable of this process, which is there also when its file was removed or is being replaced.
+pub(crate) const OWN_IMAGE: &CStr = c"/proc/self/exe";
 
 pub(crate) fn execute(
     argv: &[CString],

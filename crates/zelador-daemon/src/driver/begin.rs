@@ -134,6 +134,8 @@ impl Driver {
             closing: CancellationToken::new(),
             shutting_down: false,
             upgrade_to: None,
+            saw_socket: false,
+            lost_socket: false,
             booting: None,
             busy_at: Some(tokio::time::Instant::now()),
             unrecorded: VecDeque::new(),

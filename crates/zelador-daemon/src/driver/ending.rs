@@ -21,6 +21,8 @@ pub(super) enum Stop {
     Done,
     /// Another executable takes over.
     Upgrade,
+    /// The control socket was removed.
+    SocketGone,
     /// The guardian was killed.
     GuardianGone,
 }
@@ -93,6 +95,10 @@ impl Driver {
                     self.native.upgrade(program);
                 }
                 tracing::info!("the engine ends for another one");
+                Ended::Told
+            }
+            Stop::SocketGone => {
+                self.pids.finish(LAST_ANSWERS);
                 Ended::Told
             }
             Stop::GuardianGone => Ended::GuardianGone(self.native.into_handover()),

@@ -239,3 +239,35 @@ fn an_engine_that_hangs_is_replaced_by_its_guardian() {
     assert_eq!((zelador.pid("a"), zelador.roles().1), (pid, guardian));
     assert!(text(zelador.home().join("zelador.log")).contains("says nothing: killing it"));
 }
+
+#[test]
+fn a_control_socket_that_somebody_removed_is_made_anew() {
+    let zelador = zelador();
+    zelador.start("{ name: 'a', script: 'sleep', args: '1000' }");
+    let (pid, guardian) = (zelador.pid("a"), zelador.roles().1);
+    std::fs::remove_file(zelador.home().join("zelador.sock")).unwrap();
+    until("zelador to be called again", || zelador.roles_now().is_some());
+    assert_eq!((zelador.pid("a"), zelador.roles().1), (pid, guardian));
+}
+
+#[test]
+fn engine_and_guardian_come_back_although_their_file_was_removed() {
+    let file = tempfile::tempdir().unwrap();
+    let program = file.path().join("zelador");
+    std::fs::copy(env!("CARGO_BIN_EXE_zelador"), &program).unwrap();
+    let zelador = zelador();
+    let own = zelador.command(&["start", "sleep", "--name", "a", "--", "1000"]);
+    let mut start = std::process::Command::new(&program);
+    start.args(own.get_args()).current_dir(zelador.app());
+    start.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    assert!(start.stdout(Stdio::null()).status().unwrap().success());
+    std::fs::remove_file(&program).unwrap();
+    let (pid, (engine, guardian)) = (zelador.pid("a"), zelador.roles());
+    kill(engine, Signal::KILL);
+    until("another engine", || zelador.roles_now().is_some_and(|(it, _)| it != engine));
+    kill(guardian, Signal::KILL);
+    until("another guardian", || zelador.roles_now().is_some_and(|(_, it)| it != guardian));
+    assert_eq!(zelador.pid("a"), pid);
+    zelador.ok(&["restart", "a"]);
+    assert!(!alive(pid));
+}
