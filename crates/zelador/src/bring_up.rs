@@ -174,6 +174,11 @@ pub fn bring_up_quietly(
             Err(other) => return Err(BringUpError::Answer(other)),
         }
         if Instant::now() >= until {
+            // What has not taken the lock by now is no guardian.
+            if let Some(child) = guardian.as_mut().filter(|_| lock_is_free(home)) {
+                _ = child.kill();
+                _ = child.wait();
+            }
             return Err(BringUpError::Silent { tail: tail(home, log_start) });
         }
         std::thread::sleep(LOOK_EVERY);

@@ -14,7 +14,7 @@ mod json;
 mod lines;
 mod native;
 mod outcome;
-mod run;
+pub(crate) mod run;
 mod toml;
 mod with_node;
 mod yaml;

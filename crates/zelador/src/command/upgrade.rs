@@ -17,10 +17,14 @@ use zelador_api::{Pong, UpgradeTo, View, route};
 
 use super::{Context, whole};
 use crate::bring_up::{bring_up_quietly, tail};
+use crate::ecosystem::run::{Left, run};
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::render::{text, words};
 use crate::{output, roles};
+
+/// How long an executable may take to say what it is; zelador takes milliseconds.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long commands that are under way may take.
 const COMMANDS_END_WITHIN: Duration = Duration::from_secs(10);
@@ -79,14 +83,18 @@ pub fn upgrade(context: &Context, binary: Option<&Path>) -> Result<ExitCode, Fai
 
 /// What an executable says that it is.
 fn version(program: &Path) -> Result<String, Failure> {
-    let said = Command::new(program).arg("--version").stdin(Stdio::null()).output();
+    let mut ask = Command::new(program);
+    let said = run(ask.arg("--version").stderr(Stdio::null()), &[], ANSWERS_WITHIN);
     let said = said.map_err(|error| {
         Failure::new(format!("{} cannot be executed: {error}", program.display()))
     })?;
-    let text = String::from_utf8_lossy(&said.stdout).into_owned();
+    let text = match &said {
+        Left::Output(text) => String::from_utf8_lossy(text),
+        Left::TooSlow => "".into(),
+    };
     match text.trim().strip_prefix("zelador ") {
-        Some(version) if said.status.success() => Ok(text::plain(version).into_owned()),
-        _ => Err(Failure::new(format!("{} is no zelador", program.display()))),
+        Some(version) => Ok(text::plain(version).into_owned()),
+        None => Err(Failure::new(format!("{} is no zelador", program.display()))),
     }
 }
 

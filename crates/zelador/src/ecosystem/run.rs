@@ -12,7 +12,7 @@ const LONGEST: u64 = 64 << 20;
 const FAREWELL: Duration = Duration::from_millis(200);
 
 /// What a child process left.
-pub(super) enum Left {
+pub(crate) enum Left {
     /// It wrote this, and ended or was ended.
     Output(Vec<u8>),
     /// It did not end in time and was killed.
@@ -20,7 +20,7 @@ pub(super) enum Left {
 }
 
 /// Runs `command` with `input` on its standard input; it is killed after `limit`.
-pub(super) fn run(command: &mut Command, input: &[u8], limit: Duration) -> io::Result<Left> {
+pub(crate) fn run(command: &mut Command, input: &[u8], limit: Duration) -> io::Result<Left> {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
     let end = Instant::now() + limit;

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use zelador_testbed::home::{Zelador, free_port, http_get, text, until};
+use zelador_testbed::home::{Zelador, alive, free_port, http_get, text, until};
 
 use crate::{SERVER, zelador};
 
@@ -132,4 +132,21 @@ fn what_is_no_good_touches_nothing_or_is_rolled_back() {
     assert!(said.code == 1 && said.err.contains("no service was touched"), "{}", said.err);
     assert_eq!((zelador.pid("app"), zelador.roles().1), (pid, guardian));
     assert_eq!(zelador.restarts("app"), 0);
+}
+
+#[test]
+fn what_does_not_answer_is_refused_and_nothing_is_left_of_it() {
+    let zelador = zelador();
+    zelador.start("{ name: 'app', script: 'sleep', args: '1000' }");
+    let roles = zelador.roles();
+    let silent = zelador.write("silent", "#!/bin/sh\nexec sleep 1000\n");
+    fs::set_permissions(&silent, fs::Permissions::from_mode(0o755)).unwrap();
+    let said = zelador.run(&["upgrade", "./silent"]);
+    assert!(said.code == 1 && said.err.contains("silent is no zelador"), "{}", said.err);
+    let pid = zelador.app().join("pid");
+    let hangs = fake(&zelador, &format!("*) echo $$ > {}; exec sleep 1000 ;;", pid.display()));
+    let said = zelador.run(&["upgrade", &hangs]);
+    assert!(said.code == 1 && said.err.contains("did not answer within"), "{}", said.err);
+    assert!(!alive(text(pid).trim().parse().unwrap()), "nothing of it is left");
+    assert_eq!(zelador.roles(), roles);
 }
