@@ -38,6 +38,7 @@ pub fn end(
     context: &Context,
     tell: impl FnOnce(&Done) -> Result<(), Failure>,
 ) -> Result<Option<Done>, Failure> {
+    let guardian = holder(context);
     let answer = context.engine.post::<Done>(route::SHUTDOWN, &());
     let done = match answer {
         Ok(done) => done,
@@ -50,13 +51,12 @@ pub fn end(
     };
     tell(&done)?;
     let until = Instant::now() + END_WITHIN;
-    while !lock_is_free(&context.home) {
+    // Another one may have been brought up meanwhile.
+    while !lock_is_free(&context.home) && holder(context) == guardian {
         if Instant::now() >= until {
-            let pid = fs::read_to_string(context.home.lock()).unwrap_or_default();
             return Err(Failure::with_help(
                 format!(
-                    "the guardian (pid {}) is still there after {} s",
-                    pid.trim(),
+                    "the guardian (pid {guardian}) is still there after {} s",
                     END_WITHIN.as_secs()
                 ),
                 "zelador's own log may tell why: `zelador logs --self`",
@@ -65,6 +65,12 @@ pub fn end(
         std::thread::sleep(LOOK_EVERY);
     }
     Ok(Some(done))
+}
+
+/// The guardian that holds the home, or held it last, as it has written its number.
+fn holder(context: &Context) -> String {
+    let text = fs::read_to_string(context.home.lock()).unwrap_or_default();
+    text.trim().to_owned()
 }
 
 /// Tells who answers.
