@@ -4,17 +4,20 @@ use super::fields::LIMITS;
 use super::node::Value;
 use super::place::{Block, Place};
 use crate::spec::{CAPABILITIES, IoPriority, Limits, Resource, ResourceLimit};
+use crate::unit::ByteSize;
 
 /// cgroup v2 refuses a quota below 1 ms in its period of 100 ms: a hundredth of a processor.
 const LEAST_CPU: f64 = 0.01;
 /// More processors than any host has.
 const MOST_CPU: f64 = 4096.0;
+/// In less no program can be executed: a static one that does nothing takes some hundred kilobytes.
+const LEAST_MEMORY: ByteSize = ByteSize::mebibytes(1);
 
 /// Returns the limits; without the block there are none.
 pub(super) fn check(app: &Block<'_>) -> Limits {
     let Some(place) = app.get("limits") else { return Limits::default() };
     let Some(block) = place.block("`limits`", LIMITS) else { return Limits::default() };
-    let size = |name: &str| block.get(name).and_then(Place::size);
+    let size = |name: &str| block.get(name).and_then(memory_size);
     let whole = |name: &str, range| block.get(name).and_then(|place| place.whole(range));
     let (memory, memory_high) = (size("memory"), size("memory_high"));
     if let (Some(most), Some(high), Some(place)) = (memory, memory_high, block.get("memory_high"))
@@ -38,6 +41,15 @@ pub(super) fn check(app: &Block<'_>) -> Limits {
     }
 }
 
+fn memory_size(place: &Place<'_>) -> Option<ByteSize> {
+    match place.size()? {
+        size if size < LEAST_MEMORY => {
+            place.refuse("1048576 bytes or more, or text like `500M`, `1G`")
+        }
+        size => Some(size),
+    }
+}
+
 /// `1.5` processors, or `150%` of one; in thousandths.
 fn cpu(place: &Place<'_>) -> Option<u32> {
     let found = match &place.node.value {
@@ -49,7 +61,7 @@ fn cpu(place: &Place<'_>) -> Option<u32> {
     };
     match found.filter(|number| (LEAST_CPU..=MOST_CPU).contains(number)) {
         Some(number) => Some((number * 1000.0).round() as u32),
-        None => place.refuse("processors from 0.01 on like `1.5`, or text like `150%`"),
+        None => place.refuse("processors from 0.01 to 4096 like `1.5`, or text like `150%`"),
     }
 }
 
@@ -58,12 +70,13 @@ fn resource(block: &Block<'_>, resource: Resource) -> Option<ResourceLimit> {
     if matches!(&place.node.value, Value::Text(text) if text == "unlimited") {
         return Some(ResourceLimit { resource, most: None });
     }
-    let zero = place.number() == Some(0.0);
-    let most = if resource.is_bytes() && !zero {
-        place.size()?.bytes()
-    } else {
-        let least = i64::from(resource == Resource::Nofile) * 8;
-        place.whole(least..=i64::from(u32::MAX))?.unsigned_abs()
+    let whole = |least| Some(place.whole(least..=i64::from(u32::MAX))?.unsigned_abs());
+    let most = match resource {
+        Resource::Core if place.number() == Some(0.0) => 0,
+        Resource::Core => place.size()?.bytes(),
+        Resource::As => memory_size(place)?.bytes(),
+        Resource::Nofile => whole(8)?,
+        Resource::Nproc => whole(0)?,
     };
     Some(ResourceLimit { resource, most: Some(most) })
 }

@@ -126,7 +126,8 @@ impl<'a> Place<'a> {
         let found = number.map(|number| number as i64).filter(|number| range.contains(number));
         if found.is_none() {
             let (from, to) = range.into_inner();
-            return self.refuse(if to >= i64::from(u32::MAX) {
+            let is_above = number.is_some_and(|number| number > to as f64);
+            return self.refuse(if to >= i64::from(u32::MAX) && !is_above {
                 format!("a whole number from {from} on")
             } else {
                 format!("a whole number from {from} to {to}")

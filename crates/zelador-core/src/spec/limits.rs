@@ -83,11 +83,6 @@ impl Resource {
             Self::As => "as",
         }
     }
-
-    /// Whether it is counted in bytes.
-    pub fn is_bytes(self) -> bool {
-        matches!(self, Self::Core | Self::As)
-    }
 }
 
 /// Class and level of input and output (`ionice`).

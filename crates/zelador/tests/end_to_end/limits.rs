@@ -84,7 +84,10 @@ fn what_zelador_may_not_set_or_nobody_knows_is_told_with_what_is_allowed() {
         ("nofiles: 1", "did you mean `nofile`?"),
         ("umask: 27", "limits.umask: found 27, allowed: octal text"),
         ("capabilities: ['NET_BIND_SERVCE']", "did you mean `NET_BIND_SERVICE`?"),
-        ("cpu: 0", "limits.cpu: found 0, allowed: processors from 0.01 on"),
+        ("cpu: 0", "limits.cpu: found 0, allowed: processors from 0.01 to 4096"),
+        ("memory: '100'", "limits.memory: found \"100\", allowed: 1048576 bytes or more"),
+        ("as: 0", "limits.as: found 0, allowed: "),
+        ("nofile: 5e9", "limits.nofile: found 5000000000, allowed: a whole number from 8 to "),
         (
             "memory: '1G', memory_high: '2G'",
             "limits.memory_high: found \"2G\", allowed: no more than",
