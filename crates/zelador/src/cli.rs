@@ -326,8 +326,7 @@ pub fn read(words: &[OsString]) -> Result<Cli, ExitCode> {
                 ));
                 return Err(ExitCode::FAILURE);
             }
-            // A closed pipe is all that can go wrong here.
-            let _ = error.print();
+            output::misread(&error, words);
             Err(match error.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
                 _ => ExitCode::FAILURE,

@@ -4,6 +4,7 @@
 //! Text that is handed to [`error`], [`help`], [`note`] and [`remark`] may come from an app or a
 //! file; it is neutralised here. What goes to [`answer`] was neutralised where it was rendered.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,6 +48,22 @@ pub fn answer(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
     stdout.flush()
+}
+
+/// Says what is wrong with a command line, or the help that it asks for. Its words stand in it: where a terminal
+/// would obey one of them, all of it is said plainly.
+pub fn misread(error: &clap::Error, words: &[OsString]) {
+    let is_harmless = |word: &OsString| {
+        let word = word.to_string_lossy();
+        text::plain(&word) == word
+    };
+    if words.iter().all(is_harmless) {
+        // A closed pipe is all that can go wrong here.
+        let _ = error.print();
+        return;
+    }
+    let said = error.render().to_string();
+    said.lines().for_each(|line| eprintln!("{}", text::plain(line)));
 }
 
 /// Waits, and returns whether nobody reads stdout any more: `logs | head` must end with `head`, also
