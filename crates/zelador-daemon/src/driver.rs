@@ -148,6 +148,8 @@ pub struct Driver {
     shutting_down: bool,
     /// The executable that is to take over.
     upgrade_to: Option<PathBuf>,
+    /// Services lived on of which a damaged history tells nothing: the saved list takes their place.
+    is_list_lost: bool,
     /// Whether the control socket was there under its name since this engine began.
     saw_socket: bool,
     /// Whether it is there no more, and another engine is to have one.
@@ -218,6 +220,7 @@ impl Driver {
                 }
             }
             self.begin_to_gather();
+            self.replace_lost_list();
             self.tell_when_booted();
             if self.upgrade_to.is_some() {
                 return self.end(Stop::Upgrade).await;

@@ -48,7 +48,7 @@ impl Driver {
         let (mut native, sources) =
             Native::connect(socket, home.path().to_owned()).map_err(Error::Guardian)?;
         let (history, records, aside) = History::open(&history_path, clock.now())?;
-        if let Some(aside) = aside {
+        if let Some(aside) = &aside {
             tracing::error!(path = %aside.display(), "the history was damaged: set aside, begun anew");
         }
         let archive = Archive::start(&history_path)
@@ -62,6 +62,7 @@ impl Driver {
         let begun = quoted(format!("zelador {version}, pid {}", std::process::id()));
         archive.keep(Item::Event(Event::new(clock.now(), Kind::Engine, begun)));
         let adopted = native.take_on_lost(&records);
+        let is_list_lost = aside.is_some() && !native.live_runs().is_empty();
         let inventory = native.inventory();
         let (sender, inbox) = mpsc::channel(INBOX);
         let log_events = sender.clone();
@@ -134,6 +135,7 @@ impl Driver {
             closing: CancellationToken::new(),
             shutting_down: false,
             upgrade_to: None,
+            is_list_lost,
             saw_socket: false,
             lost_socket: false,
             booting: None,

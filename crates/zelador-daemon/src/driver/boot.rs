@@ -57,6 +57,16 @@ impl Driver {
         }
     }
 
+    /// Brings up what was saved when the services are gone that a damaged history no longer knows: nobody can tell
+    /// which app was whose, and a double is worse than a restart.
+    pub(super) fn replace_lost_list(&mut self) {
+        if self.is_list_lost && self.native.live_runs().is_empty() {
+            self.is_list_lost = false;
+            tracing::error!("the services of a lost list are ended; what was saved is started");
+            self.resurrect();
+        }
+    }
+
     /// Says once that the list is up: when everything has settled, or when it is time.
     pub(super) fn tell_when_booted(&mut self) {
         let Some(until) = self.booting else { return };

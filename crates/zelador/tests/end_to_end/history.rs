@@ -3,7 +3,7 @@
 use std::os::unix::fs::FileExt;
 
 use rustix::process::Signal;
-use zelador_testbed::home::{Zelador, kill, text, until};
+use zelador_testbed::home::{Zelador, alive, kill, text, until};
 
 use crate::zelador;
 
@@ -40,4 +40,26 @@ fn a_history_that_is_spoiled_while_zelador_runs_costs_the_past_and_nothing_else(
     until("the app to be known to it", || zelador.jlist().len() == 1);
     assert_eq!(zelador.pid("api"), before, "the state went on in the new file");
     assert_eq!(aside(&zelador).iter().filter(|name| !name.ends_with("-wal")).count(), 1);
+}
+
+#[test]
+fn a_history_that_is_damaged_when_an_engine_begins_brings_the_saved_list_back() {
+    let zelador = zelador();
+    zelador.start("{ name: 'api', script: 'sleep', args: '1000' }");
+    zelador.ok(&["save"]);
+    let (before, (engine, _)) = (zelador.pid("api"), zelador.roles());
+    kill(engine, Signal::STOP);
+    for name in ["history.db-wal", "history.db-shm"] {
+        _ = std::fs::remove_file(zelador.home().join(name));
+    }
+    std::fs::write(zelador.home().join("history.db"), vec![b'x'; 1 << 16]).unwrap();
+    kill(engine, Signal::KILL);
+    until("the app to be back", || {
+        let list = zelador.run(&["jlist"]).out;
+        let list: Vec<serde_json::Value> = serde_json::from_str(&list).unwrap_or_default();
+        list.iter().any(|it| it["name"] == "api" && it["pm2_env"]["status"] == "online")
+    });
+    assert_ne!(zelador.pid("api"), before);
+    assert!(!alive(before), "there is one of it");
+    assert!(!aside(&zelador).is_empty());
 }
