@@ -169,8 +169,7 @@ fn what_a_run_asked_of_its_watchdog_outlives_the_engine() {
     records.push(last.expect("it was recorded"));
     let file = serde_json::to_string(&records).unwrap();
     let records: Vec<Record> = serde_json::from_str(&file).unwrap();
-    let surroundings =
-        Surroundings {
+    let surroundings = Surroundings {
         home: "/home/z".into(),
         zone: jiff::tz::TimeZone::UTC,
         seed: 8,

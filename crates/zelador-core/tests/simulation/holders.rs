@@ -21,7 +21,7 @@ const TURN: u64 = 40;
 /// who may be looked at.
 pub fn evidence(now: Moment) -> Evidence {
     let turn = now.since(DAWN).as_secs() / TURN;
-    let pid = if turn % 2 == 0 { 701 } else { 702 };
+    let pid = if turn.is_multiple_of(2) { 701 } else { 702 };
     let holder = PortHolder {
         port: 3000,
         pid: (turn % 5 != 4).then_some(pid),

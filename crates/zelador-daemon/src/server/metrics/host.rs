@@ -23,7 +23,7 @@ pub(super) fn host(book: &mut Book, found: &[(CheckTarget, Finding)]) {
     let pressure = book.gauges(
         "zelador_host_pressure",
         "The share of the time in which something (some) or everything (full) waited for it",
-        ratio(),
+        Some(ratio()),
     );
     for (target, finding) in found {
         match (target, finding) {
@@ -60,8 +60,9 @@ pub(super) fn host(book: &mut Book, found: &[(CheckTarget, Finding)]) {
     }
 }
 
-fn ratio() -> Option<Unit> {
-    Some(Unit::Other("ratio".into()))
+/// A share of 1.
+fn ratio() -> Unit {
+    Unit::Other("ratio".into())
 }
 
 /// Of each file system.
@@ -114,10 +115,12 @@ fn single(book: &mut Book, meter: &HostMeter, measures: &[Measure]) {
             let help = "Processes that want a processor, for each core, in the last minute";
             book.number("zelador_host_load_per_core", help, None, measure.value);
         }
-        HostMeter::Swap => book.number("zelador_host_swap_used", "Swap in use", ratio(), share),
+        HostMeter::Swap => {
+            book.number("zelador_host_swap_used", "Swap in use", Some(ratio()), share);
+        }
         HostMeter::Descriptors => {
             let help = "Open files, of the most that the kernel allows";
-            book.number("zelador_host_descriptors_used", help, ratio(), share);
+            book.number("zelador_host_descriptors_used", help, Some(ratio()), share);
         }
         HostMeter::Clock => {
             let help = "How far the clock may be off";
