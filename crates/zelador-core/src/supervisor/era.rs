@@ -46,6 +46,7 @@ impl Supervisor {
         if let Some(app) = self.apps.get(&instance.app) {
             self.effects.push(Effect::RemovePid { path: pid_path(&app.spec, id, &self.home) });
         }
+        self.verify_anew(id, run);
         self.note_cause(id, why.clone());
         self.start_as_noted(id, false);
     }

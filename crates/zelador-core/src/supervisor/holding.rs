@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::Supervisor;
 use crate::check::Status;
 use crate::diagnosis::Cause;
-use crate::healing::{HOLDS_FOR, VERIFY_EVERY, climbs};
-use crate::id::{CheckId, IncidentId, InstanceId};
-use crate::incident::{Holds, Outcome};
+use crate::healing::{APPLY_WITHIN, HOLDS_FOR, VERIFY_EVERY, climbs};
+use crate::id::{CheckId, IncidentId, InstanceId, RunId};
+use crate::incident::{Holds, Outcome, Stage, Trouble};
 use crate::instance::Phase;
 use crate::said::{Said, Why};
 use crate::unit::Moment;
@@ -48,6 +48,19 @@ impl Supervisor {
             }
             None => {}
         }
+    }
+
+    /// The run that must stay well was replaced, or ended with zelador or the host: its successor has to, and has all
+    /// of the time.
+    pub(super) fn verify_anew(&mut self, instance: InstanceId, before: RunId) {
+        let Some(id) = self.open_incident_of(instance, Trouble::Unresponsive) else { return };
+        let incident = &self.incidents[&id];
+        if incident.instance != instance || !matches!(incident.stage, Stage::Verifying { .. }) {
+            return;
+        }
+        self.set_holds(id, None);
+        let give_up_at = self.now + APPLY_WITHIN;
+        self.set_stage(id, Stage::Applying { run: Some(before), give_up_at });
     }
 
     fn set_holds(&mut self, id: IncidentId, holds: Option<Holds>) {

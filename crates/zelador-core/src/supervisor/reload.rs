@@ -167,6 +167,7 @@ impl Supervisor {
         self.note_successor(id, Some(pid));
         self.begin_check(id, since);
         if let Phase::Running { run, pid, .. } = old {
+            self.verify_anew(id, run);
             self.retire(id, run, Some(pid), true);
         }
     }
