@@ -224,6 +224,13 @@ impl Measure {
 /// What a measure is called; one that is not known by its own name.
 pub fn measure_name(name: &str, language: Language) -> &str {
     let pt = match name {
+        // What the kernel tells of pressure: `some` or `full` of the last 10 s, 60 s, 300 s.
+        "some avg10" => return language.pick("waiting in 10 s", "espera em 10 s"),
+        "some avg60" => return language.pick("waiting in a minute", "espera em um minuto"),
+        "some avg300" => return language.pick("waiting in 5 min", "espera em 5 min"),
+        "full avg10" => return language.pick("standstill in 10 s", "paralisação em 10 s"),
+        "full avg60" => return language.pick("standstill in a minute", "paralisação em um minuto"),
+        "full avg300" => return language.pick("standstill in 5 min", "paralisação em 5 min"),
         // As it is judged: the host's own is another number.
         "load" => return language.pick("load for each core", "carga por núcleo"),
         "restarts" => "reinícios",

@@ -74,7 +74,7 @@ fn pressure_is_judged_by_the_measures_that_are_named() {
     assert_eq!(judged(14.9, 99.0).status, Status::Healthy, "`full` is not named");
     let degraded = judged(15.0, 0.0);
     assert_eq!(degraded.status, Status::Degraded);
-    assert_eq!(degraded.message, "pressure; some avg10 is 15.0 %; degraded from 15.0 % on");
+    assert_eq!(degraded.message, "pressure; waiting in 10 s is 15.0 %; degraded from 15.0 % on");
     assert_eq!(judged(50.0, 0.0).status, Status::Unhealthy);
     insta::assert_snapshot!(
         wrong(r#"{ "checks": { "pressure": { "disk": true, "io": 5 } } }"#), @r#"
