@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use zelador_api::notify::{DeliveryOutcome, NotifyView, Trial};
 use zelador_core::supervisor::Supervisor;
+use zelador_core::words;
 
 use super::asker::Asker;
 use super::json::Json;
@@ -37,11 +38,18 @@ async fn send(handle: &Handle, trial: Trial) -> Answer<()> {
         .await?;
     let Some(delivery) = delivery else {
         let help = match known.as_slice() {
-            [] => "no channel is configured: docs/notifications.md shows how".to_owned(),
-            known => format!("there are: {}", known.join(", ")),
+            [] => words!(
+                "no channel is configured: docs/notifications.md shows how",
+                "nenhum canal está configurado: docs/notifications.md mostra como",
+            ),
+            known => {
+                let known = known.join(", ");
+                words!("there are: {known}", "há: {known}")
+            }
         };
-        let error = format!("no channel is called `{}`", trial.channel);
-        return Err(Failure::new(StatusCode::NOT_FOUND, error).with_help(help));
+        let name = &trial.channel;
+        let error = words!("no channel is called `{name}`", "nenhum canal se chama `{name}`");
+        return Err(Failure { status: StatusCode::NOT_FOUND, error, help: Some(help) });
     };
     match notify::deliver(&delivery, &handle.home).await {
         DeliveryOutcome::Delivered { .. } => Ok(Json(())),
