@@ -1,7 +1,7 @@
 //! Several messages become one.
 
 use super::matter::About;
-use super::message::{DigestLine, Message, News};
+use super::message::{DigestLine, Message, News, together};
 use super::words::Language;
 use crate::effect::Severity;
 use crate::unit::Moment;
@@ -45,9 +45,10 @@ pub(super) fn digest<'a>(
             lines.extend(message.lines.iter().cloned());
             continue;
         }
-        let (title, text) = (&message.title, &message.text);
-        let text =
-            if message.news == News::Event { text.clone() } else { format!("{title}: {text}") };
+        let text = match message.news {
+            News::Event => message.text.clone(),
+            _ => together(&message.title, &message.text),
+        };
         let (at, severity) = (message.at, message.severity);
         lines.push(DigestLine { at, severity, text, resolved: message.news == News::Resolved });
     }

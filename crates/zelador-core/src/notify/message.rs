@@ -204,6 +204,11 @@ fn local(at: Moment, zone: &TimeZone) -> String {
     zoned(at, zone).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
+/// Headline and text in one line; a text that begins with the headline says it once.
+pub fn together(title: &str, text: &str) -> String {
+    if text.starts_with(title) { text.to_owned() } else { format!("{title}: {text}") }
+}
+
 /// The text with at most `most` letters; an ellipsis stands for what is missing.
 pub fn shortened(text: &str, most: usize) -> String {
     if text.chars().count() <= most {

@@ -19,7 +19,7 @@ mod words;
 
 pub use desk::{Desk, Post, Terms};
 pub use matter::{About, Matter, Progress, Told};
-pub use message::{DigestLine, Message, News, Tale, shortened};
+pub use message::{DigestLine, Message, News, Tale, shortened, together};
 pub use parcel::{Delivery, DeliveryId, DeliveryOutcome, Parcel, ParcelId};
 pub use plan::{Channel, ChannelKind, Limit, MailTls, Plan, Secret, SlackTo, Template};
 pub use quiet::QuietHours;

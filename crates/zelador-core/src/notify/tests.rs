@@ -267,6 +267,12 @@ fn quiet_hours_hold_back_what_is_not_critical_and_end_in_a_digest() {
 }
 
 #[test]
+fn in_one_line_a_headline_is_said_once() {
+    assert_eq!(together("api: died", "exited with code 3"), "api: died: exited with code 3");
+    assert_eq!(together("host load", "host load is unhealthy"), "host load is unhealthy");
+}
+
+#[test]
 fn a_digest_of_what_is_over_is_no_alarm() {
     let mut scene = Scene::of([hook("ops")]);
     scene.quiet_until = Some(NOW + 3600 * SECOND);

@@ -5,7 +5,7 @@
 use hyper::Method;
 use serde_json::{Value, json};
 use zelador_core::effect::Severity;
-use zelador_core::notify::{News, Secret, shortened};
+use zelador_core::notify::{News, Secret, shortened, together};
 
 use super::answer::post;
 use super::secret::Secrets;
@@ -49,7 +49,7 @@ pub(super) fn body(letter: &Letter<'_>, key: &str) -> Value {
         "client": "zelador",
         "links": links,
         "payload": {
-            "summary": shortened(&format!("{}: {}", letter.title, letter.text), SUMMARY),
+            "summary": shortened(&together(&letter.title, &letter.text), SUMMARY),
             "source": letter.host,
             "severity": severity,
             "timestamp": message.at.to_string(),
