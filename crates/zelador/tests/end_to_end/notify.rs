@@ -55,6 +55,9 @@ fn a_crash_loop_is_told_and_so_is_its_end_though_the_service_is_busy_and_the_eng
         titles(&slack).iter().skip(2).any(|title| title.starts_with("🟠 api: crash loop"))
     });
     assert_eq!(slack.got()[0].path, "/services/T0/B0/s3cr3t");
+    let texts: Vec<String> = slack.got().iter().map(|it| it.json()["text"].to_string()).collect();
+    assert!(texts.iter().any(|it| it.contains("diagnosis: ")), "{texts:?}");
+    assert!(!texts.iter().any(|it| it.contains("diagnosis: as before")), "with reasons: {texts:?}");
     std::fs::remove_file(zelador.app().join("sick")).unwrap();
     until("its end to be told", || {
         titles(&slack).last().is_some_and(|title| title.contains("crash loop (resolved)"))
