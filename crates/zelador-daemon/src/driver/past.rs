@@ -198,4 +198,20 @@ mod tests {
         assert_eq!(up(&backoff, &muted), Some(false), "nobody works on it");
         assert_eq!(up(&running, &json!({ "goal": "down" })), None);
     }
+
+    #[test]
+    fn what_needs_no_look_has_no_latency() {
+        let took = |millis: u64| std::time::Duration::from_millis(millis);
+        let check = |component: &str, millis| json!({ "component": component, "status": "healthy", "message": "", "took": took(millis), "at": Moment::default() });
+        let health = json!({
+            "overall": "healthy", "checks": [check("app:api", 0), check("app:web", 7)],
+            "uptime": took(0), "at": Moment::default(),
+        });
+        let view = json!({
+            "at": Moment::default(), "started_at": Moment::default(), "instances": [], "health": health,
+            "ignored_facts": 0,
+        });
+        let view: View = serde_json::from_value(view).expect("a view");
+        assert_eq!(numbers(&view), [("check:app:web".to_owned(), Metric::Latency, 7000)]);
+    }
 }
