@@ -48,7 +48,7 @@ fn a_file_system_is_judged_by_its_own_thresholds_and_told_with_its_own_values() 
     until("the small one to be degraded", || disks(&zelador).0 == "degraded");
     let why = disks(&zelador).1;
     assert!(why.contains(&format!(" % of {mount} in use, ")), "{why}");
-    assert!(why.ends_with("; degraded from 47.0 % on"), "{why}");
+    assert!(why.ends_with("; degraded from 50.0 % on"), "{why}");
     let told = zelador.get("/health.json").1;
     let told: Value = serde_json::from_str(&told).unwrap();
     let value = |name: &str| {
@@ -68,6 +68,7 @@ fn a_file_system_is_judged_by_its_own_thresholds_and_told_with_its_own_values() 
     fs::write(&filler, vec![1; 248 * page]).unwrap();
     let (status, why) = disks(&zelador);
     assert_eq!(status, "degraded", "below 50 %, not yet below 47: {why}");
+    assert!(why.ends_with("; degraded from 50.0 % on, until below 47.0 %"), "{why}");
     assert!(why.starts_with("48."), "{why}");
     fs::write(&filler, vec![1; 200 * page]).unwrap();
     assert_eq!(disks(&zelador).0, "healthy");
