@@ -59,7 +59,9 @@ fn with_everything() -> Zelador {
         text.matches("zelador_app_memory_bytes{").count() >= 2
             && text.contains("zelador_app_metric{")
             && text.contains("zelador_operations_total{")
-            && text.contains("zelador_host_load_per_core ")
+            && ["cpu_used_cores", "disk_used_bytes{", "load_per_core", "descriptors_used_ratio"]
+                .iter()
+                .all(|it| text.contains(&format!("\nzelador_host_{it}")))
     });
     zelador
 }
@@ -126,6 +128,8 @@ fn what_is_told_of_the_host_is_what_the_kernel_says() {
     let all = of("used").unwrap() + of("available").unwrap();
     assert!((all / size - 1.0).abs() < 0.05, "{mount}: {all} of {size}");
     assert_eq!(told("zelador_host_load_per_core "), None, "nobody asked for it");
+    assert_eq!(told("zelador_check_status{component=\"app:calm\"} "), Some(0.0));
+    assert_eq!(told("zelador_check_duration_seconds{component=\"app:calm\"} "), None, "no look");
 }
 
 #[test]

@@ -60,7 +60,6 @@ pub(super) fn host(book: &mut Book, found: &[(CheckTarget, Finding)]) {
     }
 }
 
-/// A share of 1.
 fn ratio() -> Unit {
     Unit::Other("ratio".into())
 }
