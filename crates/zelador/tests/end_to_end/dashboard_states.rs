@@ -258,6 +258,8 @@ fn every_command_is_in_the_audit_with_its_outcome() {
     }
     let refused = row("notify test").unwrap();
     assert!(refused.contains("no channel is called `nobody`"), "{refused}");
+    let unsaid = row("reloadLogs").unwrap();
+    assert!(unsaid.contains(">done<"), "what has no words is no blank: {unsaid}");
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn operations(lang: Lang, views: &[RetryView]) -> Markup {
                         Column::long(lang.t("Last errors", "Últimos erros")),
                     ],
                     views.iter().map(|it| [
-                        html! { code translate="no" { (parts::plain(&it.operation)) } },
+                        html! { span translate="no" { code { (parts::plain(&it.operation)) } } },
                         html! { (it.stats.total) },
                         html! { (it.stats.successful) },
                         html! { (it.stats.failed) },
@@ -244,7 +244,7 @@ fn list(lang: Lang, views: &[BreakerView]) -> Markup {
 fn cells(lang: Lang, it: &BreakerView) -> [Markup; 7] {
     [
         html! { span translate="no" { (target(&it.target)) } },
-        html! { code translate="no" { (parts::plain(&it.operation)) } },
+        html! { span translate="no" { code { (parts::plain(&it.operation)) } } },
         state(lang, it),
         html! { @if let Some(at) = it.since { (time(at, true)) } @else { "–" } },
         html! { @if let Some(at) = it.trial_at { (time(at, true)) } @else if it.is_open() { (lang.t("when a person says so", "quando uma pessoa disser")) } @else { "–" } },
