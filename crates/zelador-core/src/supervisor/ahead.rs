@@ -52,6 +52,7 @@ impl Supervisor {
     /// Finds the runs that an engine had begun for instances whose recorded run is no more; returns them.
     pub(super) fn find_heirs(&mut self, known: &BTreeMap<RunId, &KnownRun>) -> BTreeSet<RunId> {
         // Their numbers were never recorded as used.
+        let unused = self.counters.run;
         let next = known.keys().last().map_or(0, |run| run.number().saturating_add(1));
         if next > self.counters.run {
             self.counters.run = next;
@@ -63,13 +64,16 @@ impl Supervisor {
             else {
                 continue;
             };
-            let (Phase::Starting { run: before, .. } | Phase::Running { run: before, .. }) =
-                instance.phase
-            else {
-                continue;
+            let follows = match instance.phase {
+                Phase::Starting { run: before, .. } | Phase::Running { run: before, .. } => {
+                    let is_over = known.get(&before).is_none_or(|it| it.death.is_some());
+                    is_over && run.run > before
+                }
+                // The end was recorded, and the start that followed was not.
+                Phase::Backoff { .. } | Phase::Tripped { .. } => run.run.number() >= unused,
+                _ => false,
             };
-            let is_over = known.get(&before).is_none_or(|it| it.death.is_some());
-            if is_over && run.run > before {
+            if follows {
                 let line = self.ahead.heirs.entry(instance.id).or_default();
                 // Each began when the one before was over; one that is not has no place in the line.
                 line.pop_back_if(|last| last.death.is_none());
@@ -77,6 +81,20 @@ impl Supervisor {
             }
         }
         self.ahead.heirs.values().flatten().map(|heir| heir.run).collect()
+    }
+
+    /// Has instances that wait for a start, as far as is recorded, take the run that is there.
+    pub(super) fn take_heirs_of_waiting(&mut self) {
+        let waits = |phase: &Phase| matches!(phase, Phase::Backoff { .. } | Phase::Tripped { .. });
+        let with_heir = self.ahead.heirs.keys().copied();
+        let waiting: Vec<(InstanceId, Phase)> = with_heir
+            .filter_map(|id| Some((id, self.instances.get(&id)?.phase.clone())))
+            .filter(|(_, phase)| waits(phase))
+            .collect();
+        for (id, phase) in waiting {
+            let is_fresh = matches!(phase, Phase::Backoff { fresh: true, .. });
+            self.begin_run(id, !is_fresh);
+        }
     }
 
     /// Whether an instance has a run already for the one that ended: what was decided on that end before

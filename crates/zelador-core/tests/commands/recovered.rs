@@ -143,6 +143,35 @@ fn what_ended_with_zelador_or_with_the_host_is_no_death_and_is_up_again() {
     }
 }
 
+/// The engine before had recorded an end, and could not record the start that followed after its delay.
+#[test]
+fn a_start_that_no_record_tells_of_is_taken_by_an_instance_that_waits() {
+    let mut world = World::new();
+    let fields = vec![("restart_delay", Value::Number(60_000.0))];
+    world.declare(app(fields), Unchanged::LeaveAlone);
+    let (instance, first) = {
+        let it = &world.list()[0];
+        (it.id, it.phase.run().expect("it is up"))
+    };
+    let death = Death::Exited { code: 7 };
+    world.die(first, death.clone());
+    let second = RunId::new(first.number() + 1);
+    let known = |run: RunId, death| KnownRun { run, pid: 1234, death, instance: Some(instance) };
+    let surroundings = Surroundings {
+        home: "/home/z".into(),
+        zone: jiff::tz::TimeZone::UTC,
+        seed: 8,
+        boot: String::new(),
+    };
+    let mut next = Supervisor::recover(surroundings, world.now, world.supervisor.durable());
+    let runs = vec![known(first, Some(death)), known(second, None)];
+    let told = next.step(world.now, Input::Fact(Fact::Inventory { runs }));
+    let killed = told.iter().any(|effect| matches!(effect, Effect::Kill { run } if *run == second));
+    assert!(!killed && starts(&told) == 0, "it is taken: {told:?}");
+    let it = &next.view().instances[0];
+    assert_eq!((it.phase.run(), it.restarts, it.deaths.len()), (Some(second), 1, 1));
+}
+
 /// The engine before was lost after a run had said how often, and from when on, it says that it is alive.
 #[test]
 fn what_a_run_asked_of_its_watchdog_outlives_the_engine() {
