@@ -259,7 +259,7 @@ impl Supervisor {
                     self.begin_check(id, since);
                 }
                 if let Some(at) = silent_since {
-                    self.is_silent(id, run, at);
+                    self.listen(id, run, at);
                 }
             }
             Phase::Stopping { waits: true, kill_at, .. } if now >= *kill_at => self.ask_to_end(id),

@@ -92,7 +92,7 @@ impl Supervisor {
     /// The time was over at `at` in which a run was to say that it is alive. It may have said so to an engine that
     /// did not listen: what waits to be taken in is asked for first, and an engine that comes late was stopped,
     /// or starved, itself.
-    pub(super) fn is_silent(&mut self, id: InstanceId, run: RunId, at: Moment) {
+    pub(super) fn listen(&mut self, id: InstanceId, run: RunId, at: Moment) {
         if self.now.since(at) >= LATE {
             return self.is_alive(id);
         }
