@@ -3,6 +3,7 @@
 pub mod boot;
 pub mod import;
 pub mod more;
+mod number;
 pub mod options;
 pub mod serve;
 pub mod watch;
@@ -19,6 +20,7 @@ use crate::pm2::verbs;
 
 pub use crate::command::logs::Level;
 pub use more::{More, Notify};
+use number::number;
 pub use options::Options;
 
 /// Keeps other people's services alive: supervises, checks, diagnoses, heals, and leaves a record.
@@ -260,7 +262,7 @@ pub struct Logs {
     /// Name, number, `name/index`, namespace, `/regex/` or `all`; default: all
     pub selector: Option<String>,
     /// How many of the last lines of each file; 0: new lines only
-    #[arg(long, default_value_t = 15, value_name = "N")]
+    #[arg(long, default_value_t = 15, value_name = "N", value_parser = number::<usize>("a whole number"))]
     pub lines: usize,
     /// Lines from then on, rotated files too: `10m`, `2h`, `14:30`, `2026-11-28 14:30`
     #[arg(long, value_name = "TIME")]

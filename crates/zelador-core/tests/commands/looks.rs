@@ -13,11 +13,11 @@ use zelador_core::notify::{Channel, ChannelKind, DeliveryOutcome, Message, Secre
 use zelador_core::probe::{Finding, ProbeOutcome};
 use zelador_core::record::Record;
 use zelador_core::spec::{Cadence, HealthSpec, HostMeter, NamedTarget, ProbeTarget, TalkProbe};
-use zelador_core::supervisor::{Supervisor, Surroundings};
+use zelador_core::supervisor::Supervisor;
 use zelador_core::unit::{Moment, SECOND};
 use zelador_core::words::quoted;
 
-use crate::world::{World, app};
+use crate::world::{World, app, surroundings};
 
 #[test]
 fn what_is_known_without_a_look_is_not_waited_for() {
@@ -199,13 +199,7 @@ fn what_took_work_takes_work_for_the_engine_that_takes_over() {
     let take_over = |world: &mut World| {
         let records = world.supervisor.durable();
         let run = world.list()[0].phase.run().expect("it is up");
-        let surroundings = Surroundings {
-            home: "/home/z".into(),
-            zone: jiff::tz::TimeZone::UTC,
-            seed: 8,
-            boot: String::new(),
-        };
-        world.supervisor = Supervisor::recover(surroundings, world.now, records);
+        world.supervisor = Supervisor::recover(surroundings(), world.now, records);
         world.hear(Fact::BaseSettings(base.clone()));
         let pid = i32::try_from(run.number()).unwrap() + 1000;
         world.hear(Fact::Inventory {
@@ -291,13 +285,7 @@ fn five_hundred_checks_that_are_declared_together_do_not_look_together() {
         serde_json::json!({ "named": named, "memory": "off", "cpu": "off", "disk": "off" });
     let overlay = Box::new(serde_json::from_value(settings).unwrap());
     let begin = Moment::from_micros(1_700_000_000_000_000);
-    let surroundings = Surroundings {
-        home: "/home/z".into(),
-        zone: jiff::tz::TimeZone::UTC,
-        seed: 7,
-        boot: String::new(),
-    };
-    let mut supervisor = Supervisor::new(surroundings, begin);
+    let mut supervisor = Supervisor::new(surroundings(), begin);
     supervisor.step(begin, Input::Fact(Fact::BaseSettings(overlay)));
     // Two rounds: those after the first keep their distance.
     let mut looks: BTreeMap<u64, usize> = BTreeMap::new();
@@ -397,13 +385,7 @@ fn who_asks_to_be_left_alone_is_left_alone_by_the_engine_that_takes_over_too() {
 fn next_engine(world: &mut World, base: Box<Overlay>) -> RunId {
     let records = world.supervisor.durable();
     let run = world.list()[0].phase.run().expect("it is up");
-    let surroundings = Surroundings {
-        home: "/home/z".into(),
-        zone: jiff::tz::TimeZone::UTC,
-        seed: 8,
-        boot: String::new(),
-    };
-    world.supervisor = Supervisor::recover(surroundings, world.now, records);
+    world.supervisor = Supervisor::recover(surroundings(), world.now, records);
     world.hear(Fact::BaseSettings(base));
     let pid = i32::try_from(run.number()).unwrap() + 1000;
     world.hear(Fact::Inventory { runs: vec![KnownRun { run, pid, death: None, instance: None }] });

@@ -12,7 +12,7 @@ use zelador_core::sd_notify::Notified;
 use zelador_core::supervisor::{Supervisor, Surroundings};
 use zelador_core::words::quoted;
 
-use crate::world::{World, app};
+use crate::world::{World, app, surroundings};
 
 fn starts(effects: &[Effect]) -> usize {
     effects.iter().filter(|effect| matches!(effect, Effect::Spawn { .. })).count()
@@ -37,14 +37,8 @@ fn nothing_is_started_before_it_is_known_what_lives() {
     assert_eq!(starts(&dies()), 0, "the second waits for what is known of the first");
 
     let now = world.now + Duration::from_mins(1);
-    let surroundings = Surroundings {
-        home: "/home/z".into(),
-        zone: jiff::tz::TimeZone::UTC,
-        seed: 8,
-        boot: String::new(),
-    };
     let records: Vec<Record> = world.supervisor.durable();
-    let mut next = Supervisor::recover(surroundings, now, records);
+    let mut next = Supervisor::recover(surroundings(), now, records);
     let mut base = Overlay::default();
     base.history.age = Some(Duration::from_hours(48));
     let before = next.step(now, Input::Fact(Fact::BaseSettings(Box::new(base))));
@@ -72,13 +66,7 @@ fn every_run_that_no_record_tells_of_is_taken_in_its_turn() {
     };
     let exited = |code| Some(Death::Exited { code });
     let runs = vec![run(0, exited(7)), run(1, exited(8)), run(2, None)];
-    let surroundings = Surroundings {
-        home: "/home/z".into(),
-        zone: jiff::tz::TimeZone::UTC,
-        seed: 8,
-        boot: String::new(),
-    };
-    let mut next = Supervisor::recover(surroundings, world.now, world.supervisor.durable());
+    let mut next = Supervisor::recover(surroundings(), world.now, world.supervisor.durable());
     let told = next.step(world.now, Input::Fact(Fact::Inventory { runs }));
     assert_eq!(starts(&told), 0, "it has a run");
     let killed = told.iter().any(|effect| matches!(effect, Effect::Kill { .. }));
@@ -94,16 +82,10 @@ fn every_run_that_no_record_tells_of_is_taken_in_its_turn() {
 /// The host shuts down in order, or loses its power; or zelador alone is stopped and started.
 #[test]
 fn what_ended_with_zelador_or_with_the_host_is_no_death_and_is_up_again() {
-    let surroundings = |boot: &str| Surroundings {
-        home: "/home/z".into(),
-        zone: jiff::tz::TimeZone::UTC,
-        seed: 8,
-        boot: boot.to_owned(),
-    };
+    let in_boot = |boot: &str| Surroundings { boot: boot.to_owned(), ..surroundings() };
     let mut world = World::new();
     world.declare(app(vec![]), Unchanged::LeaveAlone);
-    let mut supervisor =
-        Supervisor::recover(surroundings("one"), world.now, world.supervisor.durable());
+    let mut supervisor = Supervisor::recover(in_boot("one"), world.now, world.supervisor.durable());
     let run = world.list()[0].phase.run().expect("it is up");
     let known = KnownRun { run, pid: 7, death: None, instance: None };
     supervisor.step(world.now, Input::Fact(Fact::Inventory { runs: vec![known] }));
@@ -121,7 +103,7 @@ fn what_ended_with_zelador_or_with_the_host_is_no_death_and_is_up_again() {
         (&up, "one", None),
         (&up, "", None),
     ] {
-        let mut next = Supervisor::recover(surroundings(boot), later, records.clone());
+        let mut next = Supervisor::recover(in_boot(boot), later, records.clone());
         // As the driver tells of a run that it looked for and did not find.
         let buried = KnownRun { run, pid: 7, death: Some(Death::Unknown), instance: None };
         let told = next.step(later, Input::Fact(Fact::Inventory { runs: vec![buried] }));
@@ -137,7 +119,7 @@ fn what_ended_with_zelador_or_with_the_host_is_no_death_and_is_up_again() {
         assert_eq!(sweeps.count(), 1, "the end of all may have been cut short");
         let run = it.phase.run().expect("it is asked for");
         next.step(later, Input::Fact(Fact::Spawned { run, pid: 8 }));
-        let mut last = Supervisor::recover(surroundings(boot), later, next.durable());
+        let mut last = Supervisor::recover(in_boot(boot), later, next.durable());
         last.step(later, Input::Fact(Fact::Inventory { runs: Vec::new() }));
         assert_eq!(last.view().instances[0].deaths.len(), 1, "{boot}: that was an end before");
     }
@@ -157,13 +139,7 @@ fn a_start_that_no_record_tells_of_is_taken_by_an_instance_that_waits() {
     world.die(first, death.clone());
     let second = RunId::new(first.number() + 1);
     let known = |run: RunId, death| KnownRun { run, pid: 1234, death, instance: Some(instance) };
-    let surroundings = Surroundings {
-        home: "/home/z".into(),
-        zone: jiff::tz::TimeZone::UTC,
-        seed: 8,
-        boot: String::new(),
-    };
-    let mut next = Supervisor::recover(surroundings, world.now, world.supervisor.durable());
+    let mut next = Supervisor::recover(surroundings(), world.now, world.supervisor.durable());
     let runs = vec![known(first, Some(death)), known(second, None)];
     let told = next.step(world.now, Input::Fact(Fact::Inventory { runs }));
     let killed = told.iter().any(|effect| matches!(effect, Effect::Kill { run } if *run == second));
@@ -198,13 +174,7 @@ fn what_a_run_asked_of_its_watchdog_outlives_the_engine() {
     records.push(last.expect("it was recorded"));
     let file = serde_json::to_string(&records).unwrap();
     let records: Vec<Record> = serde_json::from_str(&file).unwrap();
-    let surroundings = Surroundings {
-        home: "/home/z".into(),
-        zone: jiff::tz::TimeZone::UTC,
-        seed: 8,
-        boot: String::new(),
-    };
-    let mut next = Supervisor::recover(surroundings, world.now, records);
+    let mut next = Supervisor::recover(surroundings(), world.now, records);
     let known = KnownRun { run, pid: 1001, death: None, instance: None };
     next.step(world.now, Input::Fact(Fact::Inventory { runs: vec![known] }));
     let not_limited = next.view().instances[0].not_limited.clone();

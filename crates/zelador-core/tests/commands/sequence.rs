@@ -8,10 +8,10 @@ use zelador_core::id::{AppName, RunId, Ticket};
 use zelador_core::input::{Command, Declaration, Fact, Input, ReadyBy, Unchanged};
 use zelador_core::instance::{Goal, Phase};
 use zelador_core::spec::{AppSpec, Condition};
-use zelador_core::supervisor::{Supervisor, Surroundings};
+use zelador_core::supervisor::Supervisor;
 use zelador_core::unit::{Moment, SECOND};
 
-use crate::world::app;
+use crate::world::{app, surroundings};
 
 /// A supervisor whose processes do what a test says.
 struct Stage {
@@ -35,13 +35,7 @@ fn spec(name: &str, needs: &[(&str, Option<Condition>)]) -> AppSpec {
 impl Stage {
     fn new() -> Self {
         let now = Moment::from_micros(1_700_000_000_000_000);
-        let surroundings = Surroundings {
-            home: "/home/z".into(),
-            zone: jiff::tz::TimeZone::UTC,
-            seed: 7,
-            boot: String::new(),
-        };
-        let supervisor = Supervisor::new(surroundings, now);
+        let supervisor = Supervisor::new(surroundings(), now);
         Self { supervisor, now, asked: Vec::new(), runs: BTreeMap::new(), answer: None }
     }
 

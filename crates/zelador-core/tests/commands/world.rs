@@ -51,17 +51,21 @@ pub fn app(fields: Vec<(&str, Value)>) -> AppSpec {
     script_app("/srv/server.js", &[], fields, &context(&[("PATH", "/bin")])).unwrap().0
 }
 
+/// Those of every world and of who takes over from it.
+pub fn surroundings() -> Surroundings {
+    Surroundings {
+        home: "/home/z".into(),
+        zone: jiff::tz::TimeZone::UTC,
+        seed: 7,
+        boot: String::new(),
+    }
+}
+
 impl World {
     pub fn new() -> Self {
         let now = Moment::from_micros(1_700_000_000_000_000);
-        let surroundings = Surroundings {
-            home: "/home/z".into(),
-            zone: jiff::tz::TimeZone::UTC,
-            seed: 7,
-            boot: String::new(),
-        };
         Self {
-            supervisor: Supervisor::new(surroundings, now),
+            supervisor: Supervisor::new(surroundings(), now),
             now,
             launches: Vec::new(),
             pid_files: BTreeMap::new(),

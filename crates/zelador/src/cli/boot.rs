@@ -62,6 +62,7 @@ pub struct Runtime {
     #[arg(long)]
     pub no_auto_exit: bool,
     /// Wait this long before starting, in seconds
-    #[arg(id = "start-delay", long = "delay", value_name = "SECONDS", default_value_t = 0.0)]
+    #[arg(id = "start-delay", long = "delay", value_name = "SECONDS", default_value_t = 0.0,
+        value_parser = super::number::<f64>("seconds, like `2` or `0.5`"))]
     pub delay: f64,
 }

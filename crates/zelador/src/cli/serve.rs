@@ -11,9 +11,11 @@ pub struct Serve {
     #[arg(default_value = ".")]
     pub path: PathBuf,
     /// The port; default: 8080
+    #[arg(value_parser = super::number::<u16>("a port up to 65535"))]
     pub port: Option<u16>,
     /// The port
-    #[arg(long = "port", value_name = "PORT", conflicts_with = "port")]
+    #[arg(long = "port", value_name = "PORT", conflicts_with = "port",
+        value_parser = super::number::<u16>("a port up to 65535"))]
     pub port_option: Option<u16>,
     /// The address to listen on; default: every address of this host
     #[arg(long, value_name = "ADDRESS")]

@@ -21,7 +21,7 @@ pub fn list(context: &Context, asked: &List) -> Result<ExitCode, Failure> {
         let found = &asked.sort;
         let allowed = Order::FIELDS.join(", ");
         Failure::new(format!(
-            "found `{found}`, allowed: one of {allowed}; `:asc` or `:desc` after it"
+            "--sort: found `{found}`, allowed: one of {allowed}; `:asc` or `:desc` after it"
         ))
     })?;
     let draw = || -> Result<String, Failure> {

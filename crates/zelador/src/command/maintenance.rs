@@ -69,7 +69,7 @@ fn span_of(text: &str) -> Result<Duration, Failure> {
     match config::span(text).filter(|_| text.parse::<f64>().is_err()) {
         Some(span) if !span.is_zero() && span <= LONGEST => Ok(span),
         _ => Err(Failure::with_help(
-            format!("found `{text}`, allowed: a time like `30m` or `2h`, up to 31 days"),
+            format!("time: found `{text}`, allowed: one like `30m` or `2h`, up to 31 days"),
             "`zelador maintenance start 30m`, `zelador check mute memory --for 1h`",
         )),
     }

@@ -13,7 +13,7 @@ use crate::output;
 pub fn scale(context: &Context, selector: String, to: &str) -> Result<ExitCode, Failure> {
     let to = replicas(to).ok_or_else(|| {
         Failure::with_help(
-            format!("found `{to}`, allowed: a whole number, `+N` or `-N`"),
+            format!("number of processes: found `{to}`, allowed: a whole number, `+N` or `-N`"),
             "`zelador scale api 4` has four, `zelador scale api +2` two more",
         )
     })?;
@@ -44,7 +44,7 @@ pub fn reset(context: &Context, selectors: Vec<String>) -> Result<ExitCode, Fail
 pub fn signal(context: &Context, signal: &str, words: Vec<String>) -> Result<ExitCode, Failure> {
     let signal = Signal::parse(signal).ok_or_else(|| {
         Failure::with_help(
-            format!("found `{signal}`, allowed: the name of a signal, or its number from 1 to 64"),
+            format!("signal: found `{signal}`, allowed: the name of a signal, or its number from 1 to 64"),
             "`kill -l` lists them",
         )
     })?;

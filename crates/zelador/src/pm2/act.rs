@@ -164,7 +164,9 @@ pub fn scale(context: &Context, line: &Line) -> Result<ExitCode, Failure> {
         return Err(Failure::new("`pm2 scale` takes a name and a number"));
     };
     let Some(to) = number::replicas(number) else {
-        return Err(Failure::new(format!("found `{number}`, allowed: a whole number or `+N`")));
+        return Err(Failure::new(format!(
+            "number of processes: found `{number}`, allowed: a whole number or `+N`"
+        )));
     };
     let apps = listed::all(context)?;
     let there = apps.iter().filter(|app| app.instance.app == *name).count();

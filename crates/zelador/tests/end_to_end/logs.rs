@@ -118,7 +118,7 @@ fn logs_are_narrowed_by_time_pattern_and_level_and_what_is_wrong_is_said() {
         ("--since", "25:00", "a time of today like `14:30`"),
         ("--grep", "([", "allowed: a regular expression (found unclosed character class)"),
         ("--level", "loud", "error"),
-        ("--lines", "many", "invalid digit"),
+        ("--lines", "many", "allowed: a whole number"),
     ] {
         let wrong = zelador.run(&["logs", "a", "--nostream", option, value]);
         let said = &wrong.err;

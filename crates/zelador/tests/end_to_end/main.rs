@@ -22,6 +22,7 @@ mod databases;
 mod diagnose;
 mod disks;
 mod doctor;
+mod era;
 mod every_verb;
 
 mod faults;
