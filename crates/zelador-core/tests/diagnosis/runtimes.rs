@@ -62,6 +62,7 @@ const ENDED: &[Case] = &[
     (1, "java.lang.OutOfMemoryError: unable to create native thread: possibly out of memory or process/resource limits reached", Cause::ThreadExhaustion),
     (2, "runtime: failed to create new OS thread (have 5 already; errno=11)|runtime: may need to increase max user processes (ulimit -u)", Cause::ThreadExhaustion),
     (1, "bash: fork: retry: Resource temporarily unavailable", Cause::ThreadExhaustion),
+    (1, "backend: connect to 10.0.0.5:9000 failed, errno=111", Cause::DependencyUnreachable),
     (1, "jwt.exceptions.ImmatureSignatureError: The token is not yet valid (iat)", Cause::ClockSkew),
     (1, "redis.exceptions.ConnectionError: Error 111 connecting to 127.0.0.1:6379. Connection refused.", Cause::DependencyUnreachable),
     (1, "PG::ConnectionBad: connection to server at \"10.0.0.5\", port 5432 failed: Connection refused", Cause::DependencyUnreachable),

@@ -131,7 +131,7 @@ pub const RULES: &[Rule] = &[
             "unable to fork",
             "failed to fork",
             "uv_thread_create",
-            "errno=11",
+            "errno=11>",
             "não foi possível criar thread",
             "thread kann nicht",
             "no se pudo crear el hilo",
