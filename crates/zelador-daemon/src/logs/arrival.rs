@@ -14,7 +14,7 @@ use super::identity::Identity;
 const KEPT: usize = 64;
 
 /// What arrived this soon after what came before it shares its time: nobody reads microseconds.
-const TOGETHER: Duration = Duration::from_millis(1);
+pub(super) const TOGETHER: Duration = Duration::from_millis(1);
 
 /// When the last bytes of one file arrived.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use zelador_core::spec::ROTATED_DATE;
 use zelador_core::unit::Moment;
 
+use super::super::arrival::TOGETHER;
 use super::super::{LogEvent, RunId, tail};
 use super::rig::{Pipes, Rig, undated, until};
 
@@ -241,6 +242,9 @@ fn of_the_lines_that_this_engine_wrote_it_is_known_when_they_came_also_after_the
     let begin = wall();
     runs[0][0].write("one\n");
     until("the line is written", || rig.text("out.log").ends_with("one\n"));
+    // What comes sooner shares its time.
+    let written = wall();
+    until("the next one comes later", || wall() > written + 5 * TOGETHER);
     let between = wall();
     runs[0][0].write("two\n");
     until("the next is written", || rig.text("out.log").ends_with("two\n"));
