@@ -1,6 +1,6 @@
-//! What pages are made of besides HTML and styles: embedded, packed once, kept by browsers for ever.
+//! What pages are made of besides HTML and styles: embedded as `build.rs` packed it, kept by browsers for ever.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::sync::OnceLock;
 
 use axum::extract::Path;
@@ -10,75 +10,69 @@ use axum::http::header::{
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use flate2::Compression;
+use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
-/// One file.
+/// One file, packed.
 struct Asset {
     name: &'static str,
     kind: &'static str,
-    bytes: &'static [u8],
+    gzip: &'static [u8],
 }
 
-const ASSETS: [Asset; 4] = [
-    Asset {
-        name: "app.js",
-        kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("assets/app.js"),
-    },
-    Asset {
-        name: "charts.js",
-        kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("assets/charts.js"),
-    },
-    Asset {
-        name: "uplot.js",
-        kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("assets/uplot.js"),
-    },
-    Asset { name: "icon.svg", kind: "image/svg+xml", bytes: include_bytes!("assets/icon.svg") },
+/// What `build.rs` has packed.
+macro_rules! packed {
+    ($name:literal) => {
+        include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".gz"))
+    };
+}
+
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+static ASSETS: [Asset; 4] = [
+    Asset { name: "app.js", kind: SCRIPT, gzip: packed!("app.js") },
+    Asset { name: "charts.js", kind: SCRIPT, gzip: packed!("charts.js") },
+    Asset { name: "uplot.js", kind: SCRIPT, gzip: packed!("uplot.js") },
+    Asset { name: "icon.svg", kind: "image/svg+xml", gzip: packed!("icon.svg") },
 ];
 
-/// A packed file and the name that changes with it.
-struct Packed {
-    asset: &'static Asset,
-    path: String,
-    gzip: Vec<u8>,
+impl Asset {
+    fn path(&self) -> String {
+        format!("{:016x}.{}", fingerprint(self.gzip), self.name)
+    }
 }
 
-fn packed() -> &'static [Packed] {
-    static PACKED: OnceLock<Vec<Packed>> = OnceLock::new();
-    static FILES: [Asset; 4] = ASSETS;
-    PACKED.get_or_init(|| {
-        let pack = |asset: &'static Asset| Packed {
-            asset,
-            path: format!("{:016x}.{}", fingerprint(asset.bytes), asset.name),
-            gzip: gzip(asset.bytes, Compression::best()),
-        };
-        FILES.iter().map(pack).collect()
-    })
+fn all() -> &'static [(String, &'static Asset)] {
+    static ALL: OnceLock<Vec<(String, &'static Asset)>> = OnceLock::new();
+    ALL.get_or_init(|| ASSETS.iter().map(|asset| (asset.path(), asset)).collect())
 }
 
 /// Where an asset is: its name changes with what is in it, so that it can be kept for ever.
 pub fn path(name: &str) -> String {
-    let found = packed().iter().find(|it| it.asset.name == name);
-    format!("/health/assets/{}", found.map_or(name, |it| &it.path))
+    let found = all().iter().find(|(_, asset)| asset.name == name);
+    format!("/health/assets/{}", found.map_or(name, |(path, _)| path))
 }
 
 /// Answers with an asset.
 pub async fn serve(Path(path): Path<String>, headers: HeaderMap) -> Response {
-    let Some(found) = packed().iter().find(|it| it.path == path) else {
+    let Some((_, found)) = all().iter().find(|(its, _)| *its == path) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let common = [
-        (CONTENT_TYPE, found.asset.kind),
+        (CONTENT_TYPE, found.kind),
         (CACHE_CONTROL, "public, max-age=31536000, immutable"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (VARY, "accept-encoding"),
     ];
     if takes_gzip(&headers) {
-        return (common, [(CONTENT_ENCODING, "gzip")], found.gzip.as_slice()).into_response();
+        return (common, [(CONTENT_ENCODING, "gzip")], found.gzip).into_response();
     }
-    (common, found.asset.bytes).into_response()
+    let mut plain = Vec::new();
+    match GzDecoder::new(found.gzip).read_to_end(&mut plain) {
+        Ok(_) => (common, plain).into_response(),
+        // What was packed when it was built unpacks.
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 /// Whether the other side unpacks gzip.
