@@ -90,6 +90,7 @@ fn checks() -> (f64, f64, f64) {
         zone: jiff::tz::TimeZone::UTC,
         seed: 7,
         boot: String::new(),
+        last_up: None,
     };
     let mut supervisor = Supervisor::new(surroundings, START);
     let cadence =

@@ -155,6 +155,7 @@ fn surroundings() -> Surroundings {
         zone: jiff::tz::TimeZone::UTC,
         seed: 7,
         boot: String::new(),
+        last_up: None,
     }
 }
 

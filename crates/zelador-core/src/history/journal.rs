@@ -11,7 +11,7 @@ use super::Kind;
 use crate::death::Death;
 use crate::id::{AppName, IncidentId, InstanceId, RunId};
 use crate::incident::{Incident, Stage};
-use crate::instance::{Cause, Instance, Phase};
+use crate::instance::{Cause, Instance, Phase, Start};
 use crate::record::Record;
 use crate::unit::Moment;
 use crate::words;
@@ -168,22 +168,27 @@ impl Journal {
             told.push(Event { lasted, ..event(Kind::Stopped, Some(*run), ended(death)) });
         }
         let run = instance.phase.run();
-        if let Some((last, _)) = seen.last
+        if let Some((last, since)) = seen.last
             && run != Some(last)
             && seen.ended != Some(last)
         {
             // Whatever it was, that run has no process any more.
             seen.ended = Some(last);
             let lasted = lasted(seen);
-            let cause = instance.last_start.as_ref().map(|start| &start.cause);
-            let with_all = cause.and_then(|cause| Some((cause.words(), cause.ended_at()?)));
-            let ended = match (&instance.phase, with_all, seen.last) {
-                (Phase::Finished { death }, ..) => {
+            // The cause of the start after it, not of its own.
+            let after = |start: &&Start| run.is_some() || start.at > since;
+            let cause = instance.last_start.as_ref().filter(after).map(|start| &start.cause);
+            let with_all = cause.filter(|cause| cause.is_end_of_all());
+            let ended = match (&instance.phase, with_all) {
+                (Phase::Finished { death }, _) => {
                     Event { lasted, ..event(Kind::Stopped, Some(last), ended(death)) }
                 }
-                (_, Some((why, at)), Some((_, since))) if since <= at => {
-                    let lasted = Some(at.since(since));
-                    Event { at, lasted, ..event(Kind::Stopped, Some(last), why) }
+                (_, Some(cause)) => {
+                    // After a loss of power nobody may know when that was.
+                    let known = cause.ended_at().filter(|at| since <= *at);
+                    let lasted = known.map(|at| at.since(since));
+                    let at = known.unwrap_or(now);
+                    Event { at, lasted, ..event(Kind::Stopped, Some(last), cause.words()) }
                 }
                 _ => Event { lasted, ..event(Kind::Stopped, Some(last), Words::default()) },
             };

@@ -74,12 +74,18 @@ pub enum Cause {
     },
     /// The host was restarted, and everything with it.
     HostRestarted {
-        /// When zelador was asked to end before that; `None`: it was not, as in a loss of power.
+        /// When zelador was asked to end before that, or, as after a loss of power, when it was last known to be up;
+        /// `None`: nobody knows.
         ended_at: Option<Moment>,
     },
 }
 
 impl Cause {
+    /// Whether the run before ended with zelador or with the host.
+    pub fn is_end_of_all(&self) -> bool {
+        matches!(self, Self::ZeladorRestarted { .. } | Self::HostRestarted { .. })
+    }
+
     /// When the run before ended, where it was ended with zelador.
     pub fn ended_at(&self) -> Option<Moment> {
         match self {

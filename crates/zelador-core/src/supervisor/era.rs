@@ -28,7 +28,7 @@ impl Supervisor {
         let is_known = !before.boot.is_empty() && !self.boot.is_empty();
         match before.ended_at {
             ended_at if is_known && before.boot != self.boot => {
-                Some(Cause::HostRestarted { ended_at })
+                Some(Cause::HostRestarted { ended_at: ended_at.or(self.last_up) })
             }
             Some(ended_at) => Some(Cause::ZeladorRestarted { ended_at }),
             None => None,

@@ -120,6 +120,8 @@ pub struct Surroundings {
     pub seed: u64,
     /// The kernel's name for this boot of the host; empty: unknown.
     pub boot: String,
+    /// When the engine before was last known to be up.
+    pub last_up: Option<Moment>,
 }
 
 /// One app and what the supervisor knows about it as a whole.
@@ -136,6 +138,7 @@ pub struct Supervisor {
     home: PathBuf,
     zone: TimeZone,
     boot: String,
+    last_up: Option<Moment>,
     era: Era,
     rng: fastrand::Rng,
     now: Moment,
@@ -226,6 +229,7 @@ impl Supervisor {
             zone: surroundings.zone,
             era: Era { boot: surroundings.boot.clone(), ended_at: None },
             boot: surroundings.boot,
+            last_up: surroundings.last_up,
             rng: fastrand::Rng::with_seed(surroundings.seed),
             now,
             started_at: now,

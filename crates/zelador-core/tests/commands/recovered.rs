@@ -82,8 +82,9 @@ fn every_run_that_no_record_tells_of_is_taken_in_its_turn() {
 /// The host shuts down in order, or loses its power; or zelador alone is stopped and started.
 #[test]
 fn what_ended_with_zelador_or_with_the_host_is_no_death_and_is_up_again() {
-    let in_boot = |boot: &str| Surroundings { boot: boot.to_owned(), ..surroundings() };
     let mut world = World::new();
+    let last_up = Some(world.now + Duration::from_secs(30));
+    let in_boot = |boot: &str| Surroundings { boot: boot.to_owned(), last_up, ..surroundings() };
     world.declare(app(vec![]), Unchanged::LeaveAlone);
     let mut supervisor = Supervisor::recover(in_boot("one"), world.now, world.supervisor.durable());
     let run = world.list()[0].phase.run().expect("it is up");
@@ -96,12 +97,12 @@ fn what_ended_with_zelador_or_with_the_host_is_no_death_and_is_up_again() {
     let asked = supervisor.durable();
 
     let later = asked_at + Duration::from_mins(5);
-    for (records, boot, why) in [
-        (&asked, "one", Some("zelador was ended and has begun again")),
-        (&asked, "two", Some("the host was restarted")),
-        (&up, "two", Some("the host was restarted")),
-        (&up, "one", None),
-        (&up, "", None),
+    for (records, boot, why, ended_at) in [
+        (&asked, "one", Some("zelador was ended and has begun again"), Some(asked_at)),
+        (&asked, "two", Some("the host was restarted"), Some(asked_at)),
+        (&up, "two", Some("the host was restarted"), last_up),
+        (&up, "one", None, None),
+        (&up, "", None, None),
     ] {
         let mut next = Supervisor::recover(in_boot(boot), later, records.clone());
         // As the driver tells of a run that it looked for and did not find.
@@ -109,7 +110,9 @@ fn what_ended_with_zelador_or_with_the_host_is_no_death_and_is_up_again() {
         let told = next.step(later, Input::Fact(Fact::Inventory { runs: vec![buried] }));
         assert_eq!(starts(&told), 1, "{boot}: it is up again");
         let it = &next.view().instances[0];
-        let cause = it.last_start.as_ref().expect("it was started").cause.to_string();
+        let cause = &it.last_start.as_ref().expect("it was started").cause;
+        assert_eq!(cause.ended_at(), ended_at, "{boot}");
+        let cause = cause.to_string();
         let Some(why) = why else {
             assert_eq!((it.restarts, it.deaths.len()), (1, 1), "{boot}: nobody knows why it ended");
             continue;

@@ -58,6 +58,7 @@ pub fn surroundings() -> Surroundings {
         zone: jiff::tz::TimeZone::UTC,
         seed: 7,
         boot: String::new(),
+        last_up: None,
     }
 }
 

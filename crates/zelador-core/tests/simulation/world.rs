@@ -395,5 +395,6 @@ pub fn surroundings(seed: u64, boot: u32) -> Surroundings {
         zone: jiff::tz::TimeZone::UTC,
         seed,
         boot: format!("boot {boot}"),
+        last_up: None,
     }
 }

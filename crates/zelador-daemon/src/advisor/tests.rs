@@ -132,6 +132,7 @@ fn permitted() -> Caller {
             zone: jiff::tz::TimeZone::UTC,
             seed: 7,
             boot: String::new(),
+            last_up: None,
         };
         let mut supervisor = Supervisor::new(surroundings, clock.now());
         let mut waiting = BTreeMap::new();

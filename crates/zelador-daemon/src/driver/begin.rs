@@ -74,6 +74,7 @@ impl Driver {
             zone: TimeZone::system(),
             seed: seed(),
             boot: super::boot::id(),
+            last_up: history.last_up(),
         };
         let outlet = Outlet::start(home.events(), &records);
         let chronicle = pm2::begin(&home, native.guardian_pid(), &records, clock.now());

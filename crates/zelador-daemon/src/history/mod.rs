@@ -83,6 +83,7 @@ pub struct History {
     frozen: bool,
     /// The keys of records that this version does not understand.
     left_out: Vec<String>,
+    last_up: Option<Moment>,
 }
 
 impl History {
@@ -122,7 +123,8 @@ impl History {
         migrate(&connection).map_err(failed)?;
         connection.busy_handler(Some(a_moment)).map_err(failed)?;
         let (records, left_out) = load(&connection).map_err(failed)?;
-        Ok((Self { left_out, ..Self::of(path, Some(connection)) }, records))
+        let last_up = last_up(&connection).map_err(failed)?;
+        Ok((Self { left_out, last_up, ..Self::of(path, Some(connection)) }, records))
     }
 
     fn of(path: &Path, connection: Option<Connection>) -> Self {
@@ -135,6 +137,7 @@ impl History {
             damaged: false,
             frozen: false,
             left_out: Vec::new(),
+            last_up: None,
         }
     }
 
@@ -205,6 +208,11 @@ impl History {
     /// The keys of records that were in the file and are not understood.
     pub fn left_out(&self) -> &[String] {
         &self.left_out
+    }
+
+    /// When the engine before was last known to be up, by what it wrote.
+    pub fn last_up(&self) -> Option<Moment> {
+        self.last_up
     }
 
     /// Whether writing has shown that the file is damaged.
@@ -289,6 +297,13 @@ fn load(connection: &Connection) -> rusqlite::Result<(Vec<Record>, Vec<String>)>
         }
     }
     Ok((records, left_out))
+}
+
+/// When something was last written of what happened; `None`: nothing was.
+fn last_up(connection: &Connection) -> rusqlite::Result<Option<Moment>> {
+    let newest = "SELECT max(at) FROM (SELECT max(at) * 1000000 AS at FROM tick UNION ALL SELECT max(at) FROM event)";
+    let micros: Option<u64> = connection.query_row(newest, [], |row| row.get(0))?;
+    Ok(micros.map(Moment::from_micros))
 }
 
 /// Whether what the file says cannot be what was written.

@@ -57,6 +57,21 @@ fn a_record_that_is_not_understood_is_left_out_and_named() {
 }
 
 #[test]
+fn an_engine_was_last_up_when_it_last_wrote_of_anything() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.db");
+    let (history, ..) = History::open(&path, Moment::default()).unwrap();
+    assert_eq!(history.last_up(), None);
+    let connection = history.connection.as_ref().unwrap();
+    let write = |table: &str| connection.execute_batch(table).unwrap();
+    let last_up = || History::open(&path, Moment::default()).unwrap().0.last_up();
+    write("INSERT INTO event (at, kind, text) VALUES (7500000, 'engine', '')");
+    assert_eq!(last_up(), Some(Moment::from_micros(7_500_000)));
+    write("INSERT INTO tick VALUES (30, x'')");
+    assert_eq!(last_up(), Some(Moment::from_micros(30_000_000)));
+}
+
+#[test]
 fn a_damaged_file_is_set_aside_and_a_newer_one_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.db");

@@ -71,8 +71,23 @@ fn ask(asked: Asked) -> io::Result<()> {
     Ok(())
 }
 
+/// Held by the thread that looks: should it panic, whoever waits is told that nobody answers, and the next one who
+/// asks begins another.
+struct UnderWay<'a>(&'a Mutex<Looks>);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            looks.under_way = false;
+            looks.waiting.clear();
+        }
+    }
+}
+
 /// Looks until nobody waits.
 fn look() {
+    let _under_way = UnderWay(&LOOKS);
     loop {
         let asked = {
             let mut looks = LOOKS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -184,6 +199,22 @@ mod tests {
             let members = found.try_recv().expect("it is answered").expect("it is known");
             assert_eq!(members, [Member { pid: *pid + 10_000, start_time: 50 }]);
         }
+    }
+
+    #[test]
+    fn a_look_that_breaks_off_keeps_nobody_waiting() {
+        let program = Program::shell("exec sleep 1000");
+        let (answer, mut found) = oneshot::channel();
+        let looks = Mutex::new(Looks { waiting: vec![(program.key(), answer)], under_way: true });
+        thread::scope(|scope| {
+            let broken = scope.spawn(|| {
+                let _under_way = UnderWay(&looks);
+                panic!("on purpose");
+            });
+            assert!(broken.join().is_err());
+        });
+        assert!(found.try_recv().is_err_and(|why| why == oneshot::error::TryRecvError::Closed));
+        assert!(!looks.lock().unwrap().under_way);
     }
 
     #[tokio::test]

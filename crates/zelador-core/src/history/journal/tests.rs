@@ -84,6 +84,28 @@ fn a_life_is_told_once() {
 }
 
 #[test]
+fn what_ended_with_the_host_is_told_with_what_is_known_of_its_end() {
+    let mut story = Story::new();
+    story.up(1, Cause::Declared);
+    let ended_at = Some(story.now() + Duration::from_secs(3));
+    story.tick += 3600;
+    story.up(2, Cause::HostRestarted { ended_at });
+    story.tick += 3600;
+    story.up(3, Cause::HostRestarted { ended_at: None });
+    // Its own start was because of the host; its end was not.
+    story.phase(Phase::Stopped);
+    let ends = story.told.iter().filter(|it| it.starts_with("stopped")).map(String::as_str);
+    assert_eq!(
+        ends.collect::<Vec<_>>(),
+        [
+            "stopped run 1 after 4 s: the host was restarted",
+            "stopped run 2: the host was restarted",
+            "stopped run 3 after 2 s: ",
+        ]
+    );
+}
+
+#[test]
 fn every_remedy_that_is_tried_is_told_once() {
     let mut journal = Journal::default();
     let (id, app) = (IncidentId::new(3), AppName::new("api").expect("a name"));

@@ -25,6 +25,7 @@ impl World {
             zone: jiff::tz::TimeZone::UTC,
             seed: 1,
             boot: String::new(),
+            last_up: None,
         };
         let now = Moment::from_micros(1_000_000_000);
         let supervisor = Supervisor::new(surroundings, now);
@@ -216,6 +217,7 @@ fn a_new_engine_watches_again() {
         zone: jiff::tz::TimeZone::UTC,
         seed: 1,
         boot: String::new(),
+        last_up: None,
     };
     let supervisor = Supervisor::recover(surroundings, world.now, records);
     world = World { supervisor, asked: Vec::new(), ..world };
