@@ -16,6 +16,7 @@ mod message;
 mod notified;
 mod past;
 mod pm2_sockets;
+mod reply;
 mod room;
 mod sampling;
 mod standard_input;
@@ -265,6 +266,7 @@ impl Driver {
                 let ticket = self.ticket(Some(answer));
                 self.step(Input::Command(ticket, command));
             }
+            Message::Reply(ticket, answer) => self.send_reply(ticket, answer),
             Message::Call { call, wanted, answers } => {
                 self.callers.insert(call, answers);
                 self.step(Input::Fact(Fact::CallWanted { call, wanted }));

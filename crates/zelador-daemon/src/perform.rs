@@ -144,12 +144,7 @@ impl Driver {
                     self.callers.remove(&call);
                 }
             }
-            Effect::Reply(ticket, answer) => {
-                if let Some(waiting) = self.answers.remove(&ticket) {
-                    // Nobody listens any more: the client has gone.
-                    _ = waiting.send(answer);
-                }
-            }
+            Effect::Reply(ticket, answer) => self.reply(ticket, answer),
         }
     }
 

@@ -5,6 +5,7 @@ pub mod disk;
 pub mod faults;
 pub mod fuzz;
 pub mod home;
+pub mod kernel;
 pub mod machine;
 pub mod mariadb;
 pub mod pace;

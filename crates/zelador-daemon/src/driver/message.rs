@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use zelador_api::PanicAt;
 use zelador_core::effect::{CallAnswer, Done, Refusal};
-use zelador_core::id::{CallId, InstanceId, RunId};
+use zelador_core::id::{CallId, InstanceId, RunId, Ticket};
 use zelador_core::input::{CallWanted, Command, Input};
 use zelador_core::probe::Usage;
 use zelador_core::sd_notify::Notified;
@@ -26,6 +26,8 @@ pub enum Message {
     Input(Input),
     /// A command, and where its answer goes.
     Command(Command, oneshot::Sender<Result<Done, Refusal>>),
+    /// What a command rests on is on the disk: it is answered.
+    Reply(Ticket, Result<Done, Refusal>),
     /// Empty these log files; where those go that could not be emptied.
     EmptyLogs(Vec<PathBuf>, oneshot::Sender<Failed>),
     /// Close the log files, and open them anew.

@@ -36,7 +36,7 @@ pub use item::{Audit, Item, Sample};
 pub use query::Reader;
 pub use row::{IncidentRow, Line, Run};
 pub(crate) use schema::LAYOUT;
-pub use wal::{checkpoint, is_large};
+pub use wal::{checkpoint, is_large, sync};
 
 use schema::{layout, migrate};
 

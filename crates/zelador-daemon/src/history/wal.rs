@@ -5,7 +5,9 @@
 //! large is emptied at the next checkpoint, if no reader has kept its view of it for longer than
 //! [`READERS_WITHIN`].
 
-use std::path::Path;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
@@ -45,9 +47,26 @@ pub fn checkpoint(path: &Path, size: u64) {
 
 /// Whether the log has become so long that its checkpoint should not wait for its time.
 pub fn is_large(path: &Path, size: u64) -> bool {
+    std::fs::metadata(log(path)).is_ok_and(|log| log.len() > share(size))
+}
+
+/// Has the disk hold what was written until now. Waits for it: for a thread of its own.
+///
+/// # Errors
+/// The disk does not.
+pub fn sync(path: &Path) -> io::Result<()> {
+    match File::open(log(path)) {
+        Ok(log) => log.sync_data(),
+        // All of it is in the file, which was synced when that was done.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn log(path: &Path) -> PathBuf {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
-    std::fs::metadata(log).is_ok_and(|log| log.len() > share(size))
+    log.into()
 }
 
 #[cfg(test)]

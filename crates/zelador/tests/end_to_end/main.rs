@@ -37,6 +37,7 @@ mod hostile;
 mod import;
 mod input;
 mod keeping;
+mod kernel;
 mod launching;
 mod limits;
 mod log_settings;
