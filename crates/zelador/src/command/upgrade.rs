@@ -104,7 +104,7 @@ fn try_out(program: &Path) -> Result<(), Failure> {
     let home = Home::new(&folder);
     let trial = Context { engine: Engine::new(&home)?, home: home.clone() };
     let came_up = bring_up_quietly(&home, &trial.engine, program).map_err(Failure::from);
-    let ended = whole::end(&trial, |_| Ok(()));
+    let ended = whole::end(&trial, |_| Ok(())).inspect_err(|_| whole::end_by_force(&trial));
     let told = came_up.and(ended);
     _ = fs::remove_dir_all(&folder);
     match told {

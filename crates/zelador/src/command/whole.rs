@@ -4,6 +4,7 @@ use std::fs;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use zelador_api::client::ClientError;
 use zelador_api::{Done, Pong, route};
 
@@ -65,6 +66,26 @@ pub fn end(
         std::thread::sleep(LOOK_EVERY);
     }
     Ok(Some(done))
+}
+
+/// Ends a zelador without services that does not end when it is told to: its guardian and its engine are killed.
+pub fn end_by_force(context: &Context) {
+    if lock_is_free(&context.home) {
+        return;
+    }
+    let kill = |pid: &str, signal| {
+        let pid = pid.parse().ok().and_then(Pid::from_raw);
+        // Whoever is gone needs no signal.
+        pid.is_some_and(|pid| kill_process(pid, signal).is_ok())
+    };
+    let guardian = holder(context);
+    // One that stands still brings no other engine up, and an engine without a guardian would become one.
+    kill(&guardian, Signal::STOP);
+    let children = fs::read_to_string(format!("/proc/{guardian}/task/{guardian}/children"));
+    for child in children.unwrap_or_default().split_whitespace() {
+        kill(child, Signal::KILL);
+    }
+    kill(&guardian, Signal::KILL);
 }
 
 /// The guardian that holds the home, or held it last, as it has written its number.

@@ -3,8 +3,10 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
-use zelador_testbed::home::{Zelador, alive, free_port, http_get, text, until};
+use rustix::process::Signal;
+use zelador_testbed::home::{Zelador, alive, free_port, http_get, kill, said, text, until};
 
 use crate::{SERVER, zelador};
 
@@ -148,5 +150,28 @@ fn what_does_not_answer_is_refused_and_nothing_is_left_of_it() {
     let said = zelador.run(&["upgrade", &hangs]);
     assert!(said.code == 1 && said.err.contains("did not answer within"), "{}", said.err);
     assert!(!alive(text(pid).trim().parse().unwrap()), "nothing of it is left");
+    assert_eq!(zelador.roles(), roles);
+}
+
+#[test]
+fn of_a_trial_that_does_not_end_nothing_is_left() {
+    let zelador = zelador();
+    zelador.start("{ name: 'app', script: 'sleep', args: '1000' }");
+    let (roles, next) = (zelador.roles(), copy(&zelador));
+    let mut upgrade = zelador.command(&["upgrade", next.to_str().unwrap()]);
+    let upgrade = upgrade.env("TMPDIR", zelador.app()).stderr(Stdio::piped()).spawn().unwrap();
+    let trial = zelador.app().join(format!("zelador-upgrade-{}", upgrade.id()));
+    let guardian = || text(trial.join("guardian.lock")).trim().parse::<i32>().ok();
+    until("the trial's guardian", || guardian().is_some());
+    let guardian = guardian().unwrap();
+    let engine =
+        || text(format!("/proc/{guardian}/task/{guardian}/children")).trim().parse::<i32>();
+    until("the trial's engine", || engine().is_ok());
+    let engine = engine().unwrap();
+    kill(guardian, Signal::STOP);
+    let said = said(&upgrade.wait_with_output().unwrap());
+    assert!(said.code == 1 && said.err.contains("was tried with an empty home"), "{}", said.err);
+    until("its processes to be gone", || !alive(guardian) && !alive(engine));
+    assert!(!trial.exists());
     assert_eq!(zelador.roles(), roles);
 }
