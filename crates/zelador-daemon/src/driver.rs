@@ -20,6 +20,7 @@ mod reply;
 mod room;
 mod sampling;
 mod standard_input;
+mod standstill;
 mod stowed;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -155,6 +156,8 @@ pub struct Driver {
     saw_socket: bool,
     /// Whether it is there no more, and another engine is to have one.
     lost_socket: bool,
+    /// Since when the guardian was seen to be stopped.
+    stands_still_since: Option<Instant>,
     /// The list is coming up with the host: when that is told at the latest.
     booting: Option<Instant>,
     /// When the last process was started, or the engine began, if nothing was given back since.
@@ -328,6 +331,7 @@ impl Driver {
 
     fn beat(&mut self) {
         self.native.alive();
+        self.look_at_guardian();
         self.look_for_socket();
         let ahead = self.clock.wall_ahead_micros();
         if ahead.abs_diff(self.clock_ahead) > JUMP_MICROS {

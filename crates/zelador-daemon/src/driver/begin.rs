@@ -139,6 +139,7 @@ impl Driver {
             is_list_lost,
             saw_socket: false,
             lost_socket: false,
+            stands_still_since: None,
             booting: None,
             busy_at: Some(tokio::time::Instant::now()),
             unrecorded: VecDeque::new(),

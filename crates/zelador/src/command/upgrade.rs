@@ -104,8 +104,8 @@ fn try_out(program: &Path) -> Result<(), Failure> {
     let home = Home::new(&folder);
     let trial = Context { engine: Engine::new(&home)?, home: home.clone() };
     let came_up = bring_up_quietly(&home, &trial.engine, program).map_err(Failure::from);
-    let ended = whole::end(&trial, |_| Ok(())).inspect_err(|_| whole::end_by_force(&trial));
-    let told = came_up.and(ended);
+    let told = came_up.and_then(|_| whole::end(&trial, |_| Ok(())));
+    whole::end_by_force(&trial);
     _ = fs::remove_dir_all(&folder);
     match told {
         Ok(_) => Ok(()),

@@ -241,6 +241,18 @@ fn an_engine_that_hangs_is_replaced_by_its_guardian() {
 }
 
 #[test]
+fn a_guardian_that_stands_still_is_made_to_go_on_by_its_engine() {
+    let zelador = zelador();
+    zelador.start("{ name: 'a', script: 'sleep', args: '1000' }");
+    let (pid, roles) = (zelador.pid("a"), zelador.roles());
+    kill(roles.1, Signal::STOP);
+    zelador.ok(&["restart", "a"]);
+    assert_ne!(zelador.pid("a"), pid);
+    assert_eq!(zelador.roles(), roles);
+    assert!(text(zelador.home().join("zelador.log")).contains("stood still for 10 s"));
+}
+
+#[test]
 fn a_control_socket_that_somebody_removed_is_made_anew() {
     let zelador = zelador();
     zelador.start("{ name: 'a', script: 'sleep', args: '1000' }");

@@ -168,7 +168,9 @@ fn of_a_trial_that_does_not_end_nothing_is_left() {
         || text(format!("/proc/{guardian}/task/{guardian}/children")).trim().parse::<i32>();
     until("the trial's engine", || engine().is_ok());
     let engine = engine().unwrap();
-    kill(guardian, Signal::STOP);
+    for process in [guardian, engine] {
+        kill(process, Signal::STOP);
+    }
     let said = said(&upgrade.wait_with_output().unwrap());
     assert!(said.code == 1 && said.err.contains("was tried with an empty home"), "{}", said.err);
     until("its processes to be gone", || !alive(guardian) && !alive(engine));
