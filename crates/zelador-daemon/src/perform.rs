@@ -174,8 +174,7 @@ impl Driver {
 
     /// Asks a run to end: the whole process group at once, and what left the group one by one.
     pub(crate) fn terminate_run(&mut self, run: RunId, signal: Signal, tree: bool) {
-        self.native.linger(run);
-        self.native.signal(run, signal, tree);
+        self.native.ask_to_end(run, signal, tree);
         let Some(key) = self.native.key(run).filter(|_| tree) else { return };
         self.tasks.spawn_blocking(move || processes::signal_outside_group(&key, signal));
     }

@@ -88,6 +88,16 @@ pub enum ToGuardian {
         /// To the whole process group instead of the main process.
         group: bool,
     },
+    /// Ask a service to end: `Signal` and `Linger` at once, so that the next engine sees by `linger` that it was
+    /// asked. Answered only by `Refused`.
+    Ask {
+        /// Whom.
+        run: u64,
+        /// With which signal.
+        signal: u8,
+        /// The whole process group instead of the main process.
+        group: bool,
+    },
     /// Whether the rest of the group outlives the main process (`true` during an asked-for stop).
     Linger {
         /// Of which run.

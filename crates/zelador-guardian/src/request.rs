@@ -37,6 +37,16 @@ impl Guardian {
                 let entry = self.runs.get(&run).ok_or(Why::Unknown);
                 (run, entry.and_then(|entry| entry.signal(signal, group)))
             }
+            ToGuardian::Ask { run, signal, group } => {
+                let entry = self.runs.get_mut(&run).ok_or(Why::Unknown);
+                (
+                    run,
+                    entry.and_then(|entry| {
+                        entry.kept.linger = true;
+                        entry.signal(signal, group)
+                    }),
+                )
+            }
             ToGuardian::Linger { run, on } => {
                 let entry = self.runs.get_mut(&run).ok_or(Why::Unknown);
                 (run, entry.map(|entry| entry.kept.linger = on))

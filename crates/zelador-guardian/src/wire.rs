@@ -35,6 +35,12 @@ impl Message for ToGuardian {
                 to.u8(*signal);
                 to.bool(*group);
             }
+            Self::Ask { run, signal, group } => {
+                to.u8(13);
+                to.u64(*run);
+                to.u8(*signal);
+                to.bool(*group);
+            }
             Self::Linger { run, on } => {
                 to.u8(4);
                 to.u64(*run);
@@ -98,6 +104,7 @@ impl Message for ToGuardian {
                     launch.extras = Box::new(Extras::read(from)?);
                     Self::Spawn { run, launch }
                 }
+                13 => Self::Ask { run: from.u64()?, signal: from.u8()?, group: from.bool()? },
                 _ => return None,
             })
         })

@@ -91,7 +91,8 @@ impl Random {
 
     fn request(&mut self) -> ToGuardian {
         let run = self.next();
-        match self.below(12) {
+        match self.below(13) {
+            12 => ToGuardian::Ask { run, signal: self.next() as u8, group: self.yes() },
             9 => ToGuardian::Stow { name: self.bytes(1024) },
             11 => ToGuardian::Ready { status: self.bytes(60) },
             10 => ToGuardian::Discard { name: self.bytes(9) },

@@ -298,4 +298,6 @@ pub struct KnownRun {
     pub death: Option<Death>,
     /// The instance that it was started for, as far as the guardian was told.
     pub instance: Option<InstanceId>,
+    /// Whether the guardian has asked it to end.
+    pub asked: bool,
 }

@@ -246,7 +246,7 @@ impl Supervisor {
             }
         }
         let retiring: Vec<Retiring> = self.retiring.values().cloned().collect();
-        for Retiring { run, pid, death, kill_at, .. } in retiring {
+        for Retiring { run, pid, death, kill_at, signal_at, .. } in retiring {
             match known.get(&run) {
                 None => self.retired(run),
                 Some(known) => {
@@ -256,6 +256,10 @@ impl Supervisor {
                     match (&known.death, death) {
                         (Some(_), Some(_)) => self.effects.push(Effect::Sweep { run, kill_at }),
                         (Some(death), None) => self.exited(run, death.clone()),
+                        // As with an instance: what closes its ports by itself first gets the signal later.
+                        (None, _) if pid.is_some() && !known.asked && signal_at.is_none() => {
+                            self.ask_to_retire(run);
+                        }
                         (None, _) => {}
                     }
                 }
@@ -267,10 +271,15 @@ impl Supervisor {
         if matches!(phase, Phase::Starting { .. } | Phase::Stopping { pid: None, .. }) {
             self.spawned(known.run, known.pid);
         }
+        let id = self.runs.get(&known.run).copied();
         if let Some(death) = &known.death {
             self.ended_unseen(known.run, death.clone());
-        } else if let Some(id) = self.runs.get(&known.run).copied() {
+        } else if let Some(id) = id {
             self.resume_watchdog(id);
+            // The signal was lost with whoever should have sent it.
+            if !known.asked && matches!(phase, Phase::Stopping { pid: Some(_), waits: false, .. }) {
+                self.ask_to_end(id);
+            }
         }
     }
 

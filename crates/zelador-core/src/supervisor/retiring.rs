@@ -80,6 +80,20 @@ impl Supervisor {
         }
     }
 
+    /// Asks a run to end whose signal was lost.
+    pub(super) fn ask_to_retire(&mut self, run: RunId) {
+        let Some(retiring) = self.retiring.get_mut(&run) else { return };
+        let Some(app) = self.apps.get(&retiring.app) else { return };
+        let stop = &app.spec.stop;
+        retiring.kill_at = self.now + stop.grace;
+        self.changed.retiring.insert(run);
+        self.effects.push(if stop.message {
+            Effect::Say { run, say: Say::Shutdown }
+        } else {
+            Effect::Terminate { run, signal: stop.signal, tree: stop.tree }
+        });
+    }
+
     /// The deadline of a run that is to end.
     pub(super) fn retiring_due(&mut self, run: RunId) {
         let now = self.now;
@@ -87,11 +101,10 @@ impl Supervisor {
         self.changed.retiring.insert(run);
         if retiring.signal_at.is_some_and(|at| now >= at) {
             retiring.signal_at = None;
-            let stop = self.apps.get(&retiring.app).map(|app| app.spec.stop.clone());
-            if let Some(stop) = stop {
-                let (signal, tree) = (stop.signal, stop.tree);
-                self.effects.push(Effect::Terminate { run, signal, tree });
-            }
+            self.effects.extend(self.apps.get(&retiring.app).map(|app| {
+                let (signal, tree) = (app.spec.stop.signal, app.spec.stop.tree);
+                Effect::Terminate { run, signal, tree }
+            }));
         }
         if now >= retiring.kill_at {
             retiring.kill_at = now + KILL_AGAIN_EVERY;

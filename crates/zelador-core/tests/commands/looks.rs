@@ -203,7 +203,7 @@ fn what_took_work_takes_work_for_the_engine_that_takes_over() {
         world.hear(Fact::BaseSettings(base.clone()));
         let pid = i32::try_from(run.number()).unwrap() + 1000;
         world.hear(Fact::Inventory {
-            runs: vec![KnownRun { run, pid, death: None, instance: None }],
+            runs: vec![KnownRun { run, pid, death: None, instance: None, asked: false }],
         });
     };
     take_over(&mut world);
@@ -388,6 +388,8 @@ fn next_engine(world: &mut World, base: Box<Overlay>) -> RunId {
     world.supervisor = Supervisor::recover(surroundings(), world.now, records);
     world.hear(Fact::BaseSettings(base));
     let pid = i32::try_from(run.number()).unwrap() + 1000;
-    world.hear(Fact::Inventory { runs: vec![KnownRun { run, pid, death: None, instance: None }] });
+    world.hear(Fact::Inventory {
+        runs: vec![KnownRun { run, pid, death: None, instance: None, asked: false }],
+    });
     run
 }

@@ -63,6 +63,7 @@ fn every_run_that_no_record_tells_of_is_taken_in_its_turn() {
         pid: i32::try_from(first.number() + after).expect("a small number"),
         death,
         instance: Some(instance),
+        asked: false,
     };
     let exited = |code| Some(Death::Exited { code });
     let runs = vec![run(0, exited(7)), run(1, exited(8)), run(2, None)];
@@ -88,7 +89,7 @@ fn what_ended_with_zelador_or_with_the_host_is_no_death_and_is_up_again() {
     world.declare(app(vec![]), Unchanged::LeaveAlone);
     let mut supervisor = Supervisor::recover(in_boot("one"), world.now, world.supervisor.durable());
     let run = world.list()[0].phase.run().expect("it is up");
-    let known = KnownRun { run, pid: 7, death: None, instance: None };
+    let known = KnownRun { run, pid: 7, death: None, instance: None, asked: false };
     supervisor.step(world.now, Input::Fact(Fact::Inventory { runs: vec![known] }));
     let up = supervisor.durable();
     let asked_at = world.now + Duration::from_mins(1);
@@ -106,7 +107,8 @@ fn what_ended_with_zelador_or_with_the_host_is_no_death_and_is_up_again() {
     ] {
         let mut next = Supervisor::recover(in_boot(boot), later, records.clone());
         // As the driver tells of a run that it looked for and did not find.
-        let buried = KnownRun { run, pid: 7, death: Some(Death::Unknown), instance: None };
+        let buried =
+            KnownRun { run, pid: 7, death: Some(Death::Unknown), instance: None, asked: false };
         let told = next.step(later, Input::Fact(Fact::Inventory { runs: vec![buried] }));
         assert_eq!(starts(&told), 1, "{boot}: it is up again");
         let it = &next.view().instances[0];
@@ -141,7 +143,13 @@ fn a_start_that_no_record_tells_of_is_taken_by_an_instance_that_waits() {
     let death = Death::Exited { code: 7 };
     world.die(first, death.clone());
     let second = RunId::new(first.number() + 1);
-    let known = |run: RunId, death| KnownRun { run, pid: 1234, death, instance: Some(instance) };
+    let known = |run: RunId, death| KnownRun {
+        run,
+        pid: 1234,
+        death,
+        instance: Some(instance),
+        asked: false,
+    };
     let mut next = Supervisor::recover(surroundings(), world.now, world.supervisor.durable());
     let runs = vec![known(first, Some(death)), known(second, None)];
     let told = next.step(world.now, Input::Fact(Fact::Inventory { runs }));
@@ -178,7 +186,7 @@ fn what_a_run_asked_of_its_watchdog_outlives_the_engine() {
     let file = serde_json::to_string(&records).unwrap();
     let records: Vec<Record> = serde_json::from_str(&file).unwrap();
     let mut next = Supervisor::recover(surroundings(), world.now, records);
-    let known = KnownRun { run, pid: 1001, death: None, instance: None };
+    let known = KnownRun { run, pid: 1001, death: None, instance: None, asked: false };
     next.step(world.now, Input::Fact(Fact::Inventory { runs: vec![known] }));
     let not_limited = next.view().instances[0].not_limited.clone();
     assert_eq!(not_limited.as_deref(), Some("`memory` is not held"));

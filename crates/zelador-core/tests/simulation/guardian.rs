@@ -27,6 +27,8 @@ pub struct Process {
     pub poisoned: bool,
     /// An engine has recorded its end.
     pub recorded: bool,
+    /// It was asked to end.
+    pub asked: bool,
 }
 
 impl Process {
@@ -112,6 +114,7 @@ impl Guardian {
             children: behaviour == Behaviour::Forking,
             poisoned: false,
             recorded: false,
+            asked: false,
         };
         self.runs.insert(run, process);
         pid
@@ -137,6 +140,7 @@ impl Guardian {
             pid: process.pid,
             death: process.death.clone(),
             instance: Some(process.instance),
+            asked: process.asked,
         };
         self.runs.iter().map(known).collect()
     }

@@ -15,6 +15,8 @@ pub enum Rule {
     OldFactsChangeNothing,
     /// A well-behaved app with goal up runs in the end.
     RunsInTheEnd,
+    /// What is to end is asked before it is killed, whoever was lost in between.
+    AskedBeforeKilled,
     /// An end that was asked for is no death.
     StopsAreNoDeaths,
     /// What ended with zelador or with the host is no death, and is started again.

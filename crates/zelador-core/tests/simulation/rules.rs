@@ -1,6 +1,6 @@
 //! The rules that compare what was with what is, one function each.
 
-use crate::guardian::Process;
+use crate::guardian::{Guardian, Process};
 use crate::invariants::Before;
 use crate::rule::{Rule, Violation, broken};
 use crate::script::DATABASE;
@@ -13,7 +13,7 @@ use zelador_core::incident::{Incident, Outcome, Stage, Trouble};
 use zelador_core::input::{Command, Fact, Input};
 use zelador_core::instance::{Goal, Instance, Phase};
 use zelador_core::record::Record;
-use zelador_core::supervisor::{Deadline, InstanceView, View};
+use zelador_core::supervisor::{Deadline, InstanceView, Supervisor, View};
 use zelador_core::unit::Moment;
 
 /// Records that were never written stand for what a new supervisor has.
@@ -172,6 +172,29 @@ pub fn what_ended_with_all_is_no_death(before: &View, after: &View) -> Result<()
                 Rule::EndedWithAll,
                 format!("{} ended with all: {:?}", old.name, new.phase),
             );
+        }
+    }
+    Ok(())
+}
+
+/// A run that did not end within its grace is killed, and had that grace.
+pub fn who_is_killed_was_asked(
+    effects: &[Effect],
+    supervisor: &Supervisor,
+    guardian: &Guardian,
+) -> Result<(), Violation> {
+    let killed = effects.iter().filter_map(|effect| match effect {
+        Effect::Kill { run } => {
+            guardian.runs.get(run).filter(|it| it.is_alive()).map(|it| (*run, it))
+        }
+        _ => None,
+    });
+    for (run, process) in killed.filter(|(_, process)| !process.asked) {
+        let view = supervisor.view();
+        let is_stopping = |it: &&InstanceView| matches!(it.phase, Phase::Stopping { run: stopping, pid: Some(_), .. } if stopping == run);
+        if view.instances.iter().any(|it| is_stopping(&it)) {
+            let what = format!("run {run} of {} was never asked to end", process.app);
+            return broken(Rule::AskedBeforeKilled, what);
         }
     }
     Ok(())

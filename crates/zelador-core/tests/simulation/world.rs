@@ -22,7 +22,7 @@ use crate::invariants::Invariants;
 use crate::post::Post;
 use crate::pulse::Ear;
 use crate::rule::{Rule, Violation, broken};
-use crate::rules::spawns_are_recorded;
+use crate::rules::{spawns_are_recorded, who_is_killed_was_asked};
 use crate::script::{Behaviour, Event, Loss, Script};
 use crate::trace::{fnv, short};
 
@@ -276,6 +276,7 @@ impl World {
         let any_ahead = ahead.len();
         let effects: Vec<_> = ahead.into_iter().chain(records).chain(rest).collect();
         spawns_are_recorded(&effects)?;
+        who_is_killed_was_asked(&effects, &self.supervisor, &self.guardian)?;
         let last = match self.doomed {
             Some((Loss::AheadOfRecord, away)) if any_ahead > 0 => Some((any_ahead, away)),
             Some((Loss::InStep, away)) => Some((self.rng.usize(0..=effects.len()), away)),

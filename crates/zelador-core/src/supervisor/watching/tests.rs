@@ -222,7 +222,7 @@ fn a_new_engine_watches_again() {
     let supervisor = Supervisor::recover(surroundings, world.now, records);
     world = World { supervisor, asked: Vec::new(), ..world };
     let Phase::Running { run, pid, .. } = world.view().instances[0].phase else { panic!("up") };
-    let runs = vec![KnownRun { run, pid, death: None, instance: None }];
+    let runs = vec![KnownRun { run, pid, death: None, instance: None, asked: false }];
     world.step(Input::Fact(Fact::Inventory { runs }));
     assert!(matches!(world.watched().as_slice(), [Some(_)]));
 }

@@ -34,6 +34,9 @@ impl World {
             }
             Effect::Terminate { run, .. } | Effect::Say { run, .. } => {
                 self.done.push((self.now, "terminate".to_owned()));
+                if let Some(process) = self.guardian.runs.get_mut(&run) {
+                    process.asked = true;
+                }
                 let at = self.request();
                 self.at(at, Happening::Signal { run });
             }

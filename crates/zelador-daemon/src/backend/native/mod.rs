@@ -156,6 +156,8 @@ impl Native {
             pid: pid_of(&state.kept),
             death: state.death.clone(),
             instance: sources::instance_of(&state.kept.label),
+            // Of what was found without a guardian nobody knows.
+            asked: state.kept.linger && !state.kept.foreign,
         });
         Fact::Inventory { runs: runs.collect() }
     }
@@ -257,6 +259,12 @@ impl Native {
     pub fn signal(&mut self, run: RunId, signal: Signal, group: bool) {
         let number = run.number();
         self.link.send(ToGuardian::Signal { run: number, signal: signal.number(), group });
+    }
+
+    /// Asks the main process, or its whole process group, to end; from there on the rest of the group may outlive it.
+    pub fn ask_to_end(&mut self, run: RunId, signal: Signal, group: bool) {
+        let number = run.number();
+        self.link.send(ToGuardian::Ask { run: number, signal: signal.number(), group });
     }
 
     /// The rest of a run's group may outlive its main process: it was asked to end.
