@@ -3,22 +3,45 @@
 //! Always holds: a [`Percent`] lies between 0 and 100; a [`Moment`] counts whole microseconds, so
 //! that one written to a record and read back is equal to itself.
 
+use std::cell::Cell;
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// One second, for constants and tests.
 pub const SECOND: Duration = Duration::from_secs(1);
 
 /// A point in time: the wall clock read once at start, monotonic from there. Microseconds since
 /// the Unix epoch.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Moment(u64);
+
+thread_local! {
+    /// By how much a moment that is read is earlier than what is written.
+    static SET_BACK: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+/// Reads something that was written by a clock which was ahead by this much: every moment in it is that much earlier.
+pub fn set_back<T>(by: Duration, read: impl FnOnce() -> T) -> T {
+    struct Reset;
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            SET_BACK.set(Duration::ZERO);
+        }
+    }
+    SET_BACK.set(by);
+    let _reset = Reset;
+    read()
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Self(u64::deserialize(from)?) - SET_BACK.get())
+    }
+}
 
 impl Moment {
     /// Returns the moment that lies `micros` microseconds after the Unix epoch.

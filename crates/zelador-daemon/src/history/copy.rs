@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 use zelador_core::record::Record;
+use zelador_core::unit::Moment;
 
 use super::{LAYOUT, layout, load, unopened};
 
@@ -41,7 +42,7 @@ impl Drop for Place {
 }
 
 /// Returns the records in the file and in its write-ahead log; none where there is no file.
-pub(super) fn read(path: &Path) -> rusqlite::Result<Vec<Record>> {
+pub(super) fn read(path: &Path, now: Moment) -> rusqlite::Result<Vec<Record>> {
     if !path.exists() {
         return Ok(Vec::new());
     }
@@ -59,5 +60,5 @@ pub(super) fn read(path: &Path) -> rusqlite::Result<Vec<Record>> {
     if layout(&connection)? > LAYOUT {
         return Err(unopened());
     }
-    load(&connection).map(|(records, _)| records)
+    load(&connection, now).map(|(records, _)| records)
 }

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, params};
 use zelador_core::record::Record;
-use zelador_core::unit::Moment;
+use zelador_core::unit::{Moment, set_back};
 
 pub use archive::Archive;
 #[cfg(feature = "otlp")]
@@ -96,16 +96,16 @@ impl History {
         path: &Path,
         now: Moment,
     ) -> Result<(Self, Vec<Record>, Option<PathBuf>), HistoryError> {
-        match Self::try_open(path) {
+        match Self::try_open(path, now) {
             Ok((history, records)) => Ok((history, records, None)),
             Err(HistoryError::Open(_, error)) if is_damage(&error) => {
                 let aside = set_aside(path, now)?;
-                let (history, records) = Self::try_open(path)?;
+                let (history, records) = Self::try_open(path, now)?;
                 Ok((history, records, Some(aside)))
             }
             Err(HistoryError::Open(_, error)) if is_of_the_disk(&error) => {
                 let failed = |error| HistoryError::Open(path.to_owned(), error);
-                let records = copy::read(path).map_err(failed)?;
+                let records = copy::read(path, now).map_err(failed)?;
                 tracing::error!(%error, "the history cannot be written; it is kept in memory");
                 Ok((Self { in_trouble: true, ..Self::of(path, None) }, records, None))
             }
@@ -113,7 +113,7 @@ impl History {
         }
     }
 
-    fn try_open(path: &Path) -> Result<(Self, Vec<Record>), HistoryError> {
+    fn try_open(path: &Path, now: Moment) -> Result<(Self, Vec<Record>), HistoryError> {
         let failed = |error| HistoryError::Open(path.to_owned(), error);
         let mut connection = connect(path).map_err(failed)?;
         let found = layout(&connection).map_err(failed)?;
@@ -122,8 +122,8 @@ impl History {
         }
         migrate(&connection).map_err(failed)?;
         connection.busy_handler(Some(a_moment)).map_err(failed)?;
-        let (records, left_out) = load(&connection).map_err(failed)?;
-        let last_up = last_up(&connection).map_err(failed)?;
+        let (records, left_out) = load(&connection, now).map_err(failed)?;
+        let last_up = last_up(&connection).map_err(failed)?.map(|at| at.min(now));
         Ok((Self { left_out, last_up, ..Self::of(path, Some(connection)) }, records))
     }
 
@@ -281,14 +281,19 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// Returns the records, and the keys of those that are not understood.
-fn load(connection: &Connection) -> rusqlite::Result<(Vec<Record>, Vec<String>)> {
-    let mut statement = connection.prepare("SELECT key, value FROM state ORDER BY key")?;
-    let rows =
-        statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+///
+/// What was written by a clock that was set back since is read as if it were written now: what is to happen 5 s after
+/// that happens in 5 s, and not hours later.
+fn load(connection: &Connection, now: Moment) -> rusqlite::Result<(Vec<Record>, Vec<String>)> {
+    let mut statement = connection.prepare("SELECT key, value, at FROM state ORDER BY key")?;
+    let rows = statement.query_map([], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, u64>(2)?))
+    })?;
     let (mut records, mut left_out) = (Vec::new(), Vec::new());
     for row in rows {
-        let (key, value) = row?;
-        match serde_json::from_slice(value.as_bytes()) {
+        let (key, value, at) = row?;
+        let ahead = Moment::from_micros(at).since(now);
+        match set_back(ahead, || serde_json::from_slice(value.as_bytes())) {
             Ok(record) => records.push(record),
             Err(error) => {
                 tracing::error!(%key, %error, "a record is not understood: left out");

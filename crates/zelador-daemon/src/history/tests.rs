@@ -1,6 +1,6 @@
 use super::*;
 use zelador_core::diagnosis::Cause;
-use zelador_core::record::Counters;
+use zelador_core::record::{Counters, Era};
 
 fn counters(run: u64) -> Record {
     Record::Counters(Counters { run, ..Counters::default() })
@@ -28,7 +28,7 @@ fn a_file_that_cannot_be_written_is_read_and_written_when_it_can_be() {
     history.keep(&[counters(1)], Moment::default());
     // As after a kill: the newest records are in the write-ahead log only.
     std::mem::forget(history);
-    let records = copy::read(&path).unwrap();
+    let records = copy::read(&path, Moment::default()).unwrap();
     assert_eq!(records, [counters(1)]);
     let mut history = History { in_trouble: true, ..History::of(&path, None) };
     history.tried_at = Instant::now().checked_sub(TRY_AGAIN).unwrap();
@@ -39,7 +39,7 @@ fn a_file_that_cannot_be_written_is_read_and_written_when_it_can_be() {
     history.path = path.clone();
     history.keep(&[], Moment::default());
     assert!(!history.is_behind());
-    assert_eq!(copy::read(&path).unwrap(), [counters(2)]);
+    assert_eq!(copy::read(&path, Moment::default()).unwrap(), [counters(2)]);
 }
 
 #[test]
@@ -57,6 +57,21 @@ fn a_record_that_is_not_understood_is_left_out_and_named() {
 }
 
 #[test]
+fn what_a_clock_wrote_that_was_set_back_is_read_as_if_it_were_written_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.db");
+    let hours = |hours: u64| Moment::from_micros(hours * 3_600_000_000);
+    let era = |ended_at| Record::Era(Era { boot: "b".to_owned(), ended_at: Some(ended_at) });
+    let (mut history, ..) = History::open(&path, Moment::default()).unwrap();
+    history.keep(&[era(hours(12))], hours(10));
+    let read = |now| History::open(&path, now).unwrap().1;
+    assert_eq!(read(hours(10)), [era(hours(12))]);
+    assert_eq!(read(hours(11)), [era(hours(12))], "time went by");
+    assert_eq!(read(hours(7)), [era(hours(9))]);
+    assert_eq!(read(hours(10)), [era(hours(12))], "and nothing is left of that");
+}
+
+#[test]
 fn an_engine_was_last_up_when_it_last_wrote_of_anything() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.db");
@@ -64,11 +79,14 @@ fn an_engine_was_last_up_when_it_last_wrote_of_anything() {
     assert_eq!(history.last_up(), None);
     let connection = history.connection.as_ref().unwrap();
     let write = |table: &str| connection.execute_batch(table).unwrap();
-    let last_up = || History::open(&path, Moment::default()).unwrap().0.last_up();
+    let now = Moment::from_micros(90_000_000);
+    let last_up = || History::open(&path, now).unwrap().0.last_up();
     write("INSERT INTO event (at, kind, text) VALUES (7500000, 'engine', '')");
     assert_eq!(last_up(), Some(Moment::from_micros(7_500_000)));
     write("INSERT INTO tick VALUES (30, x'')");
     assert_eq!(last_up(), Some(Moment::from_micros(30_000_000)));
+    write("INSERT INTO tick VALUES (120, x'')");
+    assert_eq!(last_up(), Some(now), "the clock was set back");
 }
 
 #[test]

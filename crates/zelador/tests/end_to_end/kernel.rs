@@ -174,7 +174,8 @@ fn a_clock_that_is_set_moves_cron_and_nothing_else() {
     kernel.ok(r#"cat >/run/ecosystem.config.json <<'END'
 { "apps": [
   { "name": "idle", "script": "sleep", "args": "100000" },
-  { "name": "hourly", "script": "sleep", "args": "100000", "cron_restart": "0 * * * *" }
+  { "name": "hourly", "script": "sleep", "args": "100000", "cron_restart": "0 * * * *" },
+  { "name": "waits", "script": "sh", "args": ["-c", "sleep 1; exit 1"], "restart_delay": 4000, "max_restarts": 1000 }
 ] }
 END"#);
     zelador(&mut kernel, HOME, "start ecosystem.config.json");
@@ -191,6 +192,17 @@ END"#);
         });
         until("the clock to restart what it is to restart", || {
             instance(&mut kernel, HOME, "hourly")["pm2_env"]["restart_time"] == restarts
+        });
+        // What another engine takes over is not to wait for the clock of the one before.
+        until("it to wait for its next start", || {
+            instance(&mut kernel, HOME, "waits")["pm2_env"]["status"] == "waiting restart"
+        });
+        let before = instance(&mut kernel, HOME, "waits")["pm2_env"]["restart_time"].as_u64();
+        let pong = zelador(&mut kernel, HOME, "ping");
+        let engine = pong.split("engine pid ").nth(1).and_then(|rest| rest.split(',').next());
+        kernel.ok(&format!("kill -9 {}", engine.expect("it says so")));
+        until("its next start", || {
+            instance(&mut kernel, HOME, "waits")["pm2_env"]["restart_time"].as_u64() > before
         });
         let now = instance(&mut kernel, HOME, "idle");
         assert_eq!((&now["pid"], &now["pm2_env"]["restart_time"]), (&idle, &0.into()), "{clock}");
