@@ -51,7 +51,7 @@ use crate::history::{self, Archive, History};
 use crate::ipc;
 use crate::logs::{LogEvent, Logs};
 use crate::pids::PidFiles;
-use crate::processes::Sampler;
+use crate::processes::{RunKey, Sampler};
 use crate::watch::Watcher;
 
 pub(crate) use begin::in_force;
@@ -156,6 +156,8 @@ pub struct Driver {
     saw_socket: bool,
     /// Whether it is there no more, and another engine is to have one.
     lost_socket: bool,
+    /// What is being swept, and has not been reported to be gone.
+    pub(crate) sweeping: BTreeMap<RunId, RunKey>,
     /// Since when the guardian was seen to be stopped.
     stands_still_since: Option<Instant>,
     /// The list is coming up with the host: when that is told at the latest.
@@ -258,6 +260,9 @@ impl Driver {
                 ) = &input
                 {
                     self.callers.remove(call);
+                }
+                if let Input::Fact(Fact::Swept { run }) = &input {
+                    self.sweeping.remove(run);
                 }
                 if let Input::Fact(Fact::Looked { probe, .. }) = &input {
                     self.looks.remove(probe);

@@ -21,7 +21,8 @@ use crate::checks::{self, Target};
 use crate::driver::{Driver, Later, Message, can_wait, in_force};
 use crate::evidence;
 use crate::history::Item;
-use crate::{env_files, logs, notify, processes, pulse};
+use crate::processes::{self, RunKey};
+use crate::{env_files, logs, notify, pulse};
 
 impl Driver {
     /// Does all of these: processes that are ahead of their records are asked for first, then records are
@@ -181,10 +182,7 @@ impl Driver {
 
     /// The main process of a run is gone: reports when nothing of its tree is left.
     fn sweep(&mut self, run: RunId, kill_at: Moment) {
-        let Some(key) = self.native.key(run) else {
-            self.facts.push(Fact::Swept { run });
-            return;
-        };
+        let Some(key) = self.key_to_sweep(run) else { return };
         // The usual case costs a system call or two instead of a pass over all processes.
         let gone = match &key.group {
             Some(group) => processes::cgroup::is_empty(group),
@@ -201,11 +199,19 @@ impl Driver {
         self.sweep_slowly(run, self.clock.instant(kill_at));
     }
 
-    fn sweep_slowly(&mut self, run: RunId, until: Instant) {
-        let Some(key) = self.native.key(run) else {
+    /// By what the processes of a run are known. One that is over and of which nothing is being swept is swept.
+    fn key_to_sweep(&mut self, run: RunId) -> Option<RunKey> {
+        let key = self.native.key(run).or_else(|| self.sweeping.get(&run).cloned());
+        if key.is_none() {
             self.facts.push(Fact::Swept { run });
-            return;
-        };
+        }
+        key
+    }
+
+    fn sweep_slowly(&mut self, run: RunId, until: Instant) {
+        let Some(key) = self.key_to_sweep(run) else { return };
+        // The guardian may forget the run before everything of it is gone.
+        self.sweeping.insert(run, key.clone());
         let sender = self.sender.clone();
         self.tasks.spawn(async move {
             let swept = processes::sweep(&key, until).await;

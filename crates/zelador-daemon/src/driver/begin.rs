@@ -140,6 +140,7 @@ impl Driver {
             saw_socket: false,
             lost_socket: false,
             stands_still_since: None,
+            sweeping: BTreeMap::new(),
             booting: None,
             busy_at: Some(tokio::time::Instant::now()),
             unrecorded: VecDeque::new(),

@@ -115,6 +115,41 @@ fn what_ignores_every_signal_is_killed_with_all_its_children() {
     until("all of them to be gone", || !all.iter().any(|pid| alive(*pid)));
 }
 
+/// What it leaves holds a port and a good deal of memory, and out for the whole grace.
+const HOLDER: &str = "
+import os, signal, socket, time
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+held = bytearray(b'x' * (400 << 20))
+port = socket.create_server(('127.0.0.1', int(os.environ['PORT'])))
+print('held', flush=True)
+os.closerange(0, 3)
+time.sleep(1000)
+";
+
+#[test]
+fn the_next_run_begins_when_nothing_is_left_of_the_one_before() {
+    let zelador = zelador();
+    zelador.write("holder.py", HOLDER);
+    zelador.write(
+        "app.sh",
+        "(exec 3<>/dev/tcp/127.0.0.1/$PORT) 2>/dev/null && echo taken
+         setsid python3 holder.py &
+         exec sleep 1000",
+    );
+    let port = free_port();
+    zelador.start(&format!(
+        "{{ name: 'a', script: 'app.sh', kill_timeout: 200, env: {{ PORT: {port} }} }}"
+    ));
+    let log = || text(zelador.home().join("logs/a-out.log"));
+    for runs in 1..=4 {
+        until("the port to be held", || log().matches("held").count() == runs);
+        zelador.ok(&["restart", "a"]);
+    }
+    until("the port to be held", || log().matches("held").count() == 5);
+    assert!(!log().contains("taken"), "{}", log());
+}
+
 #[test]
 fn what_forks_away_is_swept_and_named() {
     let zelador = zelador();
