@@ -175,8 +175,10 @@ impl Driver {
 
     /// Asks a run to end: the whole process group at once, and what left the group one by one.
     pub(crate) fn terminate_run(&mut self, run: RunId, signal: Signal, tree: bool) {
+        let key = self.native.key(run).filter(|key| tree && processes::has_children(key.pid));
+        // It may be gone at once: whether it has children is to be seen before.
         self.native.ask_to_end(run, signal, tree);
-        let Some(key) = self.native.key(run).filter(|_| tree) else { return };
+        let Some(key) = key else { return };
         self.tasks.spawn_blocking(move || processes::signal_outside_group(&key, signal));
     }
 

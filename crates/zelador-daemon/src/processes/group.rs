@@ -14,12 +14,8 @@ pub fn group_is_empty(leader: i32) -> bool {
 }
 
 /// Sends a signal to the processes of a run that have left its process group; the group itself
-/// was signalled in one system call. Blocks for one pass over `/proc` if the main process has
-/// children.
+/// was signalled in one system call. Blocks for one pass over `/proc`.
 pub fn signal_outside_group(run: &RunKey, wanted: Signal) {
-    if !has_children(run.pid) {
-        return;
-    }
     let members = match tree(run) {
         Ok(members) => members,
         Err(error) => return tracing::debug!(%error, "/proc cannot be read"),
@@ -36,7 +32,7 @@ pub fn signal_outside_group(run: &RunKey, wanted: Signal) {
 }
 
 /// Whether any thread of a process has a child; true where the kernel does not tell.
-fn has_children(pid: i32) -> bool {
+pub fn has_children(pid: i32) -> bool {
     let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return false };
     threads.flatten().any(|thread| {
         let children = std::fs::read(thread.path().join("children"));

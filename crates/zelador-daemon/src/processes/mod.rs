@@ -14,7 +14,7 @@ mod snapshot;
 mod stat;
 mod tree;
 
-pub use group::{group_is_empty, signal_outside_group};
+pub use group::{group_is_empty, has_children, signal_outside_group};
 pub use kill::{member, signal, sweep};
 pub use member::{catches, is_member};
 pub use sampler::Sampler;

@@ -151,6 +151,24 @@ fn the_next_run_begins_when_nothing_is_left_of_the_one_before() {
 }
 
 #[test]
+fn what_left_the_group_is_asked_to_end_although_its_parent_is_gone_at_once() {
+    let zelador = zelador();
+    let heard = zelador.app().join("heard");
+    zelador.write(
+        "child.py",
+        "import signal\nsignal.signal(signal.SIGINT, lambda *_: exit(print('asked', file=open('heard', 'a'))))\n\
+         print('begun', file=open('begun', 'a'))\nsignal.pause()",
+    );
+    zelador.write("app.sh", "setsid python3 child.py &\nexec sleep 1000");
+    zelador.start("{ name: 'a', script: 'app.sh', kill_timeout: 5000 }");
+    for runs in 1..=10 {
+        until("its child", || text(zelador.app().join("begun")).lines().count() == runs);
+        zelador.ok(&["restart", "a"]);
+        assert_eq!(text(&heard).lines().count(), runs);
+    }
+}
+
+#[test]
 fn what_forks_away_is_swept_and_named() {
     let zelador = zelador();
     let pids = zelador.app().join("pids");
