@@ -8,6 +8,7 @@ mod collect;
 mod consulting;
 mod deeds;
 mod ending;
+mod far;
 mod gathering;
 mod handed;
 mod hearing;
@@ -50,6 +51,7 @@ use crate::events::Outlet;
 use crate::history::{self, Archive, History};
 use crate::ipc;
 use crate::logs::{LogEvent, Logs};
+use crate::mounts::FarMounts;
 use crate::pids::PidFiles;
 use crate::processes::{RunKey, Sampler};
 use crate::watch::Watcher;
@@ -156,6 +158,8 @@ pub struct Driver {
     saw_socket: bool,
     /// Whether it is there no more, and another engine is to have one.
     lost_socket: bool,
+    /// The file systems that may hang.
+    pub(crate) far_mounts: FarMounts,
     /// What is being swept, and has not been reported to be gone.
     pub(crate) sweeping: BTreeMap<RunId, RunKey>,
     /// Since when the guardian was seen to be stopped.
@@ -273,6 +277,10 @@ impl Driver {
             Message::Command(command, answer) => {
                 let ticket = self.ticket(Some(answer));
                 self.step(Input::Command(ticket, command));
+            }
+            Message::Answers(run, launch) => {
+                self.spawn_now(run, *launch);
+                self.settle(Vec::new());
             }
             Message::Reply(ticket, answer) => self.send_reply(ticket, answer),
             Message::Call { call, wanted, answers } => {

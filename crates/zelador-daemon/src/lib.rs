@@ -20,6 +20,7 @@ mod history;
 mod https;
 mod ipc;
 mod logs;
+mod mounts;
 mod notify;
 #[cfg(feature = "otlp")]
 mod otlp;

@@ -149,7 +149,14 @@ impl Driver {
         }
     }
 
-    fn spawn(&mut self, run: RunId, mut launch: Launch) {
+    fn spawn(&mut self, run: RunId, launch: Launch) {
+        match self.far_mount(&launch) {
+            Some(mount) => self.spawn_when_it_answers(run, launch, mount),
+            None => self.spawn_now(run, launch),
+        }
+    }
+
+    pub(crate) fn spawn_now(&mut self, run: RunId, mut launch: Launch) {
         self.busy_at = Some(Instant::now());
         if launch.program == FILE_SERVER {
             launch.program = self.program.display().to_string();

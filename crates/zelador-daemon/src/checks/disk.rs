@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +20,7 @@ use super::aside::{NotDone, aside};
 use super::patience::Patience;
 use super::said;
 use crate::errno;
+use crate::mounts::{self, MOUNTS};
 
 /// Looks at the room of the file systems that hold these paths.
 pub(super) async fn look(paths: Vec<PathBuf>, patience: Patience) -> Finding {
@@ -44,7 +44,7 @@ async fn seen(mut paths: Vec<PathBuf>, patience: Patience) -> Result<Vec<Volume>
         Ok(Err(detail)) | Err(NotDone::Failed(detail)) => Finding::Unavailable { detail },
         Err(NotDone::Late) => {
             let hung = paths.get(at.load(Ordering::Relaxed)).map(|path| path.display().to_string());
-            let hung = hung.unwrap_or_else(|| "/proc/self/mountinfo".to_owned());
+            let hung = hung.unwrap_or_else(|| MOUNTS.to_owned());
             Finding::TimedOut { detail: said::silent_file_system(&hung, patience) }
         }
         Err(NotDone::StillBusy) => Finding::TimedOut {
@@ -60,7 +60,8 @@ async fn seen(mut paths: Vec<PathBuf>, patience: Patience) -> Result<Vec<Volume>
 /// that cannot be read are left out while there are others: a full disk must not go unseen because
 /// of them.
 fn volumes(paths: &[PathBuf], at: &AtomicUsize) -> Result<Vec<Volume>, Words> {
-    let mounts = fs::read("/proc/self/mountinfo").map(|text| mounts_in(&text)).unwrap_or_default();
+    let text = fs::read(MOUNTS).unwrap_or_default();
+    let mounts: Vec<PathBuf> = mounts::parse(&text).map(|mount| mount.point).collect();
     let mut seen = BTreeSet::new();
     let mut volumes = Vec::new();
     let mut problems = Vec::new();
@@ -131,28 +132,6 @@ fn volume(real: &Path, mounts: &[PathBuf]) -> io::Result<Option<Volume>> {
     }))
 }
 
-/// The mount points: field 5 of each line, where blanks and backslashes are written as octal
-/// numbers: `proc_pid_mountinfo(5)`.
-fn mounts_in(text: &[u8]) -> Vec<PathBuf> {
-    let lines = text.split(|byte| *byte == b'\n');
-    let fields = lines.filter_map(|line| line.split(|byte| *byte == b' ').nth(4));
-    fields.map(|field| PathBuf::from(std::ffi::OsString::from_vec(unescaped(field)))).collect()
-}
-
-fn unescaped(field: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(field.len());
-    let mut rest = field;
-    while let Some((&byte, after)) = rest.split_first() {
-        let number = after
-            .get(..3)
-            .filter(|_| byte == b'\\')
-            .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
-        plain.push(number.unwrap_or(byte));
-        rest = if number.is_some() { &after[3..] } else { after };
-    }
-    plain
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -212,12 +191,5 @@ mod tests {
     async fn what_has_no_room_is_no_volume() {
         let found = look(vec!["/proc/self".into()], patience()).await;
         assert_eq!(found, Finding::Disks { volumes: Vec::new() });
-    }
-
-    #[test]
-    fn mount_points_with_blanks_are_read() {
-        let text = b"36 35 98:0 /root /mnt/a\\040b\\134 rw - ext3 /dev/x rw\n\
-            37 35 0:5 / / rw - ext4 /dev/y rw\n";
-        assert_eq!(mounts_in(text), [PathBuf::from("/mnt/a b\\"), PathBuf::from("/")]);
     }
 }

@@ -9,6 +9,7 @@ mod certificate;
 mod command;
 mod connect;
 mod disk;
+pub mod far;
 mod file;
 mod grpc;
 mod host;

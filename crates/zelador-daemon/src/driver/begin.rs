@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::events::Outlet;
 use crate::history::{Archive, History, Item};
 use crate::logs::Logs;
+use crate::mounts::FarMounts;
 use crate::pids::PidFiles;
 use crate::processes::Sampler;
 use crate::watch::Watcher;
@@ -141,6 +142,7 @@ impl Driver {
             lost_socket: false,
             stands_still_since: None,
             sweeping: BTreeMap::new(),
+            far_mounts: FarMounts::read(),
             booting: None,
             busy_at: Some(tokio::time::Instant::now()),
             unrecorded: VecDeque::new(),

@@ -9,6 +9,7 @@ use zelador_api::PanicAt;
 use zelador_core::effect::{CallAnswer, Done, Refusal};
 use zelador_core::id::{CallId, InstanceId, RunId, Ticket};
 use zelador_core::input::{CallWanted, Command, Input};
+use zelador_core::launch::Launch;
 use zelador_core::probe::Usage;
 use zelador_core::sd_notify::Notified;
 use zelador_core::supervisor::Supervisor;
@@ -26,6 +27,8 @@ pub enum Message {
     Input(Input),
     /// A command, and where its answer goes.
     Command(Command, oneshot::Sender<Result<Done, Refusal>>),
+    /// The file system answers on which something is to be started.
+    Answers(RunId, Box<Launch>),
     /// What a command rests on is on the disk: it is answered.
     Reply(Ticket, Result<Done, Refusal>),
     /// Empty these log files; where those go that could not be emptied.

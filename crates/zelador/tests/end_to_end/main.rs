@@ -19,6 +19,7 @@ mod dashboard_pace;
 mod dashboard_reported;
 mod dashboard_states;
 mod databases;
+mod dead_mount;
 mod diagnose;
 mod disks;
 mod doctor;
