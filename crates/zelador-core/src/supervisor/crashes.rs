@@ -74,8 +74,9 @@ impl Supervisor {
         if !is_new {
             self.say(number, Said::Again(why));
         }
-        let is_young = lived.is_none_or(|lived| lived < YOUNG);
-        if deaths >= LOOPS_AFTER && lately >= LOOPS_AFTER && is_young && !is_hidden {
+        // What the host has no room for did not end.
+        let is_loop = lived.is_none_or(|lived| lived < YOUNG) && !death.is_for_want_of_room();
+        if deaths >= LOOPS_AFTER && lately >= LOOPS_AFTER && is_loop && !is_hidden {
             self.say_hidden(number, lately, true);
         }
         if !is_pending {

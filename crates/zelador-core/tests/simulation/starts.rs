@@ -197,7 +197,7 @@ impl Starts {
         Ok(())
     }
 
-    /// What the host had no room for is not asked of it again in the same breath.
+    /// What the host had no room for is not asked of it again in the same breath, and no restart hides anything.
     pub fn room_is_waited_for(
         now: Moment,
         (before, after): (&View, &View),
@@ -218,7 +218,10 @@ impl Starts {
         let next = after.instances.iter().find(|it| it.id == refused.id).map(|it| &it.phase);
         let is_soon =
             matches!(next, Some(Phase::Backoff { retry_at, .. }) if *retry_at < now + SECOND);
-        if is_asked || is_soon {
+        let is_blamed = effects.iter().any(|effect| {
+            matches!(effect, Effect::Notify(it) if it.text.english().contains("a restart only hides it"))
+        });
+        if is_asked || is_soon || is_blamed {
             let what = format!("{now}: {} was refused, and then is {next:?}", refused.name);
             return broken(Rule::RoomIsWaitedFor, what);
         }

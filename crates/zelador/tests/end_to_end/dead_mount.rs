@@ -10,7 +10,7 @@ use zelador_testbed::home::{kill, until};
 use crate::zelador;
 
 /// Mounts a file system of which nothing is ever answered, until its input ends.
-const SILENT: &str = r#"
+const SILENT: &str = r"
 import ctypes, os, struct, sys
 folder = sys.argv[1].encode()
 device = os.open('/dev/fuse', os.O_RDWR)
@@ -26,7 +26,7 @@ os.write(device, struct.pack('<IiQ', 16 + len(init), 0, unique) + init)
 print('mounted', flush=True)
 sys.stdin.read()
 libc.umount2(folder, 2)
-"#;
+";
 
 struct Silent(Child);
 
@@ -38,11 +38,12 @@ impl Silent {
         let mut child = mount.spawn().unwrap();
         let mut said = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        let silent = Self(child);
         if said != "mounted\n" {
             eprintln!("skipped, nothing can be mounted here");
             return None;
         }
-        Some(Self(child))
+        Some(silent)
     }
 }
 
