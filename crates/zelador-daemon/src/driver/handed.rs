@@ -7,7 +7,6 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use rustix::net::{
@@ -223,10 +222,16 @@ fn open_file(path: &Path, mode: u32) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Removes the file of a socket that nobody listens on any more; anything else stays.
+/// Removes the file of a socket that nobody listens on any more; anything else stays. Never waits: one whose
+/// holder takes no more callers has a holder.
 pub(super) fn remove_dead_socket(path: &Path) {
-    let answer = UnixStream::connect(path).err().map(|error| error.kind());
-    if answer == Some(io::ErrorKind::ConnectionRefused) {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let refused = || -> rustix::io::Result<bool> {
+        let caller = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        let answer = rustix::net::connect(&caller, &SocketAddrUnix::new(path)?);
+        Ok(answer == Err(rustix::io::Errno::CONNREFUSED))
+    };
+    if refused().unwrap_or(false) {
         remove_socket(path);
     }
 }
@@ -237,5 +242,34 @@ pub(crate) fn remove_socket(path: &Path) {
     use std::os::unix::fs::FileTypeExt;
     if std::fs::symlink_metadata(path).is_ok_and(|it| it.file_type().is_socket()) {
         _ = std::fs::remove_file(path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_socket_whose_holder_accepts_nobody_is_not_waited_for_and_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("busy.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        listen(&listener, 0).unwrap();
+        let _waits = UnixStream::connect(&path).unwrap();
+        let (done, is_done) = mpsc::channel();
+        let own = path.clone();
+        std::thread::spawn(move || {
+            remove_dead_socket(&own);
+            done.send(()).unwrap();
+        });
+        is_done.recv_timeout(Duration::from_secs(20)).unwrap();
+        assert!(path.exists());
+        drop(listener);
+        remove_dead_socket(&path);
+        assert!(!path.exists());
     }
 }
