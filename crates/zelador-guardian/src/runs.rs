@@ -183,7 +183,7 @@ impl Entry {
         let pidfd = kept.descriptors.pidfd.as_ref().map(AsFd::as_fd);
         let sent = match (group && kept.leads_group, pidfd) {
             (true, pidfd) => {
-                wait::signal_group(kept.pid, pidfd, kept.ended.is_some(), i32::from(signal))
+                wait::signal_group(kept.pid, pidfd, self.is_reaped(), i32::from(signal))
             }
             (false, Some(pidfd)) => wait::signal(pidfd, i32::from(signal)),
             (false, None) => return Err(Why::Gone),
@@ -192,6 +192,15 @@ impl Entry {
             Some(libc::ESRCH) | None => Why::Gone,
             Some(errno) => Why::Failed(errno),
         })
+    }
+
+    /// Whether its number may belong to somebody else. The end of a child is recorded as it is reaped; of
+    /// another's, whoever handed it over may have missed it.
+    fn is_reaped(&self) -> bool {
+        let kept = &self.kept;
+        let is_there =
+            || wait::stat(kept.pid).is_some_and(|stat| stat.start_time == kept.start_time);
+        kept.ended.is_some() || self.adopted && !is_there()
     }
 
     /// Kills what is left of its group, unless it may outlive the main process.
@@ -233,5 +242,41 @@ impl Entry {
             Err(_) => self.end(None),
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_number_that_was_given_away_is_not_signalled_as_the_group_of_an_adopted_run() {
+        let mut other = Command::new("sleep").arg("1000").process_group(0).spawn().unwrap();
+        let start_time = wait::stat(other.id()).unwrap().start_time;
+        let mut entry = Entry {
+            kept: Kept {
+                run: 1,
+                pid: other.id(),
+                start_time,
+                label: Vec::new(),
+                ended: None,
+                linger: false,
+                foreign: false,
+                leads_group: true,
+                descriptors: Descriptors::default(),
+            },
+            adopted: true,
+            exiting: None,
+        };
+        let nothing = 0;
+        let same = entry.signal(nothing, true);
+        entry.kept.start_time -= 1;
+        let another = entry.signal(nothing, true);
+        other.kill().unwrap();
+        other.wait().unwrap();
+        assert_eq!((same, another), (Ok(()), Err(Why::Gone)));
     }
 }

@@ -228,6 +228,8 @@ impl Native {
                 let death = self.death(run, &ended, killed);
                 let Some(state) = self.runs.get_mut(&run) else { return Heard::Nothing };
                 state.death = Some(death.clone());
+                // What a guardian in the place of this one must know.
+                state.kept.ended = Some(ended);
                 Heard::Fact(Fact::Exited { run, death })
             }
             FromGuardian::Terminate => Heard::Terminate,
