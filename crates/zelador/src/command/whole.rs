@@ -17,6 +17,12 @@ use crate::render::text;
 /// How long the guardian may take to end after it was told to; it has nothing left to wait for.
 const END_WITHIN: Duration = Duration::from_secs(30);
 
+/// How long one look may take at who answers.
+const LOOK_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often it is told to end, when guardians change meanwhile.
+const MOST_TRIES: u32 = 3;
+
 /// From one look at the guardian's lock to the next.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
@@ -39,33 +45,54 @@ pub fn end(
     context: &Context,
     tell: impl FnOnce(&Done) -> Result<(), Failure>,
 ) -> Result<Option<Done>, Failure> {
-    let guardian = holder(context);
-    let answer = context.engine.post::<Done>(route::SHUTDOWN, &());
-    let done = match answer {
-        Ok(done) => done,
-        Err(ClientError::NotRunning(_)) if lock_is_free(&context.home) => {
-            return Ok(None);
+    for _ in 0..MOST_TRIES {
+        let guardian = holder(context);
+        let done = match context.engine.post::<Done>(route::SHUTDOWN, &()) {
+            Ok(done) => done,
+            Err(ClientError::NotRunning(_)) if lock_is_free(&context.home) => return Ok(None),
+            // It ends already, or has just ended; or its guardian was killed, and another takes its place.
+            Err(ClientError::NotRunning(_) | ClientError::Broken(_)) => {
+                if is_there_again(context)? {
+                    continue;
+                }
+                return Ok(Some(Done::default()));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        tell(&done)?;
+        let until = Instant::now() + END_WITHIN;
+        // Another one may have been brought up meanwhile.
+        while !lock_is_free(&context.home) && holder(context) == guardian {
+            if Instant::now() >= until {
+                return Err(still_there(context));
+            }
+            std::thread::sleep(LOOK_EVERY);
         }
-        // It ends already, or has just ended: both show by the lock.
-        Err(ClientError::NotRunning(_) | ClientError::Broken(_)) => Done::default(),
-        Err(error) => return Err(error.into()),
-    };
-    tell(&done)?;
-    let until = Instant::now() + END_WITHIN;
-    // Another one may have been brought up meanwhile.
-    while !lock_is_free(&context.home) && holder(context) == guardian {
-        if Instant::now() >= until {
-            return Err(Failure::with_help(
-                format!(
-                    "the guardian (pid {guardian}) is still there after {} s",
-                    END_WITHIN.as_secs()
-                ),
-                "zelador's own log may tell why: `zelador logs --self`",
-            ));
-        }
-        std::thread::sleep(LOOK_EVERY);
+        return Ok(Some(done));
     }
-    Ok(Some(done))
+    Err(still_there(context))
+}
+
+/// Whether somebody answers after an answer has broken off; an engine that takes the place of a killed
+/// guardian holds the control socket all the time, but not the lock.
+fn is_there_again(context: &Context) -> Result<bool, Failure> {
+    let until = Instant::now() + END_WITHIN;
+    loop {
+        match context.engine.get_within::<Pong>(route::PING, LOOK_WITHIN) {
+            Ok(_) => return Ok(true),
+            Err(ClientError::NotRunning(_)) if lock_is_free(&context.home) => return Ok(false),
+            Err(_) if Instant::now() >= until => return Err(still_there(context)),
+            Err(_) => std::thread::sleep(LOOK_EVERY),
+        }
+    }
+}
+
+fn still_there(context: &Context) -> Failure {
+    let (guardian, span) = (holder(context), END_WITHIN.as_secs());
+    Failure::with_help(
+        format!("the guardian (pid {guardian}) is still there after {span} s"),
+        "zelador's own log may tell why: `zelador logs --self`",
+    )
 }
 
 /// Ends a zelador without services that does not end when it is told to: its guardian and its engine are killed.

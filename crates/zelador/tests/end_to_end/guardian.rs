@@ -283,3 +283,20 @@ fn engine_and_guardian_come_back_although_their_file_was_removed() {
     zelador.ok(&["restart", "a"]);
     assert!(!alive(pid));
 }
+
+#[test]
+fn a_kill_that_meets_a_change_of_guardians_ends_everything_all_the_same() {
+    let zelador = zelador();
+    zelador.write("slow.sh", "trap 'touch asked' INT TERM; while :; do sleep 0.05; done");
+    zelador.start("{ name: 'slow', script: 'slow.sh', kill_timeout: 3000 }");
+    let (pid, (engine, guardian)) = (zelador.pid("slow"), zelador.roles());
+    let mut ending = zelador.command(&["kill"]);
+    let ending = ending.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until("it to be asked to stop", || zelador.app().join("asked").exists());
+    kill(guardian, Signal::KILL);
+    let said = zelador_testbed::home::said(&ending.wait_with_output().unwrap());
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(said.out.contains("zelador has ended"), "{}", said.out);
+    assert!(!alive(engine) && !alive(pid), "it is true");
+    assert_eq!(zelador.roles_now(), None);
+}
