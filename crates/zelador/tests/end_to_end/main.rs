@@ -62,6 +62,7 @@ mod protocol;
 mod remedies;
 mod reported;
 mod runtime;
+mod scarcity;
 mod screens;
 mod sd_notify;
 mod serve;

@@ -18,8 +18,11 @@ const WELCOME_WITHIN: Duration = Duration::from_secs(10);
 pub struct Link {
     socket: AsyncFd<OwnedFd>,
     outgoing: VecDeque<(ToGuardian, Vec<OwnedFd>)>,
-    /// Too many descriptors were in flight, whose end nothing reports.
+    /// The kernel had no room (for descriptors in flight, one more of ours, memory), whose end nothing
+    /// reports.
     is_refused: bool,
+    /// The runs that cannot be asked for, because what they are to be given is too large.
+    too_large: Vec<u64>,
 }
 
 /// What the guardian says first.
@@ -70,11 +73,19 @@ impl Link {
         // SAFETY: the descriptor is owned by the `AsyncFd` from here on, so it stays open and the
         // same for as long as it is registered.
         let socket = unsafe { AsyncFd::register(socket) }?;
-        Ok((Self { socket, outgoing: VecDeque::new(), is_refused: false }, welcome))
+        Ok((Self::over(socket), welcome))
     }
 
-    /// Waits until there is something to receive.
+    fn over(socket: AsyncFd<OwnedFd>) -> Self {
+        let (outgoing, too_large) = (VecDeque::new(), Vec::new());
+        Self { socket, outgoing, is_refused: false, too_large }
+    }
+
+    /// Waits until there is something to receive, or a run that cannot be asked for.
     pub(super) async fn readable(&self) -> io::Result<()> {
+        if !self.too_large.is_empty() {
+            return Ok(());
+        }
         // `receive` clears the readiness itself when it finds nothing.
         self.socket.readable().await.map(|mut guard| guard.retain_ready())
     }
@@ -86,6 +97,11 @@ impl Link {
         }
         // `flush` clears the readiness itself when there is none.
         self.socket.writable().await.map(|mut guard| guard.retain_ready())
+    }
+
+    /// A run that cannot be asked for.
+    pub(super) fn too_large(&mut self) -> Option<u64> {
+        self.too_large.pop()
     }
 
     /// Receives one message; `None` when the guardian is gone.
@@ -106,7 +122,7 @@ impl Link {
 
     /// Sends what there is room for.
     pub(super) fn flush(&mut self) {
-        self.is_refused = false;
+        let was_refused = std::mem::take(&mut self.is_refused);
         while let Some((message, descriptors)) = self.outgoing.front() {
             let descriptors: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
             let send = |socket: &OwnedFd| link::send(socket.as_fd(), message, &descriptors);
@@ -115,18 +131,22 @@ impl Link {
                     self.outgoing.pop_front();
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // The driver tries again soon.
-                Err(error) if error.raw_os_error() == Some(libc::ETOOMANYREFS) => {
-                    self.is_refused = true;
-                    return;
-                }
                 Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
                     tracing::error!(%error, "a message to the guardian is too large: dropped");
+                    if let ToGuardian::Spawn { run, .. } = message {
+                        self.too_large.push(*run);
+                    }
                     self.outgoing.pop_front();
                 }
                 // Gone: the reading side notices and acts.
-                Err(_) => {
-                    self.outgoing.clear();
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.outgoing.clear(),
+                // The driver tries again soon.
+                Err(error) => {
+                    if !was_refused && error.raw_os_error() != Some(libc::ETOOMANYREFS) {
+                        tracing::warn!(%error, "the guardian cannot be told now: tried again");
+                    }
+                    self.is_refused = true;
+                    return;
                 }
             }
         }
@@ -196,7 +216,7 @@ mod tests {
         .unwrap();
         // SAFETY: the descriptor is owned by the `AsyncFd` from here on.
         let socket = unsafe { AsyncFd::register(ours) }.unwrap();
-        let mut link = Link { socket, outgoing: VecDeque::new(), is_refused: false };
+        let mut link = Link::over(socket);
         let mut sent = 0;
         while !link.is_behind() {
             link.send(ToGuardian::Release { run: sent });

@@ -39,7 +39,7 @@ pub use link::Link;
 use crate::logs::{Logs, Source};
 
 use crate::processes::RunKey;
-use crate::processes::cgroup::{self, Groups};
+use crate::processes::cgroup::Groups;
 use crate::processes::controllers::Controllers;
 use sources::sources_of;
 
@@ -192,6 +192,9 @@ impl Native {
 
     /// Takes the next message of the guardian; new streams are given to `logs`.
     pub fn hear(&mut self, logs: &Logs) -> Heard {
+        if let Some(run) = self.link.too_large() {
+            return self.not_spawned(RunId::new(run), Stage::Exec, libc::E2BIG);
+        }
         let (message, descriptors) = match self.link.receive() {
             Ok(Some(message)) => message,
             Ok(None) => return Heard::Gone,
@@ -215,12 +218,7 @@ impl Native {
                 if stage == Stage::Cgroup && self.spawn_without_group(run, errno) {
                     return self.hear(logs);
                 }
-                if let Some(group) = self.runs.get(&run).and_then(|state| state.group.as_ref()) {
-                    cgroup::remove(group);
-                }
-                let intent = self.runs.remove(&run).map(|state| state.intent).unwrap_or_default();
-                let failure = launch::failure(stage, errno, &intent);
-                Heard::Fact(Fact::SpawnFailed { run, failure })
+                self.not_spawned(run, stage, errno)
             }
             FromGuardian::Ended { run, ended } => {
                 let run = RunId::new(run);

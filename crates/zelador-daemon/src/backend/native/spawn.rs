@@ -8,10 +8,11 @@ use zelador_core::input::Fact;
 use zelador_core::launch::Launch;
 use zelador_core::spec::LogFormat;
 use zelador_core::words::Words;
-use zelador_guardian::message::ToGuardian;
+use zelador_guardian::message::{Stage, ToGuardian};
 use zelador_guardian::{Descriptors, Kept};
 
 use crate::logs::Logs;
+use crate::processes::cgroup;
 
 use super::sources::{Label, sources_of};
 use super::{Handed, Heard, Native, Run, launch};
@@ -35,6 +36,17 @@ impl Native {
         }
         state.kept.descriptors = descriptors;
         Heard::Fact(Fact::Spawned { run, pid: i32::try_from(pid).unwrap_or_default() })
+    }
+
+    /// There is no process, nor will there be one.
+    pub(super) fn not_spawned(&mut self, run: RunId, stage: Stage, errno: i32) -> Heard {
+        let state = self.runs.remove(&run);
+        if let Some(group) = state.as_ref().and_then(|state| state.group.as_ref()) {
+            cgroup::remove(group);
+        }
+        let intent = state.map(|state| state.intent).unwrap_or_default();
+        let failure = launch::failure(stage, errno, &intent);
+        Heard::Fact(Fact::SpawnFailed { run, failure })
     }
 
     /// Asks for a process; a failure that shows before the guardian is asked is returned.
