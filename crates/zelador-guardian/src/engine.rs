@@ -21,6 +21,13 @@ const MOST_NOTES: usize = 4096;
 /// nothing reports.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
+/// How long an engine that has closed its socket may take to end by itself.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
+/// How long a killed engine is waited for. One of its threads may sleep where no signal wakes it, in a call
+/// to a dead disk: none of its code runs any more, and nobody would be there if it were waited for.
+const GONE_WITHIN: Duration = Duration::from_secs(1);
+
 /// An engine that has said nothing yet may take this many times the silence allowed later: it may
 /// have a history to read first.
 const START_FACTOR: u32 = 10;
@@ -115,6 +122,10 @@ pub(crate) struct Engine {
     pub retry_at: Option<Instant>,
     /// Whether SIGKILL was sent, or the socket is closed: it is only waited for.
     pub lost: bool,
+    /// When one that has closed its socket is killed.
+    pub kill_at: Option<Instant>,
+    /// When one that was killed counts as gone, although it cannot be reaped.
+    pub gone_at: Option<Instant>,
 }
 
 impl Engine {
@@ -130,6 +141,8 @@ impl Engine {
             full: false,
             retry_at: None,
             lost: false,
+            kill_at: None,
+            gone_at: None,
         }
     }
 
@@ -251,11 +264,23 @@ impl Engine {
         }
     }
 
-    /// Kills it; it stays until it is reaped.
-    pub fn kill(&mut self) {
+    /// It has closed its socket: it is ending, and may say in the log why.
+    pub fn leaves(&mut self, now: Instant) {
+        self.lose();
+        self.kill_at = Some(now + LAST_WORDS);
+    }
+
+    fn lose(&mut self) {
         self.lost = true;
         self.notes.clear();
         self.retry_at = None;
+    }
+
+    /// Kills it; it stays until it is reaped, or is given up.
+    pub fn kill(&mut self, now: Instant) {
+        self.lose();
+        self.kill_at = None;
+        self.gone_at = Some(now + GONE_WITHIN);
         // SAFETY: sends a signal to our child, whose number is reserved until we reap it.
         unsafe { libc::kill(self.pid as libc::pid_t, libc::SIGKILL) };
     }

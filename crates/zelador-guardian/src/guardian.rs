@@ -127,6 +127,8 @@ impl Guardian {
             retry_soon.then(|| Instant::now() + LOOK_AGAIN),
             engine.and_then(|engine| engine.retry_at),
             engine.and_then(|engine| engine.silent_at(&self.patience)),
+            engine.and_then(|engine| engine.kill_at),
+            engine.and_then(|engine| engine.gone_at),
             if engine.is_none() { self.restarts.due } else { None },
             self.upgrade_at,
             self.trial.as_ref().map(|trial| trial.until),
@@ -153,6 +155,12 @@ impl Guardian {
             self.finish(now, Duration::ZERO);
         }
         self.look_for_silence(now);
+        if let Some(engine) = self.engine.as_mut().filter(|engine| passed(engine.kill_at)) {
+            engine.kill(now);
+        }
+        if self.engine.as_ref().is_some_and(|engine| passed(engine.gone_at)) {
+            self.engine_gone("was killed and does not go: it is given up");
+        }
         if passed(self.upgrade_at) {
             self.upgrade_at = None;
             self.lose_engine("did not end for the upgrade");
@@ -234,9 +242,8 @@ impl Guardian {
                 }
                 Ok(None) => {
                     self.poll.remove(engine.socket.as_fd());
-                    // Usually it has ended, and SIGCHLD is about to say so; a number that is not
-                    // reaped is its own, so this can hit nobody else.
-                    engine.kill();
+                    // Usually it has ended, and SIGCHLD is about to say so.
+                    engine.leaves(Instant::now());
                     return;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,

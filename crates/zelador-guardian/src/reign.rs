@@ -60,7 +60,7 @@ impl Guardian {
         let mut engine = Engine::new(pid, socket, now, introduction);
         if let Err(error) = self.poll.add(engine.socket.as_fd(), ENGINE, For::Reading) {
             self.home.log(&format!("the engine cannot be watched: {error}"));
-            engine.kill();
+            engine.kill(now);
         }
         self.engine = Some(engine);
     }
@@ -108,11 +108,20 @@ impl Guardian {
     pub(crate) fn lose_engine(&mut self, why: &str) {
         if let Some(engine) = self.engine.as_mut().filter(|engine| !engine.lost) {
             self.home.log(&format!("engine {} {why}: killing it", engine.pid));
-            engine.kill();
+            engine.kill(Instant::now());
         }
     }
 
     pub(crate) fn engine_ended(&mut self, status: i32) {
+        let how = match (libc::WIFSIGNALED(status), libc::WTERMSIG(status)) {
+            (true, signal) => format!("ended by signal {signal}"),
+            (false, _) => format!("ended with code {}", libc::WEXITSTATUS(status)),
+        };
+        self.engine_gone(&how);
+    }
+
+    /// The engine is no more; the next one is due, of this image or of another.
+    pub(crate) fn engine_gone(&mut self, how: &str) {
         // What it said before it ended still counts, a `Shutdown` above all.
         for _ in 0..MOST_LAST_MESSAGES {
             let Some(engine) = &self.engine else { return };
@@ -128,11 +137,7 @@ impl Guardian {
             return;
         }
         let now = Instant::now();
-        let how = match (libc::WIFSIGNALED(status), libc::WTERMSIG(status)) {
-            (true, signal) => format!("by signal {signal}"),
-            (false, _) => format!("with code {}", libc::WEXITSTATUS(status)),
-        };
-        self.home.log(&format!("engine {} ended {how}", engine.pid));
+        self.home.log(&format!("engine {} {how}", engine.pid));
         if let Some((argv, flag)) = self.upgrade.take() {
             self.upgrade_at = None;
             // An engine that ends for an upgrade is no bad one.

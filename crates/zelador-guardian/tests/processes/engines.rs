@@ -171,3 +171,32 @@ pub fn asked_to_end_it_tells_the_engine_and_asked_twice_it_kills() {
     assert!(!lives(service) && !lives(engine.pid));
     assert!(!rig.path(SOCKET).exists());
 }
+
+pub fn a_killed_engine_that_does_not_go_is_replaced() {
+    let rig = Rig::new();
+    let engine = rig.engine();
+    engine.greet();
+    let (service, _) = engine.shell(1, "exec sleep 1000");
+    // Whoever is traced can be reaped by nobody else before its tracer has.
+    let pid = engine.pid;
+    // SAFETY: traces a process below this one.
+    let traced = unsafe { libc::ptrace(libc::PTRACE_SEIZE, pid as i32, 0, 0) };
+    assert_eq!(traced, 0, "{}", std::io::Error::last_os_error());
+    engine.kill();
+    let next = rig.engine();
+    assert!(exists(pid), "the one before is there still");
+    let (guardian, _, kept) = next.greet();
+    assert_eq!((guardian, kept[0].0.pid), (rig.guardian.id(), service));
+}
+
+pub fn an_engine_that_closes_its_link_may_end_by_itself() {
+    let rig = Rig::new();
+    let engine = rig.engine();
+    engine.greet();
+    let pid = engine.pid;
+    engine.leave_slowly();
+    drop(engine);
+    rig.engine().greet();
+    let log = rig.log();
+    assert!(log.contains(&format!("engine {pid} ended with code 7")), "{log}");
+}

@@ -322,6 +322,11 @@ impl Engine {
         kill(self.pid, libc::SIGKILL);
     }
 
+    /// Lets the engine's process end by itself, after it has closed its link and some time has passed.
+    pub fn leave_slowly(&self) {
+        send_byte(self.case.as_ref().expect("it is there"), b'l', &[]);
+    }
+
     /// Lets the engine's process end by itself.
     pub fn leave(mut self) {
         self.case = None;

@@ -80,9 +80,18 @@ pub fn engine(arguments: &[String]) -> ! {
         match rig::receive_byte(&case) {
             Some(b'p') => rig::send_byte(&case, b'p', &[ours]),
             Some(b'h') => hold(ours, &case, arguments),
+            Some(b'l') => leave_slowly(),
             _ => std::process::exit(0),
         }
     }
+}
+
+/// Closes the link, and ends a little later with a code of its own.
+fn leave_slowly() -> ! {
+    // SAFETY: nobody uses it any more.
+    unsafe { libc::close(zelador_guardian::ENGINE_SOCKET) };
+    std::thread::sleep(Duration::from_millis(20));
+    std::process::exit(7)
 }
 
 /// Keeps what the guardian hands out, and takes its place when it is gone.
