@@ -312,6 +312,8 @@ impl Guardian {
         self.terminated = true;
         if self.terminating.is_none() && self.finishing.is_none() {
             self.terminating = Some(now + self.patience.termination);
+            // Another image would not know of it.
+            self.upgrade = None;
             self.tell_manager(Manager::stopping);
             self.tell(Note::Message(FromGuardian::Terminate));
         } else {

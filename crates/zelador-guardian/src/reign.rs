@@ -144,7 +144,7 @@ impl Guardian {
             self.trial = None;
             self.replace_self(argv, &flag);
         }
-        if let Some(trial) = self.trial.take() {
+        if let Some(trial) = self.trial.take().filter(|_| self.terminating.is_none()) {
             self.home
                 .log("the engine of the new guardian is no good: going back to the one before");
             self.execute(&trial.former.argv(), &trial.former.table_flag, None);

@@ -68,6 +68,8 @@ impl Guardian {
                 self.stowed.remove(&name);
                 return;
             }
+            // An engine that ends to no purpose is followed by one that is asked to end.
+            ToGuardian::Upgrade { .. } if self.terminating.is_some() => return,
             ToGuardian::Upgrade { argv, table_flag } => {
                 let argv = argv.into_iter().map(CString::new).collect::<Result<Vec<_>, _>>();
                 match (argv, CString::new(table_flag)) {

@@ -143,3 +143,27 @@ pub fn a_new_guardian_whose_engine_is_no_good_goes_back() {
     kill(service, libc::SIGUSR1);
     assert_eq!(engine.ended(1).status, libc::SIGUSR1);
 }
+
+pub fn asked_to_end_during_an_upgrade_it_ends() {
+    let mut rig = Rig::new();
+    let engine = rig.engine();
+    engine.greet();
+    let (argv, table_flag) = (rig.guardian_argv(), b"--table".to_vec());
+    engine.say(&ToGuardian::Upgrade { argv, table_flag });
+    kill(rig.guardian.id(), libc::SIGTERM);
+    assert_eq!(engine.hear().0, FromGuardian::Terminate);
+    engine.leave();
+    let engine = rig.engine();
+    engine.greet();
+    assert_eq!(engine.hear().0, FromGuardian::Terminate, "the next one is asked too");
+    // Nor does it become another image once it was asked.
+    let (argv, table_flag) = (vec![b"/bin/false".to_vec()], b"--table".to_vec());
+    engine.say(&ToGuardian::Upgrade { argv, table_flag });
+    engine.leave();
+    let engine = rig.engine();
+    engine.greet();
+    assert_eq!(engine.hear().0, FromGuardian::Terminate);
+    engine.say(&ToGuardian::Shutdown);
+    engine.leave();
+    assert_eq!(rig.code(), Some(0));
+}

@@ -53,6 +53,7 @@ const CASES: &[Case] = cases![
     handover::an_engine_takes_the_place_of_a_killed_guardian,
     handover::a_guardian_replaces_itself,
     handover::a_new_guardian_whose_engine_is_no_good_goes_back,
+    handover::asked_to_end_during_an_upgrade_it_ends,
     latency::measure_spawn,
 ];
 
