@@ -24,6 +24,7 @@ mod poll;
 mod reign;
 mod request;
 mod runs;
+mod signals;
 mod slots;
 mod sparse;
 mod spawn;

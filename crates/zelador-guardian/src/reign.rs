@@ -15,6 +15,7 @@ use crate::link;
 use crate::message::{Extras, FromGuardian, ToGuardian};
 use crate::notify::Manager;
 use crate::poll::For;
+use crate::runs::Ground;
 use crate::spawn::{Failure, Plan};
 use crate::table::{self, OWN_IMAGE, Own};
 use crate::trial::FORMER_FLAG;
@@ -65,7 +66,7 @@ impl Guardian {
         self.engine = Some(engine);
     }
 
-    fn spawn_engine(&self) -> io::Result<(u32, OwnedFd)> {
+    fn spawn_engine(&mut self) -> io::Result<(u32, OwnedFd)> {
         let (ours, theirs) = rustix::net::socketpair(
             AddressFamily::UNIX,
             SocketType::SEQPACKET,
@@ -79,6 +80,9 @@ impl Guardian {
         let program = self.argv.first().ok_or(io::ErrorKind::InvalidInput)?;
         let null = self.ground.null.as_raw_fd();
         let log = log.as_ref().map_or(null, AsRawFd::as_raw_fd);
+        let mut all = [(null, 0), (log, 1), (log, 2), (theirs.as_raw_fd(), ENGINE_SOCKET)];
+        let Ground { stack, slots, null, oom, .. } = &mut self.ground;
+        let (_staged, copied) = slots.stage(null.as_fd(), &mut all).unzip();
         let plan = Plan {
             program,
             argv: &self.argv,
@@ -88,19 +92,20 @@ impl Guardian {
             gid: None,
             groups: None,
             nofile: None,
-            oom: self.ground.oom,
+            oom: *oom,
             group: None,
             cgroups: &[],
-            copied: None,
-            descriptors: &[(null, 0), (log, 1), (log, 2), (theirs.as_raw_fd(), ENGINE_SOCKET)],
+            copied,
+            closed: &[self.home.lock_descriptor().as_raw_fd()],
+            descriptors: &all,
             extras: &Extras::default(),
         };
         let failed = |failure: Failure| io::Error::from_raw_os_error(failure.errno);
-        let started = self.ground.stack.start(&plan).map_err(failed).or_else(|error| {
+        let started = stack.start(&plan).map_err(failed).or_else(|error| {
             let path = program.to_string_lossy();
             self.home.log(&format!("{path} cannot be executed ({error}): the engine is started from the guardian's own image"));
             let program = &OWN_IMAGE.to_owned();
-            self.ground.stack.start(&Plan { program, ..plan }).map_err(failed)
+            stack.start(&Plan { program, ..plan }).map_err(failed)
         });
         Ok((started?.pid, ours))
     }

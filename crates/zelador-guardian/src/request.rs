@@ -4,7 +4,7 @@
 //! `SpawnFailed`.
 
 use std::ffi::CString;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Instant;
 
 use crate::engine::Note;
@@ -112,7 +112,10 @@ impl Guardian {
             self.tell(Note::Message(FromGuardian::SpawnFailed { run, stage, errno }));
             return Ok(());
         }
-        match self.ground.spawn(run, launch, passed, self.runs.len()) {
+        let link = self.engine.as_ref().map(|engine| engine.socket.as_raw_fd());
+        let closed = [Some(self.home.lock_descriptor().as_raw_fd()), link];
+        let closed: Vec<_> = closed.into_iter().flatten().collect();
+        match self.ground.spawn(run, launch, passed, self.runs.len(), &closed) {
             Ok(entry) => {
                 self.runs.insert(run, entry);
                 self.tell(Note::Spawned(run));

@@ -37,13 +37,15 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    /// Starts a service. `passed` begins with its group's folder when the launch says so; `others` runs exist.
+    /// Starts a service. `passed` begins with its group's folder when the launch says so; `others` runs exist;
+    /// `closed` is what the child closes first.
     pub fn spawn(
         &mut self,
         run: u64,
         launch: Launch,
         passed: &[OwnedFd],
         others: usize,
+        closed: &[RawFd],
     ) -> Result<Entry, Failure> {
         let invalid = |stage| Failure { stage, errno: libc::EINVAL };
         if launch.out == Stream::SameAsOut {
@@ -103,6 +105,7 @@ impl Ground {
             group: group.first().map(AsRawFd::as_raw_fd),
             cgroups: &cgroups,
             copied,
+            closed,
             descriptors: &all,
             extras,
         })?;

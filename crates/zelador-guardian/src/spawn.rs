@@ -14,6 +14,7 @@ use crate::clone;
 use crate::limits::Nofile;
 use crate::message::{Extras, Stage};
 use crate::near::Near;
+use crate::signals::{default_signals, die_with, live_on};
 
 /// Stack of the child, in bytes; it needs less than 2 KiB in a debug build.
 const STACK: usize = 64 * 1024;
@@ -41,6 +42,9 @@ pub(crate) struct Plan<'a> {
     pub cgroups: &'a [RawFd],
     /// It needs a copy of only those of our descriptors that are below this number.
     pub copied: Option<RawFd>,
+    /// Those of our descriptors that it closes before anything else. What may still be waiting to execute
+    /// when we are killed must neither hold our lock nor keep our end of the link to the engine open.
+    pub closed: &'a [RawFd],
     /// The child's descriptors: ours, and the number that it has there. None is overwritten before it
     /// was given its number.
     pub descriptors: &'a [(RawFd, RawFd)],
@@ -130,6 +134,9 @@ impl Stack {
             oom: oom.as_deref().map(str::as_bytes),
             group: None,
             copied: plan.copied,
+            closed: plan.closed,
+            // SAFETY: only asks.
+            guardian: unsafe { libc::getpid() },
             cgroups: plan.cgroups,
             descriptors: plan.descriptors,
             extras: plan.extras,
@@ -202,6 +209,8 @@ struct Child<'a> {
     group: Option<RawFd>,
     cgroups: &'a [RawFd],
     copied: Option<RawFd>,
+    closed: &'a [RawFd],
+    guardian: libc::pid_t,
     descriptors: &'a [(RawFd, RawFd)],
     extras: &'a Extras,
     /// Room for ten digits and a zero byte.
@@ -242,6 +251,11 @@ unsafe fn become_service(child: &Child) -> Failure {
             let unshare = libc::CLOSE_RANGE_UNSHARE;
             step!(Fork, libc::syscall(libc::SYS_close_range, first, last, unshare));
         }
+        for number in child.closed {
+            libc::close(*number);
+        }
+        // Nobody would know of what executes after our death: the next engine may have begun it anew.
+        step!(Fork, die_with(child.guardian));
         if let Some(processors) = child.processors {
             let size = size_of::<libc::cpu_set_t>();
             libc::syscall(libc::SYS_sched_setaffinity, 0, size, ptr::from_ref(processors));
@@ -308,6 +322,8 @@ unsafe fn become_service(child: &Child) -> Failure {
         if let Some(kept) = extras.capabilities {
             step!(Capabilities, keep_capabilities(kept, child.uid.is_some_and(|uid| uid != 0)));
         }
+        // A change of rights has taken it back.
+        step!(Fork, die_with(child.guardian));
         if extras.no_new_privs {
             step!(Privileges, libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
         }
@@ -324,6 +340,7 @@ unsafe fn become_service(child: &Child) -> Failure {
                 step!(Exec, libc::dup2(*from, *to));
             }
         }
+        live_on();
         step!(Exec, libc::execve(child.program, child.argv, child.env));
     }
     Failure { stage: Stage::Exec, errno: libc::EINVAL }
@@ -349,39 +366,4 @@ unsafe fn write_number(to: *mut u8, number: u32) {
     }
     // SAFETY: as above.
     unsafe { to.add(count).write_volatile(0) };
-}
-
-/// Sets every signal to its default and blocks none, in this order: a handler of the guardian must
-/// never run on the child's stack.
-///
-/// # Safety
-/// In a child of `clone` only.
-unsafe fn default_signals() {
-    /// The kernel's `sigset_t`, in bytes, on all architectures but MIPS.
-    const SET: usize = 8;
-    /// The kernel's `struct sigaction` is at most 32 bytes there; all zero is `SIG_DFL`.
-    const DEFAULT: [u64; 4] = [0; 4];
-    static EMPTY: u64 = 0;
-    for signal in 1..=64 {
-        // SAFETY: `DEFAULT` is readable. SIGKILL and SIGSTOP are refused, which is right.
-        unsafe {
-            libc::syscall(
-                libc::SYS_rt_sigaction,
-                signal,
-                DEFAULT.as_ptr(),
-                ptr::null_mut::<u64>(),
-                SET,
-            );
-        }
-    }
-    // SAFETY: `EMPTY` is readable.
-    unsafe {
-        libc::syscall(
-            libc::SYS_rt_sigprocmask,
-            libc::SIG_SETMASK,
-            &raw const EMPTY,
-            ptr::null_mut::<u64>(),
-            SET,
-        );
-    }
 }

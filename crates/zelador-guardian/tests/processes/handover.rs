@@ -2,11 +2,12 @@
 
 use std::os::fd::AsFd;
 
-use zelador_guardian::SOCKET;
-use zelador_guardian::message::{FromGuardian, ToGuardian};
+use zelador_guardian::message::{FromGuardian, Launch, ToGuardian};
+use zelador_guardian::{LOCK, SOCKET};
 
 use crate::rig::{
-    Engine, Rig, connect, exists, kill, lives, reap_all, receive_byte, send_byte, wait_until,
+    Engine, LIMIT, Rig, children, connect, exists, kill, lives, reap_all, receive_byte, send_byte,
+    shell, sleeps, wait_until, within,
 };
 
 pub fn an_engine_takes_the_place_of_a_killed_guardian() {
@@ -166,4 +167,37 @@ pub fn asked_to_end_during_an_upgrade_it_ends() {
     engine.say(&ToGuardian::Shutdown);
     engine.leave();
     assert_eq!(rig.code(), Some(0));
+}
+
+pub fn a_child_that_is_slow_to_execute_does_not_outlive_its_guardian() {
+    let mut rig = Rig::new();
+    let engine = rig.engine();
+    engine.greet();
+    // A group whose `cgroup.procs` is a pipe that nobody reads: opening it for writing waits.
+    let group = rig.path("group");
+    std::fs::create_dir(&group).expect("the home is new");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mkfifoat(rustix::fs::CWD, group.join("cgroup.procs"), mode).expect("it is new");
+    let folder = std::fs::File::open(&group).expect("it is there");
+    let executed = rig.path("executed");
+    let script = format!("touch {}", executed.display());
+    let launch = Launch { cgroup: true, ..shell(&script) };
+    engine.pass(&ToGuardian::Spawn { run: 1, launch }, &[folder.as_fd()]);
+    let guardian = rig.guardian.id();
+    let slow = within(LIMIT, || children(guardian).into_iter().find(|pid| *pid != engine.pid));
+    let slow = slow.expect("the child");
+    wait_until("it to wait for a reader", || sleeps(slow));
+    let open = std::fs::read_dir(format!("/proc/{slow}/fd")).expect("it lives");
+    let open = open.filter_map(|one| std::fs::read_link(one.ok()?.path()).ok());
+    assert!(!open.into_iter().any(|file| file.ends_with(LOCK)), "it holds the lock of the home");
+    engine.inherit();
+    rig.guardian.kill().expect("it lives");
+    rig.guardian.wait().expect("it is our child");
+    let next = rig.engine();
+    assert_eq!(next.greet().0, engine.pid, "it has taken the guardian's place");
+    wait_until("the child is gone", || {
+        reap_all();
+        !lives(slow)
+    });
+    assert!(!executed.exists());
 }

@@ -54,6 +54,7 @@ const CASES: &[Case] = cases![
     handover::a_guardian_replaces_itself,
     handover::a_new_guardian_whose_engine_is_no_good_goes_back,
     handover::asked_to_end_during_an_upgrade_it_ends,
+    handover::a_child_that_is_slow_to_execute_does_not_outlive_its_guardian,
     latency::measure_spawn,
 ];
 

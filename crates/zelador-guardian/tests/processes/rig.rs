@@ -327,6 +327,11 @@ impl Engine {
         send_byte(self.case.as_ref().expect("it is there"), b'l', &[]);
     }
 
+    /// Lets the engine's process take the place of its guardian when that is gone.
+    pub fn inherit(&self) {
+        send_byte(self.case.as_ref().expect("it is there"), b'h', &[]);
+    }
+
     /// Lets the engine's process end by itself.
     pub fn leave(mut self) {
         self.case = None;

@@ -20,7 +20,7 @@ use zelador_guardian::message::{ToGuardian, Why};
 use zelador_guardian::{Descriptors, Kept};
 
 use super::{Native, Run, launch};
-use crate::processes::{self, Stat, mark_of};
+use crate::processes::{self, Stat, cgroup, mark_of};
 
 /// The record says when the engine learned of the start, and the clock may have been corrected a bit.
 const STARTED_ABOUT: Duration = Duration::from_secs(3);
@@ -62,7 +62,12 @@ impl Native {
             let mark = run_mark(&self.home, run);
             let found = match recorded.pid {
                 // Its start was never recorded.
-                None => marked.get(&mark).copied(),
+                None => marked.get(&mark).copied().or_else(|| {
+                    let members = self.groups.as_ref().map(|it| cgroup::members(&it.path(run)));
+                    let members = members.unwrap_or_default().into_iter();
+                    let mut members = members.filter_map(|pid| all.get(pid));
+                    members.find(|process| process.session == process.pid && !process.is_dead())
+                }),
                 Some(pid) => all.get(pid).filter(|process| {
                     let is_marked = || mark_of(process).is_some_and(|its| its == mark);
                     let leads = process.session == process.pid && !process.is_dead();
