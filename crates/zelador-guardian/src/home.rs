@@ -6,7 +6,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -38,15 +38,21 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    /// Locks the home; `None` when another guardian holds it for longer than `wait`.
-    pub fn lock(path: &Path, log: PathBuf, wait: Duration) -> io::Result<Option<Self>> {
-        let open = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path.join(LOCK))?;
+    /// Locks the home; `None` when another guardian holds it for longer than `wait`. An heir has services
+    /// to keep: where nothing can be written any more, it is content with the lock.
+    pub fn lock(
+        path: &Path,
+        log: PathBuf,
+        wait: Duration,
+        is_heir: bool,
+    ) -> io::Result<Option<Self>> {
+        let file = path.join(LOCK);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let open = match options.open(&file) {
+            Err(_) if is_heir => File::open(&file)?,
+            opened => opened?,
+        };
         let until = Instant::now() + wait;
         loop {
             match rustix::fs::flock(&open, FlockOperation::NonBlockingLockExclusive) {
@@ -59,20 +65,15 @@ impl Home {
                 Err(errno) => return Err(errno.into()),
             }
         }
-        let home = Self { path: path.to_owned(), log, lock: open.into() };
-        home.write_pid()?;
-        Ok(Some(home))
+        match write_pid(&open) {
+            Err(error) if !is_heir => return Err(error),
+            _ => Ok(Some(Self { path: path.to_owned(), log, lock: open.into() })),
+        }
     }
 
     /// Returns the home whose lock a former image of this process has left.
     pub fn locked(path: &Path, log: PathBuf, lock: OwnedFd) -> Self {
         Self { path: path.to_owned(), log, lock }
-    }
-
-    fn write_pid(&self) -> io::Result<()> {
-        let mut file = File::from(self.lock.try_clone()?);
-        file.set_len(0)?;
-        writeln!(file, "{}", std::process::id())
     }
 
     /// Returns the lock, for a new image of this process.
@@ -82,53 +83,98 @@ impl Home {
 
     /// Returns a listening control socket under the name, which only this user may connect to.
     pub fn bind(&self) -> io::Result<OwnedFd> {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket =
-            rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-        // The file gets the mode of the socket: there is no moment in which others may connect.
-        rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
-        match fs::remove_file(self.socket_path()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        if let Ok(address) = SocketAddrUnix::new(self.socket_path()) {
-            rustix::net::bind(&socket, &address)?;
-        } else {
-            // Longer than 108 bytes, the room in `sockaddr_un`: by a shorter name for the folder.
-            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let folder = rustix::fs::open(&self.path, flags, Mode::empty())?;
-            let short = format!("/proc/self/fd/{}/{SOCKET}", folder.as_raw_fd());
-            rustix::net::bind(&socket, &SocketAddrUnix::new(short)?)?;
-        }
-        rustix::net::listen(&socket, BACKLOG)?;
-        Ok(socket)
+        bind(&self.path)
     }
 
     /// Returns whether the name of the control socket still leads to a socket.
     pub fn has_socket(&self) -> bool {
-        fs::symlink_metadata(self.socket_path()).is_ok_and(|found| found.file_type().is_socket())
+        has_socket(&self.path)
     }
 
     /// Removes the control socket's name.
     pub fn remove_socket(&self) {
-        let _ = fs::remove_file(self.socket_path());
+        let _ = fs::remove_file(self.path.join(SOCKET));
     }
 
-    fn socket_path(&self) -> PathBuf {
-        self.path.join(SOCKET)
+    /// Returns the folder.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Returns the log, open for appending.
     pub fn open_log(&self) -> io::Result<File> {
-        OpenOptions::new().append(true).create(true).mode(0o600).open(&self.log)
+        open_log(&self.log)
     }
 
-    /// Appends a line to the log. It is opened each time, so that it may be rotated; when the disk
-    /// is full the line is lost, since nothing the guardian does depends on it.
+    /// Appends a line to the log.
     pub fn log(&self, text: &str) {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        if let Ok(mut file) = self.open_log() {
-            let _ = file.write_all(format!("{} guardian: {text}\n", since.as_secs()).as_bytes());
-        }
+        log(&self.log, text);
+    }
+}
+
+fn open_log(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+}
+
+/// Appends a line to a log. It is opened each time, so that it may be rotated; when the disk is full the
+/// line is lost, since nothing the guardian does depends on it.
+pub(crate) fn log(path: &Path, text: &str) {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    if let Ok(mut file) = open_log(path) {
+        let _ = file.write_all(format!("{} guardian: {text}\n", since.as_secs()).as_bytes());
+    }
+}
+
+/// Over the number before it: an erased one, on a disk that is full, would be nobody's.
+fn write_pid(lock: &File) -> io::Result<()> {
+    let line = format!("{}\n", std::process::id());
+    lock.write_all_at(line.as_bytes(), 0)?;
+    lock.set_len(line.len() as u64)
+}
+
+/// As the method, for who holds the lock of this home but has not taken it over yet.
+pub(crate) fn bind(home: &Path) -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    // The file gets the mode of the socket: there is no moment in which others may connect.
+    rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
+    let path = home.join(SOCKET);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    if let Ok(address) = SocketAddrUnix::new(path) {
+        rustix::net::bind(&socket, &address)?;
+    } else {
+        // Longer than 108 bytes, the room in `sockaddr_un`: by a shorter name for the folder.
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = rustix::fs::open(home, flags, Mode::empty())?;
+        let short = format!("/proc/self/fd/{}/{SOCKET}", folder.as_raw_fd());
+        rustix::net::bind(&socket, &SocketAddrUnix::new(short)?)?;
+    }
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(socket)
+}
+
+/// As the method.
+pub(crate) fn has_socket(home: &Path) -> bool {
+    fs::symlink_metadata(home.join(SOCKET)).is_ok_and(|found| found.file_type().is_socket())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_takes_over_needs_to_write_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        // A folder stands for a file that may only be read: root may write every file.
+        fs::create_dir(home.path().join(LOCK)).unwrap();
+        let lock = |heir| Home::lock(home.path(), home.path().join(LOG), Duration::ZERO, heir);
+        assert!(lock(false).is_err(), "a first guardian says who it is");
+        let held = lock(true).unwrap().unwrap();
+        assert!(lock(true).unwrap().is_none(), "it is held");
+        drop(held);
+        assert!(lock(true).unwrap().is_some());
     }
 }

@@ -8,6 +8,7 @@
 //! [`run`] is the guardian. The engine speaks to it by [`link`] over descriptor [`ENGINE_SOCKET`], in
 //! [`message`]s. An engine whose guardian was killed takes its place by [`become_guardian`].
 
+mod begin;
 mod capabilities;
 mod clone;
 mod codec;
@@ -35,10 +36,8 @@ mod wait;
 mod wire;
 
 use std::ffi::CString;
-use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 use std::{fmt, io};
 
 pub use engine::Patience;
@@ -48,22 +47,6 @@ pub use keep::{Capture, Descriptors, Kept, STATE_SIZE};
 pub use limits::DESCRIPTORS_PER_RUN;
 pub use table::{Handover, become_guardian};
 pub use trial::{FORMER_FLAG, Former};
-
-use crate::engine::Restarts;
-use crate::guardian::Guardian;
-use crate::home::Home;
-use crate::limits::Nofile;
-use crate::notify::Manager;
-use crate::poll::{Poll, Signals};
-use crate::runs::{Entry, Ground};
-use crate::slots::Slots;
-use crate::spawn::Stack;
-use crate::table::Table;
-use crate::trial::Trial;
-
-/// How long a new guardian waits for the lock of the one it replaces, or that the service manager has
-/// just killed: as long as the kernel may take to close the descriptors of a killed process.
-const LOCK_WAIT: Duration = Duration::from_secs(2);
 
 /// How a guardian is to be.
 #[derive(Debug)]
@@ -135,71 +118,15 @@ impl std::error::Error for Error {
 }
 
 /// Runs the guardian until it is told to end. Must be called by the only thread of the process,
-/// early: it blocks signals, marks all descriptors above 2 CLOEXEC, and takes the process over.
+/// early: it blocks signals, takes the process over, and closes all descriptors above 2 that were not
+/// handed over.
 ///
 /// # Errors
-/// When it cannot begin; nothing was started then. Later only if waiting itself fails.
+/// When it cannot begin, nor the former image in its place; nothing was started then. Later only if waiting itself fails.
 pub fn run(options: Options) -> Result<Outcome, Error> {
-    let kernel = |what| move |error| Error::Kernel(what, error);
-    table::close_on_exec_all();
-    let waits = options.table.is_some() || options.resurrect;
-    let wait = if waits { LOCK_WAIT } else { Duration::ZERO };
-    let mut table = options.table.map(Table::read).transpose().map_err(Error::Table)?;
-    let lock = table.as_mut().and_then(|table| table.lock.take());
-    let home = match lock {
-        Some(lock) => Home::locked(&options.home, options.log, lock),
-        None => match Home::lock(&options.home, options.log, wait) {
-            Ok(Some(home)) => home,
-            Ok(None) => return Ok(Outcome::AlreadyRunning),
-            Err(error) => return Err(Error::Home(options.home, error)),
-        },
-    };
-    let signals = Signals::block().map_err(kernel("signalfd"))?;
-    let poll = Poll::new().map_err(kernel("epoll_create"))?;
-    let stack = Stack::new().map_err(kernel("mmap"))?;
-    let null = File::options().read(true).write(true).open("/dev/null");
-    let null = null.map_err(kernel("opening /dev/null"))?.into();
-    let slots = Slots::new(&null);
-    let raised = Nofile::raise().map_err(kernel("prlimit"))?;
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
-        .map_err(|errno| Error::Kernel("PR_SET_CHILD_SUBREAPER", errno.into()))?;
-
-    let (mut listener, mut runs, mut nofile, mut oom) = (None, Vec::new(), None, None);
-    let mut stowed = Vec::new();
-    if let Some(table) = table {
-        (listener, runs, nofile, oom) = (table.listener, table.runs, table.nofile, table.oom);
-        stowed = table.stowed;
-    }
-    let oom = oom.or_else(limits::lower_oom_score);
-    // The file may have been replaced between the two guardians; then the old socket leads nowhere.
-    let listener = match listener.filter(|_| home.has_socket()) {
-        Some(listener) => listener,
-        None => home.bind().map_err(|error| Error::Socket(options.home, error))?,
-    };
-    let mut guardian = Guardian {
-        home,
-        argv: options.engine,
-        patience: options.patience,
-        listener,
-        poll,
-        signals,
-        ground: Ground { stack, slots, null, nofile: nofile.unwrap_or(raised), oom },
-        runs: runs.into_iter().map(|kept| (kept.run, Entry::from_table(kept))).collect(),
-        stowed: stowed.into_iter().collect(),
-        engine: None,
-        restarts: Restarts::new(Instant::now()),
-        manager: Manager::from_environment(),
-        resurrect: options.resurrect,
-        more_ended: false,
-        terminated: false,
-        terminating: None,
-        finishing: None,
-        upgrade: None,
-        upgrade_at: None,
-        trial: options.former.map(|former| Trial::new(former, Instant::now(), &options.patience)),
-    };
+    let Some(mut guardian) = begin::guardian(options)? else { return Ok(Outcome::AlreadyRunning) };
     let done = guardian.run();
     guardian.home.remove_socket();
     let outcome = if guardian.terminated { Outcome::Terminated } else { Outcome::Ended };
-    done.map(|()| outcome).map_err(kernel("epoll_wait"))
+    done.map(|()| outcome).map_err(|error| Error::Kernel("epoll_wait", error))
 }

@@ -174,7 +174,7 @@ impl Guardian {
     /// Returns only when that cannot be executed.
     fn execute(&self, argv: &[CString], flag: &CStr, former: Option<BorrowedFd>) {
         let lock = Some(self.home.lock_descriptor().as_fd());
-        let own = Own { lock, oom: self.ground.oom, former };
+        let own = Own { lock, oom: self.ground.oom, former, resurrect: self.resurrect };
         let runs: Vec<_> = self.runs.values().map(|entry| &entry.kept).collect();
         let nofile = Some(self.ground.nofile);
         let stowed: Vec<_> = self.stowed.iter().collect();

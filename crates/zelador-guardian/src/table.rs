@@ -14,7 +14,7 @@ use crate::codec::{Reader, Writer};
 use crate::keep::{Descriptors, Kept};
 use crate::limits::Nofile;
 use crate::link;
-use crate::message::Ended;
+use crate::message::{Ended, Which};
 use crate::wire;
 
 /// First byte of a table. A guardian of another version must still read its predecessor's.
@@ -40,10 +40,24 @@ pub(crate) struct Own<'a> {
     pub oom: Option<i32>,
     /// The executable before it: kept open, and told on the command line.
     pub former: Option<BorrowedFd<'a>>,
+    /// The saved list is still to be brought up.
+    pub resurrect: bool,
 }
 
-/// A table as it was read.
+/// A table as it was written: what it names is still nobody's, and open whatever becomes of this.
 #[derive(Debug)]
+pub(crate) struct Outline {
+    lock: Option<RawFd>,
+    oom: Option<i32>,
+    listener: Option<RawFd>,
+    nofile: Option<Nofile>,
+    runs: Vec<(Kept, Which, Vec<RawFd>)>,
+    stowed: Vec<(Vec<u8>, RawFd)>,
+    resurrect: bool,
+}
+
+/// A table as it was taken over.
+#[derive(Debug, Default)]
 pub(crate) struct Table {
     pub lock: Option<OwnedFd>,
     pub oom: Option<i32>,
@@ -51,6 +65,7 @@ pub(crate) struct Table {
     pub nofile: Option<Nofile>,
     pub runs: Vec<Kept>,
     pub stowed: Vec<(Vec<u8>, OwnedFd)>,
+    pub resurrect: bool,
 }
 
 /// Turns the calling process into a guardian: `execve` of `argv[0]` with `argv`, `table_flag` and
@@ -89,28 +104,47 @@ pub(crate) fn execute(
     };
     passed.push(table.as_fd());
     passed.extend(own.former);
-    let Ok(number) = CString::new(table.as_raw_fd().to_string()) else {
-        return io::ErrorKind::InvalidInput.into();
-    };
-    let Some(program) = argv.first() else { return io::ErrorKind::InvalidInput.into() };
-    let mut pointers: Vec<_> = argv.iter().map(|one| one.as_ptr()).collect();
-    pointers.extend([table_flag.as_ptr(), number.as_ptr(), ptr::null()]);
-
     close_on_exec_all();
     let mark = |close| passed.iter().try_for_each(|one| set_close_on_exec(*one, close));
     if let Err(error) = mark(false) {
         let _ = mark(true);
         return error;
     }
+    let error = exec(argv, table_flag, table.as_raw_fd());
+    let _ = mark(true);
+    error
+}
+
+/// The same with the table that another image has left for this one, of which nothing was taken; `program`
+/// is a descriptor of the executable, and not for it.
+pub(crate) fn execute_unread(
+    argv: &[CString],
+    table_flag: &CStr,
+    table: &OwnedFd,
+    program: &OwnedFd,
+) -> io::Error {
+    for number in numbers() {
+        // SAFETY: changes only the flag of a descriptor; one that is closed gives EBADF.
+        unsafe { libc::fcntl(number, libc::F_SETFD, 0) };
+    }
+    let _ = set_close_on_exec(program.as_fd(), true);
+    exec(argv, table_flag, table.as_raw_fd())
+}
+
+fn exec(argv: &[CString], table_flag: &CStr, table: RawFd) -> io::Error {
+    let Ok(number) = CString::new(table.to_string()) else {
+        return io::ErrorKind::InvalidInput.into();
+    };
+    let Some(program) = argv.first() else { return io::ErrorKind::InvalidInput.into() };
+    let mut pointers: Vec<_> = argv.iter().map(|one| one.as_ptr()).collect();
+    pointers.extend([table_flag.as_ptr(), number.as_ptr(), ptr::null()]);
     unsafe extern "C" {
         static environ: *const *const libc::c_char;
     }
     // SAFETY: `program` and all pointers in the zero-terminated `pointers` live until the call
     // returns; the environment is libc's own.
     unsafe { libc::execve(program.as_ptr(), pointers.as_ptr(), environ) };
-    let error = io::Error::last_os_error();
-    let _ = mark(true);
-    error
+    io::Error::last_os_error()
 }
 
 /// Gives CLOEXEC to every descriptor above standard error.
@@ -122,14 +156,33 @@ pub(crate) fn close_on_exec_all() {
         return;
     }
     // Linux 5.10 knows close_range, but not this flag.
-    let Ok(numbers) = std::fs::read_dir("/proc/self/fd") else { return };
-    for number in numbers.flatten().filter_map(|one| one.file_name().to_str()?.parse().ok()) {
-        let number: RawFd = number;
-        if number > 2 {
-            // SAFETY: changes only the flag of a descriptor; one that is closed gives EBADF.
-            unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
-        }
+    for number in numbers() {
+        // SAFETY: changes only the flag of a descriptor; one that is closed gives EBADF.
+        unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
     }
+}
+
+/// Closes every descriptor above standard error: a caller may wait for the end of one that it forgot.
+///
+/// # Safety
+/// None of them is anybody's in this process.
+pub(crate) unsafe fn close_all() {
+    // SAFETY: as the caller promises.
+    if unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) } == 0 {
+        return;
+    }
+    // Linux before 5.9.
+    for number in numbers() {
+        // SAFETY: as the caller promises.
+        unsafe { libc::close(number) };
+    }
+}
+
+/// The open descriptors above standard error.
+fn numbers() -> Vec<RawFd> {
+    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return Vec::new() };
+    let numbers = entries.flatten().filter_map(|one| one.file_name().to_str()?.parse().ok());
+    numbers.filter(|number| *number > 2).collect()
 }
 
 fn set_close_on_exec(descriptor: BorrowedFd, close: bool) -> io::Result<()> {
@@ -174,6 +227,10 @@ fn encode<'a>(
         to.bytes(name);
         put(to, &mut passed, descriptor.as_fd());
     });
+    // Only then, so that an image before this one reads all others.
+    if own.resurrect {
+        to.bool(true);
+    }
     (to.finish(), passed)
 }
 
@@ -182,10 +239,10 @@ fn put<'a>(to: &mut Writer, passed: &mut Vec<BorrowedFd<'a>>, one: BorrowedFd<'a
     passed.push(one);
 }
 
-impl Table {
-    /// Reads the table in `memfd` and takes the descriptors it names, which get CLOEXEC again.
-    pub fn read(memfd: OwnedFd) -> io::Result<Self> {
-        let mut file = File::from(memfd);
+impl Outline {
+    /// Reads the table in `memfd`.
+    pub fn read(memfd: &OwnedFd) -> io::Result<Self> {
+        let mut file = File::from(memfd.try_clone()?);
         let mut bytes = Vec::new();
         file.rewind()?;
         file.read_to_end(&mut bytes)?;
@@ -193,38 +250,72 @@ impl Table {
         let table = decode(&mut from).filter(|_| from.is_empty());
         table.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "malformed table"))
     }
+
+    /// Whether it names the lock of the home.
+    pub fn has_lock(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    /// Whether it names a control socket.
+    pub fn has_listener(&self) -> bool {
+        self.listener.is_some()
+    }
+
+    /// Takes the descriptors, which get CLOEXEC.
+    pub fn take(self) -> Table {
+        let runs = self.runs.into_iter().filter_map(|(kept, which, list)| {
+            let list = list.into_iter().map(own).collect();
+            Some(Kept { descriptors: Descriptors::from_list(which, list)?, ..kept })
+        });
+        Table {
+            lock: self.lock.map(own),
+            oom: self.oom,
+            listener: self.listener.map(own),
+            nofile: self.nofile,
+            runs: runs.collect(),
+            stowed: self.stowed.into_iter().map(|(name, one)| (name, own(one))).collect(),
+            resurrect: self.resurrect,
+        }
+    }
 }
 
-fn decode(from: &mut Reader) -> Option<Table> {
+fn decode(from: &mut Reader) -> Option<Outline> {
     if from.u8()? != TABLE_VERSION {
         return None;
     }
-    Some(Table {
+    Some(Outline {
         lock: from.option(descriptor)?,
         oom: from.option(Reader::i32)?,
         listener: from.option(descriptor)?,
         nofile: from.option(|from| Some(Nofile { soft: from.u64()?, hard: from.u64()? }))?,
         runs: from.list(kept)?,
         stowed: from.list(|from| Some((wire::name(from)?, descriptor(from)?)))?,
+        resurrect: if from.is_empty() { false } else { from.bool()? },
     })
 }
 
-fn kept(from: &mut Reader) -> Option<Kept> {
+fn kept(from: &mut Reader) -> Option<(Kept, Which, Vec<RawFd>)> {
     let (run, pid, start_time, label) = (from.u64()?, from.u32()?, from.u64()?, from.bytes()?);
     let ended = from.option(Ended::read)?;
     let (linger, foreign, leads_group) = (from.bool()?, from.bool()?, from.bool()?);
     let which = wire::which(from)?;
     let list: Option<Vec<_>> = (0..which.count()).map(|_| descriptor(from)).collect();
-    let descriptors = Descriptors::from_list(which, list?)?;
-    Some(Kept { run, pid, start_time, label, ended, linger, foreign, leads_group, descriptors })
+    let descriptors = Descriptors::default();
+    let kept =
+        Kept { run, pid, start_time, label, ended, linger, foreign, leads_group, descriptors };
+    Some((kept, which, list?))
 }
 
-fn descriptor(from: &mut Reader) -> Option<OwnedFd> {
+fn descriptor(from: &mut Reader) -> Option<RawFd> {
     let number = from.i32().filter(|number| *number > 2)?;
     // SAFETY: only asks; a number that is not open gives EBADF.
-    if unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } < 0 {
-        return None;
-    }
+    (unsafe { libc::fcntl(number, libc::F_GETFD) } >= 0).then_some(number)
+}
+
+/// Takes a descriptor that a table names.
+fn own(number: RawFd) -> OwnedFd {
     // SAFETY: it is open, and it is ours: the former image left it for us and names each once.
-    Some(unsafe { OwnedFd::from_raw_fd(number) })
+    let owned = unsafe { OwnedFd::from_raw_fd(number) };
+    let _ = set_close_on_exec(owned.as_fd(), true);
+    owned
 }

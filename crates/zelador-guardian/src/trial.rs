@@ -5,10 +5,12 @@
 //! there is a way back also where its file was replaced.
 
 use std::ffi::CString;
+use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Instant;
 
 use crate::engine::Patience;
+use crate::table;
 
 /// The option after which a new image is told the descriptor of the executable before it.
 pub const FORMER_FLAG: &str = "--former";
@@ -25,6 +27,12 @@ pub struct Former {
 }
 
 impl Former {
+    /// Has it take the place of this image, which has taken nothing of the table yet. Returns only when it
+    /// cannot be executed.
+    pub fn go_back(&self, table: &OwnedFd) -> io::Error {
+        table::execute_unread(&self.argv(), &self.table_flag, table, &self.program)
+    }
+
     /// The command line: the executable by its descriptor, which is open until the kernel has it.
     pub(crate) fn argv(&self) -> Vec<CString> {
         let program = format!("/proc/self/fd/{}", self.program.as_raw_fd());

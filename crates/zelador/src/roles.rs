@@ -87,19 +87,21 @@ struct Told {
 }
 
 impl Told {
-    fn read(rest: &[OsString]) -> Result<Self, String> {
-        let mut told = Self::default();
+    /// Reads as much as is understood: one that is not still tells where to go back to.
+    fn read(rest: &[OsString]) -> (Self, Result<(), String>) {
+        let (mut told, mut understood) = (Self::default(), Ok(()));
         let mut words = rest.iter();
         while let Some(word) = words.next() {
-            match word.to_str().unwrap_or_default() {
-                RESURRECT_FLAG => told.service = true,
-                ROLLED_BACK_FLAG => told.rolled_back = true,
-                TABLE_FLAG => told.table = Some(descriptor(words.next())?),
-                FORMER_FLAG => told.former = Some(descriptor(words.next())?),
-                _ => return Err("a guardian is started by zelador itself".to_owned()),
-            }
+            let read = match word.to_str().unwrap_or_default() {
+                RESURRECT_FLAG => Ok(told.service = true),
+                ROLLED_BACK_FLAG => Ok(told.rolled_back = true),
+                TABLE_FLAG => descriptor(words.next()).map(|one| told.table = Some(one)),
+                FORMER_FLAG => descriptor(words.next()).map(|one| told.former = Some(one)),
+                _ => Err("a guardian is started by zelador itself".to_owned()),
+            };
+            understood = understood.and(read);
         }
-        Ok(told)
+        (told, understood)
     }
 }
 
@@ -112,26 +114,23 @@ fn descriptor(word: Option<&OsString>) -> Result<OwnedFd, String> {
 }
 
 fn guardian(rest: &[OsString]) -> Result<ExitCode, String> {
-    let home = home()?;
-    let Told { service, rolled_back, table, former } = Told::read(rest)?;
-    let resurrect = service && table.is_none();
-    if resurrect {
-        bring_up::make(home.path()).map_err(told)?;
-        // The service of a home of PM2's shape says so, also before anything ever ran there.
-        if std::env::var_os("PM2_HOME").is_some_and(|path| Path::new(&path) == home.path()) {
-            pm2::files::shape(&home).map_err(told)?;
-        }
-    }
+    let (Told { service, rolled_back, table, former }, understood) = Told::read(rest);
     let former = former.map(|program| {
         let service = service.then_some(RESURRECT_FLAG);
         let words = ["guardian", ROLLED_BACK_FLAG].into_iter().chain(service);
         let arguments = words.filter_map(|word| CString::new(word).ok()).collect();
         Former { program, arguments, table_flag: c"--table".to_owned() }
     });
+    let resurrect = service && table.is_none();
+    let prepared = understood.and_then(|()| prepare(resurrect, rolled_back));
+    if let (Err(_), Some(former), Some(table)) = (&prepared, &former, &table) {
+        eprintln!("error: the guardian before cannot be executed: {}", former.go_back(table));
+    }
+    let (home, engine) = prepared?;
     let options = zelador_guardian::Options {
         home: home.path().to_owned(),
         log: home.own_log(),
-        engine: vec![engine_program(rolled_back)?, c"engine".to_owned()],
+        engine: vec![engine, c"engine".to_owned()],
         table,
         former,
         patience: Patience::default(),
@@ -152,6 +151,19 @@ fn guardian(rest: &[OsString]) -> Result<ExitCode, String> {
         Ok(Outcome::Ended | Outcome::Terminated | Outcome::AlreadyRunning) => Ok(ExitCode::SUCCESS),
         Err(error) => Err(chain(&error)),
     }
+}
+
+/// The home, and the executable of engines.
+fn prepare(resurrect: bool, rolled_back: bool) -> Result<(Home, CString), String> {
+    let home = home()?;
+    if resurrect {
+        bring_up::make(home.path()).map_err(told)?;
+        // The service of a home of PM2's shape says so, also before anything ever ran there.
+        if std::env::var_os("PM2_HOME").is_some_and(|path| Path::new(&path) == home.path()) {
+            pm2::files::shape(&home).map_err(told)?;
+        }
+    }
+    Ok((home, engine_program(rolled_back)?))
 }
 
 /// The executable of engines. One that came back from an upgrade that replaced its file is found by

@@ -145,6 +145,27 @@ pub fn a_new_guardian_whose_engine_is_no_good_goes_back() {
     assert_eq!(engine.ended(1).status, libc::SIGUSR1);
 }
 
+pub fn a_new_image_that_cannot_begin_goes_back() {
+    let rig = Rig::with_patience("60000,0,0,200,60000,0");
+    let engine = rig.engine();
+    engine.greet();
+    let (service, _) = engine.shell(1, "exec sleep 1000");
+    let mut argv = rig.guardian_argv();
+    // No control socket can be made there.
+    argv.extend([b"--at".to_vec(), b"/does/not/exist".to_vec()]);
+    engine.say(&ToGuardian::Upgrade { argv, table_flag: b"--table".to_vec() });
+    engine.leave();
+    let engine = rig.engine();
+    assert!(words(&rig).starts_with("/proc/self/fd/"), "it is the former one: {}", words(&rig));
+    let (guardian, _, kept) = engine.greet();
+    assert_eq!((guardian, kept.len()), (rig.guardian.id(), 1));
+    assert_eq!(kept[0].0.descriptors.list().len(), 5);
+    kill(service, libc::SIGUSR1);
+    assert_eq!(engine.ended(1).status, libc::SIGUSR1);
+    let mut another = rig.start_another();
+    assert_eq!(another.wait().expect("it is our child").code(), Some(3), "it holds the lock still");
+}
+
 pub fn asked_to_end_during_an_upgrade_it_ends() {
     let mut rig = Rig::new();
     let engine = rig.engine();
@@ -167,6 +188,27 @@ pub fn asked_to_end_during_an_upgrade_it_ends() {
     engine.say(&ToGuardian::Shutdown);
     engine.leave();
     assert_eq!(rig.code(), Some(0));
+}
+
+pub fn a_list_that_is_still_to_be_brought_up_is_asked_for_by_the_next_image_too() {
+    let rig = Rig::resurrecting();
+    let upgrade = |engine: Engine| {
+        engine.greet();
+        let asked = engine.hear().0 == FromGuardian::Resurrect;
+        let (argv, table_flag) = (rig.guardian_argv(), b"--table".to_vec());
+        engine.say(&ToGuardian::Upgrade { argv, table_flag });
+        (engine, asked)
+    };
+    let (engine, asked) = upgrade(rig.engine());
+    assert!(asked);
+    engine.leave();
+    let (engine, asked) = upgrade(rig.engine());
+    assert!(asked, "nobody has said that it is up");
+    engine.say(&ToGuardian::Ready { status: b"up".to_vec() });
+    engine.leave();
+    let engine = rig.engine();
+    engine.greet();
+    engine.shell(1, "exec sleep 1000");
 }
 
 pub fn a_child_that_is_slow_to_execute_does_not_outlive_its_guardian() {

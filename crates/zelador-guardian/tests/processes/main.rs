@@ -53,7 +53,9 @@ const CASES: &[Case] = cases![
     handover::an_engine_takes_the_place_of_a_killed_guardian,
     handover::a_guardian_replaces_itself,
     handover::a_new_guardian_whose_engine_is_no_good_goes_back,
+    handover::a_new_image_that_cannot_begin_goes_back,
     handover::asked_to_end_during_an_upgrade_it_ends,
+    handover::a_list_that_is_still_to_be_brought_up_is_asked_for_by_the_next_image_too,
     handover::a_child_that_is_slow_to_execute_does_not_outlive_its_guardian,
     latency::measure_spawn,
 ];

@@ -187,11 +187,20 @@ impl Rig {
 
     /// `silence,settled,first delay,farewell,trial,probation`, in milliseconds.
     pub fn with_patience(patience: &str) -> Self {
+        Self::with_words(patience, &[])
+    }
+
+    /// As `new`; it begins with the host.
+    pub fn resurrecting() -> Self {
+        Self::with_words("60000,0,0,200,60000,0", &["--resurrect"])
+    }
+
+    fn with_words(patience: &str, words: &[&str]) -> Self {
         let home = tempfile::tempdir().expect("a temporary folder");
         let (listener, address) = case_socket(home.path());
         rustix::net::bind(&listener, &address).expect("the folder is new");
         rustix::net::listen(&listener, 16).expect("it is bound");
-        let guardian = start_guardian(home.path(), patience);
+        let guardian = start_guardian(home.path(), patience, words);
         Self { home, listener, guardian, patience: patience.to_owned() }
     }
 
@@ -204,7 +213,7 @@ impl Rig {
     }
 
     pub fn start_another(&self) -> Child {
-        start_guardian(self.home(), &self.patience)
+        start_guardian(self.home(), &self.patience, &[])
     }
 
     pub fn guardian_argv(&self) -> Vec<Vec<u8>> {
@@ -242,9 +251,10 @@ impl Rig {
     }
 }
 
-fn start_guardian(home: &Path, patience: &str) -> Child {
+fn start_guardian(home: &Path, patience: &str, more: &[&str]) -> Child {
     let argv = crate::roles::argv("role-guardian", home, patience);
-    let words: Vec<_> = argv.iter().map(|one| one.to_str().expect("plain")).collect();
+    let words = argv.iter().map(|one| one.to_str().expect("plain"));
+    let words: Vec<_> = words.chain(more.iter().copied()).collect();
     Command::new(words[0]).args(&words[1..]).spawn().expect("this program can be started")
 }
 

@@ -23,8 +23,8 @@ pub fn argv(role: &str, home: &Path, patience: &str) -> Vec<CString> {
     words.iter().map(|one| CString::new(*one).expect("no zero byte")).collect()
 }
 
-/// `home silence,settled,first,farewell,trial,probation [--former N] [--table N]`, the six in
-/// milliseconds.
+/// `home silence,settled,first,farewell,trial,probation [--resurrect] [--at HOME] [--former N] [--table
+/// N]`, the six in milliseconds; with `--at` this image alone has another home.
 pub fn guardian(arguments: &[String]) -> ExitCode {
     let home = Path::new(&arguments[0]);
     let spans: Vec<_> = arguments[1]
@@ -43,13 +43,15 @@ pub fn guardian(arguments: &[String]) -> ExitCode {
         let arguments = words.iter().map(|word| CString::new(*word).expect("no zero byte"));
         Former { program, arguments: arguments.collect(), table_flag: c"--table".to_owned() }
     });
+    let at =
+        arguments.iter().position(|word| word == "--at").map(|at| Path::new(&arguments[at + 1]));
     let options = Options {
-        home: home.to_owned(),
+        home: at.unwrap_or(home).to_owned(),
         log: home.join(zelador_guardian::LOG),
         engine: argv("role-engine", home, &arguments[1]),
         table,
         former,
-        resurrect: false,
+        resurrect: arguments.iter().any(|word| word == "--resurrect"),
         patience: Patience {
             silence: spans[0],
             settled: spans[1],

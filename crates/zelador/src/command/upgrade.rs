@@ -16,7 +16,7 @@ use zelador_api::home::Home;
 use zelador_api::{Pong, UpgradeTo, View, route};
 
 use super::{Context, whole};
-use crate::bring_up::{bring_up_quietly, tail};
+use crate::bring_up::{bring_up_quietly, lock_is_free, tail};
 use crate::ecosystem::run::{Left, run};
 use crate::engine::Engine;
 use crate::failure::Failure;
@@ -62,11 +62,17 @@ pub fn upgrade(context: &Context, binary: Option<&Path>) -> Result<ExitCode, Fai
     let log = fs::metadata(context.home.own_log()).map_or(0, |log| log.len());
     ask(context, &program)?;
     if !has_changed(context, &pong, new) {
+        let said = tail(&context.home, log);
+        let Ok(back) = context.engine.get::<Pong>(route::PING) else {
+            return Err(Failure::with_help(
+                format!("{shown} did not come up, and no zelador answers{said}"),
+                "`zelador start` brings it up again, and takes over the services that outlived it",
+            ));
+        };
         return Err(Failure::with_help(
             format!(
-                "{shown} did not come up, and zelador {} is back: no service was touched{}",
-                pong.version,
-                tail(&context.home, log)
+                "{shown} did not come up, and zelador {} is back: no service was touched{said}",
+                back.version
             ),
             "the whole log: `zelador logs --self`",
         ));
@@ -98,13 +104,23 @@ fn version(program: &Path) -> Result<String, Failure> {
     }
 }
 
-/// Brings the executable up with a home of its own, and ends it again.
+/// Brings the executable up with a home of its own, has it take over from itself as it shall from this
+/// zelador, and ends it again.
 fn try_out(program: &Path) -> Result<(), Failure> {
     let folder = std::env::temp_dir().join(format!("zelador-upgrade-{}", std::process::id()));
     let home = Home::new(&folder);
     let trial = Context { engine: Engine::new(&home)?, home: home.clone() };
     let came_up = bring_up_quietly(&home, &trial.engine, program).map_err(Failure::from);
-    let told = came_up.and_then(|_| whole::end(&trial, |_| Ok(())));
+    let took_over = came_up.and_then(|(pong, _)| {
+        let log = fs::metadata(home.own_log()).map_or(0, |log| log.len());
+        ask(&trial, program)?;
+        if answers_anew(&trial, &pong) {
+            return Ok(());
+        }
+        let said = tail(&home, log);
+        Err(Failure::new(format!("it came up, and did not take over from another zelador{said}")))
+    });
+    let told = took_over.and_then(|()| whole::end(&trial, |_| Ok(())));
     whole::end_by_force(&trial);
     _ = fs::remove_dir_all(&folder);
     match told {
@@ -118,6 +134,22 @@ fn try_out(program: &Path) -> Result<(), Failure> {
         }),
         Err(other) => Err(other),
     }
+}
+
+/// Waits until the same guardian answers by another engine.
+fn answers_anew(trial: &Context, before: &Pong) -> bool {
+    let until = Instant::now() + CHANGES_WITHIN;
+    while Instant::now() < until {
+        match trial.engine.get::<Pong>(route::PING) {
+            Ok(pong) if pong.engine_pid != before.engine_pid => {
+                return pong.guardian_pid == before.guardian_pid;
+            }
+            // Its guardian is gone, and with it whoever would begin another engine.
+            Err(ClientError::NotRunning(_)) if lock_is_free(&trial.home) => return false,
+            _ => std::thread::sleep(LOOK_EVERY),
+        }
+    }
+    false
 }
 
 /// Has the engine hand over; commands that are under way come first.

@@ -300,3 +300,15 @@ fn a_kill_that_meets_a_change_of_guardians_ends_everything_all_the_same() {
     assert!(!alive(engine) && !alive(pid), "it is true");
     assert_eq!(zelador.roles_now(), None);
 }
+
+#[test]
+fn nothing_of_the_caller_is_held_open() {
+    let zelador = zelador();
+    let start = zelador.command(&["start", "sleep", "--", "1000"]);
+    let mut shell = std::process::Command::new("flock");
+    shell.args(["--nonblock", "lock"]).arg(start.get_program()).args(start.get_args());
+    shell.envs(start.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    assert!(shell.current_dir(zelador.app()).stdout(Stdio::null()).status().unwrap().success());
+    let lock = std::fs::File::open(zelador.app().join("lock")).unwrap();
+    assert!(lock.try_lock().is_ok(), "it is free as soon as the command has ended");
+}

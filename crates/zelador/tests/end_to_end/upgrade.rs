@@ -177,3 +177,15 @@ fn of_a_trial_that_does_not_end_nothing_is_left() {
     assert!(!trial.exists());
     assert_eq!(zelador.roles(), roles);
 }
+
+#[test]
+fn what_cannot_take_over_from_another_is_refused_by_its_trial() {
+    let zelador = zelador();
+    zelador.start("{ name: 'app', script: 'sleep', args: '1000' }");
+    let roles = zelador.roles();
+    let binary = env!("CARGO_BIN_EXE_zelador");
+    let ends = format!("*) case \"$*\" in *--table*) exit 1 ;; esac; exec {binary} \"$@\" ;;");
+    let said = zelador.run(&["upgrade", &fake(&zelador, &ends)]);
+    assert!(said.code == 1 && said.err.contains("was tried with an empty home"), "{}", said.err);
+    assert_eq!(zelador.roles(), roles);
+}
