@@ -44,6 +44,7 @@ use zelador_core::input::{Command, Fact, Input};
 use zelador_core::spec::Settings;
 use zelador_core::supervisor::Supervisor;
 
+use crate::aside::Aside;
 use crate::backend::native::Native;
 use crate::checks::CpuMeter;
 use crate::clock::Clock;
@@ -111,6 +112,8 @@ pub struct Driver {
     /// What happens, for the log of a home of PM2's shape.
     pub(crate) chronicle: Option<Chronicle>,
     pub(crate) sender: mpsc::Sender<Message>,
+    /// Closes what services have handed in.
+    aside: Aside,
     pub(crate) answers: BTreeMap<Ticket, oneshot::Sender<Result<Done, Refusal>>>,
     /// Where those wait who make calls.
     pub(crate) callers: BTreeMap<CallId, mpsc::Sender<CallAnswer>>,

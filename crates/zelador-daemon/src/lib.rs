@@ -7,6 +7,7 @@
 mod advisor;
 mod again;
 mod answers;
+mod aside;
 mod backend;
 mod calls;
 mod checks;

@@ -8,6 +8,7 @@
 //! [`run`] is the guardian. The engine speaks to it by [`link`] over descriptor [`ENGINE_SOCKET`], in
 //! [`message`]s. An engine whose guardian was killed takes its place by [`become_guardian`].
 
+mod aside;
 mod begin;
 mod capabilities;
 mod clone;

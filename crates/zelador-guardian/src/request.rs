@@ -7,6 +7,7 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Instant;
 
+use crate::aside;
 use crate::engine::Note;
 use crate::guardian::{FIRST_RESERVED_RUN, Guardian};
 use crate::message::{FromGuardian, Launch, Stage, ToGuardian, Why};
@@ -18,7 +19,12 @@ const MOST_STOWED: usize = 16 * 1024;
 
 impl Guardian {
     /// Carries out one request of the engine.
-    pub(crate) fn on_message(&mut self, message: ToGuardian, passed: Vec<OwnedFd>) {
+    pub(crate) fn on_message(&mut self, message: ToGuardian, mut passed: Vec<OwnedFd>) {
+        self.carry_out(message, &mut passed);
+        aside::close(passed);
+    }
+
+    fn carry_out(&mut self, message: ToGuardian, passed: &mut Vec<OwnedFd>) {
         let (run, done) = match message {
             ToGuardian::Hello | ToGuardian::Alive => {
                 if let Some(trial) = &mut self.trial {
@@ -32,7 +38,7 @@ impl Guardian {
                 self.tell_manager(|manager| manager.ready(&String::from_utf8_lossy(&status)));
                 return;
             }
-            ToGuardian::Spawn { run, launch } => (run, self.spawn(run, launch, &passed)),
+            ToGuardian::Spawn { run, launch } => (run, self.spawn(run, launch, passed)),
             ToGuardian::Signal { run, signal, group } => {
                 let entry = self.runs.get(&run).ok_or(Why::Unknown);
                 (run, entry.and_then(|entry| entry.signal(signal, group)))
@@ -57,15 +63,15 @@ impl Guardian {
             }
             ToGuardian::Stow { name } => {
                 // Without a descriptor, or with more than a host has room for: not kept.
-                if let Some(descriptor) = passed.into_iter().next()
+                if let Some(descriptor) = passed.pop()
                     && (self.stowed.len() < MOST_STOWED || self.stowed.contains_key(&name))
                 {
-                    self.stowed.insert(name, descriptor);
+                    aside::close(self.stowed.insert(name, descriptor));
                 }
                 return;
             }
             ToGuardian::Discard { name } => {
-                self.stowed.remove(&name);
+                aside::close(self.stowed.remove(&name));
                 return;
             }
             // An engine that ends to no purpose is followed by one that is asked to end.
@@ -100,7 +106,7 @@ impl Guardian {
         Ok(())
     }
 
-    fn spawn(&mut self, run: u64, launch: Launch, passed: &[OwnedFd]) -> Result<(), Why> {
+    fn spawn(&mut self, run: u64, launch: Launch, passed: &mut Vec<OwnedFd>) -> Result<(), Why> {
         self.free(run)?;
         if self.finishing.is_some() {
             return Err(Why::Failed(libc::ESHUTDOWN));
@@ -115,7 +121,11 @@ impl Guardian {
         let link = self.engine.as_ref().map(|engine| engine.socket.as_raw_fd());
         let closed = [Some(self.home.lock_descriptor().as_raw_fd()), link];
         let closed: Vec<_> = closed.into_iter().flatten().collect();
-        match self.ground.spawn(run, launch, passed, self.runs.len(), &closed) {
+        let groups = usize::from(launch.cgroup) + usize::from(launch.extras.cgroups);
+        let started = self.ground.spawn(run, launch, passed, self.runs.len(), &closed);
+        // Of the kernel's own file system.
+        passed.drain(..groups.min(passed.len()));
+        match started {
             Ok(entry) => {
                 self.runs.insert(run, entry);
                 self.tell(Note::Spawned(run));
@@ -149,7 +159,9 @@ impl Guardian {
         if let Some(pidfd) = entry.kept.descriptors.pidfd.as_ref().filter(|_| entry.adopted) {
             self.poll.remove(pidfd.as_fd());
         }
-        self.runs.remove(&run);
+        // What the service sent and nobody received may hold descriptors.
+        let entry = self.runs.remove(&run);
+        aside::close(entry.and_then(|entry| entry.kept.descriptors.channel));
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! How an engine begins: settings, the guardian's welcome, what the engine before knew.
 
 use crate::advisor::Advisor;
+use crate::aside::Aside;
 use crate::backend::native::Native;
 use crate::calls::Caller;
 use crate::checks::CpuMeter;
@@ -46,11 +47,12 @@ impl Driver {
         for complaint in complaints {
             tracing::warn!("settings: {complaint}");
         }
-        let (mut native, sources) =
-            Native::connect(socket, home.path().to_owned()).map_err(Error::Guardian)?;
-        let (history, records, aside) = History::open(&history_path, clock.now())?;
-        if let Some(aside) = &aside {
-            tracing::error!(path = %aside.display(), "the history was damaged: set aside, begun anew");
+        let aside = Aside::new();
+        let (mut native, sources) = Native::connect(socket, home.path().to_owned(), aside.clone())
+            .map_err(Error::Guardian)?;
+        let (history, records, damaged) = History::open(&history_path, clock.now())?;
+        if let Some(path) = &damaged {
+            tracing::error!(path = %path.display(), "the history was damaged: set aside, begun anew");
         }
         let archive = Archive::start(&history_path)
             .map_err(|error| Error::System("the history's thread cannot be started", error))?;
@@ -63,7 +65,7 @@ impl Driver {
         let begun = quoted(format!("zelador {version}, pid {}", std::process::id()));
         archive.keep(Item::Event(Event::new(clock.now(), Kind::Engine, begun)));
         let adopted = native.take_on_lost(&records);
-        let is_list_lost = aside.is_some() && !native.live_runs().is_empty();
+        let is_list_lost = damaged.is_some() && !native.live_runs().is_empty();
         let inventory = native.inventory();
         let (sender, inbox) = mpsc::channel(INBOX);
         let log_events = sender.clone();
@@ -112,6 +114,7 @@ impl Driver {
             outlet,
             chronicle,
             sender,
+            aside,
             answers: BTreeMap::new(),
             callers: BTreeMap::new(),
             settings,

@@ -25,9 +25,9 @@ use crate::processes;
 /// The longest datagram that is read; systemd reads 4096 bytes.
 const LONGEST: usize = 4096;
 
-/// Descriptors that one datagram may bring: `NOTIFY_FD_MAX` of systemd is 768, of which a service
-/// rarely uses more than a handful.
-const MOST_DESCRIPTORS: usize = 64;
+/// Descriptors that one datagram may bring: the kernel's limit (`SCM_MAX_FD`), since it would close the rest
+/// at once, and this thread would wait for it.
+const MOST_DESCRIPTORS: usize = 253;
 
 /// Descriptors that are kept for an instance.
 const MOST_STORED: usize = 64;
@@ -73,7 +73,7 @@ impl Driver {
     }
 
     pub(super) fn listen_to_notify(&mut self, run: RunId, socket: OwnedFd) {
-        let driver = self.sender.clone();
+        let (driver, aside) = (self.sender.clone(), self.aside.clone());
         let task = self.tasks.spawn(async move {
             // SAFETY: the descriptor is owned by the `AsyncFd` from here on, so it stays open and the
             // same for as long as it is registered.
@@ -83,7 +83,7 @@ impl Driver {
                     return;
                 }
                 // Only now: whoever comes after a killed engine finds it again.
-                take(&socket);
+                aside.close(take(&socket));
             }
         });
         self.listeners.entry(run).or_default().push(task);
@@ -135,16 +135,21 @@ impl Driver {
         said: Notified,
         descriptors: Vec<OwnedFd>,
     ) {
-        if !sender.is_some_and(|sender| self.is_own(run, sender)) {
+        if sender.is_some_and(|sender| self.is_own(run, sender)) {
+            self.hear_out(run, said, &descriptors);
+        } else {
             tracing::warn!(%run, ?sender, "a message to NOTIFY_SOCKET of a process that is no part of the run: passed over");
-            return;
         }
+        self.aside.close(descriptors);
+    }
+
+    fn hear_out(&mut self, run: RunId, said: Notified, descriptors: &[OwnedFd]) {
         if let Some(name) = &said.unstore {
             self.unstore(run, name);
         }
         if let Some(name) = &said.store {
             for descriptor in descriptors {
-                self.store(run, name, &descriptor);
+                self.store(run, name, descriptor);
             }
         }
         let said = match said.main_pid.and_then(|pid| self.is_member(run, pid)) {
@@ -213,29 +218,8 @@ struct Datagram {
 async fn next(socket: &AsyncFd<OwnedFd>) -> Option<Datagram> {
     loop {
         let mut ready = socket.readable().await.ok()?;
-        let mut bytes = vec![0; LONGEST];
-        let mut space = [MaybeUninit::uninit();
-            rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS), ScmCredentials(1))];
-        let mut beside = RecvAncillaryBuffer::new(&mut space);
-        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-        let mut into = [IoSliceMut::new(&mut bytes)];
-        match recvmsg(socket.get_ref(), &mut into, &mut beside, flags) {
-            Ok(message) => {
-                let (count, cut) = (message.bytes, message.flags.contains(ReturnFlags::TRUNC));
-                let (mut sender, mut descriptors) = (None, Vec::new());
-                for message in beside.drain() {
-                    match message {
-                        RecvAncillaryMessage::ScmCredentials(it) => {
-                            let pid = it.pid.as_raw_nonzero().get();
-                            sender = Some(Sender { pid, uid: it.uid.as_raw() });
-                        }
-                        RecvAncillaryMessage::ScmRights(list) => descriptors.extend(list),
-                        _ => {}
-                    }
-                }
-                bytes.truncate(if cut { 0 } else { count });
-                return Some(Datagram { sender, bytes, descriptors });
-            }
+        match receive(socket, RecvFlags::PEEK) {
+            Ok(datagram) => return Some(datagram),
             Err(rustix::io::Errno::AGAIN) => ready.clear_ready(),
             Err(rustix::io::Errno::INTR) => {}
             Err(_) => return None,
@@ -243,9 +227,33 @@ async fn next(socket: &AsyncFd<OwnedFd>) -> Option<Datagram> {
     }
 }
 
-fn take(socket: &AsyncFd<OwnedFd>) {
-    let mut byte = [0_u8; 1];
-    _ = rustix::net::recv(socket.get_ref(), &mut byte[..], RecvFlags::DONTWAIT);
+/// Takes the next datagram out of the socket; returns what rode along. What is left in it is closed by
+/// whoever takes it.
+fn take(socket: &AsyncFd<OwnedFd>) -> Vec<OwnedFd> {
+    receive(socket, RecvFlags::empty()).map(|datagram| datagram.descriptors).unwrap_or_default()
+}
+
+fn receive(socket: &AsyncFd<OwnedFd>, flags: RecvFlags) -> rustix::io::Result<Datagram> {
+    let mut bytes = vec![0; LONGEST];
+    let mut space = [MaybeUninit::uninit();
+        rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS), ScmCredentials(1))];
+    let mut beside = RecvAncillaryBuffer::new(&mut space);
+    let flags = flags | RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+    let mut into = [IoSliceMut::new(&mut bytes)];
+    let message = recvmsg(socket.get_ref(), &mut into, &mut beside, flags)?;
+    let (count, cut) = (message.bytes, message.flags.contains(ReturnFlags::TRUNC));
+    let (mut sender, mut descriptors) = (None, Vec::new());
+    for message in beside.drain() {
+        match message {
+            RecvAncillaryMessage::ScmCredentials(it) => {
+                sender = Some(Sender { pid: it.pid.as_raw_nonzero().get(), uid: it.uid.as_raw() });
+            }
+            RecvAncillaryMessage::ScmRights(list) => descriptors.extend(list),
+            _ => {}
+        }
+    }
+    bytes.truncate(if cut { 0 } else { count });
+    Ok(Datagram { sender, bytes, descriptors })
 }
 
 /// False when the driver is gone.

@@ -1,7 +1,8 @@
 //! Engines and guardians that come and go.
 
 use std::fs;
-use std::os::fd::AsFd;
+use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use zelador_guardian::message::{FromGuardian, ToGuardian};
@@ -199,4 +200,39 @@ pub fn an_engine_that_closes_its_link_may_end_by_itself() {
     rig.engine().greet();
     let log = rig.log();
     assert!(log.contains(&format!("engine {pid} ended with code 7")), "{log}");
+}
+
+/// A socket whose last descriptor takes a minute to close: what it has sent is taken by nobody.
+fn slow_to_close() -> (OwnedFd, std::net::TcpStream) {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
+    let slow = std::net::TcpStream::connect(listener.local_addr().expect("it is bound"));
+    let slow = slow.expect("it is listened on");
+    let (peer, _) = listener.accept().expect("it has called");
+    slow.set_nonblocking(true).expect("always allowed");
+    while (&slow).write(&[0; 65536]).is_ok() {}
+    slow.set_nonblocking(false).expect("always allowed");
+    let linger = Some(Duration::from_secs(60));
+    rustix::net::sockopt::set_socket_linger(&slow, linger).expect("always allowed");
+    (slow.into(), peer)
+}
+
+pub fn what_is_slow_to_close_holds_nobody_up() {
+    let rig = Rig::new();
+    let engine = rig.engine();
+    engine.greet();
+    let peers = [b"replaced".to_vec(), b"discarded".to_vec()].map(|name| {
+        let (slow, peer) = slow_to_close();
+        engine.pass(&ToGuardian::Stow { name }, &[slow.as_fd()]);
+        peer
+    });
+    let null = fs::File::open("/dev/null").expect("it is everywhere");
+    engine.pass(&ToGuardian::Stow { name: b"replaced".to_vec() }, &[null.as_fd()]);
+    engine.say(&ToGuardian::Discard { name: b"discarded".to_vec() });
+    engine.shell(1, "exec sleep 1000");
+    // One that comes with a message that has no use for it.
+    let (slow, _peer) = slow_to_close();
+    engine.pass(&ToGuardian::Alive, &[slow.as_fd()]);
+    drop(slow);
+    engine.shell(2, "exec sleep 1000");
+    drop(peers);
 }

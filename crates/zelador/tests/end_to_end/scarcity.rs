@@ -1,4 +1,6 @@
-//! The engine is refused what it needs: nothing is forgotten.
+//! The engine is refused what it needs, or handed what it cannot get rid of: nothing is forgotten, and it goes on.
+
+use std::process::Stdio;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
 use zelador_testbed::home::{kill, text, until};
@@ -30,4 +32,51 @@ fn what_cannot_be_said_to_the_guardian_for_want_of_a_descriptor_is_said_later() 
     assert_eq!(zelador.roles().0, engine);
     zelador.ok(&["restart", "a"]);
     zelador.ok(&["delete", "a"]);
+}
+
+/// Sends a socket that takes a minute to close: its other end takes nothing of what it was sent.
+const SLOW: &str = "
+import array, os, socket, struct, time
+listener = socket.create_server(('127.0.0.1', 0))
+slow = socket.create_connection(listener.getsockname())
+peer, _ = listener.accept()
+slow.setblocking(False)
+try:
+    while True: slow.send(bytes(65536))
+except BlockingIOError: pass
+slow.setblocking(True)
+slow.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 60))
+address = os.environ['NOTIFY_SOCKET']
+own = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+own.connect(chr(0) + address[1:] if address[0] == '@' else address)
+own.send(b'READY=1')
+while not os.path.exists('go'):
+    own.send(b'WATCHDOG=1')
+    time.sleep(0.02)
+own.sendmsg([b'WATCHDOG=1'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [slow.fileno()]))])
+os.close(slow.detach())
+open('sent', 'w')
+while True:
+    own.send(b'WATCHDOG=1')
+    time.sleep(0.1)
+";
+
+#[test]
+fn what_a_service_hands_over_and_is_slow_to_close_holds_nobody_up() {
+    let zelador = zelador();
+    zelador.write("slow.py", SLOW);
+    zelador.start("{ name: 'slow', script: 'slow.py', notify: true, watchdog: '2s' }");
+    zelador.start("{ name: 'other', script: 'sleep', args: '1000' }");
+    let (pid, roles) = (zelador.pid("slow"), zelador.roles());
+    // The engine is the last that has it.
+    kill(roles.0, Signal::STOP);
+    zelador.write("go", "");
+    until("it to be handed over", || zelador.app().join("sent").exists());
+    kill(roles.0, Signal::CONT);
+    for _ in 0..3 {
+        let before = zelador.pid("other");
+        kill(before, Signal::KILL);
+        until("another run", || ![0, before].contains(&zelador.pid("other")));
+    }
+    assert_eq!((zelador.pid("slow"), zelador.roles()), (pid, roles), "nobody was taken for hung");
 }

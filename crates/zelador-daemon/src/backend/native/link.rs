@@ -11,6 +11,8 @@ use tokio::io::unix::AsyncFd;
 use zelador_guardian::message::{FromGuardian, ToGuardian};
 use zelador_guardian::{Kept, link};
 
+use crate::aside::Aside;
+
 /// How long the guardian has for its welcome: it sends it before anything else.
 const WELCOME_WITHIN: Duration = Duration::from_secs(10);
 
@@ -23,6 +25,8 @@ pub struct Link {
     is_refused: bool,
     /// The runs that cannot be asked for, because what they are to be given is too large.
     too_large: Vec<u64>,
+    /// Closes what was sent and came from a service.
+    aside: Aside,
 }
 
 /// What the guardian says first.
@@ -35,8 +39,8 @@ pub(super) struct Welcome {
 }
 
 impl Link {
-    /// Takes the welcome from `socket`.
-    pub(super) fn open(socket: OwnedFd) -> io::Result<(Self, Welcome)> {
+    /// Takes the welcome from `socket`; what services handed in is closed by `aside`.
+    pub(super) fn open(socket: OwnedFd, aside: Aside) -> io::Result<(Self, Welcome)> {
         // The guardian hands the socket over blocking, and without CLOEXEC.
         rustix::io::ioctl_fionbio(&socket, true)?;
         rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
@@ -73,12 +77,12 @@ impl Link {
         // SAFETY: the descriptor is owned by the `AsyncFd` from here on, so it stays open and the
         // same for as long as it is registered.
         let socket = unsafe { AsyncFd::register(socket) }?;
-        Ok((Self::over(socket), welcome))
+        Ok((Self::over(socket, aside), welcome))
     }
 
-    fn over(socket: AsyncFd<OwnedFd>) -> Self {
+    fn over(socket: AsyncFd<OwnedFd>, aside: Aside) -> Self {
         let (outgoing, too_large) = (VecDeque::new(), Vec::new());
-        Self { socket, outgoing, is_refused: false, too_large }
+        Self { socket, outgoing, is_refused: false, too_large, aside }
     }
 
     /// Waits until there is something to receive, or a run that cannot be asked for.
@@ -127,16 +131,14 @@ impl Link {
             let descriptors: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
             let send = |socket: &OwnedFd| link::send(socket.as_fd(), message, &descriptors);
             match self.socket.try_io(Interest::WRITABLE, send) {
-                Ok(()) => {
-                    self.outgoing.pop_front();
-                }
+                Ok(()) => self.forget_first(),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
                     tracing::error!(%error, "a message to the guardian is too large: dropped");
                     if let ToGuardian::Spawn { run, .. } = message {
                         self.too_large.push(*run);
                     }
-                    self.outgoing.pop_front();
+                    self.forget_first();
                 }
                 // Gone: the reading side notices and acts.
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.outgoing.clear(),
@@ -149,6 +151,15 @@ impl Link {
                     return;
                 }
             }
+        }
+    }
+
+    fn forget_first(&mut self) {
+        let Some((message, descriptors)) = self.outgoing.pop_front() else { return };
+        // Of a service that is handed nothing they are ours.
+        if !matches!(&message, ToGuardian::Spawn { launch, .. } if launch.extras.passed.is_empty())
+        {
+            self.aside.close(descriptors);
         }
     }
 
@@ -216,7 +227,7 @@ mod tests {
         .unwrap();
         // SAFETY: the descriptor is owned by the `AsyncFd` from here on.
         let socket = unsafe { AsyncFd::register(ours) }.unwrap();
-        let mut link = Link::over(socket);
+        let mut link = Link::over(socket, Aside::new());
         let mut sent = 0;
         while !link.is_behind() {
             link.send(ToGuardian::Release { run: sent });

@@ -36,6 +36,7 @@ pub use handed::{Handed, give_file};
 pub use identity::user_name;
 pub use link::Link;
 
+use crate::aside::Aside;
 use crate::logs::{Logs, Source};
 
 use crate::processes::RunKey;
@@ -47,6 +48,8 @@ use sources::sources_of;
 pub struct Native {
     home: PathBuf,
     link: Link,
+    /// Closes what services have handed in.
+    aside: Aside,
     guardian_pid: i32,
     listener: OwnedFd,
     nofile: (u64, u64),
@@ -101,8 +104,12 @@ impl Native {
     ///
     /// # Errors
     /// The other side is no guardian, or does not answer.
-    pub fn connect(socket: OwnedFd, home: PathBuf) -> io::Result<(Self, Vec<Source>)> {
-        let (link, welcome) = Link::open(socket)?;
+    pub fn connect(
+        socket: OwnedFd,
+        home: PathBuf,
+        aside: Aside,
+    ) -> io::Result<(Self, Vec<Source>)> {
+        let (link, welcome) = Link::open(socket, aside.clone())?;
         let groups = Groups::below(welcome.guardian_pid, &home);
         let folder = groups.as_ref().map(Groups::folder);
         let controllers = Controllers::find(welcome.guardian_pid, &home, folder);
@@ -110,6 +117,7 @@ impl Native {
         let oom_kills = vmstat.oom_kills();
         let mut native = Self {
             link,
+            aside,
             guardian_pid: welcome.guardian_pid,
             listener: welcome.listener,
             nofile: welcome.nofile,

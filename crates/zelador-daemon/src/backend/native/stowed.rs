@@ -55,7 +55,7 @@ impl Native {
 
     /// Closes what is stowed under a name, here and at the guardian's.
     pub fn discard(&mut self, name: &[u8]) {
-        self.stowed.remove(name);
+        self.aside.close(self.stowed.remove(name).into_iter().collect());
         self.link.send(ToGuardian::Discard { name: name.to_owned() });
     }
 
