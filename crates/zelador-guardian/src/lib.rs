@@ -45,7 +45,7 @@ pub use engine::Patience;
 pub use guardian::{ENGINE_SOCKET, FIRST_RESERVED_RUN};
 pub use home::{LOCK, LOG, SOCKET};
 pub use keep::{Capture, Descriptors, Kept, STATE_SIZE};
-pub use limits::DESCRIPTORS_PER_RUN;
+pub use limits::{DESCRIPTORS_PER_RUN, has_room};
 pub use table::{Handover, become_guardian};
 pub use trial::{FORMER_FLAG, Former};
 

@@ -37,13 +37,18 @@ impl Nofile {
     /// Whether an engine, which has the hard limit as its soft one, can hold so many runs and stowed
     /// descriptors.
     pub fn has_room(self, runs: u64, stowed: u64) -> bool {
-        RESERVED + runs.saturating_mul(DESCRIPTORS_PER_RUN) + stowed.saturating_mul(2) <= self.hard
+        has_room(self.hard, runs, stowed)
     }
 
     /// Returns what a service gets that asks for `wanted`.
     pub fn with(self, wanted: Option<u64>) -> Self {
         wanted.map_or(self, |soft| Self { soft, hard: self.hard.max(soft) })
     }
+}
+
+/// Whether an engine with this limit of open files can hold so many runs and stowed descriptors.
+pub fn has_room(limit: u64, runs: u64, stowed: u64) -> bool {
+    RESERVED + runs.saturating_mul(DESCRIPTORS_PER_RUN) + stowed.saturating_mul(2) <= limit
 }
 
 /// Asks that the guardian be the last victim when memory runs out. Returns the score that children

@@ -180,6 +180,10 @@ impl Driver {
             tracing::warn!(%app, "no more than {MOST_STORED} descriptors are kept for an instance");
             return;
         }
+        if !self.native.has_room_to_keep() {
+            tracing::warn!(%app, "zelador may not open more files, and its apps come first: a descriptor is not kept");
+            return;
+        }
         let name = |number| Stowed::Store {
             app: app.clone(),
             instance: instance.number(),

@@ -1,6 +1,6 @@
 //! The engine is refused what it needs, or handed what it cannot get rid of: nothing is forgotten, and it goes on.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
 use zelador_testbed::home::{kill, text, until};
@@ -79,4 +79,42 @@ fn what_a_service_hands_over_and_is_slow_to_close_holds_nobody_up() {
         until("another run", || ![0, before].contains(&zelador.pid("other")));
     }
     assert_eq!((zelador.pid("slow"), zelador.roles()), (pid, roles), "nobody was taken for hung");
+}
+
+/// Has as much kept as it can, then serves.
+const HOARDS: &str = "
+import array, os, socket, time
+address = os.environ['NOTIFY_SOCKET']
+own = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+own.connect(chr(0) + address[1:] if address[0] == '@' else address)
+for number in range(60):
+    kept = os.memfd_create('kept')
+    own.sendmsg([f'FDSTORE=1\\nFDNAME={number}'.encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [kept]))])
+    os.close(kept)
+own.send(b'READY=1')
+while True: time.sleep(1)
+";
+
+#[test]
+fn what_one_app_has_kept_leaves_room_for_the_others_to_be_started_again() {
+    let zelador = zelador();
+    zelador.write("hoards.py", HOARDS);
+    zelador.write(
+        "ecosystem.config.js",
+        "module.exports = { apps: [{ name: 'hoards', script: 'hoards.py', notify: true }, { name: 'a', script: 'sleep', args: '1000' }] }",
+    );
+    let start = zelador.command(&["start", "ecosystem.config.js"]);
+    let mut few = Command::new("prlimit");
+    few.arg("--nofile=160:160").arg(start.get_program()).args(start.get_args());
+    few.envs(start.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    few.current_dir(zelador.app()).stdout(Stdio::null());
+    assert!(few.status().unwrap().success());
+    until("both to run", || ["hoards", "a"].into_iter().all(|app| zelador.status(app) == "online"));
+    let pid = zelador.pid("a");
+    kill(pid, Signal::KILL);
+    until("another run", || {
+        zelador.status("a") == "online" && ![0, pid].contains(&zelador.pid("a"))
+    });
+    zelador.ok(&["restart", "hoards"]);
+    assert!(text(zelador.home().join("zelador.log")).contains("a descriptor is not kept"));
 }

@@ -8,6 +8,10 @@ use zelador_guardian::message::ToGuardian;
 
 use super::Native;
 
+/// What is kept for services leaves room for so many runs more: one that ends is replaced before the guardian
+/// forgets it.
+const SPARE_RUNS: u64 = 4;
+
 impl Native {
     /// A duplicate of our end of a run's channel; `None`: it has none.
     pub fn channel(&self, run: RunId) -> Option<io::Result<OwnedFd>> {
@@ -40,6 +44,13 @@ impl Native {
     /// What is stowed under a name.
     pub fn stowed(&self, name: &[u8]) -> Option<&OwnedFd> {
         self.stowed.get(name)
+    }
+
+    /// Whether a service may have one more descriptor kept: not where those that are there could not be
+    /// started again for it.
+    pub fn has_room_to_keep(&self) -> bool {
+        let (runs, stowed) = (self.runs.len() as u64, self.stowed.len() as u64);
+        zelador_guardian::has_room(self.nofile.1, runs + SPARE_RUNS, stowed + 1)
     }
 
     /// Has the guardian keep a duplicate of a descriptor until it is discarded.
