@@ -378,6 +378,12 @@ impl Driver {
 
     fn checkpoint(&mut self) {
         let (path, size) = (self.history_path.clone(), self.supervisor.settings().history.size);
-        self.tasks.spawn_blocking(move || history::checkpoint(&path, size));
+        let is_settled = self.history.is_settled();
+        self.tasks.spawn_blocking(move || {
+            history::checkpoint(&path, size);
+            if is_settled {
+                history::forget(&path);
+            }
+        });
     }
 }

@@ -6,6 +6,7 @@
 //! is read, and kept in memory until it can be.
 
 mod archive;
+mod before;
 mod copy;
 mod host;
 mod item;
@@ -30,6 +31,7 @@ use zelador_core::record::Record;
 use zelador_core::unit::{Moment, set_back};
 
 pub use archive::Archive;
+pub use before::forget;
 #[cfg(feature = "otlp")]
 pub use host::HostMeter;
 pub use item::{Audit, Item, Sample};
@@ -63,8 +65,8 @@ pub enum HistoryError {
     /// `SQLite` says no.
     #[error("{} cannot be opened", .0.display())]
     Open(PathBuf, #[source] rusqlite::Error),
-    /// A broken file could not be set aside.
-    #[error("{} is damaged and cannot be set aside", .0.display())]
+    /// A file that is of no use could not be set aside.
+    #[error("{} cannot be used and cannot be set aside", .0.display())]
     SetAside(PathBuf, #[source] io::Error),
 }
 
@@ -73,6 +75,7 @@ pub struct History {
     path: PathBuf,
     /// `None`: it can be read only, and not where it is.
     connection: Option<Connection>,
+    opened_at: Instant,
     /// When it was last tried to open.
     tried_at: Instant,
     /// Records that could not be written yet, by key.
@@ -99,7 +102,7 @@ impl History {
         match Self::try_open(path, now) {
             Ok((history, records)) => Ok((history, records, None)),
             Err(HistoryError::Open(_, error)) if is_damage(&error) => {
-                let aside = set_aside(path, now)?;
+                let aside = set_aside(path, DAMAGED, now)?;
                 let (history, records) = Self::try_open(path, now)?;
                 Ok((history, records, Some(aside)))
             }
@@ -108,6 +111,10 @@ impl History {
                 let records = copy::read(path, now).map_err(failed)?;
                 tracing::error!(%error, "the history cannot be written; it is kept in memory");
                 Ok((Self { in_trouble: true, ..Self::of(path, None) }, records, None))
+            }
+            Err(HistoryError::Newer { .. }) if before::go_back(path, now)? => {
+                let (history, records) = Self::try_open(path)?;
+                Ok((history, records, None))
             }
             Err(error) => Err(error),
         }
@@ -120,6 +127,7 @@ impl History {
         if found > LAYOUT {
             return Err(HistoryError::Newer { path: path.to_owned(), found });
         }
+        before::keep_older(path, &connection).map_err(failed)?;
         migrate(&connection).map_err(failed)?;
         connection.busy_handler(Some(a_moment)).map_err(failed)?;
         let (records, left_out) = load(&connection, now).map_err(failed)?;
@@ -131,6 +139,7 @@ impl History {
         Self {
             path: path.to_owned(),
             connection,
+            opened_at: Instant::now(),
             tried_at: Instant::now(),
             waiting: BTreeMap::new(),
             in_trouble: false,
@@ -170,6 +179,7 @@ impl History {
         if self.connection.is_none() && self.tried_at.elapsed() >= TRY_AGAIN {
             self.tried_at = Instant::now();
             let mut connection = connect(&self.path)?;
+            before::keep_older(&self.path, &connection)?;
             migrate(&connection)?;
             connection.busy_handler(Some(a_moment))?;
             self.connection = Some(connection);
@@ -227,13 +237,18 @@ impl History {
     /// The file cannot be moved away. What is to be kept waits in memory.
     pub fn begin_anew(&mut self, state: Vec<Record>, now: Moment) -> Result<PathBuf, HistoryError> {
         self.connection = None;
-        let aside = set_aside(&self.path, now)?;
+        let aside = set_aside(&self.path, DAMAGED, now)?;
         self.damaged = false;
         self.waiting.clear();
         // The new file is not waited for: it is opened by the first write.
         self.tried_at = Instant::now().checked_sub(TRY_AGAIN).unwrap_or(self.tried_at);
         self.keep(&state, now);
         Ok(aside)
+    }
+
+    /// Whether an engine that opened it then counts as good by now.
+    pub fn is_settled(&self) -> bool {
+        self.opened_at.elapsed() >= before::GOOD_AFTER
     }
 
     /// Whether records wait in memory because the file cannot be written.
@@ -340,13 +355,13 @@ fn is_of_the_disk(error: &rusqlite::Error) -> bool {
     })
 }
 
-fn set_aside(path: &Path, now: Moment) -> Result<PathBuf, HistoryError> {
+fn set_aside(path: &Path, why: &str, now: Moment) -> Result<PathBuf, HistoryError> {
     let named = |suffix: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
         PathBuf::from(name)
     };
-    let aside = named(&format!("{DAMAGED}{}", now.as_millis() / 1000));
+    let aside = named(&format!("{why}{}", now.as_millis() / 1000));
     std::fs::rename(path, &aside)
         .map_err(|error| HistoryError::SetAside(path.to_owned(), error))?;
     // What was written last is in the write-ahead log: beside its file, whoever mends it can use it.

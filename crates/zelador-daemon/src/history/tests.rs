@@ -126,3 +126,45 @@ fn a_list_of_incidents_tells_causes_and_passes_over_documents_that_are_none() {
     let causes: Vec<_> = found.iter().rev().map(|it| it.cause).collect();
     assert_eq!(causes, [Some(Cause::PortInUse), None, None, None]);
 }
+
+#[test]
+fn an_engine_that_is_back_goes_on_with_the_history_from_before_a_newer_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.db");
+    let (mut history, ..) = History::open(&path, Moment::default()).unwrap();
+    history.keep(&[counters(1)], Moment::default());
+    // What a newer one does first.
+    let connection = history.connection.as_ref().unwrap();
+    before::keep(&path, connection, LAYOUT);
+    connection.pragma_update(None, "user_version", LAYOUT + 1).unwrap();
+    history.keep(&[counters(2)], Moment::default());
+    drop(history);
+    let now = Moment::from_micros(7_000_000);
+    let (_, records, damaged) = History::open(&path, now).unwrap();
+    assert_eq!((records, damaged), (vec![counters(1)], None));
+    let newer = Connection::open(folder.path().join("history.db.newer-7")).unwrap();
+    assert_eq!(layout(&newer).unwrap(), LAYOUT + 1, "nothing is thrown away");
+    let (_, records, _) = History::open(&path, now).unwrap();
+    assert_eq!(records, [counters(1)], "it went back once");
+}
+
+#[test]
+fn an_older_file_is_copied_before_it_changes_until_its_engine_counts_as_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.db");
+    let connection = Connection::open(&path).unwrap();
+    let first = "CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID; PRAGMA user_version = 1";
+    connection.execute_batch(first).unwrap();
+    let value = serde_json::to_string(&counters(1)).unwrap();
+    connection.execute("INSERT INTO state VALUES ('counters', ?1, 0)", [value]).unwrap();
+    drop(connection);
+    let (history, records, _) = History::open(&path, Moment::default()).unwrap();
+    assert_eq!(records, [counters(1)]);
+    let copy = folder.path().join("history.db.layout-1");
+    let found = layout(&Connection::open(&copy).unwrap()).unwrap();
+    assert_eq!((found, copy::read(&copy).unwrap()), (1, vec![counters(1)]));
+    assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(!history.is_settled(), "it is new");
+    forget(&path);
+    assert!(!copy.exists() && path.exists());
+}
