@@ -113,7 +113,7 @@ impl History {
                 Ok((Self { in_trouble: true, ..Self::of(path, None) }, records, None))
             }
             Err(HistoryError::Newer { .. }) if before::go_back(path, now)? => {
-                let (history, records) = Self::try_open(path)?;
+                let (history, records) = Self::try_open(path, now)?;
                 Ok((history, records, None))
             }
             Err(error) => Err(error),
