@@ -25,6 +25,7 @@ mod standstill;
 mod stowed;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -115,6 +116,10 @@ pub struct Driver {
     /// Closes what services have handed in.
     aside: Aside,
     pub(crate) answers: BTreeMap<Ticket, oneshot::Sender<Result<Done, Refusal>>>,
+    /// Answers that rest on records which could not be written yet, the oldest first.
+    held: VecDeque<reply::Held>,
+    /// Until then everybody else has a turn: the guardian does not stop to speak.
+    others_until: Option<Instant>,
     /// Where those wait who make calls.
     pub(crate) callers: BTreeMap<CallId, mpsc::Sender<CallAnswer>>,
     pub(crate) settings: watch::Sender<Settings>,
@@ -200,12 +205,13 @@ impl Driver {
             } else {
                 deadline
             };
+            let deadline = self.history.due().map_or(deadline, |at| deadline.min(at.into()));
             let deadline = self.booting.map_or(deadline, |until| deadline.min(until));
             let deadline = self.gathering.due().map_or(deadline, |at| deadline.min(at));
             let deadline = self.busy_at.map_or(deadline, |at| deadline.min(at + QUIET_FOR));
             tokio::select! {
                 biased;
-                _ = self.native.readable() => {
+                _ = self.native.readable(), if !self.is_others_turn() => {
                     if let Some(stop) = self.hear() {
                         return self.end(stop).await;
                     }
@@ -231,7 +237,10 @@ impl Driver {
                         tracing::error!(%error, "a task of the engine failed");
                     }
                 }
+                // Nobody else wants it.
+                () = future::ready(()), if self.others_until.is_some() => self.others_until = None,
             }
+            self.catch_up();
             self.begin_to_gather();
             self.replace_lost_list();
             self.tell_when_booted();
@@ -354,10 +363,6 @@ impl Driver {
             tracing::warn!(seconds = ahead / 1_000_000, "the wall clock was set");
             self.clock_ahead = ahead;
             self.step(Input::Fact(Fact::ClockJumped { ahead_micros: ahead }));
-        }
-        if self.history.is_behind() {
-            self.history.keep(&[], self.clock.now());
-            self.let_forget();
         }
         if history::is_large(&self.history_path, self.supervisor.settings().history.size) {
             self.checkpoint();

@@ -116,6 +116,8 @@ impl Driver {
             sender,
             aside,
             answers: BTreeMap::new(),
+            held: VecDeque::new(),
+            others_until: None,
             callers: BTreeMap::new(),
             settings,
             http,

@@ -14,6 +14,9 @@ use crate::pm2;
 /// How long the last answers may take to reach those who asked.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
+/// How long somebody else who writes to the history is waited for in the end.
+const LAST_RECORDS: Duration = Duration::from_secs(5);
+
 /// What makes the driver stop.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stop {
@@ -49,9 +52,13 @@ impl Driver {
         self.begin_shutdown(None);
     }
 
-    /// A command that waits for its end would never be answered.
+    /// A command that waits for its end would never be answered, and the next engine knows what is written.
     pub(super) fn may_upgrade(&self) -> Result<(), String> {
         match self.answers.len() {
+            0 if self.history.has_waiting() => {
+                Err("the history cannot be written at the moment: what was done last would be lost"
+                    .to_owned())
+            }
             0 if !self.shutting_down => Ok(()),
             0 => Err("zelador is ending".to_owned()),
             1 => Err("a command is under way".to_owned()),
@@ -71,6 +78,11 @@ impl Driver {
     /// The last things, in order: answers out, lines in their files, the guardian told.
     pub(super) async fn end(mut self, stop: Stop) -> Ended {
         self.do_all();
+        if !self.history.keep_last(self.clock.now(), LAST_RECORDS) {
+            tracing::error!(
+                "the history cannot be written: the next engine does not know what was done last"
+            );
+        }
         self.closing.cancel();
         if stop != Stop::GuardianGone {
             let server = &mut self.server;

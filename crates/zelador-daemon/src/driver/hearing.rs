@@ -2,6 +2,8 @@
 //! are settled once and are one transaction of the history, and not a hundred before the last of them is
 //! answered. What need not wait for its record is asked for before the next fact is looked at.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 use zelador_core::batch::Batch;
 use zelador_core::effect::Effect;
@@ -15,6 +17,13 @@ use crate::backend::native::Heard;
 /// some ten descriptors, and services die on while a disk is full.
 const MOST_UNRECORDED: usize = 64;
 
+/// How long a guardian that does not stop to speak is listened to before everybody else has a turn: a thousand deaths
+/// at once take no longer.
+const HEARD_FOR: Duration = Duration::from_millis(250);
+
+/// How long that turn is at most.
+const OTHERS_FOR: Duration = Duration::from_millis(25);
+
 /// What is to be done about a run when a fact of it is recorded.
 enum Afterwards {
     /// It has begun.
@@ -24,8 +33,15 @@ enum Afterwards {
 }
 
 impl Driver {
-    /// Takes everything that the guardian has to say.
+    /// Whether the guardian has to wait for everybody else.
+    pub(super) fn is_others_turn(&self) -> bool {
+        self.others_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Takes everything that the guardian has to say, or as much as there is time for.
     pub(super) fn hear(&mut self) -> Option<Stop> {
+        self.others_until = None;
+        let until = Instant::now() + HEARD_FOR;
         let mut put_off = None;
         loop {
             let mut effects = Vec::new();
@@ -33,7 +49,15 @@ impl Driver {
             let mut batch = Batch::default();
             let mut last = None;
             while batch.has_room() {
-                match put_off.take().unwrap_or_else(|| self.native.hear(&self.logs)) {
+                let heard = match put_off.take() {
+                    Some(heard) => heard,
+                    None if Instant::now() < until => self.native.hear(&self.logs),
+                    None => {
+                        self.others_until = Some(Instant::now() + OTHERS_FOR);
+                        Heard::Nothing
+                    }
+                };
+                match heard {
                     Heard::Fact(fact) if !batch.takes(&fact) => {
                         put_off = Some(Heard::Fact(fact));
                         break;
@@ -66,7 +90,12 @@ impl Driver {
                 Some(Heard::Terminate) => self.terminate(),
                 Some(Heard::Resurrect) => self.resurrect(),
                 Some(Heard::Gone) => return Some(Stop::GuardianGone),
-                Some(Heard::Nothing | Heard::Fact(_)) => return None,
+                Some(Heard::Nothing | Heard::Fact(_)) => {
+                    if self.others_until.is_some() {
+                        self.do_all();
+                    }
+                    return None;
+                }
             }
         }
     }

@@ -33,18 +33,26 @@ impl Driver {
     /// A history that was damaged while it was in use costs the past, and nothing else: it is set aside,
     /// and the state goes on in a new one.
     fn leave_a_damaged_file(&mut self, now: Moment) {
-        if !self.history.is_damaged() && !self.archive.is_damaged() {
+        if self.history.is_damaged() || self.archive.is_damaged() {
+            self.begin_history_anew(now, "the history is damaged");
+        }
+    }
+
+    fn begin_history_anew(&mut self, now: Moment, why: &str) {
+        if self.history.is_frozen() {
+            // What is left of the state is not what is to come back.
             return;
         }
         let mut state = self.supervisor.durable();
         state.sort_by_key(Record::key);
         match self.history.begin_anew(state, now) {
-            Ok(aside) => {
-                tracing::error!(path = %aside.display(), "the history is damaged: set aside, begun anew");
-                self.archive.begin_anew();
+            Ok(Some(aside)) => {
+                tracing::error!(path = %aside.display(), "{why}: what is there was set aside, and another one begun");
             }
-            Err(error) => tracing::error!(%error, "the history is damaged"),
+            Ok(None) => tracing::error!("{why}: another one is begun"),
+            Err(error) => return tracing::error!(%error, "{why}"),
         }
+        self.archive.begin_anew();
     }
 
     fn tell_verdicts(&mut self, now: Moment, health: &HealthView) {

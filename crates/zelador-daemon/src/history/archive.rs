@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use zelador_core::history::retain::Retention;
 
+use super::damage;
 use super::host::HostMeter;
 use super::item::Item;
 use super::write::Writer;
@@ -165,7 +166,7 @@ impl Keeper {
                 return;
             }
             Item::Doubt => {
-                if super::is_damaged(&self.path) {
+                if damage::is_damaged(&self.path) {
                     self.state.damaged.store(true, Ordering::Relaxed);
                 }
                 return;
@@ -199,7 +200,7 @@ impl Keeper {
             Err(error) => {
                 // Whatever was open may be of a file that is gone.
                 self.writer = None;
-                if super::is_damage(&error) {
+                if damage::is_damage(&error) {
                     self.state.damaged.store(true, Ordering::Relaxed);
                 }
                 if !self.state.in_trouble.swap(true, Ordering::Relaxed) {

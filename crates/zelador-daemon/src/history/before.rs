@@ -11,7 +11,8 @@ use std::time::Duration;
 use rusqlite::Connection;
 use zelador_core::unit::Moment;
 
-use super::{HistoryError, LAYOUT, layout, set_aside};
+use super::damage::set_aside;
+use super::{HistoryError, LAYOUT, layout};
 
 /// From this age on an engine counts as good; its guardian decides within 18 s.
 pub const GOOD_AFTER: Duration = Duration::from_secs(30);
@@ -59,6 +60,7 @@ pub(super) fn go_back(path: &Path, now: Moment) -> Result<bool, HistoryError> {
     }
     let aside = set_aside(path, NEWER, now)?;
     fs::rename(&copy, path).map_err(|error| HistoryError::SetAside(copy, error))?;
+    let aside = aside.unwrap_or_default();
     tracing::warn!(aside = %aside.display(), "the history was brought to a newer layout by a zelador that did not stay: what it wrote is set aside, and the history goes on from before");
     Ok(true)
 }

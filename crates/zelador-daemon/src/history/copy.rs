@@ -10,7 +10,8 @@ use rusqlite::{Connection, OpenFlags};
 use zelador_core::record::Record;
 use zelador_core::unit::Moment;
 
-use super::{LAYOUT, layout, load, unopened};
+use super::connect::unopened;
+use super::{LAYOUT, layout, load};
 
 /// In memory, where there is one; every Linux has the first.
 const PLACES: [&str; 2] = ["/dev/shm", "/tmp"];

@@ -7,7 +7,9 @@
 
 mod archive;
 mod before;
+mod connect;
 mod copy;
+mod damage;
 mod host;
 mod item;
 mod points;
@@ -22,16 +24,16 @@ mod write;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, TransactionBehavior, params};
 use zelador_core::record::Record;
 use zelador_core::unit::{Moment, set_back};
 
 pub use archive::Archive;
 pub use before::forget;
+pub use damage::is_damage;
 #[cfg(feature = "otlp")]
 pub use host::HostMeter;
 pub use item::{Audit, Item, Sample};
@@ -40,16 +42,15 @@ pub use row::{IncidentRow, Line, Run};
 pub(crate) use schema::LAYOUT;
 pub use wal::{checkpoint, is_large, sync};
 
+use connect::{Make, Patience, connect, is_lock, unopened};
+use damage::{DAMAGED, is_of_the_disk, set_aside};
 use schema::{layout, migrate};
 
 /// How often a file that could not be opened is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 
-/// What a damaged file is called beside the name of the history, before the moment in seconds.
-const DAMAGED: &str = ".damaged-";
-
-/// A page cache of 512 KiB: the state of a thousand instances fits.
-const CACHE_KIB: i64 = -512;
+/// How often a file that somebody else writes to is tried again: people wait for it.
+const WHILE_LOCKED: Duration = Duration::from_millis(15);
 
 /// Why the history cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +71,15 @@ pub enum HistoryError {
     SetAside(PathBuf, #[source] io::Error),
 }
 
+/// What keeps records from being written, and since the last try when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    /// Somebody else writes to the file.
+    Locked(Instant),
+    /// The disk, or the file.
+    Lasting(Instant),
+}
+
 /// The open file.
 pub struct History {
     path: PathBuf,
@@ -80,7 +90,7 @@ pub struct History {
     tried_at: Instant,
     /// Records that could not be written yet, by key.
     waiting: BTreeMap<String, Record>,
-    in_trouble: bool,
+    trouble: Option<Trouble>,
     /// What was in the file cannot be read any more.
     damaged: bool,
     frozen: bool,
@@ -104,13 +114,14 @@ impl History {
             Err(HistoryError::Open(_, error)) if is_damage(&error) => {
                 let aside = set_aside(path, DAMAGED, now)?;
                 let (history, records) = Self::try_open(path, now)?;
-                Ok((history, records, Some(aside)))
+                Ok((history, records, aside))
             }
             Err(HistoryError::Open(_, error)) if is_of_the_disk(&error) => {
                 let failed = |error| HistoryError::Open(path.to_owned(), error);
                 let records = copy::read(path, now).map_err(failed)?;
                 tracing::error!(%error, "the history cannot be written; it is kept in memory");
-                Ok((Self { in_trouble: true, ..Self::of(path, None) }, records, None))
+                let trouble = Some(Trouble::Lasting(Instant::now()));
+                Ok((Self { trouble, ..Self::of(path, None) }, records, None))
             }
             Err(HistoryError::Newer { .. }) if before::go_back(path, now)? => {
                 let (history, records) = Self::try_open(path, now)?;
@@ -122,14 +133,13 @@ impl History {
 
     fn try_open(path: &Path, now: Moment) -> Result<(Self, Vec<Record>), HistoryError> {
         let failed = |error| HistoryError::Open(path.to_owned(), error);
-        let mut connection = connect(path).map_err(failed)?;
+        let connection = connect(path, Make::Yes).map_err(failed)?;
         let found = layout(&connection).map_err(failed)?;
         if found > LAYOUT {
             return Err(HistoryError::Newer { path: path.to_owned(), found });
         }
         before::keep_older(path, &connection).map_err(failed)?;
         migrate(&connection).map_err(failed)?;
-        connection.busy_handler(Some(a_moment)).map_err(failed)?;
         let (records, left_out) = load(&connection, now).map_err(failed)?;
         let last_up = last_up(&connection).map_err(failed)?.map(|at| at.min(now));
         Ok((Self { left_out, last_up, ..Self::of(path, Some(connection)) }, records))
@@ -142,7 +152,7 @@ impl History {
             opened_at: Instant::now(),
             tried_at: Instant::now(),
             waiting: BTreeMap::new(),
-            in_trouble: false,
+            trouble: None,
             damaged: false,
             frozen: false,
             left_out: Vec::new(),
@@ -150,15 +160,28 @@ impl History {
         }
     }
 
-    /// Keeps these records. One that cannot be written waits in memory for the next time.
+    /// Keeps these records. One that cannot be written waits in memory for the next time, and no other waits
+    /// for the file before that is over.
     pub fn keep(&mut self, records: &[Record], at: Moment) {
-        if self.frozen || (records.is_empty() && self.waiting.is_empty()) {
+        let patience = if self.is_behind() { Patience::None } else { Patience::Moment };
+        self.keep_with(patience, records, at);
+    }
+
+    /// Tries for the last time to write what waits, no longer than `limit`; whether nothing waits any more.
+    pub fn keep_last(&mut self, at: Moment, limit: Duration) -> bool {
+        self.keep_with(Patience::Last(limit), &[], at);
+        self.waiting.is_empty()
+    }
+
+    fn keep_with(&mut self, patience: Patience, records: &[Record], at: Moment) {
+        let records = if self.frozen { &[] } else { records };
+        if records.is_empty() && self.waiting.is_empty() {
             return;
         }
-        match self.write(records, at) {
+        match self.write(patience, records, at) {
             Ok(()) => {
                 self.waiting.clear();
-                if std::mem::take(&mut self.in_trouble) {
+                if self.trouble.take().is_some() {
                     tracing::info!("the history is written again");
                 }
             }
@@ -166,7 +189,8 @@ impl History {
                 let new = records.iter().map(|record| (record.key(), record.clone()));
                 self.waiting.extend(new);
                 self.damaged |= is_damage(&error);
-                if !std::mem::replace(&mut self.in_trouble, true) {
+                let trouble = if is_lock(&error) { Trouble::Locked } else { Trouble::Lasting };
+                if self.trouble.replace(trouble(Instant::now())).is_none() {
                     tracing::error!(%error, "the history cannot be written; it is kept in memory");
                 }
             }
@@ -174,21 +198,27 @@ impl History {
     }
 
     /// Writes what waits and these records after it.
-    fn write(&mut self, records: &[Record], at: Moment) -> rusqlite::Result<()> {
+    fn write(
+        &mut self,
+        patience: Patience,
+        records: &[Record],
+        at: Moment,
+    ) -> rusqlite::Result<()> {
         let at = i64::try_from(at.as_micros()).unwrap_or(i64::MAX);
         if self.connection.is_none() && self.tried_at.elapsed() >= TRY_AGAIN {
             self.tried_at = Instant::now();
-            let mut connection = connect(&self.path)?;
+            let connection = connect(&self.path, Make::Yes)?;
             before::keep_older(&self.path, &connection)?;
             migrate(&connection)?;
-            connection.busy_handler(Some(a_moment))?;
             self.connection = Some(connection);
         }
         let Some(connection) = &mut self.connection else { return Err(unopened()) };
+        patience.set(connection)?;
+        // Before anything is put into words: that it is locked is known at once.
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut newest: BTreeMap<String, &Record> =
             self.waiting.iter().map(|(key, record)| (key.clone(), record)).collect();
         newest.extend(records.iter().map(|record| (record.key(), record)));
-        let transaction = connection.transaction()?;
         for (key, record) in newest {
             if record.is_end() {
                 transaction.prepare_cached("DELETE FROM state WHERE key = ?1")?.execute([key])?;
@@ -205,12 +235,12 @@ impl History {
         transaction.commit()
     }
 
-    /// Writes nothing more: what follows is not to be remembered.
+    /// Takes nothing more: what follows is not to be remembered.
     pub fn freeze(&mut self) {
         self.frozen = true;
     }
 
-    /// Whether nothing more is written.
+    /// Whether nothing more is taken.
     pub fn is_frozen(&self) -> bool {
         self.frozen
     }
@@ -230,12 +260,16 @@ impl History {
         self.damaged
     }
 
-    /// Sets a file aside that was found damaged while it was in use, and begins a new one with the whole
-    /// state; returns where the old one is.
+    /// Sets a file aside that was found damaged while it was in use, or that took the place of the one in use, and
+    /// begins a new one with the whole state; returns where the old one is, if there was one.
     ///
     /// # Errors
     /// The file cannot be moved away. What is to be kept waits in memory.
-    pub fn begin_anew(&mut self, state: Vec<Record>, now: Moment) -> Result<PathBuf, HistoryError> {
+    pub fn begin_anew(
+        &mut self,
+        state: Vec<Record>,
+        now: Moment,
+    ) -> Result<Option<PathBuf>, HistoryError> {
         self.connection = None;
         let aside = set_aside(&self.path, DAMAGED, now)?;
         self.damaged = false;
@@ -251,48 +285,29 @@ impl History {
         self.opened_at.elapsed() >= before::GOOD_AFTER
     }
 
-    /// Whether records wait in memory because the file cannot be written.
+    /// Whether the file cannot be written.
     pub fn is_behind(&self) -> bool {
-        self.in_trouble
+        self.trouble.is_some()
     }
-}
 
-/// The thread that keeps the past writes the same file, for a few milliseconds at a time: it is
-/// waited for, at most [`PATIENCE`] times [`PAUSE`]. What still cannot be written waits in memory.
-fn a_moment(tries: i32) -> bool {
-    std::thread::sleep(PAUSE);
-    tries < PATIENCE
-}
-
-/// How long to wait before the file is tried again.
-const PAUSE: Duration = Duration::from_micros(250);
-/// How often: 50 ms in all.
-const PATIENCE: i32 = 200;
-fn unopened() -> rusqlite::Error {
-    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
-    rusqlite::Error::SqliteFailure(code, None)
-}
-
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
-    // `SQLite` falls back to reading by itself, and every write would fail for ever.
-    if connection.is_readonly(rusqlite::MAIN_DB)? {
-        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY);
-        return Err(rusqlite::Error::SqliteFailure(code, None));
+    /// Whether records wait in memory.
+    pub fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
     }
-    // Declarations carry whole environments: for the owner's eyes only.
-    _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600));
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "NORMAL")?;
-    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
-    // A checkpoint waits for the disk: never on the thread that restarts services.
-    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    Ok(connection)
+
+    /// Whether records wait for somebody else who writes to the file, which may end any moment.
+    pub fn is_locked(&self) -> bool {
+        self.has_waiting() && matches!(self.trouble, Some(Trouble::Locked(_)))
+    }
+
+    /// When what waits is to be tried again.
+    pub fn due(&self) -> Option<Instant> {
+        let due = match self.trouble? {
+            Trouble::Locked(tried_at) => tried_at + WHILE_LOCKED,
+            Trouble::Lasting(tried_at) => tried_at + TRY_AGAIN,
+        };
+        self.has_waiting().then_some(due)
+    }
 }
 
 /// Returns the records, and the keys of those that are not understood.
@@ -324,52 +339,6 @@ fn last_up(connection: &Connection) -> rusqlite::Result<Option<Moment>> {
     let newest = "SELECT max(at) FROM (SELECT max(at) * 1000000 AS at FROM tick UNION ALL SELECT max(at) FROM event)";
     let micros: Option<u64> = connection.query_row(newest, [], |row| row.get(0))?;
     Ok(micros.map(Moment::from_micros))
-}
-
-/// Whether what the file says cannot be what was written.
-pub fn is_damage(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
-    )
-}
-
-/// Reads all of a file; whether it is damaged.
-fn is_damaged(path: &Path) -> bool {
-    let read = || -> rusqlite::Result<String> {
-        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-    };
-    match read() {
-        Ok(verdict) => verdict != "ok",
-        Err(error) => is_damage(&error),
-    }
-}
-
-/// Whether the disk, or the right to write to it, is what is missing.
-fn is_of_the_disk(error: &rusqlite::Error) -> bool {
-    use rusqlite::ErrorCode::{CannotOpen, DiskFull, PermissionDenied, ReadOnly, SystemIoFailure};
-    let code = error.sqlite_error_code();
-    code.is_some_and(|code| {
-        [CannotOpen, DiskFull, PermissionDenied, ReadOnly, SystemIoFailure].contains(&code)
-    })
-}
-
-fn set_aside(path: &Path, why: &str, now: Moment) -> Result<PathBuf, HistoryError> {
-    let named = |suffix: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    };
-    let aside = named(&format!("{why}{}", now.as_millis() / 1000));
-    std::fs::rename(path, &aside)
-        .map_err(|error| HistoryError::SetAside(path.to_owned(), error))?;
-    // What was written last is in the write-ahead log: beside its file, whoever mends it can use it.
-    let mut log = aside.clone().into_os_string();
-    log.push("-wal");
-    _ = std::fs::rename(named("-wal"), log);
-    _ = std::fs::remove_file(named("-shm"));
-    Ok(aside)
 }
 
 #[cfg(test)]

@@ -376,7 +376,7 @@ fn a_file_that_is_damaged_while_it_is_in_use_is_set_aside_with_its_state_in_the_
     archive.keep(Item::Doubt);
     archive.finish(Duration::from_secs(10));
     assert!(archive.is_damaged());
-    let aside = history.begin_anew(vec![counters(2)], moment(5)).unwrap();
+    let aside = history.begin_anew(vec![counters(2)], moment(5)).unwrap().unwrap();
     archive.begin_anew();
     assert!(!archive.is_damaged() && !history.is_behind());
     assert_eq!(std::fs::read(aside).unwrap()[0], b'x');

@@ -10,8 +10,9 @@ use rusqlite::params;
 use zelador_core::history::Tier;
 use zelador_core::history::retain::Spans;
 
+use super::damage::DAMAGED;
+use super::wal;
 use super::write::Writer;
-use super::{DAMAGED, wal};
 
 /// How many pages are given back at once.
 const VACUUM_PAGES: u32 = 64;

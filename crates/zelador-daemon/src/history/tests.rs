@@ -1,3 +1,5 @@
+use std::os::unix::fs::PermissionsExt;
+
 use super::*;
 use zelador_core::diagnosis::Cause;
 use zelador_core::record::{Counters, Era};
@@ -30,7 +32,8 @@ fn a_file_that_cannot_be_written_is_read_and_written_when_it_can_be() {
     std::mem::forget(history);
     let records = copy::read(&path, Moment::default()).unwrap();
     assert_eq!(records, [counters(1)]);
-    let mut history = History { in_trouble: true, ..History::of(&path, None) };
+    let mut history =
+        History { trouble: Some(Trouble::Lasting(Instant::now())), ..History::of(&path, None) };
     history.tried_at = Instant::now().checked_sub(TRY_AGAIN).unwrap();
     history.path = folder.path().join("not there/history.db");
     history.keep(&[counters(2)], Moment::default());
@@ -162,7 +165,7 @@ fn an_older_file_is_copied_before_it_changes_until_its_engine_counts_as_good() {
     assert_eq!(records, [counters(1)]);
     let copy = folder.path().join("history.db.layout-1");
     let found = layout(&Connection::open(&copy).unwrap()).unwrap();
-    assert_eq!((found, copy::read(&copy).unwrap()), (1, vec![counters(1)]));
+    assert_eq!((found, copy::read(&copy, Moment::default()).unwrap()), (1, vec![counters(1)]));
     assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(!history.is_settled(), "it is new");
     forget(&path);

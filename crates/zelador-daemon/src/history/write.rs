@@ -18,6 +18,7 @@ use zelador_core::notify::Language;
 use zelador_core::unit::Moment;
 use zelador_core::words::Words;
 
+use super::connect::{Make, connect};
 use super::item::{Audit, Item, Sample};
 use super::trial;
 
@@ -39,9 +40,9 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Opens the file, which has its layout already.
+    /// Opens the file, which has its layout already; where there is none, none is made.
     pub fn open(path: &Path, retention: Retention) -> rusqlite::Result<Self> {
-        let connection = super::connect(path)?;
+        let connection = connect(path, Make::No)?;
         connection.busy_timeout(PATIENCE)?;
         let series = BTreeMap::new();
         let path = path.to_owned();
