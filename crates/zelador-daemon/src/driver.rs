@@ -364,6 +364,7 @@ impl Driver {
             self.clock_ahead = ahead;
             self.step(Input::Fact(Fact::ClockJumped { ahead_micros: ahead }));
         }
+        self.leave_a_removed_file();
         if history::is_large(&self.history_path, self.supervisor.settings().history.size) {
             self.checkpoint();
         }

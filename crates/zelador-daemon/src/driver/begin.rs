@@ -65,7 +65,9 @@ impl Driver {
         let begun = quoted(format!("zelador {version}, pid {}", std::process::id()));
         archive.keep(Item::Event(Event::new(clock.now(), Kind::Engine, begun)));
         let adopted = native.take_on_lost(&records);
-        let is_list_lost = damaged.is_some() && !native.live_runs().is_empty();
+        // Of an engine that began there is always a record.
+        let is_lost = damaged.is_some() || records.is_empty();
+        let is_list_lost = is_lost && !native.live_runs().is_empty();
         let inventory = native.inventory();
         let (sender, inbox) = mpsc::channel(INBOX);
         let log_events = sender.clone();

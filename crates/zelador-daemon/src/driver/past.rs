@@ -38,6 +38,13 @@ impl Driver {
         }
     }
 
+    /// The same for a file that somebody has removed, or put another one in the place of.
+    pub(super) fn leave_a_removed_file(&mut self) {
+        if self.history.is_removed() {
+            self.begin_history_anew(self.clock.now(), "the history was removed");
+        }
+    }
+
     fn begin_history_anew(&mut self, now: Moment, why: &str) {
         if self.history.is_frozen() {
             // What is left of the state is not what is to come back.

@@ -1,6 +1,6 @@
 //! Opening the file, and how long to wait for somebody else who writes to it.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -62,6 +62,12 @@ pub(super) fn connect(path: &Path, make: Make) -> rusqlite::Result<Connection> {
     // A checkpoint waits for the disk: never on the thread that restarts services.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     Ok(connection)
+}
+
+/// Which file a path names: its device and its inode.
+pub(super) fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
+    let found = std::fs::metadata(path)?;
+    Ok((found.dev(), found.ino()))
 }
 
 /// The error of a file that could not be opened.

@@ -42,7 +42,7 @@ pub use row::{IncidentRow, Line, Run};
 pub(crate) use schema::LAYOUT;
 pub use wal::{checkpoint, is_large, sync};
 
-use connect::{Make, Patience, connect, is_lock, unopened};
+use connect::{Make, Patience, connect, identity, is_lock, unopened};
 use damage::{DAMAGED, is_of_the_disk, set_aside};
 use schema::{layout, migrate};
 
@@ -86,6 +86,8 @@ pub struct History {
     /// `None`: it can be read only, and not where it is.
     connection: Option<Connection>,
     opened_at: Instant,
+    /// Which file that is.
+    identity: Option<(u64, u64)>,
     /// When it was last tried to open.
     tried_at: Instant,
     /// Records that could not be written yet, by key.
@@ -148,6 +150,7 @@ impl History {
     fn of(path: &Path, connection: Option<Connection>) -> Self {
         Self {
             path: path.to_owned(),
+            identity: connection.as_ref().and_then(|_| identity(path).ok()),
             connection,
             opened_at: Instant::now(),
             tried_at: Instant::now(),
@@ -210,6 +213,7 @@ impl History {
             let connection = connect(&self.path, Make::Yes)?;
             before::keep_older(&self.path, &connection)?;
             migrate(&connection)?;
+            self.identity = identity(&self.path).ok();
             self.connection = Some(connection);
         }
         let Some(connection) = &mut self.connection else { return Err(unopened()) };
@@ -260,6 +264,16 @@ impl History {
         self.damaged
     }
 
+    /// Whether the path names another file than the one that is open, or none. (Of a folder that is gone as a whole
+    /// nothing can be said: no other file can be made in it.)
+    pub fn is_removed(&self) -> bool {
+        let (Some(open), Some(folder)) = (self.identity, self.path.parent()) else { return false };
+        match identity(&self.path) {
+            Ok(found) => found != open,
+            Err(error) => error.kind() == io::ErrorKind::NotFound && folder.exists(),
+        }
+    }
+
     /// Sets a file aside that was found damaged while it was in use, or that took the place of the one in use, and
     /// begins a new one with the whole state; returns where the old one is, if there was one.
     ///
@@ -270,7 +284,7 @@ impl History {
         state: Vec<Record>,
         now: Moment,
     ) -> Result<Option<PathBuf>, HistoryError> {
-        self.connection = None;
+        (self.connection, self.identity) = (None, None);
         let aside = set_aside(&self.path, DAMAGED, now)?;
         self.damaged = false;
         self.waiting.clear();
