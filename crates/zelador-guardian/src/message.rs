@@ -273,9 +273,10 @@ pub enum FromGuardian {
         version: u8,
         /// The guardian's process id.
         guardian_pid: u32,
-        /// How many `Kept` follow.
+        /// How many messages follow first: a `Kept` for each run, and before them `Terminate` where an end was
+        /// asked for already.
         runs: u32,
-        /// How many `Stowed` follow them.
+        /// How many `Stowed` follow then.
         stowed: u32,
         /// Soft limit of open files that services get back.
         nofile_soft: u64,

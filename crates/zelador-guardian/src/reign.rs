@@ -47,17 +47,19 @@ impl Guardian {
             }
         };
         let (soft, hard) = (self.ground.nofile.soft, self.ground.nofile.hard);
-        let runs = self.runs.len() as u32;
+        let ending = self.terminating.map(|_| Note::Message(FromGuardian::Terminate));
+        let runs = (self.runs.len() + usize::from(ending.is_some())) as u32;
         let stowed = self.stowed.len() as u32;
         let mut introduction = vec![Note::Welcome { soft, hard, runs, stowed }];
+        // Known before anything is decided about the runs: nothing is started again.
+        introduction.extend(ending.clone());
         introduction.extend(self.runs.keys().map(|run| Note::Kept(*run)));
         introduction.extend(self.stowed.keys().map(|name| Note::Stowed(name.clone())));
         if self.resurrect {
             introduction.push(Note::Message(FromGuardian::Resurrect));
         }
-        if self.terminating.is_some() {
-            introduction.push(Note::Message(FromGuardian::Terminate));
-        }
+        // An engine of before passes over the first.
+        introduction.extend(ending);
         let mut engine = Engine::new(pid, socket, now, introduction);
         if let Err(error) = self.poll.add(engine.socket.as_fd(), ENGINE, For::Reading) {
             self.home.log(&format!("the engine cannot be watched: {error}"));

@@ -13,7 +13,8 @@ use super::Supervisor;
 impl Supervisor {
     /// Zelador is asked to end, and will stop everything.
     pub(super) fn end_era(&mut self) {
-        self.era.ended_at = Some(self.now);
+        // The engine before may have been told already.
+        self.era.ended_at.get_or_insert(self.now);
         self.records.push(Record::Era(self.era.clone()));
     }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use zelador_core::config::{Overlay, Value};
 use zelador_core::death::Death;
 use zelador_core::effect::Effect;
-use zelador_core::id::RunId;
-use zelador_core::input::{Fact, Input, KnownRun, Unchanged};
+use zelador_core::id::{RunId, Ticket};
+use zelador_core::input::{Command, Fact, Input, KnownRun, Unchanged};
 use zelador_core::record::Record;
 use zelador_core::sd_notify::Notified;
 use zelador_core::supervisor::{Supervisor, Surroundings};
@@ -127,6 +127,30 @@ fn what_ended_with_zelador_or_with_the_host_is_no_death_and_is_up_again() {
         let mut last = Supervisor::recover(in_boot(boot), later, next.durable());
         last.step(later, Input::Fact(Fact::Inventory { runs: Vec::new() }));
         assert_eq!(last.view().instances[0].deaths.len(), 1, "{boot}: that was an end before");
+    }
+}
+
+/// An engine is lost while everything ends, and the guardian tells the next one so before anything else.
+#[test]
+fn an_engine_that_begins_while_everything_ends_starts_nothing() {
+    let mut world = World::new();
+    world.declare(app(vec![]), Unchanged::LeaveAlone);
+    let asked_at = world.now + Duration::from_mins(1);
+    world.supervisor.step(asked_at, Input::Fact(Fact::AskedToEnd));
+    let asked = world.supervisor.durable();
+    let run = world.list()[0].phase.run().expect("it is up");
+    let gone = |death| KnownRun { run, pid: 7, death, instance: None };
+    for runs in [vec![], vec![gone(Some(Death::Exited { code: 0 }))]] {
+        let later = asked_at + Duration::from_secs(1);
+        let mut next = Supervisor::recover(surroundings(), later, asked.clone());
+        let told = next.step(later, Input::Fact(Fact::AskedToEnd));
+        let [Effect::Record(Record::Era(era))] = &told[..] else { panic!("{told:?}") };
+        assert_eq!(era.ended_at, Some(asked_at), "that is when it was asked");
+        let mut told = next.step(later, Input::Command(Ticket::new(1), Command::Shutdown));
+        told.extend(next.step(later, Input::Fact(Fact::Inventory { runs })));
+        told.extend(next.step(later, Input::Fact(Fact::Swept { run })));
+        assert_eq!(starts(&told), 0, "{told:?}");
+        assert!(next.view().instances.is_empty(), "it is over");
     }
 }
 

@@ -162,6 +162,10 @@ impl Driver {
         for run in driver.native.ended_runs() {
             driver.logs.finish(run);
         }
+        if driver.native.is_ending() {
+            // Before it is looked what is gone: none of it is started again.
+            driver.terminate();
+        }
         driver.step(Input::Fact(inventory));
         note_gaps(&driver.supervisor, &adopted);
         for run in driver.native.ended_runs() {

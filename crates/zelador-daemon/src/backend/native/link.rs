@@ -36,6 +36,7 @@ pub(super) struct Welcome {
     pub(super) nofile: (u64, u64),
     pub(super) kept: Vec<Kept>,
     pub(super) stowed: BTreeMap<Vec<u8>, OwnedFd>,
+    pub(super) ending: bool,
 }
 
 impl Link {
@@ -60,9 +61,10 @@ impl Link {
         let listener = descriptors
             .pop()
             .ok_or_else(|| io::Error::other("the guardian sent no control socket"))?;
-        let mut kept = Vec::new();
+        let (mut kept, mut ending) = (Vec::new(), false);
         for _ in 0..runs {
             let (message, descriptors) = wait_for(&socket, until)?;
+            ending |= message == FromGuardian::Terminate;
             kept.extend(Kept::from_message(message, descriptors));
         }
         let mut stowed = BTreeMap::new();
@@ -72,8 +74,8 @@ impl Link {
             }
         }
         let guardian_pid = i32::try_from(guardian_pid).unwrap_or_default();
-        let welcome =
-            Welcome { guardian_pid, listener, nofile: (nofile_soft, nofile_hard), kept, stowed };
+        let nofile = (nofile_soft, nofile_hard);
+        let welcome = Welcome { guardian_pid, listener, nofile, kept, stowed, ending };
         // SAFETY: the descriptor is owned by the `AsyncFd` from here on, so it stays open and the
         // same for as long as it is registered.
         let socket = unsafe { AsyncFd::register(socket) }?;

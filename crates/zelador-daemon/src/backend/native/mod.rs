@@ -51,6 +51,8 @@ pub struct Native {
     /// Closes what services have handed in.
     aside: Aside,
     guardian_pid: i32,
+    /// Zelador was asked to end before this engine came.
+    ending: bool,
     listener: OwnedFd,
     nofile: (u64, u64),
     /// Where the control groups of runs stand; `None`: this host allows none.
@@ -119,6 +121,7 @@ impl Native {
             link,
             aside,
             guardian_pid: welcome.guardian_pid,
+            ending: welcome.ending,
             listener: welcome.listener,
             nofile: welcome.nofile,
             groups,
@@ -178,6 +181,11 @@ impl Native {
     /// The guardian's process id.
     pub fn guardian_pid(&self) -> i32 {
         self.guardian_pid
+    }
+
+    /// Whether zelador was asked to end before this engine came.
+    pub fn is_ending(&self) -> bool {
+        self.ending
     }
 
     /// The control socket that the guardian listens on.
