@@ -1,18 +1,20 @@
 //! Letting go of what is too old, and of what is too much.
 //!
 //! Always holds: after an hour, or a minute when it is too large, the history takes no more of the disk
-//! than is allowed, but for the state, and for a damaged file in its first day.
+//! than is allowed, but for the state, and for a damaged file in its first day; what goes, goes in short
+//! transactions, with as long a pause after each, for people wait for the state that is written beside.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use rusqlite::params;
+use rusqlite::{Params, params};
 use zelador_core::history::Tier;
 use zelador_core::history::retain::Spans;
 
 use super::damage::DAMAGED;
 use super::wal;
-use super::write::Writer;
+use super::write::{CHUNK, Writer};
 
 /// How many pages are given back at once.
 const VACUUM_PAGES: u32 = 64;
@@ -77,29 +79,32 @@ impl Writer {
         ];
         let raw = before(spans.raw);
         for id in self.series.values() {
-            self.connection
-                .prepare_cached("DELETE FROM block WHERE series = ?1 AND hour < ?2")?
-                .execute(params![id, raw])?;
+            self.delete(
+                "DELETE FROM block WHERE series = ?1 AND hour IN
+                 (SELECT hour FROM block WHERE series = ?1 AND hour < ?2 ORDER BY hour LIMIT ?3)",
+                params![id, raw, CHUNK],
+            )?;
             for (tier, before) in widths {
-                self.connection
-                    .prepare_cached(
-                        "DELETE FROM rollup WHERE width = ?1 AND series = ?2 AND at < ?3",
-                    )?
-                    .execute(params![tier.width(), id, before])?;
+                self.delete(
+                    "DELETE FROM rollup WHERE width = ?1 AND series = ?2 AND at IN
+                     (SELECT at FROM rollup WHERE width = ?1 AND series = ?2 AND at < ?3 ORDER BY at LIMIT ?4)",
+                    params![tier.width(), id, before, CHUNK],
+                )?;
             }
         }
         let rest = i64::try_from(before(spans.rest) * 1_000_000).unwrap_or(i64::MAX);
-        for statement in [
-            "DELETE FROM event WHERE at < ?1",
-            "DELETE FROM audit WHERE at < ?1",
-            "DELETE FROM retry WHERE at < ?1",
-            "DELETE FROM breaker WHERE at < ?1",
-            "DELETE FROM incident WHERE opened_at < ?1 AND closed_at IS NOT NULL",
-            "DELETE FROM run WHERE begun_at < ?1 AND ended_at IS NOT NULL",
+        for (table, old) in [
+            ("event", "at < ?1"),
+            ("audit", "at < ?1"),
+            ("retry", "at < ?1"),
+            ("breaker", "at < ?1"),
+            ("incident", "opened_at < ?1 AND closed_at IS NOT NULL"),
+            ("run", "begun_at < ?1 AND ended_at IS NOT NULL"),
         ] {
-            self.connection.execute(statement, [rest])?;
+            self.delete_rows(table, old, rest)?;
         }
         loop {
+            let begun = Instant::now();
             let free: u32 =
                 self.connection.query_row("PRAGMA freelist_count", [], |row| row.get(0))?;
             if free <= VACUUM_PAGES {
@@ -107,6 +112,46 @@ impl Writer {
             }
             let vacuum = format!("PRAGMA incremental_vacuum({VACUUM_PAGES})");
             self.connection.execute_batch(&vacuum)?;
+            thread::sleep(begun.elapsed());
+        }
+    }
+
+    /// Executes a statement that deletes [`CHUNK`] rows at most until it finds fewer.
+    pub(super) fn delete(
+        &self,
+        statement: &str,
+        params: impl Params + Copy,
+    ) -> rusqlite::Result<()> {
+        loop {
+            let begun = Instant::now();
+            let deleted = self.connection.prepare_cached(statement)?.execute(params)?;
+            if deleted < CHUNK {
+                return Ok(());
+            }
+            thread::sleep(begun.elapsed());
+        }
+    }
+
+    /// Deletes the rows of a table that are `old`. They are looked for before each transaction: not every table has
+    /// them in its order.
+    fn delete_rows(&mut self, table: &str, old: &str, before: i64) -> rusqlite::Result<()> {
+        let find = format!("SELECT rowid FROM {table} WHERE {old} LIMIT {CHUNK}");
+        let delete = format!("DELETE FROM {table} WHERE rowid = ?1");
+        loop {
+            let mut found = self.connection.prepare_cached(&find)?;
+            let rows = found.query_map([before], |row| row.get(0))?;
+            let rows: Vec<i64> = rows.collect::<rusqlite::Result<_>>()?;
+            drop(found);
+            let begun = Instant::now();
+            let transaction = self.connection.transaction()?;
+            for row in &rows {
+                transaction.prepare_cached(&delete)?.execute([row])?;
+            }
+            transaction.commit()?;
+            if rows.len() < CHUNK {
+                return Ok(());
+            }
+            thread::sleep(begun.elapsed());
         }
     }
 }

@@ -65,3 +65,38 @@ fn a_damaged_file_has_its_day_then_it_counts_and_goes_before_any_number() {
     assert!(other.exists(), "that is none of ours");
     assert!(rows(minutes) >= before, "no number went for it");
 }
+
+#[test]
+fn what_is_too_old_goes_in_short_transactions() {
+    const ROWS: usize = 20_000;
+    let (_folder, path) = file();
+    let watched = Connection::open(&path).unwrap();
+    let filled = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS})
+         INSERT INTO event (at, kind, text) SELECT i, 'notice', 'x' FROM n;
+         INSERT INTO series VALUES (1, 'host', 'cpu', 'millicores');
+         INSERT INTO rollup SELECT 60, 1, id, 1, 1, 1, 1, 1 FROM event;"
+    );
+    watched.execute_batch(&filled).unwrap();
+    let mut writer = Writer::open(&path, Retention::default()).unwrap();
+    writer.now = MIDNIGHT;
+    // As somebody else sees it: what went at once.
+    let left = || {
+        let count = "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM rollup)";
+        watched.query_row(count, [], |row| Ok([row.get(0)?, row.get(1)?])).unwrap()
+    };
+    let mut seen: Vec<[usize; 2]> = vec![left()];
+    std::thread::scope(|scope| {
+        let at_work = scope.spawn(|| writer.let_go().unwrap());
+        while !at_work.is_finished() {
+            seen.push(left());
+        }
+    });
+    seen.push(left());
+    assert_eq!((seen[0], left()), ([ROWS; 2], [0; 2]));
+    for table in 0..2 {
+        let mut steps: Vec<usize> = seen.iter().map(|it| it[table]).collect();
+        steps.dedup();
+        assert!(steps.len() > 10, "{steps:?}");
+    }
+}

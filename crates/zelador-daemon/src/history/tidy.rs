@@ -109,9 +109,11 @@ impl Writer {
             }
             transaction.commit()?;
         }
-        self.connection
-            .prepare_cached("DELETE FROM tick WHERE at >= ?1 AND at < ?2")?
-            .execute([hour, hour + HOUR])?;
+        self.delete(
+            "DELETE FROM tick WHERE at IN
+             (SELECT at FROM tick WHERE at >= ?1 AND at < ?2 LIMIT ?3)",
+            params![hour, hour + HOUR, CHUNK],
+        )?;
         Ok(true)
     }
 
