@@ -19,8 +19,9 @@ use super::write::Writer;
 /// How many things may wait for the thread: an hour of samples and a storm of events.
 const QUEUE: usize = 4096;
 
-/// How many things wait in memory while the file cannot be written; then the oldest go.
-const WAITING: usize = 4096;
+/// How much waits in memory while the file cannot be written, in bytes; then the oldest go. What a day of a few apps
+/// is, and an hour of a hundred.
+const WAITING: usize = 16 << 20;
 
 /// What comes together is written together.
 const GATHERED_WITHIN: Duration = Duration::from_millis(200);
@@ -149,10 +150,9 @@ impl Keeper {
         {
             items.into_iter().for_each(|item| self.take(item));
         }
-        if let Some(surplus) = self.waiting.len().checked_sub(WAITING) {
-            self.waiting.drain(..surplus);
-            self.state.lost.fetch_add(surplus as u64, Ordering::Relaxed);
-        }
+        let surplus = surplus(&self.waiting, WAITING);
+        self.waiting.drain(..surplus);
+        self.state.lost.fetch_add(surplus as u64, Ordering::Relaxed);
     }
 
     fn take(&mut self, mut item: Item) {
@@ -181,6 +181,12 @@ impl Keeper {
                 // Whoever asked may have gone.
                 _ = done.send(());
                 return;
+            }
+            Item::Incident(newer) => {
+                // Each is all of it.
+                let is_older =
+                    |it: &Item| matches!(it, Item::Incident(older) if older.id == newer.id);
+                self.waiting.retain(|it| !is_older(it));
             }
             _ => {}
         }
@@ -217,5 +223,37 @@ impl Keeper {
         let Some(writer) = &mut self.writer else { return Ok(()) };
         writer.write(&mut self.waiting)?;
         writer.tidy()
+    }
+}
+
+/// How many of the oldest have to go, so that the others take no more than `room` bytes.
+fn surplus(waiting: &[Item], room: usize) -> usize {
+    let mut taken = 0;
+    let kept = waiting.iter().rev().take_while(|item| {
+        taken += item.weight();
+        taken <= room
+    });
+    waiting.len() - kept.count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::item::Sample;
+    use super::*;
+
+    #[test]
+    fn what_waits_is_bounded_by_what_it_takes_and_the_newest_stay() {
+        let value = || ("app:api/0".to_owned(), zelador_core::history::Metric::Cpu, 1);
+        let sample = |second: u64, values: usize| {
+            let at = zelador_core::unit::Moment::from_micros(second * 1_000_000);
+            Item::Sample(Sample { at, values: (0..values).map(|_| value()).collect() })
+        };
+        let one = sample(0, 100).weight();
+        assert!(one >= 100 * size_of_val(&value()), "{one}");
+        let waiting: Vec<Item> = (0..10).map(|second| sample(second, 100)).collect();
+        assert_eq!(surplus(&waiting, 10 * one), 0);
+        assert_eq!(surplus(&waiting, 4 * one), 6);
+        assert_eq!(surplus(&waiting, one - 1), 10);
+        assert_eq!(surplus(&[], 0), 0);
     }
 }

@@ -29,6 +29,25 @@ pub enum Item {
     Flush(std::sync::mpsc::SyncSender<()>),
 }
 
+/// About what an incident takes, in bytes: evidence, diagnosis and story.
+const INCIDENT: usize = 16 << 10;
+
+/// About what the name of a series, or anything else, takes.
+const SHORT: usize = 64;
+
+impl Item {
+    /// About how much memory it takes, in bytes.
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Sample(sample) => {
+                sample.values.len() * (SHORT + size_of::<(String, Metric, i64)>())
+            }
+            Self::Incident(_) => INCIDENT,
+            _ => size_of::<Self>() + SHORT,
+        }
+    }
+}
+
 /// What was measured at one moment.
 #[derive(Clone, Debug)]
 pub struct Sample {
