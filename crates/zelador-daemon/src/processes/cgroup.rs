@@ -155,20 +155,44 @@ fn below((root, point): (&str, &str), own: &str, home: &Path) -> PathBuf {
     Path::new(point).join(own.trim_start_matches('/')).join(name)
 }
 
-/// Whether no process lives in a group or below it; also when the group is gone.
+/// Whether no process lives in a group or below it; also when the group is gone. One that cannot be read is not
+/// known to be empty.
 pub fn is_empty(group: &Path) -> bool {
-    let events = fs::read_to_string(group.join("cgroup.events"));
-    events.map_or(true, |events| events.lines().any(|line| line == "populated 0"))
+    match fs::read_to_string(group.join("cgroup.events")) {
+        Ok(events) => events.lines().any(|line| line == "populated 0"),
+        Err(error) => is_gone(&error),
+    }
 }
 
-/// The processes in a group and below it.
-pub fn members(group: &Path) -> Vec<i32> {
-    let listed = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+/// The processes in a group and below it; none when it is gone.
+///
+/// # Errors
+/// It cannot be read.
+pub fn members(group: &Path) -> io::Result<Vec<i32>> {
+    let listed = match fs::read_to_string(group.join("cgroup.procs")) {
+        // A group of threads has none of its own: its processes are those of the group above it.
+        Err(error) if is_gone(&error) || error.raw_os_error() == Some(libc::EOPNOTSUPP) => {
+            String::new()
+        }
+        listed => listed?,
+    };
     let mut pids: Vec<i32> = listed.lines().filter_map(|line| line.parse().ok()).collect();
-    for below in folders(group) {
-        pids.extend(members(&below));
+    let below = match fs::read_dir(group) {
+        Err(error) if is_gone(&error) => return Ok(pids),
+        entries => entries?,
+    };
+    for entry in below {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            pids.extend(members(&entry.path())?);
+        }
     }
-    pids
+    Ok(pids)
+}
+
+/// Whether a group is gone, or was removed while it was read.
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ENODEV)
 }
 
 /// Kills everything in a group and below it, also what is being forked just now. Returns false where
@@ -211,6 +235,19 @@ fn folders(group: &Path) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_group_that_cannot_be_read_is_not_taken_for_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let gone = folder.path().join("gone");
+        assert!(is_empty(&gone) && members(&gone).unwrap().is_empty());
+        // Nobody can read these as files, whatever the right to.
+        for name in ["cgroup.events", "cgroup.procs"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        assert!(!is_empty(folder.path()));
+        assert!(members(folder.path()).is_err());
+    }
 
     #[test]
     fn the_place_is_below_the_guardians_own_group() {

@@ -32,7 +32,7 @@ static LOOKS: Mutex<Looks> = Mutex::new(Looks { waiting: Vec::new(), under_way: 
 /// Returns the processes of a run that have not ended. Blocks for one pass over `/proc`.
 ///
 /// # Errors
-/// `/proc` cannot be listed.
+/// `/proc` cannot be listed, or the run's control group not be read.
 pub fn tree(run: &RunKey) -> io::Result<Vec<Member>> {
     match &run.group {
         Some(group) => grouped(group),
@@ -47,7 +47,7 @@ pub fn tree(run: &RunKey) -> io::Result<Vec<Member>> {
 /// The same without holding up the runtime, and together with everybody else who asks.
 ///
 /// # Errors
-/// `/proc` cannot be listed, or there is no thread for it.
+/// As [`tree`], or there is no thread for it.
 pub(super) async fn find(run: &RunKey) -> io::Result<Vec<Member>> {
     let run = run.clone();
     if run.group.is_some() {
@@ -128,9 +128,12 @@ fn answer(processes: &Processes, asked: Vec<Asked>, mark_of: impl FnMut(&Stat) -
 }
 
 /// The processes of a control group: no other can belong to the run.
+///
+/// # Errors
+/// `/proc` or the group cannot be read.
 fn grouped(group: &Path) -> io::Result<Vec<Member>> {
     let reader = StatReader::new()?;
-    let stats = cgroup::members(group).into_iter().filter_map(|pid| reader.read(pid));
+    let stats = cgroup::members(group)?.into_iter().filter_map(|pid| reader.read(pid));
     let live = stats.filter(|stat| !stat.is_dead());
     Ok(live.map(|stat| Member { pid: stat.pid, start_time: stat.start_time }).collect())
 }

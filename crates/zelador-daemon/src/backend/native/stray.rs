@@ -31,8 +31,11 @@ impl Native {
         }
         for (run, group) in self.groups.iter().flat_map(cgroup::Groups::all) {
             let leads = |process: &&Stat| process.session == process.pid && !process.is_dead();
-            let members = cgroup::members(&group).into_iter();
-            let mut leaders = members.filter_map(|pid| all.get(pid)).filter(leads);
+            let members = cgroup::members(&group).unwrap_or_else(|error| {
+                tracing::warn!(%run, %error, "it is not known what lives in the control group of a run");
+                Vec::new()
+            });
+            let mut leaders = members.into_iter().filter_map(|pid| all.get(pid)).filter(leads);
             if let Some(process) = leaders.next() {
                 found.entry(run).or_insert(process);
             }
