@@ -65,6 +65,19 @@ impl Groups {
         }
     }
 
+    /// The group of a run that an engine before has begun, if that lives, or has left anything, in it; `pid` is its
+    /// main process, unless that is over. That there is a folder says nothing: it may have been made ahead, and the
+    /// run have begun without.
+    pub fn home_of(&self, run: RunId, pid: Option<i32>) -> Option<PathBuf> {
+        let path = self.path(run);
+        let own = pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/cgroup")).ok());
+        let is_there = match own {
+            Some(own) => is_in(&own, &path),
+            None => !is_empty(&path),
+        };
+        is_there.then_some(path)
+    }
+
     /// The folder of a run's group, whether it exists or not.
     pub fn path(&self, run: RunId) -> PathBuf {
         self.folder.join(run.to_string())
@@ -155,6 +168,16 @@ fn below((root, point): (&str, &str), own: &str, home: &Path) -> PathBuf {
     Path::new(point).join(own.trim_start_matches('/')).join(name)
 }
 
+/// Whether a process whose `/proc/PID/cgroup` is `own` lives in the group of a run, or below it.
+fn is_in(own: &str, group: &Path) -> bool {
+    let Some(own) = own.lines().find_map(|line| line.strip_prefix("0::")) else { return false };
+    // Where the hierarchy is mounted does not matter: no other home has this name.
+    let names: Vec<_> = group.iter().rev().take(2).collect();
+    let [run, place] = &names[..] else { return false };
+    let own: Vec<_> = Path::new(own).iter().collect();
+    own.windows(2).any(|pair| pair == [*place, *run])
+}
+
 /// Whether no process lives in a group or below it; also when the group is gone. One that cannot be read is not
 /// known to be empty.
 pub fn is_empty(group: &Path) -> bool {
@@ -235,6 +258,24 @@ fn folders(group: &Path) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_that_was_made_ahead_is_not_taken_for_the_group_of_a_run_that_began_without() {
+        let folder = tempfile::tempdir().unwrap();
+        let groups = Groups { folder: folder.path().join("zelador-00") };
+        let run = RunId::new(7);
+        fs::create_dir_all(groups.path(run)).unwrap();
+        fs::write(groups.path(run).join("cgroup.events"), "populated 0\nfrozen 0\n").unwrap();
+        let own = i32::try_from(std::process::id()).unwrap();
+        assert_eq!(groups.home_of(run, Some(own)), None, "it lives elsewhere");
+        assert_eq!(groups.home_of(run, None), None, "nothing is left there");
+        fs::write(groups.path(run).join("cgroup.events"), "populated 1\nfrozen 0\n").unwrap();
+        assert_eq!(groups.home_of(run, None), Some(groups.path(run)));
+        let lives = |own: &str| is_in(own, &groups.path(run));
+        assert!(lives("4:memory:/x\n0::/a.slice/zelador-00/7\n"));
+        assert!(lives("0::/zelador-00/7/its-own\n"));
+        assert!(!lives("0::/zelador-00/77\n") && !lives("0::/zelador-01/7\n") && !lives(""));
+    }
 
     #[test]
     fn a_group_that_cannot_be_read_is_not_taken_for_empty() {

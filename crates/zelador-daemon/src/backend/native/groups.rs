@@ -32,13 +32,13 @@ impl Native {
         }
     }
 
-    /// Makes the control group of a run and returns its folder; a host that refuses once is not asked again.
+    /// Makes the control group of a run and returns its folder; a host that refuses once is not asked again,
+    /// unless it has only no room just now.
     pub(super) fn make_group(&mut self, run: RunId) -> Option<OwnedFd> {
         match self.groups.as_ref()?.make(run) {
             Ok(folder) => Some(folder),
             Err(error) => {
-                tracing::info!(%error, "no control groups here: trees are found by /proc");
-                self.groups = None;
+                self.do_without(&error);
                 None
             }
         }
@@ -49,15 +49,22 @@ impl Native {
     pub(super) fn spawn_without_group(&mut self, run: RunId, errno: i32) -> bool {
         let Some(state) = self.runs.get_mut(&run) else { return false };
         let Some(mut request) = state.request.take() else { return false };
-        let error = io::Error::from_raw_os_error(errno);
-        tracing::info!(%error, "no control groups here: trees are found by /proc");
         if let Some(group) = state.group.take() {
             cgroup::remove(&group);
         }
-        self.groups = None;
+        self.do_without(&io::Error::from_raw_os_error(errno));
         request.cgroup = false;
         self.link.send(ToGuardian::Spawn { run: run.number(), launch: *request });
         true
+    }
+
+    fn do_without(&mut self, error: &io::Error) {
+        if is_transient(error) {
+            tracing::info!(%error, "a run begins without a control group: its tree is found by /proc");
+        } else {
+            tracing::info!(%error, "no control groups here: trees are found by /proc");
+            self.groups = None;
+        }
     }
 
     /// Nothing is left of a run: nor shall its control group be.
@@ -70,5 +77,23 @@ impl Native {
             cgroup::remove(&group);
         }
         self.controllers.remove(run);
+    }
+}
+
+/// Whether there is only no descriptor or no room left just now.
+fn is_transient(error: &io::Error) -> bool {
+    let errno = error.raw_os_error();
+    errno.is_some_and(|errno| [libc::EMFILE, libc::ENFILE, libc::EAGAIN].contains(&errno))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_without_room_for_a_moment_is_asked_for_groups_again() {
+        for (errno, again) in [(libc::EMFILE, true), (libc::EACCES, false), (libc::EROFS, false)] {
+            assert_eq!(is_transient(&io::Error::from_raw_os_error(errno)), again, "{errno}");
+        }
     }
 }

@@ -106,8 +106,7 @@ impl Native {
         if pid <= 0 {
             return;
         }
-        let group = self.groups.as_ref().map(|groups| groups.path(run));
-        let group = group.filter(|group| group.is_dir());
+        let group = self.groups.as_ref().and_then(|groups| groups.home_of(run, None));
         self.runs.insert(run, Run { group, ..of_lost(run, pid, 0, Some(Death::Unknown)) });
     }
 

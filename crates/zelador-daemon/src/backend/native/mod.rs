@@ -140,10 +140,11 @@ impl Native {
             sources.extend(sources_of(run, &kept.descriptors, &kept.label));
             let death = kept.ended.map(|ended| native.death(run, &ended, false));
             let intent = launch::Refused::default();
-            let group = native.groups.as_ref().map(|groups| groups.path(run));
+            let pid = death.is_none().then(|| pid_of(&kept));
+            let group = native.groups.as_ref().and_then(|groups| groups.home_of(run, pid));
             let run_state = Run {
                 kept,
-                group: group.filter(|group| group.is_dir()),
+                group,
                 request: None,
                 intent,
                 killed: false,
