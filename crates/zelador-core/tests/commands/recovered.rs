@@ -139,7 +139,7 @@ fn an_engine_that_begins_while_everything_ends_starts_nothing() {
     world.supervisor.step(asked_at, Input::Fact(Fact::AskedToEnd));
     let asked = world.supervisor.durable();
     let run = world.list()[0].phase.run().expect("it is up");
-    let gone = |death| KnownRun { run, pid: 7, death, instance: None };
+    let gone = |death| KnownRun { run, pid: 7, death, instance: None, asked: false };
     for runs in [vec![], vec![gone(Some(Death::Exited { code: 0 }))]] {
         let later = asked_at + Duration::from_secs(1);
         let mut next = Supervisor::recover(surroundings(), later, asked.clone());

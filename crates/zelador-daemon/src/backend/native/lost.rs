@@ -63,9 +63,10 @@ impl Native {
             let found = match recorded.pid {
                 // Its start was never recorded.
                 None => marked.get(&mark).copied().or_else(|| {
-                    let members = self.groups.as_ref().map(|it| cgroup::members(&it.path(run)));
-                    let members = members.unwrap_or_default().into_iter();
-                    let mut members = members.filter_map(|pid| all.get(pid));
+                    // One that cannot be read tells of nobody.
+                    let group =
+                        self.groups.as_ref().and_then(|it| cgroup::members(&it.path(run)).ok());
+                    let mut members = group.iter().flatten().filter_map(|pid| all.get(*pid));
                     members.find(|process| process.session == process.pid && !process.is_dead())
                 }),
                 Some(pid) => all.get(pid).filter(|process| {
