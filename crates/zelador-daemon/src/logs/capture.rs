@@ -151,6 +151,8 @@ impl Capture {
                 Step::NoLine => match self.fill(usize::MAX) {
                     Moved::Bytes(bytes) => arrived += bytes,
                     Moved::End => cut = Cut::Last,
+                    // A hold pipe without a free place hides the end of an empty pipe from `fill`.
+                    Moved::Nothing if pipe::has_ended(&self.pipe) => cut = Cut::Last,
                     Moved::Nothing if pipe::level(&self.pipe) == 0 => {
                         return Pumped::Arrived(arrived);
                     }

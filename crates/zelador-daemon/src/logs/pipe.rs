@@ -1,10 +1,11 @@
-//! The four things that are done with pipes: move, copy, count, size.
+//! What is done with pipes: move, copy, count, size.
 //!
 //! Nothing here waits: a pipe that is empty or full answers at once.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags};
 
@@ -56,6 +57,13 @@ pub fn tee(from: impl AsFd, to: impl AsFd, at_most: usize) -> io::Result<usize> 
 /// How many bytes are in a pipe; 0 if the kernel will not say.
 pub fn level(pipe: impl AsFd) -> usize {
     rustix::io::ioctl_fionread(pipe).map_or(0, |bytes| bytes as usize)
+}
+
+/// Whether a pipe is empty and nobody can write to it.
+pub fn has_ended(pipe: impl AsFd) -> bool {
+    let mut polled = [PollFd::new(&pipe, PollFlags::IN)];
+    let told = rustix::event::poll(&mut polled, Some(&Timespec::default()));
+    told.is_ok() && polled[0].revents() == PollFlags::HUP
 }
 
 /// How many bytes fit into a pipe when its pages are full.

@@ -6,7 +6,7 @@ use zelador_core::spec::ROTATED_DATE;
 use zelador_core::unit::Moment;
 
 use super::super::arrival::TOGETHER;
-use super::super::{LogEvent, RunId, tail};
+use super::super::{LogEvent, RunId, pipe, tail};
 use super::rig::{Pipes, Rig, undated, until};
 
 #[test]
@@ -77,7 +77,7 @@ fn many_tiny_writes_without_a_line_end_lose_nothing() {
         runs[0][0].write(".");
         if dot % 3 == 0 {
             // Each of them gets a page of the hold pipe for itself.
-            until("the dot is fetched", || super::super::pipe::level(&runs[0][0].pipe) == 0);
+            until("the dot is fetched", || pipe::level(&runs[0][0].pipe) == 0);
         }
     }
     rig.finish(&logs, &mut runs);
@@ -198,6 +198,21 @@ fn a_service_that_closes_its_output_costs_nothing_and_is_finished_later() {
     until("they are written", || rig.read("out.log") == b"last words\n");
     rig.finish(&logs, &mut runs);
     assert_eq!(rig.text("out.log"), "last words\n");
+    logs.stop();
+}
+
+#[test]
+fn an_output_that_is_closed_while_the_hold_pipe_has_no_place_left_has_ended() {
+    let rig = Rig::new();
+    let mut runs = [rig.run(1, &["out.log"], &["err.log"], false)];
+    let logs = rig.logs(1 << 20, 3, runs[0].iter().map(Pipes::source).collect());
+    for _ in 0..pipe::capacity(&runs[0][0].hold_write) / 4096 {
+        runs[0][0].write(".");
+        until("the dot is fetched", || pipe::level(&runs[0][0].pipe) == 0);
+    }
+    runs[0][0].write = None;
+    until("the line is written", || rig.text("out.log") == format!("{}\n", ".".repeat(16)));
+    rig.finish(&logs, &mut runs);
     logs.stop();
 }
 
