@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::tz::TimeZone;
 
@@ -22,8 +23,8 @@ const CLOSED_KEPT: usize = 256;
 /// All log files in use.
 pub struct Files {
     sinks: BTreeMap<PathBuf, Sink>,
-    /// One of them at least could not be written when that was last told.
-    any_sick: bool,
+    /// When one of them that could not be written is to be tried again; `None`: all could.
+    retry_at: Option<Instant>,
     plan: Arc<Plan>,
     keeper: Keeper,
     zone: TimeZone,
@@ -58,7 +59,7 @@ impl Files {
     pub fn new(rotation: Rotation) -> io::Result<Self> {
         Ok(Self {
             sinks: BTreeMap::new(),
-            any_sick: false,
+            retry_at: None,
             plan: Arc::new(Plan::new(rotation)),
             keeper: Keeper::start()?,
             zone: TimeZone::system(),
@@ -120,6 +121,7 @@ impl Files {
             let sink = self.sinks.entry(path.clone());
             let sink = sink.or_insert_with(|| Sink::new(path.clone(), false));
             prepared.push(sink.prepare(&mut self.events));
+            self.retry_at = soonest(self.retry_at, sink.again_at());
         }
         Prepare(prepared)
     }
@@ -133,23 +135,25 @@ impl Files {
         how: Append,
         bytes: &[u8],
     ) -> bool {
-        for (index, (path, prepared)) in paths.iter().zip(&prepare.0).enumerate() {
-            let Some(sink) = self.sinks.get_mut(path) else { continue };
-            if *prepared == Prepared::Sick {
-                continue;
-            }
-            if let Err(error) = sink.append(how, bytes) {
-                sink.fail(error, &mut self.events);
-                self.cut_back(&paths[..=index], prepare);
+        // Special files last: what they have been given cannot be taken back.
+        for (path, prepared) in paths.iter().zip(&prepare.0) {
+            if let (Some(sink), Prepared::File(_)) = (self.sinks.get_mut(path), prepared)
+                && let Err(failure) = sink.append(how, bytes)
+            {
+                sink.fail(failure.error, &mut self.events);
+                self.retry_at = soonest(self.retry_at, sink.again_at());
+                self.cut_back(paths, prepare);
                 return false;
             }
         }
         for (path, prepared) in paths.iter().zip(&prepare.0) {
-            match (self.sinks.get_mut(path), prepared) {
-                (Some(sink), Prepared::Sick) => sink.put_aside(bytes, how.json),
-                (Some(sink), _) => sink.succeed(&mut self.events),
-                (None, _) => {}
+            let Some(sink) = self.sinks.get_mut(path) else { continue };
+            match prepared {
+                Prepared::File(_) => sink.succeed(&mut self.events),
+                Prepared::Special => sink.pour_or_put_aside(how, bytes, &mut self.events),
+                Prepared::Sick => sink.put_aside(bytes, how.json),
             }
+            self.retry_at = soonest(self.retry_at, sink.again_at());
         }
         true
     }
@@ -240,28 +244,38 @@ impl Files {
         self.sinks.values_mut().for_each(Sink::close);
     }
 
-    /// Takes what is to be told. A file that falls sick or recovers is among it.
+    /// Takes what is to be told.
     pub fn take_events(&mut self) -> Vec<LogEvent> {
-        let turned = |event: &LogEvent| {
-            matches!(event, LogEvent::Trouble { .. } | LogEvent::Recovered { .. })
-        };
-        if self.events.iter().any(turned) {
-            self.any_sick = self.sinks.values().any(Sink::is_sick);
-        }
         std::mem::take(&mut self.events)
     }
 
-    /// Whether a file cannot be written at present, or could not at the last [`Self::take_events`].
-    pub fn any_sick(&self) -> bool {
-        let fell_sick = |event: &LogEvent| matches!(event, LogEvent::Trouble { .. });
-        self.any_sick || self.events.iter().any(fell_sick)
+    /// When [`Self::retry`] is due; `None`: no file was sick when it was last looked.
+    pub fn retry_at(&self) -> Option<Instant> {
+        self.retry_at
     }
 
-    /// Tries the sick files again.
-    pub fn retry(&mut self) {
+    /// Whether a file cannot be written at present, or could not when it was last looked.
+    pub fn any_sick(&self) -> bool {
+        self.retry_at.is_some()
+    }
+
+    /// Tries the sick files again whose time has come.
+    pub fn retry(&mut self, now: Instant) {
         for sink in self.sinks.values_mut() {
-            sink.retry(&mut self.events);
+            if sink.again_at().is_some_and(|at| at <= now) {
+                sink.retry(&mut self.events);
+            }
         }
+        self.look_who_is_sick();
+    }
+
+    /// Tries all sick files again.
+    pub fn retry_all(&mut self) {
+        self.sinks.values_mut().for_each(|sink| sink.retry(&mut self.events));
+    }
+
+    fn look_who_is_sick(&mut self) {
+        self.retry_at = self.sinks.values().filter_map(Sink::again_at).min();
     }
 
     /// Closes the files that no stream uses and that nothing waits for.
@@ -272,6 +286,11 @@ impl Files {
         self.closed.extend(closed.map(|(path, sink)| (path, sink.into_arrivals())));
         let surplus = self.closed.len().saturating_sub(CLOSED_KEPT);
         self.closed.drain(..surplus);
-        self.any_sick = self.sinks.values().any(Sink::is_sick);
+        self.look_who_is_sick();
     }
+}
+
+/// The sooner of two times, where there are any.
+fn soonest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
 }

@@ -4,6 +4,8 @@
 //! Always holds: a line of one stream is never continued by another stream's bytes; a special file
 //! (`/dev/null`, a terminal) is only ever written to.
 
+mod trouble;
+
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
@@ -13,6 +15,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rustix::fs::OFlags;
 use zelador_core::unit::Moment;
 
+use self::trouble::Trouble;
 use super::arrival::Arrivals;
 use super::backlog::Backlog;
 use super::cutting::{self, shorten};
@@ -79,11 +82,13 @@ enum Line {
     OfSomebody,
 }
 
-struct Trouble {
-    error: io::Error,
-    backlog: Backlog,
-    /// The file is to be tried once more.
-    on_trial: bool,
+/// Why not all of some bytes could be written.
+#[derive(Debug)]
+pub struct Failure {
+    /// How many of them were.
+    pub written: usize,
+    /// Why not more.
+    pub error: io::Error,
 }
 
 /// What can be done with a file at the beginning of a move.
@@ -118,16 +123,6 @@ impl Sink {
     /// The same, when the sink is not needed any more.
     pub fn into_arrivals(self) -> Arrivals {
         self.arrivals
-    }
-
-    /// Whether the file cannot be written at present.
-    pub fn is_sick(&self) -> bool {
-        self.trouble.is_some()
-    }
-
-    /// Whether something waits in memory for this file.
-    pub fn has_backlog(&self) -> bool {
-        self.trouble.as_ref().is_some_and(|trouble| !trouble.backlog.is_empty())
     }
 
     /// Opens the file where necessary and looks how long it is.
@@ -167,11 +162,11 @@ impl Sink {
         Ok(if open.regular { Prepared::File(mark) } else { Prepared::Special })
     }
 
-    /// Appends the bytes of a stream.
+    /// Appends the bytes of a stream to a regular file.
     ///
     /// # Errors
     /// The file is then as long as the part that could be written; [`Self::cut_back`] follows.
-    pub fn append(&mut self, how: Append, bytes: &[u8]) -> io::Result<()> {
+    pub fn append(&mut self, how: Append, bytes: &[u8]) -> Result<(), Failure> {
         let Append { token, inside, json } = how;
         self.json = json;
         let Some(open) = &mut self.open else { return Ok(()) };
@@ -181,15 +176,17 @@ impl Sink {
             Line::OfSomebody => inside,
         };
         open.touched = true;
-        if !continues && open.regular {
-            open.file.write_all(b"\n")?;
+        if !continues {
+            write_all(&open.file, b"\n").map_err(|failure| Failure { written: 0, ..failure })?;
             open.length += 1;
         }
         let from = open.length;
         let (first, second) = bytes.split_at(super::crash_length(bytes.len()));
-        open.file.write_all(first)?;
+        write_all(&open.file, first)?;
         super::crash_point("appending");
-        open.file.write_all(second)?;
+        let beyond =
+            |failure: Failure| Failure { written: first.len() + failure.written, ..failure };
+        write_all(&open.file, second).map_err(beyond)?;
         open.length += bytes.len() as u64;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.arrivals.append(from, bytes.len() as u64, Moment::from_epoch(now));
@@ -197,6 +194,16 @@ impl Sink {
             open.line = if *last == b'\n' { Line::Ended } else { Line::Of(token) };
         }
         Ok(())
+    }
+
+    /// Writes to a special file.
+    ///
+    /// # Errors
+    /// Not all could be written, and what was cannot be taken back.
+    fn pour(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        open.touched = true;
+        write_all(&open.file, bytes)
     }
 
     /// Undoes what was appended since [`Self::prepare`].
@@ -208,56 +215,6 @@ impl Sink {
         open.line = open.line_before;
         open.length = mark.length;
         self.arrivals.cut(mark.length);
-    }
-
-    /// Notes that the file was written.
-    pub fn succeed(&mut self, events: &mut Vec<LogEvent>) {
-        if self.trouble.take().is_some() {
-            tracing::info!(path = %self.path.display(), "log file can be written again");
-            events.push(LogEvent::Recovered { path: self.path.clone() });
-        }
-    }
-
-    /// Notes that the file could not be written; told once until it recovers.
-    pub fn fail(&mut self, error: io::Error, events: &mut Vec<LogEvent>) {
-        if let Some(trouble) = &mut self.trouble {
-            trouble.on_trial = false;
-            trouble.error = error;
-            return;
-        }
-        tracing::warn!(path = %self.path.display(), %error, "log file cannot be written");
-        events.push(LogEvent::Trouble { path: self.path.clone(), error: error.to_string() });
-        self.trouble = Some(Trouble { error, backlog: Backlog::default(), on_trial: false });
-    }
-
-    /// Keeps bytes in memory until the file can be written.
-    pub fn put_aside(&mut self, bytes: &[u8], json: bool) {
-        self.json = json;
-        if let Some(trouble) = &mut self.trouble {
-            trouble.backlog.push(bytes);
-        }
-    }
-
-    /// Tries a sick file again: writes what waits in memory, or lets the next move try.
-    pub fn retry(&mut self, events: &mut Vec<LogEvent>) {
-        let Some(trouble) = &mut self.trouble else { return };
-        trouble.on_trial = true;
-        if trouble.backlog.is_empty() {
-            return;
-        }
-        let waiting = trouble.backlog.written_out(&trouble.error.to_string(), self.json);
-        let prepared = self.prepare(events);
-        if matches!(prepared, Prepared::Sick) {
-            return;
-        }
-        let how = Append { token: Token::MAX, inside: false, json: self.json };
-        match self.append(how, &waiting) {
-            Ok(()) => self.succeed(events),
-            Err(error) => {
-                self.cut_back(prepared);
-                self.fail(error, events);
-            }
-        }
     }
 
     /// Notes that the file is to be rotated as soon as no line is torn by it.
@@ -349,6 +306,19 @@ fn open(path: &Path) -> io::Result<Open> {
     let line = if regular { last_line(&file, now.len()) } else { Line::Ended };
     let identity = Identity::of(&file)?;
     Ok(Open { file, identity, regular, length: now.len(), line, line_before: line, touched: false })
+}
+
+fn write_all(mut file: &File, bytes: &[u8]) -> Result<(), Failure> {
+    let mut written = 0;
+    while written < bytes.len() {
+        match file.write(&bytes[written..]) {
+            Ok(0) => return Err(Failure { written, error: io::ErrorKind::WriteZero.into() }),
+            Ok(more) => written += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Failure { written, error }),
+        }
+    }
+    Ok(())
 }
 
 fn last_line(file: &File, length: u64) -> Line {

@@ -30,8 +30,8 @@ const PAUSE: Duration = Duration::from_millis(1);
 const BUSY: usize = 4096;
 /// A round that moved more than this leaves no time to sleep: a quarter of the largest pipe.
 const FLOODED: usize = 256 << 10;
-/// How often a file that cannot be written is tried again.
-const RETRY_EVERY: Duration = Duration::from_secs(1);
+/// How long to wait before pipes that could not be watched are watched again.
+const WATCH_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How often it is looked whether the pipe of a stream is filling up while its files are sick.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How often it is looked whether the wall clock was set, while something waits for it.
@@ -68,7 +68,6 @@ pub struct Worker {
     next_token: Token,
     own_log: Option<PathBuf>,
     own_log_at: Instant,
-    retry_at: Instant,
     /// When all logs are rotated by the clock.
     rotate_at: Option<Timestamp>,
     tell: Box<dyn Fn(LogEvent) + Send>,
@@ -114,7 +113,6 @@ impl Worker {
             next_token: 0,
             own_log,
             own_log_at: now,
-            retry_at: now,
             rotate_at,
             tell,
         })
@@ -166,7 +164,7 @@ impl Worker {
         for watched in self.streams.values_mut() {
             watched.capture.flush(false, &mut self.bench);
         }
-        self.bench.files.retry();
+        self.bench.files.retry_all();
         self.tell_all();
     }
 
@@ -174,7 +172,7 @@ impl Worker {
     fn wait(&self) -> Vec<Token> {
         let now = Instant::now();
         let look = (!self.clocked.is_empty()).then_some(LOOK_EVERY);
-        let retry = self.bench.files.any_sick().then(|| self.retry_at.duration_since(now));
+        let retry = self.bench.files.retry_at().map(|at| at.duration_since(now));
         let own = self.own_log.is_some().then(|| self.own_log_at.duration_since(now));
         let rotate = self.rotate_at.map(|at| {
             let left = Timestamp::now().duration_until(at);
@@ -191,7 +189,7 @@ impl Worker {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => {
                 tracing::error!(%error, "log pipes not watched");
-                std::thread::sleep(RETRY_EVERY);
+                std::thread::sleep(WATCH_AGAIN_AFTER);
             }
         }
         events.iter().map(|event| event.data.u64()).collect()
@@ -313,9 +311,8 @@ impl Worker {
     /// Does what is due by the clock.
     fn on_time(&mut self) {
         let now = Instant::now();
-        if self.bench.files.any_sick() && now >= self.retry_at {
-            self.retry_at = now + RETRY_EVERY;
-            self.bench.files.retry();
+        if self.bench.files.retry_at().is_some_and(|at| at <= now) {
+            self.bench.files.retry(now);
             self.close_unused();
         }
         for token in self.clocked.clone() {

@@ -11,7 +11,7 @@ use super::rig::{Pipes, Rig, until};
 
 /// Puts a small file system over `path`, seen by this thread and those it starts. Returns false
 /// where that is not allowed.
-fn small_disk(path: &std::path::Path) -> bool {
+pub fn small_disk(path: &std::path::Path) -> bool {
     // SAFETY: the namespace of mounts is unshared; no descriptor is.
     let unshared = unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNS) };
     unshared.is_ok()

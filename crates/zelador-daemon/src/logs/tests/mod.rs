@@ -6,6 +6,7 @@ mod kill;
 mod old;
 mod rig;
 mod rotation;
+mod special;
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
