@@ -1,6 +1,7 @@
 //! Owns the supervisor: takes inputs from one queue, reads the clock, calls `step`, and has the
 //! effects performed.
 
+mod backlogs;
 mod begin;
 mod boot;
 mod channels;
@@ -342,6 +343,8 @@ impl Driver {
             Message::Log(LogEvent::Trouble { path, error }) => {
                 tracing::warn!(path = %path.display(), %error, "a log cannot be written; its lines wait");
             }
+            Message::Log(LogEvent::Keep { memory }) => self.keep_backlog(&memory),
+            Message::Log(LogEvent::Forget { number }) => self.forget_backlog(number),
             Message::Log(LogEvent::Due) => self.logs.rotate_all(self.supervisor.log_files(None)),
             Message::Log(LogEvent::Recovered { path }) => {
                 tracing::info!(path = %path.display(), "a log is written again");

@@ -8,7 +8,7 @@ use crate::checks::CpuMeter;
 use crate::clock::Clock;
 use crate::events::Outlet;
 use crate::history::{Archive, History, Item};
-use crate::logs::Logs;
+use crate::logs::{Adopted, Logs};
 use crate::mounts::FarMounts;
 use crate::pids::PidFiles;
 use crate::processes::Sampler;
@@ -88,10 +88,11 @@ impl Driver {
         // Before the logs begin: by other settings old ones would be deleted that are to be kept.
         let layers = Fact::Layers { base: Box::new(base), modules: Box::new(modules) };
         let effects = supervisor.step(clock.now(), Input::Fact(layers));
+        let backlogs = super::backlogs::left_behind(&native);
         let logs = Logs::start(
             supervisor.settings().rotation.clone(),
             Some(home.own_log()),
-            sources,
+            Adopted { sources, backlogs },
             // The log thread may wait for the driver; the driver never waits for the log thread.
             move |event| _ = log_events.blocking_send(Message::Log(event)),
         )

@@ -153,7 +153,12 @@ impl Driver {
                     !self.supervisor.wants_ports(&app)
                 }
                 Some(Stowed::Socket { app, socket }) => !self.supervisor.has_socket(&app, &socket),
-                Some(Stowed::Notify { .. } | Stowed::Ready { .. } | Stowed::Pm2 { .. }) => false,
+                Some(
+                    Stowed::Notify { .. }
+                    | Stowed::Ready { .. }
+                    | Stowed::Backlog { .. }
+                    | Stowed::Pm2 { .. },
+                ) => false,
                 None => true,
             })
             .cloned()

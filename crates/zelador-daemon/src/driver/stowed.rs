@@ -33,6 +33,8 @@ pub enum Stowed {
     Notify { notify: u64 },
     /// Our end of a run's notification descriptor.
     Ready { ready: u64 },
+    /// What waits for a log that cannot be written.
+    Backlog { backlog: u64 },
     /// One of the sockets on which clients of PM2's daemon call.
     Pm2 { pm2: String },
 }
@@ -65,6 +67,7 @@ mod tests {
             Stowed::Store { app, instance: 3, store: "conn".to_owned(), number: 1 },
             Stowed::Notify { notify: 7 },
             Stowed::Ready { ready: 7 },
+            Stowed::Backlog { backlog: 7 },
             Stowed::Pm2 { pm2: "rpc.sock".to_owned() },
         ] {
             assert_eq!(Stowed::read(&name.bytes()), Some(name.clone()));

@@ -172,7 +172,7 @@ impl Entry {
 }
 
 /// FNV-1a over words; never 0 for a memfd that was never written, because the basis is not 0.
-fn check_sum(words: &[u64]) -> u64 {
+pub(super) fn check_sum(words: &[u64]) -> u64 {
     let step = |sum: u64, word: &u64| (sum ^ word).wrapping_mul(0x0100_0000_01b3);
     words.iter().fold(0xcbf2_9ce4_8422_2325, step)
 }

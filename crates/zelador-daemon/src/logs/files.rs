@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,6 +10,7 @@ use std::time::Instant;
 use jiff::tz::TimeZone;
 
 use super::arrival::Arrivals;
+use super::backlog::Backlog;
 use super::cutting;
 use super::exact::{Mark, Move};
 use super::keeper::Keeper;
@@ -39,18 +41,19 @@ pub struct Files {
 pub struct Prepare(Vec<Prepared>);
 
 impl Prepare {
-    /// The files that are written and can be cut back.
+    /// What is written and can be cut back.
     pub fn marks(&self) -> Vec<Mark> {
         let mark = |prepared: &Prepared| match prepared {
             Prepared::File(mark) => Some(*mark),
-            Prepared::Special | Prepared::Sick => None,
+            Prepared::Sick(mark) => *mark,
+            Prepared::Special => None,
         };
         self.0.iter().filter_map(mark).collect()
     }
 
     /// Whether there are files and none can be written.
     pub fn all_sick(&self) -> bool {
-        !self.0.is_empty() && self.0.iter().all(|prepared| *prepared == Prepared::Sick)
+        !self.0.is_empty() && self.0.iter().all(|prepared| matches!(prepared, Prepared::Sick(_)))
     }
 }
 
@@ -100,10 +103,31 @@ impl Files {
         &self.zone
     }
 
+    /// Takes over what waited for files in an engine that is gone. Before anything is written.
+    pub fn take_over(&mut self, memories: Vec<(u64, OwnedFd)>) {
+        for (number, memory) in memories {
+            match Backlog::take_over(memory) {
+                Ok(left) if !left.backlog.is_empty() => {
+                    let sink = Sink::with_backlog(left, &mut self.events);
+                    self.retry_at = soonest(self.retry_at, sink.again_at());
+                    self.sinks.insert(sink.path().to_owned(), sink);
+                    continue;
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(number, %error, "lines that waited for a log cannot be read");
+                }
+            }
+            self.events.push(LogEvent::Forget { number });
+        }
+    }
+
     /// Takes on the files of a stream.
     pub fn take_on(&mut self, paths: &[PathBuf], module: bool) {
         for path in paths {
-            if !self.sinks.contains_key(path) {
+            if let Some(sink) = self.sinks.get_mut(path) {
+                sink.set_module(module);
+            } else {
                 let known = self.closed.iter().position(|(closed, _)| closed == path);
                 let known = known.and_then(|index| self.closed.remove(index));
                 let arrivals = known.map(|(_, arrivals)| arrivals).unwrap_or_default();
@@ -140,7 +164,7 @@ impl Files {
             if let (Some(sink), Prepared::File(_)) = (self.sinks.get_mut(path), prepared)
                 && let Err(failure) = sink.append(how, bytes)
             {
-                sink.fail(failure.error, &mut self.events);
+                sink.fail(&failure.error, &mut self.events);
                 self.retry_at = soonest(self.retry_at, sink.again_at());
                 self.cut_back(paths, prepare);
                 return false;
@@ -151,7 +175,7 @@ impl Files {
             match prepared {
                 Prepared::File(_) => sink.succeed(&mut self.events),
                 Prepared::Special => sink.pour_or_put_aside(how, bytes, &mut self.events),
-                Prepared::Sick => sink.put_aside(bytes, how.json),
+                Prepared::Sick(_) => sink.put_aside(bytes, how.json, &mut self.events),
             }
             self.retry_at = soonest(self.retry_at, sink.again_at());
         }
@@ -169,6 +193,9 @@ impl Files {
     /// Takes back what a killed engine had appended.
     pub fn undo(&mut self, open: &Move, paths: &[PathBuf]) {
         for mark in &open.marks {
+            if self.sinks.values_mut().any(|sink| sink.cut_back_waiting(*mark)) {
+                continue;
+            }
             if self.sinks.values().any(|sink| sink.touched(mark.file)) {
                 tracing::warn!("file written to meanwhile: a few log lines may be doubled");
                 continue;
@@ -283,7 +310,10 @@ impl Files {
         let closed = self
             .sinks
             .extract_if(.., |path, sink| !used.contains(path.as_path()) && !sink.has_backlog());
-        self.closed.extend(closed.map(|(path, sink)| (path, sink.into_arrivals())));
+        for (path, mut sink) in closed {
+            sink.give_up_backlog(&mut self.events);
+            self.closed.push_back((path, sink.into_arrivals()));
+        }
         let surplus = self.closed.len().saturating_sub(CLOSED_KEPT);
         self.closed.drain(..surplus);
         self.look_who_is_sick();

@@ -3,7 +3,7 @@
 //!
 //! One thread of its own does it all, so no caller ever waits for a disk, and so every file has
 //! one writer although several streams may share it. `exact` has the protocol, `capture` one
-//! stream, `style` how its lines are written, `sink` one file, `thread` the loop. A second thread,
+//! stream, `style` how its lines are written, `sink` one file, `backlog` what waits for it, `thread` the loop. A second thread,
 //! `keeper`, looks after files that were rotated.
 //!
 //! Always holds: a service is never kept waiting because a log cannot be written (beyond what its
@@ -44,6 +44,7 @@ pub use zelador_core::id::RunId;
 pub use zelador_core::spec::Rotation;
 
 pub use self::asker::{Asker, Timed};
+pub use self::backlog::Memory;
 pub use self::style::{Json, Style};
 pub use self::tail::tail;
 use self::thread::{Command, Worker};
@@ -87,6 +88,15 @@ pub struct Source {
     pub module: bool,
 }
 
+/// What an engine that is gone has left.
+#[derive(Debug, Default)]
+pub struct Adopted {
+    /// The streams of its runs.
+    pub sources: Vec<Source>,
+    /// What waited for files that it could not write: [`Memory::number`] and the memfd.
+    pub backlogs: Vec<(u64, OwnedFd)>,
+}
+
 /// Standard output or standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stream {
@@ -117,6 +127,16 @@ pub enum LogEvent {
     },
     /// All logs are to be rotated, by the clock: [`Logs::rotate_all`] does it.
     Due,
+    /// Lines begin to wait for a file: the guardian is to keep their memory.
+    Keep {
+        /// It.
+        memory: Memory,
+    },
+    /// No lines are in this memory any more.
+    Forget {
+        /// Its [`Memory::number`].
+        number: u64,
+    },
     /// A file that was in trouble is written again.
     Recovered {
         /// The file.
@@ -125,7 +145,7 @@ pub enum LogEvent {
 }
 
 impl Logs {
-    /// Starts the thread. `adopted` are the streams of an engine that is gone: whatever it left
+    /// Starts the thread. `adopted` is of an engine that is gone: whatever it left
     /// half done is put right in all of them before any line is moved, because one stream's
     /// unfinished move can only be taken back while no other stream has written to that file.
     /// `own_log` is zelador's own log, rotated like the others.
@@ -135,7 +155,7 @@ impl Logs {
     pub fn start(
         rotation: Rotation,
         own_log: Option<PathBuf>,
-        adopted: Vec<Source>,
+        adopted: Adopted,
         done: impl Fn(LogEvent) + Send + 'static,
     ) -> io::Result<Self> {
         let bell = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;

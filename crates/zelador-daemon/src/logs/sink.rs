@@ -1,5 +1,5 @@
-//! One log file: appended to by any number of streams, cut back when a move fails, put aside in
-//! memory while it cannot be written.
+//! One log file: appended to by any number of streams, cut back when a move fails, put aside for
+//! while it cannot be written.
 //!
 //! Always holds: a line of one stream is never continued by another stream's bytes; a special file
 //! (`/dev/null`, a terminal) is only ever written to.
@@ -37,6 +37,7 @@ pub struct Sink {
     path: PathBuf,
     open: Option<Open>,
     trouble: Option<Trouble>,
+    backlog: Option<Backlog>,
     rotate_after: Option<Instant>,
     /// Its time has come by the clock: it is rotated whatever its size.
     due: bool,
@@ -98,21 +99,31 @@ pub enum Prepared {
     File(Mark),
     /// It is written; nothing can be taken back.
     Special,
-    /// It cannot be written now.
-    Sick,
+    /// It cannot be written now; what waits for it is cut back to this mark.
+    Sick(Option<Mark>),
 }
 
 impl Sink {
     /// Returns a sink that opens its file when it is needed.
     pub fn new(path: PathBuf, module: bool) -> Self {
-        let (open, trouble, rotate_after) = (None, None, None);
-        let arrivals = Arrivals::default();
-        Self { path, open, trouble, rotate_after, due: false, module, json: false, arrivals }
+        let (open, trouble, backlog, rotate_after) = (None, None, None, None);
+        let (arrivals, due, json) = (Arrivals::default(), false, false);
+        Self { path, open, trouble, backlog, rotate_after, due, module, json, arrivals }
     }
 
     /// Returns it with what an earlier sink of the same file knew.
     pub fn with_arrivals(self, arrivals: Arrivals) -> Self {
         Self { arrivals, ..self }
+    }
+
+    /// Notes whether it is a module's.
+    pub fn set_module(&mut self, module: bool) {
+        self.module = module;
+    }
+
+    /// Which file it is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// When the last bytes arrived.
@@ -128,15 +139,19 @@ impl Sink {
     /// Opens the file where necessary and looks how long it is.
     pub fn prepare(&mut self, events: &mut Vec<LogEvent>) -> Prepared {
         if self.trouble.as_ref().is_some_and(|trouble| !trouble.on_trial) {
-            return Prepared::Sick;
+            return self.sick();
         }
         match self.look() {
             Ok(prepared) => prepared,
             Err(error) => {
-                self.fail(error, events);
-                Prepared::Sick
+                self.fail(&error, events);
+                self.sick()
             }
         }
+    }
+
+    fn sick(&self) -> Prepared {
+        Prepared::Sick(self.backlog.as_ref().map(Backlog::mark))
     }
 
     fn look(&mut self) -> io::Result<Prepared> {
@@ -264,8 +279,8 @@ impl Sink {
     /// Empties the file, and what waits in memory for it. A line of which a part was written goes on
     /// at the beginning.
     pub fn empty(&mut self) -> io::Result<()> {
-        if let Some(trouble) = &mut self.trouble {
-            trouble.backlog = Backlog::default();
+        if let Some(backlog) = &mut self.backlog {
+            backlog.clear();
         }
         // By its path too: it may have been moved away, and what a person sees is what is there.
         cutting::empty(&self.path)?;

@@ -21,7 +21,7 @@ use super::arrival::Arrivals;
 use super::bench::Bench;
 use super::capture::{Capture, Pumped};
 use super::sink::Token;
-use super::{Failed, LogEvent, Rotation, RunId, Source, rotate};
+use super::{Adopted, Failed, LogEvent, Rotation, RunId, Source, rotate};
 
 /// How long to sleep after a busy round. Measured: 0.5 to 2 ms cut the reader's processor time by
 /// five.
@@ -119,16 +119,18 @@ impl Worker {
     }
 
     /// Runs until nobody can give commands any more. A panic ends the process.
-    pub fn run_or_abort(mut self, adopted: Vec<Source>) {
+    pub fn run_or_abort(mut self, adopted: Adopted) {
         if catch_unwind(AssertUnwindSafe(|| self.run(adopted))).is_err() {
             tracing::error!("the logs panicked; the engine ends, to be started again");
             std::process::abort();
         }
     }
 
-    fn run(&mut self, adopted: Vec<Source>) {
+    fn run(&mut self, adopted: Adopted) {
         // All are put right before the first line is moved.
-        let tokens: Vec<Token> = adopted.into_iter().map(|source| self.take_on(source)).collect();
+        self.bench.files.take_over(adopted.backlogs);
+        let tokens: Vec<Token> =
+            adopted.sources.into_iter().map(|source| self.take_on(source)).collect();
         self.bench.files.look_after_new();
         if let Some(own_log) = &self.own_log {
             self.bench.files.look_after(own_log);

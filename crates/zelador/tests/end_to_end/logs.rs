@@ -1,9 +1,11 @@
 //! What becomes of the apps' output.
 
 use std::fs;
+use std::io::Write;
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
-use zelador_testbed::home::{alive, text, until};
+use rustix::process::Signal;
+use zelador_testbed::home::{alive, kill, text, until};
 
 use crate::monit::Screen;
 use crate::zelador;
@@ -60,6 +62,56 @@ fn a_full_disk_stops_no_service_and_what_it_says_is_written_when_there_is_room()
     let whole =
         lines.lines().filter(|line| line.starts_with("line ")).all(|line| line.ends_with('x'));
     assert!(whole, "no line is torn");
+    drop(guard);
+}
+
+#[test]
+fn what_waits_for_a_full_disk_is_lost_with_no_engine_and_what_is_dropped_is_counted() {
+    const LINES: usize = 6000;
+    let zelador = zelador();
+    let disk = zelador.app().join("disk");
+    fs::create_dir(&disk).unwrap();
+    let options = c"size=16m";
+    if let Err(error) = mount("tmpfs", &disk, "tmpfs", MountFlags::empty(), Some(options)) {
+        eprintln!("skipped: a tmpfs cannot be mounted here: {error}");
+        return;
+    }
+    let guard = Mounted(disk.clone());
+    let mut ballast = fs::File::create(disk.join("ballast")).unwrap();
+    while ballast.write(&[0; 4096]).is_ok() {}
+    zelador.write(
+        "talk.js",
+        "const { writeFileSync } = require('fs'); let n = 0; setInterval(() => {
+           for (let i = 0; i < 20 && n < 6000; i++) console.log('line ' + ++n + ' ' + 'x'.repeat(1000));
+           writeFileSync('said', String(n));
+         }, 10)",
+    );
+    zelador.start("{ name: 'talk', script: 'talk.js', out_file: './disk/out.log' }");
+    let said = |lines: usize| {
+        until("it to say more", || {
+            text(zelador.app().join("said")).parse().is_ok_and(|said: usize| said >= lines)
+        });
+    };
+    said(2500); // more than fits into the pipe
+    let (engine, _) = zelador.roles();
+    kill(engine, Signal::KILL);
+    said(4000);
+    zelador.ok(&["upgrade"]);
+    said(LINES);
+    drop(ballast);
+    fs::remove_file(disk.join("ballast")).unwrap();
+    let log = || text(disk.join("out.log"));
+    until("all to be written", || log().contains(&format!("line {LINES} ")));
+    let text = log();
+    let notes = text.lines().filter_map(|line| line.strip_prefix("zelador: "));
+    let dropped = notes.map(|note| note.split(' ').next().unwrap().parse::<usize>().unwrap());
+    let numbers: Vec<usize> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("line ")?.strip_suffix(&"x".repeat(1000)))
+        .map(|number| number.trim_end().parse().unwrap())
+        .collect();
+    assert!(numbers.is_sorted_by(|a, b| a < b), "in order, none twice");
+    assert_eq!(numbers.len() + dropped.sum::<usize>(), LINES, "present and dropped make all");
     drop(guard);
 }
 

@@ -23,6 +23,13 @@ pub fn small_disk(path: &std::path::Path) -> bool {
         && rustix::mount::mount("none", path, "tmpfs", MountFlags::empty(), c"size=4m").is_ok()
 }
 
+/// Takes all the room there is.
+pub fn fill(ballast: &std::path::Path) {
+    use std::io::Write;
+    let mut ballast = std::fs::File::create(ballast).unwrap();
+    while ballast.write(&[1; 4096]).is_ok() {}
+}
+
 fn is_trouble(event: &LogEvent) -> bool {
     matches!(event, LogEvent::Trouble { .. })
 }

@@ -14,12 +14,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use zelador_core::spec::Keep;
 use zelador_core::unit::ByteSize;
 
-use super::super::{LogEvent, Logs, Rotation, RunId, Source, Stream};
+use super::super::{Adopted, LogEvent, Logs, Rotation, RunId, Source, Stream};
 use super::rig::{Pipes, Rig, style, undated};
 
 const SOURCES: &str = "ZELADOR_TEST_SOURCES";
 const MAX_SIZE: &str = "ZELADOR_TEST_MAX_SIZE";
 const COMPRESS: &str = "ZELADOR_TEST_COMPRESS";
+const BACKLOGS: &str = "ZELADOR_TEST_BACKLOGS";
 
 /// The engine: this test executable again, with descriptors of the test. Does nothing otherwise.
 #[test]
@@ -31,15 +32,18 @@ fn engine_process() {
     let compress = std::env::var(COMPRESS).is_ok();
     let max_size = ByteSize::new(max_size);
     let rotation = Rotation { max_size, keep: Keep::All, compress, ..Rotation::default() };
+    let backlogs = std::env::var(BACKLOGS).unwrap_or_default();
+    let backlogs = backlogs.split_terminator('|').map(|number| (0, inherited(number))).collect();
+    let adopted = Adopted { sources, backlogs };
     let (sender, events) = mpsc::channel();
     let logs =
-        Logs::start(rotation, None, sources, move |event| sender.send(event).unwrap()).unwrap();
+        Logs::start(rotation, None, adopted, move |event| sender.send(event).unwrap()).unwrap();
     if std::io::stdin().read_exact(&mut [0]).is_err() {
         std::process::exit(1); // the test is gone
     }
     for run in runs {
         logs.finish(run);
-        assert_eq!(events.recv().unwrap(), LogEvent::Drained { run });
+        while events.recv().unwrap() != (LogEvent::Drained { run }) {}
     }
     logs.stop();
     std::process::exit(0);
@@ -51,13 +55,15 @@ fn described_source(line: &str) -> Source {
     let run = RunId::new(next().parse().unwrap());
     let stream = if next() == "Out" { Stream::Out } else { Stream::Err };
     let style = style(next() == "true", next() == "true", stream);
-    let mut owned = || {
-        // SAFETY: inherited from the test under this number, and described to nobody else.
-        unsafe { Arc::new(OwnedFd::from_raw_fd(next().parse::<RawFd>().unwrap())) }
-    };
+    let mut owned = || Arc::new(inherited(next()));
     let (pipe, hold_read, hold_write, state) = (owned(), owned(), owned(), owned());
     let sinks = words.map(PathBuf::from).collect();
     Source { run, stream, pipe, hold_read, hold_write, state, sinks, style, module: false }
+}
+
+fn inherited(number: &str) -> OwnedFd {
+    // SAFETY: inherited from the test under this number, and described to nobody else.
+    unsafe { OwnedFd::from_raw_fd(number.parse::<RawFd>().unwrap()) }
 }
 
 fn describe(pipes: &[&Pipes]) -> (String, Vec<Source>) {
@@ -78,15 +84,29 @@ fn describe(pipes: &[&Pipes]) -> (String, Vec<Source>) {
 }
 
 pub fn start_engine(pipes: &[&Pipes], max_size: u64, crash: Option<&str>) -> Child {
-    start(pipes, max_size, crash, false)
+    start(pipes, max_size, crash, |_| ())
 }
 
 /// The same for an engine that compresses what it rotates.
 pub fn start_compressing(pipes: &[&Pipes], max_size: u64, crash: Option<&str>) -> Child {
-    start(pipes, max_size, crash, true)
+    start(pipes, max_size, crash, |engine| _ = engine.env(COMPRESS, "1"))
 }
 
-fn start(pipes: &[&Pipes], max_size: u64, crash: Option<&str>, compress: bool) -> Child {
+/// The same for an engine that takes over what waits for a file.
+pub fn start_with_backlog(pipes: &[&Pipes], crash: Option<&str>, backlog: &File) -> Child {
+    // Its number is another one than those of the sources: they are still open.
+    let backlog = backlog.try_clone().unwrap();
+    rustix::io::fcntl_setfd(&backlog, rustix::io::FdFlags::empty()).unwrap();
+    let number = backlog.as_raw_fd().to_string();
+    start(pipes, 1 << 30, crash, |engine| _ = engine.env(BACKLOGS, number))
+}
+
+fn start(
+    pipes: &[&Pipes],
+    max_size: u64,
+    crash: Option<&str>,
+    also: impl FnOnce(&mut Command),
+) -> Child {
     let (described, sources) = describe(pipes);
     let inherited: Vec<RawFd> = sources
         .iter()
@@ -96,9 +116,7 @@ fn start(pipes: &[&Pipes], max_size: u64, crash: Option<&str>, compress: bool) -
     let mut engine = Command::new(std::env::current_exe().unwrap());
     engine.args(["--exact", "logs::tests::kill::engine_process", "--nocapture"]);
     engine.env(SOURCES, described).env(MAX_SIZE, max_size.to_string());
-    if compress {
-        engine.env(COMPRESS, "1");
-    }
+    also(&mut engine);
     if let Some(crash) = crash {
         engine.env("ZELADOR_TEST_CRASH", crash);
     }

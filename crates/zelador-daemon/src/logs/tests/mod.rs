@@ -1,5 +1,6 @@
 //! Real pipes, real files, real kills.
 
+mod backlog;
 mod flow;
 mod full;
 mod kill;

@@ -16,7 +16,7 @@ use zelador_core::spec::{Keep, ROTATED_DATE};
 use zelador_core::unit::ByteSize;
 
 use super::super::names::Names;
-use super::super::{Json, LogEvent, Logs, Rotation, RunId, Source, Stream, Style};
+use super::super::{Adopted, Json, LogEvent, Logs, Rotation, RunId, Source, Stream, Style};
 
 /// The dates of the tests, and how long such a date is with its `: `.
 pub const DATE: &str = "YYYY-MM-DD HH:mm:ss.SSS";
@@ -59,7 +59,11 @@ impl Rig {
         self.logs_rotated(rotation(max_size, keep), adopted)
     }
 
-    pub fn logs_rotated(&self, rotation: Rotation, adopted: Vec<Source>) -> Logs {
+    pub fn logs_rotated(&self, rotation: Rotation, sources: Vec<Source>) -> Logs {
+        self.logs_adopting(rotation, Adopted { sources, ..Adopted::default() })
+    }
+
+    pub fn logs_adopting(&self, rotation: Rotation, adopted: Adopted) -> Logs {
         let sender = self.sender.clone();
         Logs::start(rotation, None, adopted, move |event| _ = sender.send(event)).unwrap()
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use super::super::plan::Plan;
-use super::super::{Logs, keeper};
+use super::super::{Adopted, Logs, keeper};
 use super::rig::{Pipes, Rig, rotated, rotation, until};
 
 #[test]
@@ -134,7 +134,8 @@ fn process_with_its_own_log() {
     let Some(path) = std::env::var_os(OWN_LOG).map(PathBuf::from) else { return };
     let say = |text: &str| std::io::stderr().write_all(text.as_bytes()).unwrap();
     say("0123456789\n");
-    let logs = Logs::start(rotation(10, 3), Some(path.clone()), Vec::new(), |_| ()).unwrap();
+    let logs =
+        Logs::start(rotation(10, 3), Some(path.clone()), Adopted::default(), |_| ()).unwrap();
     until("it is rotated", || std::fs::metadata(&path).is_ok_and(|now| now.len() == 0));
     logs.stop();
     say("new\n");

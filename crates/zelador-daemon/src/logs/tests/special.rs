@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use rustix::fs::{CWD, Mode};
 
 use super::super::LogEvent;
-use super::full::small_disk;
+use super::full::{fill, small_disk};
 use super::rig::{LIMIT, Rig, until};
 
 fn named_pipe(path: &Path) {
@@ -55,8 +55,8 @@ fn what_a_named_pipe_takes_in_pieces_is_written_once() {
     rig.finish(&logs, &mut runs);
     logs.stop();
     assert!(reading.join().unwrap() == format!("first\n{}last\n", lines(5000)));
-    let told: Vec<LogEvent> = rig.events.try_iter().collect();
-    assert_eq!(told, [], "a reader that reads is no trouble");
+    let trouble = |event| matches!(event, LogEvent::Trouble { .. } | LogEvent::Recovered { .. });
+    assert!(!rig.events.try_iter().any(trouble), "a reader that reads is no trouble");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_named_pipe_beside_a_full_disk_has_every_line_once() {
         return;
     }
     let ballast = disk.join("ballast");
-    while std::fs::write(&ballast, vec![1; 8 << 20]).is_ok() {}
+    fill(&ballast);
     named_pipe(&rig.path("out"));
     let mut runs = [rig.run(1, &["out", "disk/out.log"], &[], false)];
     let logs = rig.logs(1 << 20, 3, Vec::new());
