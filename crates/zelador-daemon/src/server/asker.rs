@@ -8,7 +8,6 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::serve::IncomingStream;
-use tokio::net::TcpListener;
 use zelador_core::effect::{Affected, Done};
 use zelador_core::input::{Command, IncidentOrder, Replicas};
 use zelador_core::unit::spoken;
@@ -39,12 +38,6 @@ impl Connected<IncomingStream<'_, Owned>> for Peer {
             Ok(peer) => Self::Local { uid: peer.uid(), pid: peer.pid() },
             Err(_) => Self::Nobody,
         }
-    }
-}
-
-impl Connected<IncomingStream<'_, TcpListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
-        Self::Remote(*stream.remote_addr())
     }
 }
 

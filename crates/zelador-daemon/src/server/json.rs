@@ -3,6 +3,8 @@
 //! Read from and written to a slice, as everything else of zelador's own: for each kind of source and
 //! target the compiler makes the code of all types anew.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
@@ -10,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
+use tokio::time;
 use zelador_core::input::Command;
 
 use super::Failure;
@@ -38,8 +41,15 @@ impl<S: Send + Sync> FromRequest<S> for JsonCommand {
     }
 }
 
+/// How long the body of a request may take: nobody waits for one that does not come.
+const WITHIN: Duration = Duration::from_secs(30);
+
 async fn body_of<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failure> {
-    let body = Bytes::from_request(request, state).await;
+    let body = time::timeout(WITHIN, Bytes::from_request(request, state)).await;
+    let body = body.map_err(|_| {
+        let error = format!("the body of the request did not come within {} s", WITHIN.as_secs());
+        Failure::new(StatusCode::REQUEST_TIMEOUT, error)
+    })?;
     body.map_err(|refused| Failure::new(refused.status(), refused.body_text()))
 }
 

@@ -1,6 +1,5 @@
 //! Where the server listens, and that it goes on doing so when the settings change.
 
-use std::future::IntoFuture;
 use std::net::SocketAddr;
 
 use axum::Router;
@@ -15,6 +14,7 @@ use zelador_core::spec::Settings;
 use zelador_core::words;
 
 use super::asker::Peer;
+use super::connections::Places;
 use super::guard;
 use crate::again::{self, Again, Then};
 use crate::clock::Clock;
@@ -78,6 +78,7 @@ pub(super) async fn tcp(
     let mut complained = None;
     let mut tries = Again::new(inbox.clone(), clock, LISTEN, "none");
     let mut before = None;
+    let mut places = Places::new();
     loop {
         let address = settings.borrow_and_update().http;
         if let Some(address) = address.filter(|_| before != address) {
@@ -99,7 +100,7 @@ pub(super) async fn tcp(
             biased;
             () = closing.cancelled() => return,
             () = changed => complained = None,
-            () = serve(address, (&home, &in_force), router.clone(), &closing, (&mut complained, &mut tries)) => {}
+            () = serve(address, (&home, &in_force), (router.clone(), &mut places), &closing, (&mut complained, &mut tries)) => {}
         }
     }
 }
@@ -107,7 +108,7 @@ pub(super) async fn tcp(
 async fn serve(
     address: Option<SocketAddr>,
     (home, settings): (&Home, &watch::Receiver<Settings>),
-    router: Router,
+    (router, places): (Router, &mut Places),
     closing: &CancellationToken,
     (complained, tries): (&mut Option<SocketAddr>, &mut Again),
 ) {
@@ -130,12 +131,7 @@ async fn serve(
             *complained = None;
             tries.worked().await;
             tracing::info!(%address, "health endpoints are up");
-            let closing = closing.clone().cancelled_owned();
-            let router = router.into_make_service_with_connect_info::<Peer>();
-            let served = axum::serve(listener, router).with_graceful_shutdown(closing);
-            if let Err(error) = served.into_future().await {
-                tracing::error!(%error, "health endpoints are down");
-            }
+            places.serve(listener, router, closing).await;
         }
         Err(error) => {
             if complained.replace(address) != Some(address) {

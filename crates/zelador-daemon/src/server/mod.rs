@@ -3,6 +3,7 @@
 mod apps;
 mod asker;
 mod bus;
+mod connections;
 mod dashboard;
 mod diagnosis;
 #[cfg(test)]

@@ -66,6 +66,7 @@ mod scarcity;
 mod screens;
 mod sd_notify;
 mod serve;
+mod strangers;
 mod supervision;
 mod torture;
 mod transcripts;

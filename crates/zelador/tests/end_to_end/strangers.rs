@@ -1,0 +1,109 @@
+//! What somebody can do who may do nothing: connect, send, and call what is open. Nobody else feels it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use zelador_testbed::home::{Zelador, kill, until, until_within};
+
+use crate::zelador;
+
+fn connect(zelador: &Zelador) -> TcpStream {
+    let stream = TcpStream::connect(("127.0.0.1", zelador.port())).expect("somebody listens");
+    stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+    stream
+}
+
+/// The numbers of what a process has open.
+fn descriptors(pid: i32) -> BTreeSet<u64> {
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    open.filter_map(|it| it.file_name().to_str()?.parse().ok()).collect()
+}
+
+#[test]
+fn connections_that_say_nothing_whole_take_neither_memory_nor_descriptors_and_are_ended() {
+    let zelador = zelador();
+    // So few descriptors, and all of them could be taken by requests that never end.
+    let binary = env!("CARGO_BIN_EXE_zelador");
+    let start = zelador.command(&[]);
+    let start = Command::new("sh")
+        .args(["-c", "ulimit -n 400; exec \"$@\"", "sh", binary])
+        .args(["start", "sleep", "--name", "svc", "--", "1000"])
+        .envs(start.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .current_dir(start.get_current_dir().unwrap_or(&zelador.app()))
+        .status()
+        .unwrap();
+    assert!(start.success());
+    until("its endpoints", || zelador.get("/livez").0 == 200);
+    let (engine, _) = zelador.roles();
+    let (pid, memory) = (zelador.pid("svc"), zelador.own_memory());
+
+    let mut held: Vec<TcpStream> = (0..450).map(|_| connect(&zelador)).collect();
+    for stream in &mut held {
+        write!(stream, "GET /livez HTTP/1.1\r\nX-Long: ").unwrap();
+    }
+    until("them to be taken", || descriptors(engine).len() > 90);
+    zelador.ok(&["list"]);
+    kill(pid, Signal::KILL);
+    until("another run", || {
+        zelador.entry("svc")["pid"].as_i64().is_some_and(|now| now > 0 && now != i64::from(pid))
+    });
+    assert_eq!(zelador.roles().0, engine, "it needed what the connections took");
+    // Whoever waits behind them is answered when their time is over, which nobody has extended.
+    let mut answer = String::new();
+    let mut last = held.swap_remove(0);
+    last.read_to_string(&mut answer).unwrap();
+    assert!(!answer.contains(" 200 "), "{answer}");
+    drop(held);
+    until_within("room", Duration::from_mins(1), || zelador.get("/livez").0 == 200);
+
+    // A head without end is refused before it has cost much.
+    let mut long = connect(&zelador);
+    long.set_write_timeout(Some(Duration::from_mins(1))).unwrap();
+    _ = write!(long, "GET /livez HTTP/1.1\r\n{}", format!("X: {}\r\n", "x".repeat(990)).repeat(60));
+    let mut answer = Vec::new();
+    _ = long.read_to_end(&mut answer);
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
+    // So is a body, and it needs no token to be sent where the token is given.
+    let mut large = connect(&zelador);
+    let head = "POST /health/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n";
+    _ = write!(large, "{head}{}", "x".repeat(100_000));
+    let mut status = [0; 12];
+    let answered = large.read_exact(&mut status);
+    let status = String::from_utf8_lossy(&status);
+    assert!(answered.is_err() || status == "HTTP/1.1 413", "{status}");
+    let grown = zelador.own_memory().saturating_sub(memory);
+    assert!(grown < 16 << 10, "{grown} KiB");
+}
+
+#[test]
+fn streams_leave_room_for_those_who_only_ask() {
+    let zelador = zelador();
+    zelador.ok(&["start", "sleep", "--name", "svc", "--", "1000"]);
+    until("its endpoints", || zelador.get("/livez").0 == 200);
+    let statuses: Vec<(TcpStream, String)> = (0..300)
+        .map(|_| {
+            let mut stream = connect(&zelador);
+            write!(stream, "GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+            let mut head = [0; 12];
+            stream.read_exact(&mut head).unwrap();
+            (stream, String::from_utf8_lossy(&head).into_owned())
+        })
+        .take_while(|(_, head)| head == "HTTP/1.1 200")
+        .collect();
+    assert_eq!(statuses.len(), 128, "half of the places");
+    assert_eq!(zelador.get("/livez").0, 200);
+    drop(statuses);
+    until("a place for another", || {
+        let mut stream = connect(&zelador);
+        write!(stream, "GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).unwrap();
+        head == *b"HTTP/1.1 200"
+    });
+}
