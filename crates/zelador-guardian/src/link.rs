@@ -68,9 +68,33 @@ pub fn send<M: Message>(
 /// message; the next one may be. `EMFILE` when this process may open no more descriptors: the message
 /// and its descriptors are lost.
 pub fn receive<M: Message>(socket: BorrowedFd<'_>) -> io::Result<Option<(M, Vec<OwnedFd>)>> {
-    let Some((bytes, mut descriptors)) = receive_datagram(socket)? else { return Ok(None) };
+    receive_datagram(socket, RecvFlags::empty())?.map(understood).transpose()
+}
+
+/// As [`receive`], but nothing is lost: a message whose descriptors find no room stays where it is.
+///
+/// # Errors
+/// As [`receive`]. After `EMFILE` the next call finds the same message.
+pub fn receive_or_leave<M: Message>(
+    socket: BorrowedFd<'_>,
+) -> io::Result<Option<(M, Vec<OwnedFd>)>> {
+    let received = match receive_datagram(socket, RecvFlags::PEEK) {
+        Ok(Some(received)) => Ok(received),
+        Ok(None) => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(error),
+        Err(error) => return Err(error),
+    };
+    // The rest of the datagram goes with its first byte, and the kernel's copies of the descriptors too.
+    rustix::io::retry_on_intr(|| rustix::net::recv(socket, &mut [0_u8; 1], RecvFlags::DONTWAIT))?;
+    understood(received?).map(Some)
+}
+
+/// What a datagram says, and the descriptors that are not its own.
+fn understood<M: Message>(
+    (bytes, mut descriptors): (Vec<u8>, Vec<OwnedFd>),
+) -> io::Result<(M, Vec<OwnedFd>)> {
     if bytes.get(1) != Some(&LARGE) || bytes.first() != Some(&VERSION) {
-        return Ok(Some((M::decode(&bytes).map_err(invalid)?, descriptors)));
+        return Ok((M::decode(&bytes).map_err(invalid)?, descriptors));
     }
     let length = bytes.get(2..).and_then(|rest| rest.try_into().ok()).map(u64::from_le_bytes);
     let length = length.and_then(|length| usize::try_from(length).ok());
@@ -80,7 +104,7 @@ pub fn receive<M: Message>(socket: BorrowedFd<'_>) -> io::Result<Option<(M, Vec<
     // A file is sparse, so a hostile length costs this much memory, at most `LARGEST`.
     let mut bytes = vec![0; length];
     file.read_exact_at(&mut bytes, 0).map_err(|_| invalid(Malformed::Body))?;
-    Ok(Some((M::decode(&bytes).map_err(invalid)?, descriptors)))
+    Ok((M::decode(&bytes).map_err(invalid)?, descriptors))
 }
 
 /// Returns a memfd with `bytes` in it that nobody can change any more.
@@ -119,7 +143,10 @@ fn send_datagram(
     }
 }
 
-fn receive_datagram(socket: BorrowedFd<'_>) -> io::Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
+fn receive_datagram(
+    socket: BorrowedFd<'_>,
+    flags: RecvFlags,
+) -> io::Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
     let mut bytes = vec![0; INLINE];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
     let mut resets = 0;
@@ -129,7 +156,7 @@ fn receive_datagram(socket: BorrowedFd<'_>) -> io::Result<Option<(Vec<u8>, Vec<O
             socket,
             &mut [IoSliceMut::new(&mut bytes)],
             &mut control,
-            RecvFlags::CMSG_CLOEXEC,
+            flags | RecvFlags::CMSG_CLOEXEC,
         );
         let received = match received {
             Ok(received) => received,

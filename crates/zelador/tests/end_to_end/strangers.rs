@@ -7,8 +7,8 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
-use rustix::process::Signal;
-use zelador_testbed::home::{Zelador, kill, until, until_within};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
+use zelador_testbed::home::{Zelador, alive, kill, text, until, until_within};
 
 use crate::zelador;
 
@@ -106,4 +106,25 @@ fn streams_leave_room_for_those_who_only_ask() {
         stream.read_exact(&mut head).unwrap();
         head == *b"HTTP/1.1 200"
     });
+}
+
+#[test]
+fn what_the_guardian_sends_waits_while_the_engine_may_open_nothing() {
+    let zelador = zelador();
+    zelador.ok(&["start", "sleep", "--name", "svc", "--", "1000"]);
+    let (engine, guardian) = zelador.roles();
+    let pid = zelador.pid("svc");
+    let of = Pid::from_raw(engine);
+    let before = prlimit(of, Resource::Nofile, getrlimit(Resource::Nofile)).unwrap();
+    let open = descriptors(engine);
+    let full = (0..=open.len() as u64).find(|number| !open.contains(number));
+    let limit = |current| Rlimit { current, maximum: before.maximum };
+    prlimit(of, Resource::Nofile, limit(full)).expect("it is of this test's user");
+    kill(pid, Signal::KILL);
+    let log = || text(zelador.home().join("zelador.log"));
+    until("it to say so", || log().contains("what the guardian sends waits"));
+    prlimit(of, Resource::Nofile, limit(before.current)).unwrap();
+    until("another run", || zelador.status("svc") == "online" && zelador.pid("svc") != pid);
+    assert_eq!(zelador.roles(), (engine, guardian));
+    assert!(alive(zelador.pid("svc")));
 }

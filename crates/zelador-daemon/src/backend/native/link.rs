@@ -16,6 +16,9 @@ use crate::aside::Aside;
 /// How long the guardian has for its welcome: it sends it before anything else.
 const WELCOME_WITHIN: Duration = Duration::from_secs(10);
 
+/// How soon it is looked whether this process may open descriptors again.
+const AGAIN_IN: Duration = Duration::from_millis(100);
+
 /// The socket and what it had no room for.
 pub struct Link {
     socket: AsyncFd<OwnedFd>,
@@ -23,6 +26,9 @@ pub struct Link {
     /// The kernel had no room (for descriptors in flight, one more of ours, memory), whose end nothing
     /// reports.
     is_refused: bool,
+    /// This process may open no more descriptors, whose end nothing reports either: what is to be received
+    /// waits in the socket until then.
+    deaf_until: Option<Instant>,
     /// The runs that cannot be asked for, because what they are to be given is too large.
     too_large: Vec<u64>,
     /// Closes what was sent and came from a service.
@@ -84,13 +90,16 @@ impl Link {
 
     fn over(socket: AsyncFd<OwnedFd>, aside: Aside) -> Self {
         let (outgoing, too_large) = (VecDeque::new(), Vec::new());
-        Self { socket, outgoing, is_refused: false, too_large, aside }
+        Self { socket, outgoing, is_refused: false, deaf_until: None, too_large, aside }
     }
 
     /// Waits until there is something to receive, or a run that cannot be asked for.
     pub(super) async fn readable(&self) -> io::Result<()> {
         if !self.too_large.is_empty() {
             return Ok(());
+        }
+        if let Some(until) = self.deaf_until {
+            tokio::time::sleep_until(until.into()).await;
         }
         // `receive` clears the readiness itself when it finds nothing.
         self.socket.readable().await.map(|mut guard| guard.retain_ready())
@@ -111,8 +120,25 @@ impl Link {
     }
 
     /// Receives one message; `None` when the guardian is gone.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is none, or no room for its descriptors.
     pub(super) fn receive(&mut self) -> io::Result<Option<(FromGuardian, Vec<OwnedFd>)>> {
-        self.socket.try_io(Interest::READABLE, |socket| link::receive(socket.as_fd()))
+        let receive = |socket: &OwnedFd| link::receive_or_leave(socket.as_fd());
+        match self.socket.try_io(Interest::READABLE, receive) {
+            Err(error) if error.raw_os_error() == Some(libc::EMFILE) => {
+                if self.deaf_until.is_none() {
+                    tracing::error!(%error, "what the guardian sends waits until there is room for it");
+                }
+                self.deaf_until = Some(Instant::now() + AGAIN_IN);
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(error),
+            received => {
+                self.deaf_until = None;
+                received
+            }
+        }
     }
 
     /// Sends a message, now or as soon as there is room.
