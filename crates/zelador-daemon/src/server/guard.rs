@@ -2,7 +2,8 @@
 //!
 //! Asking: on loopback everybody on this host, and no web page of somebody else's: a name that was made
 //! to point here (DNS rebinding) is refused by its `Host`. On an address that others reach, whoever has
-//! the token; `/healthz`, which says one word, answers load balancers without it.
+//! the token; `/healthz`, which says one word, answers load balancers without it. What apps wrote, in logs
+//! and in evidence, is for whoever has the token everywhere: who gives it out asks [`is_known`].
 //!
 //! Changing (every method but GET, HEAD and OPTIONS): on every address whoever has the token, and no
 //! page of another origin, even in the browser of somebody who has it (CSRF): `Origin` must be the
@@ -99,11 +100,7 @@ impl Guard {
         }
         let is_known = match &self.token {
             Some(token) => has(headers, token),
-            // Read anew: one that was made a moment ago counts, one that was replaced does not.
-            None => {
-                let variable = std::env::var(token::VARIABLE).ok();
-                Token::read(&self.home, variable.as_deref()).is_some_and(|it| has(headers, &it))
-            }
+            None => is_known(&self.home, headers),
         };
         // The form of the dashboard is where the token is given.
         if !is_known && request.uri().path() != LOGIN {
@@ -117,6 +114,17 @@ impl Guard {
         }
         Ok(())
     }
+}
+
+/// Whether whoever asks has given the token, in this request or once in this browser.
+pub(super) fn is_known(home: &Home, headers: &HeaderMap) -> bool {
+    token_of(home).is_some_and(|token| has(headers, &token))
+}
+
+/// Read anew: one that was made a moment ago counts, one that was replaced does not.
+pub(super) fn token_of(home: &Home) -> Option<Token> {
+    let variable = std::env::var(token::VARIABLE).ok();
+    Token::read(home, variable.as_deref())
 }
 
 impl Guard {
@@ -146,11 +154,7 @@ async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Resp
             "this is no name of this host",
             "ask for 127.0.0.1 or localhost",
         ),
-        Refused::Token => (
-            StatusCode::UNAUTHORIZED,
-            "the token is missing or wrong",
-            "send `Authorization: Bearer TOKEN`; `zelador token` on the host prints it",
-        ),
+        Refused::Token => return Failure::unknown().into_response(),
         Refused::Origin => (
             StatusCode::FORBIDDEN,
             "a page of another origin may change nothing here",

@@ -125,6 +125,12 @@ impl Failure {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, error, help: None }
     }
 
+    /// Whoever asks has not given the token.
+    fn unknown() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "the token is missing or wrong")
+            .with_help("send `Authorization: Bearer TOKEN`; `zelador token` on the host prints it")
+    }
+
     fn refused(refusal: &Refusal) -> Self {
         let status = match refusal {
             Refusal::Unknown { .. } | Refusal::Nothing | Refusal::NoAction { .. } => {

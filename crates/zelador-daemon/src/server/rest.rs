@@ -6,12 +6,11 @@
 use std::collections::BTreeMap;
 
 use axum::extract::{Path, Query, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use zelador_api::notify::{NotifyView, Trial};
 use zelador_api::rest::{Acted, App, Check, IncidentStory, Lines, OPENAPI, Report};
-use zelador_api::token::{self, Token};
 use zelador_core::id::{IncidentId, InstanceId};
 use zelador_core::input::{Command, IncidentOrder};
 use zelador_core::redact;
@@ -19,7 +18,7 @@ use zelador_core::supervisor::Supervisor;
 
 use super::asker::Asker;
 use super::json::Json;
-use super::{Failure, Handle, notify};
+use super::{Failure, Handle, guard, notify};
 use crate::logs;
 
 type Answer<T> = Result<Json<T>, Failure>;
@@ -77,12 +76,8 @@ pub(super) async fn logs(
     Query(asked): Query<BTreeMap<String, String>>,
     headers: HeaderMap,
 ) -> Answer<Lines> {
-    let variable = std::env::var(token::VARIABLE).ok();
-    let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    if !Token::read(&handle.home, variable.as_deref()).is_some_and(|token| token.is(given)) {
-        let failure = Failure::new(StatusCode::UNAUTHORIZED, "the token is missing or wrong");
-        return Err(failure.with_help("`zelador token` on the host prints it"));
+    if !guard::is_known(&handle.home, &headers) {
+        return Err(Failure::unknown());
     }
     let id = number(&id)?;
     let refuse = |error: String| Failure::new(StatusCode::BAD_REQUEST, error);

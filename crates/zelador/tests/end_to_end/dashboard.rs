@@ -108,7 +108,10 @@ fn every_page_is_right_in_both_languages_schemes_and_sizes() {
             if page.starts_with("/app/") && !page.ends_with("nothing") {
                 browser
                     .until("the charts", "document.querySelectorAll('.chart canvas').length >= 3");
-                browser.until("the log", "document.querySelector('#logs').children.length > 0");
+                browser.until(
+                    "the way to the log",
+                    "document.querySelector('[aria-labelledby=logs-title] a') !== null",
+                );
             }
             if browser.eval("document.body.dataset.live") != "" {
                 browser.until(
@@ -269,7 +272,7 @@ fn logs_are_followed_searched_and_never_believed() {
     // 503 when this host is busy: they answer all the same.
     until("the endpoints", || zelador.get("/healthz").0 != 0);
     let mut browser = browser();
-    browser.open(&address(&zelador, "/health/app/talker"));
+    sign_in(&mut browser, &zelador, "/health/app/talker");
     let shown = "document.querySelector('#logs').innerText";
     browser.until("its lines", &format!("{shown}.includes('tick 3') && {shown}.includes('ERROR')"));
     let log = browser.eval(shown).to_string();

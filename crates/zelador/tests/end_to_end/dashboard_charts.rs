@@ -4,7 +4,7 @@ use serde_json::json;
 use zelador_testbed::browser::Browser;
 use zelador_testbed::home::{free_port, until};
 
-use crate::dashboard::{address, browser};
+use crate::dashboard::{address, browser, sign_in};
 use crate::zelador;
 
 #[test]
@@ -157,6 +157,8 @@ fn times_are_those_of_the_viewers_zone() {
     until("the endpoints", || zelador.get("/healthz").0 != 0);
     let mut browser = browser();
     browser.look_as("pt-BR,pt;q=0.9", true, 390, 900);
+    // Lines are for who has the token.
+    sign_in(&mut browser, &zelador, "/health/app/bee");
     // Neither has summer time.
     for (zone, hours) in [("America/Sao_Paulo", -3), ("Asia/Kathmandu", 5)] {
         browser.call("Emulation.setTimezoneOverride", &json!({ "timezoneId": zone }));

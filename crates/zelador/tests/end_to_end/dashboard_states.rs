@@ -137,7 +137,7 @@ fn an_open_page_shows_what_was_declared_last() {
     zelador.start(&declare("first", "300M"));
     until("the endpoints", || zelador.get("/healthz").0 != 0);
     let mut browser = browser();
-    browser.open(&address(&zelador, "/health/app/one"));
+    sign_in(&mut browser, &zelador, "/health/app/one");
     browser.until("to be live", "document.querySelector('#link').classList.contains('on')");
     let shows =
         |what: &str| format!("document.querySelector('#declared').textContent.includes('{what}')");

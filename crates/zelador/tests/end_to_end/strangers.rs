@@ -128,3 +128,41 @@ fn what_the_guardian_sends_waits_while_the_engine_may_open_nothing() {
     assert_eq!(zelador.roles(), (engine, guardian));
     assert!(alive(zelador.pid("svc")));
 }
+
+#[test]
+fn lines_of_logs_and_of_evidence_are_for_who_has_the_token() {
+    let zelador = zelador();
+    let body = "console.error('only for its owner'); setTimeout(() => process.exit(7), 300)";
+    zelador.write("api.js", body);
+    zelador.write(
+        "ecosystem.config.js",
+        "module.exports = { apps: [{ name: 'api', script: 'api.js', max_restarts: 1 }] }",
+    );
+    zelador.run(&["start", "ecosystem.config.js"]);
+    until("its incident", || !zelador.incidents().is_empty());
+    until("its evidence", || zelador.get("/health/incident/1/markdown").1.contains("## Evidence"));
+    let token = zelador.ok(&["token"]).out.trim().to_owned();
+    let asked = |path: &str, token: Option<&str>| {
+        let url = format!("http://127.0.0.1:{}{path}", zelador.port());
+        let mut curl = Command::new("curl");
+        // A stream has no end.
+        curl.args(["-s", "-m", "3", "-H", "Accept: text/html", &url]);
+        if let Some(token) = token {
+            curl.args(["-H", &format!("Authorization: Bearer {token}")]);
+        }
+        String::from_utf8_lossy(&curl.output().unwrap().stdout).into_owned()
+    };
+    for path in [
+        "/health/logs/0",
+        "/health/incident/1",
+        "/health/incident/1/markdown",
+        "/health/live?page=lines/1",
+    ] {
+        let told = asked(path, None);
+        assert!(!told.contains("only for its owner"), "{path}: {told}");
+        assert!(!told.is_empty(), "{path}");
+        let told = asked(path, Some(&token));
+        assert!(told.contains("only for its owner"), "{path}: {told}");
+    }
+    assert!(asked("/health/live?page=incident/1", Some(&token)).contains("evidence"));
+}

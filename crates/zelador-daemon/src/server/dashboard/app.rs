@@ -108,6 +108,7 @@ pub fn page(lang: Lang, app: &str, piece: &dyn Fn(&str) -> Markup, may_act: bool
         section aria-labelledby="logs-title" {
             div.bar {
                 h2 #logs-title { "Logs" }
+                @if may_act {
                 label.choice { span.hide { (lang.t("Instance", "Instância")) } select #log-of { (piece("log-of")) } }
                 label.find { span.hide { (lang.t("Search in the logs", "Buscar nos logs")) } input #log-find type="search" placeholder=(lang.t("Search", "Buscar")) autocomplete="off" spellcheck="false"; }
                 label { span.hide { (lang.t("Level", "Nível")) } select #log-level {
@@ -115,9 +116,12 @@ pub fn page(lang: Lang, app: &str, piece: &dyn Fn(&str) -> Markup, may_act: bool
                     option value="debug" { "debug+" } option value="info" { "info+" } option value="warn" { "warn+" } option value="error" { "error" }
                 } }
                 button.chip #log-pause type="button" aria-pressed="false" data-on=(lang.t("Pause", "Pausar")) data-off=(lang.t("Go on", "Continuar")) { (lang.t("Pause", "Pausar")) }
+                }
             }
-            div #logs.logs tabindex="0" role="log" aria-live="off" aria-labelledby="logs-title"
-                data-none=(lang.t("Nothing was written yet.", "Nada foi escrito ainda.")) data-match=(lang.t("No line matches.", "Nenhuma linha corresponde.")) {}
+            @if may_act {
+                div #logs.logs tabindex="0" role="log" aria-live="off" aria-labelledby="logs-title"
+                    data-none=(lang.t("Nothing was written yet.", "Nada foi escrito ainda.")) data-match=(lang.t("No line matches.", "Nenhuma linha corresponde.")) {}
+            } @else { p { a href=(to_sign_in(app)) { (lang.t("Sign in to read them", "Entre para lê-los")) } } }
         }
         section aria-labelledby="runs-title" { h2 #runs-title { (lang.t("Runs", "Execuções")) } div.scroll #runs tabindex="0" role="region" aria-labelledby="runs-title" { (piece("runs")) } }
         section aria-labelledby="incidents-title" { h2 #incidents-title { (lang.t("Incidents", "Incidentes")) } div #incidents { (piece("incidents")) } }
@@ -127,6 +131,12 @@ pub fn page(lang: Lang, app: &str, piece: &dyn Fn(&str) -> Markup, may_act: bool
             div #declared { (piece("declared")) }
         }
     }
+}
+
+/// Where the token is given, and from where it goes back to the app.
+fn to_sign_in(app: &str) -> String {
+    let back = format!("/health/app/{}", super::page::percent(app));
+    format!("/health/login?to={}", super::page::percent(&back))
 }
 
 fn actions(lang: Lang, app: &str, may_act: bool) -> Markup {
@@ -177,7 +187,7 @@ fn actions(lang: Lang, app: &str, may_act: bool) -> Markup {
             @for (verb, word, more) in buttons {
                 button type="button" data-verb=(verb) data-more=(more) disabled[!may_act] { (word) }
             }
-            @if !may_act { a.dim href={ "/health/login?to=" (super::page::percent(&format!("/health/app/{}", super::page::percent(app)))) } { (lang.t("Sign in to act", "Entre para agir")) } }
+            @if !may_act { a.dim href=(to_sign_in(app)) { (lang.t("Sign in to act", "Entre para agir")) } }
         }
     }
 }

@@ -31,11 +31,12 @@ pub async fn find(dashboard: &Dashboard, id: u64) -> Result<Incident, Absent> {
     }
 }
 
-/// The pieces of the page.
+/// The pieces of the page, with or without the lines that apps wrote.
 pub async fn fragments(
     dashboard: &Dashboard,
     id: u64,
     lang: Lang,
+    with_lines: bool,
 ) -> Result<Vec<Fragment>, Absent> {
     let incident = find(dashboard, id).await?;
     Ok(vec![
@@ -43,7 +44,7 @@ pub async fn fragments(
         Fragment::new("orders", orders(lang, &incident)),
         Fragment::new("story", story(lang, &incident)),
         Fragment::new("diagnosis", diagnosis(lang, &incident)),
-        Fragment::new("evidence", evidence(lang, &incident)),
+        Fragment::new("evidence", evidence(lang, &incident, with_lines)),
     ])
 }
 
@@ -220,15 +221,19 @@ fn diagnosis(lang: Lang, incident: &Incident) -> Markup {
     }
 }
 
-fn evidence(lang: Lang, incident: &Incident) -> Markup {
+fn evidence(lang: Lang, incident: &Incident, with_lines: bool) -> Markup {
     let Some(found) = &incident.evidence else {
         return html! { p.dim { (lang.t("None was gathered.", "Nenhuma foi reunida.")) } };
     };
     html! {
         p.dim { (lang.t("Gathered", "Reunidas")) " " (time(found.gathered_at, false)) ", " (found.took_millis) " ms" }
         ul.because { @for (at, fact) in facts(lang, found) { li { @if let Some(at) = at { (time(at, false)) ": " } (parts::plain(&fact)) } } }
-        (lines(lang, incident, lang.t("Standard error", "Saída de erro"), &found.said_err()))
-        (lines(lang, incident, lang.t("Standard output", "Saída padrão"), &found.said_out()))
+        @if with_lines {
+            (lines(lang, incident, lang.t("Standard error", "Saída de erro"), &found.said_err()))
+            (lines(lang, incident, lang.t("Standard output", "Saída padrão"), &found.said_out()))
+        } @else if !(found.said_err().is_empty() && found.said_out().is_empty()) {
+            p { a href={ "/health/login?to=/health/incident/" (incident.id) } { (lang.t("Sign in to read what was written", "Entre para ler o que foi escrito")) } }
+        }
     }
 }
 

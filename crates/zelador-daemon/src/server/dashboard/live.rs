@@ -261,6 +261,9 @@ pub async fn stream(
     Query(asked): Query<Since>,
     headers: HeaderMap,
 ) -> Response {
+    if pages::wants_token(&asked.page) && !dashboard.knows(&headers) {
+        return Failure::unknown().into_response();
+    }
     let seen = match dashboard.look(&asked.page, Lang::of(&headers)).await {
         Ok(seen) => seen,
         Err(Absent::Gone) => {

@@ -14,7 +14,7 @@ use super::overview::{state_word, subject};
 use super::parts;
 use crate::server::Failure;
 
-/// The whole story as a text to be passed on.
+/// The whole story as a text to be passed on; what apps wrote for whoever has the token.
 pub async fn markdown(
     State(dashboard): State<Dashboard>,
     Path(id): Path<u64>,
@@ -31,11 +31,14 @@ pub async fn markdown(
     };
     let name = format!("attachment; filename=\"incident-{id}.md\"");
     let kind = "text/markdown; charset=utf-8";
-    ([(CONTENT_TYPE, kind.to_owned()), (CONTENT_DISPOSITION, name)], in_markdown(lang, &incident))
+    (
+        [(CONTENT_TYPE, kind.to_owned()), (CONTENT_DISPOSITION, name)],
+        in_markdown(lang, &incident, dashboard.knows(&headers)),
+    )
         .into_response()
 }
 
-fn in_markdown(lang: Lang, incident: &Incident) -> String {
+fn in_markdown(lang: Lang, incident: &Incident, with_lines: bool) -> String {
     let mut text = format!(
         "# {} {}: {}: {}\n\n- {}: {}\n- {}: {}\n",
         lang.t("Incident", "Incidente"),
@@ -81,7 +84,7 @@ fn in_markdown(lang: Lang, incident: &Incident) -> String {
             (lang.t("Standard error", "Saída de erro"), found.said_err()),
             (lang.t("Standard output", "Saída padrão"), found.said_out()),
         ] {
-            if lines.is_empty() {
+            if lines.is_empty() || !with_lines {
                 continue;
             }
             text.push_str(&format!("\n### {title}\n\n"));
@@ -139,7 +142,7 @@ mod tests {
             "story": [{ "at": at, "what": "detected: <script>*x*" }],
         }))
         .unwrap();
-        let text = in_markdown(Lang::En, &incident);
+        let text = in_markdown(Lang::En, &incident, true);
         assert!(text.contains("detected: \\<script\\>\\*x\\*"), "{text}");
         assert!(text.contains("    ```# not a title\n    <b>Error</b>: no\n"), "{text}");
         let died = "- 2023-11-14T22:13:20.123Z: died before: exited with code 3\n";

@@ -20,6 +20,14 @@ use crate::server::Failure;
 use crate::server::health::{by_the_draft, status_code};
 use crate::server::json::Json;
 
+/// An incident with the lines that its apps wrote: for whoever has the token.
+const LINES: &str = "lines";
+
+/// Whether the pieces of a page are for whoever has the token alone.
+pub fn wants_token(page: &str) -> bool {
+    page.split('/').next() == Some(LINES)
+}
+
 /// The pieces of a page.
 ///
 /// # Errors
@@ -42,7 +50,8 @@ pub async fn fragments(
             let (kind, of) = other.split_once('/').ok_or(Absent::Gone)?;
             match (kind, of.parse()) {
                 ("app", _) => app::fragments(dashboard, of, lang).await,
-                ("incident", Ok(id)) => incident::fragments(dashboard, id, lang).await,
+                ("incident", Ok(id)) => incident::fragments(dashboard, id, lang, false).await,
+                (LINES, Ok(id)) => incident::fragments(dashboard, id, lang, true).await,
                 _ => Err(Absent::Gone),
             }
         }
@@ -183,7 +192,8 @@ pub async fn incident(
 ) -> Response {
     let Ok(id) = id.parse::<u64>() else { return missing(&dashboard, &headers) };
     let title = format!("{} {id}", Lang::of(&headers).t("Incident", "Incidente"));
-    let frame = Frame::new(&format!("incident/{id}"), "/health/incidents", &title);
+    let kind = if dashboard.knows(&headers) { LINES } else { "incident" };
+    let frame = Frame::new(&format!("{kind}/{id}"), "/health/incidents", &title);
     live(&dashboard, &headers, frame, |lang, piece, _| incident::page(lang, id, piece)).await
 }
 

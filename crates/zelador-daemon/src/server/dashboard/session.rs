@@ -21,9 +21,9 @@ use zelador_core::words::Words;
 use super::Dashboard;
 use super::lang::Lang;
 use super::page::Page;
-use crate::server::Failure;
 use crate::server::asker::Asker;
 use crate::server::json::Json;
+use crate::server::{Failure, guard};
 
 /// The cookie.
 const NAME: &str = "zelador_session";
@@ -77,13 +77,12 @@ fn is_valid(session: &str, token: &Token, now: u64) -> bool {
 
 impl Dashboard {
     fn token(&self) -> Option<Token> {
-        let variable = std::env::var(token::VARIABLE).ok();
-        Token::read(&self.handle.home, variable.as_deref())
+        guard::token_of(&self.handle.home)
     }
 
-    /// Whether whoever asks may change something.
+    /// Whether whoever asks may change something, and read what apps wrote.
     pub(super) fn knows(&self, headers: &HeaderMap) -> bool {
-        self.token().is_some_and(|token| has_session(headers, &token))
+        guard::is_known(&self.handle.home, headers)
     }
 }
 
@@ -114,7 +113,7 @@ pub async fn form(
         section.login {
             h1 { (lang.t("Sign in to act", "Entre para agir")) }
             @if there_is {
-                p { (lang.t("Looking needs no word on this host. To start, stop or restart something, enter the token once:", "Olhar não exige senha neste servidor. Para iniciar, parar ou reiniciar algo, informe o token uma vez:")) }
+                p { (lang.t("Looking needs no word on this host. To read logs, and to start, stop or restart something, enter the token once:", "Olhar não exige senha neste servidor. Para ler logs e para iniciar, parar ou reiniciar algo, informe o token uma vez:")) }
                 p { code { "zelador token" } " " (lang.t("prints it on the host.", "mostra o token no servidor.")) }
                 form #login data-to=(to) method="post" action="/health/login" {
                     label for="token" { "Token" }

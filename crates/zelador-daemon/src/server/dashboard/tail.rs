@@ -58,6 +58,9 @@ pub async fn stream(
     Path(id): Path<u32>,
     headers: HeaderMap,
 ) -> Response {
+    if !dashboard.knows(&headers) {
+        return Failure::unknown().into_response();
+    }
     let lang = Lang::of(&headers);
     let look = move |supervisor: &zelador_core::supervisor::Supervisor| {
         let views = supervisor.app_views();
