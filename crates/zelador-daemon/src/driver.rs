@@ -24,6 +24,7 @@ mod sampling;
 mod standard_input;
 mod standstill;
 mod stowed;
+mod strangers;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future;
@@ -335,9 +336,9 @@ impl Driver {
             Message::ReopenLogs => self.logs.reopen(),
             Message::Heard { run, heard, done } => self.heard(run, heard, done),
             Message::Notified { run, sender, said, descriptors, done } => {
-                self.notified(run, sender, *said, descriptors);
+                let is_own = self.notified(run, sender, *said, descriptors);
                 // The task may have ended with its run.
-                _ = done.send(());
+                _ = done.send(is_own);
             }
             Message::Log(LogEvent::Drained { run }) => self.native.drained(run),
             Message::Log(LogEvent::Trouble { path, error }) => {

@@ -78,8 +78,8 @@ pub enum Message {
         said: Box<Notified>,
         /// What rode along.
         descriptors: Vec<OwnedFd>,
-        /// Told when it was dealt with.
-        done: oneshot::Sender<()>,
+        /// Told when it was dealt with: whether it came from the run.
+        done: oneshot::Sender<bool>,
     },
     /// The logs have something to say.
     Log(LogEvent),

@@ -1,7 +1,7 @@
 //! What runs say by `sd_notify` and by s6's notification descriptor.
 //!
 //! Always holds: only what comes from a run's own processes counts; a datagram is taken from the
-//! socket when it was dealt with.
+//! socket when it was dealt with, that of a stranger who goes on without asking the driver again.
 
 use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
@@ -19,6 +19,7 @@ use zelador_core::sd_notify::Notified;
 
 use super::handed::notify_socket_at;
 use super::stowed::Stowed;
+use super::strangers::Strangers;
 use super::{Driver, Message};
 use crate::processes;
 
@@ -33,10 +34,10 @@ const MOST_DESCRIPTORS: usize = 253;
 const MOST_STORED: usize = 64;
 
 /// Who sent something, as the kernel says.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sender {
-    pid: i32,
-    uid: u32,
+    pub(super) pid: i32,
+    pub(super) uid: u32,
 }
 
 impl Driver {
@@ -78,9 +79,18 @@ impl Driver {
             // SAFETY: the descriptor is owned by the `AsyncFd` from here on, so it stays open and the
             // same for as long as it is registered.
             let Ok(socket) = (unsafe { AsyncFd::register(socket) }) else { return };
+            let mut strangers = Strangers::of(run);
             while let Some(datagram) = next(&socket).await {
-                if !deal_with(run, datagram, &driver).await {
-                    return;
+                let sender = datagram.sender;
+                if strangers.has(sender) {
+                    strangers.count(sender);
+                    aside.close(datagram.descriptors);
+                } else {
+                    match deal_with(run, datagram, &driver).await {
+                        Some(true) => {}
+                        Some(false) => strangers.found(sender),
+                        None => return,
+                    }
                 }
                 // Only now: whoever comes after a killed engine finds it again.
                 aside.close(take(&socket));
@@ -127,20 +137,20 @@ impl Driver {
         }
     }
 
-    /// A run, or somebody in its place, said something.
+    /// A run, or somebody in its place, said something. Returns whether it was the run; nothing else counts.
     pub(super) fn notified(
         &mut self,
         run: RunId,
         sender: Option<Sender>,
         said: Notified,
         descriptors: Vec<OwnedFd>,
-    ) {
-        if sender.is_some_and(|sender| self.is_own(run, sender)) {
+    ) -> bool {
+        let is_own = sender.is_some_and(|sender| self.is_own(run, sender));
+        if is_own {
             self.hear_out(run, said, &descriptors);
-        } else {
-            tracing::warn!(%run, ?sender, "a message to NOTIFY_SOCKET of a process that is no part of the run: passed over");
         }
         self.aside.close(descriptors);
+        is_own
     }
 
     fn hear_out(&mut self, run: RunId, said: Notified, descriptors: &[OwnedFd]) {
@@ -260,14 +270,15 @@ fn receive(socket: &AsyncFd<OwnedFd>, flags: RecvFlags) -> rustix::io::Result<Da
     Ok(Datagram { sender, bytes, descriptors })
 }
 
-/// False when the driver is gone.
-async fn deal_with(run: RunId, datagram: Datagram, driver: &mpsc::Sender<Message>) -> bool {
+/// Whether it came from the run; `None`: the driver is gone.
+async fn deal_with(run: RunId, datagram: Datagram, driver: &mpsc::Sender<Message>) -> Option<bool> {
     let (done, dealt_with) = oneshot::channel();
     let Datagram { sender, bytes, descriptors } = datagram;
     // A message with BARRIER=1 is answered by closing the descriptor that rides along.
     let said = Box::new(Notified::read(&bytes));
     let message = Message::Notified { run, sender, said, descriptors, done };
-    driver.send(message).await.is_ok() && dealt_with.await.is_ok()
+    driver.send(message).await.ok()?;
+    dealt_with.await.ok()
 }
 
 /// Whether a line comes before the end.

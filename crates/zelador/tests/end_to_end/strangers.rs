@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::Command;
 use std::time::Duration;
 
@@ -165,4 +167,36 @@ fn lines_of_logs_and_of_evidence_are_for_who_has_the_token() {
         assert!(told.contains("only for its owner"), "{path}: {told}");
     }
     assert!(asked("/health/live?page=incident/1", Some(&token)).contains("evidence"));
+}
+
+#[test]
+fn a_flood_over_a_notify_socket_is_one_line_and_keeps_nobody_from_being_heard() {
+    let zelador = zelador();
+    zelador.write(
+        "says.py",
+        "import os, socket, time\na = os.environ['NOTIFY_SOCKET']\na = chr(0) + a[1:] if a[0] == '@' else a\n\
+         open('address.new', 'w').write(os.environ['NOTIFY_SOCKET']); os.rename('address.new', 'address')\n\
+         s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\ns.sendto(b'READY=1', a)\n\
+         while not os.path.exists('go'): time.sleep(0.02)\n\
+         s.sendto(b'STATUS=heard', a)\ntime.sleep(1000)\n",
+    );
+    zelador.write(
+        "ecosystem.config.js",
+        "module.exports = { apps: [{ name: 'svc', script: 'says.py', notify: true }] }",
+    );
+    zelador.ok(&["start", "ecosystem.config.js"]);
+    let address = text(zelador.app().join("address"));
+    let stranger = UnixDatagram::unbound().unwrap();
+    let name = address.trim().strip_prefix('@').expect("an abstract name");
+    let to = SocketAddr::from_abstract_name(name).unwrap();
+    for _ in 0..2000 {
+        stranger.send_to_addr(b"STATUS=owned", &to).unwrap();
+    }
+    zelador.write("go", "");
+    let shown = || zelador.run(&["show", "svc"]).out;
+    until("its words", || shown().contains("heard"));
+    assert!(!shown().contains("owned"));
+    let log = text(zelador.home().join("zelador.log"));
+    let lines = log.lines().filter(|line| line.contains("NOTIFY_SOCKET")).count();
+    assert_eq!(lines, 1, "{log}");
 }
