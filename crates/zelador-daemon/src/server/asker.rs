@@ -73,6 +73,16 @@ impl<S: Sync> FromRequestParts<S> for Asker {
 }
 
 impl Asker {
+    /// From where, without what differs from one connection to the next.
+    pub(super) fn source(&self) -> &str {
+        self.origin.rsplit_once(':').map_or(&self.origin, |(address, _)| address)
+    }
+
+    #[cfg(test)]
+    pub(super) fn remote(origin: String) -> Self {
+        Self { who: "dashboard".to_owned(), origin }
+    }
+
     /// The same, by a link that a channel was sent.
     pub(super) fn by_link(self, channel: &str) -> Self {
         Self { who: format!("link ({channel})"), ..self }

@@ -26,6 +26,19 @@ fn descriptors(pid: i32) -> BTreeSet<u64> {
     open.filter_map(|it| it.file_name().to_str()?.parse().ok()).collect()
 }
 
+/// The status of an answer, and what it says.
+fn posted(zelador: &Zelador, path: &str, headers: &str, body: &str) -> (u16, String) {
+    let mut stream = connect(zelador);
+    let length = body.len();
+    let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}");
+    let kind = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
+    write!(stream, "{head}{kind}Content-Length: {length}\r\n\r\n{body}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).and_then(|it| it.parse().ok()).unwrap_or_default();
+    (status, answer)
+}
+
 #[test]
 fn connections_that_say_nothing_whole_take_neither_memory_nor_descriptors_and_are_ended() {
     let zelador = zelador();
@@ -199,4 +212,27 @@ fn a_flood_over_a_notify_socket_is_one_line_and_keeps_nobody_from_being_heard() 
     let log = text(zelador.home().join("zelador.log"));
     let lines = log.lines().filter(|line| line.contains("NOTIFY_SOCKET")).count();
     assert_eq!(lines, 1, "{log}");
+}
+
+#[test]
+fn wrong_tokens_are_one_row_a_minute_in_the_audit() {
+    let zelador = zelador();
+    zelador.ok(&["start", "sleep", "--name", "svc", "--", "1000"]);
+    let token = zelador.ok(&["token"]).out.trim().to_owned();
+    until("its endpoints", || zelador.get("/livez").0 == 200);
+    std::thread::scope(|scope| {
+        for _ in 0..40 {
+            scope.spawn(|| {
+                let wrong = posted(&zelador, "/health/login", "", "{\"token\":\"wrong\"}");
+                assert_eq!(wrong.0, 401);
+            });
+        }
+    });
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    let right = posted(&zelador, "/health/login", &bearer, &format!("{{\"token\":\"{token}\"}}"));
+    assert_eq!(right.0, 204);
+    let rows = || zelador.get("/health/audit").1.matches(">login<").count();
+    until("them to be noted", || rows() >= 2);
+    // The right one is noted after them: what there is of them is there.
+    assert_eq!(rows(), 2, "the first wrong one, and the right one");
 }

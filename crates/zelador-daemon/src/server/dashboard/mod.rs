@@ -28,6 +28,7 @@ mod summary;
 mod table;
 mod tail;
 mod tiles;
+mod wrong;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -37,6 +38,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use zelador_core::words;
 
+use super::asker::Asker;
 use super::{Failure, Handle};
 use crate::history::{Item, Reader};
 
@@ -51,6 +53,7 @@ const WISHES: usize = 64;
 pub(super) struct Dashboard {
     handle: Handle,
     wishes: mpsc::Sender<live::Wish>,
+    wrong_tokens: mpsc::Sender<Asker>,
     closing: CancellationToken,
 }
 
@@ -61,10 +64,13 @@ pub(super) fn routes(
     closing: &CancellationToken,
 ) -> Router {
     let (wishes, wished) = mpsc::channel(WISHES);
-    let dashboard = Dashboard { handle: handle.clone(), wishes, closing: closing.clone() };
-    let began = handle.clock.now().as_millis();
+    let (wrong, wrong_tokens) = wrong::WrongTokens::new(handle.clone());
+    tasks.spawn(wrong.run(closing.clone()));
+    let (handle, closing) = (handle.clone(), closing.clone());
+    let dashboard = Dashboard { handle, wishes, wrong_tokens, closing: closing.clone() };
+    let began = dashboard.handle.clock.now().as_millis();
     let hub = live::Hub::new(dashboard.clone(), wished, began);
-    tasks.spawn(hub.run(closing.clone()));
+    tasks.spawn(hub.run(closing));
     Router::new()
         .route("/health", get(pages::overview))
         .route("/health/app/{name}", get(pages::app))

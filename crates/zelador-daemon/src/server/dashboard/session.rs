@@ -15,15 +15,14 @@ use ring::hmac;
 use serde::Deserialize;
 use zelador_api::token::{self, Token};
 
-use zelador_core::words;
 use zelador_core::words::Words;
 
-use super::Dashboard;
 use super::lang::Lang;
 use super::page::Page;
+use super::{Dashboard, wrong};
 use crate::server::asker::Asker;
+use crate::server::guard;
 use crate::server::json::Json;
-use crate::server::{Failure, guard};
 
 /// The cookie.
 const NAME: &str = "zelador_session";
@@ -155,10 +154,9 @@ pub async fn enter(
 ) -> Response {
     let Some(token) = dashboard.token().filter(|token| token.is(typed.token.trim())) else {
         tokio::time::sleep(WRONG).await;
-        let error = words!("that is not the token", "esse não é o token");
-        let failure = Failure { status: StatusCode::UNAUTHORIZED, error, help: None };
-        dashboard.handle.audit(&asker, "login", String::new(), Err(&failure));
-        return failure.told(Lang::of(&headers).language()).into_response();
+        // So many at once are not counted one by one.
+        _ = dashboard.wrong_tokens.try_send(asker);
+        return wrong::refused().told(Lang::of(&headers).language()).into_response();
     };
     dashboard.handle.audit(&asker, "login", String::new(), Ok(Words::default()));
     let session = new_session(&token, now());
