@@ -36,6 +36,9 @@ fn is_open(path: &str) -> bool {
 /// Where a browser gives the token.
 const LOGIN: &str = "/health/login";
 
+/// Where services say that they are alive, by every method that they know.
+const HEARTBEAT: &str = "/api/heartbeat/";
+
 /// Told by browsers: whose page a request comes from.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -92,6 +95,11 @@ impl Guard {
         // Its address is a secret of its own, which no other page can know.
         if dashboard::is_answer(request.uri().path()) {
             return Ok(());
+        }
+        // It wants no token, so that a service needs none to say that it is alive; a page may not say it.
+        if request.uri().path().starts_with(HEARTBEAT) && self.token.is_none() {
+            let is_own = is_own_page(headers, host, public.as_deref());
+            return if is_own { Ok(()) } else { Err(Refused::Origin) };
         }
         if [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) {
             let is_open = is_open(request.uri().path());
@@ -293,6 +301,26 @@ mod tests {
         std::fs::remove_file(here.home.token()).unwrap();
         let refused = asked(&here, "POST", "/", &[("host", "localhost"), own]);
         assert_eq!(refused, Some(Refused::Token), "without a token nobody has it");
+    }
+
+    #[test]
+    fn a_service_says_that_it_lives_without_a_token_and_no_foreign_page_does() {
+        let path = "/api/heartbeat/job";
+        let host = ("host", "localhost:9615");
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        for method in ["GET", "POST"] {
+            let (_folder, here) = guard("127.0.0.1:9615");
+            assert_eq!(asked(&here, method, path, &[host]), None);
+            assert_eq!(asked(&here, method, path, &[host, ("content-length", "2"), form]), None);
+            for foreign in [("origin", "http://evil.example"), ("sec-fetch-site", "cross-site")] {
+                let refused = asked(&here, method, path, &[host, foreign]);
+                assert_eq!(refused, Some(Refused::Origin), "{method} {foreign:?}");
+            }
+            let (_folder, there) = guard("0.0.0.0:9615");
+            assert_eq!(asked(&there, method, path, &[host]), Some(Refused::Token));
+            let known = [host, ("authorization", BEARER)];
+            assert_eq!(asked(&there, method, path, &known), None);
+        }
     }
 
     #[test]

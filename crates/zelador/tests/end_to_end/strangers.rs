@@ -236,3 +236,20 @@ fn wrong_tokens_are_one_row_a_minute_in_the_audit() {
     // The right one is noted after them: what there is of them is there.
     assert_eq!(rows(), 2, "the first wrong one, and the right one");
 }
+
+#[test]
+fn a_heartbeat_needs_no_token_and_no_foreign_page_sends_it() {
+    let zelador = zelador();
+    zelador.write(
+        "ecosystem.config.js",
+        "module.exports = { apps: [{ name: 'job', script: 'sleep', args: '1000', interpreter: 'none',
+           health: { heartbeat: '1h' } }] }",
+    );
+    zelador.ok(&["start", "ecosystem.config.js"]);
+    until("its endpoints", || zelador.get("/api/heartbeat/job").0 == 204);
+    assert_eq!(posted(&zelador, "/api/heartbeat/job", "", "").0, 204);
+    let foreign = "Origin: http://evil.example\r\n";
+    assert_eq!(posted(&zelador, "/api/heartbeat/job", foreign, "").0, 403);
+    let site = "Sec-Fetch-Site: cross-site\r\n";
+    assert_eq!(posted(&zelador, "/api/heartbeat/job", site, "").0, 403);
+}
