@@ -425,6 +425,11 @@
     return { ...exports, default: undefined };
   }
 
+  // JSON writes a number that is none as null, which is no value at all: as a text it is one that is refused.
+  function inWords(key, value) {
+    return typeof value === 'number' && (value !== value || value === Infinity || value === -Infinity) ? `${value}` : value;
+  }
+
   function start(file, text) {
     const exports = exported(load(file, text));
     const untouched = loaded[file].untouched;
@@ -433,7 +438,7 @@
     }
     const kind = kindOf(exports);
     if (kind !== '') return JSON.stringify({ 'no-object': kind });
-    return JSON.stringify({ exports: JSON.stringify(exports) });
+    return JSON.stringify({ exports: JSON.stringify(exports, inWords) });
   }
 
   // The first line of a wrapped file begins after the parameters.

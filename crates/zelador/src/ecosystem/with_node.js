@@ -24,6 +24,11 @@ function threw(error) {
   answer({ threw: { message, stack: String((error && error.stack) || '') } });
 }
 
+// JSON writes a number that is none as null, which is no value at all: as a text it is one that is refused.
+function inWords(key, value) {
+  return typeof value === 'number' && !Number.isFinite(value) ? `${value}` : value;
+}
+
 function outcome(exports) {
   const isModule = Object.prototype.toString.call(exports) === '[object Module]';
   if (isModule) {
@@ -35,7 +40,7 @@ function outcome(exports) {
   if (typeof exports !== 'object') return { 'no-object': `a ${typeof exports}` };
   if (typeof exports.then === 'function') return { 'no-object': 'a promise' };
   if (!Array.isArray(exports) && Object.keys(exports).length === 0) return 'nothing';
-  return { exports: JSON.stringify(exports) };
+  return { exports: JSON.stringify(exports, inWords) };
 }
 
 process.on('exit', () => threw(new Error('process.exit was called')));

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends at the first thing that fails")]
 
 mod formats;
+mod numbers;
 
 use std::fs;
 use std::path::Path;
