@@ -42,7 +42,7 @@ pub use zelador_core::supervisor::{
     Saved, VerdictView, View,
 };
 pub use zelador_core::{
-    config, date, diagnosis, id, identity, probe, redact, select, signal, spec, unit, words,
+    config, date, diagnosis, id, identity, probe, redact, select, signal, spec, unit, unseen, words,
 };
 
 use serde::{Deserialize, Serialize};

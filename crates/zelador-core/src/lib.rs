@@ -44,5 +44,6 @@ pub mod spec;
 pub mod supervisor;
 pub mod tail;
 pub mod unit;
+pub mod unseen;
 pub mod watch;
 pub mod words;

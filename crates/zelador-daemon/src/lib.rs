@@ -25,6 +25,7 @@ mod mounts;
 mod notify;
 #[cfg(feature = "otlp")]
 mod otlp;
+mod own_log;
 mod perform;
 mod pids;
 mod pm2;
@@ -101,7 +102,7 @@ pub fn run(mut options: Options) -> Result<(), Error> {
     options.complaints.extend(wrong);
     let log = tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(io::stderr)
+        .with_writer(|| own_log::OwnLog)
         .with_ansi(false)
         .with_target(false);
     if options.home.is_pm2() {

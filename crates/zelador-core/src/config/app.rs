@@ -20,6 +20,7 @@ use crate::spec::{
     OnDependencyDown, ProbesSpec, Readiness, RestartDelay, RestartPolicy, StopPolicy,
 };
 use crate::unit::SECOND;
+use crate::unseen::is_unfit_in_name;
 use crate::watch::absolute;
 
 /// PM2: `max_restarts` in its schema.
@@ -138,9 +139,12 @@ fn name(app: &Block<'_>, place: &Place<'_>, default: &str, context: &Context) ->
     if let (true, Some(env)) = (append, &context.env_name) {
         name = format!("{name}-{env}");
     }
-    AppName::new(name).unwrap_or_else(|| {
+    let name = Some(name).filter(|name| !name.contains(is_unfit_in_name)).and_then(AppName::new);
+    name.unwrap_or_else(|| {
         if given != Some(None) {
-            place.refuse::<()>("a name of 1 to 128 bytes without control characters");
+            place.refuse::<()>(
+                "a name of 1 to 128 bytes without control characters and characters that are not seen",
+            );
         }
         AppName::new("unnamed").expect("a plain word is a name")
     })

@@ -1,6 +1,7 @@
 //! A line of an app's output as it may be shown: no escape sequences, no secrets, not too long.
 
 use zelador_core::redact;
+use zelador_core::unseen::is_unseen;
 
 /// The longest line that is kept, in characters.
 pub(super) const LONGEST: usize = 500;
@@ -17,7 +18,7 @@ pub(super) fn presentable(line: &str) -> String {
     }
 }
 
-/// Removes escape sequences and control characters; a tab becomes a blank.
+/// Removes escape sequences, control characters and what is not seen; a tab becomes a blank.
 fn plain(line: &str) -> String {
     let mut kept = String::with_capacity(line.len());
     let mut letters = line.chars().peekable();
@@ -40,7 +41,7 @@ fn plain(line: &str) -> String {
                 letters.by_ref().find(|letter| ('@'..='~').contains(letter));
             }
             '\t' => kept.push(' '),
-            letter if letter.is_control() => {}
+            letter if letter.is_control() || is_unseen(letter) => {}
             letter => kept.push(letter),
         }
     }
@@ -64,6 +65,13 @@ mod tests {
         assert_eq!(presentable("\u{1b}[1;31merror\u{1b}[0m: a\tb"), "error: a b");
         assert_eq!(presentable("\u{1b}]0;title\u{7}x\u{1b}]8;;u\u{1b}\\y"), "xy");
         assert_eq!(presentable("\u{1b}(Bz\u{1b}7\r\u{9b}2Jq\u{1b}"), "zq");
+    }
+
+    #[test]
+    fn what_is_not_seen_and_turns_the_rest_around_is_removed() {
+        assert_eq!(presentable("a\u{202e}b\u{2066}c\u{200b}d\u{feff}"), "abcd");
+        assert_eq!(presentable("pass\u{200b}word=hunter2"), "password=********");
+        assert_eq!(presentable("می\u{200c}خواهم"), "می\u{200c}خواهم");
     }
 
     #[test]

@@ -2,10 +2,12 @@
 //! broken or hostile, and a terminal obeys what it is sent.
 //!
 //! Always holds: what comes out has no control character other than a tab, no character that
-//! changes the direction or the line of text, and no escape sequence, except whole SGR sequences
+//! is not seen and changes what is ([`is_unseen`]), and no escape sequence, except whole SGR sequences
 //! (colours) where they are asked to be kept.
 
 use std::borrow::Cow;
+
+use zelador_api::unseen::is_unseen;
 
 /// What stands in the place of a character that must not be shown.
 const REPLACEMENT: char = '\u{fffd}';
@@ -91,11 +93,9 @@ fn harmless(text: &str, colours: Colours) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Control characters, and those that reorder or break lines without being seen.
+/// Control characters, and those that are not seen and change what is.
 pub(super) fn is_harmful(c: char) -> bool {
-    (c.is_control() && c != '\t')
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        || matches!(c, '\u{61c}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+    (c.is_control() && c != '\t') || is_unseen(c)
 }
 
 /// Returns how many bytes the escape sequence at the start of `text` has, and whether it is SGR.

@@ -5,27 +5,34 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use zelador_testbed::home::{until, until_within};
+use zelador_testbed::home::{text, until, until_within};
 
 use crate::zelador;
 
 /// What makes a terminal do something: clears it, sets its title, opens a link, turns text around, and
 /// the eight-bit forms.
-const EVIL: &str =
-    "\u{1b}[2J\u{1b}]0;owned\u{7}\u{1b}]8;;http://x\u{1b}\\\u{202e}\u{9b}31m\u{feff}\r";
+const EVIL: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{1b}]8;;http://x\u{1b}\\\u{202e}\u{9b}31m\u{feff}\u{200b}\u{ad}\r";
 
 fn obeyed(text: &str) -> Option<char> {
     text.chars().find(|c| {
         (c.is_control() && !['\n', '\t'].contains(c))
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{200b}' | '\u{ad}')
     })
 }
 
 #[test]
 fn no_view_lets_a_terminal_obey_a_name_a_path_or_a_line() {
     let zelador = zelador();
-    // A name may turn text around; a control character in it is refused.
-    let name = "turn\u{202e}ed\u{feff}";
+    // A name that is not what it seems is refused; a namespace may be what it likes.
+    let (name, group) = ("evil", "turn\u{202e}ed\u{feff}\u{200b}");
+    for unfit in [group, "evil\u{200b}", "evil\u{200d}", "ev\u{7}il"] {
+        let refused = zelador.run(&["start", "sleep", "--name", unfit, "--", "1000"]);
+        assert!(
+            refused.code != 0 && refused.err.contains("characters that are not seen"),
+            "{unfit:?}"
+        );
+        assert_eq!(obeyed(&format!("{}{}", refused.out, refused.err)), None, "{:?}", refused.err);
+    }
     let script = format!("evil{}.sh", EVIL.replace('/', ""));
     let say = EVIL.replace('\\', "\\\\").replace('\u{7}', "\\a").replace('\r', "\\r");
     let body = format!(
@@ -33,7 +40,7 @@ fn no_view_lets_a_terminal_obey_a_name_a_path_or_a_line() {
     );
     zelador.write(&script, &body);
     let apps = serde_json::json!({ "apps": [{
-        "name": name, "script": format!("./{script}"), "interpreter": "sh", "namespace": name,
+        "name": name, "script": format!("./{script}"), "interpreter": "sh", "namespace": group,
         "args": [EVIL.replace('\u{7}', "")], "env": { "EVIL": EVIL }, "max_restarts": 2,
     }] });
     zelador.write("eco.json", &apps.to_string());
@@ -109,6 +116,7 @@ fn no_view_lets_a_terminal_obey_a_name_a_path_or_a_line() {
         }
         assert!(!(said.out.is_empty() && said.err.is_empty()), "{words:?} says something");
     }
+    assert_eq!(obeyed(&text(zelador.home().join("zelador.log"))), None);
 }
 
 fn without_colours(text: &str) -> String {

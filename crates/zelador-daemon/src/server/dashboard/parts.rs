@@ -7,6 +7,7 @@ use zelador_core::history::{Kind, Rollup};
 use zelador_core::instance::{Goal, Phase};
 use zelador_core::supervisor::{GroupView, InstanceView};
 use zelador_core::unit::Moment;
+use zelador_core::unseen::is_unseen;
 use zelador_core::words::Words;
 
 use super::lang::Lang;
@@ -300,7 +301,7 @@ pub fn dialog(lang: Lang) -> Markup {
     }
 }
 
-/// A text of somebody else's without terminal colours and other control characters.
+/// A text of somebody else's without terminal colours, other control characters and what is not seen.
 pub fn plain(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
@@ -309,16 +310,11 @@ pub fn plain(text: &str) -> String {
             escape(&mut chars);
         } else if c == '\t' {
             shown.push_str("    ");
-        } else if !c.is_control() && !is_turning(c) {
+        } else if !c.is_control() && !is_unseen(c) {
             shown.push(c);
         }
     }
     shown
-}
-
-/// Characters that change the direction of the text around them: a line could look like another.
-fn is_turning(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
 }
 
 /// Passes over the rest of an escape sequence (ECMA-48).
@@ -359,6 +355,7 @@ mod tests {
         assert_eq!(plain("\u{1b}[1;31mred\u{1b}[0m"), "red");
         assert_eq!(plain("a\u{1b}]0;title\u{7}b\u{1b}]8;;http://x\u{1b}\\c"), "abc");
         assert_eq!(plain("x\u{202e}y\u{0}\tz\u{1b}"), "xy    z");
+        assert_eq!(plain("a\u{feff}\u{61c}p\u{e0041}\u{200b}i"), "api");
         assert_eq!(plain("<script>"), "<script>", "escaping is maud's");
     }
 
