@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::bench::Bench;
-use super::exact::{Ledger, MOST_FILES, Move};
+use super::exact::{Ledger, MOST_COPIED, MOST_FILES, Move, Unfinished};
 use super::pipe::{self, Moved};
 use super::sink::{Append, Token};
 use super::style::Style;
@@ -75,7 +75,7 @@ impl Capture {
         let mut once = BTreeSet::new();
         let unlike = |path: &PathBuf| once.insert(path.clone());
         let sinks: Vec<PathBuf> = sinks.into_iter().filter(unlike).take(MOST_FILES).collect();
-        let (ledger, open) = Ledger::open(state, stream);
+        let (ledger, unfinished) = Ledger::open(state, stream);
         let held = pipe::level(&hold_read);
         bench.files.take_on(&sinks, module);
         let mut capture = Self {
@@ -90,8 +90,10 @@ impl Capture {
             held,
             may_grow: true,
         };
-        if let Some(open) = open {
-            capture.recover(&open, bench);
+        match unfinished {
+            Some(Unfinished::Move(open)) => capture.recover(&open, bench),
+            Some(Unfinished::PutBack(bytes)) => capture.put_back(&bytes, bench),
+            None => {}
         }
         capture
     }
@@ -156,7 +158,7 @@ impl Capture {
                     Moved::Nothing if pipe::level(&self.pipe) == 0 => {
                         return Pumped::Arrived(arrived);
                     }
-                    Moved::Nothing if self.grow() => {}
+                    Moved::Nothing if self.make_room(bench) => {}
                     Moved::Nothing => cut = Cut::Piece,
                 },
             }
@@ -185,7 +187,7 @@ impl Capture {
                     Step::Moved => moved = true,
                     Step::Failed => {}
                     Step::NoLine if left > 0 && filled == Moved::Nothing && !moved => {
-                        if self.grow() {
+                        if self.make_room(bench) {
                             break;
                         }
                         cut = Cut::Piece;
@@ -233,6 +235,31 @@ impl Capture {
                 Moved::End
             }
         }
+    }
+
+    /// Makes room in a hold pipe that is full and has no line end. The bench has seen all that is in it.
+    fn make_room(&mut self, bench: &Bench) -> bool {
+        // Of one page nothing: a place must be left afterwards.
+        let few = MOST_COPIED.min(pipe::capacity(&self.hold_write).saturating_sub(4096) / 4);
+        let is_wasted = self.held <= few && bench.input.len() == self.held;
+        if !is_wasted || !self.ledger.begin_to_put_back(&bench.input) {
+            return self.grow();
+        }
+        crash_point("copied");
+        self.put_back(&bench.input, bench);
+        true
+    }
+
+    /// Has the hold pipe contain these bytes and nothing else, in as few pages as they need.
+    fn put_back(&mut self, bytes: &[u8], bench: &Bench) {
+        self.take_out(self.held, bench);
+        crash_point("emptied");
+        if let Err(error) = pipe::write(&self.hold_write, bytes) {
+            tracing::error!(run = %self.run, %error, "hold pipe not filled again");
+        }
+        crash_point("put back");
+        self.held = pipe::level(&self.hold_read);
+        self.ledger.end(self.ledger.inside());
     }
 
     /// Doubles the hold pipe. Only busy streams do: a user's pipes are limited all in all.

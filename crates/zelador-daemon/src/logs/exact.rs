@@ -15,6 +15,10 @@
 //! an entry is open nothing is added to the hold pipe. It protects against the death of the engine
 //! at any instruction, not against loss of power.
 //!
+//! A hold pipe has so many places, and each write of a service takes one, however short it was. Where
+//! they are full of few bytes these are copied into the memfd, entered, taken out and put back as one;
+//! whoever finds such an entry empties the hold pipe and puts them back.
+//!
 //! The ledger is the stream's half of a memfd. An entry is written to one of two places in turn,
 //! with a check sum, so that one that was cut short is recognised and the one before it counts.
 
@@ -31,6 +35,10 @@ const HALF: u64 = 2048;
 const PLACE: usize = 512;
 /// Written with each entry; an entry with another number is not understood.
 const VERSION: u64 = 1;
+/// Where the bytes stand that are put back: beyond both halves.
+const COPIES: u64 = 2 * HALF;
+/// At most so many bytes are put back as one.
+pub const MOST_COPIED: usize = 64 << 10;
 /// A stream has at most this many files. `(512 - 8 × 8) / 32` would fit 14.
 pub const MOST_FILES: usize = 8;
 
@@ -56,27 +64,42 @@ pub struct Move {
     pub marks: Vec<Mark>,
 }
 
+/// What a killed engine has left half done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unfinished {
+    /// Bytes on their way.
+    Move(Move),
+    /// These are to be all that is in the hold pipe.
+    PutBack(Vec<u8>),
+}
+
 /// What a stream's half of the memfd says.
 pub struct Ledger {
     state: Arc<OwnedFd>,
     base: u64,
+    copy: u64,
     sequence: u64,
     inside: bool,
 }
 
 impl Ledger {
-    /// Reads a stream's half; also returns the move that was not finished.
-    pub fn open(state: Arc<OwnedFd>, stream: Stream) -> (Self, Option<Move>) {
-        let base = match stream {
-            Stream::Out => 0,
-            Stream::Err => HALF,
+    /// Reads a stream's half; also returns what was not finished.
+    pub fn open(state: Arc<OwnedFd>, stream: Stream) -> (Self, Option<Unfinished>) {
+        let (base, copy) = match stream {
+            Stream::Out => (0, COPIES),
+            Stream::Err => (HALF, COPIES + MOST_COPIED as u64),
         };
         let entries = [0, 1].map(|place| read_entry(&state, base + place * PLACE as u64));
         let latest = entries.into_iter().flatten().max_by_key(|entry| entry.sequence);
         let Some(entry) = latest else {
-            return (Self { state, base, sequence: 0, inside: false }, None);
+            return (Self { state, base, copy, sequence: 0, inside: false }, None);
         };
-        (Self { state, base, sequence: entry.sequence, inside: entry.inside }, entry.open)
+        let unfinished = match entry.open {
+            Some(Open::Move(open)) => Some(Unfinished::Move(open)),
+            Some(Open::PutBack(bytes)) => read_copy(&state, copy, bytes).map(Unfinished::PutBack),
+            None => None,
+        };
+        (Self { state, base, copy, sequence: entry.sequence, inside: entry.inside }, unfinished)
     }
 
     /// Whether the last byte that was written is in the middle of a line.
@@ -86,7 +109,18 @@ impl Ledger {
 
     /// Enters that `next` is about to happen.
     pub fn begin(&mut self, next: &Move) {
-        self.enter(Some(next));
+        self.enter(Some(Open::Move(next.clone())));
+    }
+
+    /// Enters that these bytes, all that the hold pipe has, are about to be taken out and put back.
+    /// Returns false where they cannot be copied.
+    pub fn begin_to_put_back(&mut self, bytes: &[u8]) -> bool {
+        let copied = rustix::io::pwrite(&self.state, bytes, self.copy);
+        let is_whole = copied == Ok(bytes.len());
+        if is_whole {
+            self.enter(Some(Open::PutBack(bytes.len())));
+        }
+        is_whole
     }
 
     /// Enters that nothing is under way, and whether the last byte written is inside a line.
@@ -95,9 +129,9 @@ impl Ledger {
         self.enter(None);
     }
 
-    fn enter(&mut self, open: Option<&Move>) {
+    fn enter(&mut self, open: Option<Open>) {
         self.sequence += 1;
-        let entry = Entry { sequence: self.sequence, inside: self.inside, open: open.cloned() };
+        let entry = Entry { sequence: self.sequence, inside: self.inside, open };
         let place = self.base + (self.sequence % 2) * PLACE as u64;
         match rustix::io::pwrite(&self.state, &entry.encode(), place) {
             Ok(PLACE) => {}
@@ -113,22 +147,45 @@ fn read_entry(state: &OwnedFd, place: u64) -> Option<Entry> {
     (read.ok()? == PLACE).then(|| Entry::decode(&bytes))?
 }
 
+fn read_copy(state: &OwnedFd, place: u64, length: usize) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    let read = rustix::io::pread(state, &mut bytes, place);
+    let is_whole = read == Ok(length);
+    if !is_whole {
+        tracing::error!(?read, "bytes of a log stream cannot be put back");
+    }
+    is_whole.then_some(bytes)
+}
+
+/// What is under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Open {
+    Move(Move),
+    /// So many bytes are taken out of the hold pipe and put back.
+    PutBack(usize),
+}
+
 /// One entry of the ledger: what was true, and what is under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Entry {
     sequence: u64,
     inside: bool,
-    open: Option<Move>,
+    open: Option<Open>,
 }
 
 impl Entry {
-    /// Words of 8 bytes: version, sequence, flags, held, taken, four a mark, zeros, check sum.
+    /// Words of 8 bytes: version, sequence, flags, held (or put back), taken, four a mark, zeros, check
+    /// sum.
     fn encode(&self) -> [u8; PLACE] {
         let mut words = [0_u64; PLACE / 8];
         words[0] = VERSION;
         words[1] = self.sequence;
         words[2] = u64::from(self.inside);
-        if let Some(open) = &self.open {
+        if let Some(Open::PutBack(bytes)) = &self.open {
+            words[2] |= 8;
+            words[3] = *bytes as u64;
+        }
+        if let Some(Open::Move(open)) = &self.open {
             let count = open.marks.len().min(MOST_FILES);
             words[2] |= 2 | u64::from(open.inside) << 2 | (count as u64) << 8;
             words[3] = open.held as u64;
@@ -161,12 +218,13 @@ impl Entry {
             file: Identity { device: four[0], inode: four[1], born: four[2] },
             length: four[3],
         });
-        let open = (words[2] & 2 != 0).then(|| Move {
-            held: words[3] as usize,
-            taken: words[4] as usize,
-            inside: words[2] & 4 != 0,
-            marks: marks.collect(),
-        });
+        let held = words[3] as usize;
+        let open = if words[2] & 2 != 0 {
+            let (taken, inside) = (words[4] as usize, words[2] & 4 != 0);
+            Some(Open::Move(Move { held, taken, inside, marks: marks.collect() }))
+        } else {
+            (words[2] & 8 != 0).then_some(Open::PutBack(held))
+        };
         Some(Self { sequence: words[1], inside: words[2] & 1 != 0, open })
     }
 }
@@ -200,7 +258,10 @@ mod tests {
         assert!(open.is_none() && !ledger.inside());
         ledger.begin(&some_move());
         let (mut next, open) = Ledger::open(Arc::clone(&state), Stream::Err);
-        assert_eq!(open, Some(some_move()));
+        assert_eq!(open, Some(Unfinished::Move(some_move())));
+        assert!(next.begin_to_put_back(b"few"));
+        let (mut next, open) = Ledger::open(Arc::clone(&state), Stream::Err);
+        assert_eq!(open, Some(Unfinished::PutBack(b"few".to_vec())));
         next.end(true);
         let (next, open) = Ledger::open(Arc::clone(&state), Stream::Err);
         assert!(open.is_none() && next.inside());
@@ -216,6 +277,6 @@ mod tests {
         ledger.end(true); // sequence 2, at place 0
         rustix::io::pwrite(&state, &[7; 20], 8).unwrap();
         let (_, open) = Ledger::open(state, Stream::Out);
-        assert_eq!(open, Some(some_move()));
+        assert_eq!(open, Some(Unfinished::Move(some_move())));
     }
 }

@@ -1,4 +1,4 @@
-//! What is done with pipes: move, copy, count, size.
+//! What is done with pipes: move, write, copy, count, size.
 //!
 //! Nothing here waits: a pipe that is empty or full answers at once.
 
@@ -41,6 +41,18 @@ pub fn splice(from: impl AsFd, to: impl AsFd, at_most: usize) -> io::Result<Move
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Writes these bytes to a pipe that has room for them.
+pub fn write(pipe: impl AsFd, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::io::write(&pipe, bytes) {
+            Ok(written) => bytes = &bytes[written..],
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Copies up to `at_most` bytes from the front of one pipe and leaves them there. Returns how many.

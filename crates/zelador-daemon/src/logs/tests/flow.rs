@@ -122,6 +122,24 @@ fn a_line_in_pieces_is_not_continued_by_another_stream() {
 }
 
 #[test]
+fn a_line_of_many_tiny_writes_is_not_torn_by_another_stream() {
+    let rig = Rig::new();
+    let mut runs = [rig.run(1, &["all.log"], &["all.log"], false)];
+    let logs = rig.logs(1 << 30, 3, runs[0].iter().map(Pipes::source).collect());
+    for _ in 0..600 {
+        runs[0][0].write(".");
+        until("the dot is fetched", || pipe::level(&runs[0][0].pipe) == 0);
+    }
+    runs[0][1].write("a line\n");
+    until("the line is written", || rig.text("all.log").ends_with("a line\n"));
+    runs[0][0].write("\n");
+    rig.finish(&logs, &mut runs);
+    assert_eq!(rig.text("all.log"), format!("a line\n{}\n", ".".repeat(600)));
+    assert!(pipe::capacity(&runs[0][0].hold_write) <= 64 << 10, "no larger hold pipe was needed");
+    logs.stop();
+}
+
+#[test]
 fn two_runs_write_whole_lines_into_one_file() {
     let rig = Rig::new();
     let mut runs = [1, 2].map(|run| rig.run(run, &["one.log"], &["one.log"], true));

@@ -14,8 +14,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use zelador_core::spec::Keep;
 use zelador_core::unit::ByteSize;
 
-use super::super::{Adopted, LogEvent, Logs, Rotation, RunId, Source, Stream};
-use super::rig::{Pipes, Rig, style, undated};
+use super::super::{Adopted, LogEvent, Logs, Rotation, RunId, Source, Stream, pipe};
+use super::rig::{Pipes, Rig, style, undated, until};
 
 const SOURCES: &str = "ZELADOR_TEST_SOURCES";
 const MAX_SIZE: &str = "ZELADOR_TEST_MAX_SIZE";
@@ -326,5 +326,31 @@ fn an_engine_may_die_while_it_writes_pieces_of_a_long_line() {
         writer.join().unwrap();
         assert!(finish(last).success());
         assert!(undated(&rig.text("out.log")) == wanted, "{point}");
+    }
+}
+
+#[test]
+fn an_engine_may_die_while_it_puts_tiny_writes_together_and_the_next_one_too() {
+    const POINTS: [&str; 4] = ["copied:1", "taking:2", "emptied:1", "put back:1"];
+    for first in POINTS {
+        for second in POINTS {
+            let rig = Rig::new();
+            let mut runs = [rig.run(1, &["out.log"], &[], false)];
+            let mut dots = 0;
+            for crash in [first, second] {
+                let mut engine = start_engine(&[&runs[0][0]], 1 << 30, Some(crash));
+                let mut is_dead = || engine.try_wait().unwrap().is_some();
+                for _ in 0..100 {
+                    runs[0][0].write(".");
+                    dots += 1;
+                    let fetched = || pipe::level(&runs[0][0].pipe) == 0;
+                    until("the dot is fetched, or the engine dead", || fetched() || is_dead());
+                }
+                assert_eq!(dead(engine).signal(), Some(libc::SIGKILL), "{crash} was reached");
+            }
+            runs[0][0].write = None;
+            assert!(finish(start_engine(&[&runs[0][0]], 1 << 30, None)).success());
+            assert!(rig.text("out.log") == format!("{}\n", ".".repeat(dots)), "{first}, {second}");
+        }
     }
 }
