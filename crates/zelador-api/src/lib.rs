@@ -16,6 +16,7 @@ pub mod route;
 pub mod saved;
 pub mod segment;
 pub mod shared;
+pub mod spot;
 pub mod token;
 pub mod trpc;
 

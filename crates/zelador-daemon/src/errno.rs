@@ -8,6 +8,7 @@ use std::fmt;
 use std::io;
 
 use rustix::io::Errno;
+use zelador_api::spot::Refused;
 use zelador_core::words;
 use zelador_core::words::Words;
 
@@ -16,6 +17,9 @@ const LOOKUP: &str = "failed to lookup address information: ";
 
 /// The phrase, without the error's number.
 pub fn said(error: &io::Error) -> Words {
+    if let Some(refused) = error.get_ref().and_then(|own| own.downcast_ref::<Refused>()) {
+        return refused.words().clone();
+    }
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let english = uncapitalised(text.strip_prefix(LOOKUP).unwrap_or(text));

@@ -5,11 +5,17 @@
 //! nobody waiting. A file that cannot be written is told in the log and costs its app nothing.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
+
+use rustix::fs::{Mode, OFlags};
+use zelador_api::spot::{self, Spot};
+
+/// Everybody may read which process it is.
+const MODE: Mode = Mode::from_raw_mode(0o644);
 
 /// All pid files.
 pub struct PidFiles {
@@ -77,21 +83,19 @@ fn told(path: &Path, done: io::Result<()>) {
     }
 }
 
+/// Written in its place: its folder may be one in which zelador can make nothing.
 fn write(path: &Path, pid: i32) -> io::Result<()> {
-    let line = pid.to_string();
-    match fs::write(path, &line) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
-            fs::write(path, &line)
-        }
-        other => other,
+    let mut file = Spot::make(path)?.open(OFlags::WRONLY | OFlags::CREATE, MODE)?;
+    if file.metadata()?.is_file() {
+        file.set_len(0)?;
     }
+    file.write_all(pid.to_string().as_bytes())
 }
 
 /// Only a plain file is removed: a path like `/dev/null` stays.
 fn remove(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
-        Ok(found) if found.is_file() => fs::remove_file(path),
+        Ok(found) if found.is_file() => spot::remove(path),
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
@@ -117,5 +121,29 @@ mod tests {
         pids.finish(Duration::from_secs(10));
         assert_eq!(fs::read_to_string(&kept).unwrap(), "42");
         assert!(!gone.exists() && Path::new("/dev/null").exists());
+    }
+    /// In a folder that anybody may write.
+    #[test]
+    fn neither_a_link_nor_a_named_pipe_leads_astray_or_keeps_waiting() {
+        use rustix::fs::{CWD, Mode, mkfifoat};
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let shared = folder.path().join("shared");
+        fs::create_dir(&shared).unwrap();
+        fs::set_permissions(&shared, fs::Permissions::from_mode(0o777)).unwrap();
+        let (target, missing) = (folder.path().join("target"), folder.path().join("missing"));
+        fs::write(&target, "secret").unwrap();
+        symlink(&target, shared.join("a.pid")).unwrap();
+        symlink(&missing, shared.join("b.pid")).unwrap();
+        mkfifoat(CWD, shared.join("c.pid"), Mode::from_raw_mode(0o666)).unwrap();
+        fs::hard_link(&target, shared.join("d.pid")).unwrap();
+        let pids = PidFiles::start();
+        for name in ["a.pid", "b.pid", "c.pid", "d.pid", "e.pid"] {
+            pids.write(shared.join(name), 42);
+        }
+        pids.finish(Duration::from_secs(10));
+        assert_eq!(fs::read_to_string(shared.join("e.pid")).unwrap(), "42");
+        assert_eq!(fs::read_to_string(&target).unwrap(), "secret");
+        assert!(!missing.exists());
     }
 }

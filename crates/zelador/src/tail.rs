@@ -9,6 +9,8 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use zelador_api::spot;
+
 /// Bytes that are read at once.
 const BLOCK: usize = 64 * 1024;
 
@@ -148,14 +150,13 @@ impl Tail {
 impl Open {
     /// Opens the file from its beginning; `None` if it is not there.
     fn at(path: &Path) -> io::Result<Option<Self>> {
-        let file = match File::open(path) {
-            Ok(file) => file,
+        let file = match spot::read(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
+            file => file?,
         };
         let found = file.metadata()?;
         if !found.is_file() {
-            // A device or a named pipe would keep us waiting.
+            // Nothing is kept of what a device or a named pipe has to say.
             return Ok(None);
         }
         Ok(Some(Self { file, identity: (found.dev(), found.ino()), at: 0, seen: Vec::new() }))
@@ -329,5 +330,25 @@ mod tests {
         let lines = poll(&mut tail);
         assert_eq!(lines.len(), 1);
         assert!(lines[0].len() >= LONGEST_LINE);
+    }
+    #[test]
+    fn neither_a_named_pipe_nor_a_link_of_anybody_is_read() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let (folder, path) = log();
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).unwrap();
+        let (told, lines) = std::sync::mpsc::channel();
+        let of = path.clone();
+        std::thread::spawn(move || told.send(last(&mut Tail::new(&of), 9)));
+        let lines = lines.recv_timeout(std::time::Duration::from_secs(10));
+        assert_eq!(lines.expect("its writer is not waited for"), Vec::<String>::new());
+        let secret = tempfile::NamedTempFile::new().unwrap();
+        append(secret.path(), "secret\n");
+        fs::remove_file(&path).unwrap();
+        symlink(secret.path(), &path).unwrap();
+        assert_eq!(last(&mut Tail::new(&path), 9), ["secret"], "a link of ours");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let read = Tail::new(&path).last(9, &mut |_: &[u8]| panic!("it is not read"));
+        assert_eq!(read.unwrap_err().kind(), ErrorKind::PermissionDenied);
     }
 }

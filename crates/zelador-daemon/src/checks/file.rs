@@ -87,12 +87,13 @@ fn judged(
 /// The lines that match a pattern, since the last look.
 pub(super) mod rate {
     use std::collections::BTreeMap;
-    use std::fs::File;
     use std::io::{BufRead, BufReader, Seek, SeekFrom};
     use std::os::unix::fs::MetadataExt;
     use std::path::PathBuf;
     use std::sync::Mutex;
     use std::time::Instant;
+
+    use zelador_api::spot;
 
     use super::{Finding, Measure, NotDone, Path, Patience, Unit, aside, errno, words};
 
@@ -174,7 +175,7 @@ pub(super) mod rate {
     type Counted = Option<(u64, f64, Option<String>)>;
 
     fn count(path: &Path, pattern: &str, regex: &regex_lite::Regex) -> std::io::Result<Counted> {
-        let mut file = File::open(path)?;
+        let mut file = spot::read(path)?;
         let found = file.metadata()?;
         let (end, now) = (found.len(), Instant::now());
         let key = (pattern.to_owned(), path.to_owned());

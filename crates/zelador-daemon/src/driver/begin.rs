@@ -15,14 +15,15 @@ use crate::processes::Sampler;
 use crate::watch::Watcher;
 use crate::{Error, Options, pm2, server};
 use jiff::tz::TimeZone;
+use rustix::fs::{Mode, OFlags};
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use zelador_api::spot::Spot;
 use zelador_core::config::Switch;
 use zelador_core::history::{Event, Journal, Kind, Trials};
 use zelador_core::input::{Fact, Input};
@@ -221,7 +222,8 @@ fn note_gaps(supervisor: &Supervisor, adopted: &[i32]) {
             continue;
         }
         for path in supervisor.log_files(Some(&[instance.id])) {
-            let file = OpenOptions::new().append(true).open(&path);
+            let flags = OFlags::WRONLY | OFlags::APPEND;
+            let file = Spot::find(&path).and_then(|spot| spot.open(flags, Mode::empty()));
             let noted = file.and_then(|mut file| file.write_all(GAP.as_bytes()));
             if let Err(error) = noted {
                 tracing::debug!(path = %path.display(), %error, "the gap in a log is not noted");

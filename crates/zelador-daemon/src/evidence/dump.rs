@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use zelador_api::spot;
 use zelador_core::evidence::Dump;
 use zelador_core::healing::Runtime;
 use zelador_core::signal::Signal;
@@ -117,7 +118,7 @@ fn report(pid: i32, until: Instant) -> Result<Dump, Words> {
 
 fn read(path: &Path) -> Option<Value> {
     let mut text = Vec::new();
-    File::open(path).ok()?.take(LARGEST).read_to_end(&mut text).ok()?;
+    spot::read(path).ok()?.take(LARGEST).read_to_end(&mut text).ok()?;
     serde_json::from_slice(&text).ok()
 }
 

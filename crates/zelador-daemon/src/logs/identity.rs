@@ -2,9 +2,9 @@
 
 use std::io;
 use std::os::fd::AsFd;
-use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Statx, StatxFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, Statx, StatxFlags};
+use zelador_api::spot::Spot;
 
 /// A file, independent of its name. The time of birth is part of it because a file system uses an
 /// inode again as soon as its file is deleted.
@@ -25,10 +25,9 @@ impl Identity {
         Ok(Self::from_stat(&stat))
     }
 
-    /// Returns which file has that name; it is not opened.
-    pub fn at(path: &Path) -> io::Result<Self> {
-        let stat = rustix::fs::statx(CWD, path, AtFlags::empty(), wanted())?;
-        Ok(Self::from_stat(&stat))
+    /// Returns which file is there; it is neither read nor written.
+    pub fn at(spot: &Spot) -> io::Result<Self> {
+        Self::of(spot.open(OFlags::PATH, Mode::empty())?)
     }
 
     fn from_stat(stat: &Statx) -> Self {

@@ -18,6 +18,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use rustix::fs::{CWD, OFlags, RenameFlags};
 use rustix::io::Errno;
+use zelador_api::spot::Spot;
 use zelador_core::spec::Keep;
 use zelador_core::unit::ByteSize;
 
@@ -76,7 +77,14 @@ fn run(inbox: &mpsc::Receiver<Job>, ending: &AtomicBool) {
         let mut waiting = BTreeMap::from([(path, plan)]);
         waiting.extend(inbox.try_iter());
         for (path, plan) in waiting {
-            look_after(&path, &plan, ending);
+            let _log = tracing::info_span!("old_logs", log = %path.display()).entered();
+            match Spot::find(&path) {
+                Ok(spot) if spot.has_name() => look_after(&spot.path(), &plan, ending),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    tracing::debug!(%error, "old logs not looked after");
+                }
+                _ => {}
+            }
         }
     }
 }
@@ -104,7 +112,7 @@ fn look_after(path: &Path, plan: &Plan, ending: &AtomicBool) {
             Ok(true) => {}
             Ok(false) => return,
             Err(error) => {
-                tracing::warn!(path = %plain.display(), %error, "old log not compressed");
+                tracing::warn!(name = ?plain.file_name(), %error, "old log not compressed");
                 return;
             }
         }
@@ -141,7 +149,7 @@ fn beyond(rotated: &[Rotated], keep: Keep, most_bytes: Option<u64>) -> usize {
 fn remove(file: &Path) {
     match std::fs::remove_file(file) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            tracing::warn!(path = %file.display(), %error, "old log file not deleted");
+            tracing::warn!(name = ?file.file_name(), %error, "old log file not deleted");
         }
         _ => {}
     }
@@ -177,9 +185,12 @@ fn with_end(path: &Path, end: &str) -> PathBuf {
 
 /// Writes what is in `plain`, compressed, with its times, owner and mode, and waits for the disk.
 fn write_compressed(plain: &Path, part: &Path, ending: &AtomicBool) -> io::Result<bool> {
-    let flags = OFlags::NOFOLLOW.bits() as i32;
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
     let mut from = File::options().read(true).custom_flags(flags).open(plain)?;
     let known = from.metadata()?;
+    if !known.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
     let mode = known.mode() & 0o777;
     let to = File::options().write(true).create_new(true).mode(mode).open(part)?;
     // Only root may give files away; whoever is not root owns both.

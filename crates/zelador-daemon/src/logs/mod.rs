@@ -40,6 +40,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use rustix::event::EventfdFlags;
+use zelador_api::spot::Spot;
 pub use zelador_core::id::RunId;
 pub use zelador_core::spec::Rotation;
 
@@ -49,9 +50,10 @@ pub use self::style::{Json, Style};
 pub use self::tail::tail;
 use self::thread::{Command, Worker};
 
-/// The renamed logs beside the log at `path`, with dates of this format, compressed ones too.
+/// The renamed logs of the log at `path`, with dates of this format, compressed ones too.
 pub fn renamed(path: &std::path::Path, date_format: &str) -> Vec<PathBuf> {
-    let own = names::Names::new(date_format).own(path).rotated;
+    let Ok(path) = Spot::find(path).and_then(|spot| spot.present_path()) else { return Vec::new() };
+    let own = names::Names::new(date_format).own(&path).rotated;
     own.into_iter().flat_map(|it| it.plain.into_iter().chain(it.compressed)).collect()
 }
 

@@ -8,11 +8,12 @@ mod trouble;
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
+use zelador_api::spot::Spot;
 use zelador_core::unit::Moment;
 
 use self::trouble::Trouble;
@@ -25,7 +26,7 @@ use super::plan::Plan;
 use super::{LogEvent, rotate};
 
 /// Owner reads and writes, group reads: log lines may carry secrets.
-const MODE: u32 = 0o640;
+const MODE: Mode = Mode::from_raw_mode(0o640);
 /// How long to wait before a rotation that failed is tried again.
 const ROTATE_AGAIN_AFTER: Duration = Duration::from_mins(1);
 
@@ -63,6 +64,8 @@ struct Open {
     file: File,
     identity: Identity,
     regular: bool,
+    /// Whether it may be renamed.
+    has_name: bool,
     /// How long it is after our last append.
     length: u64,
     /// Where its last line stands, and where it stood before the move under way.
@@ -244,7 +247,9 @@ impl Sink {
 
     /// Whether it is time to rotate the file.
     pub fn is_ripe(&self, rotation: &super::Rotation) -> bool {
-        let Some(open) = self.open.as_ref().filter(|open| open.regular) else { return false };
+        let Some(open) = self.open.as_ref().filter(|open| open.regular && open.has_name) else {
+            return false;
+        };
         if self.module && !rotation.modules {
             return false;
         }
@@ -306,21 +311,14 @@ impl Sink {
 
 /// Opens for appending; makes the file and its folder where they are missing.
 fn open(path: &Path) -> io::Result<Open> {
-    let mut options = File::options();
-    let flags = OFlags::NONBLOCK | OFlags::NOCTTY; // never wait for the reader of a named pipe
-    options.read(true).append(true).create(true).mode(MODE).custom_flags(flags.bits() as i32);
-    let file = match options.open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            std::fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
-            options.open(path)?
-        }
-        other => other?,
-    };
+    let spot = Spot::make(path)?;
+    let file = spot.open(OFlags::RDWR | OFlags::APPEND | OFlags::CREATE, MODE)?;
     let now = file.metadata()?;
     let regular = now.is_file();
     let line = if regular { last_line(&file, now.len()) } else { Line::Ended };
     let identity = Identity::of(&file)?;
-    Ok(Open { file, identity, regular, length: now.len(), line, line_before: line, touched: false })
+    let (has_name, length) = (spot.has_name(), now.len());
+    Ok(Open { file, identity, regular, has_name, length, line, line_before: line, touched: false })
 }
 
 fn write_all(mut file: &File, bytes: &[u8]) -> Result<(), Failure> {

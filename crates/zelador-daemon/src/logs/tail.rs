@@ -3,10 +3,13 @@
 //! Quick and bounded: a block at a time, backwards, until there are lines enough; then on into the
 //! renamed logs before it.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use zelador_api::spot::Spot;
 
 use super::identity::Identity;
 use super::names::{Names, Rotated};
@@ -48,14 +51,16 @@ pub(super) fn placed(
     max_bytes: u64,
     date_format: &str,
 ) -> io::Result<Placed> {
+    let spot = Spot::find(path)?;
     // One that is compressed already is passed over.
-    let rotated = || -> Vec<PathBuf> {
-        let own = Names::new(date_format).own(path).rotated;
-        own.into_iter().filter_map(|Rotated { plain, .. }| plain).collect()
+    let rotated = || -> Vec<OsString> {
+        let own = Names::new(date_format).own(&spot.path()).rotated;
+        let plain = own.into_iter().filter_map(|Rotated { plain, .. }| plain);
+        plain.filter_map(|plain| Some(plain.file_name()?.to_owned())).collect()
     };
     let mut newest_first = Vec::new();
     let mut left = max_bytes;
-    let current = read(path, lines, &mut left, &mut newest_first);
+    let current = spot.read().and_then(|file| read(&file, lines, &mut left, &mut newest_first));
     let file = current.as_ref().ok().copied();
     let of_file = newest_first.len();
     let mut renamed = match current {
@@ -73,7 +78,8 @@ pub(super) fn placed(
         && left > 0
         && let Some(older) = renamed.pop()
     {
-        match read(&older, lines, &mut left, &mut newest_first) {
+        let older = spot.beside(&older).and_then(|spot| spot.read());
+        match older.and_then(|file| read(&file, lines, &mut left, &mut newest_first)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
@@ -89,13 +95,12 @@ pub(super) fn placed(
 /// Adds lines of one file, last one first, each with where it begins, until there are `lines` or `left` is used up;
 /// returns which file it is.
 fn read(
-    path: &Path,
+    file: &File,
     lines: usize,
     left: &mut u64,
     found: &mut Vec<(String, u64)>,
 ) -> io::Result<Identity> {
-    let file = File::open(path)?;
-    let identity = Identity::of(&file)?;
+    let identity = Identity::of(file)?;
     let known = file.metadata()?;
     let mut at = if known.is_file() { known.len() } else { 0 };
     // The beginning of the oldest line seen so far is not known yet: this much of it is.

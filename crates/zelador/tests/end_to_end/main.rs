@@ -40,6 +40,7 @@ mod input;
 mod keeping;
 mod kernel;
 mod launching;
+mod led_astray;
 mod limits;
 mod log_settings;
 mod logs;

@@ -1,5 +1,6 @@
 //! Real pipes, real files, real kills.
 
+mod astray;
 mod backlog;
 mod flow;
 mod full;

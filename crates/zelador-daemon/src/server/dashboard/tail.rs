@@ -3,7 +3,6 @@
 //! A file is read from where the last look ended; one that was rotated or emptied is read from its
 //! beginning. A browser that is slow gets what is there when it is ready: nothing is kept for it.
 
-use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
@@ -16,6 +15,7 @@ use bytes::Bytes;
 use http_body_util::channel::Sender;
 use serde::Serialize;
 use tokio::time::{self, Instant};
+use zelador_api::spot;
 use zelador_core::id::InstanceId;
 use zelador_core::redact;
 
@@ -127,7 +127,7 @@ impl Followed {
     }
 
     fn read(&mut self) -> io::Result<Vec<Line>> {
-        let file = File::open(&self.path)?;
+        let file = spot::read(&self.path)?;
         let about = file.metadata()?;
         if !about.is_file() {
             return Ok(Vec::new());
@@ -209,6 +209,7 @@ pub fn level(line: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::io::Write;
 
     use super::*;
@@ -242,6 +243,27 @@ mod tests {
         assert!(followed.look().is_empty());
         std::fs::write(&path, "5\n").unwrap();
         assert_eq!(texts(followed.look()), ["5"]);
+    }
+
+    #[test]
+    fn a_named_pipe_and_a_link_of_anybody_show_nothing_and_keep_nobody_waiting() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+        let (pipe, link) = (folder.path().join("pipe"), folder.path().join("link"));
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, mode).unwrap();
+        let target = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&target, "secret\n").unwrap();
+        symlink(&target, &link).unwrap();
+        for path in [link, pipe] {
+            let mut followed =
+                Followed { lang: Lang::En, stream: "out", path, file: None, rest: Vec::new() };
+            let (told, shown) = std::sync::mpsc::channel();
+            std::thread::spawn(move || told.send(texts(followed.look())));
+            let shown = shown.recv_timeout(Duration::from_secs(10)).expect("it is not waited for");
+            assert!(shown.is_empty(), "{shown:?}");
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ use crate::cli::import::FromPm2;
 use crate::failure::Failure;
 use crate::moving::pm2::{Taken, apps};
 use crate::render::{text, words};
+use crate::tail::Tail;
 use crate::{declare, output};
 
 /// An app must stay up this long, at least and at most, whatever its `min_uptime` is.
@@ -208,14 +209,26 @@ fn pid_if_up(instance: &InstanceView) -> Option<i32> {
     matches!(instance.phase, Phase::Running { .. }).then_some(instance.pid).flatten()
 }
 
+/// So many lines of a log are looked through for one with something in it.
+const LOOKED_THROUGH: usize = 20;
+
 /// The last line that it wrote to standard error, where there is one.
 fn last_words(context: &Context, name: &str) -> String {
     let apps: Vec<zelador_api::AppView> = context.engine.get(route::APPS).unwrap_or_default();
     let of_app = apps.into_iter().find(|app| app.instance.app == name);
-    let log = of_app.and_then(|app| fs::read(app.err_log?).ok()).unwrap_or_default();
-    let text = String::from_utf8_lossy(&log);
-    let last = text.lines().rev().find(|line| !line.trim().is_empty());
-    last.map_or_else(String::new, |line| format!("; its last words: {}", text::plain(line.trim())))
+    let mut last = String::new();
+    let mut keep = |line: &[u8]| {
+        let line = String::from_utf8_lossy(line);
+        if !line.trim().is_empty() {
+            last = format!("; its last words: {}", text::plain(line.trim()));
+        }
+        Ok(())
+    };
+    if let Some(mut tail) = of_app.and_then(|app| app.err_log).map(Tail::new) {
+        // A log that cannot be read has none.
+        _ = tail.last(LOOKED_THROUGH, &mut keep).and_then(|()| tail.rest(&mut keep));
+    }
+    last
 }
 
 fn delete(context: &Context, name: &str) -> Result<Done, ClientError> {

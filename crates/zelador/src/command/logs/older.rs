@@ -1,11 +1,11 @@
 //! The lines of logs that were rotated away, compressed ones too.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
+use zelador_api::spot;
 
 use super::filter::is_late;
 
@@ -42,7 +42,7 @@ pub fn rotated(path: &Path, since: Timestamp) -> Vec<PathBuf> {
 /// # Errors
 /// It cannot be read, or the sink fails.
 pub fn lines(path: &Path, sink: &mut impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-    let file = File::open(path)?;
+    let file = spot::read(path)?;
     let is_compressed = path.extension().is_some_and(|it| it == "gz");
     if is_compressed {
         each(BufReader::new(MultiGzDecoder::new(file)), sink)
@@ -65,6 +65,7 @@ fn each(
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::io::Write;
 
     use super::*;

@@ -129,7 +129,11 @@ impl Follower {
                 let line = format.line(owner, width, &now, text);
                 if to_err { io::stderr().write_all(&line) } else { io::stdout().write_all(&line) }
             };
-            tail.poll(&mut sink)?;
+            match tail.poll(&mut sink) {
+                // A log that its app's user keeps from us ends nothing; it may be readable at the next look.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+                told => told?,
+            }
             if end {
                 tail.rest(&mut sink)?;
             }
