@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use zelador_testbed::home::{text, until, until_within};
+use zelador_testbed::home::{Zelador, text, until, until_within};
 
 use crate::zelador;
 
@@ -158,13 +158,8 @@ fn a_name_leads_no_file_out_of_the_home() {
 #[test]
 fn nothing_that_zelador_keeps_can_be_read_by_others() {
     let zelador = zelador();
-    let mut command = std::process::Command::new("sh");
-    let own =
-        zelador.command(&["start", "sh", "--name", "a", "--", "-c", "echo x; exec sleep 1000"]);
-    command.args(["-c", "umask 000; exec \"$0\" \"$@\""]).arg(own.get_program());
-    command.args(own.get_args()).current_dir(zelador.app());
-    command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    assert!(command.output().unwrap().status.success());
+    let words = ["start", "sh", "--name", "a", "--", "-c", "echo x; exec sleep 1000"];
+    without_umask(&zelador, &words);
     zelador.ok(&["save"]);
     zelador.ok(&["token"]);
     zelador.ok(&["set", "x:y", "z"]);
@@ -187,4 +182,35 @@ fn nothing_that_zelador_keeps_can_be_read_by_others() {
     }
     assert_eq!(fs::metadata(zelador.home()).unwrap().permissions().mode() & 0o7777, 0o700);
     assert!(open.is_empty(), "{open:#?}");
+}
+
+/// Runs a command that takes nothing from the modes of what it makes.
+fn without_umask(zelador: &Zelador, words: &[&str]) {
+    let own = zelador.command(words);
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "umask 000; exec \"$0\" \"$@\""]).arg(own.get_program());
+    command.args(own.get_args()).current_dir(zelador.app());
+    command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    assert!(command.output().unwrap().status.success());
+}
+
+#[test]
+fn what_zelador_makes_for_an_app_is_written_by_nobody_else_and_the_umask_is_the_apps() {
+    let zelador = zelador();
+    zelador.write(
+        "eco.config.js",
+        "module.exports = { apps: [{ name: 'a', script: 'sh', args: ['-c', 'umask > umask; echo x; exec sleep 1000'],
+           out_file: 'made/logs/out.log', pid_file: 'made/pids/a.pid' }] }",
+    );
+    without_umask(&zelador, &["start", "eco.config.js"]);
+    let made = zelador.app().join("made");
+    until("both files", || {
+        text(made.join("logs/out.log")) == "x\n" && !text(made.join("pids/a-0.pid")).is_empty()
+    });
+    let mode = |path: &str| fs::metadata(made.join(path)).unwrap().permissions().mode() & 0o7777;
+    for folder in ["", "logs", "pids"] {
+        assert_eq!(mode(folder), 0o755, "{folder:?}");
+    }
+    assert_eq!((mode("logs/out.log"), mode("pids/a-0.pid")), (0o640, 0o644));
+    assert_eq!(text(zelador.app().join("umask")).trim(), "0000");
 }

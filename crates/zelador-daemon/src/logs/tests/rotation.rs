@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -155,5 +156,7 @@ fn the_own_log_is_rotated_and_written_on() {
         .status();
     assert!(status.unwrap().success());
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "new\n");
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o600, "nobody else reads it");
     assert!(rig.text("zelador.log").contains("0123456789\n"));
 }
