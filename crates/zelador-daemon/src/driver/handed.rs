@@ -4,15 +4,18 @@
 //! Always holds: whatever a caller or a run may still have to say through one of these is stowed with
 //! the guardian before the run begins, so a killed engine loses none of it.
 
+use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, chmodat};
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with, sockopt,
 };
 use rustix::pipe::PipeFlags;
+use zelador_api::spot::{self, Spot};
 use zelador_core::death::SpawnFailure;
 use zelador_core::id::{AppName, RunId};
 use zelador_core::launch::{Channel, Launch};
@@ -21,7 +24,7 @@ use zelador_core::words;
 
 use super::Driver;
 use super::stowed::Stowed;
-use crate::backend::native::Handed;
+use crate::backend::native::{Handed, give_file};
 use crate::errno;
 
 /// The first number: `SD_LISTEN_FDS_START`.
@@ -126,10 +129,7 @@ impl Driver {
         if let Some(known) = self.native.stowed(&name) {
             return known.try_clone().map_err(refused);
         }
-        let socket = open(spec).map_err(refused)?;
-        if let (Listen::Unix(path), Some(user)) = (&spec.listen, &launch.uid) {
-            crate::backend::native::give_file(path, user).map_err(refused)?;
-        }
+        let socket = open(spec, launch.uid.as_deref()).map_err(refused)?;
         self.native.stow(&name, &socket).map_err(refused)?;
         tracing::info!(app = %launch.app, socket = %spec.listen, "a socket is open");
         Ok(socket)
@@ -179,9 +179,9 @@ pub(super) fn notify_socket_at(address: &str) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-fn open(spec: &SocketSpec) -> io::Result<OwnedFd> {
+fn open(spec: &SocketSpec, user: Option<&str>) -> io::Result<OwnedFd> {
     let (kind, address) = match &spec.listen {
-        Listen::Unix(path) => return open_file(path, spec.mode),
+        Listen::Unix(path) => return open_file(path, spec.mode, user),
         Listen::Tcp(address) => (SocketType::STREAM, *address),
         Listen::Udp(address) => (SocketType::DGRAM, *address),
     };
@@ -213,13 +213,31 @@ fn open(spec: &SocketSpec) -> io::Result<OwnedFd> {
     }
 }
 
-fn open_file(path: &Path, mode: u32) -> io::Result<OwnedFd> {
+fn open_file(path: &Path, mode: u32, user: Option<&str>) -> io::Result<OwnedFd> {
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     remove_dead_socket(path);
+    let spot = Spot::find(path)?;
     bind(&socket, &SocketAddrUnix::new(path)?)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    let file = bound(&spot)?;
+    // Not by the mode of the socket: the umask would take from it. Nobody calls before the next step.
+    let by_descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
+    chmodat(CWD, by_descriptor, Mode::from_raw_mode(mode), AtFlags::empty())?;
+    if let Some(user) = user {
+        give_file(&file, user)?;
+    }
     listen(&socket, BACKLOG)?;
     Ok(socket)
+}
+
+/// The file of a socket that was just bound there, and no other one that somebody has put in its place.
+fn bound(spot: &Spot) -> io::Result<File> {
+    let file = spot.open(OFlags::PATH, Mode::empty())?;
+    let found = file.metadata()?;
+    let own = rustix::process::geteuid().as_raw();
+    if !found.file_type().is_socket() || found.uid() != own || found.nlink() != 1 {
+        return Err(io::Error::other("another file was put in the place of the socket's"));
+    }
+    Ok(file)
 }
 
 /// Removes the file of a socket that nobody listens on any more; anything else stays. Never waits: one whose
@@ -239,19 +257,43 @@ pub(super) fn remove_dead_socket(path: &Path) {
 /// Removes the file of a socket; anything else stays. What cannot be removed is found dead by whoever
 /// wants its place.
 pub(crate) fn remove_socket(path: &Path) {
-    use std::os::unix::fs::FileTypeExt;
     if std::fs::symlink_metadata(path).is_ok_and(|it| it.file_type().is_socket()) {
-        _ = std::fs::remove_file(path);
+        _ = spot::remove(path);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
     use std::os::unix::net::{UnixListener, UnixStream};
     use std::sync::mpsc;
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn the_file_of_a_socket_has_its_mode_and_owner_and_no_other_file_gets_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, target) = (folder.path().join("a.sock"), folder.path().join("target"));
+        let user = rustix::process::geteuid().is_root().then_some("nobody");
+        open_file(&path, 0o666, user).unwrap();
+        let found = fs::metadata(&path).unwrap();
+        assert_eq!(found.mode() & 0o7777, 0o666, "whatever the umask");
+        assert!(user.is_none() || found.uid() != 0);
+        fs::write(&target, "").unwrap();
+        let spot = Spot::find(&path).unwrap();
+        let place: [&dyn Fn() -> io::Result<()>; 3] =
+            [&|| symlink(&target, &path), &|| fs::hard_link(&target, &path), &|| {
+                UnixListener::bind(&path)
+                    .and_then(|_| fs::hard_link(&path, folder.path().join("b")))
+            }];
+        for put in place {
+            fs::remove_file(&path).unwrap();
+            put().unwrap();
+            assert!(bound(&spot).is_err(), "{:?}", fs::symlink_metadata(&path));
+        }
+    }
 
     #[test]
     fn a_socket_whose_holder_accepts_nobody_is_not_waited_for_and_stays() {

@@ -1,8 +1,10 @@
 //! What a run is handed besides its streams and its channel.
 
 use std::io;
-use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{AtFlags, chownat};
+use rustix::process::{Gid, Uid};
 
 use super::identity;
 
@@ -27,11 +29,12 @@ impl Handed {
     }
 }
 
-/// Gives a file to the user of an app.
+/// Gives a file to the user of an app: the one that is open, which may be open by its path alone.
 ///
 /// # Errors
 /// There is no such user, or zelador has no right to.
-pub fn give_file(path: &Path, user: &str) -> io::Result<()> {
+pub fn give_file(file: impl AsFd, user: &str) -> io::Result<()> {
     let user = identity::user(user).ok_or(io::ErrorKind::NotFound)?;
-    std::os::unix::fs::chown(path, Some(user.uid), Some(user.gid))
+    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+    Ok(chownat(file, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH)?)
 }
