@@ -4,9 +4,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use zelador_api::saved::{GENERATIONS, generation};
 use zelador_core::supervisor::Saved;
+
+/// Whose turn it is: several people may ask for it at once.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// Writes the file through a temporary one that is synced and renamed over it; readable by the
 /// owner only, since environments are in it.
@@ -14,8 +18,10 @@ use zelador_core::supervisor::Saved;
 /// # Errors
 /// The disk is full, or the folder cannot be written; the file before is untouched then.
 pub fn write(path: &Path, saved: &Saved) -> io::Result<()> {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".new");
+    // The command line writes an empty list by itself.
+    temporary.push(format!(".new-{}", std::process::id()));
     let temporary = PathBuf::from(temporary);
     _ = fs::remove_file(&temporary);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
@@ -74,6 +80,37 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn those_who_save_at_once_all_succeed_and_a_reader_never_finds_half_a_list() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = &folder.path().join("dump.json");
+        let saved = |at| Saved { version: 1, at: Moment::from_micros(at), apps: Vec::new() };
+        write(path, &saved(0)).unwrap();
+        std::thread::scope(|scope| {
+            for writer in 1..=4 {
+                scope.spawn(move || {
+                    (0..25).for_each(|turn| write(path, &saved(writer * 100 + turn)).unwrap());
+                });
+            }
+            scope.spawn(move || {
+                for _ in 0..200 {
+                    serde_json::from_slice::<Saved>(&fs::read(path).unwrap()).unwrap();
+                }
+            });
+        });
+        let older = (1..=GENERATIONS).map(|number| format!("dump.json.{number}"));
+        let wanted: Vec<String> = std::iter::once("dump.json".to_owned()).chain(older).collect();
+        assert_eq!(names(folder.path()), wanted);
+    }
+
     #[test]
     fn a_full_disk_leaves_what_was_saved_before() {
         use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
@@ -97,6 +134,6 @@ mod tests {
         let error = write(&path, &saved(2)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
         assert_eq!(fs::read(&path).unwrap(), before);
-        assert!(!folder.path().join("dump.json.new").exists());
+        assert_eq!(names(folder.path()), ["ballast", "dump.json"]);
     }
 }
