@@ -2,9 +2,12 @@
 //! removed; nothing else, and nothing through a link.
 
 use std::fs;
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, openat, statat, unlinkat};
+use zelador_api::spot::{self, Spot};
 use zelador_core::unit::ByteSize;
 use zelador_core::words;
 use zelador_core::words::Words;
@@ -97,14 +100,17 @@ pub(super) fn free(mine: &Mine<'_>, date_format: &str) -> Result<Words, Words> {
     let mut files = 0_u64;
     for path in mine.renamed(date_format) {
         if let Ok(known) = fs::symlink_metadata(&path)
-            && fs::remove_file(&path).is_ok()
+            && spot::remove(&path).is_ok()
         {
             freed += known.len();
             files += 1;
         }
     }
     for cache in mine.folders() {
-        empty(cache, &mut freed, &mut files);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        if let Ok(folder) = Spot::find(cache).and_then(|spot| spot.open(flags, Mode::empty())) {
+            empty(&folder, &mut freed, &mut files);
+        }
     }
     if files == 0 {
         return Err(words!(
@@ -119,17 +125,23 @@ pub(super) fn free(mine: &Mine<'_>, date_format: &str) -> Result<Words, Words> {
     ))
 }
 
-fn empty(folder: &Path, freed: &mut u64, files: &mut u64) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
+/// Each folder is held open while what is in it goes: whoever may write there may put a link in its place.
+fn empty(folder: impl AsFd, freed: &mut u64, files: &mut u64) {
+    let Ok(entries) = Dir::read_from(&folder) else { return };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     for entry in entries.flatten() {
-        let path = entry.path();
-        let Ok(known) = fs::symlink_metadata(&path) else { continue };
-        if known.is_dir() {
-            empty(&path, freed, files);
+        let name = entry.file_name();
+        if name == c"." || name == c".." {
+            continue;
+        }
+        if let Ok(inner) = openat(&folder, name, flags, Mode::empty()) {
+            empty(inner, freed, files);
             // One that something was put into meanwhile stays.
-            _ = fs::remove_dir(&path);
-        } else if fs::remove_file(&path).is_ok() {
-            *freed += known.len();
+            _ = unlinkat(&folder, name, AtFlags::REMOVEDIR);
+        } else if let Ok(known) = statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)
+            && unlinkat(&folder, name, AtFlags::empty()).is_ok()
+        {
+            *freed += known.st_size.unsigned_abs();
             *files += 1;
         }
     }
@@ -160,6 +172,23 @@ mod tests {
         std::os::unix::fs::symlink(&kept, &linked).unwrap();
         assert!(free(&only(&[linked]), "YYYY").is_err());
         assert!(kept.join("b").exists());
+    }
+
+    #[test]
+    fn a_cache_that_is_changed_for_a_link_meanwhile_leads_nowhere_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["cache", "kept"] {
+            fs::create_dir(at(name)).unwrap();
+            fs::write(at(name).join("file"), "12345").unwrap();
+        }
+        let open = fs::File::open(at("cache")).unwrap();
+        fs::rename(at("cache"), at("moved")).unwrap();
+        std::os::unix::fs::symlink(at("kept"), at("cache")).unwrap();
+        let (mut freed, mut files) = (0, 0);
+        empty(open, &mut freed, &mut files);
+        assert_eq!((freed, files), (5, 1));
+        assert!(at("kept/file").exists() && !at("moved/file").exists());
     }
 
     #[test]
