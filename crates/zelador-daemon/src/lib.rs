@@ -130,12 +130,22 @@ pub fn run(mut options: Options) -> Result<(), Error> {
     runtime.shutdown_background();
     match ended {
         driver::Ended::Told => Ok(()),
-        driver::Ended::GuardianGone(handover) => {
+        driver::Ended::GuardianGone(handover, is_busy) => {
             tracing::warn!("the guardian is gone: this process takes its place");
+            if is_busy && !is_twin() {
+                return Ok(());
+            }
             let error = zelador_guardian::become_guardian(&argv, c"--table", &handover);
             Err(Error::System("this process cannot become the guardian", error))
         }
     }
+}
+
+/// Goes on in a process with this thread alone, since an `execve` waits for all others; returns false in the
+/// one before. Where there is no other process, it is this one that goes on.
+fn is_twin() -> bool {
+    // SAFETY: the twin calls the kernel, and allocates, which the C libraries see to; then it executes.
+    unsafe { libc::fork() <= 0 }
 }
 
 /// How much zelador says of itself, and what is wrong with what was asked for.

@@ -34,8 +34,9 @@ pub(super) enum Stop {
 pub enum Ended {
     /// It was told to.
     Told,
-    /// Its guardian was killed; this is what the next one needs.
-    GuardianGone(Handover),
+    /// Its guardian was killed; this is what the next one needs. The second value says whether a thread may
+    /// wait for something where no signal ends it.
+    GuardianGone(Handover, bool),
 }
 
 impl Driver {
@@ -113,7 +114,10 @@ impl Driver {
                 self.pids.finish(LAST_ANSWERS);
                 Ended::Told
             }
-            Stop::GuardianGone => Ended::GuardianGone(self.native.into_handover()),
+            Stop::GuardianGone => {
+                let is_busy = self.aside.is_busy();
+                Ended::GuardianGone(self.native.into_handover(), is_busy)
+            }
         }
     }
 }

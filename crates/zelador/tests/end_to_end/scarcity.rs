@@ -79,6 +79,11 @@ fn what_a_service_hands_over_and_is_slow_to_close_holds_nobody_up() {
         until("another run", || ![0, before].contains(&zelador.pid("other")));
     }
     assert_eq!((zelador.pid("slow"), zelador.roles()), (pid, roles), "nobody was taken for hung");
+    kill(roles.1, Signal::KILL);
+    until("another guardian", || zelador.roles_now().is_some_and(|(_, it)| it != roles.1));
+    // It waits for no thread of the engine.
+    assert_ne!(zelador.roles().1, roles.0);
+    assert_eq!(zelador.pid("slow"), pid);
 }
 
 /// Has as much kept as it can, then serves.
