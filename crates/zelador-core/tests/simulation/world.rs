@@ -29,8 +29,7 @@ use crate::trace::{fnv, short};
 /// What is going to happen.
 #[derive(Clone, Debug)]
 pub enum Happening {
-    /// The guardian or a task of the engine says something; facts for an engine that is gone are
-    /// lost with it.
+    /// The guardian or a task of the engine says something; what an engine that is gone was told is lost.
     Tell {
         fact: Fact,
         engine: u32,
@@ -168,8 +167,8 @@ impl World {
         if script.rudeness == 2 {
             world.at(DAWN + SECOND, Happening::Rumour);
         }
-        let base = Fact::BaseSettings(Box::new(crate::script::settings()));
-        world.at(DAWN, Happening::Tell { fact: base, engine: 0 });
+        let fact = Fact::BaseSettings(Box::new(crate::script::settings()));
+        world.at(DAWN, Happening::Tell { fact, engine: 0 });
         world
     }
 
@@ -185,7 +184,7 @@ impl World {
         Ok(())
     }
 
-    /// One event, or one tick; false when nothing is left before `end`.
+    /// One event or tick; false when nothing is left before `end`.
     pub fn turn(&mut self, end: Moment) -> Result<bool, Violation> {
         let event = self.queue.first_key_value().map(|((at, _), _)| *at);
         let deadline = self.supervisor.next_deadline().map(|(at, _)| at);

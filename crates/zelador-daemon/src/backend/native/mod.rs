@@ -11,6 +11,7 @@ mod launch;
 mod limits;
 mod link;
 mod lost;
+mod released;
 mod sources;
 mod spawn;
 mod status;
@@ -303,39 +304,6 @@ impl Native {
     pub fn alive(&mut self) {
         self.link.send(ToGuardian::Alive);
         self.oom_kills = self.vmstat.oom_kills().or(self.oom_kills);
-    }
-
-    /// The end of a run was recorded.
-    pub fn recorded(&mut self, run: RunId) {
-        if let Some(state) = self.runs.get_mut(&run) {
-            state.recorded = true;
-        }
-        self.release_if_over(run);
-    }
-
-    /// All lines of a run are in its log files.
-    pub fn drained(&mut self, run: RunId) {
-        if let Some(state) = self.runs.get_mut(&run) {
-            state.drained = true;
-        }
-        self.release_if_over(run);
-    }
-
-    fn release_if_over(&mut self, run: RunId) {
-        let over = self
-            .runs
-            .get(&run)
-            .is_some_and(|state| state.death.is_some() && state.recorded && state.drained);
-        if over {
-            self.runs.remove(&run);
-            self.link.send(ToGuardian::Release { run: run.number() });
-        }
-    }
-
-    /// The runs that ended before this engine came.
-    pub fn ended_runs(&self) -> Vec<RunId> {
-        let ended = self.runs.iter().filter(|(_, state)| state.death.is_some());
-        ended.map(|(run, _)| *run).collect()
     }
 
     /// How a run's processes are recognised.
