@@ -189,6 +189,13 @@ pub struct Driver {
 impl Driver {
     /// Runs until the end.
     pub async fn run(mut self) -> Ended {
+        let stop = self.turn().await;
+        // It holds all of the driver, and is rare.
+        Box::pin(self.end(stop)).await
+    }
+
+    /// Does what there is to do, one thing after the other; returns why there is no more.
+    async fn turn(&mut self) -> Stop {
         let mut sample = time::interval(SAMPLE_EVERY);
         let mut alive = time::interval(ALIVE_EVERY);
         let mut checkpoint = time::interval(CHECKPOINT_EVERY);
@@ -215,7 +222,7 @@ impl Driver {
                 biased;
                 _ = self.native.readable(), if !self.is_others_turn() => {
                     if let Some(stop) = self.hear() {
-                        return self.end(stop).await;
+                        return stop;
                     }
                 }
                 _ = self.native.writable(), if self.native.is_behind() => self.native.flush(),
@@ -247,16 +254,16 @@ impl Driver {
             self.replace_lost_list();
             self.tell_when_booted();
             if self.upgrade_to.is_some() {
-                return self.end(Stop::Upgrade).await;
+                return Stop::Upgrade;
             }
             if self.lost_socket {
-                return self.end(Stop::SocketGone).await;
+                return Stop::SocketGone;
             }
             if self.shutting_down
                 && self.answers.is_empty()
                 && self.supervisor.view().instances.is_empty()
             {
-                return self.end(Stop::Done).await;
+                return Stop::Done;
             }
         }
     }

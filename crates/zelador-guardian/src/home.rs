@@ -66,7 +66,7 @@ impl Home {
             }
         }
         match write_pid(&open) {
-            Err(error) if !is_heir => return Err(error),
+            Err(error) if !is_heir => Err(error),
             _ => Ok(Some(Self { path: path.to_owned(), log, lock: open.into() })),
         }
     }

@@ -93,8 +93,14 @@ impl Told {
         let mut words = rest.iter();
         while let Some(word) = words.next() {
             let read = match word.to_str().unwrap_or_default() {
-                RESURRECT_FLAG => Ok(told.service = true),
-                ROLLED_BACK_FLAG => Ok(told.rolled_back = true),
+                RESURRECT_FLAG => {
+                    told.service = true;
+                    Ok(())
+                }
+                ROLLED_BACK_FLAG => {
+                    told.rolled_back = true;
+                    Ok(())
+                }
                 TABLE_FLAG => descriptor(words.next()).map(|one| told.table = Some(one)),
                 FORMER_FLAG => descriptor(words.next()).map(|one| told.former = Some(one)),
                 _ => Err("a guardian is started by zelador itself".to_owned()),

@@ -15,7 +15,8 @@ use zelador_core::supervisor::Supervisor;
 use zelador_core::unit::{Moment, SECOND};
 use zelador_core::words::quoted;
 
-use crate::world::{DAWN, surroundings};
+use crate::script::surroundings;
+use crate::world::DAWN;
 
 /// What always holds of calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

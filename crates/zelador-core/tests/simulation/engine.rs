@@ -1,8 +1,8 @@
 //! The engine's part of the world: what it sweeps, samples and finds, its loss and its return.
 
 use crate::rule::Violation;
-use crate::script::Behaviour;
-use crate::world::{Happening, REFUSED, World, surroundings};
+use crate::script::{Behaviour, surroundings};
+use crate::world::{Happening, REFUSED, World};
 use std::time::Duration;
 use zelador_core::check::CheckTarget;
 use zelador_core::death::Death;

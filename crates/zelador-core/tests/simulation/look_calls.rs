@@ -10,9 +10,10 @@ use zelador_core::unit::{Moment, SECOND};
 use zelador_core::words::Words;
 
 use crate::calls::MINUTE;
+use crate::script::surroundings;
 use crate::script::{DATABASE, Event, Script, app, declare};
 use crate::watcher::story;
-use crate::world::{DAWN, World, surroundings};
+use crate::world::{DAWN, World};
 use crate::{play, script};
 
 /// Looks at a database that is down for half an hour.

@@ -14,9 +14,10 @@ use zelador_core::unit::SECOND;
 
 use crate::generate;
 use crate::play;
+use crate::script::surroundings;
 use crate::script::{self, Behaviour, Event, Script, app};
 use crate::watcher::{one, story, user};
-use crate::world::{DAWN, World, surroundings};
+use crate::world::{DAWN, World};
 
 const MINUTE: Duration = Duration::from_mins(1);
 

@@ -252,3 +252,14 @@ pub fn reload(selectors: Vec<String>) -> Command {
 pub fn delete(selectors: Vec<String>) -> Command {
     Command::Delete { selectors }
 }
+
+/// What a supervisor of this boot of the world's host is given.
+pub fn surroundings(seed: u64, boot: u32) -> zelador_core::supervisor::Surroundings {
+    zelador_core::supervisor::Surroundings {
+        home: "/var/zelador".into(),
+        zone: jiff::tz::TimeZone::UTC,
+        seed,
+        boot: format!("boot {boot}"),
+        last_up: None,
+    }
+}

@@ -13,7 +13,7 @@ use zelador_core::id::{CallId, InstanceId, RunId};
 use zelador_core::input::{Fact, Input, ReadyBy};
 use zelador_core::record::{Era, Record};
 use zelador_core::signal::Signal;
-use zelador_core::supervisor::{Deadline, Supervisor, Surroundings};
+use zelador_core::supervisor::{Deadline, Supervisor};
 use zelador_core::unit::{Moment, SECOND};
 
 use crate::guardian::Guardian;
@@ -22,8 +22,8 @@ use crate::invariants::Invariants;
 use crate::post::Post;
 use crate::pulse::Ear;
 use crate::rule::{Rule, Violation, broken};
-use crate::rules::{spawns_are_recorded, who_is_killed_was_asked};
-use crate::script::{Behaviour, Event, Loss, Script};
+use crate::rules;
+use crate::script::{Behaviour, Event, Loss, Script, surroundings};
 use crate::trace::{fnv, short};
 
 /// What is going to happen.
@@ -274,8 +274,8 @@ impl World {
             rest.into_iter().partition(|effect| matches!(effect, Effect::Record(_)));
         let any_ahead = ahead.len();
         let effects: Vec<_> = ahead.into_iter().chain(records).chain(rest).collect();
-        spawns_are_recorded(&effects)?;
-        who_is_killed_was_asked(&effects, &self.supervisor, &self.guardian)?;
+        rules::spawns_are_recorded(&effects)?;
+        rules::who_is_killed_was_asked(&effects, &self.supervisor, &self.guardian)?;
         let last = match self.doomed {
             Some((Loss::AheadOfRecord, away)) if any_ahead > 0 => Some((any_ahead, away)),
             Some((Loss::InStep, away)) => Some((self.rng.usize(0..=effects.len()), away)),
@@ -388,13 +388,3 @@ impl World {
 
 /// What the check of a database that is down says.
 pub const REFUSED: &str = "the database refuses";
-
-pub fn surroundings(seed: u64, boot: u32) -> Surroundings {
-    Surroundings {
-        home: "/var/zelador".into(),
-        zone: jiff::tz::TimeZone::UTC,
-        seed,
-        boot: format!("boot {boot}"),
-        last_up: None,
-    }
-}
