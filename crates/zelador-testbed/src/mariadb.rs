@@ -131,6 +131,20 @@ impl MariaDb {
         }
     }
 
+    /// Waits until the server has seen everybody go.
+    ///
+    /// # Panics
+    /// Somebody is still connected after a minute.
+    pub async fn until_nobody_is_connected(&self) {
+        let limit = Instant::now() + PATIENCE;
+        // Who asks is connected too; an administrator is let in although the server is full.
+        let ask = || self.client(&["--user=root"], "SHOW GLOBAL STATUS LIKE 'Threads_connected'");
+        while ask().trim_end() != "Threads_connected\t1" {
+            assert!(Instant::now() < limit, "somebody is still connected");
+            process::pause().await;
+        }
+    }
+
     /// The connections whose query has this text, one a line.
     fn at_work(&self, text: &str) -> String {
         self.ask(&format!(

@@ -96,6 +96,7 @@ async fn a_server_through_its_whole_life() {
     assert!(detail.english().starts_with("connection closed by"), "{detail}");
 
     // Out of connections.
+    server.until_nobody_is_connected().await;
     let mut guests = Vec::new();
     let full = loop {
         match Conn::new(options(&url).unwrap()).await {
@@ -109,6 +110,7 @@ async fn a_server_through_its_whole_life() {
     for guest in guests {
         guest.disconnect().await.unwrap();
     }
+    server.until_nobody_is_connected().await;
 
     // Hung.
     server.freeze();
