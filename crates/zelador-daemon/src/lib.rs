@@ -103,6 +103,8 @@ pub fn run(mut options: Options) -> Result<(), Error> {
     let log = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(|| own_log::OwnLog)
+        // On a full disk a line is lost; the complaint about that would be a panic.
+        .log_internal_errors(false)
         .with_ansi(false)
         .with_target(false);
     if options.home.is_pm2() {
