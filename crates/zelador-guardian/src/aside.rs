@@ -10,6 +10,8 @@ use std::os::unix::ffi::OsStrExt;
 
 use rustix::net::{AddressFamily, sockopt};
 
+use crate::signals::die_with;
+
 /// Closes them. Must be called by the only thread of the process.
 pub(crate) fn close(descriptors: impl IntoIterator<Item = OwnedFd>) {
     for descriptor in descriptors {
@@ -17,13 +19,17 @@ pub(crate) fn close(descriptors: impl IntoIterator<Item = OwnedFd>) {
             continue;
         }
         let number = descriptor.into_raw_fd();
+        let guardian = std::process::id().cast_signed();
         let flags = libc::CLONE_FILES | libc::SIGCHLD;
         // SAFETY: as `fork` but for the table of descriptors; the child only calls the kernel. Nobody else
         // has or closes this number. Its end is reaped as that of any orphan.
         unsafe {
             match libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) {
                 0 => {
-                    libc::close(number);
+                    // As long as it shares the table, the lock and the link in it are open.
+                    if die_with(guardian) == 0 {
+                        libc::close(number);
+                    }
                     libc::_exit(0);
                 }
                 // No process: better here than never.

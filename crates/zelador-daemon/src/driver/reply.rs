@@ -40,13 +40,12 @@ impl Driver {
             let until = Instant::now() + WRITTEN_WITHIN;
             return self.held.push_back(Held { until, ticket, answer });
         }
-        if self.history.has_waiting() {
+        if self.history.has_waiting() && answer.is_ok() {
             tracing::warn!(
                 "the history cannot be written: a command is answered that the end of this engine could undo"
             );
-            return self.send_reply(ticket, answer);
         }
-        if self.history.is_frozen() {
+        if self.history.has_waiting() || self.history.is_frozen() {
             return self.send_reply(ticket, answer);
         }
         let (path, sender) = (self.history_path.clone(), self.sender.clone());

@@ -217,15 +217,15 @@ fn slow_to_close() -> (OwnedFd, std::net::TcpStream) {
     let slow = slow.expect("it is listened on");
     let (peer, _) = listener.accept().expect("it has called");
     slow.set_nonblocking(true).expect("always allowed");
-    while (&slow).write(&[0; 65536]).is_ok() {}
+    while (&slow).write(&[0; 4096]).is_ok() {}
     slow.set_nonblocking(false).expect("always allowed");
-    let linger = Some(Duration::from_secs(60));
+    let linger = Some(Duration::from_mins(1));
     rustix::net::sockopt::set_socket_linger(&slow, linger).expect("always allowed");
     (slow.into(), peer)
 }
 
 pub fn what_is_slow_to_close_holds_nobody_up() {
-    let rig = Rig::new();
+    let mut rig = Rig::new();
     let engine = rig.engine();
     engine.greet();
     let peers = [b"replaced".to_vec(), b"discarded".to_vec()].map(|name| {
@@ -242,5 +242,10 @@ pub fn what_is_slow_to_close_holds_nobody_up() {
     engine.pass(&ToGuardian::Alive, &[slow.as_fd()]);
     drop(slow);
     engine.shell(2, "exec sleep 1000");
+    // Nor is the lock, or the link, held for the guardian that is killed meanwhile.
+    engine.inherit();
+    rig.guardian.kill().expect("it lives");
+    rig.guardian.wait().expect("it is our child");
+    rig.engine().greet();
     drop(peers);
 }

@@ -47,7 +47,10 @@ fn what_ended_with_zelador_is_no_death_and_its_end_is_told_once() {
 fn an_engine_that_is_lost_while_everything_ends_begins_nothing_again() {
     let zelador = zelador();
     zelador.write("quick.sh", "echo begun >> begun; exec sleep 1000\n");
-    zelador.write("slow.sh", "trap '' INT TERM; while :; do sleep 0.1; done\n");
+    zelador.write(
+        "slow.sh",
+        "[ -e enough ] && exec sleep 1000; trap '' INT TERM; while :; do sleep 0.1; done\n",
+    );
     let apps = "{ name: 'quick', script: 'quick.sh' }, { name: 'slow', script: 'slow.sh', kill_timeout: 60000 }";
     zelador.start(apps);
     until("it to begin", || zelador.app().join("begun").exists());
@@ -62,6 +65,7 @@ fn an_engine_that_is_lost_while_everything_ends_begins_nothing_again() {
     until("zelador to end", || !alive(guardian));
     let begun = || text(zelador.app().join("begun")).lines().count();
     assert_eq!(begun(), 1, "nothing is started while everything ends");
+    zelador.write("enough", "");
     zelador.start(apps);
     until("it to begin again", || begun() == 2);
     for app in ["quick", "slow"] {
