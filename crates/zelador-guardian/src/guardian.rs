@@ -247,7 +247,14 @@ impl Guardian {
                     return;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) => self.home.log(&format!("a message of the engine was lost: {error}")),
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    self.home.log(&format!("a message of the engine is not understood: {error}"));
+                }
+                // For want of a descriptor, or of memory: the next engine is told what became of it all.
+                Err(error) => {
+                    self.lose_engine(&format!("said something that is lost ({error})"));
+                    return;
+                }
             }
         }
     }

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit};
 use zelador_guardian::message::{FromGuardian, ToGuardian};
 use zelador_guardian::{Descriptors, LOCK, SOCKET, link};
 
@@ -196,6 +197,24 @@ pub fn a_killed_engine_that_does_not_go_is_replaced() {
     assert!(exists(pid), "the one before is there still");
     let (guardian, _, kept) = next.greet();
     assert_eq!((guardian, kept[0].0.pid), (rig.guardian.id(), service));
+}
+
+pub fn an_engine_of_which_a_message_was_lost_is_replaced() {
+    let rig = Rig::new();
+    let engine = rig.engine();
+    engine.greet();
+    let guardian = rustix::process::Pid::from_raw(rig.guardian.id() as i32);
+    let limit = |current| {
+        let maximum = rustix::process::getrlimit(Resource::Nofile).maximum;
+        rustix::process::prlimit(guardian, Resource::Nofile, Rlimit { current, maximum })
+    };
+    // What is open stays open.
+    let before = limit(Some(3)).expect("it is our child");
+    let null = fs::File::open("/dev/null").expect("it is everywhere");
+    engine.pass(&ToGuardian::Stow { name: b"lost".to_vec() }, &[null.as_fd()]);
+    wait_until("the engine to be killed", || !lives(engine.pid));
+    limit(before.current).expect("it is our child");
+    rig.engine().greet();
 }
 
 pub fn an_engine_that_closes_its_link_may_end_by_itself() {

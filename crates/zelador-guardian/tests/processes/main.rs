@@ -49,6 +49,7 @@ const CASES: &[Case] = cases![
     engines::a_shutdown_said_with_the_last_breath_counts,
     engines::asked_to_end_it_tells_the_engine_and_asked_twice_it_kills,
     engines::a_killed_engine_that_does_not_go_is_replaced,
+    engines::an_engine_of_which_a_message_was_lost_is_replaced,
     engines::an_engine_that_closes_its_link_may_end_by_itself,
     engines::what_is_slow_to_close_holds_nobody_up,
     handover::an_engine_takes_the_place_of_a_killed_guardian,

@@ -79,6 +79,34 @@ fn what_began_ahead_of_its_record_is_taken_over_and_never_doubled() {
     assert!(!alive(second));
 }
 
+/// Nothing tells of it but the group that it was born in, where the host has groups.
+#[test]
+fn what_was_about_to_begin_and_shows_no_mark_is_known_by_its_group() {
+    let zelador = zelador();
+    let declared = "{ name: 'bare', script: 'sh', args: ['-c', 'exec env -i sleep 1000'] }";
+    zelador.start(declared);
+    let pid = zelador.pid("bare");
+    until("it to be bare", || text(format!("/proc/{pid}/environ")).is_empty());
+    let is_in_group = text(format!("/proc/{pid}/cgroup")).contains("/zelador-");
+    kill_both(&zelador);
+    // As if both had died before the engine heard of the process.
+    let history = rusqlite::Connection::open(zelador.home().join("history.db")).unwrap();
+    let about_to_begin = "UPDATE state SET value = json_set(value, '$.instance.phase', json_object(
+        'phase', 'starting', 'run', json_extract(value, '$.instance.phase.run'), 'give_up_at', 1))
+        WHERE key = 'instance/0'";
+    assert_eq!(history.execute(about_to_begin, []).unwrap(), 1);
+    let used =
+        "UPDATE state SET value = json_set(value, '$.counters.run', 9) WHERE key = 'counters'";
+    assert_eq!(history.execute(used, []).unwrap(), 1);
+    drop(history);
+    zelador.start(declared);
+    until("it to run", || zelador.status("bare") == "online");
+    assert_eq!(zelador.pid("bare") == pid, is_in_group);
+    if !is_in_group {
+        kill(pid, Signal::KILL);
+    }
+}
+
 #[test]
 fn what_outlives_guardian_and_engine_is_adopted_and_never_doubled() {
     let zelador = zelador();

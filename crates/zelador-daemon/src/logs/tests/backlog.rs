@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Child;
 
-use super::super::{Adopted, LogEvent, Memory};
+use super::super::{Adopted, LogEvent, Memory, pipe};
 use super::full::{fill, small_disk};
 use super::kill::{dead, finish, start_engine, start_with_backlog};
 use super::rig::{Rig, rotation, until};
@@ -118,7 +118,11 @@ fn an_engine_may_die_at_every_step_while_lines_wait_and_the_next_one_too() {
             runs[0][0].write(lines(0, 500));
             let mut engine = start_engine(&[&runs[0][0]], 1 << 30, None);
             let memory = memory_of(&engine);
-            until("they are written", || rig.read("all.log").len() == 500 * 125);
+            until("they are written, and wait", || {
+                rig.read("all.log").len() == 500 * 125
+                    && memory.metadata().unwrap().len() > 500 * 125
+                    && pipe::level(&runs[0][0].hold_read) == 0
+            });
             engine.kill().unwrap();
             dead(engine);
 
