@@ -14,7 +14,7 @@ use super::Supervisor;
 use crate::effect::Effect;
 use crate::id::{InstanceId, RunId};
 use crate::input::KnownRun;
-use crate::instance::{Goal, Phase};
+use crate::instance::{Goal, Phase, Then};
 
 /// Which starts are ahead of their records, and which were when an engine was lost.
 #[derive(Debug, Default)]
@@ -69,6 +69,11 @@ impl Supervisor {
                     let is_over = known.get(&before).is_none_or(|it| it.death.is_some());
                     is_over && run.run > before
                 }
+                // The order to stop was recorded, and neither its end nor the start that followed.
+                Phase::Stopping { run: before, then: Then::Start, .. } => {
+                    let is_over = known.get(&before).is_none_or(|it| it.death.is_some());
+                    is_over && run.run > before && run.run.number() >= unused
+                }
                 // The end was recorded, and the start that followed was not.
                 Phase::Backoff { .. } | Phase::Tripped { .. } => run.run.number() >= unused,
                 _ => false,
@@ -94,6 +99,18 @@ impl Supervisor {
         for (id, phase) in waiting {
             let is_fresh = matches!(phase, Phase::Backoff { fresh: true, .. });
             self.begin_run(id, !is_fresh);
+        }
+    }
+
+    /// Has instances whose restart is recorded only as far as its stop take the run that is there: it began when that
+    /// was complete.
+    pub(super) fn take_heirs_of_stopping(&mut self) {
+        let with_heir: Vec<InstanceId> = self.ahead.heirs.keys().copied().collect();
+        for id in with_heir {
+            if let Some(Phase::Stopping { run, .. }) = self.instances.get(&id).map(|it| &it.phase) {
+                self.runs.remove(run);
+                self.gone(id);
+            }
         }
     }
 

@@ -180,6 +180,7 @@ impl Supervisor {
         let known: BTreeMap<RunId, &KnownRun> =
             runs.iter().filter(is_known).map(|run| (run.run, run)).collect();
         let heirs = self.find_heirs(&known);
+        self.take_heirs_of_stopping();
         self.take_heirs_of_waiting();
         let expected: Vec<(InstanceId, Phase, RunId)> = self
             .instances

@@ -183,6 +183,39 @@ fn a_start_that_no_record_tells_of_is_taken_by_an_instance_that_waits() {
     assert_eq!((it.phase.run(), it.restarts, it.deaths.len()), (Some(second), 1, 1));
 }
 
+/// The engine before had recorded that a restart stops the run, and could record nothing of what followed.
+#[test]
+fn the_run_of_a_restart_that_is_recorded_as_far_as_its_stop_is_taken() {
+    let mut world = World::new();
+    world.declare(app(vec![]), Unchanged::LeaveAlone);
+    let (instance, first) = {
+        let it = &world.list()[0];
+        (it.id, it.phase.run().expect("it is up"))
+    };
+    let restart = Command::Restart { selectors: vec!["server".to_owned()], change: None };
+    world.supervisor.step(world.now, Input::Command(Ticket::new(99), restart));
+    let stopping = world.supervisor.durable();
+    let second = RunId::new(first.number() + 1);
+    let known = |run: RunId, death| KnownRun { run, pid: 1234, death, instance: Some(instance) };
+    let over = known(first, Some(Death::Exited { code: 0 }));
+    for (runs, is_taken) in [
+        (vec![over.clone(), known(second, None)], true),
+        (vec![known(second, None)], true),
+        (vec![over], false),
+        (vec![known(first, None), known(second, None)], false),
+    ] {
+        let mut next = Supervisor::recover(surroundings(), world.now, stopping.clone());
+        let told = next.step(world.now, Input::Fact(Fact::Inventory { runs }));
+        let killed =
+            told.iter().any(|effect| matches!(effect, Effect::Kill { run } if *run == second));
+        let it = &next.view().instances[0];
+        assert_eq!(it.phase.run() == Some(second), is_taken, "{told:?}");
+        assert!(!is_taken || (!killed && starts(&told) == 0), "{told:?}");
+        assert!(it.deaths.is_empty(), "it was asked to end");
+        assert_eq!(it.restarts, u32::from(is_taken), "{told:?}");
+    }
+}
+
 /// The engine before was lost after a run had said how often, and from when on, it says that it is alive.
 #[test]
 fn what_a_run_asked_of_its_watchdog_outlives_the_engine() {
