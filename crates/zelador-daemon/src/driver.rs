@@ -2,6 +2,7 @@
 //! effects performed.
 
 mod backlogs;
+mod beat;
 mod begin;
 mod boot;
 mod channels;
@@ -52,7 +53,7 @@ use crate::backend::native::Native;
 use crate::checks::CpuMeter;
 use crate::clock::Clock;
 use crate::events::Outlet;
-use crate::history::{self, Archive, History};
+use crate::history::{Archive, History};
 use crate::ipc;
 use crate::logs::{LogEvent, Logs};
 use crate::mounts::FarMounts;
@@ -87,9 +88,6 @@ const ALIVE_EVERY: Duration = Duration::from_secs(2);
 
 /// How often the write-ahead log of the history is moved into its file.
 const CHECKPOINT_EVERY: Duration = Duration::from_mins(1);
-
-/// A difference between the two clocks that changes by more than this was a jump, not drift.
-const JUMP_MICROS: u64 = 1_000_000;
 
 /// The engine's centre.
 pub struct Driver {
@@ -363,44 +361,5 @@ impl Driver {
                 self.step(Input::Fact(Fact::Sampled { usages }));
             }
         }
-    }
-
-    fn beat(&mut self) {
-        self.native.alive();
-        self.look_at_guardian();
-        self.look_for_socket();
-        let ahead = self.clock.wall_ahead_micros();
-        if ahead.abs_diff(self.clock_ahead) > JUMP_MICROS {
-            tracing::warn!(seconds = ahead / 1_000_000, "the wall clock was set");
-            self.clock_ahead = ahead;
-            self.step(Input::Fact(Fact::ClockJumped { ahead_micros: ahead }));
-        }
-        self.leave_a_removed_file();
-        if history::is_large(&self.history_path, self.supervisor.settings().history.size) {
-            self.checkpoint();
-        }
-    }
-
-    /// Notices that somebody has removed the control socket: nobody can call any more, and the guardian
-    /// makes another one for the next engine. Of a home that is gone as a whole there is none.
-    fn look_for_socket(&mut self) {
-        let is_there = self.home.socket().exists();
-        self.saw_socket |= is_there;
-        let is_lost = self.saw_socket && !is_there && self.home.lock().exists();
-        if is_lost && self.may_upgrade().is_ok() {
-            tracing::warn!("the control socket was removed: another engine gets a new one");
-            self.lost_socket = true;
-        }
-    }
-
-    fn checkpoint(&mut self) {
-        let (path, size) = (self.history_path.clone(), self.supervisor.settings().history.size);
-        let is_settled = self.history.is_settled();
-        self.tasks.spawn_blocking(move || {
-            history::checkpoint(&path, size);
-            if is_settled {
-                history::forget(&path);
-            }
-        });
     }
 }

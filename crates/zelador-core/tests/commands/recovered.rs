@@ -196,7 +196,13 @@ fn the_run_of_a_restart_that_is_recorded_as_far_as_its_stop_is_taken() {
     world.supervisor.step(world.now, Input::Command(Ticket::new(99), restart));
     let stopping = world.supervisor.durable();
     let second = RunId::new(first.number() + 1);
-    let known = |run: RunId, death| KnownRun { run, pid: 1234, death, instance: Some(instance) };
+    let known = |run: RunId, death| KnownRun {
+        run,
+        pid: 1234,
+        death,
+        instance: Some(instance),
+        asked: false,
+    };
     let over = known(first, Some(Death::Exited { code: 0 }));
     for (runs, is_taken) in [
         (vec![over.clone(), known(second, None)], true),
