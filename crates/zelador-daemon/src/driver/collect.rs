@@ -35,6 +35,10 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How long a port may take to say whether it is an inspector's.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
+/// How long after it was told to an inspector closes, in milliseconds: the session has to be over. One that is closed at
+/// once takes Node along (SIGSEGV) in 3 of 150 times, one that is closed 0.3 s later in none of 100 (Node 20.20.2).
+const CLOSES_AFTER: u32 = 500;
+
 /// The number of the request that closes an inspector.
 const CLOSES: u32 = 2;
 
@@ -159,8 +163,10 @@ async fn of_node(pid: i32) -> Result<(), Words> {
     };
     let url = target(port).await?;
     // `require` is there during the evaluation only, and nothing that is thrown later may reach the app.
-    let close = "(inspector => { setTimeout(() => { try { inspector.close() } catch {} }, 0) })\
-                 (require('inspector'))";
+    let close = format!(
+        "(inspector => {{ setTimeout(() => {{ try {{ inspector.close() }} catch {{}} }}, {CLOSES_AFTER}) }})\
+         (require('inspector'))"
+    );
     let evaluate = json!({ "expression": close, "includeCommandLineAPI": true });
     ask(port, &url, [collect(), (CLOSES, "Runtime.evaluate", evaluate)]).await
 }
