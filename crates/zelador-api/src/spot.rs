@@ -19,8 +19,8 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, PROC_SUPER_MAGIC, Stat, fstat, fstatfs, mkdirat, openat,
-    readlinkat, unlinkat,
+    AtFlags, CWD, FileType, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, Stat, fstat, fstatfs,
+    mkdirat, openat, openat2, readlinkat, unlinkat,
 };
 use rustix::io::Errno;
 use zelador_core::words;
@@ -198,6 +198,11 @@ impl Walk {
 
     /// Goes through these folders; those that are missing are made if it `makes` some.
     fn through(&mut self, folders: Vec<OsString>, makes: bool) -> io::Result<()> {
+        // Mostly there is no link on the way, and the kernel finds that out at once.
+        if let Ok(folder) = enter_all(&self.folder, &folders) {
+            self.folder = folder;
+            return Ok(());
+        }
         for name in folders {
             match enter(&self.folder, &name) {
                 Ok(folder) => self.folder = folder,
@@ -317,6 +322,13 @@ fn parts(path: &Path) -> Vec<OsString> {
 fn enter(folder: impl AsFd, name: &OsStr) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     openat(folder, name, flags, Mode::empty())
+}
+
+/// Goes through all of these folders in one step, if no link is among them.
+fn enter_all(folder: impl AsFd, names: &[OsString]) -> rustix::io::Result<OwnedFd> {
+    let way: PathBuf = Path::new(".").join(names.iter().collect::<PathBuf>());
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat2(folder, way, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)
 }
 
 /// Whether a user is trusted to lay links: it may write every file that zelador may.
