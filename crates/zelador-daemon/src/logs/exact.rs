@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 use super::Stream;
 use super::identity::Identity;
+use super::sealed::{seal, unseal};
 
 /// Each stream has this much of the memfd, in bytes.
 const HALF: u64 = 2048;
@@ -195,22 +196,15 @@ impl Entry {
                 four.copy_from_slice(&[device, inode, born, mark.length]);
             }
         }
-        words[PLACE / 8 - 1] = check_sum(&words[..PLACE / 8 - 1]);
         let mut bytes = [0; PLACE];
-        for (eight, word) in bytes.chunks_mut(8).zip(words) {
-            eight.copy_from_slice(&word.to_le_bytes());
-        }
+        seal(&mut words, &mut bytes);
         bytes
     }
 
     /// Returns `None` for what is not a whole entry of this version.
     fn decode(bytes: &[u8; PLACE]) -> Option<Self> {
         let mut words = [0_u64; PLACE / 8];
-        for (eight, word) in bytes.chunks_exact(8).zip(&mut words) {
-            *word = u64::from_le_bytes(eight.try_into().ok()?);
-        }
-        let whole = words[PLACE / 8 - 1] == check_sum(&words[..PLACE / 8 - 1]);
-        if !whole || words[0] != VERSION {
+        if !unseal(bytes, &mut words) || words[0] != VERSION {
             return None;
         }
         let count = ((words[2] >> 8) as usize).min(MOST_FILES);
@@ -227,12 +221,6 @@ impl Entry {
         };
         Some(Self { sequence: words[1], inside: words[2] & 1 != 0, open })
     }
-}
-
-/// FNV-1a over words; never 0 for a memfd that was never written, because the basis is not 0.
-pub(super) fn check_sum(words: &[u64]) -> u64 {
-    let step = |sum: u64, word: &u64| (sum ^ word).wrapping_mul(0x0100_0000_01b3);
-    words.iter().fold(0xcbf2_9ce4_8422_2325, step)
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ mod names;
 mod pipe;
 mod plan;
 mod rotate;
+mod sealed;
 mod sink;
 mod style;
 mod tail;

@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use super::super::exact::{Mark, check_sum};
+use super::super::exact::Mark;
 use super::super::identity::Identity;
+use super::super::sealed::{seal, unseal};
 
 /// Written with each entry; an entry with another number is not understood.
 const VERSION: u64 = 1;
@@ -64,21 +65,14 @@ impl Entry {
             file.born,
             length,
         ]);
-        words[PLACE / 8 - 1] = check_sum(&words[..PLACE / 8 - 1]);
         let mut bytes = [0; PLACE];
-        for (eight, word) in bytes.chunks_mut(8).zip(words) {
-            eight.copy_from_slice(&word.to_le_bytes());
-        }
+        seal(&mut words, &mut bytes);
         bytes
     }
 
     fn decode(bytes: &[u8; PLACE]) -> Option<Self> {
         let mut words = [0_u64; PLACE / 8];
-        for (eight, word) in bytes.chunks_exact(8).zip(&mut words) {
-            *word = u64::from_le_bytes(eight.try_into().ok()?);
-        }
-        let whole = words[PLACE / 8 - 1] == check_sum(&words[..PLACE / 8 - 1]);
-        if !whole || words[0] != VERSION {
+        if !unseal(bytes, &mut words) || words[0] != VERSION {
             return None;
         }
         let [_, sequence, start, dropped, flags, device, inode, born, length, ..] = words;
