@@ -5,7 +5,7 @@ use std::time::Duration;
 use zelador_core::config::{Overlay, Value};
 use zelador_core::death::Death;
 use zelador_core::effect::Effect;
-use zelador_core::id::{RunId, Ticket};
+use zelador_core::id::{InstanceId, RunId, Ticket};
 use zelador_core::input::{Command, Fact, Input, KnownRun, Unchanged};
 use zelador_core::record::Record;
 use zelador_core::sd_notify::Notified;
@@ -13,6 +13,15 @@ use zelador_core::supervisor::{Supervisor, Surroundings};
 use zelador_core::words::quoted;
 
 use crate::world::{World, app, surroundings};
+
+/// A world with an app of these fields that is up: its instance, and the run.
+fn declared(fields: Vec<(&'static str, Value)>) -> (World, InstanceId, RunId) {
+    let mut world = World::new();
+    world.declare(app(fields), Unchanged::LeaveAlone);
+    let it = &world.list()[0];
+    let (instance, run) = (it.id, it.phase.run().expect("it is up"));
+    (world, instance, run)
+}
 
 fn starts(effects: &[Effect]) -> usize {
     effects.iter().filter(|effect| matches!(effect, Effect::Spawn { .. })).count()
@@ -52,12 +61,7 @@ fn nothing_is_started_before_it_is_known_what_lives() {
 /// instance, one over, the guardian alone tells.
 #[test]
 fn every_run_that_no_record_tells_of_is_taken_in_its_turn() {
-    let mut world = World::new();
-    world.declare(app(vec![]), Unchanged::LeaveAlone);
-    let (instance, first) = {
-        let it = &world.list()[0];
-        (it.id, it.phase.run().expect("it is up"))
-    };
+    let (world, instance, first) = declared(vec![]);
     let run = |after: u64, death| KnownRun {
         run: RunId::new(first.number() + after),
         pid: i32::try_from(first.number() + after).expect("a small number"),
@@ -157,13 +161,7 @@ fn an_engine_that_begins_while_everything_ends_starts_nothing() {
 /// The engine before had recorded an end, and could not record the start that followed after its delay.
 #[test]
 fn a_start_that_no_record_tells_of_is_taken_by_an_instance_that_waits() {
-    let mut world = World::new();
-    let fields = vec![("restart_delay", Value::Number(60_000.0))];
-    world.declare(app(fields), Unchanged::LeaveAlone);
-    let (instance, first) = {
-        let it = &world.list()[0];
-        (it.id, it.phase.run().expect("it is up"))
-    };
+    let (mut world, instance, first) = declared(vec![("restart_delay", Value::Number(60_000.0))]);
     let death = Death::Exited { code: 7 };
     world.die(first, death.clone());
     let second = RunId::new(first.number() + 1);
@@ -186,12 +184,7 @@ fn a_start_that_no_record_tells_of_is_taken_by_an_instance_that_waits() {
 /// The engine before had recorded that a restart stops the run, and could record nothing of what followed.
 #[test]
 fn the_run_of_a_restart_that_is_recorded_as_far_as_its_stop_is_taken() {
-    let mut world = World::new();
-    world.declare(app(vec![]), Unchanged::LeaveAlone);
-    let (instance, first) = {
-        let it = &world.list()[0];
-        (it.id, it.phase.run().expect("it is up"))
-    };
+    let (mut world, instance, first) = declared(vec![]);
     let restart = Command::Restart { selectors: vec!["server".to_owned()], change: None };
     world.supervisor.step(world.now, Input::Command(Ticket::new(99), restart));
     let stopping = world.supervisor.durable();
