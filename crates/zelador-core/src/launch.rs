@@ -62,6 +62,8 @@ pub struct Launch {
     pub sockets: Vec<SocketSpec>,
     /// What it may use and do at most.
     pub limits: Limits,
+    /// Whether what it leaves behind is ended with it.
+    pub tree: bool,
 }
 
 /// Node's IPC channel of a run.
@@ -141,6 +143,7 @@ pub fn launch(
         notify: spec.notify,
         sockets: spec.sockets.clone(),
         limits: limits(spec),
+        tree: spec.stop.tree,
     }
 }
 

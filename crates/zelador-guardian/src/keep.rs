@@ -4,10 +4,10 @@
 //! become a guardian itself. Always holds: descriptors travel in the order of [`Which`]'s bits.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use rustix::fs::{MemfdFlags, OFlags};
+use rustix::fs::{MemfdFlags, Mode, OFlags};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::pipe::PipeFlags;
 
@@ -32,7 +32,7 @@ const RUNS_WITH_LARGE_PIPES: usize = 16;
 /// of all its services.
 #[derive(Debug)]
 pub struct Capture {
-    /// Read end; non-blocking. The write end is the service's alone, so its end is seen.
+    /// Read end; non-blocking. The other end is the service's alone, so its end is seen.
     pub pipe: Arc<OwnedFd>,
     /// Read end of the hold pipe; non-blocking.
     pub hold_read: Arc<OwnedFd>,
@@ -48,15 +48,23 @@ impl Capture {
         Self { pipe, hold_read, hold_write }
     }
 
-    fn with_write_end(size: usize) -> io::Result<(Self, OwnedFd)> {
+    fn with_other_end(size: usize) -> io::Result<(Self, OwnedFd)> {
         let (pipe, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
         // Of this end alone: the service's end must block, or its writes would fail when it is fast.
         rustix::fs::fcntl_setfl(&pipe, OFlags::NONBLOCK)?;
         // The default size only costs waiting, so a refusal is no failure.
         let _ = rustix::pipe::fcntl_setpipe_size(&pipe, size);
+        Ok((Self::again(pipe)?, write))
+    }
+
+    /// Returns the capture of a pipe whose hold pipe is lost, if it ever had one.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn again(pipe: OwnedFd) -> io::Result<Self> {
         let flags = PipeFlags::CLOEXEC | PipeFlags::NONBLOCK;
         let (hold_read, hold_write) = rustix::pipe::pipe_with(flags)?;
-        Ok((Self::of(pipe, hold_read, hold_write), write))
+        Ok(Self::of(pipe, hold_read, hold_write))
     }
 }
 
@@ -92,19 +100,18 @@ impl Descriptors {
         let ample = rustix::process::geteuid().is_root() || others < RUNS_WITH_LARGE_PIPES;
         let size = if ample { LARGE_PIPE } else { SMALLER_PIPE };
         let capture = |stream| match stream {
-            Stream::Pipe => Capture::with_write_end(size).map(Some),
+            Stream::Pipe => Capture::with_other_end(size).map(Some),
             Stream::Null | Stream::SameAsOut | Stream::Inherit => Ok(None),
         };
-        let state = rustix::fs::memfd_create(c"zelador-run", MemfdFlags::CLOEXEC)?;
-        rustix::fs::ftruncate(&state, STATE_SIZE)?;
+        let state = Some(Arc::new(state()?));
         let (out, out_end) = capture(launch.out)?.unzip();
         let (err, err_end) = capture(launch.err)?.unzip();
         let (input, input_end) = launch.input.then(input).transpose()?.unzip();
         let (channel, channel_end) = launch.channel.then(channel).transpose()?.unzip();
-        let ours = Self { pidfd: None, state: Some(Arc::new(state)), out, err, input, channel };
-        let theirs =
-            ServiceEnds { out: out_end, err: err_end, input: input_end, channel: channel_end };
-        Ok((ours, theirs))
+        let ours = Self { pidfd: None, state, out, err, input, channel };
+        let [out, err, input] = [out_end, err_end, input_end]
+            .map(|end| end.map(|end| if launch.lasting { lasting(end) } else { end }));
+        Ok((ours, ServiceEnds { out, err, input, channel: channel_end }))
     }
 
     /// Returns which exist.
@@ -150,6 +157,24 @@ impl Descriptors {
         let (input, channel) = (one(Which::INPUT), one(Which::CHANNEL));
         Some(Self { pidfd, state, out, err, input, channel })
     }
+}
+
+/// Returns a new state memfd.
+///
+/// # Errors
+/// No descriptor is left.
+pub fn state() -> io::Result<OwnedFd> {
+    let state = rustix::fs::memfd_create(c"zelador-run", MemfdFlags::CLOEXEC)?;
+    rustix::fs::ftruncate(&state, STATE_SIZE)?;
+    Ok(state)
+}
+
+/// The service's end of a pipe, open for reading and writing as a terminal is: the kernel does not break
+/// such a pipe while nobody has the other end, and who comes next opens that through the service's.
+/// Without `/proc` it stays what it is.
+fn lasting(end: OwnedFd) -> OwnedFd {
+    let itself = format!("/proc/self/fd/{}", end.as_raw_fd());
+    rustix::fs::open(itself, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).unwrap_or(end)
 }
 
 /// A pipe: our write end, the service's read end. It stays open as long as the run is kept, so that a

@@ -44,7 +44,7 @@ use std::{fmt, io};
 pub use engine::Patience;
 pub use guardian::{ENGINE_SOCKET, FIRST_RESERVED_RUN};
 pub use home::{LOCK, LOG, SOCKET};
-pub use keep::{Capture, Descriptors, Kept, STATE_SIZE};
+pub use keep::{Capture, Descriptors, Kept, STATE_SIZE, state};
 pub use limits::{DESCRIPTORS_PER_RUN, has_room};
 pub use table::{Handover, become_guardian};
 pub use trial::{FORMER_FLAG, Former};

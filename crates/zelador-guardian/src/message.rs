@@ -12,7 +12,7 @@ use std::fmt;
 pub use launch::{Extras, Launch, Limit};
 
 /// The version both sides must speak: the first byte of every message.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// The longest label, in bytes: a label is repeated in every `Kept`, so it stays small.
 pub const LONGEST_LABEL: usize = 4096;
@@ -131,6 +131,8 @@ pub enum ToGuardian {
         start_time: u64,
         /// Kept and returned as it is.
         label: Vec<u8>,
+        /// Which of its descriptors ride along, to be kept with it.
+        which: Which,
     },
     /// Replace the guardian's own image as soon as the engine has ended, which it is expected to do by
     /// itself. Process id, children and descriptors stay; a new engine is started.

@@ -4,12 +4,14 @@
 //! `SpawnFailed`.
 
 use std::ffi::CString;
+use std::mem;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Instant;
 
 use crate::aside;
 use crate::engine::Note;
 use crate::guardian::{FIRST_RESERVED_RUN, Guardian};
+use crate::keep::Descriptors;
 use crate::message::{FromGuardian, Launch, Stage, ToGuardian, Why};
 use crate::notify::Manager;
 use crate::runs::Entry;
@@ -58,8 +60,10 @@ impl Guardian {
                 (run, entry.map(|entry| entry.kept.linger = on))
             }
             ToGuardian::Release { run } => (run, self.release(run)),
-            ToGuardian::Adopt { run, pid, start_time, label } => {
-                (run, self.adopt(run, pid, start_time, label))
+            ToGuardian::Adopt { run, pid, start_time, label, which } => {
+                let descriptors = Descriptors::from_list(which, mem::take(passed));
+                let entry = Entry::adopt(run, pid, start_time, label, descriptors);
+                (run, self.free(run).and(entry).map(|entry| self.adopt(entry)))
             }
             ToGuardian::Stow { name } => {
                 // Without a descriptor, or with more than a host has room for: not kept.
@@ -139,16 +143,13 @@ impl Guardian {
         Ok(())
     }
 
-    fn adopt(&mut self, run: u64, pid: u32, start: u64, label: Vec<u8>) -> Result<(), Why> {
-        self.free(run)?;
-        let entry = Entry::adopt(run, pid, start, label)?;
-        let adopted = entry.adopted;
+    fn adopt(&mut self, entry: Entry) {
+        let (run, adopted) = (entry.kept.run, entry.adopted);
         self.runs.insert(run, entry);
         self.tell(Note::Kept(run));
         if adopted {
             self.watch(run);
         }
-        Ok(())
     }
 
     fn release(&mut self, run: u64) -> Result<(), Why> {

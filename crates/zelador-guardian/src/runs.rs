@@ -146,7 +146,13 @@ fn raise(all: &mut [(RawFd, RawFd)]) -> Result<Vec<OwnedFd>, Failure> {
 impl Entry {
     /// Takes over a process that somebody else started. Its group is left alone until `Linger` says
     /// otherwise.
-    pub fn adopt(run: u64, pid: u32, start_time: u64, label: Vec<u8>) -> Result<Self, Why> {
+    pub fn adopt(
+        run: u64,
+        pid: u32,
+        start_time: u64,
+        label: Vec<u8>,
+        descriptors: Option<Descriptors>,
+    ) -> Result<Self, Why> {
         let same = || match wait::stat(pid) {
             None => Err(Why::Gone),
             Some(stat) if stat.start_time != start_time => Err(Why::Different),
@@ -159,7 +165,7 @@ impl Entry {
         })?;
         // Only now is it certain whom the pidfd means: it was this process before and after.
         let leads_group = same()?.group == pid;
-        let descriptors = Descriptors { pidfd: Some(pidfd), ..Descriptors::default() };
+        let descriptors = Descriptors { pidfd: Some(pidfd), ..descriptors.unwrap_or_default() };
         let kept = Kept {
             run,
             pid,

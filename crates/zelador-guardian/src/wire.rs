@@ -50,12 +50,13 @@ impl Message for ToGuardian {
                 to.u8(5);
                 to.u64(*run);
             }
-            Self::Adopt { run, pid, start_time, label } => {
+            Self::Adopt { run, pid, start_time, label, which } => {
                 to.u8(6);
                 to.u64(*run);
                 to.u32(*pid);
                 to.u64(*start_time);
                 to.bytes(label);
+                to.u32(which.0.into());
             }
             Self::Upgrade { argv, table_flag } => {
                 to.u8(7);
@@ -93,6 +94,7 @@ impl Message for ToGuardian {
                     pid: from.u32()?,
                     start_time: from.u64()?,
                     label: label(from)?,
+                    which: which(from)?,
                 },
                 7 => Self::Upgrade { argv: from.list(Reader::bytes)?, table_flag: from.bytes()? },
                 8 => Self::Shutdown,
@@ -270,6 +272,7 @@ impl Launch {
         to.bool(self.channel);
         to.bytes(&self.label);
         to.bool(self.cgroup);
+        to.bool(self.lasting);
     }
 
     fn read(from: &mut Reader) -> Option<Self> {
@@ -288,6 +291,7 @@ impl Launch {
             channel: from.bool()?,
             label: label(from)?,
             cgroup: from.bool()?,
+            lasting: from.bool()?,
             extras: Box::default(),
         })
     }

@@ -31,6 +31,7 @@ fn fuzz_messages_to_the_guardian() {
         channel: true,
         label: b"{}".to_vec(),
         cgroup: false,
+        lasting: true,
         extras: Box::default(),
     };
     let limited = Launch {
@@ -48,7 +49,14 @@ fn fuzz_messages_to_the_guardian() {
         ToGuardian::Spawn { run: 8, launch: limited }.encode(),
         ToGuardian::Signal { run: 7, signal: 15, group: true }.encode(),
         ToGuardian::Ask { run: 7, signal: 15, group: true }.encode(),
-        ToGuardian::Adopt { run: 7, pid: 1, start_time: 2, label: b"x".to_vec() }.encode(),
+        ToGuardian::Adopt {
+            run: 7,
+            pid: 1,
+            start_time: 2,
+            label: b"x".to_vec(),
+            which: Which(Which::STATE | Which::OUT),
+        }
+        .encode(),
         ToGuardian::Upgrade { argv: vec![b"/z".to_vec()], table_flag: b"--table".to_vec() }
             .encode(),
         ToGuardian::Stow { name: b"name".to_vec() }.encode(),

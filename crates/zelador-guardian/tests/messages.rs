@@ -66,6 +66,7 @@ impl Random {
             channel: self.yes(),
             label: self.bytes(4096),
             cgroup: self.yes(),
+            lasting: self.yes(),
             extras: if self.yes() { Box::new(self.extras()) } else { Box::default() },
         }
     }
@@ -107,6 +108,7 @@ impl Random {
                 pid: self.next() as u32,
                 start_time: self.next(),
                 label: self.bytes(4096),
+                which: self.which(),
             },
             7 => ToGuardian::Upgrade {
                 argv: self.list(4, |random| random.bytes(9)),

@@ -15,15 +15,13 @@ use crate::processes::Sampler;
 use crate::watch::Watcher;
 use crate::{Error, Options, pm2, server};
 use jiff::tz::TimeZone;
-use rustix::fs::{Mode, OFlags};
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use zelador_api::spot::Spot;
 use zelador_core::config::Switch;
 use zelador_core::history::{Event, Journal, Kind, Trials};
 use zelador_core::input::{Fact, Input};
@@ -36,9 +34,6 @@ use super::{Driver, INBOX, Message};
 /// So much of what runs say may wait for a listener; a line is at most 64 KiB.
 const SAYINGS_WAITING: usize = 128;
 
-/// Stands in the log of a run that outlived its guardian and its engine.
-const GAP: &str = "zelador: guardian and engine were killed together: what this run writes from there on is lost, until it is restarted\n";
-
 impl Driver {
     /// Takes over from the engine before: records, then the guardian's inventory.
     pub fn begin(options: Options, socket: OwnedFd) -> Result<Self, Error> {
@@ -49,8 +44,9 @@ impl Driver {
             tracing::warn!("settings: {complaint}");
         }
         let aside = Aside::new();
-        let (mut native, sources) = Native::connect(socket, home.path().to_owned(), aside.clone())
-            .map_err(Error::Guardian)?;
+        let (mut native, mut sources) =
+            Native::connect(socket, home.path().to_owned(), aside.clone())
+                .map_err(Error::Guardian)?;
         let (history, records, damaged) = History::open(&history_path, clock.now())?;
         if let Some(path) = &damaged {
             tracing::error!(path = %path.display(), "the history was damaged: set aside, begun anew");
@@ -65,7 +61,7 @@ impl Driver {
         let version = env!("CARGO_PKG_VERSION");
         let begun = quoted(format!("zelador {version}, pid {}", std::process::id()));
         archive.keep(Item::Event(Event::new(clock.now(), Kind::Engine, begun)));
-        let adopted = native.take_on_lost(&records);
+        sources.extend(native.take_on_lost(&records));
         // Of an engine that began there is always a record.
         let is_lost = damaged.is_some() || records.is_empty();
         let is_list_lost = is_lost && !native.live_runs().is_empty();
@@ -169,7 +165,6 @@ impl Driver {
             driver.terminate();
         }
         driver.step(Input::Fact(inventory));
-        note_gaps(&driver.supervisor, &adopted);
         for run in driver.native.ended_runs() {
             driver.native.recorded(run);
         }
@@ -212,23 +207,6 @@ impl Driver {
         server::start(&mut self.server, handle, listener, &self.closing).map_err(failed)?;
         self.answer_pm2s_clients();
         Ok(())
-    }
-}
-
-/// Says in the logs of adopted runs that there is a gap: their pipes ended with those who held them.
-fn note_gaps(supervisor: &Supervisor, adopted: &[i32]) {
-    for instance in supervisor.view().instances {
-        if !instance.pid.is_some_and(|pid| adopted.contains(&pid)) {
-            continue;
-        }
-        for path in supervisor.log_files(Some(&[instance.id])) {
-            let flags = OFlags::WRONLY | OFlags::APPEND;
-            let file = Spot::find(&path).and_then(|spot| spot.open(flags, Mode::empty()));
-            let noted = file.and_then(|mut file| file.write_all(GAP.as_bytes()));
-            if let Err(error) = noted {
-                tracing::debug!(path = %path.display(), %error, "the gap in a log is not noted");
-            }
-        }
     }
 }
 

@@ -33,12 +33,13 @@ pub struct Launch {
     pub label: Vec<u8>,
     /// Whether the folder of its group in cgroup v2 rides along.
     pub cgroup: bool,
+    /// Whether its pipes outlive guardian and engine: what it writes waits in them, and its input does not end.
+    pub lasting: bool,
     /// What most services do not have.
     pub extras: Box<Extras>,
 }
 
-/// What a service may have besides. A guardian that does not know of it understands every launch that
-/// has none of it.
+/// What a service may have besides.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extras {
     /// Limits of resources.

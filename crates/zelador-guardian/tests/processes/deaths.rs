@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use zelador_guardian::message::{FromGuardian, ToGuardian, Why};
+use zelador_guardian::message::{FromGuardian, ToGuardian, Which, Why};
 
 use crate::rig::{Rig, exists, kill, line, lives, parent, shell, start_time, wait_until};
 
@@ -101,7 +101,13 @@ pub fn a_foreign_process_is_adopted_only_by_its_start_time() {
     engine.greet();
     let mut child = Command::new("sleep").arg("1000").spawn().expect("sleep exists");
     let (pid, start) = (child.id(), start_time(child.id()));
-    let adopt = |run, start_time| ToGuardian::Adopt { run, pid, start_time, label: b"x".into() };
+    let adopt = |run, start_time| ToGuardian::Adopt {
+        run,
+        pid,
+        start_time,
+        label: b"x".into(),
+        which: Which::default(),
+    };
     engine.say(&adopt(1, start + 1));
     assert_eq!(engine.hear().0, FromGuardian::Refused { run: 1, why: Why::Different });
     engine.say(&adopt(2, start));

@@ -282,18 +282,35 @@ impl Engine {
     /// Hears the introduction; returns the guardian's pid, the control socket and the runs with
     /// whether each is adopted.
     pub fn greet(&self) -> (u32, OwnedFd, Vec<(Kept, bool)>) {
+        let (welcomed, is_asked_to_end) = self.introduced();
+        assert!(!is_asked_to_end);
+        welcomed
+    }
+
+    /// Hears the introduction; returns whether it is asked to end at once.
+    pub fn greet_the_end(&self) -> bool {
+        self.introduced().1
+    }
+
+    fn introduced(&self) -> ((u32, OwnedFd, Vec<(Kept, bool)>), bool) {
         let (welcome, mut passed) = self.hear();
         let FromGuardian::Welcome { guardian_pid, runs, .. } = welcome else {
             panic!("not welcomed but {welcome:?}");
         };
         self.say(&ToGuardian::Hello);
-        let kept = (0..runs).map(|_| {
+        let (mut kept, mut is_asked_to_end) = (Vec::new(), false);
+        for _ in 0..runs {
             let (message, passed) = self.hear();
-            let FromGuardian::Kept { adopted, .. } = message else { panic!("{message:?}") };
-            (Kept::from_message(message, passed).expect("all descriptors"), adopted)
-        });
-        let kept = kept.collect();
-        (guardian_pid, passed.pop().expect("the control socket"), kept)
+            match message {
+                FromGuardian::Kept { adopted, .. } => {
+                    let run = Kept::from_message(message, passed).expect("all descriptors");
+                    kept.push((run, adopted));
+                }
+                FromGuardian::Terminate => is_asked_to_end = true,
+                message => panic!("{message:?}"),
+            }
+        }
+        ((guardian_pid, passed.pop().expect("the control socket"), kept), is_asked_to_end)
     }
 
     /// Starts `sh -c script`; returns its pid and descriptors.
@@ -364,6 +381,7 @@ pub fn shell(script: &str) -> Launch {
         input: false,
         channel: false,
         cgroup: false,
+        lasting: true,
         extras: Box::default(),
     }
 }

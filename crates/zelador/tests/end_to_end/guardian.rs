@@ -112,7 +112,7 @@ fn what_outlives_guardian_and_engine_is_adopted_and_never_doubled() {
     let zelador = zelador();
     let alone = "exec 9>$NAME.lock; flock -n 9 || echo $NAME twice >> doubled; ";
     zelador.write("quiet.sh", &format!("{alone} echo up; while :; do sleep 0.05; done"));
-    // It dies of the pipe that nobody reads any more, as most would.
+    // What it leaves behind is not ended with it, so that its pipe ends with who reads it: it dies of that.
     zelador.write("talks.sh", &format!("{alone} while :; do echo on; sleep 0.05; done"));
     // Its main process dies with them; what it left holds what the next run needs.
     let pids = zelador.app().join("children");
@@ -124,7 +124,7 @@ fn what_outlives_guardian_and_engine_is_adopted_and_never_doubled() {
     zelador.write("titled.js", "process.title = 't'.repeat(5000); setInterval(() => {}, 1000)");
     zelador.start(
         "{ name: 'quiet', script: 'quiet.sh', env: { NAME: 'quiet' } },
-         { name: 'talks', script: 'talks.sh', env: { NAME: 'talks' } },
+         { name: 'talks', script: 'talks.sh', env: { NAME: 'talks' }, treekill: false },
          { name: 'parent', script: 'parent.sh', env: { NAME: 'parent' } },
          { name: 'titled', script: 'titled.js' }",
     );
@@ -166,6 +166,77 @@ fn what_outlives_guardian_and_engine_is_adopted_and_never_doubled() {
     assert!(!alive(quiet));
     zelador.ok(&["stop", "all"]);
     assert_eq!(text(zelador.app().join("doubled")), "");
+}
+
+/// Counts on both of its outputs; says what it has written, and what it is told.
+const COUNTS: &str = "
+import os, select, sys
+said = 0
+while True:
+    said += 1
+    os.write(1, b'out %d\\n' % said)
+    os.write(2, b'err %d\\n' % said)
+    os.pwrite(3, b'%9d' % said, 0)
+    if select.select([0], [], [], 0.001)[0]:
+        told = os.read(0, 4096)
+        os.write(1, b'told ' + told if told else b'the input has ended\\n')
+";
+
+#[test]
+fn what_is_written_while_nobody_lives_waits_and_is_in_the_log() {
+    let zelador = zelador();
+    zelador.write("counts.py", COUNTS);
+    zelador.write("counts.sh", "exec python3 counts.py 3> said");
+    let declared = "{ name: 'counts', script: 'counts.sh' }";
+    zelador.start(declared);
+    let said = || text(zelador.app().join("said")).trim().parse().unwrap_or(0);
+    let goes_on = || {
+        let before: u32 = said();
+        until("it to go on", || said() > before + 200);
+    };
+    goes_on();
+    let pid = zelador.pid("counts");
+    let outlives = || {
+        kill_both(&zelador);
+        goes_on();
+        zelador.start(declared);
+        goes_on();
+        assert_eq!((zelador.pid("counts"), zelador.restarts("counts")), (pid, 0));
+    };
+    outlives();
+    zelador.ok(&["send", "counts", "first"]);
+    // What was taken back is kept for the next engine, and for whoever comes after both.
+    let engine = zelador.roles().0;
+    kill(engine, Signal::KILL);
+    goes_on();
+    until("another engine", || zelador.roles_now().is_some_and(|(it, _)| it != engine));
+    outlives();
+    zelador.ok(&["send", "counts", "second"]);
+    let log = |kind| text(zelador.home().join(format!("logs/counts-{kind}.log")));
+    until("what it was told", || log("out").contains("told second\n"));
+    zelador.ok(&["stop", "counts"]);
+    for kind in ["out", "err"] {
+        let log = log(if kind == "err" { "error" } else { kind });
+        assert!(!log.contains("ended"), "its input went on: {log}");
+        let gaps = log.matches("may be missing here").count();
+        assert_eq!(gaps, 2);
+        let numbers = |part: &str| -> Vec<u32> {
+            let lines = part.lines().filter_map(|line| line.strip_prefix(kind));
+            lines.filter_map(|number| number.trim().parse().ok()).collect()
+        };
+        // Each of the three parts is whole; between two of them is what was on its way to the file.
+        let parts: Vec<_> = log.split("zelador: guardian").map(numbers).collect();
+        for part in &parts {
+            assert!(part.len() > 200, "{kind}: {}", part.len());
+            assert!(part.windows(2).all(|two| two[1] == two[0] + 1), "{kind}: {part:?}");
+        }
+        for two in parts.windows(2) {
+            let missing = two[1][0] - two[0].last().unwrap() - 1;
+            assert!(missing < 50, "{kind}: {missing} lines");
+        }
+        assert_eq!(parts[0][0], 1);
+        assert_eq!(parts[2].last().copied(), Some(said()), "{kind}");
+    }
 }
 
 /// Says twenty times a second that it is alive, and how often it has said so.

@@ -123,6 +123,7 @@ pub(super) fn request(
         channel: launch.channel != Channel::None,
         label,
         cgroup: false,
+        lasting: launch.tree,
         extras: Box::new(extras),
     })
 }

@@ -2,24 +2,30 @@
 //!
 //! A process is taken for a run only with proof: it leads a session, and it carries the run's mark in its
 //! environment, or lives in the run's control group, or has the recorded process id and was started when
-//! that run was. Always holds: what is proven is adopted and not started again; of the rest the main
-//! process is gone, and what it left is swept before another run begins.
+//! that run was. Always holds: what is proven is adopted and not started again, with its pipes where they can
+//! be had; of the rest the main process is gone, and what it left is swept before another run begins.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
+use std::mem;
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::time::Duration;
 
 use zelador_core::death::Death;
-use zelador_core::id::RunId;
-use zelador_core::instance::Phase;
-use zelador_core::launch::run_mark;
+use zelador_core::id::{AppName, InstanceId, RunId};
+use zelador_core::instance::{Instance, Phase};
+use zelador_core::launch::{launch as launch_of, run_mark};
 use zelador_core::record::Record;
+use zelador_core::spec::AppSpec;
 use zelador_core::unit::Moment;
 use zelador_guardian::message::{ToGuardian, Why};
 use zelador_guardian::{Descriptors, Kept};
 
-use super::{Native, Run, launch};
+use super::sources::{Label, sources_of};
+use super::{Native, Run, gap, launch, pipes};
+use crate::logs::Source;
 use crate::processes::{self, Stat, cgroup, mark_of};
 
 /// The record says when the engine learned of the start, and the clock may have been corrected a bit.
@@ -27,14 +33,21 @@ const STARTED_ABOUT: Duration = Duration::from_secs(3);
 
 /// What the records say of a run that may have a process.
 struct Recorded {
+    instance: InstanceId,
     pid: Option<i32>,
     since: Option<Moment>,
 }
 
+/// What the records say of apps.
+#[derive(Default)]
+pub(super) struct Declared<'a> {
+    apps: BTreeMap<&'a AppName, &'a AppSpec>,
+    instances: BTreeMap<InstanceId, &'a Instance>,
+}
+
 impl Native {
-    /// Compares the records with what the guardian has told; returns the
-    /// main processes of the runs that are adopted.
-    pub fn take_on_lost(&mut self, records: &[Record]) -> Vec<i32> {
+    /// Compares the records with what the guardian has told; returns the streams of the runs that are adopted.
+    pub fn take_on_lost(&mut self, records: &[Record]) -> Vec<Source> {
         let mut lost = recorded(records);
         lost.retain(|run, _| !self.runs.contains_key(run));
         // A guardian that knows nothing may have had one before it.
@@ -57,7 +70,8 @@ impl Native {
                 *first = process;
             }
         }
-        let mut adopted = Vec::new();
+        let declared = Declared::of(records);
+        let mut sources = Vec::new();
         for (run, recorded) in lost {
             let mark = run_mark(&self.home, run);
             let found = match recorded.pid {
@@ -77,8 +91,7 @@ impl Native {
             };
             match found {
                 Some(process) => {
-                    self.adopt(run, process, Vec::new());
-                    adopted.push(process.pid);
+                    sources.extend(self.adopt(run, process, Some(recorded.instance), &declared));
                 }
                 None => self.bury(run, recorded.pid.unwrap_or_default()),
             }
@@ -87,19 +100,45 @@ impl Native {
             Record::Counters(counters) => Some(RunId::new(counters.run)),
             _ => None,
         });
-        adopted.extend(self.take_on_strays(&all, &marked, next.unwrap_or(RunId::new(1))));
-        adopted
+        let next = next.unwrap_or(RunId::new(1));
+        sources.extend(self.take_on_strays(&all, &marked, next, &declared));
+        sources
     }
 
-    pub(super) fn adopt(&mut self, run: RunId, process: &Stat, label: Vec<u8>) {
+    /// Takes a process on as a run of an instance. Returns its streams.
+    pub(super) fn adopt(
+        &mut self,
+        run: RunId,
+        process: &Stat,
+        instance: Option<InstanceId>,
+        declared: &Declared,
+    ) -> Vec<Source> {
         let (pid, start_time) = (process.pid, process.start_time);
-        tracing::warn!(%run, pid, "a run outlived its guardian and its engine: adopted; what it writes is lost until it is restarted");
-        let group = group_of(pid);
-        let mut state = Run { group, ..of_lost(run, pid, start_time, None) };
+        let label = declared.label(run, instance, &self.home);
+        let mut descriptors = pipes::taken_back(process);
+        let copies: io::Result<Vec<_>> =
+            descriptors.list().iter().map(BorrowedFd::try_clone_to_owned).collect();
+        let copies = copies.unwrap_or_else(|error| {
+            tracing::warn!(%run, %error, "the guardian cannot be given the pipes of a run");
+            descriptors = Descriptors::default();
+            Vec::new()
+        });
+        let which = descriptors.which();
+        gap::note(&label, descriptors.state.is_some());
+        let label = serde_json::to_vec(&label).unwrap_or_default();
+        let sources = sources_of(run, &descriptors, &label);
+        let outcome = match sources.is_empty() {
+            true => "what it writes is lost until it is restarted",
+            false => "what it wrote meanwhile follows in its logs",
+        };
+        tracing::warn!(%run, pid, "a run outlived its guardian and its engine: adopted; {outcome}");
+        let mut state = Run { group: group_of(pid), ..of_lost(run, pid, start_time, None) };
         state.kept.label.clone_from(&label);
+        state.kept.descriptors = descriptors;
         self.runs.insert(run, state);
         let (run, pid) = (run.number(), pid.unsigned_abs());
-        self.link.send(ToGuardian::Adopt { run, pid, start_time, label });
+        self.link.send_with(ToGuardian::Adopt { run, pid, start_time, label, which }, copies);
+        sources
     }
 
     /// Its main process is gone; whether anything is left of it is looked at when its end is told.
@@ -114,7 +153,10 @@ impl Native {
     /// The guardian has adopted a run.
     pub(super) fn adopted(&mut self, kept: Kept) {
         if let Some(state) = self.runs.get_mut(&RunId::new(kept.run)) {
-            state.kept = kept;
+            let pidfd = kept.descriptors.pidfd;
+            // The log thread shares those that were given away.
+            let ours = mem::take(&mut state.kept.descriptors);
+            state.kept = Kept { descriptors: Descriptors { pidfd, ..ours }, ..kept };
         }
     }
 
@@ -128,6 +170,28 @@ impl Native {
             state.death = Some(Death::Unknown);
         }
         is_news
+    }
+}
+
+impl<'a> Declared<'a> {
+    fn of(records: &'a [Record]) -> Self {
+        let mut declared = Self::default();
+        for record in records {
+            match record {
+                Record::App(spec) => _ = declared.apps.insert(&spec.name, spec),
+                Record::Instance(it) => _ = declared.instances.insert(it.id, it),
+                _ => {}
+            }
+        }
+        declared
+    }
+
+    /// What a guardian would keep of a run of an instance.
+    fn label(&self, run: RunId, instance: Option<InstanceId>, home: &Path) -> Label {
+        let known = instance.and_then(|id| self.instances.get(&id));
+        let known = known.and_then(|it| Some((self.apps.get(&it.app)?, it)));
+        let label = known.map(|(spec, it)| Label::of(&launch_of(spec, it, run, home, None)));
+        label.unwrap_or(Label { instance, ..Label::default() })
     }
 }
 
@@ -166,15 +230,18 @@ fn recorded(records: &[Record]) -> BTreeMap<RunId, Recorded> {
                     _ => None,
                 };
                 if let Some(run) = instance.phase.run() {
-                    runs.insert(run, Recorded { pid: instance.phase.pid(), since });
+                    let pid = instance.phase.pid();
+                    runs.insert(run, Recorded { instance: instance.id, pid, since });
                 }
                 if let Some(successor) = &instance.successor {
-                    let recorded = Recorded { pid: successor.pid, since: Some(successor.since) };
+                    let (pid, since) = (successor.pid, Some(successor.since));
+                    let recorded = Recorded { instance: instance.id, pid, since };
                     runs.insert(successor.run, recorded);
                 }
             }
             Record::Retiring(retiring) if retiring.death.is_none() => {
-                runs.insert(retiring.run, Recorded { pid: retiring.pid, since: None });
+                let (instance, pid) = (retiring.instance, retiring.pid);
+                runs.insert(retiring.run, Recorded { instance, pid, since: None });
             }
             _ => {}
         }

@@ -4,6 +4,7 @@
 //! when its end is recorded and its last line is in its log file, whichever comes last.
 
 mod ended;
+mod gap;
 mod groups;
 mod handed;
 mod identity;
@@ -11,6 +12,7 @@ mod launch;
 mod limits;
 mod link;
 mod lost;
+mod pipes;
 mod released;
 mod sources;
 mod spawn;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use zelador_core::date::DateFormat;
 use zelador_core::id::{InstanceId, RunId};
+use zelador_core::launch::Launch;
+use zelador_core::spec::LogFormat;
 use zelador_guardian::{Capture, Descriptors};
 
 use crate::logs::{Json, Source, Stream, Style};
@@ -25,6 +27,20 @@ pub(super) struct Label {
     /// The instance that it was started for.
     #[serde(default)]
     pub(super) instance: Option<InstanceId>,
+}
+
+impl Label {
+    pub(super) fn of(launch: &Launch) -> Self {
+        Self {
+            out: launch.out.clone(),
+            err: launch.err.clone(),
+            date: launch.date_format.clone(),
+            json: (launch.log_format == LogFormat::Json)
+                .then(|| (launch.app.clone(), launch.instance.number())),
+            module: false,
+            instance: Some(launch.instance),
+        }
+    }
 }
 
 /// The instance that a run was started for.

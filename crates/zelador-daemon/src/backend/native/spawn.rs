@@ -6,7 +6,6 @@ use zelador_core::death::SpawnFailure;
 use zelador_core::id::RunId;
 use zelador_core::input::Fact;
 use zelador_core::launch::Launch;
-use zelador_core::spec::LogFormat;
 use zelador_core::words::Words;
 use zelador_guardian::message::{Stage, ToGuardian};
 use zelador_guardian::{Descriptors, Kept};
@@ -57,16 +56,7 @@ impl Native {
         launch: &Launch,
         handed: Handed,
     ) -> Result<Vec<Words>, SpawnFailure> {
-        let label = Label {
-            out: launch.out.clone(),
-            err: launch.err.clone(),
-            date: launch.date_format.clone(),
-            json: (launch.log_format == LogFormat::Json)
-                .then(|| (launch.app.clone(), launch.instance.number())),
-            module: false,
-            instance: Some(launch.instance),
-        };
-        let label = serde_json::to_vec(&label).unwrap_or_default();
+        let label = serde_json::to_vec(&Label::of(launch)).unwrap_or_default();
         let mut request = launch::request(launch, label.clone(), &handed)?;
         self.last_run = self.last_run.max(Some(run));
         let folder = self.make_group(run);

@@ -11,17 +11,19 @@ use zelador_core::id::{InstanceId, RunId};
 use zelador_core::launch::run_mark;
 
 use super::Native;
-use super::sources::Label;
+use super::lost::Declared;
+use crate::logs::Source;
 use crate::processes::{Processes, Stat, cgroup, variable_of};
 
 impl Native {
-    /// Adopts them; `next` is the first number that no record has used. Returns their main processes.
+    /// Adopts them; `next` is the first number that no record has used. Returns their streams.
     pub(super) fn take_on_strays(
         &mut self,
         all: &Processes,
         marked: &BTreeMap<String, &Stat>,
         next: RunId,
-    ) -> Vec<i32> {
+        declared: &Declared,
+    ) -> Vec<Source> {
         let mut found: BTreeMap<RunId, &Stat> = BTreeMap::new();
         for (mark, process) in marked {
             let run = mark.split_once('@').and_then(|(run, _)| run.parse().ok()).map(RunId::new);
@@ -41,11 +43,11 @@ impl Native {
             }
         }
         found.retain(|run, _| *run >= next && !self.runs.contains_key(run));
-        for (run, process) in &found {
+        let mut sources = Vec::new();
+        for (run, process) in found {
             let instance = variable_of(process.pid, "pm_id").and_then(|id| id.parse().ok());
-            let label = Label { instance: instance.map(InstanceId::new), ..Label::default() };
-            self.adopt(*run, process, serde_json::to_vec(&label).unwrap_or_default());
+            sources.extend(self.adopt(run, process, instance.map(InstanceId::new), declared));
         }
-        found.into_values().map(|process| process.pid).collect()
+        sources
     }
 }
