@@ -258,8 +258,11 @@ pub fn what_is_slow_to_close_holds_nobody_up() {
     engine.shell(1, "exec sleep 1000");
     // One that comes with a message that has no use for it.
     let (slow, _peer) = slow_to_close();
+    // It has the last descriptor when it goes on.
+    kill(rig.guardian.id(), libc::SIGSTOP);
     engine.pass(&ToGuardian::Alive, &[slow.as_fd()]);
     drop(slow);
+    kill(rig.guardian.id(), libc::SIGCONT);
     engine.shell(2, "exec sleep 1000");
     // Nor is the lock, or the link, held for the guardian that is killed meanwhile.
     engine.inherit();

@@ -1,4 +1,4 @@
-//! How long a spawn takes; run only when named: `cargo test --release --test processes latency`.
+//! How long a spawn takes; run only when asked for: `cargo test --release --test processes -- --ignored`.
 
 use std::process::Command;
 use std::time::{Duration, Instant};

@@ -13,6 +13,8 @@ mod services;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
+use libtest_mimic::{Arguments, Failed, Trial};
+
 /// No case takes longer than some seconds on an idle machine.
 const LIMIT: Duration = Duration::from_mins(2);
 
@@ -70,25 +72,15 @@ fn main() -> ExitCode {
         Some("role-case") => return case(&arguments[1]),
         _ => {}
     }
-    let filters: Vec<_> = arguments.iter().filter(|one| !one.starts_with('-')).collect();
-    let wanted = |name: &str| {
-        let measures = name.starts_with("latency::");
-        filters.iter().any(|filter| name.contains(filter.as_str()))
-            || (filters.is_empty() && !measures)
+    let mut arguments = Arguments::from_args();
+    // Whoever runs a case ends all that is below it.
+    arguments.test_threads = Some(1);
+    let trial = |(name, _): &Case| {
+        let run = |name| run_apart(name).then_some(()).ok_or_else(Failed::without_message);
+        let name = *name;
+        Trial::test(name, move || run(name)).with_ignored_flag(name.starts_with("latency::"))
     };
-    let list = arguments.iter().any(|one| one == "--list");
-    let mut failed = 0;
-    for (name, _) in CASES.iter().filter(|(name, _)| wanted(name)) {
-        if list {
-            println!("{name}: test");
-        } else if run_apart(name) {
-            println!("test {name} ... ok");
-        } else {
-            println!("test {name} ... FAILED");
-            failed += 1;
-        }
-    }
-    ExitCode::from(u8::from(failed > 0))
+    libtest_mimic::run(&arguments, CASES.iter().map(trial).collect()).exit_code()
 }
 
 /// Runs one case in its own process; returns whether it went well.
