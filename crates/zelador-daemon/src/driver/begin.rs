@@ -29,6 +29,7 @@ use zelador_core::spec::Settings;
 use zelador_core::supervisor::{Supervisor, Surroundings};
 use zelador_core::words::quoted;
 
+use super::stowed::Stowed;
 use super::{Driver, INBOX, Message};
 
 /// So much of what runs say may wait for a listener; a line is at most 64 KiB.
@@ -61,7 +62,16 @@ impl Driver {
         let version = env!("CARGO_PKG_VERSION");
         let begun = quoted(format!("zelador {version}, pid {}", std::process::id()));
         archive.keep(Item::Event(Event::new(clock.now(), Kind::Engine, begun)));
-        sources.extend(native.take_on_lost(&records));
+        let found = native.take_on_lost(&records);
+        sources.extend(found.sources);
+        for (app, at, socket) in found.sockets {
+            let name = Stowed::Socket { app, socket: at.to_string() }.bytes();
+            if native.stowed(&name).is_none()
+                && let Err(error) = native.stow(&name, &socket)
+            {
+                tracing::warn!(%error, "the socket of an adopted run cannot be kept");
+            }
+        }
         // Of an engine that began there is always a record.
         let is_lost = damaged.is_some() || records.is_empty();
         let is_list_lost = is_lost && !native.live_runs().is_empty();

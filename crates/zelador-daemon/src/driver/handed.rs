@@ -24,11 +24,8 @@ use zelador_core::words;
 
 use super::Driver;
 use super::stowed::Stowed;
-use crate::backend::native::{Handed, give_file};
+use crate::backend::native::{FIRST, Handed, give_file};
 use crate::errno;
-
-/// The first number: `SD_LISTEN_FDS_START`.
-const FIRST: u32 = 3;
 
 /// Callers that may wait for an app that is down; the kernel cuts it to `net.core.somaxconn` (4096).
 const BACKLOG: i32 = 4096;

@@ -258,6 +258,14 @@ fn start_guardian(home: &Path, patience: &str, more: &[&str]) -> Child {
     Command::new(words[0]).args(&words[1..]).spawn().expect("this program can be started")
 }
 
+/// What a guardian tells a new engine.
+struct Introduction {
+    guardian: u32,
+    listener: OwnedFd,
+    kept: Vec<(Kept, bool)>,
+    is_asked_to_end: bool,
+}
+
 /// The engine's end of the link.
 pub struct Engine {
     case: Option<OwnedFd>,
@@ -282,17 +290,17 @@ impl Engine {
     /// Hears the introduction; returns the guardian's pid, the control socket and the runs with
     /// whether each is adopted.
     pub fn greet(&self) -> (u32, OwnedFd, Vec<(Kept, bool)>) {
-        let (welcomed, is_asked_to_end) = self.introduced();
+        let Introduction { guardian, listener, kept, is_asked_to_end } = self.introduced();
         assert!(!is_asked_to_end);
-        welcomed
+        (guardian, listener, kept)
     }
 
     /// Hears the introduction; returns whether it is asked to end at once.
     pub fn greet_the_end(&self) -> bool {
-        self.introduced().1
+        self.introduced().is_asked_to_end
     }
 
-    fn introduced(&self) -> ((u32, OwnedFd, Vec<(Kept, bool)>), bool) {
+    fn introduced(&self) -> Introduction {
         let (welcome, mut passed) = self.hear();
         let FromGuardian::Welcome { guardian_pid, runs, .. } = welcome else {
             panic!("not welcomed but {welcome:?}");
@@ -310,7 +318,8 @@ impl Engine {
                 message => panic!("{message:?}"),
             }
         }
-        ((guardian_pid, passed.pop().expect("the control socket"), kept), is_asked_to_end)
+        let listener = passed.pop().expect("the control socket");
+        Introduction { guardian: guardian_pid, listener, kept, is_asked_to_end }
     }
 
     /// Starts `sh -c script`; returns its pid and descriptors.

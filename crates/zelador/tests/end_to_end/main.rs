@@ -44,6 +44,7 @@ mod led_astray;
 mod limits;
 mod log_settings;
 mod logs;
+mod lost;
 mod metrics;
 mod modules;
 mod monit;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use zelador_testbed::home::{Zelador, alive, free_port, http_get, kill, text, until};
 
+use crate::lost::kill_both;
 use crate::zelador;
 
 /// Answers on both sockets that it is handed, with its own number.
@@ -69,6 +70,21 @@ fn a_caller_waits_while_the_app_is_down_instead_of_being_refused() {
     until("its end", || !alive(pid));
     let answer = asked(connect(port));
     assert!(answer.ends_with(&format!(" 2 {port}:local true")), "{answer:?}");
+
+    // With its guardian, too: its sockets are taken back from the app itself.
+    let pid = zelador.pid("web");
+    kill_both(&zelador);
+    zelador.ok(&["start", "ecosystem.config.js"]);
+    assert_eq!(zelador.pid("web"), pid);
+    let log = text(zelador.home().join("zelador.log"));
+    // Not every host lets a process have the descriptors of another.
+    if !log.contains("the socket of an adopted run cannot be kept") {
+        kill(pid, Signal::KILL);
+        until("its end", || !alive(pid));
+        let answer = asked(connect(port));
+        assert!(answer.ends_with(&format!(" 2 {port}:local true")), "{answer:?}");
+        assert_ne!(asked(UnixStream::connect(&file).unwrap()), "");
+    }
 
     zelador.ok(&["delete", "web"]);
     until("the sockets to be closed", || TcpStream::connect(("127.0.0.1", port)).is_err());

@@ -8,6 +8,9 @@ use rustix::process::{Gid, Uid};
 
 use super::identity;
 
+/// The number of the first: `SD_LISTEN_FDS_START`.
+pub const FIRST: u32 = 3;
+
 /// Descriptors with their numbers in the service, and the variables that tell it of them.
 #[derive(Debug, Default)]
 pub struct Handed {

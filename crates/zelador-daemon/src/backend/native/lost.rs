@@ -9,22 +9,22 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::mem;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
 use zelador_core::death::Death;
 use zelador_core::id::{AppName, InstanceId, RunId};
 use zelador_core::instance::{Instance, Phase};
-use zelador_core::launch::{launch as launch_of, run_mark};
+use zelador_core::launch::{Launch, launch as launch_of, run_mark};
 use zelador_core::record::Record;
-use zelador_core::spec::AppSpec;
+use zelador_core::spec::{AppSpec, Listen};
 use zelador_core::unit::Moment;
 use zelador_guardian::message::{ToGuardian, Why};
 use zelador_guardian::{Descriptors, Kept};
 
 use super::sources::{Label, sources_of};
-use super::{Native, Run, gap, launch, pipes};
+use super::{Native, Run, gap, launch, pipes, sockets};
 use crate::logs::Source;
 use crate::processes::{self, Stat, cgroup, mark_of};
 
@@ -38,6 +38,15 @@ struct Recorded {
     since: Option<Moment>,
 }
 
+/// What was found of the runs that are adopted.
+#[derive(Default)]
+pub struct Found {
+    /// Their streams.
+    pub sources: Vec<Source>,
+    /// The declared sockets of their apps.
+    pub sockets: Vec<(AppName, Listen, OwnedFd)>,
+}
+
 /// What the records say of apps.
 #[derive(Default)]
 pub(super) struct Declared<'a> {
@@ -46,19 +55,19 @@ pub(super) struct Declared<'a> {
 }
 
 impl Native {
-    /// Compares the records with what the guardian has told; returns the streams of the runs that are adopted.
-    pub fn take_on_lost(&mut self, records: &[Record]) -> Vec<Source> {
+    /// Compares the records with what the guardian has told, and adopts what lives.
+    pub fn take_on_lost(&mut self, records: &[Record]) -> Found {
         let mut lost = recorded(records);
         lost.retain(|run, _| !self.runs.contains_key(run));
         // A guardian that knows nothing may have had one before it.
         if lost.is_empty() && (records.is_empty() || !self.runs.is_empty()) {
-            return Vec::new();
+            return Found::default();
         }
         let all = match processes::snapshot() {
             Ok(all) => all,
             Err(error) => {
                 tracing::error!(%error, "it is not known which runs of the engine before still live");
-                return Vec::new();
+                return Found::default();
             }
         };
         // A child that has begun a session of its own carries the mark too: the oldest is the main one.
@@ -71,7 +80,7 @@ impl Native {
             }
         }
         let declared = Declared::of(records);
-        let mut sources = Vec::new();
+        let mut kept = Found::default();
         for (run, recorded) in lost {
             let mark = run_mark(&self.home, run);
             let found = match recorded.pid {
@@ -91,7 +100,7 @@ impl Native {
             };
             match found {
                 Some(process) => {
-                    sources.extend(self.adopt(run, process, Some(recorded.instance), &declared));
+                    self.adopt(run, process, Some(recorded.instance), &declared, &mut kept);
                 }
                 None => self.bury(run, recorded.pid.unwrap_or_default()),
             }
@@ -101,20 +110,27 @@ impl Native {
             _ => None,
         });
         let next = next.unwrap_or(RunId::new(1));
-        sources.extend(self.take_on_strays(&all, &marked, next, &declared));
-        sources
+        self.take_on_strays(&all, &marked, next, &declared, &mut kept);
+        kept
     }
 
-    /// Takes a process on as a run of an instance. Returns its streams.
+    /// Takes a process on as a run of an instance.
     pub(super) fn adopt(
         &mut self,
         run: RunId,
         process: &Stat,
         instance: Option<InstanceId>,
         declared: &Declared,
-    ) -> Vec<Source> {
+        found: &mut Found,
+    ) {
         let (pid, start_time) = (process.pid, process.start_time);
-        let label = declared.label(run, instance, &self.home);
+        let app = declared.launch(run, instance, &self.home);
+        if let Some((app, launch)) = &app {
+            let sockets = sockets::taken_back(process, &launch.sockets).into_iter();
+            found.sockets.extend(sockets.map(|(at, socket)| (app.clone(), at, socket)));
+        }
+        let unknown = Label { instance, ..Label::default() };
+        let label = app.map_or(unknown, |(_, launch)| Label::of(&launch));
         let mut descriptors = pipes::taken_back(process);
         let copies: io::Result<Vec<_>> =
             descriptors.list().iter().map(BorrowedFd::try_clone_to_owned).collect();
@@ -127,9 +143,10 @@ impl Native {
         gap::note(&label, descriptors.state.is_some());
         let label = serde_json::to_vec(&label).unwrap_or_default();
         let sources = sources_of(run, &descriptors, &label);
-        let outcome = match sources.is_empty() {
-            true => "what it writes is lost until it is restarted",
-            false => "what it wrote meanwhile follows in its logs",
+        let outcome = if sources.is_empty() {
+            "what it writes is lost until it is restarted"
+        } else {
+            "what it wrote meanwhile follows in its logs"
         };
         tracing::warn!(%run, pid, "a run outlived its guardian and its engine: adopted; {outcome}");
         let mut state = Run { group: group_of(pid), ..of_lost(run, pid, start_time, None) };
@@ -138,7 +155,7 @@ impl Native {
         self.runs.insert(run, state);
         let (run, pid) = (run.number(), pid.unsigned_abs());
         self.link.send_with(ToGuardian::Adopt { run, pid, start_time, label, which }, copies);
-        sources
+        found.sources.extend(sources);
     }
 
     /// Its main process is gone; whether anything is left of it is looked at when its end is told.
@@ -186,12 +203,16 @@ impl<'a> Declared<'a> {
         declared
     }
 
-    /// What a guardian would keep of a run of an instance.
-    fn label(&self, run: RunId, instance: Option<InstanceId>, home: &Path) -> Label {
-        let known = instance.and_then(|id| self.instances.get(&id));
-        let known = known.and_then(|it| Some((self.apps.get(&it.app)?, it)));
-        let label = known.map(|(spec, it)| Label::of(&launch_of(spec, it, run, home, None)));
-        label.unwrap_or(Label { instance, ..Label::default() })
+    /// As what a run of an instance was started, as far as that has not changed since; and of which app.
+    fn launch(
+        &self,
+        run: RunId,
+        instance: Option<InstanceId>,
+        home: &Path,
+    ) -> Option<(AppName, Launch)> {
+        let instance = self.instances.get(&instance?)?;
+        let spec = self.apps.get(&instance.app)?;
+        Some((spec.name.clone(), launch_of(spec, instance, run, home, None)))
     }
 }
 

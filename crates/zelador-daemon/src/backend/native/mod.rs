@@ -14,6 +14,7 @@ mod link;
 mod lost;
 mod pipes;
 mod released;
+mod sockets;
 mod sources;
 mod spawn;
 mod status;
@@ -35,7 +36,7 @@ use zelador_core::signal::Signal;
 use zelador_guardian::message::{self, FromGuardian, Stage, ToGuardian};
 use zelador_guardian::{Descriptors, Handover, Kept};
 
-pub use handed::{Handed, give_file};
+pub use handed::{FIRST, Handed, give_file};
 pub use identity::user_name;
 pub use link::Link;
 

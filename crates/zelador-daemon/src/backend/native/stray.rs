@@ -11,19 +11,19 @@ use zelador_core::id::{InstanceId, RunId};
 use zelador_core::launch::run_mark;
 
 use super::Native;
-use super::lost::Declared;
-use crate::logs::Source;
+use super::lost::{Declared, Found};
 use crate::processes::{Processes, Stat, cgroup, variable_of};
 
 impl Native {
-    /// Adopts them; `next` is the first number that no record has used. Returns their streams.
+    /// Adopts them; `next` is the first number that no record has used.
     pub(super) fn take_on_strays(
         &mut self,
         all: &Processes,
         marked: &BTreeMap<String, &Stat>,
         next: RunId,
         declared: &Declared,
-    ) -> Vec<Source> {
+        kept: &mut Found,
+    ) {
         let mut found: BTreeMap<RunId, &Stat> = BTreeMap::new();
         for (mark, process) in marked {
             let run = mark.split_once('@').and_then(|(run, _)| run.parse().ok()).map(RunId::new);
@@ -43,11 +43,9 @@ impl Native {
             }
         }
         found.retain(|run, _| *run >= next && !self.runs.contains_key(run));
-        let mut sources = Vec::new();
         for (run, process) in found {
             let instance = variable_of(process.pid, "pm_id").and_then(|id| id.parse().ok());
-            sources.extend(self.adopt(run, process, instance.map(InstanceId::new), declared));
+            self.adopt(run, process, instance.map(InstanceId::new), declared, kept);
         }
-        sources
     }
 }
