@@ -64,12 +64,19 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    /// Whether a zelador was there that did not end in order: its socket is there still, and its list.
+    pub fn is_of_killed(&self) -> bool {
+        matches!(self, Self::NotRunning(socket) if socket.exists())
+    }
+
     /// Returns the next thing to try, shown under the error as `help:`.
     pub fn help(&self) -> Option<String> {
         match self {
-            Self::NotRunning(_) => {
-                Some("`zelador start FILE` starts an app, and zelador with it".to_owned())
-            }
+            Self::NotRunning(_) => Some(if self.is_of_killed() {
+                "it was killed, or the host went down: `zelador resurrect` brings its apps back, with those that still run".to_owned()
+            } else {
+                "`zelador start FILE` starts an app, and zelador with it".to_owned()
+            }),
             Self::NotAllowed(..) => {
                 Some("zelador answers only to the user who started it, and to root".to_owned())
             }

@@ -44,8 +44,8 @@ Selectors: an app's name, the path of its script, a namespace, a number from the
 for one replica, `/regex/` on names, `all`; or an ecosystem file, which stands for its apps (`-`:
 JSON on standard input).
 
-Only the verbs that start (`start`, `startOr…`), and `resurrect` when there is a saved list, bring
-zelador up; every other verb says so when it is not running.
+Only the verbs that start (`start`, `startOr…`), and `resurrect` when there is a list, bring zelador
+up; every other verb says so when it is not running.
 
 Exit codes: 0 done; 1 failed or refused (also when one of several apps did).
 `health`: 0 healthy, 1 degraded, 2 unhealthy or no answer.

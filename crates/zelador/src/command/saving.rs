@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::process::ExitCode;
 
-use zelador_api::{Command, Declaration, SaveDone, SaveWish, Unchanged, View, route, saved};
+use zelador_api::saved::{self, SavedError};
+use zelador_api::{Command, Declaration, SaveDone, SaveWish, Unchanged, View, route};
 
 use super::{Context, act, look, start};
 use crate::failure::Failure;
@@ -38,10 +39,16 @@ pub fn save(context: &Context, force: bool) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Starts what was saved and is not in the list.
+/// Starts what was saved and is not in the list; where nothing was saved, what zelador knew when it was last up.
 pub fn resurrect(context: &Context) -> Result<ExitCode, Failure> {
-    let found = saved::read(&context.home.dump())
-        .map_err(|error| Failure::with_help(error.to_string(), error.help()))?;
+    let found = match saved::read(&context.home.dump()) {
+        // What zelador knew before it was killed, or the host went down, is there again with it.
+        Err(SavedError::Missing(_)) if context.home.history().exists() && is_up_again(context)? => {
+            look::print_list(&context.engine)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        found => found.map_err(|error| Failure::with_help(error.to_string(), error.help()))?,
+    };
     if !found.instead_of.is_empty() {
         let problems = found.instead_of.join("; ");
         let taken = found.path.display();
@@ -58,6 +65,13 @@ pub fn resurrect(context: &Context) -> Result<ExitCode, Failure> {
     act::tell(&done)?;
     look::print_list(&context.engine)?;
     Ok(act::code(&done))
+}
+
+/// Brings zelador up; returns whether it knows of any app.
+fn is_up_again(context: &Context) -> Result<bool, Failure> {
+    start::up(context)?;
+    let view: View = context.engine.get(route::VIEW)?;
+    Ok(!view.instances.is_empty())
 }
 
 /// Empties the saved list; the lists saved before are kept.

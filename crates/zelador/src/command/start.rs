@@ -85,6 +85,11 @@ fn one(context: &Context, target: &str, start: &Start) -> Result<Done, Failure> 
     }
     let view = match context.engine.get::<View>(route::VIEW) {
         Ok(view) => Some(view),
+        // With its list.
+        Err(error) if error.is_of_killed() => {
+            up(context)?;
+            Some(context.engine.get(route::VIEW)?)
+        }
         Err(ClientError::NotRunning(_)) => None,
         Err(error) => return Err(error.into()),
     };

@@ -30,6 +30,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 pub fn kill(context: &Context) -> Result<ExitCode, Failure> {
     let Some(done) = end(context, act::tell)? else {
         output::answer("zelador is not running\n")?;
+        if context.home.socket().exists() {
+            output::note(
+                "it was killed, or the host went down, and its apps may run still: `zelador resurrect` \
+                 takes them over, then `zelador kill` ends them",
+            );
+        }
         return Ok(ExitCode::SUCCESS);
     };
     output::answer("zelador has ended\n")?;

@@ -139,9 +139,14 @@ fn what_outlives_guardian_and_engine_is_adopted_and_never_doubled() {
     kill(parent, Signal::KILL);
     until("the one that talks to die of it", || !alive(talks));
     assert!(alive(quiet) && alive(titled) && alive(child));
-    assert_eq!(zelador.run(&["list"]).code, 1, "nobody answers");
+    let list = zelador.run(&["list"]);
+    assert_eq!(list.code, 1, "nobody answers");
+    assert!(list.err.contains("it was killed") && list.err.contains("`zelador resurrect`"));
+    let end = zelador.ok(&["kill"]);
+    assert!(end.err.contains("its apps may run still"), "{}", end.err);
 
-    zelador.ok(&["start", "ecosystem.config.js"]);
+    // No list was saved: it is what zelador knew.
+    assert!(zelador.ok(&["resurrect"]).out.contains("titled"));
     assert_eq!(
         [zelador.pid("quiet"), zelador.pid("titled")],
         [quiet, titled],
@@ -237,4 +242,19 @@ fn what_is_written_while_nobody_lives_waits_and_is_in_the_log() {
         assert_eq!(parts[0][0], 1);
         assert_eq!(parts[2].last().copied(), Some(said()), "{kind}");
     }
+}
+
+#[test]
+fn what_was_in_the_list_is_started_by_its_name_although_zelador_was_killed() {
+    let zelador = zelador();
+    zelador.start("{ name: 'a', script: 'sleep', args: '1000' }");
+    let pid = zelador.pid("a");
+    kill_both(&zelador);
+    kill(pid, Signal::KILL);
+    zelador.ok(&["start", "a"]);
+    assert_eq!(zelador.status("a"), "online");
+    assert!(![0, pid].contains(&zelador.pid("a")));
+    zelador.ok(&["kill"]);
+    let list = zelador.run(&["list"]);
+    assert!(list.err.contains("`zelador start FILE`"), "it has ended in order: {}", list.err);
 }

@@ -51,8 +51,8 @@ fn answers(context: &Context, running: Option<&Pong>) -> Finding {
     }
     match context.engine.get_within::<Pong>(route::PING, PATIENCE) {
         Ok(_) => Finding::ok(NAME, "answers"),
-        Err(ClientError::NotRunning(_)) => {
-            Finding::warning(NAME, "zelador is not running", "`zelador start FILE` brings it up")
+        Err(error @ ClientError::NotRunning(_)) => {
+            Finding::warning(NAME, "zelador is not running", error.help().unwrap_or_default())
         }
         Err(error) => {
             let help = error.help().unwrap_or_else(|| "`zelador logs --self` may tell why".into());
