@@ -36,6 +36,12 @@ pub fn said_of(what: impl fmt::Display, error: &io::Error) -> Words {
     words!("{what}: {said}", "{what}: {said}", said = said(error))
 }
 
+/// Whether there was only no descriptor, or no memory, just now: it says nothing about what was asked for.
+pub fn is_want(error: &io::Error) -> bool {
+    let want = [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|errno| want.contains(&errno))
+}
+
 fn of_a_call(error: Errno) -> Option<&'static str> {
     Some(match error {
         Errno::ACCESS => "permissão negada",
@@ -106,6 +112,13 @@ mod tests {
         let unnamed = "nobody.invalid:80".to_socket_addrs().unwrap_err();
         let unnamed = said(&unnamed);
         assert!(!unnamed.english().contains("lookup") && !unnamed.is_quoted(), "{unnamed:?}");
+    }
+
+    #[test]
+    fn a_host_without_room_for_a_moment_is_told_from_one_that_refuses() {
+        for (errno, want) in [(libc::EMFILE, true), (libc::EACCES, false), (libc::EROFS, false)] {
+            assert_eq!(is_want(&io::Error::from_raw_os_error(errno)), want, "{errno}");
+        }
     }
 
     #[test]

@@ -236,6 +236,13 @@ pub enum Why {
     Failed(i32),
 }
 
+impl Why {
+    /// Whether the process that was meant is there no more; what failed says nothing of it.
+    pub fn is_gone(self) -> bool {
+        matches!(self, Self::Gone | Self::Different)
+    }
+}
+
 /// Which descriptors of a run exist. They travel in the order of the bits, lowest first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Which(pub u16);

@@ -1,6 +1,7 @@
 //! The runs the guardian keeps: how each is started, adopted, signalled and ends.
 
 use std::ffi::CString;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
@@ -110,7 +111,7 @@ impl Ground {
             extras,
         })?;
         drop((staged, raised));
-        let start_time = wait::stat(started.pid).map_or(0, |stat| stat.start_time);
+        let start_time = wait::stat(started.pid).ok().flatten().map_or(0, |stat| stat.start_time);
         descriptors.pidfd = Some(started.pidfd);
         let kept = Kept {
             run,
@@ -143,6 +144,14 @@ fn raise(all: &mut [(RawFd, RawFd)]) -> Result<Vec<OwnedFd>, Failure> {
     Ok(raised)
 }
 
+/// Why a process could not be reached.
+fn why(error: io::Error) -> Why {
+    match error.raw_os_error() {
+        Some(libc::ESRCH) | None => Why::Gone,
+        Some(errno) => Why::Failed(errno),
+    }
+}
+
 impl Entry {
     /// Takes over a process that somebody else started. Its group is left alone until `Linger` says
     /// otherwise.
@@ -153,16 +162,13 @@ impl Entry {
         label: Vec<u8>,
         descriptors: Option<Descriptors>,
     ) -> Result<Self, Why> {
-        let same = || match wait::stat(pid) {
+        let same = || match wait::stat(pid).map_err(why)? {
             None => Err(Why::Gone),
             Some(stat) if stat.start_time != start_time => Err(Why::Different),
             Some(stat) => Ok(stat),
         };
         same()?;
-        let pidfd = wait::open(pid).map_err(|error| match error.raw_os_error() {
-            Some(libc::ESRCH) | None => Why::Gone,
-            Some(errno) => Why::Failed(errno),
-        })?;
+        let pidfd = wait::open(pid).map_err(why)?;
         // Only now is it certain whom the pidfd means: it was this process before and after.
         let leads_group = same()?.group == pid;
         let descriptors = Descriptors { pidfd: Some(pidfd), ..descriptors.unwrap_or_default() };
@@ -197,18 +203,18 @@ impl Entry {
             (false, Some(pidfd)) => wait::signal(pidfd, i32::from(signal)),
             (false, None) => return Err(Why::Gone),
         };
-        sent.map_err(|error| match error.raw_os_error() {
-            Some(libc::ESRCH) | None => Why::Gone,
-            Some(errno) => Why::Failed(errno),
-        })
+        sent.map_err(why)
     }
 
     /// Whether its number may belong to somebody else. The end of a child is recorded as it is reaped; of
     /// another's, whoever handed it over may have missed it.
     fn is_reaped(&self) -> bool {
         let kept = &self.kept;
-        let is_there =
-            || wait::stat(kept.pid).is_some_and(|stat| stat.start_time == kept.start_time);
+        // The pidfd keeps a signal from another one where the kernel can; elsewhere only what is known counts.
+        let is_there = || {
+            let found = wait::stat(kept.pid).ok().flatten();
+            found.is_some_and(|stat| stat.start_time == kept.start_time)
+        };
         kept.ended.is_some() || self.adopted && !is_there()
     }
 
@@ -264,7 +270,7 @@ mod tests {
     #[test]
     fn a_number_that_was_given_away_is_not_signalled_as_the_group_of_an_adopted_run() {
         let mut other = Command::new("sleep").arg("1000").process_group(0).spawn().unwrap();
-        let start_time = wait::stat(other.id()).unwrap().start_time;
+        let start_time = wait::stat(other.id()).unwrap().unwrap().start_time;
         let mut entry = Entry {
             kept: Kept {
                 run: 1,

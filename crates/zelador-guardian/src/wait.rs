@@ -69,11 +69,18 @@ pub(crate) struct Stat {
 const LONGEST_STAT: usize = 52 * 21 + 64;
 
 /// Returns what `/proc` says of `pid`; `None` when it does not exist.
-pub(crate) fn stat(pid: u32) -> Option<Stat> {
+///
+/// # Errors
+/// It is not known: no descriptor is left, or the process is hidden.
+pub(crate) fn stat(pid: u32) -> io::Result<Option<Stat>> {
     // In one read: this stands between two starts.
     let mut text = [0; LONGEST_STAT];
-    let length = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut text).ok()?;
-    parse_stat(text.get(..length)?)
+    let read = File::open(format!("/proc/{pid}/stat")).and_then(|mut file| file.read(&mut text));
+    match read {
+        Ok(length) => Ok(text.get(..length).and_then(parse_stat)),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn parse_stat(bytes: &[u8]) -> Option<Stat> {

@@ -62,7 +62,9 @@ impl Driver {
         let version = env!("CARGO_PKG_VERSION");
         let begun = quoted(format!("zelador {version}, pid {}", std::process::id()));
         archive.keep(Item::Event(Event::new(clock.now(), Kind::Engine, begun)));
-        let found = native.take_on_lost(&records);
+        let found = native.take_on_lost(&records).map_err(|error| {
+            Error::System("it is not known which runs of the engine before still live", error)
+        })?;
         sources.extend(found.sources);
         for (app, at, socket) in found.sockets {
             let name = Stowed::Socket { app, socket: at.to_string() }.bytes();

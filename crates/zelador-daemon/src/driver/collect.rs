@@ -145,7 +145,8 @@ async fn of_node(pid: i32) -> Result<(), Words> {
             "o processo {pid} terminaria com SIGUSR1, que abre o inspetor dele",
         ));
     }
-    let member = processes::member(pid).ok_or_else(|| words!("it has ended", "terminou"))?;
+    let member = processes::member(pid).map_err(|error| errno::said(&error))?;
+    let member = member.ok_or_else(|| words!("it has ended", "terminou"))?;
     processes::signal(member, Signal::USR1).map_err(|error| errno::said(&error))?;
     let until = Instant::now() + OPENS_WITHIN;
     let port = loop {

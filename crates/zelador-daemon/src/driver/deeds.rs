@@ -141,7 +141,8 @@ fn last_line(said: &File) -> String {
 
 /// Ends a process, if it is the one that was seen.
 fn end(pid: i32, started_at: Option<Moment>, now: Moment) -> Result<Words, Words> {
-    let known = evidence::port::started_at(pid, now);
+    let unknown = |error| errno::said_of(format!("/proc/{pid}/stat"), &error);
+    let known = evidence::port::started_at(pid, now).map_err(unknown)?;
     let differs = |a: Moment, b: Moment| a.since(b).max(b.since(a)) > Duration::from_secs(2);
     match (known, started_at) {
         (None, _) => {
@@ -155,12 +156,12 @@ fn end(pid: i32, started_at: Option<Moment>, now: Moment) -> Result<Words, Words
         }
         _ => {}
     }
-    let Some(member) = processes::member(pid) else {
+    let Some(member) = processes::member(pid).map_err(unknown)? else {
         return Ok(words!("process {pid} has ended already", "o processo {pid} já terminou"));
     };
     let told = processes::signal(member, Signal::TERM).map_err(|error| errno::said(&error))?;
     let until = Instant::now() + ENDS_WITHIN;
-    while told && processes::member(pid) == Some(member) {
+    while told && processes::member(pid).map_err(unknown)? == Some(member) {
         if Instant::now() >= until {
             processes::signal(member, Signal::KILL).map_err(|error| errno::said(&error))?;
             thread::sleep(LOOK_AGAIN);

@@ -59,7 +59,7 @@ impl Driver {
     /// address that it was told: what it goes on saying is heard, that it is alive above all.
     fn reopen_notify(&mut self, run: RunId) -> Option<OwnedFd> {
         let key = self.native.key(run).filter(|_| self.native.is_foreign(run))?;
-        let address = processes::variable_of(key.pid, "NOTIFY_SOCKET")?;
+        let address = processes::variable_of(key.pid, "NOTIFY_SOCKET").ok()??;
         let opened = notify_socket_at(&address).and_then(|socket| {
             self.native.stow(&Stowed::Notify { notify: run.number() }.bytes(), &socket)?;
             Ok(socket)

@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::Instant;
 
 use super::Driver;
-use crate::processes::StatReader;
+use crate::processes;
 
 /// Longer than anybody holds it up on purpose for a look, and half of what an engine may be silent for.
 const STANDS_STILL: Duration = Duration::from_secs(10);
@@ -18,7 +18,7 @@ impl Driver {
     /// Looks whether the guardian is stopped (`SIGSTOP`), and since when.
     pub(super) fn look_at_guardian(&mut self) {
         let guardian = self.native.guardian_pid();
-        let stat = StatReader::new().ok().and_then(|reader| reader.read(guardian));
+        let Ok(stat) = processes::stat(guardian) else { return };
         if stat.is_none_or(|stat| stat.state != 'T') {
             self.stands_still_since = None;
             return;

@@ -103,7 +103,8 @@ fn report(pid: i32, until: Instant) -> Result<Dump, Words> {
         words!("{OF}: its folder is not known", "{OF}: a pasta dele não é conhecida")
     })?;
     let known = reports(&folder, pid);
-    let member = processes::member(pid).ok_or_else(|| words!("it has ended", "terminou"))?;
+    let member = processes::member(pid).map_err(|error| errno::said(&error))?;
+    let member = member.ok_or_else(|| words!("it has ended", "terminou"))?;
     processes::signal(member, signal).map_err(|error| errno::said(&error))?;
     while Instant::now() < until {
         // It is written bit by bit: only a whole one can be read.

@@ -40,7 +40,7 @@ pub use survey::survey;
 use tails::Tails;
 
 use crate::logs::Timed;
-use crate::processes::{RunKey, Sampler, StatReader};
+use crate::processes::{RunKey, Sampler, stat};
 
 /// How long gathering takes at most. The remedy waits for it.
 pub const TIME_LIMIT: Duration = Duration::from_millis(300);
@@ -158,19 +158,19 @@ impl Looks {
 }
 
 fn of_process(run: &RunKey, limit: Instant, evidence: &mut Evidence) {
-    let reader = match StatReader::new() {
-        Ok(reader) => reader,
+    let lives = || {
+        let stat = stat(run.pid)?.filter(|stat| stat.start_time == run.start_time);
+        io::Result::Ok(stat.is_some_and(|stat| !stat.is_dead()))
+    };
+    let is_alive = match lives() {
+        Ok(is_alive) => is_alive,
         Err(error) => {
             return evidence
                 .missing
                 .push(words!("process: /proc: {error}", "processo: /proc: {error}"));
         }
     };
-    let lives = || {
-        let stat = reader.read(run.pid).filter(|stat| stat.start_time == run.start_time);
-        stat.is_some_and(|stat| !stat.is_dead())
-    };
-    if !lives() {
+    if !is_alive {
         let pid = run.pid;
         return evidence
             .missing
@@ -200,7 +200,7 @@ fn of_process(run: &RunKey, limit: Instant, evidence: &mut Evidence) {
     evidence.usage = measure(run, limit);
     efforts.end(&mut evidence.threads);
     if evidence.usage.is_none() {
-        let why = if lives() {
+        let why = if lives().unwrap_or(true) {
             words!("usage: time ran out", "uso: o tempo acabou")
         } else {
             let pid = run.pid;

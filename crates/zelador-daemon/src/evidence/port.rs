@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use zelador_core::evidence::PortHolder;
 use zelador_core::id::RunId;
 use zelador_core::unit::Moment;
 
-use crate::processes::{StatReader, mark_of};
+use crate::processes::{mark_of, stat};
 
 /// How many processes that share a port are named: workers of a cluster all have it.
 const NAMED: usize = 4;
@@ -173,16 +174,18 @@ fn has_one(pid: i32, wanted: &BTreeSet<String>) -> bool {
 }
 
 /// When a process was started, as seen at `now`; `None`: there is none.
-pub fn started_at(pid: i32, now: Moment) -> Option<Moment> {
-    let stat = StatReader::new().ok()?.read(pid)?;
-    age(stat.start_time).map(|age| now - age)
+///
+/// # Errors
+/// It is not known whether there is one.
+pub fn started_at(pid: i32, now: Moment) -> io::Result<Option<Moment>> {
+    Ok(stat(pid)?.and_then(|stat| age(stat.start_time)).map(|age| now - age))
 }
 
 fn of_process(port: u16, pid: i32, now: Moment) -> Option<PortHolder> {
-    let stat = StatReader::new().ok()?.read(pid)?;
+    let stat = stat(pid).ok()??;
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
     let age = age(stat.start_time);
-    let run = mark_of(&stat).and_then(|mark| {
+    let run = mark_of(&stat).ok()?.and_then(|mark| {
         let (run, home) = mark.split_once('@')?;
         Some((RunId::new(run.parse().ok()?), home.to_owned()))
     });

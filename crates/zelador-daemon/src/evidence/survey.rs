@@ -74,7 +74,7 @@ pub fn survey(of: Pressure, home: &str, now: Moment) -> std::io::Result<Vec<Heav
             name: presentable(name.trim_end()),
             cpu,
             memory: ByteSize::new(stat.pages * page),
-            started_at: port::started_at(stat.pid, now),
+            started_at: port::started_at(stat.pid, now).ok()?,
             run: run_of(&stat, home),
             threads,
         })
@@ -90,7 +90,7 @@ fn busiest(known: &BTreeMap<(i32, u64), u64>) -> BTreeSet<i32> {
 }
 
 fn run_of(stat: &Stat, home: &str) -> Option<RunId> {
-    let mark = mark_of(stat)?;
+    let mark = mark_of(stat).ok()??;
     let (run, of) = mark.split_once('@')?;
     (of == home).then(|| run.parse().ok().map(RunId::new))?
 }

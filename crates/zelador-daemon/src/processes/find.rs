@@ -15,7 +15,7 @@ use tokio::task;
 use super::cgroup;
 use super::kill::Member;
 use super::snapshot::{Processes, snapshot};
-use super::stat::{Stat, StatReader};
+use super::stat::{Stat, stat};
 use super::tree::{Owners, RunKey, mark_of};
 
 /// One who asks, and where the answer goes.
@@ -38,7 +38,7 @@ pub fn tree(run: &RunKey) -> io::Result<Vec<Member>> {
         Some(group) => grouped(group),
         None => {
             let processes = snapshot()?;
-            let owners = Owners::new(&processes, std::slice::from_ref(run), mark_of).all();
+            let owners = owners(&processes, std::slice::from_ref(run), mark_of)?;
             Ok(members(&processes, &owners, 0, run))
         }
     }
@@ -99,17 +99,45 @@ fn look() {
         };
         match snapshot() {
             Ok(processes) => answer(&processes, asked, mark_of),
-            Err(error) => {
-                for (_, answer) in asked {
-                    _ = answer.send(Err(io::Error::new(error.kind(), error.to_string())));
-                }
-            }
+            Err(error) => refuse(asked, &error),
         }
     }
 }
 
+/// Tells everybody why nobody knows.
+fn refuse(asked: Vec<Asked>, error: &io::Error) {
+    for (_, answer) in asked {
+        let same = error.raw_os_error().map_or_else(
+            || io::Error::new(error.kind(), error.to_string()),
+            io::Error::from_raw_os_error,
+        );
+        _ = answer.send(Err(same));
+    }
+}
+
+/// Whose each process is. One whose mark could not be read would be missed.
+fn owners(
+    processes: &Processes,
+    keys: &[RunKey],
+    mut mark_of: impl FnMut(&Stat) -> io::Result<Option<String>>,
+) -> io::Result<Vec<Option<usize>>> {
+    let mut unread = None;
+    let owners = Owners::new(processes, keys, |process| {
+        mark_of(process).unwrap_or_else(|error| {
+            unread = Some(error);
+            None
+        })
+    })
+    .all();
+    unread.map_or(Ok(owners), Err)
+}
+
 /// Tells each its processes; one run may be asked about twice.
-fn answer(processes: &Processes, asked: Vec<Asked>, mark_of: impl FnMut(&Stat) -> Option<String>) {
+fn answer(
+    processes: &Processes,
+    asked: Vec<Asked>,
+    mark_of: impl FnMut(&Stat) -> io::Result<Option<String>>,
+) {
     let mut keys: Vec<RunKey> = Vec::new();
     let mut known: HashMap<(i32, u64, String), usize> = HashMap::new();
     let places: Vec<usize> = asked
@@ -121,7 +149,10 @@ fn answer(processes: &Processes, asked: Vec<Asked>, mark_of: impl FnMut(&Stat) -
             })
         })
         .collect();
-    let owners = Owners::new(processes, &keys, mark_of).all();
+    let owners = match owners(processes, &keys, mark_of) {
+        Ok(owners) => owners,
+        Err(error) => return refuse(asked, &error),
+    };
     for ((run, answer), place) in asked.into_iter().zip(places) {
         _ = answer.send(Ok(members(processes, &owners, place, &run)));
     }
@@ -132,9 +163,8 @@ fn answer(processes: &Processes, asked: Vec<Asked>, mark_of: impl FnMut(&Stat) -
 /// # Errors
 /// `/proc` or the group cannot be read.
 fn grouped(group: &Path) -> io::Result<Vec<Member>> {
-    let reader = StatReader::new()?;
-    let stats = cgroup::members(group)?.into_iter().filter_map(|pid| reader.read(pid));
-    let live = stats.filter(|stat| !stat.is_dead());
+    let stats: io::Result<Vec<_>> = cgroup::members(group)?.into_iter().map(stat).collect();
+    let live = stats?.into_iter().flatten().filter(|stat| !stat.is_dead());
     Ok(live.map(|stat| Member { pid: stat.pid, start_time: stat.start_time }).collect())
 }
 
@@ -195,7 +225,7 @@ mod tests {
         let environments = Cell::new(0);
         answer(&processes, asked, |process| {
             environments.set(environments.get() + 1);
-            (process.pid < 20_000).then(|| format!("{}@/home", process.pid - 10_000))
+            Ok((process.pid < 20_000).then(|| format!("{}@/home", process.pid - 10_000)))
         });
         assert_eq!(environments.get(), processes.all().len());
         for (pid, found) in &mut found {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::find;
 use super::kill;
-use super::stat::StatReader;
+use super::stat::stat;
 use super::tree::RunKey;
 use zelador_core::launch::RUN_VARIABLE;
 
@@ -30,7 +30,7 @@ impl Program {
             .spawn()
             .expect("/bin/sh starts");
         let pid = child.id().cast_signed();
-        let stat = StatReader::new().unwrap().read(pid).expect("it was just started");
+        let stat = stat(pid).unwrap().expect("it was just started");
         // Whoever inherits orphans here is the test runner's own subreaper, or pid 1.
         let guardian = std::process::id().cast_signed();
         let key = RunKey {
@@ -97,7 +97,7 @@ pub(crate) fn marked(mark: &str) -> Vec<i32> {
     let all = super::snapshot::snapshot().unwrap();
     let alive = all.all().iter().filter(|stat| !stat.is_dead());
     alive
-        .filter(|stat| super::tree::mark_of(stat).as_deref() == Some(mark))
+        .filter(|stat| super::tree::mark_of(stat).unwrap().as_deref() == Some(mark))
         .map(|stat| stat.pid)
         .collect()
 }

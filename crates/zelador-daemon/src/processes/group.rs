@@ -33,7 +33,10 @@ pub fn signal_outside_group(run: &RunKey, wanted: Signal) {
 
 /// Whether any thread of a process has a child; true where the kernel does not tell.
 pub fn has_children(pid: i32) -> bool {
-    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return false };
+    let threads = match std::fs::read_dir(format!("/proc/{pid}/task")) {
+        Ok(threads) => threads,
+        Err(error) => return error.kind() != std::io::ErrorKind::NotFound,
+    };
     threads.flatten().any(|thread| {
         let children = std::fs::read(thread.path().join("children"));
         children.map_or(true, |children| !children.is_empty())

@@ -15,8 +15,9 @@ use zelador_core::signal::Signal;
 
 use super::cgroup;
 use super::find::find;
-use super::stat::StatReader;
+use super::stat::stat;
 use super::tree::RunKey;
+use crate::errno;
 
 /// How often the known processes of a run are looked at while it may still end by itself.
 const LOOK_AGAIN_EVERY: Duration = Duration::from_millis(20);
@@ -56,18 +57,21 @@ pub struct Swept {
 /// Sends a signal to a process; returns false when it is gone, whoever has its number now.
 ///
 /// # Errors
-/// The process may not be signalled, no descriptor is left, or `/proc` cannot be opened.
+/// The process may not be signalled, no descriptor is left, or it is not known who has the number.
 pub fn signal(member: Member, signal: Signal) -> io::Result<bool> {
-    send(&StatReader::new()?, member, signal.number())
+    send(member, signal.number())
 }
 
 /// Returns the process that has this number now and lives.
-pub fn member(pid: i32) -> Option<Member> {
-    let stat = StatReader::new().ok()?.read(pid).filter(|stat| !stat.is_dead())?;
-    Some(Member { pid, start_time: stat.start_time })
+///
+/// # Errors
+/// It is not known whether there is one.
+pub fn member(pid: i32) -> io::Result<Option<Member>> {
+    let living = stat(pid)?.filter(|stat| !stat.is_dead());
+    Ok(living.map(|stat| Member { pid, start_time: stat.start_time }))
 }
 
-fn send(reader: &StatReader, member: Member, number: u8) -> io::Result<bool> {
+fn send(member: Member, number: u8) -> io::Result<bool> {
     let Some(pid) = Pid::from_raw(member.pid) else { return Ok(false) };
     let pidfd = match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(pidfd) => pidfd,
@@ -75,7 +79,7 @@ fn send(reader: &StatReader, member: Member, number: u8) -> io::Result<bool> {
         Err(error) => return Err(error.into()),
     };
     // The descriptor holds on to whoever has the number now; only then is it asked who that is.
-    if !is_alive(reader, member) {
+    if !is_alive(member)? {
         return Ok(false);
     }
     // Not rustix: its signals leave out those of real-time programs.
@@ -97,22 +101,24 @@ fn send(reader: &StatReader, member: Member, number: u8) -> io::Result<bool> {
     if error.raw_os_error() == Some(libc::ESRCH) { Ok(false) } else { Err(error) }
 }
 
-fn is_alive(reader: &StatReader, member: Member) -> bool {
-    let stat = reader.read(member.pid);
-    stat.is_some_and(|stat| stat.start_time == member.start_time && !stat.is_dead())
+fn is_alive(member: Member) -> io::Result<bool> {
+    let found = stat(member.pid)?;
+    Ok(found.is_some_and(|stat| stat.start_time == member.start_time && !stat.is_dead()))
+}
+
+/// Whether it lives, or nobody can say.
+fn may_live(member: &Member) -> bool {
+    is_alive(*member).unwrap_or(true)
 }
 
 /// Waits until nothing of a run is left, and at `until` kills what is.
 ///
 /// The signal that asks for an end is not sent here. Dropping the future ends the waiting; what
-/// was killed stays killed.
+/// was killed stays killed. While there is no descriptor to look with, it goes on.
 pub async fn sweep(run: &RunKey, until: Instant) -> Swept {
-    let reader = match StatReader::new() {
-        Ok(reader) => reader,
-        Err(error) => return Swept { blind: Some(error), ..Swept::default() },
-    };
+    let mut blind = Blind::default();
     loop {
-        let found = find(run).await;
+        let found = find(run).await.map_err(|error| blind.say(run, error));
         if found.as_ref().is_ok_and(Vec::is_empty) {
             return Swept::default();
         }
@@ -121,19 +127,31 @@ pub async fn sweep(run: &RunKey, until: Instant) -> Swept {
         loop {
             let now = Instant::now();
             if now >= until {
-                return kill_all(run, &reader, known).await;
+                return kill_all(run, known, blind).await;
             }
             time::sleep_until(until.min(now + LOOK_AGAIN_EVERY)).await;
-            if !known.iter().any(|member| is_alive(&reader, *member)) {
+            if !known.iter().any(may_live) {
                 break;
             }
         }
     }
 }
 
+/// Whether it was said that a run cannot be looked at.
+#[derive(Default)]
+struct Blind(bool);
+
+impl Blind {
+    fn say(&mut self, run: &RunKey, error: io::Error) {
+        if !std::mem::replace(&mut self.0, true) {
+            tracing::warn!(pid = run.pid, %error, "what is left of a run cannot be seen: it is looked again");
+        }
+    }
+}
+
 /// Kills what is known, then what turns up. Gives up after a while, but not before it has looked
 /// a few times: on a host that is choked by the very tree, one look may take seconds.
-async fn kill_all(run: &RunKey, reader: &StatReader, known: Vec<Member>) -> Swept {
+async fn kill_all(run: &RunKey, known: Vec<Member>, mut blind: Blind) -> Swept {
     let give_up_at = Instant::now() + GIVE_UP_AFTER;
     let mut killed = BTreeSet::new();
     let mut left = known;
@@ -142,11 +160,11 @@ async fn kill_all(run: &RunKey, reader: &StatReader, known: Vec<Member>) -> Swep
         let at_once = run.group.as_deref().is_some_and(cgroup::kill);
         for member in left.iter().filter(|_| !at_once) {
             // One that may not be signalled is among the survivors in the end.
-            let _ = send(reader, *member, Signal::KILL.number());
+            let _ = send(*member, Signal::KILL.number());
         }
         killed.extend(left.iter().copied());
         let patience = Instant::now() + DISAPPEAR_WITHIN;
-        while left.iter().any(|it| is_alive(reader, *it)) && Instant::now() < patience {
+        while left.iter().any(may_live) && Instant::now() < patience {
             time::sleep(Duration::from_millis(1)).await;
         }
         passes += 1;
@@ -157,26 +175,25 @@ async fn kill_all(run: &RunKey, reader: &StatReader, known: Vec<Member>) -> Swep
                 return Swept { killed: count, survivors: left, blind: None };
             }
             Ok(left) if left.iter().any(|it| !killed.contains(it)) && passes > 1 => {
-                freeze(run, reader, left, give_up_at).await
+                freeze(run, left, give_up_at).await
             }
             Ok(left) => left,
-            Err(error) if late => {
-                let survivors = killed.into_iter().filter(|it| is_alive(reader, *it)).collect();
+            Err(error) if late && !errno::is_want(&error) => {
+                let survivors = killed.into_iter().filter(may_live).collect();
                 return Swept { killed: count, survivors, blind: Some(error) };
             }
-            Err(_) => left,
+            Err(error) => {
+                blind.say(run, error);
+                time::sleep(LOOK_AGAIN_EVERY).await;
+                left
+            }
         };
     }
 }
 
 /// Stops everything until nothing is added any more, so that a tree which forks faster than it is
 /// killed stands still. Returns all of it.
-async fn freeze(
-    run: &RunKey,
-    reader: &StatReader,
-    mut left: Vec<Member>,
-    give_up_at: Instant,
-) -> Vec<Member> {
+async fn freeze(run: &RunKey, mut left: Vec<Member>, give_up_at: Instant) -> Vec<Member> {
     let mut stopped = BTreeSet::new();
     while Instant::now() < give_up_at {
         let added: Vec<Member> =
@@ -185,7 +202,7 @@ async fn freeze(
             break;
         }
         for member in added {
-            let _ = send(reader, member, STOP);
+            let _ = send(member, STOP);
             stopped.insert(member);
         }
         left = find(run).await.unwrap_or(left);
@@ -277,14 +294,14 @@ mod tests {
         let member = Member { pid: program.pid(), start_time: program.key().start_time };
         let earlier = Member { start_time: member.start_time - 1, ..member };
         assert!(!signal(earlier, Signal::KILL).unwrap());
-        assert!(is_alive(&StatReader::new().unwrap(), member));
+        assert!(is_alive(member).unwrap());
         assert!(signal(member, Signal::TERM).unwrap());
     }
 
     #[test]
     fn neither_this_process_nor_the_guardian_is_part_of_a_run() {
         let own = std::process::id().cast_signed();
-        let start_time = StatReader::new().unwrap().read(own).unwrap().start_time;
+        let start_time = stat(own).unwrap().unwrap().start_time;
         let key = RunKey {
             pid: own,
             start_time,

@@ -1,16 +1,15 @@
 //! Whether one process belongs to one run, without a look at all the others.
 
-use super::stat::StatReader;
+use super::stat::stat;
 use super::tree::{RunKey, mark_of};
 use zelador_core::signal::Signal;
 
 /// More parents than any tree that is not a mistake.
 const MOST_PARENTS: usize = 256;
 
-/// Returns whether a process belongs to a run; `None`: there is no such process (any more).
+/// Returns whether a process belongs to a run; `None`: there is no such process (any more), or it cannot be seen.
 pub fn is_member(key: &RunKey, pid: i32) -> Option<bool> {
-    let reader = StatReader::new().ok()?;
-    let first = reader.read(pid).filter(|stat| !stat.is_dead())?;
+    let first = stat(pid).ok()?.filter(|stat| !stat.is_dead())?;
     let mut at = first;
     for _ in 0..MOST_PARENTS {
         if at.pid == key.pid && at.start_time == key.start_time {
@@ -19,11 +18,11 @@ pub fn is_member(key: &RunKey, pid: i32) -> Option<bool> {
         if at.ppid <= 1 || at.ppid == key.guardian {
             break;
         }
-        let Some(parent) = reader.read(at.ppid) else { break };
+        let Some(parent) = stat(at.ppid).ok()? else { break };
         at = parent;
     }
     // Its parent is gone: what it was started with still names the run.
-    let ours = !key.mark.is_empty() && mark_of(&first).is_some_and(|mark| mark == key.mark);
+    let ours = !key.mark.is_empty() && mark_of(&first).ok()?.is_some_and(|mark| mark == key.mark);
     Some(ours && first.start_time >= key.start_time)
 }
 

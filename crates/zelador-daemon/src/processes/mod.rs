@@ -19,7 +19,7 @@ pub use kill::{member, signal, sweep};
 pub use member::{catches, is_member};
 pub use sampler::Sampler;
 pub use snapshot::{Processes, snapshot};
-pub use stat::{Stat, StatReader};
+pub use stat::{Stat, stat};
 pub use tree::{RunKey, mark_of, variable_of};
 
 #[cfg(test)]

@@ -110,7 +110,8 @@ impl Sampler {
         let marks = &mut self.marks;
         let owners = Owners::new(processes, &keys, |process| {
             let identity = identity(process);
-            let mark = known.get(&identity).cloned().unwrap_or_else(|| mark_of(process));
+            // One that could not be read is none of any run until the next look.
+            let mark = known.get(&identity).cloned().or_else(|| mark_of(process).ok())?;
             marks.insert(identity, mark.clone());
             mark
         })

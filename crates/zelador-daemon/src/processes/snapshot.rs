@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 
 use rustix::fs::{CWD, Mode, OFlags, RawDir, openat};
 
-use super::stat::{Stat, StatReader};
+use super::stat::{Stat, stat_at};
 
 /// All processes of the host at one moment, by pid.
 #[derive(Clone, Debug, Default)]
@@ -41,15 +41,13 @@ impl Processes {
 /// Returns all processes that this one may see. Blocks; a process that ends meanwhile is left out.
 ///
 /// # Errors
-/// `/proc` cannot be opened or listed.
+/// `/proc` cannot be opened or listed, or there is no descriptor for a process in it.
 pub fn snapshot() -> io::Result<Processes> {
     snapshot_without(|_| false)
 }
 
 /// Returns the processes for whose pid `skip` does not say true; those cost next to nothing.
 pub(super) fn snapshot_without(mut skip: impl FnMut(i32) -> bool) -> io::Result<Processes> {
-    let reader = StatReader::new()?;
-    // A descriptor of its own: a listing moves the position, and another starts at the beginning.
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let listing = openat(CWD, c"/proc", flags, Mode::empty())?;
     let mut all = Vec::with_capacity(512);
@@ -62,7 +60,11 @@ pub(super) fn snapshot_without(mut skip: impl FnMut(i32) -> bool) -> io::Result<
             let mut path = [0_u8; 16];
             path[..name.len()].copy_from_slice(name);
             path[name.len()..name.len() + 5].copy_from_slice(b"/stat");
-            all.extend(reader.read_path(&path[..name.len() + 5]));
+            match stat_at(&listing, &path[..name.len() + 5]) {
+                // Of another user, on a host that hides them (hidepid).
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+                stat => all.extend(stat?),
+            }
         }
     }
     Ok(Processes::new(all))

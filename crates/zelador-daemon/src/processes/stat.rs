@@ -1,12 +1,14 @@
 //! One line of `/proc/PID/stat`, read without allocating.
 //!
-//! A process id goes in; a [`Stat`] comes out, or nothing when there is no such process.
+//! A process id goes in; a [`Stat`] comes out, or nothing when there is no such process. Always holds: what
+//! cannot be known is an error, never a process that is gone.
 
 use std::io;
 use std::io::Write as _;
-use std::os::fd::OwnedFd;
+use std::os::fd::AsFd;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
 
 /// What the kernel says about one process (or thread).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,39 +90,31 @@ fn number(field: &[u8]) -> Option<u64> {
     })
 }
 
-/// Reads `/proc/PID/stat` relative to an open `/proc`.
-#[derive(Debug)]
-pub struct StatReader {
-    proc_dir: OwnedFd,
+/// Returns what the kernel says about a process; `None` when there is none with that number.
+///
+/// # Errors
+/// It is not known, which is not the same as gone: no descriptor is left, or the process is hidden.
+pub fn stat(pid: i32) -> io::Result<Option<Stat>> {
+    let mut path = [0_u8; 24];
+    let mut rest = &mut path[..];
+    write!(rest, "/proc/{pid}/stat")?;
+    let unused = rest.len();
+    stat_at(CWD, &path[..24 - unused])
 }
 
-impl StatReader {
-    /// Opens `/proc`.
-    ///
-    /// # Errors
-    /// There is no `/proc`, or no descriptor is left.
-    pub fn new() -> io::Result<Self> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(Self { proc_dir: openat(CWD, c"/proc", flags, Mode::empty())? })
-    }
-
-    /// Returns what the kernel says about a process; `None` when there is none with that number.
-    pub fn read(&self, pid: i32) -> Option<Stat> {
-        let mut path = [0_u8; 24];
-        let mut rest = &mut path[..];
-        write!(rest, "{pid}/stat").ok()?;
-        let unused = rest.len();
-        self.read_path(&path[..24 - unused])
-    }
-
-    /// Reads the stat file at a path relative to `/proc`.
-    pub(super) fn read_path(&self, path: &[u8]) -> Option<Stat> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let file = openat(&self.proc_dir, path, flags, Mode::empty()).ok()?;
-        // 52 numbers of at most 20 digits and a name of at most 64 bytes.
-        let mut line = [0_u8; 1280];
-        let length = rustix::io::read(&file, &mut line[..]).ok()?;
-        Stat::parse(&line[..length])
+/// The same of the stat file at a path relative to `folder`.
+pub(super) fn stat_at(folder: impl AsFd, path: &[u8]) -> io::Result<Option<Stat>> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    // 52 numbers of at most 20 digits and a name of at most 64 bytes.
+    let mut line = [0_u8; 1280];
+    let read = openat(folder, path, flags, Mode::empty())
+        .and_then(|file| rustix::io::read(&file, &mut line[..]));
+    match read {
+        Ok(length) => Stat::parse(&line[..length])
+            .map(Some)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no line of /proc/PID/stat")),
+        Err(Errno::NOENT | Errno::SRCH) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -158,12 +152,11 @@ mod tests {
 
     #[test]
     fn this_very_process_can_be_read_and_a_missing_one_is_none() {
-        let reader = StatReader::new().unwrap();
         let own = i32::try_from(std::process::id()).unwrap();
-        let stat = reader.read(own).expect("it runs");
-        assert_eq!(stat.pid, own);
-        assert_eq!(stat.ppid, i32::try_from(std::os::unix::process::parent_id()).unwrap());
-        assert!(stat.pages > 0 && stat.threads >= 1);
-        assert_eq!(reader.read(i32::MAX), None);
+        let seen = stat(own).unwrap().expect("it runs");
+        assert_eq!(seen.pid, own);
+        assert_eq!(seen.ppid, i32::try_from(std::os::unix::process::parent_id()).unwrap());
+        assert!(seen.pages > 0 && seen.threads >= 1);
+        assert_eq!(stat(i32::MAX).unwrap(), None);
     }
 }

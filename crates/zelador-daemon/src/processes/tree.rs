@@ -8,13 +8,14 @@
 //! another process is not taken for the one that had it before.
 
 use std::collections::HashMap;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::PathBuf;
 
 use zelador_core::launch::RUN_VARIABLE;
 
 use super::snapshot::Processes;
 use super::stat::Stat;
+use crate::errno;
 
 /// How much of an environment is looked at. The kernel's limit for one variable; ours is set last
 /// or among few, and an environment larger than this is rare.
@@ -158,17 +159,28 @@ impl<'a, F: FnMut(&Stat) -> Option<String>> Owners<'a, F> {
     }
 }
 
-/// Returns the value of [`RUN_VARIABLE`] in a process's environment as it was at its start.
-pub fn mark_of(process: &Stat) -> Option<String> {
+/// Returns the value of [`RUN_VARIABLE`] in a process's environment as it was at its start; `None`: it has none,
+/// or nobody may read it.
+///
+/// # Errors
+/// It could not be read just now: no descriptor is left, or no memory.
+pub fn mark_of(process: &Stat) -> io::Result<Option<String>> {
     variable_of(process.pid, RUN_VARIABLE)
 }
 
 /// The same of another variable.
-pub fn variable_of(pid: i32, name: &str) -> Option<String> {
+///
+/// # Errors
+/// As [`mark_of`].
+pub fn variable_of(pid: i32, name: &str) -> io::Result<Option<String>> {
     let mut environment = Vec::new();
-    let file = std::fs::File::open(format!("/proc/{pid}/environ")).ok()?;
-    file.take(ENVIRONMENT_READ).read_to_end(&mut environment).ok()?;
-    variable_in(&environment, name)
+    let read = std::fs::File::open(format!("/proc/{pid}/environ"))
+        .and_then(|file| file.take(ENVIRONMENT_READ).read_to_end(&mut environment));
+    match read {
+        Ok(_) => Ok(variable_in(&environment, name)),
+        Err(error) if errno::is_want(&error) => Err(error),
+        Err(_) => Ok(None),
+    }
 }
 
 fn variable_in(environment: &[u8], name: &str) -> Option<String> {

@@ -1,6 +1,7 @@
 //! How services end, and what becomes of the rest of their group.
 
 use std::process::Command;
+use std::ptr;
 
 use zelador_guardian::message::{FromGuardian, ToGuardian, Which, Why};
 
@@ -124,6 +125,45 @@ pub fn a_foreign_process_is_adopted_only_by_its_start_time() {
     engine.say(&ToGuardian::Release { run: 2 });
     engine.say(&adopt(3, start));
     assert_eq!(engine.hear().0, FromGuardian::Refused { run: 3, why: Why::Gone });
+}
+
+pub fn what_cannot_be_adopted_for_want_of_a_descriptor_is_not_taken_for_gone() {
+    let rig = Rig::new();
+    let engine = rig.engine();
+    engine.greet();
+    let mut child = Command::new("sleep").arg("1000").spawn().expect("sleep exists");
+    let (pid, start_time) = (child.id(), start_time(child.id()));
+    let adopt = |run| ToGuardian::Adopt {
+        run,
+        pid,
+        start_time,
+        label: Vec::new(),
+        which: Which::default(),
+    };
+    // Those that are open stay so.
+    let before = open_at_most(rig.guardian.id(), 3);
+    engine.say(&adopt(1));
+    let FromGuardian::Refused { run: 1, why } = engine.hear().0 else { panic!("not refused") };
+    assert_eq!((why, why.is_gone()), (Why::Failed(libc::EMFILE), false));
+    open_at_most(rig.guardian.id(), before);
+    engine.say(&adopt(1));
+    assert!(matches!(engine.hear().0, FromGuardian::Kept { run: 1, .. }));
+    child.kill().expect("it is our child");
+    child.wait().expect("it is our child");
+    engine.ended(1);
+}
+
+/// How many descriptors a process may open from now on; returns how many it might before.
+fn open_at_most(pid: u32, soft: u64) -> u64 {
+    let mut before = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+    let pid = pid as libc::pid_t;
+    // SAFETY: reads a limit into `before`, then sets one from `limit`.
+    unsafe {
+        assert_eq!(libc::prlimit64(pid, libc::RLIMIT_NOFILE, ptr::null(), &raw mut before), 0);
+        let limit = libc::rlimit64 { rlim_cur: soft, ..before };
+        assert_eq!(libc::prlimit64(pid, libc::RLIMIT_NOFILE, &raw const limit, ptr::null_mut()), 0);
+    }
+    before.rlim_cur
 }
 
 pub fn of_many_that_ended_at_once_the_first_successor_begins_while_others_are_reaped() {

@@ -33,6 +33,7 @@ const CASES: &[Case] = cases![
     deaths::with_linger_the_group_outlives_its_main_process,
     deaths::an_orphan_in_a_session_of_its_own_is_reaped,
     deaths::a_foreign_process_is_adopted_only_by_its_start_time,
+    deaths::what_cannot_be_adopted_for_want_of_a_descriptor_is_not_taken_for_gone,
     deaths::of_many_that_ended_at_once_the_first_successor_begins_while_others_are_reaped,
     services::failures_name_their_stage,
     services::requests_about_the_wrong_run_are_refused,

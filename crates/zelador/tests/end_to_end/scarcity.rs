@@ -34,6 +34,42 @@ fn what_cannot_be_said_to_the_guardian_for_want_of_a_descriptor_is_said_later() 
     zelador.ok(&["delete", "a"]);
 }
 
+/// A child with a session of its own, which nobody but its parent knows; both ignore signals.
+const LEAVES: &str = "
+import os, signal, time
+for ignored in (signal.SIGINT, signal.SIGTERM): signal.signal(ignored, signal.SIG_IGN)
+if os.fork() == 0:
+    os.setsid()
+    open('child', 'w').write(str(os.getpid()))
+while True: time.sleep(1)
+";
+
+#[test]
+fn what_cannot_be_looked_for_is_not_taken_for_gone() {
+    let zelador = zelador();
+    zelador.write("leaves.py", LEAVES);
+    zelador.start("{ name: 'a', script: 'leaves.py', kill_timeout: '1h' }");
+    let child = || text(zelador.app().join("child")).parse::<i32>();
+    until("the child", || child().is_ok());
+    let (child, pid, (engine, _)) = (child().unwrap(), zelador.pid("a"), zelador.roles());
+    let mut restart = zelador.command(&["restart", "a"]).stdout(Stdio::null()).spawn().unwrap();
+    until("it to be asked to end", || zelador.status("a") == "stopping");
+    let process = Pid::from_raw(engine);
+    let limit = |soft| {
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        prlimit(process, Resource::Nofile, Rlimit { current: soft, maximum }).unwrap()
+    };
+    let before = limit(Some(3));
+    kill(pid, Signal::KILL);
+    let log = zelador.home().join("zelador.log");
+    until("the engine to be refused", || text(&log).contains("cannot be seen"));
+    limit(before.current);
+    assert_eq!(zelador.status("a"), "stopping", "its child lives");
+    kill(child, Signal::KILL);
+    assert!(restart.wait().unwrap().success());
+    assert_ne!(zelador.pid("a"), pid);
+}
+
 /// Sends a socket that takes a minute to close: its other end takes nothing of what it was sent.
 const SLOW: &str = "
 import array, os, socket, struct, time

@@ -11,6 +11,7 @@ use zelador_core::id::RunId;
 use zelador_guardian::message::ToGuardian;
 
 use super::Native;
+use crate::errno;
 use crate::processes::cgroup;
 
 /// So many are made ahead at most, and so many wait to be removed: a group costs the kernel some 10 KiB.
@@ -59,7 +60,7 @@ impl Native {
     }
 
     fn do_without(&mut self, error: &io::Error) {
-        if is_transient(error) {
+        if errno::is_want(error) {
             tracing::info!(%error, "a run begins without a control group: its tree is found by /proc");
         } else {
             tracing::info!(%error, "no control groups here: trees are found by /proc");
@@ -77,23 +78,5 @@ impl Native {
             cgroup::remove(&group);
         }
         self.controllers.remove(run);
-    }
-}
-
-/// Whether there is only no descriptor or no room left just now.
-fn is_transient(error: &io::Error) -> bool {
-    let errno = error.raw_os_error();
-    errno.is_some_and(|errno| [libc::EMFILE, libc::ENFILE, libc::EAGAIN].contains(&errno))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_host_without_room_for_a_moment_is_asked_for_groups_again() {
-        for (errno, again) in [(libc::EMFILE, true), (libc::EACCES, false), (libc::EROFS, false)] {
-            assert_eq!(is_transient(&io::Error::from_raw_os_error(errno)), again, "{errno}");
-        }
     }
 }

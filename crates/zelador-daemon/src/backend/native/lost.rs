@@ -10,7 +10,7 @@ use std::fs;
 use std::io;
 use std::mem;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use zelador_core::death::Death;
@@ -25,8 +25,9 @@ use zelador_guardian::{Descriptors, Kept};
 
 use super::sources::{Label, sources_of};
 use super::{Native, Run, gap, launch, pipes, sockets};
+use crate::errno;
 use crate::logs::Source;
-use crate::processes::{self, Stat, cgroup, mark_of};
+use crate::processes::{self, Processes, Stat, cgroup, mark_of};
 
 /// The record says when the engine learned of the start, and the clock may have been corrected a bit.
 const STARTED_ABOUT: Duration = Duration::from_secs(3);
@@ -56,24 +57,21 @@ pub(super) struct Declared<'a> {
 
 impl Native {
     /// Compares the records with what the guardian has told, and adopts what lives.
-    pub fn take_on_lost(&mut self, records: &[Record]) -> Found {
+    ///
+    /// # Errors
+    /// It is not known which runs still live: nothing may be begun.
+    pub fn take_on_lost(&mut self, records: &[Record]) -> io::Result<Found> {
         let mut lost = recorded(records);
         lost.retain(|run, _| !self.runs.contains_key(run));
         // A guardian that knows nothing may have had one before it.
         if lost.is_empty() && (records.is_empty() || !self.runs.is_empty()) {
-            return Found::default();
+            return Ok(Found::default());
         }
-        let all = match processes::snapshot() {
-            Ok(all) => all,
-            Err(error) => {
-                tracing::error!(%error, "it is not known which runs of the engine before still live");
-                return Found::default();
-            }
-        };
+        let all = processes::snapshot()?;
         // A child that has begun a session of its own carries the mark too: the oldest is the main one.
         let mut marked: BTreeMap<String, &Stat> = BTreeMap::new();
         for process in all.all().iter().filter(|it| it.session == it.pid && !it.is_dead()) {
-            let Some(mark) = mark_of(process) else { continue };
+            let Some(mark) = mark_of(process)? else { continue };
             let first = marked.entry(mark).or_insert(process);
             if process.start_time < first.start_time {
                 *first = process;
@@ -85,18 +83,18 @@ impl Native {
             let mark = run_mark(&self.home, run);
             let found = match recorded.pid {
                 // Its start was never recorded.
-                None => marked.get(&mark).copied().or_else(|| {
-                    // One that cannot be read tells of nobody.
-                    let group =
-                        self.groups.as_ref().and_then(|it| cgroup::members(&it.path(run)).ok());
-                    let mut members = group.iter().flatten().filter_map(|pid| all.get(*pid));
-                    members.find(|process| process.session == process.pid && !process.is_dead())
-                }),
-                Some(pid) => all.get(pid).filter(|process| {
-                    let is_marked = || mark_of(process).is_some_and(|its| its == mark);
-                    let leads = process.session == process.pid && !process.is_dead();
-                    leads && (is_marked() || is_proven(process, run, recorded.since))
-                }),
+                None => match marked.get(&mark) {
+                    Some(process) => Some(*process),
+                    None => self.leader_in_group(run, &all)?,
+                },
+                Some(pid) => match all.get(pid) {
+                    Some(process) if process.session == pid && !process.is_dead() => {
+                        let is_it = mark_of(process)?.is_some_and(|its| its == mark)
+                            || is_proven(process, run, recorded.since)?;
+                        is_it.then_some(process)
+                    }
+                    _ => None,
+                },
             };
             match found {
                 Some(process) => {
@@ -110,8 +108,20 @@ impl Native {
             _ => None,
         });
         let next = next.unwrap_or(RunId::new(1));
-        self.take_on_strays(&all, &marked, next, &declared, &mut kept);
-        kept
+        self.take_on_strays(&all, &marked, next, &declared, &mut kept)?;
+        Ok(kept)
+    }
+
+    /// The process that leads a session in the control group of a run.
+    fn leader_in_group<'a>(&self, run: RunId, all: &'a Processes) -> io::Result<Option<&'a Stat>> {
+        let Some(groups) = &self.groups else { return Ok(None) };
+        let members = match cgroup::members(&groups.path(run)) {
+            Err(error) if errno::is_want(&error) => return Err(error),
+            // One that cannot be read tells of nobody.
+            members => members.unwrap_or_default(),
+        };
+        let mut members = members.into_iter().filter_map(|pid| all.get(pid));
+        Ok(members.find(|process| process.session == process.pid && !process.is_dead()))
     }
 
     /// Takes a process on as a run of an instance.
@@ -131,15 +141,7 @@ impl Native {
         }
         let unknown = Label { instance, ..Label::default() };
         let label = app.map_or(unknown, |(_, launch)| Label::of(&launch));
-        let mut descriptors = pipes::taken_back(process);
-        let copies: io::Result<Vec<_>> =
-            descriptors.list().iter().map(BorrowedFd::try_clone_to_owned).collect();
-        let copies = copies.unwrap_or_else(|error| {
-            tracing::warn!(%run, %error, "the guardian cannot be given the pipes of a run");
-            descriptors = Descriptors::default();
-            Vec::new()
-        });
-        let which = descriptors.which();
+        let descriptors = pipes::taken_back(process);
         gap::note(&label, descriptors.state.is_some());
         let label = serde_json::to_vec(&label).unwrap_or_default();
         let sources = sources_of(run, &descriptors, &label);
@@ -149,13 +151,30 @@ impl Native {
             "what it wrote meanwhile follows in its logs"
         };
         tracing::warn!(%run, pid, "a run outlived its guardian and its engine: adopted; {outcome}");
-        let mut state = Run { group: group_of(pid), ..of_lost(run, pid, start_time, None) };
-        state.kept.label.clone_from(&label);
+        let group = group_of(pid).unwrap_or_else(|error| {
+            tracing::warn!(%run, %error, "its control group is not known");
+            None
+        });
+        let mut state = Run { group, ..of_lost(run, pid, start_time, None) };
+        state.kept.label = label;
         state.kept.descriptors = descriptors;
         self.runs.insert(run, state);
-        let (run, pid) = (run.number(), pid.unsigned_abs());
-        self.link.send_with(ToGuardian::Adopt { run, pid, start_time, label, which }, copies);
+        self.ask_to_adopt(run);
         found.sources.extend(sources);
+    }
+
+    fn ask_to_adopt(&mut self, run: RunId) {
+        let Some(Run { kept, .. }) = self.runs.get(&run) else { return };
+        let Kept { run, pid, start_time, ref label, ref descriptors, .. } = *kept;
+        let (label, which) = (label.clone(), descriptors.which());
+        let copies: io::Result<Vec<_>> =
+            descriptors.list().iter().map(BorrowedFd::try_clone_to_owned).collect();
+        match copies {
+            Ok(copies) => self
+                .link
+                .send_with(ToGuardian::Adopt { run, pid, start_time, label, which }, copies),
+            Err(error) => tracing::warn!(run, %error, "a run is still to be adopted"),
+        }
     }
 
     /// Its main process is gone; whether anything is left of it is looked at when its end is told.
@@ -177,12 +196,21 @@ impl Native {
         }
     }
 
+    /// Asks again for what the guardian could not adopt just now, for want of a descriptor above all.
+    pub(super) fn adopt_again(&mut self) {
+        let lost = self.runs.iter().filter(|(_, state)| is_lost(state));
+        let lost: Vec<_> = lost.map(|(run, _)| *run).collect();
+        if !lost.is_empty() {
+            let count = lost.len();
+            tracing::warn!(count, "runs are still to be adopted: their end is not seen before");
+        }
+        lost.into_iter().for_each(|run| self.ask_to_adopt(run));
+    }
+
     /// The guardian refused; whether that means that an adopted run is gone after all.
     pub(super) fn is_gone(&mut self, run: RunId, why: Why) -> bool {
-        let gone = matches!(why, Why::Gone | Why::Different | Why::Failed(_));
         let Some(state) = self.runs.get_mut(&run) else { return false };
-        let is_lost = state.kept.foreign && state.kept.descriptors.pidfd.is_none();
-        let is_news = gone && is_lost && state.death.is_none();
+        let is_news = why.is_gone() && is_lost(state);
         if is_news {
             state.death = Some(Death::Unknown);
         }
@@ -214,6 +242,11 @@ impl<'a> Declared<'a> {
         let spec = self.apps.get(&instance.app)?;
         Some((spec.name.clone(), launch_of(spec, instance, run, home, None)))
     }
+}
+
+/// Whether nobody tells of its end: it lives, and the guardian has not adopted it.
+fn is_lost(state: &Run) -> bool {
+    state.kept.foreign && state.kept.descriptors.pidfd.is_none() && state.death.is_none()
 }
 
 fn of_lost(run: RunId, pid: i32, start_time: u64, death: Option<Death>) -> Run {
@@ -272,39 +305,49 @@ fn recorded(records: &[Record]) -> BTreeMap<RunId, Recorded> {
 
 /// Whether the process with the recorded number is the run, although its mark cannot be read: programs
 /// that set their title write over their environment.
-fn is_proven(process: &Stat, run: RunId, since: Option<Moment>) -> bool {
-    let group = group_of(process.pid);
+fn is_proven(process: &Stat, run: RunId, since: Option<Moment>) -> io::Result<bool> {
+    let group = group_of(process.pid)?;
     let in_group = group.is_some_and(|group| {
         let place = group.parent().and_then(Path::file_name).unwrap_or_default();
         let is_ours = place.to_string_lossy().starts_with("zelador-");
         is_ours && group.file_name().is_some_and(|name| *name == *run.to_string())
     });
+    let booted = booted()?;
     let when = || {
         let ticks = rustix::param::clock_ticks_per_second();
         let since_boot = Duration::from_millis(process.start_time.saturating_mul(1000) / ticks);
-        let started = booted()? + since_boot;
+        let started = booted? + since_boot;
         let recorded = Duration::from_micros(since?.as_micros());
         Some(started.abs_diff(recorded) < STARTED_ABOUT)
     };
-    in_group || when().unwrap_or(false)
+    Ok(in_group || when().unwrap_or(false))
 }
 
 /// When the host was booted, since the Unix epoch.
-fn booted() -> Option<Duration> {
-    let text = fs::read_to_string("/proc/stat").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("btime "))?;
-    line.trim().parse().ok().map(Duration::from_secs)
+fn booted() -> io::Result<Option<Duration>> {
+    let text = read(Path::new("/proc/stat"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("btime "));
+    Ok(line.and_then(|line| line.trim().parse().ok()).map(Duration::from_secs))
+}
+
+/// The text of a file; empty where it cannot be read at all.
+fn read(path: &Path) -> io::Result<String> {
+    match fs::read_to_string(path) {
+        Err(error) if errno::is_want(&error) => Err(error),
+        text => Ok(text.unwrap_or_default()),
+    }
 }
 
 /// The control group of a process, if a zelador has made it.
-fn group_of(pid: i32) -> Option<std::path::PathBuf> {
-    let own = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
-    let own = own.lines().find_map(|line| line.strip_prefix("0::"))?;
-    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+fn group_of(pid: i32) -> io::Result<Option<PathBuf>> {
+    let own = read(Path::new(&format!("/proc/{pid}/cgroup")))?;
+    let mounts = read(Path::new("/proc/self/mountinfo"))?;
+    let own = own.lines().find_map(|line| line.strip_prefix("0::"));
     let mount = mounts.lines().find_map(|line| {
         let (place, kind) = line.split_once(" - ")?;
         kind.starts_with("cgroup2 ").then(|| place.split(' ').nth(4))?
-    })?;
+    });
+    let (Some(own), Some(mount)) = (own, mount) else { return Ok(None) };
     let group = Path::new(mount).join(own.trim_start_matches('/'));
-    (own.contains("/zelador-") && group.is_dir()).then_some(group)
+    Ok((own.contains("/zelador-") && group.is_dir()).then_some(group))
 }

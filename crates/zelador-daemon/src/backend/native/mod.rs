@@ -306,6 +306,7 @@ impl Native {
     /// The engine still turns.
     pub fn alive(&mut self) {
         self.link.send(ToGuardian::Alive);
+        self.adopt_again();
         self.oom_kills = self.vmstat.oom_kills().or(self.oom_kills);
     }
 

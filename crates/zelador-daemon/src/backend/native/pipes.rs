@@ -24,8 +24,7 @@ pub(super) fn taken_back(process: &Stat) -> Descriptors {
     // The service may have made one of both.
     let err = err.filter(|err| out.as_ref().is_none_or(|out| out.name != err.name));
     let input = end(0, OFlags::WRONLY).map(|end| end.descriptor);
-    let now = processes::member(process.pid);
-    if now.is_none_or(|now| now.start_time != process.start_time) {
+    if !is_still(process) {
         return Descriptors::default();
     }
     let capture = |end: Option<End>| end.map(|end| Capture::again(end.descriptor)).transpose();
@@ -38,6 +37,12 @@ pub(super) fn taken_back(process: &Stat) -> Descriptors {
         tracing::warn!(pid = process.pid, %error, "the pipes of an adopted run cannot be kept");
         Descriptors::default()
     })
+}
+
+/// Whether its number still means this very process.
+pub(super) fn is_still(process: &Stat) -> bool {
+    let now = processes::member(process.pid).ok().flatten();
+    now.is_some_and(|now| now.start_time == process.start_time)
 }
 
 /// The other end of one of its pipes.
@@ -119,8 +124,7 @@ mod tests {
         }
 
         fn stat(&self) -> Stat {
-            let reader = processes::StatReader::new().unwrap();
-            reader.read(self.0.id().cast_signed()).unwrap()
+            processes::stat(self.0.id().cast_signed()).unwrap().unwrap()
         }
     }
 

@@ -14,7 +14,8 @@ use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open}
 use zelador_core::spec::{Listen, SocketSpec};
 
 use super::handed::FIRST;
-use crate::processes::{self, Stat};
+use super::pipes::is_still;
+use crate::processes::Stat;
 
 /// Those that a process still has where it was handed them.
 pub(super) fn taken_back(process: &Stat, declared: &[SocketSpec]) -> Vec<(Listen, OwnedFd)> {
@@ -23,8 +24,7 @@ pub(super) fn taken_back(process: &Stat, declared: &[SocketSpec]) -> Vec<(Listen
         return Vec::new();
     };
     // Only now is it certain whom the descriptor means.
-    let now = processes::member(process.pid);
-    if now.is_none_or(|now| now.start_time != process.start_time) {
+    if !is_still(process) {
         return Vec::new();
     }
     let mut sockets = Vec::new();
