@@ -55,7 +55,7 @@ use crate::clock::Clock;
 use crate::events::Outlet;
 use crate::history::{Archive, History};
 use crate::ipc;
-use crate::logs::{LogEvent, Logs};
+use crate::logs::{LogEvent, Logs, Memory};
 use crate::mounts::FarMounts;
 use crate::pids::PidFiles;
 use crate::processes::{RunKey, Sampler};
@@ -170,6 +170,8 @@ pub struct Driver {
     pub(crate) far_mounts: FarMounts,
     /// What is being swept, and has not been reported to be gone.
     pub(crate) sweeping: BTreeMap<RunId, RunKey>,
+    /// The memories for lines that the guardian is still to be told of.
+    unkept: Vec<Memory>,
     /// Since when the guardian was seen to be stopped.
     stands_still_since: Option<Instant>,
     /// The list is coming up with the host: when that is told at the latest.
@@ -349,7 +351,7 @@ impl Driver {
             Message::Log(LogEvent::Trouble { path, error }) => {
                 tracing::warn!(path = %path.display(), %error, "a log cannot be written; its lines wait");
             }
-            Message::Log(LogEvent::Keep { memory }) => self.keep_backlog(&memory),
+            Message::Log(LogEvent::Keep { memory }) => self.keep_backlog(memory),
             Message::Log(LogEvent::Forget { number }) => self.forget_backlog(number),
             Message::Log(LogEvent::Due) => self.logs.rotate_all(self.supervisor.log_files(None)),
             Message::Log(LogEvent::Recovered { path }) => {

@@ -22,11 +22,20 @@ pub(super) fn left_behind(native: &Native) -> Vec<(u64, OwnedFd)> {
 }
 
 impl Driver {
-    /// Has the guardian keep what waits for a log.
-    pub(super) fn keep_backlog(&mut self, memory: &Memory) {
+    /// Has the guardian keep what is going to wait for a log.
+    pub(super) fn keep_backlog(&mut self, memory: Memory) {
         let name = Stowed::Backlog { backlog: memory.number }.bytes();
         if let Err(error) = self.native.stow(&name, &memory.descriptor) {
             tracing::error!(%error, "lines that wait for a log would be lost with the engine");
+        }
+        self.unkept.push(memory);
+        self.confirm_backlogs();
+    }
+
+    /// Tells the logs what the guardian has: what was sent to it is there, whatever becomes of the engine.
+    pub(super) fn confirm_backlogs(&mut self) {
+        if !self.native.is_behind() {
+            self.unkept.drain(..).for_each(|memory| memory.confirm());
         }
     }
 

@@ -11,6 +11,7 @@ const JUMP_MICROS: u64 = 1_000_000;
 impl Driver {
     pub(super) fn beat(&mut self) {
         self.native.alive();
+        self.confirm_backlogs();
         self.look_at_guardian();
         self.look_for_socket();
         let ahead = self.clock.wall_ahead_micros();

@@ -158,6 +158,7 @@ impl Driver {
             saw_socket: false,
             lost_socket: false,
             stands_still_since: None,
+            unkept: Vec::new(),
             sweeping: BTreeMap::new(),
             far_mounts: FarMounts::read(),
             booting: None,

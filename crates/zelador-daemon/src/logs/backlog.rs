@@ -19,6 +19,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{FallocateFlags, MemfdFlags};
 
@@ -48,6 +49,8 @@ pub struct Backlog {
     entry: Entry,
     /// Where what waits ends: the length of the memory.
     end: u64,
+    /// Whether the guardian has the memory.
+    kept: Arc<AtomicBool>,
 }
 
 /// What an engine that is gone has left of a backlog.
@@ -73,7 +76,7 @@ impl Backlog {
         let identity = Identity::of(&memory)?;
         let mut entry = Entry { start: DATA, ..Entry::default() };
         entry.enter(&memory)?;
-        Ok(Self { memory, identity, entry, end: DATA })
+        Ok(Self { memory, identity, entry, end: DATA, kept: Arc::default() })
     }
 
     /// Takes over that of an engine that is gone.
@@ -86,7 +89,8 @@ impl Backlog {
         let entry = entry.ok_or_else(|| io::Error::other("it has no entry that is whole"))?;
         let path = PathBuf::from(OsString::from_vec(read_text(&memory, PATH)?));
         let (identity, end) = (Identity::of(&memory)?, memory.metadata()?.len());
-        let backlog = Self { memory, identity, entry, end };
+        let kept = Arc::new(AtomicBool::new(true));
+        let backlog = Self { memory, identity, entry, end, kept };
         Ok(Left { path, backlog, unfinished: entry.writing })
     }
 
@@ -96,7 +100,12 @@ impl Backlog {
     /// There is no descriptor left.
     pub fn memory(&self) -> io::Result<Memory> {
         let descriptor = Arc::new(self.memory.try_clone()?.into());
-        Ok(Memory { number: self.number(), descriptor })
+        Ok(Memory { number: self.number(), descriptor, kept: Arc::clone(&self.kept) })
+    }
+
+    /// Whether the guardian has its memory. Before that nothing is to wait here: it would be lost with the engine.
+    pub fn is_kept(&self) -> bool {
+        self.kept.load(Ordering::Relaxed)
     }
 
     /// What names its memory among others.

@@ -63,8 +63,8 @@ enum Step {
     NoLine,
     /// There is nothing at all.
     Empty,
-    /// No file can be written.
-    AllSick,
+    /// No file can be written, or the guardian does not have the memory yet where lines wait for one.
+    NotYet,
 }
 
 impl Capture {
@@ -145,7 +145,7 @@ impl Capture {
                 Step::Moved if cut == Cut::Piece => return Pumped::Arrived(arrived),
                 Step::Moved => moved = true,
                 Step::Failed => {}
-                Step::AllSick => return Pumped::Waiting,
+                Step::NotYet => return Pumped::Waiting,
                 Step::Empty if cut == Cut::Last => return Pumped::Ended,
                 Step::Empty => return Pumped::Arrived(arrived),
                 // What is left of the pipe is for the next time: other streams wait too.
@@ -166,11 +166,11 @@ impl Capture {
     }
 
     /// Moves everything that is in the pipe now. Unfinished lines too, and then for good, if this
-    /// is the `end`.
-    pub fn flush(&mut self, end: bool, bench: &mut Bench) {
+    /// is the `end`. Returns false where it has to be done again a little later.
+    pub fn flush(&mut self, end: bool, bench: &mut Bench) -> bool {
         if self.sinks.is_empty() {
             self.discard(bench);
-            return;
+            return true;
         }
         let mut left = pipe::level(&self.pipe);
         loop {
@@ -193,11 +193,11 @@ impl Capture {
                         cut = Cut::Piece;
                     }
                     Step::NoLine | Step::Empty => break,
-                    Step::AllSick => return,
+                    Step::NotYet => return false,
                 }
             }
             if left == 0 {
-                return;
+                return true;
             }
         }
     }
@@ -287,8 +287,8 @@ impl Capture {
             return Step::Empty; // the pipe could not be read; told by the bench
         }
         let prepare = bench.files.prepare(&self.sinks);
-        if prepare.all_sick() && !pressed {
-            return Step::AllSick;
+        if prepare.is_early() || (prepare.all_sick() && !pressed) {
+            return Step::NotYet;
         }
         let mut inside_after = line_end.is_none();
         if cut == Cut::Last && inside_after && end == self.held {

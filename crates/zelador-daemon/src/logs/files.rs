@@ -46,9 +46,14 @@ impl Prepare {
         let mark = |prepared: &Prepared| match prepared {
             Prepared::File(mark) => Some(*mark),
             Prepared::Sick(mark) => *mark,
-            Prepared::Special => None,
+            Prepared::Special | Prepared::NotKept => None,
         };
         self.0.iter().filter_map(mark).collect()
+    }
+
+    /// Whether bytes would have to wait where nobody keeps them yet.
+    pub fn is_early(&self) -> bool {
+        self.0.contains(&Prepared::NotKept)
     }
 
     /// Whether there are files and none can be written.
@@ -175,7 +180,7 @@ impl Files {
             match prepared {
                 Prepared::File(_) => sink.succeed(&mut self.events),
                 Prepared::Special => sink.pour_or_put_aside(how, bytes, &mut self.events),
-                Prepared::Sick(_) => sink.put_aside(bytes, how.json, &mut self.events),
+                Prepared::Sick(_) | Prepared::NotKept => sink.put_aside(bytes, how.json),
             }
             self.retry_at = soonest(self.retry_at, sink.again_at());
         }

@@ -104,6 +104,8 @@ pub enum Prepared {
     Special,
     /// It cannot be written now; what waits for it is cut back to this mark.
     Sick(Option<Mark>),
+    /// Nor can anything wait for it yet: the guardian does not have the memory.
+    NotKept,
 }
 
 impl Sink {
@@ -142,19 +144,25 @@ impl Sink {
     /// Opens the file where necessary and looks how long it is.
     pub fn prepare(&mut self, events: &mut Vec<LogEvent>) -> Prepared {
         if self.trouble.as_ref().is_some_and(|trouble| !trouble.on_trial) {
-            return self.sick();
+            return self.sick(events);
         }
         match self.look() {
             Ok(prepared) => prepared,
             Err(error) => {
                 self.fail(&error, events);
-                self.sick()
+                self.sick(events)
             }
         }
     }
 
-    fn sick(&self) -> Prepared {
-        Prepared::Sick(self.backlog.as_ref().map(Backlog::mark))
+    fn sick(&mut self, events: &mut Vec<LogEvent>) -> Prepared {
+        if self.backlog.is_none() {
+            self.begin_backlog(events);
+        }
+        match &self.backlog {
+            Some(backlog) if !backlog.is_kept() => Prepared::NotKept,
+            backlog => Prepared::Sick(backlog.as_ref().map(Backlog::mark)),
+        }
     }
 
     fn look(&mut self) -> io::Result<Prepared> {

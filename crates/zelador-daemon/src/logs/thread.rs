@@ -63,6 +63,8 @@ pub struct Worker {
     streams: BTreeMap<Token, Watched>,
     /// Those looked at by the clock.
     clocked: BTreeSet<Token>,
+    /// Runs that ended, and whose last lines cannot even wait yet.
+    finishing: BTreeSet<RunId>,
     /// Streams have ended since it was looked which files are still used.
     some_ended: bool,
     next_token: Token,
@@ -109,6 +111,7 @@ impl Worker {
             bench,
             streams: BTreeMap::new(),
             clocked: BTreeSet::new(),
+            finishing: BTreeSet::new(),
             some_ended: false,
             next_token: 0,
             own_log,
@@ -173,7 +176,8 @@ impl Worker {
     /// Waits for pipes, the bell or the clock. Returns what is ready.
     fn wait(&self) -> Vec<Token> {
         let now = Instant::now();
-        let look = (!self.clocked.is_empty()).then_some(LOOK_EVERY);
+        let looks = !self.clocked.is_empty() || !self.finishing.is_empty();
+        let look = looks.then_some(LOOK_EVERY);
         let retry = self.bench.files.retry_at().map(|at| at.duration_since(now));
         let own = self.own_log.is_some().then(|| self.own_log_at.duration_since(now));
         let rotate = self.rotate_at.map(|at| {
@@ -285,7 +289,10 @@ impl Worker {
     }
 
     fn finish(&mut self, run: RunId) {
-        self.catch_up(run);
+        if !self.catch_up(run) {
+            self.finishing.insert(run);
+            return;
+        }
         let of_run =
             |(token, watched): (&Token, &Watched)| (watched.capture.run() == run).then_some(*token);
         let tokens: Vec<Token> = self.streams.iter().filter_map(of_run).collect();
@@ -298,10 +305,13 @@ impl Worker {
     }
 
     /// Moves all that a run that ended has said; its last line has an end, whether it was written or not.
-    fn catch_up(&mut self, run: RunId) {
+    /// Returns false where it has to be done again a little later.
+    fn catch_up(&mut self, run: RunId) -> bool {
+        let mut all = true;
         for watched in self.streams.values_mut().filter(|it| it.capture.run() == run) {
-            watched.capture.flush(true, &mut self.bench);
+            all &= watched.capture.flush(true, &mut self.bench);
         }
+        all
     }
 
     fn close_unused(&mut self) {
@@ -319,6 +329,9 @@ impl Worker {
         }
         for token in self.clocked.clone() {
             self.pump(token);
+        }
+        for run in std::mem::take(&mut self.finishing) {
+            self.finish(run);
         }
         if self.own_log.is_some() && now >= self.own_log_at {
             self.own_log_at = now + OWN_LOG_EVERY;

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The memory of a backlog, for the guardian to keep.
 #[derive(Clone, Debug)]
@@ -13,6 +14,15 @@ pub struct Memory {
     pub number: u64,
     /// The memfd.
     pub descriptor: Arc<OwnedFd>,
+    /// Whether the guardian has it.
+    pub(super) kept: Arc<AtomicBool>,
+}
+
+impl Memory {
+    /// The guardian has it, or will never: lines may wait there.
+    pub fn confirm(&self) {
+        self.kept.store(true, Ordering::Relaxed);
+    }
 }
 
 impl PartialEq for Memory {

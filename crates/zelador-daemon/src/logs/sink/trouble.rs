@@ -101,7 +101,7 @@ impl Sink {
         }
     }
 
-    fn begin_backlog(&mut self, events: &mut Vec<LogEvent>) {
+    pub(super) fn begin_backlog(&mut self, events: &mut Vec<LogEvent>) {
         let begun = Backlog::new(&self.path).and_then(|backlog| Ok((backlog.memory()?, backlog)));
         match begun {
             Ok((memory, backlog)) => {
@@ -122,15 +122,12 @@ impl Sink {
         if let Some(backlog) = &mut self.backlog {
             backlog.begin(last.map_or(how.inside, |byte| *byte != b'\n'));
         }
-        self.put_aside(&bytes[written..], how.json, events);
+        self.put_aside(&bytes[written..], how.json);
     }
 
     /// Keeps bytes until the file can be written.
-    pub fn put_aside(&mut self, bytes: &[u8], json: bool, events: &mut Vec<LogEvent>) {
+    pub fn put_aside(&mut self, bytes: &[u8], json: bool) {
         self.json = json;
-        if self.backlog.is_none() {
-            self.begin_backlog(events);
-        }
         if let Some(backlog) = &mut self.backlog {
             backlog.push(bytes, json);
         }
@@ -146,7 +143,7 @@ impl Sink {
         }
         while let Some(piece) = self.backlog.as_ref().and_then(Backlog::piece) {
             let prepared = self.prepare(events);
-            if matches!(prepared, Prepared::Sick(_)) {
+            if matches!(prepared, Prepared::Sick(_) | Prepared::NotKept) {
                 return;
             }
             if let Err(error) = self.write_out(prepared, &piece) {

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Child;
 
+use super::super::backlog::Backlog;
 use super::super::{Adopted, LogEvent, Memory, pipe};
 use super::full::{fill, small_disk};
 use super::kill::{dead, finish, start_engine, start_with_backlog};
@@ -34,6 +35,30 @@ fn what_waits_for_a_file_outlives_the_engine() {
     std::fs::remove_file(rig.path("closed")).unwrap();
     rig.expect(|event| *event == LogEvent::Forget { number: memory.number });
     assert_eq!(rig.text("closed/out.log"), "first\n");
+    logs.stop();
+}
+
+#[test]
+fn nothing_waits_in_memory_before_the_guardian_has_it() {
+    let rig = Rig::new();
+    std::fs::write(rig.path("closed"), "").unwrap();
+    let mut runs = [rig.run(1, &["closed/out.log"], &[], false)];
+    runs[0][0].write("first\n");
+    runs[0][0].write = None;
+    let sources = vec![runs[0][0].source()];
+    let logs = rig.logs_behind(rotation(1 << 30, 3), Adopted { sources, ..Adopted::default() });
+    logs.finish(runs[0][0].run);
+    let memory = kept(&rig.expect(|event| kept(event).is_some())).unwrap();
+    // As an engine that is killed, it has done nothing more.
+    logs.stop();
+    let left = Backlog::take_over(memory.descriptor.try_clone().unwrap()).unwrap();
+    assert!(left.backlog.is_empty(), "it would be lost with the engine");
+    assert!(rig.events.try_iter().all(|event| !matches!(event, LogEvent::Drained { .. })));
+
+    let logs = rig.logs(1 << 30, 3, vec![runs[0][0].source()]);
+    std::fs::remove_file(rig.path("closed")).unwrap();
+    rig.finish(&logs, &mut runs);
+    until("it to be written", || rig.text("closed/out.log") == "first\n");
     logs.stop();
 }
 

@@ -36,8 +36,13 @@ fn engine_process() {
     let backlogs = backlogs.split_terminator('|').map(|number| (0, inherited(number))).collect();
     let adopted = Adopted { sources, backlogs };
     let (sender, events) = mpsc::channel();
-    let logs =
-        Logs::start(rotation, None, adopted, move |event| sender.send(event).unwrap()).unwrap();
+    let logs = Logs::start(rotation, None, adopted, move |event| {
+        if let LogEvent::Keep { memory } = &event {
+            memory.confirm();
+        }
+        sender.send(event).unwrap();
+    })
+    .unwrap();
     if std::io::stdin().read_exact(&mut [0]).is_err() {
         std::process::exit(1); // the test is gone
     }

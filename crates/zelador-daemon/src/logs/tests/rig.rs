@@ -64,8 +64,25 @@ impl Rig {
     }
 
     pub fn logs_adopting(&self, rotation: Rotation, adopted: Adopted) -> Logs {
+        self.logs_telling(rotation, adopted, |event| {
+            if let LogEvent::Keep { memory } = event {
+                memory.confirm();
+            }
+        })
+    }
+
+    /// The same with a guardian that does not take what it is to keep.
+    pub fn logs_behind(&self, rotation: Rotation, adopted: Adopted) -> Logs {
+        self.logs_telling(rotation, adopted, |_| ())
+    }
+
+    fn logs_telling(&self, rotation: Rotation, adopted: Adopted, hear: fn(&LogEvent)) -> Logs {
         let sender = self.sender.clone();
-        Logs::start(rotation, None, adopted, move |event| _ = sender.send(event)).unwrap()
+        let tell = move |event| {
+            hear(&event);
+            _ = sender.send(event);
+        };
+        Logs::start(rotation, None, adopted, tell).unwrap()
     }
 
     /// Returns the pipes of a new run, out and err.
