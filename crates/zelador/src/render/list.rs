@@ -144,7 +144,8 @@ pub fn status(of: &InstanceView, now: Moment) -> String {
         Phase::Tripped { trial_at: Some(at) } => {
             format!("{} (trial in {})", of.status, spoken(at.since(now)))
         }
-        _ => match &of.says {
+        // What it said is true while it is there.
+        _ => match of.says.as_ref().filter(|_| of.pid.is_some()) {
             Some(says) => format!("{} ({})", of.status, short(says)),
             None => of.status.clone(),
         },

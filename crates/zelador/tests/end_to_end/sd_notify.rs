@@ -112,6 +112,8 @@ fn a_program_says_that_it_reloads_and_ends_who_is_its_main_process_and_gets_the_
     zelador.write("end", "");
     assert!(stop.wait().unwrap().success());
     assert_eq!(text(zelador.app().join("ended")), "well", "it was not killed");
+    let listed = zelador.run(&["list"]).out;
+    assert!(listed.contains("stopped") && !listed.contains("stopping"), "{listed}");
 }
 
 /// Answers each datagram with its own number.
