@@ -16,6 +16,7 @@ use zelador_core::signal::Signal;
 use super::Driver;
 use super::handed::remove_socket;
 use super::stowed::Stowed;
+use crate::backend::native::FIRST;
 use crate::ipc::{self, Channel, Heard, Query};
 
 /// Ports that one app may share among its workers: far more than a service listens on.
@@ -81,6 +82,9 @@ impl Driver {
     /// A worker wants a port: the same socket for all that ask for the same.
     fn share(&mut self, run: RunId, query: &Query) {
         let Some(app) = self.supervisor.app_of(run) else { return };
+        if let Some(number) = query.number() {
+            return self.share_declared(run, &app, number, query);
+        }
         let name = port_name(&app, &query.key());
         let known = self.native.stowed(&name).map(std::os::fd::OwnedFd::try_clone);
         let port = match known {
@@ -98,6 +102,19 @@ impl Driver {
                 self.tell(run, ipc::answer(query, Some(errno)), None);
             }
         }
+    }
+
+    /// A worker listens on a socket that its app declares, by the number that it has there.
+    fn share_declared(&mut self, run: RunId, app: &AppName, number: u32, query: &Query) {
+        let index = number.checked_sub(FIRST).map(|index| index as usize);
+        let socket = index.and_then(|index| self.supervisor.socket_at(app, index));
+        let name = socket.map(|socket| Stowed::Socket { app: app.clone(), socket }.bytes());
+        let socket = name.and_then(|name| self.native.stowed(&name)?.try_clone().ok());
+        if socket.is_none() {
+            tracing::warn!(%app, number, "a worker listens on a descriptor that is no socket of its app");
+        }
+        let failure = socket.is_none().then_some(libc::EBADF);
+        self.tell(run, ipc::answer(query, failure), socket);
     }
 
     fn new_port(

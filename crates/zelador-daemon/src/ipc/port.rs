@@ -19,10 +19,6 @@ const UDP_REUSE_ADDRESS: i64 = 4;
 
 /// Returns a socket that is bound as a worker asks, or the kernel's number of why there is none.
 pub fn bind(query: &Query) -> Result<OwnedFd, i32> {
-    if query.fd.is_some_and(|number| number >= 0) {
-        // A descriptor of Node's primary, which there is none of.
-        return Err(libc::EINVAL);
-    }
     let number = |error: io::Error| error.raw_os_error().unwrap_or(libc::EINVAL);
     if query.address_type == -1 {
         return path(query.address.as_deref().unwrap_or_default()).map_err(number);

@@ -38,7 +38,7 @@ pub struct Query {
     pub port: Option<i64>,
     /// 4, 6, -1 (a path), `"udp4"` or `"udp6"`.
     pub address_type: Value,
-    /// A descriptor of the primary: never asked for here.
+    /// A number among the worker's descriptors: a socket that its app declares.
     #[serde(default)]
     pub fd: Option<i64>,
     /// Which of several of the same.
@@ -55,13 +55,20 @@ impl Query {
     /// What all workers that ask for the same have in common.
     pub fn key(&self) -> String {
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        format!(
+        let key = format!(
             "{}:{}:{}:{}",
             self.address.as_deref().unwrap_or_default(),
             self.port.unwrap_or_default(),
             text(&self.address_type),
             self.index.unwrap_or_default()
-        )
+        );
+        // As long as there were no such numbers the keys had none.
+        self.number().map_or(key.clone(), |number| format!("{key}:{number}"))
+    }
+
+    /// The number of the socket that it asks for, if it does so by one.
+    pub fn number(&self) -> Option<u32> {
+        u32::try_from(self.fd?).ok()
     }
 
     /// Whether it is for datagrams.

@@ -92,6 +92,23 @@ fn a_caller_waits_while_the_app_is_down_instead_of_being_refused() {
 }
 
 #[test]
+fn workers_of_a_cluster_listen_on_the_sockets_of_their_app_by_number() {
+    let zelador = zelador();
+    let port = free_port();
+    zelador.write("web.js", HANDED);
+    zelador.start(&format!(
+        "{{ name: 'web', script: 'web.js', exec_mode: 'cluster', instances: 2, sockets: ['127.0.0.1:{port}', {{ unix: 'local.sock', name: 'local' }}] }}"
+    ));
+    let file = zelador.app().join("local.sock");
+    let is_right = |answer: &str| answer.ends_with(&format!(" 2 {port}:local true"));
+    for _ in 0..2 {
+        let answers = [asked(connect(port)), asked(UnixStream::connect(&file).unwrap())];
+        assert!(answers.iter().all(|answer| is_right(answer)), "{answers:?}");
+        zelador.ok(&["reload", "web"]);
+    }
+}
+
+#[test]
 fn a_socket_that_cannot_be_had_is_told_with_its_field() {
     let zelador = zelador();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

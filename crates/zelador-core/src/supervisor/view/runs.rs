@@ -22,6 +22,11 @@ impl Supervisor {
         self.probes.get(&probe)
     }
 
+    /// Where the socket in this place of an app's declaration listens.
+    pub fn socket_at(&self, app: &AppName, index: usize) -> Option<String> {
+        Some(self.apps.get(app)?.spec.sockets.get(index)?.listen.to_string())
+    }
+
     /// Whether an app declares a socket that listens there.
     pub fn has_socket(&self, app: &AppName, listen: &str) -> bool {
         let sockets = self.apps.get(app).into_iter().flat_map(|app| &app.spec.sockets);
