@@ -70,6 +70,9 @@ pub struct Spoken {
     /// The time has passed once, and something that it said waits to be taken in.
     #[serde(skip)]
     pub is_waited_for: bool,
+    /// The process that was started, where another one has been its main process since (`MAINPID`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_pid: Option<i32>,
     /// Limits that this host cannot hold, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_limited: Option<String>,
@@ -170,6 +173,12 @@ pub struct Instance {
 }
 
 impl Instance {
+    /// The process that was started, whichever is its main process by now.
+    pub fn first_pid(&self) -> Option<i32> {
+        let pid = self.phase.pid()?;
+        Some(self.spoken.first_pid.unwrap_or(pid))
+    }
+
     /// Its run has ended: what it stood on is good where it lived long.
     pub(crate) fn keep_footing(&mut self, ended_at: Moment) {
         if self.started_at.is_some_and(|at| ended_at.since(at) >= STABLE_FOR) {

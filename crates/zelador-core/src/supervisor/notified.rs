@@ -52,11 +52,12 @@ impl Supervisor {
             self.touch(id);
         }
         if let Some(new) = said.main_pid
-            && let Some(Phase::Running { pid, .. }) =
-                self.instances.get_mut(&id).map(|it| &mut it.phase)
+            && let Some(instance) = self.instances.get_mut(&id)
+            && let Phase::Running { pid, .. } = &mut instance.phase
             && *pid != new
         {
-            *pid = new;
+            let before = std::mem::replace(pid, new);
+            instance.spoken.first_pid.get_or_insert(before);
             self.tell_pid(id, new);
             self.touch(id);
         }

@@ -54,6 +54,37 @@ fn what_outlives_guardian_and_engine_is_heard_by_its_watchdog_again() {
     assert_eq!((zelador.pid("alive"), zelador.restarts("alive")), (pid, 0));
 }
 
+/// Says that its child is its main process.
+const REPRESENTED: &str = "
+import os, socket, subprocess, time
+address = os.environ['NOTIFY_SOCKET']
+address = chr(0) + address[1:] if address[0] == '@' else address
+child = subprocess.Popen(['sleep', '100000'])
+own = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+own.sendto(f'READY=1\\nMAINPID={child.pid}'.encode(), address)
+open('runs', 'a').write(f'{os.getpid()}\\n')
+while True: time.sleep(1)
+";
+
+#[test]
+fn what_outlives_guardian_and_engine_is_adopted_although_a_child_is_its_main_process() {
+    const APP: &str = "{ name: 'a', script: 'represented.py', notify: true }";
+    let zelador = zelador();
+    zelador.write("represented.py", REPRESENTED);
+    zelador.start(APP);
+    let runs = || text(zelador.app().join("runs"));
+    until("its child to be its main process", || {
+        let started = runs().trim().parse().unwrap_or(0);
+        started != 0 && ![0, started].contains(&zelador.pid("a"))
+    });
+    let (pid, first) = (zelador.pid("a"), runs());
+    kill_both(&zelador);
+    zelador.start(APP);
+    assert_eq!((zelador.pid("a"), zelador.restarts("a"), runs()), (pid, 0, first.clone()));
+    zelador.ok(&["restart", "a"]);
+    assert!(!alive(first.trim().parse().unwrap()) && !alive(pid), "it is supervised as before");
+}
+
 #[test]
 fn who_was_stopped_does_not_take_others_for_silent() {
     let zelador = zelador();

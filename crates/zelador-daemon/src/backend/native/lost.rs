@@ -284,7 +284,7 @@ fn recorded(records: &[Record]) -> BTreeMap<RunId, Recorded> {
                     _ => None,
                 };
                 if let Some(run) = instance.phase.run() {
-                    let pid = instance.phase.pid();
+                    let pid = instance.first_pid();
                     runs.insert(run, Recorded { instance: instance.id, pid, since });
                 }
                 if let Some(successor) = &instance.successor {
