@@ -6,12 +6,10 @@
 //! be had; of the rest the main process is gone, and what it left is swept before another run begins.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::mem;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use zelador_core::death::Death;
 use zelador_core::id::{AppName, InstanceId, RunId};
@@ -23,14 +21,12 @@ use zelador_core::unit::Moment;
 use zelador_guardian::message::{ToGuardian, Why};
 use zelador_guardian::{Descriptors, Kept};
 
+use super::proof::{group_of, is_proven};
 use super::sources::{Label, sources_of};
 use super::{Native, Run, gap, launch, pipes, sockets};
 use crate::errno;
 use crate::logs::Source;
 use crate::processes::{self, Processes, Stat, cgroup, mark_of};
-
-/// The record says when the engine learned of the start, and the clock may have been corrected a bit.
-const STARTED_ABOUT: Duration = Duration::from_secs(3);
 
 /// What the records say of a run that may have a process.
 struct Recorded {
@@ -301,53 +297,4 @@ fn recorded(records: &[Record]) -> BTreeMap<RunId, Recorded> {
         }
     }
     runs
-}
-
-/// Whether the process with the recorded number is the run, although its mark cannot be read: programs
-/// that set their title write over their environment.
-fn is_proven(process: &Stat, run: RunId, since: Option<Moment>) -> io::Result<bool> {
-    let group = group_of(process.pid)?;
-    let in_group = group.is_some_and(|group| {
-        let place = group.parent().and_then(Path::file_name).unwrap_or_default();
-        let is_ours = place.to_string_lossy().starts_with("zelador-");
-        is_ours && group.file_name().is_some_and(|name| *name == *run.to_string())
-    });
-    let booted = booted()?;
-    let when = || {
-        let ticks = rustix::param::clock_ticks_per_second();
-        let since_boot = Duration::from_millis(process.start_time.saturating_mul(1000) / ticks);
-        let started = booted? + since_boot;
-        let recorded = Duration::from_micros(since?.as_micros());
-        Some(started.abs_diff(recorded) < STARTED_ABOUT)
-    };
-    Ok(in_group || when().unwrap_or(false))
-}
-
-/// When the host was booted, since the Unix epoch.
-fn booted() -> io::Result<Option<Duration>> {
-    let text = read(Path::new("/proc/stat"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix("btime "));
-    Ok(line.and_then(|line| line.trim().parse().ok()).map(Duration::from_secs))
-}
-
-/// The text of a file; empty where it cannot be read at all.
-fn read(path: &Path) -> io::Result<String> {
-    match fs::read_to_string(path) {
-        Err(error) if errno::is_want(&error) => Err(error),
-        text => Ok(text.unwrap_or_default()),
-    }
-}
-
-/// The control group of a process, if a zelador has made it.
-fn group_of(pid: i32) -> io::Result<Option<PathBuf>> {
-    let own = read(Path::new(&format!("/proc/{pid}/cgroup")))?;
-    let mounts = read(Path::new("/proc/self/mountinfo"))?;
-    let own = own.lines().find_map(|line| line.strip_prefix("0::"));
-    let mount = mounts.lines().find_map(|line| {
-        let (place, kind) = line.split_once(" - ")?;
-        kind.starts_with("cgroup2 ").then(|| place.split(' ').nth(4))?
-    });
-    let (Some(own), Some(mount)) = (own, mount) else { return Ok(None) };
-    let group = Path::new(mount).join(own.trim_start_matches('/'));
-    Ok((own.contains("/zelador-") && group.is_dir()).then_some(group))
 }

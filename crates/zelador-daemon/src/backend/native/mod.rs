@@ -13,6 +13,7 @@ mod limits;
 mod link;
 mod lost;
 mod pipes;
+mod proof;
 mod released;
 mod sockets;
 mod sources;
