@@ -86,7 +86,7 @@ impl Driver {
             Effect::Sweep { run, kill_at } => self.sweep(run, kill_at),
             Effect::Terminate { run, signal, tree } => self.terminate_run(run, signal, tree),
             Effect::Say { run, say } => self.say(run, &say),
-            Effect::Signal { run, signal } => self.native.signal(run, signal, false),
+            Effect::Signal { run, signal } => self.signal(run, signal),
             Effect::Listen { run } => {
                 let waits = self.has_words_waiting(run);
                 self.facts.push(Fact::Listened { run, waits });
@@ -187,6 +187,20 @@ impl Driver {
         self.native.ask_to_end(run, signal, tree);
         let Some(key) = key else { return };
         self.tasks.spawn_blocking(move || processes::signal_outside_group(&key, signal));
+    }
+
+    /// Sends a signal to the main process: through the guardian, unless another one than that which was started has
+    /// become it (`MAINPID`) and still is of the run.
+    fn signal(&mut self, run: RunId, signal: Signal) {
+        let named = self.supervisor.main_pid_of(run).and_then(|pid| {
+            let key = self.native.key(run).filter(|key| key.pid != pid)?;
+            let member = processes::member(pid).ok()??;
+            (processes::is_member(&key, pid) == Some(true)).then_some(member)
+        });
+        let Some(member) = named else { return self.native.signal(run, signal, false) };
+        if let Err(error) = processes::signal(member, signal) {
+            tracing::warn!(%run, pid = member.pid, %error, "the main process cannot be signalled");
+        }
     }
 
     /// The main process of a run is gone: reports when nothing of its tree is left.

@@ -101,7 +101,7 @@ fn a_program_says_that_it_reloads_and_ends_who_is_its_main_process_and_gets_the_
     let file = entry["pm2_env"]["pm_pid_path"].as_str().expect("it has a pid file");
     until("the pid file", || text(file).trim() == child.to_string());
     // The process that was started is still the run: the end of the other is nobody's death.
-    kill(child, Signal::KILL);
+    zelador.ok(&["sendSignal", "SIGKILL", "svc"]);
     until("its end", || !alive(child));
     assert!(alive(pid));
     assert_eq!(zelador.restarts("svc"), 0);

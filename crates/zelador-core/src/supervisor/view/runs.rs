@@ -11,6 +11,12 @@ impl Supervisor {
         Some(self.instances.get(self.runs.get(&run)?)?.app.clone())
     }
 
+    /// The main process of a current run: the one that was started, or that it has named since.
+    pub fn main_pid_of(&self, run: RunId) -> Option<i32> {
+        let instance = self.instances.get(self.runs.get(&run)?)?;
+        instance.phase.pid().filter(|_| instance.is_current(run))
+    }
+
     /// Of which instance this is the run, and of which app.
     pub fn instance_of(&self, run: RunId) -> Option<(AppName, InstanceId)> {
         let instance = self.instances.get(self.runs.get(&run)?)?;
