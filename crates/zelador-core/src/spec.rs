@@ -40,7 +40,7 @@ pub use limits::{CAPABILITIES, IoPriority, Limits, Resource, ResourceLimit};
 pub use logs::{Keep, LogFormat, LogSpec, LogTarget, ROTATED_DATE, Rotation};
 pub use maintenance::{InWindow, Window};
 pub use probe::{CommandProbe, FileProbe, HEALTHY_STATUS, HttpProbe, ProbeTarget, TalkProbe};
-pub use protocol::{Listen, Notify, SocketSpec};
+pub use protocol::{Listen, Notify, SOCKET_MODE, SocketSpec};
 pub use pulse::{PulseAddress, PulseSpec, failing};
 pub use resilience::{BreakerChange, REMEDY, Resilience, RetryChange};
 pub use settings::{

@@ -10,7 +10,7 @@ use super::limits::octal;
 use super::node::Value;
 use super::place::{Block, Place};
 use crate::sd_notify::is_name;
-use crate::spec::{Listen, Notify, SocketSpec};
+use crate::spec::{Listen, Notify, SOCKET_MODE, SocketSpec};
 use crate::unit::SECOND;
 use crate::watch::absolute;
 
@@ -22,9 +22,6 @@ const LEAST_WATCHDOG: Duration = SECOND;
 
 /// Sockets of an app at most.
 const MOST_SOCKETS: usize = 16;
-
-/// Only the owner and the group may connect.
-const MODE: u32 = 0o660;
 
 pub(super) fn notify(app: &Block<'_>, sockets: usize) -> Notify {
     let notify = app.get("notify");
@@ -82,7 +79,7 @@ fn socket(place: &Place<'_>, cwd: &Path) -> Option<SocketSpec> {
             _ => address_of(&text).map(Listen::Tcp),
         };
         let listen = listen.or_else(|| refuse_address(place))?;
-        return Some(SocketSpec { name: name_of(&listen), listen, mode: MODE });
+        return Some(SocketSpec { name: name_of(&listen), listen, mode: SOCKET_MODE });
     };
     let block = place.block("a socket", SOCKET)?;
     let address = |name: &str| -> Option<SocketAddr> {
@@ -116,7 +113,7 @@ fn socket(place: &Place<'_>, cwd: &Path) -> Option<SocketSpec> {
         Value::Text(text) => octal(text, 0o777).or_else(|| place.refuse(PERMISSIONS)),
         _ => place.refuse(PERMISSIONS),
     });
-    Some(SocketSpec { name, listen, mode: mode.unwrap_or(MODE) })
+    Some(SocketSpec { name, listen, mode: mode.unwrap_or(SOCKET_MODE) })
 }
 
 const PERMISSIONS: &str = "permissions as octal text, like `0660`";

@@ -38,6 +38,17 @@ pub struct SocketSpec {
     pub mode: u32,
 }
 
+/// The usual permissions of a socket's file: only its owner and group may connect.
+pub const SOCKET_MODE: u32 = 0o660;
+
+impl SocketSpec {
+    /// The permissions of its file, where it has one, unless they are [`SOCKET_MODE`].
+    pub fn unusual_mode(&self) -> Option<u32> {
+        let has_file = matches!(self.listen, Listen::Unix(_));
+        (has_file && self.mode != SOCKET_MODE).then_some(self.mode)
+    }
+}
+
 /// Where a socket listens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -108,7 +108,7 @@ impl Driver {
     fn share_declared(&mut self, run: RunId, app: &AppName, number: u32, query: &Query) {
         let index = number.checked_sub(FIRST).map(|index| index as usize);
         let socket = index.and_then(|index| self.supervisor.socket_at(app, index));
-        let name = socket.map(|socket| Stowed::Socket { app: app.clone(), socket }.bytes());
+        let name = socket.map(|socket| Stowed::of_socket(app.clone(), socket).bytes());
         let socket = name.and_then(|name| self.native.stowed(&name)?.try_clone().ok());
         if socket.is_none() {
             tracing::warn!(%app, number, "a worker listens on a descriptor that is no socket of its app");
@@ -169,7 +169,9 @@ impl Driver {
                 Some(Stowed::Port { app, .. } | Stowed::Store { app, .. }) => {
                     !self.supervisor.wants_ports(&app)
                 }
-                Some(Stowed::Socket { app, socket }) => !self.supervisor.has_socket(&app, &socket),
+                Some(Stowed::Socket { app, socket, mode }) => {
+                    !self.supervisor.has_socket(&app, &socket, mode)
+                }
                 Some(
                     Stowed::Notify { .. }
                     | Stowed::Ready { .. }

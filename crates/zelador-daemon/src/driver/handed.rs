@@ -122,10 +122,12 @@ impl Driver {
         let Some(app) = AppName::new(launch.app.as_str()) else {
             return Err(refused(io::ErrorKind::InvalidInput.into()));
         };
-        let name = Stowed::Socket { app, socket: spec.listen.to_string() }.bytes();
+        let name = Stowed::of_socket(app, spec).bytes();
         if let Some(known) = self.native.stowed(&name) {
             return known.try_clone().map_err(refused);
         }
+        // What was declared before may have its place.
+        self.close_unwanted_ports();
         let socket = open(spec, launch.uid.as_deref()).map_err(refused)?;
         self.native.stow(&name, &socket).map_err(refused)?;
         tracing::info!(app = %launch.app, socket = %spec.listen, "a socket is open");

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use zelador_core::id::AppName;
+use zelador_core::spec::SocketSpec;
 
 /// One name. Its bytes stay readable for every later version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,9 @@ pub enum Stowed {
         app: AppName,
         /// Where it listens.
         socket: String,
+        /// The permissions of its file, unless they are the usual ones.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mode: Option<u32>,
     },
     /// A descriptor that a run gave us to keep.
     Store {
@@ -40,6 +44,11 @@ pub enum Stowed {
 }
 
 impl Stowed {
+    /// That of a socket that an app declares: with other permissions it is another one.
+    pub fn of_socket(app: AppName, spec: &SocketSpec) -> Self {
+        Self::Socket { app, socket: spec.listen.to_string(), mode: spec.unusual_mode() }
+    }
+
     pub fn bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }
@@ -63,7 +72,8 @@ mod tests {
         let app = AppName::new("api").unwrap();
         for name in [
             Stowed::Port { app: app.clone(), port: "4:127.0.0.1:80".to_owned() },
-            Stowed::Socket { app: app.clone(), socket: "[::]:80".to_owned() },
+            Stowed::Socket { app: app.clone(), socket: "[::]:80".to_owned(), mode: None },
+            Stowed::Socket { app: app.clone(), socket: "/run/a".to_owned(), mode: Some(0o600) },
             Stowed::Store { app, instance: 3, store: "conn".to_owned(), number: 1 },
             Stowed::Notify { notify: 7 },
             Stowed::Ready { ready: 7 },
@@ -76,6 +86,7 @@ mod tests {
         }
         // As zelador has always written it.
         assert!(Stowed::read(br#"{"app":"api","port":"x"}"#).is_some());
+        assert!(Stowed::read(br#"{"app":"api","socket":"x"}"#).is_some());
         assert_eq!(Stowed::read(b"?"), None);
     }
 }

@@ -92,6 +92,27 @@ fn a_caller_waits_while_the_app_is_down_instead_of_being_refused() {
 }
 
 #[test]
+fn a_socket_whose_permissions_are_declared_anew_has_them_at_the_next_start() {
+    use std::os::unix::fs::PermissionsExt;
+    let zelador = zelador();
+    zelador.write("web.js", HANDED);
+    let file = zelador.app().join("local.sock");
+    for (mode, wanted, before) in
+        [("0666", 0o666, ""), ("0600", 0o600, ""), ("0640", 0o640, "stop")]
+    {
+        if !before.is_empty() {
+            zelador.ok(&[before, "web"]);
+        }
+        zelador.start(&format!(
+            "{{ name: 'web', script: 'web.js', wait_ready: true, sockets: [{{ unix: 'local.sock', mode: '{mode}' }}, {{ unix: 'other.sock' }}] }}"
+        ));
+        let found = std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(found, wanted, "{found:o}");
+        assert_ne!(asked(UnixStream::connect(&file).unwrap()), "");
+    }
+}
+
+#[test]
 fn workers_of_a_cluster_listen_on_the_sockets_of_their_app_by_number() {
     let zelador = zelador();
     let port = free_port();

@@ -2,6 +2,7 @@
 
 use crate::id::{AppName, CheckId, InstanceId, ProbeId, RunId};
 use crate::instance::Phase;
+use crate::spec::SocketSpec;
 
 use super::Supervisor;
 
@@ -28,15 +29,17 @@ impl Supervisor {
         self.probes.get(&probe)
     }
 
-    /// Where the socket in this place of an app's declaration listens.
-    pub fn socket_at(&self, app: &AppName, index: usize) -> Option<String> {
-        Some(self.apps.get(app)?.spec.sockets.get(index)?.listen.to_string())
+    /// The socket in this place of an app's declaration.
+    pub fn socket_at(&self, app: &AppName, index: usize) -> Option<&SocketSpec> {
+        self.apps.get(app)?.spec.sockets.get(index)
     }
 
-    /// Whether an app declares a socket that listens there.
-    pub fn has_socket(&self, app: &AppName, listen: &str) -> bool {
+    /// Whether an app declares a socket that listens there with these permissions (`None`: the usual ones).
+    pub fn has_socket(&self, app: &AppName, listen: &str, mode: Option<u32>) -> bool {
         let sockets = self.apps.get(app).into_iter().flat_map(|app| &app.spec.sockets);
-        sockets.into_iter().any(|socket| socket.listen.to_string() == listen)
+        sockets
+            .into_iter()
+            .any(|socket| socket.listen.to_string() == listen && socket.unusual_mode() == mode)
     }
 
     /// The run of an instance whose process is up.
