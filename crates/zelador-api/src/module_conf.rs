@@ -6,7 +6,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
@@ -80,31 +80,64 @@ pub fn change<T, E: From<ModuleConfError>>(
 ) -> Result<T, E> {
     let path = home.module_conf();
     let failed = |error: io::Error| ModuleConfError::Write(path.clone(), error);
-    // Held until it is closed; whoever has it does not wait for anything else.
-    let folder = File::open(home.path()).map_err(failed)?;
-    rustix::fs::flock(&folder, FlockOperation::LockExclusive).map_err(|it| failed(it.into()))?;
+    let beside = Beside::open(&path).map_err(failed)?;
     let mut conf = read(home)?;
     let before = conf.clone();
     let done = change(&mut conf)?;
     if conf != before {
-        write(&path, &conf.to_text()).and_then(|()| folder.sync_all()).map_err(failed)?;
+        let sync = || File::open(home.path())?.sync_all();
+        beside.replace(&path, &conf.to_text()).and_then(|()| sync()).map_err(failed)?;
     }
     Ok(done)
 }
 
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
-    // Left by somebody who was killed: whoever holds the lock is the only one.
-    _ = fs::remove_file(&beside);
-    let mut file = File::options().write(true).create_new(true).mode(0o600).open(&beside)?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-    let done = written.and_then(|()| fs::rename(&beside, path));
-    if done.is_err() {
-        _ = fs::remove_file(&beside);
+/// The file that takes the place of the settings. Whoever has it locked is the only one who changes them, and
+/// does not wait for anything else.
+struct Beside {
+    path: PathBuf,
+    file: File,
+}
+
+impl Beside {
+    fn open(of: &Path) -> io::Result<Self> {
+        let mut path = of.as_os_str().to_owned();
+        path.push(".new");
+        let path = PathBuf::from(path);
+        loop {
+            // One may be left by somebody who was killed.
+            let mut options = File::options();
+            options.write(true).create(true).truncate(false).mode(0o600);
+            let file = options.open(&path)?;
+            rustix::fs::flock(&file, FlockOperation::LockExclusive)?;
+            let beside = Self { file, path: path.clone() };
+            if beside.has_its_name() {
+                return Ok(beside);
+            }
+        }
     }
-    done
+
+    /// Whether it is still the file of its name: whoever had it before may have renamed or removed it.
+    fn has_its_name(&self) -> bool {
+        let identity = |found: fs::Metadata| (found.dev(), found.ino());
+        let own = self.file.metadata().map(identity).ok();
+        own.is_some() && own == fs::metadata(&self.path).map(identity).ok()
+    }
+
+    fn replace(mut self, path: &Path, text: &str) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.write_all(text.as_bytes())?;
+        self.file.sync_all()?;
+        fs::rename(&self.path, path)
+    }
+}
+
+impl Drop for Beside {
+    /// Removes it, unless it has taken the place of the settings.
+    fn drop(&mut self) {
+        if self.has_its_name() {
+            _ = fs::remove_file(&self.path);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -162,8 +162,8 @@ pub struct Driver {
     upgrade_to: Option<PathBuf>,
     /// Services lived on of which a damaged history tells nothing: the saved list takes their place.
     is_list_lost: bool,
-    /// Whether the control socket was there under its name since this engine began.
-    saw_socket: bool,
+    /// The folder (device and inode) in which the control socket was seen last.
+    socket_in: Option<(u64, u64)>,
     /// Whether it is there no more, and another engine is to have one.
     lost_socket: bool,
     /// The file systems that may hang.

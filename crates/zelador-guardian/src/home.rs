@@ -1,12 +1,13 @@
 //! The home folder: its lock, the control socket, and the guardian's lines in the log.
 //!
 //! Always holds: whoever holds the lock is the only guardian of this home, until it ends; only the
-//! holder touches the socket file.
+//! holder touches the socket file. The folder is locked besides the file: that somebody removes the file lets
+//! nobody else in.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -29,12 +30,17 @@ const BACKLOG: i32 = 1024;
 /// How often a lock is tried again that a dying guardian may still hold.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(5);
 
+/// How long a new image waits for somebody who only looks whether the folder is locked.
+const FORMER_WAIT: Duration = Duration::from_millis(100);
+
 /// A home whose lock is held.
 #[derive(Debug)]
 pub(crate) struct Home {
     path: PathBuf,
     log: PathBuf,
     lock: OwnedFd,
+    /// Where the file system locks folders (NFS does not).
+    folder: Option<OwnedFd>,
 }
 
 impl Home {
@@ -47,38 +53,53 @@ impl Home {
         is_heir: bool,
     ) -> io::Result<Option<Self>> {
         let file = path.join(LOCK);
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let open = match options.open(&file) {
+        let open = match open_lock(&file) {
             Err(_) if is_heir => File::open(&file)?,
             opened => opened?,
         };
         let until = Instant::now() + wait;
-        loop {
-            match rustix::fs::flock(&open, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => break,
-                Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < until => {
-                    std::thread::sleep(TRY_AGAIN_AFTER);
-                }
-                Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
-                Err(rustix::io::Errno::INTR) => {}
-                Err(errno) => return Err(errno.into()),
-            }
+        let Ok(folder) = lock_folder(path, until) else { return Ok(None) };
+        if !take(&open, until)? {
+            return Ok(None);
         }
         match write_pid(&open) {
             Err(error) if !is_heir => Err(error),
-            _ => Ok(Some(Self { path: path.to_owned(), log, lock: open.into() })),
+            _ => Ok(Some(Self { path: path.to_owned(), log, lock: open.into(), folder })),
         }
     }
 
     /// Returns the home whose lock a former image of this process has left.
     pub fn locked(path: &Path, log: PathBuf, lock: OwnedFd) -> Self {
-        Self { path: path.to_owned(), log, lock }
+        // That image, whose lock of the folder has ended with it, kept everybody else out by the file.
+        let folder = lock_folder(path, Instant::now() + FORMER_WAIT).unwrap_or(None);
+        Self { path: path.to_owned(), log, lock, folder }
     }
 
     /// Returns the lock, for a new image of this process.
     pub fn lock_descriptor(&self) -> &OwnedFd {
         &self.lock
+    }
+
+    /// Returns what a child must not hold.
+    pub fn locks(&self) -> Vec<RawFd> {
+        let folder = self.folder.as_ref().map(AsRawFd::as_raw_fd);
+        [self.lock.as_raw_fd()].into_iter().chain(folder).collect()
+    }
+
+    /// Makes the file of the lock anew where somebody has removed it, so that it says who holds the home.
+    pub fn lock_anew(&mut self) {
+        let path = self.path.join(LOCK);
+        let identity = |found: fs::Metadata| (found.dev(), found.ino());
+        let own = rustix::fs::fstat(&self.lock).map(|found| (found.st_dev, found.st_ino));
+        if fs::metadata(&path).is_ok_and(|found| own.is_ok_and(|own| own == identity(found))) {
+            return;
+        }
+        let made = open_lock(&path);
+        if let Some(lock) = made.ok().filter(|it| take(it, Instant::now()).is_ok_and(|it| it)) {
+            // A full disk takes the number later, or never: the lock itself is what counts.
+            let _ = write_pid(&lock);
+            self.lock = lock.into();
+        }
     }
 
     /// Returns a listening control socket under the name, which only this user may connect to.
@@ -122,6 +143,40 @@ pub(crate) fn log(path: &Path, text: &str) {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     if let Ok(mut file) = open_log(path) {
         let _ = file.write_all(format!("{} guardian: {text}\n", since.as_secs()).as_bytes());
+    }
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+/// Returns whether this is locked now; `false` when somebody else holds it until then.
+fn take(open: impl AsFd, until: Instant) -> io::Result<bool> {
+    loop {
+        match rustix::fs::flock(&open, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(true),
+            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < until => {
+                std::thread::sleep(TRY_AGAIN_AFTER);
+            }
+            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(false),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}
+
+/// Somebody else has locked it.
+struct Held;
+
+/// Locks the folder; returns `None` where it cannot be locked at all.
+fn lock_folder(path: &Path, until: Instant) -> Result<Option<OwnedFd>, Held> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(folder) = rustix::fs::open(path, flags, Mode::empty()) else { return Ok(None) };
+    match take(&folder, until) {
+        Ok(true) => Ok(Some(folder)),
+        Ok(false) => Err(Held),
+        Err(_) => Ok(None),
     }
 }
 

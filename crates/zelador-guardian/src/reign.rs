@@ -29,6 +29,7 @@ impl Guardian {
         self.restarts.due = None;
         // Somebody has removed it: nobody could call any more.
         if !self.home.has_socket() {
+            self.home.lock_anew();
             match self.home.bind() {
                 Ok(listener) => self.listener = listener,
                 Err(error) => {
@@ -98,7 +99,7 @@ impl Guardian {
             group: None,
             cgroups: &[],
             copied,
-            closed: &[self.home.lock_descriptor().as_raw_fd()],
+            closed: &self.home.locks(),
             descriptors: &all,
             extras: &Extras::default(),
         };

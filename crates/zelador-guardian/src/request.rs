@@ -123,8 +123,8 @@ impl Guardian {
             return Ok(());
         }
         let link = self.engine.as_ref().map(|engine| engine.socket.as_raw_fd());
-        let closed = [Some(self.home.lock_descriptor().as_raw_fd()), link];
-        let closed: Vec<_> = closed.into_iter().flatten().collect();
+        let mut closed = self.home.locks();
+        closed.extend(link);
         let groups = usize::from(launch.cgroup) + usize::from(launch.extras.cgroups);
         let started = self.ground.spawn(run, launch, passed, self.runs.len(), &closed);
         // Of the kernel's own file system.

@@ -13,6 +13,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
 use zelador_api::client::ClientError;
 use zelador_api::home::Home;
@@ -294,11 +295,15 @@ fn has_ended(child: &mut Child, home: &Home, log_start: u64) -> Result<bool, Bri
     }
 }
 
-/// Returns whether no guardian holds the home. The lock is held for an instant to find out; a
-/// guardian that begins just then takes it for taken, and is started again.
+/// Returns whether no guardian holds the home: neither its folder nor the file, which one of before locks alone.
+/// The locks are held for an instant to find out; a guardian that begins just then takes them for taken, and is
+/// started again.
 pub fn lock_is_free(home: &Home) -> bool {
-    let Ok(lock) = File::open(home.lock()) else { return true };
-    rustix::fs::flock(&lock, FlockOperation::NonBlockingLockShared).is_ok()
+    let is_held = |path: &Path| {
+        let lock = |open| rustix::fs::flock(&open, FlockOperation::NonBlockingLockShared);
+        File::open(path).is_ok_and(|open: File| lock(open) == Err(Errno::WOULDBLOCK))
+    };
+    !is_held(home.path()) && !is_held(&home.lock())
 }
 
 /// The last lines that were added to zelador's log, each on a line of its own.

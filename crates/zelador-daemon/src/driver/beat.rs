@@ -1,5 +1,8 @@
 //! What the driver looks at every two seconds: its guardian, its socket, the clock, its file.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
 use zelador_core::input::{Fact, Input};
 
 use super::Driver;
@@ -26,12 +29,16 @@ impl Driver {
         }
     }
 
-    /// Notices that somebody has removed the control socket: nobody can call any more, and the guardian
-    /// makes another one for the next engine. Of a home that is gone as a whole there is none.
+    /// Notices that somebody has removed the control socket, or put a file in its place: nobody can call any more,
+    /// and the guardian makes another one for the next engine. Of a home that is gone as a whole there is none.
     fn look_for_socket(&mut self) {
-        let is_there = self.home.socket().exists();
-        self.saw_socket |= is_there;
-        let is_lost = self.saw_socket && !is_there && self.home.lock().exists();
+        let identity = |found: fs::Metadata| (found.dev(), found.ino());
+        let folder = fs::metadata(self.home.path()).map(identity).ok();
+        if fs::symlink_metadata(self.home.socket()).is_ok_and(|it| !it.is_file()) {
+            self.socket_in = folder;
+            return;
+        }
+        let is_lost = folder.is_some() && folder == self.socket_in;
         if is_lost && self.may_upgrade().is_ok() {
             tracing::warn!("the control socket was removed: another engine gets a new one");
             self.lost_socket = true;

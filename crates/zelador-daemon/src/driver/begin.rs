@@ -155,7 +155,7 @@ impl Driver {
             shutting_down: false,
             upgrade_to: None,
             is_list_lost,
-            saw_socket: false,
+            socket_in: None,
             lost_socket: false,
             stands_still_since: None,
             unkept: Vec::new(),

@@ -163,6 +163,22 @@ fn a_control_socket_that_somebody_removed_is_made_anew() {
 }
 
 #[test]
+fn a_home_without_its_lock_and_socket_lets_no_second_guardian_in() {
+    let zelador = zelador();
+    zelador.start("{ name: 'a', script: 'sleep', args: '1000' }");
+    let (pid, guardian) = (zelador.pid("a"), zelador.roles().1);
+    let lock = zelador.home().join("guardian.lock");
+    for file in [&lock, &zelador.home().join("zelador.sock")] {
+        std::fs::remove_file(file).unwrap();
+    }
+    zelador.ok(&["start", "ecosystem.config.js"]);
+    assert_eq!((zelador.pid("a"), zelador.roles().1), (pid, guardian), "the same as before");
+    assert_eq!(text(lock).trim(), guardian.to_string(), "it says again who holds the home");
+    zelador.ok(&["kill"]);
+    assert!(!alive(pid) && !alive(guardian));
+}
+
+#[test]
 fn engine_and_guardian_come_back_although_their_file_was_removed() {
     let file = tempfile::tempdir().unwrap();
     let program = file.path().join("zelador");
