@@ -17,7 +17,7 @@ use crate::notify::Manager;
 use crate::poll::For;
 use crate::runs::Ground;
 use crate::spawn::{Failure, Plan};
-use crate::table::{self, OWN_IMAGE, Own};
+use crate::table::{self, OWN_IMAGE, Own, is_own};
 use crate::trial::FORMER_FLAG;
 
 /// Messages taken from an engine that has ended: more than a socket holds (212,992 bytes, the default
@@ -80,7 +80,9 @@ impl Guardian {
         rustix::io::ioctl_fionbio(&ours, true)?;
         // Services are worth more than what an engine says about itself.
         let log = self.home.open_log();
-        let program = self.argv.first().ok_or(io::ErrorKind::InvalidInput)?;
+        let file = self.argv.first().ok_or(io::ErrorKind::InvalidInput)?;
+        let own = OWN_IMAGE.to_owned();
+        let (program, other) = if is_own(file) { (file, &own) } else { (&own, file) };
         let null = self.ground.null.as_raw_fd();
         let log = log.as_ref().map_or(null, AsRawFd::as_raw_fd);
         let mut all = [(null, 0), (log, 1), (log, 2), (theirs.as_raw_fd(), ENGINE_SOCKET)];
@@ -105,10 +107,11 @@ impl Guardian {
         };
         let failed = |failure: Failure| io::Error::from_raw_os_error(failure.errno);
         let started = stack.start(&plan).map_err(failed).or_else(|error| {
-            let path = program.to_string_lossy();
-            self.home.log(&format!("{path} cannot be executed ({error}): the engine is started from the guardian's own image"));
-            let program = &OWN_IMAGE.to_owned();
-            stack.start(&Plan { program, ..plan }).map_err(failed)
+            let (path, other_path) = (program.to_string_lossy(), other.to_string_lossy());
+            self.home.log(&format!(
+                "{path} cannot be executed ({error}): the engine is started from {other_path}"
+            ));
+            stack.start(&Plan { program: other, ..plan }).map_err(failed)
         });
         Ok((started?.pid, ours))
     }

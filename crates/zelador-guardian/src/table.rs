@@ -68,8 +68,8 @@ pub(crate) struct Table {
     pub resurrect: bool,
 }
 
-/// Turns the calling process into a guardian: `execve` of `argv[0]` with `argv`, `table_flag` and
-/// the number of the table's descriptor. That number belongs into `Options::table`.
+/// Turns the calling process into a guardian: `execve` of `argv[0]`, or of the image of this process where
+/// that is another file now, with `argv`, `table_flag` and the number of the table's descriptor. That number belongs into `Options::table`.
 ///
 /// Returns only on failure, with the descriptors of `handover` as they were. Other threads of the
 /// process end; descriptors that are not handed over get CLOEXEC.
@@ -79,14 +79,23 @@ pub fn become_guardian(argv: &[CString], table_flag: &CStr, handover: &Handover)
     let stowed: Vec<_> = handover.stowed.iter().map(|(name, one)| (name, one)).collect();
     let listener = handover.listener.as_ref();
     let own = Own::default();
-    let error = execute(argv, table_flag, &own, listener, nofile, &runs, &stowed);
-    let Some((_, rest)) = argv.split_first() else { return error };
-    let argv: Vec<_> = [OWN_IMAGE.to_owned()].into_iter().chain(rest.iter().cloned()).collect();
-    execute(&argv, table_flag, &own, listener, nofile, &runs, &stowed)
+    let Some((file, rest)) = argv.split_first() else { return io::ErrorKind::InvalidInput.into() };
+    let image: Vec<_> = [OWN_IMAGE.to_owned()].into_iter().chain(rest.iter().cloned()).collect();
+    let image = image.as_slice();
+    let [first, second] = if is_own(file) { [argv, image] } else { [image, argv] };
+    execute(first, table_flag, &own, listener, nofile, &runs, &stowed);
+    execute(second, table_flag, &own, listener, nofile, &runs, &stowed)
 }
 
-/// The executable of this process, which is there also when its file was removed or is being replaced.
+/// The executable of this process, which is there also when its file was removed or replaced.
 pub(crate) const OWN_IMAGE: &CStr = c"/proc/self/exe";
+
+/// Whether this file is still the executable of this process. What somebody has put in its place counts when an
+/// upgrade has tried it, and may be no zelador at all.
+pub(crate) fn is_own(file: &CStr) -> bool {
+    let identity = |path| rustix::fs::stat(path).map(|found| (found.st_dev, found.st_ino));
+    matches!((identity(file), identity(OWN_IMAGE)), (Ok(file), Ok(own)) if file == own)
+}
 
 pub(crate) fn execute(
     argv: &[CString],

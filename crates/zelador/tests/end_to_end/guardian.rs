@@ -178,17 +178,40 @@ fn a_home_without_its_lock_and_socket_lets_no_second_guardian_in() {
     assert!(!alive(pid) && !alive(guardian));
 }
 
+/// Somebody has put a script in its place, as an installer may.
 #[test]
-fn engine_and_guardian_come_back_although_their_file_was_removed() {
-    let file = tempfile::tempdir().unwrap();
-    let program = file.path().join("zelador");
-    std::fs::copy(env!("CARGO_BIN_EXE_zelador"), &program).unwrap();
-    let zelador = zelador();
+fn engine_and_guardian_come_back_although_their_file_is_another_now() {
+    let (folder, zelador) = (tempfile::tempdir().unwrap(), zelador());
+    let program = folder.path().join("zelador");
+    start_from(&program, &zelador);
+    let (pid, (engine, guardian)) = (zelador.pid("a"), zelador.roles());
+    let other = folder.path().join("other");
+    std::fs::write(&other, "#!/bin/sh\nexec sleep 1000\n").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&other, mode).unwrap();
+    std::fs::rename(&other, &program).unwrap();
+    kill(engine, Signal::KILL);
+    until("another engine", || zelador.roles_now().is_some_and(|(it, _)| it != engine));
+    kill(guardian, Signal::KILL);
+    until("another guardian", || zelador.roles_now().is_some_and(|(_, it)| it != guardian));
+    assert_eq!(zelador.pid("a"), pid);
+}
+
+/// Starts `sleep` as `a` with a copy of zelador.
+fn start_from(program: &std::path::Path, zelador: &Zelador) {
+    std::fs::copy(env!("CARGO_BIN_EXE_zelador"), program).unwrap();
     let own = zelador.command(&["start", "sleep", "--name", "a", "--", "1000"]);
-    let mut start = std::process::Command::new(&program);
+    let mut start = std::process::Command::new(program);
     start.args(own.get_args()).current_dir(zelador.app());
     start.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
     assert!(start.stdout(Stdio::null()).status().unwrap().success());
+}
+
+#[test]
+fn engine_and_guardian_come_back_although_their_file_was_removed() {
+    let (folder, zelador) = (tempfile::tempdir().unwrap(), zelador());
+    let program = folder.path().join("zelador");
+    start_from(&program, &zelador);
     std::fs::remove_file(&program).unwrap();
     let (pid, (engine, guardian)) = (zelador.pid("a"), zelador.roles());
     kill(engine, Signal::KILL);
