@@ -60,6 +60,8 @@ pub const RESURRECT_FLAG: &str = "--resurrect";
 /// The newest layout of the history that this version understands.
 pub const HISTORY_LAYOUT: u32 = history::LAYOUT as u32;
 
+pub use history::keeps_list;
+
 /// What an engine is given.
 #[derive(Debug)]
 pub struct Options {

@@ -12,6 +12,7 @@ mod copy;
 mod damage;
 mod host;
 mod item;
+mod kept;
 mod points;
 mod query;
 mod room;
@@ -37,6 +38,7 @@ pub use damage::is_damage;
 #[cfg(feature = "otlp")]
 pub use host::HostMeter;
 pub use item::{Audit, Item, Sample};
+pub use kept::keeps_list;
 pub use query::Reader;
 pub use row::{IncidentRow, Line, Run};
 pub(crate) use schema::LAYOUT;

@@ -54,6 +54,13 @@ pub struct Context {
     pub engine: Engine,
 }
 
+impl Context {
+    /// Whether zelador has a list; one that is not running has it again when it is brought up.
+    pub fn keeps_list(&self) -> bool {
+        zelador_daemon::keeps_list(&self.home.history())
+    }
+}
+
 /// Does what the command line says, and returns its exit code.
 pub fn run(verb: Verb) -> ExitCode {
     let otherwise = match verb {

@@ -43,7 +43,8 @@ pub fn save(context: &Context, force: bool) -> Result<ExitCode, Failure> {
 pub fn resurrect(context: &Context) -> Result<ExitCode, Failure> {
     let found = match saved::read(&context.home.dump()) {
         // What zelador knew before it was killed, or the host went down, is there again with it.
-        Err(SavedError::Missing(_)) if context.home.history().exists() && is_up_again(context)? => {
+        Err(SavedError::Missing(_)) if context.keeps_list() => {
+            start::up(context)?;
             look::print_list(&context.engine)?;
             return Ok(ExitCode::SUCCESS);
         }
@@ -65,13 +66,6 @@ pub fn resurrect(context: &Context) -> Result<ExitCode, Failure> {
     act::tell(&done)?;
     look::print_list(&context.engine)?;
     Ok(act::code(&done))
-}
-
-/// Brings zelador up; returns whether it knows of any app.
-fn is_up_again(context: &Context) -> Result<bool, Failure> {
-    start::up(context)?;
-    let view: View = context.engine.get(route::VIEW)?;
-    Ok(!view.instances.is_empty())
 }
 
 /// Empties the saved list; the lists saved before are kept.

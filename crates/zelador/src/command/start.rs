@@ -83,22 +83,28 @@ fn one(context: &Context, target: &str, start: &Start) -> Result<Done, Failure> 
             "set variables in the shell: `NODE_ENV=production zelador start …`",
         ));
     }
+    let folder = start.options.cwd.as_deref().map_or(Path::new(""), Path::new);
     let view = match context.engine.get::<View>(route::VIEW) {
         Ok(view) => Some(view),
-        // With its list.
-        Err(error) if error.is_of_killed() => {
+        Err(ClientError::NotRunning(_)) if may_be_listed(context, folder, target) => {
             up(context)?;
             Some(context.engine.get(route::VIEW)?)
         }
         Err(ClientError::NotRunning(_)) => None,
         Err(error) => return Err(error.into()),
     };
-    let folder = start.options.cwd.as_deref().map_or(Path::new(""), Path::new);
     let is_listed = view.as_ref().is_some_and(|view| is_listed(view, target));
     if target == "all" || (is_listed && !(looks_like_a_path(target) && is_file(folder, target))) {
         return listed(context, target, start);
     }
     script(context, target, folder, start, view.as_ref())
+}
+
+/// Whether a zelador that is not running has to be brought up to know what the word means: it kept a list when it
+/// went, which comes back with it, and the word may stand in it or name an app as one that does.
+fn may_be_listed(context: &Context, folder: &Path, target: &str) -> bool {
+    let is_no_file = looks_like_a_path(target) && !is_file(folder, target);
+    !target.trim().is_empty() && !is_no_file && context.keeps_list()
 }
 
 /// Starts what an ecosystem file declares.

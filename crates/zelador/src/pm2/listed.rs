@@ -1,6 +1,6 @@
 //! What is in the list, and what a word of PM2 means there.
 //!
-//! While zelador is down the list is empty, as PM2 says it, since nothing that it keeps can be up.
+//! While zelador is down the list is empty, as PM2 says it; that it has kept one whose apps may be up is said besides.
 
 use serde_json::json;
 use zelador_api::AppView;
@@ -19,7 +19,15 @@ use crate::render::inspect::inspect;
 pub fn all(context: &Context) -> Result<Vec<AppView>, Failure> {
     match context.engine.apps() {
         Ok(apps) => Ok(apps),
-        Err(ClientError::NotRunning(_)) => Ok(Vec::new()),
+        Err(error @ ClientError::NotRunning(_)) => {
+            if error.is_of_killed() && context.keeps_list() {
+                say::warning(
+                    "The daemon was killed, or the host went down, and its apps may be up: `pm2 resurrect` brings \
+                     back its list, with those that still run",
+                );
+            }
+            Ok(Vec::new())
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -163,6 +163,10 @@ pub fn file(context: &Context, path: &str, line: &Line, known: Known) -> Result<
 }
 
 fn word(context: &Context, target: &str, line: &Line) -> Result<bool, Failure> {
+    // What the word means depends on a list that comes back with the daemon.
+    if lock_is_free(&context.home) && context.keeps_list() {
+        files::up(context)?;
+    }
     let apps = listed::all(context)?;
     let folder = line.options.cwd.as_deref().map_or(Path::new(""), Path::new);
     let is_path = looks_like_a_path(target) && is_file(folder, target);

@@ -9,6 +9,7 @@ mod bad_host;
 mod bad_input;
 mod bad_service;
 mod boot;
+mod brought_back;
 mod channel;
 mod common_cause;
 mod dashboard;
