@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use zelador_api::client::{Client, ClientError};
 use zelador_api::home::Home;
 use zelador_api::shared::SharedApps;
-use zelador_api::{AppView, Command, Done, route};
+use zelador_api::{AppView, Command, Done, Pong, route};
 
 use crate::failure::Failure;
 
@@ -18,6 +18,9 @@ const LOOK: Duration = Duration::from_secs(30);
 /// How long doing something may take: a stop waits for the grace of the app, and graces can be
 /// minutes.
 const ACT: Duration = Duration::from_mins(10);
+
+/// How often it is looked whether there is an engine at all while something is waited for.
+const PULSE_EVERY: Duration = Duration::from_secs(5);
 
 /// The engine of one home, asked from this thread.
 pub struct Engine {
@@ -72,7 +75,8 @@ impl Engine {
         self.get::<SharedApps>(route::APPS_SHARED).map(Vec::from)
     }
 
-    /// Asks for something to be done.
+    /// Asks for something to be done. An engine may take its time, but one that does not even say that it is
+    /// there is waited for no longer than for a look.
     ///
     /// # Errors
     /// Nobody answers, or the answer is a problem.
@@ -81,7 +85,25 @@ impl Engine {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, ClientError> {
-        self.runtime.block_on(Client::new(&self.home, ACT).post(path, body))
+        let client = Client::new(&self.home, ACT);
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                answer = client.post(path, body) => answer,
+                silence = self.silence() => Err(silence),
+            }
+        })
+    }
+
+    /// Ends when nobody has answered a look in time.
+    async fn silence(&self) -> ClientError {
+        let client = Client::new(&self.home, LOOK);
+        loop {
+            tokio::time::sleep(PULSE_EVERY).await;
+            if let Err(silence @ ClientError::TimedOut(_)) = client.get::<Pong>(route::PING).await {
+                return silence;
+            }
+        }
     }
 
     /// Gives a command.

@@ -20,6 +20,9 @@ const END_WITHIN: Duration = Duration::from_secs(30);
 /// How long one look may take at who answers.
 const LOOK_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long an engine that begins after all may take to stop everything in order.
+const ORDERLY_WITHIN: Duration = Duration::from_secs(10);
+
 /// How often it is told to end, when guardians change meanwhile.
 const MOST_TRIES: u32 = 3;
 
@@ -63,6 +66,7 @@ pub fn end(
                 }
                 return Ok(Some(Done::default()));
             }
+            Err(ClientError::TimedOut(_)) => return Err(end_without_engine(context)),
             Err(error) => return Err(error.into()),
         };
         tell(&done)?;
@@ -77,6 +81,38 @@ pub fn end(
         return Ok(Some(done));
     }
     Err(still_there(context))
+}
+
+/// Has the guardian end everything, since none of its engines answers, and says so.
+fn end_without_engine(context: &Context) -> Failure {
+    let guardian = holder(context);
+    output::remark(&format!(
+        "no engine answers: the guardian (pid {guardian}) is asked to end everything, and a second time after {} s, \
+         when it kills what is left",
+        ORDERLY_WITHIN.as_secs()
+    ));
+    let pid = guardian.parse().ok().and_then(Pid::from_raw);
+    if let Some(error) = pid.and_then(|pid| kill_process(pid, Signal::TERM).err()) {
+        return Failure::new(format!("the guardian (pid {guardian}) cannot be asked: {error}"));
+    }
+    let begin = Instant::now();
+    let mut again = pid;
+    while !lock_is_free(&context.home) {
+        if begin.elapsed() >= ORDERLY_WITHIN
+            && let Some(pid) = again.take()
+        {
+            // One that has ended just now needs no signal.
+            _ = kill_process(pid, Signal::TERM);
+        }
+        if begin.elapsed() >= ORDERLY_WITHIN + END_WITHIN {
+            return still_there(context);
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+    Failure::with_help(
+        "zelador has ended without an engine that answers: nothing runs any more, but the list is kept",
+        "zelador's own log may tell why none did: `zelador logs --self`",
+    )
 }
 
 /// Whether somebody answers after an answer has broken off; an engine that takes the place of a killed

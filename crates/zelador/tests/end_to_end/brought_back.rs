@@ -69,3 +69,22 @@ fn a_name_in_the_list_of_a_zelador_that_has_ended_is_given_to_no_other_app() {
     assert_eq!(command(), "sleep\x001000\0");
     assert_ne!(zelador.pid("sleep"), pid, "PM2 restarts what is up");
 }
+
+/// No engine of it can begin: a folder stands where the history should.
+#[test]
+fn a_zelador_whose_engine_cannot_begin_is_ended_all_the_same() {
+    let zelador = zelador();
+    zelador.start("{ name: 'a', script: 'sleep', args: '1000' }");
+    let (pid, (engine, guardian)) = (zelador.pid("a"), zelador.roles());
+    kill(engine, Signal::STOP);
+    for file in ["history.db", "history.db-wal", "history.db-shm"] {
+        std::fs::remove_file(zelador.home().join(file)).unwrap();
+    }
+    std::fs::create_dir(zelador.home().join("history.db")).unwrap();
+    kill(engine, Signal::KILL);
+    let log = zelador.home().join("zelador.log");
+    until("an engine that cannot begin", || text(&log).contains("cannot be opened"));
+    let said = zelador.run(&["kill"]);
+    assert!(said.code == 1 && said.err.contains("the list is kept"), "{}", said.err);
+    assert!(!alive(pid) && !alive(guardian));
+}
