@@ -15,7 +15,9 @@ const DEEPEST: usize = 24;
 
 pub(super) fn read(path: &Path, text: &str) -> Result<Node, ReadError> {
     let budget = serde_saphyr::budget! { max_depth: DEEPEST };
-    let options = serde_saphyr::options! { with_snippet: false, budget: budget };
+    // As YAML 1.2 has it, and the parser of PM2: `no`, `yes`, `on` and their like are texts.
+    let options =
+        serde_saphyr::options! { with_snippet: false, budget: budget, strict_booleans: true };
     let read: Result<Yaml, _> = serde_saphyr::from_str_with_options(text, options);
     read.map(|Yaml(node)| node).map_err(|error| ReadError::Syntax {
         file: path.to_owned(),

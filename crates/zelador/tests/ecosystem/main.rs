@@ -4,6 +4,7 @@
 
 mod formats;
 mod numbers;
+mod yaml;
 
 use std::fs;
 use std::path::Path;
@@ -383,17 +384,4 @@ fn settings_have_a_file_of_their_own() {
         "{said}"
     );
     assert!(said.contains("zelador.toml:3:8: databases.main") && !said.contains("p4ss"), "{said}");
-}
-
-#[test]
-fn yaml_merges_and_keeps_large_numbers() {
-    let folder = Folder::new();
-    folder.write(
-        "a.yml",
-        "x-base: &base\n  env: { ID: 12345678901234567890, T: \"010\" }\n  instances: 2\napps:\n- <<: *base\n  script: ./a\n",
-    );
-    let apps = folder.apps("a.yml");
-    assert_eq!(apps[0]["launch"]["env"]["ID"], "12345678901234567890");
-    assert_eq!(apps[0]["launch"]["env"]["T"], "010");
-    assert_eq!(apps[0]["instances"], 2);
 }
