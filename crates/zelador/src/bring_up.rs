@@ -21,8 +21,8 @@ use zelador_api::{Pong, route};
 
 use crate::engine::Engine;
 use crate::history_file::{self, KNOWN, Kind};
-use crate::output;
 use crate::roles::FOREGROUND;
+use crate::{output, settings};
 
 /// How long a new zelador has to answer. It answers within 0.1 s; the rest is for a host that has
 /// just booted and starts everything at once.
@@ -127,6 +127,11 @@ pub fn bring_up(home: &Home, engine: &Engine, program: &Path) -> Result<Pong, Br
     let (pong, brought_up) = bring_up_quietly(home, engine, program)?;
     if brought_up {
         output::remark(&format!("zelador is up (guardian pid {})", pong.guardian_pid));
+        // With its services rather than not at all: what is wrong with the settings must not wait in the log.
+        if let Err(complaints) = settings::read(&home.settings()) {
+            complaints.lines().for_each(output::note);
+            output::note("until that is corrected the defaults count");
+        }
     }
     Ok(pong)
 }

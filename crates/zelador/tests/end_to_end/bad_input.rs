@@ -102,3 +102,16 @@ fn a_service_whose_port_is_taken_is_given_up_with_its_reason_in_the_evidence() {
     drop(taken);
     until("the trial to hold", || http_get(port, "/").is_some());
 }
+
+/// Nobody reads the log as zelador comes up, and without its settings nobody is told of anything.
+#[test]
+fn settings_that_cannot_be_read_are_told_as_zelador_comes_up() {
+    let zelador = zelador();
+    std::fs::write(zelador.settings(), "[notify\nchannels = 1\n").unwrap();
+    let said = zelador.ok(&["start", "sleep", "--", "1000"]);
+    for part in ["zelador.toml:1:8: ", "until that is corrected the defaults count"] {
+        assert!(said.err.contains(part), "{part}: {}", said.err);
+    }
+    let again = zelador.ok(&["start", "sleep"]);
+    assert!(!again.err.contains("zelador.toml"), "once: {}", again.err);
+}
