@@ -12,6 +12,9 @@ use zelador_core::supervisor::Saved;
 /// Whose turn it is: several people may ask for it at once.
 static TURN: Mutex<()> = Mutex::new(());
 
+/// What is between its name and the pid of who writes it.
+const NEW: &str = ".new-";
+
 /// Writes the file through a temporary one that is synced and renamed over it; readable by the
 /// owner only, since environments are in it.
 ///
@@ -19,9 +22,10 @@ static TURN: Mutex<()> = Mutex::new(());
 /// The disk is full, or the folder cannot be written; the file before is untouched then.
 pub fn write(path: &Path, saved: &Saved) -> io::Result<()> {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    forget_half_written(path);
     let mut temporary = path.as_os_str().to_owned();
     // The command line writes an empty list by itself.
-    temporary.push(format!(".new-{}", std::process::id()));
+    temporary.push(format!("{NEW}{}", std::process::id()));
     let temporary = PathBuf::from(temporary);
     _ = fs::remove_file(&temporary);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
@@ -46,6 +50,19 @@ pub fn write(path: &Path, saved: &Saved) -> io::Result<()> {
         File::open(folder)?.sync_all()?;
     }
     Ok(())
+}
+
+/// Removes what those left who were killed as they wrote: environments are in it.
+fn forget_half_written(path: &Path) {
+    let begin = format!("{}{NEW}", path.file_name().unwrap_or_default().to_string_lossy());
+    let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
+    for entry in entries.into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.strip_prefix(&begin)?.parse::<u32>().ok());
+        if pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Returns the apps of the list that was saved before which this one does not have.
@@ -135,5 +152,24 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
         assert_eq!(fs::read(&path).unwrap(), before);
         assert_eq!(names(folder.path()), ["ballast", "dump.json"]);
+    }
+
+    #[test]
+    fn what_killed_ones_left_half_written_goes_with_the_next_list() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = &folder.path().join("dump.json");
+        // Above what the kernel gives away (4,194,304), and one that may be writing just now.
+        let (dead, alive) = (5_000_000, std::os::unix::process::parent_id());
+        for pid in [dead, alive] {
+            fs::write(folder.path().join(format!("dump.json.new-{pid}")), "{").unwrap();
+        }
+        fs::write(folder.path().join("dump.json.new-of-somebody"), "").unwrap();
+        write(path, &Saved { version: 1, at: Moment::from_micros(1), apps: Vec::new() }).unwrap();
+        let wanted = [
+            "dump.json".to_owned(),
+            format!("dump.json.new-{alive}"),
+            "dump.json.new-of-somebody".to_owned(),
+        ];
+        assert_eq!(names(folder.path()), wanted);
     }
 }
