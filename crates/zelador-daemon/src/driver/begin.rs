@@ -66,8 +66,8 @@ impl Driver {
             Error::System("it is not known which runs of the engine before still live", error)
         })?;
         sources.extend(found.sources);
-        for (app, at, socket) in found.sockets {
-            let name = Stowed::Socket { app, socket: at.to_string() }.bytes();
+        for (app, declared, socket) in found.sockets {
+            let name = Stowed::of_socket(app, &declared).bytes();
             if native.stowed(&name).is_none()
                 && let Err(error) = native.stow(&name, &socket)
             {

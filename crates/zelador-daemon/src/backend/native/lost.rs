@@ -16,7 +16,7 @@ use zelador_core::id::{AppName, InstanceId, RunId};
 use zelador_core::instance::{Instance, Phase};
 use zelador_core::launch::{Launch, launch as launch_of, run_mark};
 use zelador_core::record::Record;
-use zelador_core::spec::{AppSpec, Listen};
+use zelador_core::spec::{AppSpec, SocketSpec};
 use zelador_core::unit::Moment;
 use zelador_guardian::message::{ToGuardian, Why};
 use zelador_guardian::{Descriptors, Kept};
@@ -41,7 +41,7 @@ pub struct Found {
     /// Their streams.
     pub sources: Vec<Source>,
     /// The declared sockets of their apps.
-    pub sockets: Vec<(AppName, Listen, OwnedFd)>,
+    pub sockets: Vec<(AppName, SocketSpec, OwnedFd)>,
 }
 
 /// What the records say of apps.
@@ -133,7 +133,7 @@ impl Native {
         let app = declared.launch(run, instance, &self.home);
         if let Some((app, launch)) = &app {
             let sockets = sockets::taken_back(process, &launch.sockets).into_iter();
-            found.sockets.extend(sockets.map(|(at, socket)| (app.clone(), at, socket)));
+            found.sockets.extend(sockets.map(|(spec, socket)| (app.clone(), spec, socket)));
         }
         let unknown = Label { instance, ..Label::default() };
         let label = app.map_or(unknown, |(_, launch)| Label::of(&launch));

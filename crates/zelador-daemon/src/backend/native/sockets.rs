@@ -18,7 +18,7 @@ use super::pipes::is_still;
 use crate::processes::Stat;
 
 /// Those that a process still has where it was handed them.
-pub(super) fn taken_back(process: &Stat, declared: &[SocketSpec]) -> Vec<(Listen, OwnedFd)> {
+pub(super) fn taken_back(process: &Stat, declared: &[SocketSpec]) -> Vec<(SocketSpec, OwnedFd)> {
     let pid = Pid::from_raw(process.pid).filter(|_| !declared.is_empty());
     let Some(pidfd) = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else {
         return Vec::new();
@@ -31,7 +31,7 @@ pub(super) fn taken_back(process: &Stat, declared: &[SocketSpec]) -> Vec<(Listen
     for (spec, number) in declared.iter().zip(FIRST.cast_signed()..) {
         match pidfd_getfd(&pidfd, number, PidfdGetfdFlags::empty()) {
             Ok(socket) if listens_at(&socket, &spec.listen) => {
-                sockets.push((spec.listen.clone(), socket));
+                sockets.push((spec.clone(), socket));
             }
             Ok(_) => {}
             Err(error) => {
