@@ -342,8 +342,8 @@ impl Driver {
             }
             Message::ReopenLogs => self.logs.reopen(),
             Message::Heard { run, heard, done } => self.heard(run, heard, done),
-            Message::Notified { run, sender, said, descriptors, done } => {
-                let is_own = self.notified(run, sender, *said, descriptors);
+            Message::Notified { run, sender, said, descriptors, aside, done } => {
+                let is_own = self.notified(run, sender, *said, descriptors, &aside);
                 // The task may have ended with its run.
                 _ = done.send(is_own);
             }

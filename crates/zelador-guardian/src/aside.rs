@@ -42,7 +42,8 @@ pub(crate) fn close(descriptors: impl IntoIterator<Item = OwnedFd>) {
 
 /// Whether closing it may take longer than a moment. Asks the kernel alone, not whom the file belongs to:
 /// that may take as long.
-fn may_wait(descriptor: &OwnedFd) -> bool {
+#[must_use]
+pub fn may_wait(descriptor: &OwnedFd) -> bool {
     let link = format!("/proc/self/fd/{}", descriptor.as_raw_fd());
     let target = std::fs::read_link(link).unwrap_or_default();
     let is = |kind: &str| OsStr::as_bytes(target.as_os_str()).starts_with(kind.as_bytes());

@@ -41,6 +41,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::{fmt, io};
 
+pub use aside::may_wait;
 pub use engine::Patience;
 pub use guardian::{ENGINE_SOCKET, FIRST_RESERVED_RUN};
 pub use home::{LOCK, LOG, SOCKET};

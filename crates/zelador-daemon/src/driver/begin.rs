@@ -44,7 +44,7 @@ impl Driver {
         for complaint in complaints {
             tracing::warn!("settings: {complaint}");
         }
-        let aside = Aside::new();
+        let aside = Aside::default();
         let (mut native, mut sources) =
             Native::connect(socket, home.path().to_owned(), aside.clone())
                 .map_err(Error::Guardian)?;

@@ -15,6 +15,7 @@ use zelador_core::sd_notify::Notified;
 use zelador_core::supervisor::Supervisor;
 
 use super::{NoInput, notified};
+use crate::aside::Aside;
 use crate::checks::CpuMeter;
 use crate::events::Listening;
 use crate::ipc;
@@ -78,6 +79,8 @@ pub enum Message {
         said: Box<Notified>,
         /// What rode along.
         descriptors: Vec<OwnedFd>,
+        /// Closes what the run, or whoever it was, hands in and has kept no longer.
+        aside: Aside,
         /// Told when it was dealt with: whether it came from the run.
         done: oneshot::Sender<bool>,
     },

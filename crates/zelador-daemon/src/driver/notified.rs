@@ -21,6 +21,7 @@ use super::handed::notify_socket_at;
 use super::stowed::Stowed;
 use super::strangers::Strangers;
 use super::{Driver, Message};
+use crate::aside::Aside;
 use crate::processes;
 
 /// The longest datagram that is read; systemd reads 4096 bytes.
@@ -74,7 +75,7 @@ impl Driver {
     }
 
     pub(super) fn listen_to_notify(&mut self, run: RunId, socket: OwnedFd) {
-        let (driver, aside) = (self.sender.clone(), self.aside.clone());
+        let (driver, aside) = (self.sender.clone(), self.aside.of_another());
         let task = self.tasks.spawn(async move {
             // SAFETY: the descriptor is owned by the `AsyncFd` from here on, so it stays open and the
             // same for as long as it is registered.
@@ -86,7 +87,7 @@ impl Driver {
                     strangers.count(sender);
                     aside.close(datagram.descriptors);
                 } else {
-                    match deal_with(run, datagram, &driver).await {
+                    match deal_with(run, datagram, (&driver, &aside)).await {
                         Some(true) => {}
                         Some(false) => strangers.found(sender),
                         None => return,
@@ -94,6 +95,7 @@ impl Driver {
                 }
                 // Only now: whoever comes after a killed engine finds it again.
                 aside.close(take(&socket));
+                aside.room().await;
             }
         });
         self.listeners.entry(run).or_default().push(task);
@@ -144,18 +146,19 @@ impl Driver {
         sender: Option<Sender>,
         said: Notified,
         descriptors: Vec<OwnedFd>,
+        aside: &Aside,
     ) -> bool {
         let is_own = sender.is_some_and(|sender| self.is_own(run, sender));
         if is_own {
-            self.hear_out(run, said, &descriptors);
+            self.hear_out(run, said, &descriptors, aside);
         }
-        self.aside.close(descriptors);
+        aside.close(descriptors);
         is_own
     }
 
-    fn hear_out(&mut self, run: RunId, said: Notified, descriptors: &[OwnedFd]) {
+    fn hear_out(&mut self, run: RunId, said: Notified, descriptors: &[OwnedFd], aside: &Aside) {
         if let Some(name) = &said.unstore {
-            self.unstore(run, name);
+            self.unstore(run, name, aside);
         }
         if let Some(name) = &said.store {
             for descriptor in descriptors {
@@ -210,14 +213,14 @@ impl Driver {
         }
     }
 
-    fn unstore(&mut self, run: RunId, name: &str) {
+    fn unstore(&mut self, run: RunId, name: &str, aside: &Aside) {
         let Some((_, instance)) = self.supervisor.instance_of(run) else { return };
         let own = |bytes: &&Vec<u8>| {
             matches!(Stowed::read(bytes), Some(Stowed::Store { instance: its, store, .. })
                 if its == instance.number() && store == name)
         };
         let gone: Vec<Vec<u8>> = self.native.stowed_names().filter(own).cloned().collect();
-        gone.iter().for_each(|name| self.native.discard(name));
+        gone.iter().for_each(|name| self.native.discard_by(aside, name));
     }
 }
 
@@ -271,12 +274,16 @@ fn receive(socket: &AsyncFd<OwnedFd>, flags: RecvFlags) -> rustix::io::Result<Da
 }
 
 /// Whether it came from the run; `None`: the driver is gone.
-async fn deal_with(run: RunId, datagram: Datagram, driver: &mpsc::Sender<Message>) -> Option<bool> {
+async fn deal_with(
+    run: RunId,
+    datagram: Datagram,
+    (driver, aside): (&mpsc::Sender<Message>, &Aside),
+) -> Option<bool> {
     let (done, dealt_with) = oneshot::channel();
     let Datagram { sender, bytes, descriptors } = datagram;
     // A message with BARRIER=1 is answered by closing the descriptor that rides along.
     let said = Box::new(Notified::read(&bytes));
-    let message = Message::Notified { run, sender, said, descriptors, done };
+    let message = Message::Notified { run, sender, said, descriptors, aside: aside.clone(), done };
     driver.send(message).await.ok()?;
     dealt_with.await.ok()
 }

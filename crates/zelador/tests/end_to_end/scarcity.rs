@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
-use zelador_testbed::home::{kill, text, until};
+use zelador_testbed::home::{Zelador, kill, text, until};
 
 use crate::zelador;
 
@@ -92,23 +92,34 @@ while not os.path.exists('go'):
 own.sendmsg([b'WATCHDOG=1'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [slow.fileno()]))])
 os.close(slow.detach())
 open('sent', 'w')
+";
+
+const WATCHES: &str = "
 while True:
     own.send(b'WATCHDOG=1')
     time.sleep(0.1)
 ";
 
+/// Sends as many files after it as are taken.
+const FLOODS: &str = "
+own.settimeout(2)
+files = [os.open('/etc/passwd', os.O_RDONLY) for _ in range(200)]
+try:
+    for _ in range(400):
+        own.sendmsg([b'STATUS=flooding'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', files))])
+except TimeoutError: pass
+open('flooded', 'w')
+time.sleep(1000)
+";
+
 #[test]
 fn what_a_service_hands_over_and_is_slow_to_close_holds_nobody_up() {
     let zelador = zelador();
-    zelador.write("slow.py", SLOW);
+    zelador.write("slow.py", &format!("{SLOW}{WATCHES}"));
     zelador.start("{ name: 'slow', script: 'slow.py', notify: true, watchdog: '2s' }");
     zelador.start("{ name: 'other', script: 'sleep', args: '1000' }");
     let (pid, roles) = (zelador.pid("slow"), zelador.roles());
-    // The engine is the last that has it.
-    kill(roles.0, Signal::STOP);
-    zelador.write("go", "");
-    until("it to be handed over", || zelador.app().join("sent").exists());
-    kill(roles.0, Signal::CONT);
+    hand_over(&zelador);
     for _ in 0..3 {
         let before = zelador.pid("other");
         kill(before, Signal::KILL);
@@ -120,6 +131,30 @@ fn what_a_service_hands_over_and_is_slow_to_close_holds_nobody_up() {
     // It waits for no thread of the engine.
     assert_ne!(zelador.roles().1, roles.0);
     assert_eq!(zelador.pid("slow"), pid);
+}
+
+/// The engine is the last that has it.
+fn hand_over(zelador: &Zelador) {
+    let (engine, _) = zelador.roles();
+    kill(engine, Signal::STOP);
+    zelador.write("go", "");
+    until("it to be handed over", || zelador.app().join("sent").exists());
+    kill(engine, Signal::CONT);
+}
+
+#[test]
+fn what_is_handed_over_behind_something_slow_to_close_takes_no_descriptors_from_others() {
+    let zelador = zelador();
+    zelador.write("floods.py", &format!("{SLOW}{FLOODS}"));
+    zelador.start("{ name: 'floods', script: 'floods.py', notify: true }");
+    zelador.start("{ name: 'other', script: 'sleep', args: '1000', notify: 'status' }");
+    let (engine, _) = zelador.roles();
+    hand_over(&zelador);
+    until("the flood to be over", || zelador.app().join("flooded").exists());
+    let open = std::fs::read_dir(format!("/proc/{engine}/fd")).unwrap().count();
+    assert!(open < 1500, "the engine has {open} descriptors");
+    zelador.ok(&["restart", "other"]);
+    assert_eq!(zelador.roles().0, engine);
 }
 
 /// Has as much kept as it can, then serves.

@@ -266,7 +266,7 @@ mod tests {
         .unwrap();
         // SAFETY: the descriptor is owned by the `AsyncFd` from here on.
         let socket = unsafe { AsyncFd::register(ours) }.unwrap();
-        let mut link = Link::over(socket, Aside::new());
+        let mut link = Link::over(socket, Aside::default());
         let mut sent = 0;
         while !link.is_behind() {
             link.send(ToGuardian::Release { run: sent });
@@ -305,7 +305,7 @@ mod tests {
         rustix::io::ioctl_fionbio(&ours, true).unwrap();
         // SAFETY: the descriptor is owned by the `AsyncFd` from here on.
         let socket = unsafe { AsyncFd::register(ours) }.unwrap();
-        let mut link = Link::over(socket, Aside::new());
+        let mut link = Link::over(socket, Aside::default());
         while !link.is_behind() {
             link.send(ToGuardian::Release { run: 7 });
         }

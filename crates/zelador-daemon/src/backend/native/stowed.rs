@@ -7,6 +7,7 @@ use zelador_core::id::RunId;
 use zelador_guardian::message::ToGuardian;
 
 use super::Native;
+use crate::aside::Aside;
 
 /// What is kept for services leaves room for so many runs more: one that ends is replaced before the guardian
 /// forgets it.
@@ -66,7 +67,13 @@ impl Native {
 
     /// Closes what is stowed under a name, here and at the guardian's.
     pub fn discard(&mut self, name: &[u8]) {
-        self.aside.close(self.stowed.remove(name).into_iter().collect());
+        let aside = self.aside.clone();
+        self.discard_by(&aside, name);
+    }
+
+    /// The same for what a source of its own had kept.
+    pub fn discard_by(&mut self, aside: &Aside, name: &[u8]) {
+        aside.close(self.stowed.remove(name).into_iter().collect());
         self.link.send(ToGuardian::Discard { name: name.to_owned() });
     }
 
