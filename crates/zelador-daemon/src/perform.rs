@@ -186,7 +186,7 @@ impl Driver {
         // It may be gone at once: whether it has children is to be seen before.
         self.native.ask_to_end(run, signal, tree);
         let Some(key) = key else { return };
-        self.tasks.spawn_blocking(move || processes::signal_outside_group(&key, signal));
+        self.tasks.spawn(async move { processes::signal_outside_group(&key, signal).await });
     }
 
     /// Sends a signal to the main process: through the guardian, unless another one than that which was started has

@@ -45,7 +45,8 @@ impl Driver {
             });
             return;
         }
-        self.tasks.spawn_blocking(move || {
+        // Not on the blocking pool: a few that take their time would have stops and samples wait.
+        let done = thread::Builder::new().name("deed".to_owned()).spawn(move || {
             let result = match deed {
                 Deed::Command { argv, cwd, env, uid, gid } => {
                     command(&as_user(argv, uid, gid), &cwd, &env, timeout)
@@ -65,6 +66,9 @@ impl Driver {
             let fact = Fact::Applied { incident, result };
             _ = sender.blocking_send(Message::Input(Input::Fact(fact)));
         });
+        if let Err(error) = done {
+            self.facts.push(Fact::Applied { incident, result: Err(errno::said(&error)) });
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -17,6 +18,7 @@ use zelador_core::input::{Fact, Input};
 use zelador_core::launch::Launch;
 
 use super::{Driver, Message};
+use crate::errno;
 use crate::evidence::{self, Stream, Subject};
 
 /// So many runs' places in the logs are remembered; the oldest are forgotten first.
@@ -150,11 +152,15 @@ impl Driver {
         within: Duration,
     ) {
         let sender = self.sender.clone();
-        self.tasks.spawn_blocking(move || {
+        // As a deed: a runtime takes its time.
+        let begun = thread::Builder::new().name("dump".to_owned()).spawn(move || {
             let dump = evidence::dump::take(pid, runtime, within);
             let fact = Fact::Dumped { incident, dump };
             _ = sender.blocking_send(Message::Input(Input::Fact(fact)));
         });
+        if let Err(error) = begun {
+            self.facts.push(Fact::Dumped { incident, dump: Err(errno::said(&error)) });
+        }
     }
 
     /// Finds the heaviest processes of the host; answered by `Surveyed`.

@@ -10,7 +10,6 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use tokio::sync::oneshot;
-use tokio::task;
 
 use super::cgroup;
 use super::kill::Member;
@@ -44,17 +43,14 @@ pub fn tree(run: &RunKey) -> io::Result<Vec<Member>> {
     }
 }
 
-/// The same without holding up the runtime, and together with everybody else who asks.
+/// The same without holding up the runtime, and together with everybody else who asks. Not on the blocking pool, which
+/// others may keep busy: a stop waits for it.
 ///
 /// # Errors
 /// As [`tree`], or there is no thread for it.
 pub(super) async fn find(run: &RunKey) -> io::Result<Vec<Member>> {
-    let run = run.clone();
-    if run.group.is_some() {
-        return task::spawn_blocking(move || tree(&run)).await.map_err(io::Error::other)?;
-    }
     let (answer, found) = oneshot::channel();
-    ask((run, answer))?;
+    ask((run.clone(), answer))?;
     found.await.map_err(io::Error::other)?
 }
 
@@ -97,6 +93,14 @@ fn look() {
             }
             std::mem::take(&mut looks.waiting)
         };
+        let (grouped, asked): (Vec<Asked>, Vec<Asked>) =
+            asked.into_iter().partition(|(run, _)| run.group.is_some());
+        for (run, answer) in grouped {
+            _ = answer.send(tree(&run));
+        }
+        if asked.is_empty() {
+            continue;
+        }
         match snapshot() {
             Ok(processes) => answer(&processes, asked, mark_of),
             Err(error) => refuse(asked, &error),

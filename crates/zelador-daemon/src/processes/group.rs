@@ -3,7 +3,7 @@
 use rustix::process::{Pid, getpgid, test_kill_process_group};
 use zelador_core::signal::Signal;
 
-use super::find::tree;
+use super::find::find;
 use super::kill::signal;
 use super::tree::RunKey;
 
@@ -14,9 +14,9 @@ pub fn group_is_empty(leader: i32) -> bool {
 }
 
 /// Sends a signal to the processes of a run that have left its process group; the group itself
-/// was signalled in one system call. Blocks for one pass over `/proc`.
-pub fn signal_outside_group(run: &RunKey, wanted: Signal) {
-    let members = match tree(run) {
+/// was signalled in one system call.
+pub async fn signal_outside_group(run: &RunKey, wanted: Signal) {
+    let members = match find(run).await {
         Ok(members) => members,
         Err(error) => return tracing::debug!(%error, "/proc cannot be read"),
     };

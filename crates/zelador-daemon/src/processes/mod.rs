@@ -1,7 +1,7 @@
 //! What the process table says: who belongs to a run, what a run uses, and how a run is ended.
 //!
-//! `/proc` goes in; facts and signals come out. Everything here but [`sweep`] blocks for as long as
-//! a pass over `/proc` takes (5 to 15 µs a process) and belongs on the blocking pool.
+//! `/proc` goes in; facts and signals come out. What is not `async` blocks for as long as a pass over
+//! `/proc` takes (5 to 15 µs a process) and belongs on the blocking pool.
 
 pub mod cgroup;
 pub mod controllers;

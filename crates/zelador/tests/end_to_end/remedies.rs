@@ -230,3 +230,44 @@ fn of_a_muted_incident_only_the_end_is_told_and_it_is_dealt_with_all_the_same() 
         last("quiet").is_some_and(|it| it["news"] == "opened")
     });
 }
+
+#[test]
+fn commands_that_take_long_hold_up_neither_a_stop_nor_an_answer() {
+    const COMMANDS: usize = 8;
+    let zelador = zelador();
+    zelador.write(
+        "child.py",
+        "import signal\nsignal.signal(signal.SIGINT, lambda *_: exit(print('asked', file=open('heard', 'a'))))\n\
+         print('begun', file=open('begun', 'a'))\nsignal.pause()",
+    );
+    zelador.write("leaves.sh", "setsid python3 child.py &\nexec sleep 1000");
+    zelador
+        .write("ails.sh", "sleep 0.3\necho 'FATAL: sorry, too many clients already' >&2\nexit 1");
+    zelador.write(
+        "drain.sh",
+        "touch drains-$1\nfor _ in $(seq 400); do [ -e enough ] && break; sleep 0.05; done\ntouch drained",
+    );
+    let ailing = (0..COMMANDS).map(|number| {
+        format!(
+            "{{ name: 'a{number}', script: 'ails.sh', heal: {{ commands: {{ drain: {{ run: ['sh', 'drain.sh', '{{app}}'], \
+             when: ['db_too_many_connections'], timeout: '60s' }} }} }} }}"
+        )
+    });
+    let apps = ailing.collect::<Vec<_>>().join(", ");
+    zelador.write(
+        "ecosystem.config.js",
+        &format!(
+            "module.exports = {{ apps: [{{ name: 'leaves', script: 'leaves.sh', kill_timeout: 20000 }}, {apps}] }}"
+        ),
+    );
+    zelador.ok(&["start", "ecosystem.config.js"]);
+    let at = |name: &str| zelador.app().join(name);
+    until("its child", || at("begun").exists());
+    until("the commands to run", || {
+        (0..COMMANDS).all(|number| at(&format!("drains-a{number}")).exists())
+    });
+    zelador.ok(&["stop", "leaves"]);
+    assert!(at("heard").exists(), "it was asked to end");
+    assert!(!at("drained").exists(), "no command has come to its end");
+    zelador.write("enough", "");
+}
