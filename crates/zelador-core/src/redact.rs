@@ -1,10 +1,12 @@
 //! What must not be shown: passwords, tokens, keys.
 
+use std::ops::Range;
+
 /// Put where a secret stood.
 pub const MASK: &str = "********";
 
 /// Words in a variable's name that make its value a secret.
-const SECRET_WORDS: [&str; 12] = [
+const SECRET_WORDS: [&str; 13] = [
     "PASSWORD",
     "PASSWD",
     "PASSPHRASE",
@@ -17,35 +19,85 @@ const SECRET_WORDS: [&str; 12] = [
     "CREDENTIAL",
     "AUTH",
     "SESSION_KEY",
+    "CONNECTION_STRING",
 ];
+
+/// The same where they stand alone, between underlines.
+const SECRET_PARTS: [&str; 5] = ["DSN", "JWT", "KEY", "PASS", "PAT"];
+
+/// A shorter value is no secret that is looked for elsewhere: too many words would be taken for it.
+const SHORTEST: usize = 6;
+
+/// Last words of names whose values stand in lines for good reason, such as `AUTH_HOST`.
+const NAMES_OF_OTHERS: [&str; 10] =
+    ["ADDR", "ADDRESS", "HOST", "ID", "MODE", "NAME", "PORT", "TYPE", "URL", "USER"];
 
 /// Returns the value of an environment variable as it may be shown.
 pub fn variable(name: &str, value: &str) -> String {
+    if is_secret(name) && !value.is_empty() { MASK.to_owned() } else { text(value) }
+}
+
+fn is_secret(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     let secret = SECRET_WORDS.iter().any(|word| upper.contains(word))
-        || upper == "PASS"
-        || upper.ends_with("_PASS")
-        || upper.ends_with("_PWD")
-        || upper.ends_with("_KEY");
+        || upper.split('_').any(|part| SECRET_PARTS.contains(&part))
+        || upper.ends_with("_PWD");
     // SSH_AUTH_SOCK and the like name a place, not a secret.
     let place = upper.ends_with("_SOCK") || upper.ends_with("_FILE") || upper.ends_with("_PATH");
-    if secret && !place && !value.is_empty() { MASK.to_owned() } else { text(value) }
+    secret && !place
+}
+
+/// The secret in an environment variable that would be known again elsewhere: the password of the URL that it is, or
+/// all of it, unless it may be a word or a place.
+pub fn secret<'a>(name: &str, value: &'a str) -> Option<&'a str> {
+    let whole = || {
+        let last = name.rsplit('_').next().unwrap_or_default().to_ascii_uppercase();
+        let is_mixed = value.contains(|c: char| c.is_ascii_digit())
+            && value.contains(|c: char| c.is_alphabetic());
+        let may_be_said = NAMES_OF_OTHERS.contains(&last.as_str()) || !is_mixed;
+        (is_secret(name) && !may_be_said).then_some(value)
+    };
+    let secret = of_url(value).map(|at| &value[at]).or_else(whole);
+    secret.filter(|secret| secret.len() >= SHORTEST)
+}
+
+/// Masks secrets that are known wherever they stand in a line.
+pub fn known(line: &mut String, secrets: &[String]) {
+    for secret in secrets {
+        if line.contains(secret) {
+            *line = line.replace(secret, MASK);
+        }
+    }
 }
 
 /// Returns the URL with its password masked; text that is no URL with a password is unchanged.
 pub fn url(text: &str) -> String {
-    let Some(scheme_end) = text.find("://") else { return text.to_owned() };
+    match of_url(text) {
+        Some(Range { start, end }) => format!("{}{MASK}{}", &text[..start], &text[end..]),
+        None => text.to_owned(),
+    }
+}
+
+/// Where the password of a URL stands. Over HTTP a user without one is a token.
+fn of_url(text: &str) -> Option<Range<usize>> {
+    let scheme_end = text.find("://")?;
     let authority = scheme_end + 3;
     let end = text[authority..]
         .find(['/', '?', '#', ' ', '"', '\''])
         .map_or(text.len(), |at| authority + at);
-    let Some(at) = text[authority..end].rfind('@') else { return text.to_owned() };
-    let user = &text[authority..authority + at];
-    let Some(colon) = user.find(':') else { return text.to_owned() };
-    if user[colon + 1..].is_empty() {
-        return text.to_owned();
+    let at = authority + text[authority..end].rfind('@')?;
+    let (user, password) = match text[authority..at].split_once(':') {
+        Some((user, password)) => (user, password),
+        None => (&text[authority..at], ""),
+    };
+    let is_http = ["http", "https"].iter().any(|scheme| text[..scheme_end].ends_with(scheme));
+    match password {
+        "" | "x-oauth-basic" if is_http && !user.is_empty() => {
+            Some(authority..authority + user.len())
+        }
+        "" => None,
+        _ => Some(at - password.len()..at),
     }
-    format!("{}{MASK}{}", &text[..=authority + colon], &text[authority + at..])
 }
 
 /// Returns a line of text with what looks like a secret masked: passwords in URLs, values after
@@ -147,6 +199,45 @@ mod tests {
     }
 
     #[test]
+    fn a_user_alone_is_a_token_over_http() {
+        for (shown, masked) in [
+            ("https://ghp_abc@github.com/a", "https://********@github.com/a"),
+            (
+                "https://ghp_abc:x-oauth-basic@github.com",
+                "https://********:x-oauth-basic@github.com",
+            ),
+            ("http://sk_live:@api/x", "http://********:@api/x"),
+            ("https://********@github.com", "https://********@github.com"),
+            ("ssh://git@github.com", "ssh://git@github.com"),
+            ("postgres://ana@db/x", "postgres://ana@db/x"),
+            ("https://@host", "https://@host"),
+        ] {
+            assert_eq!(text(shown), masked);
+        }
+    }
+
+    #[test]
+    fn a_secret_is_all_of_a_value_or_the_password_in_it_unless_it_is_short() {
+        assert_eq!(secret("DB_PASSWORD", "hunter2hunter2"), Some("hunter2hunter2"));
+        assert_eq!(secret("DATABASE_URL", "postgres://u:s3cr3ts@h/d"), Some("s3cr3ts"));
+        assert_eq!(secret("SENTRY_DSN", "https://abc123@o1.ingest.example/1"), Some("abc123"));
+        assert_eq!(secret("DB_PASSWORD", "a1b2"), None);
+        for (name, value) in
+            [("AUTH", "disabled"), ("AUTH_HOST", "db-1.internal"), ("AUTH_ADDR", "127.0.0.1:80")]
+        {
+            assert_eq!(secret(name, value), None, "{name}");
+        }
+        assert_eq!(secret("HOME", "/home/ana"), None);
+    }
+
+    #[test]
+    fn a_known_secret_is_masked_wherever_it_stands() {
+        let mut line = "a hunter2, b'hunter2'".to_owned();
+        known(&mut line, &["hunter2".to_owned()]);
+        assert_eq!(line, "a ********, b'********'");
+    }
+
+    #[test]
     fn what_follows_a_tell_tale_word_is_masked() {
         assert_eq!(text("password=hunter2 user=x"), "password=******** user=x");
         assert_eq!(text("{\"token\": \"abc\", \"a\": 1}"), "{\"token\": \"********\", \"a\": 1}");
@@ -158,6 +249,12 @@ mod tests {
     fn variables_are_masked_by_name() {
         assert_eq!(variable("DB_PASSWORD", "x"), MASK);
         assert_eq!(variable("STRIPE_KEY", "x"), MASK);
+        for name in ["STRIPE_KEY_LIVE", "key", "DB_PASS_RO", "SENTRY_DSN", "AZURE_PAT", "MY_JWT"] {
+            assert_eq!(variable(name, "x"), MASK, "{name}");
+        }
+        for name in ["PWD", "OLDPWD", "PATH", "KEYBOARD", "PASSENGER_ENV", "SSL_KEY_FILE"] {
+            assert_eq!(variable(name, "x"), "x", "{name}");
+        }
         assert_eq!(variable("SSH_AUTH_SOCK", "/run/x"), "/run/x");
         assert_eq!(variable("PORT", "3000"), "3000");
         assert_eq!(variable("DATABASE_URL", "postgres://u:p@h/d"), "postgres://u:********@h/d");

@@ -16,6 +16,7 @@ use zelador_core::healing::host::Pressure;
 use zelador_core::id::{IncidentId, RunId};
 use zelador_core::input::{Fact, Input};
 use zelador_core::launch::Launch;
+use zelador_core::redact;
 
 use super::{Driver, Message};
 use crate::errno;
@@ -118,6 +119,7 @@ impl Driver {
         let (now, sender) = (self.clock.now(), self.sender.clone());
         let asker = self.logs.asker();
         let date_format = self.supervisor.settings().rotation.date_format.clone();
+        let secrets = self.supervisor.secrets_of(incident);
         self.gathering.add(move || {
             if let Some(ended) = ended {
                 asker.catch_up(ended);
@@ -126,7 +128,9 @@ impl Driver {
                 // A log that is shorter than it was has been renamed or emptied since.
                 let own = starts.get(path).and_then(|start| length(path).checked_sub(*start));
                 let most = own.map_or(bytes as u64, |own| own.min(bytes as u64));
-                asker.tail(path, lines, most, &date_format)
+                let mut tail = asker.tail(path, lines, most, &date_format)?;
+                tail.iter_mut().for_each(|(line, _)| redact::known(line, &secrets));
+                Ok(tail)
             };
             let evidence = evidence::gather(&subject, now, Arc::new(tail));
             let fact = Fact::Gathered { incident, evidence: Box::new(evidence) };

@@ -214,3 +214,31 @@ fn what_zelador_makes_for_an_app_is_written_by_nobody_else_and_the_umask_is_the_
     assert_eq!((mode("logs/out.log"), mode("pids/a-0.pid")), (0o640, 0o644));
     assert_eq!(text(zelador.app().join("umask")).trim(), "0000");
 }
+
+#[test]
+fn a_secret_of_its_environment_that_an_app_says_is_in_no_incident() {
+    let zelador = zelador();
+    zelador.write("says.sh", "echo \"FATAL: no login with $DB_PASSWORD\" >&2\nexit 1");
+    zelador.write(".env", "API_TOKEN=t0ken-of-a-file");
+    zelador.write("url.sh", "echo \"FATAL: ${DATABASE_URL#*://}, $API_TOKEN\" >&2\nexit 1");
+    zelador.start("{ name: 'says', script: 'says.sh', env: { DB_PASSWORD: 'hunter2hunter2' } }");
+    zelador.start(
+        "{ name: 'url', script: 'url.sh', env_file: '.env', env: { DATABASE_URL: 'postgres://ana:s3cr3ts@h/d' } }",
+    );
+    let told = |app: &str| {
+        let all = zelador.incidents();
+        all.iter()
+            .find(|it| it["app"] == app && it["evidence"].is_object())
+            .map(ToString::to_string)
+    };
+    until("evidence", || {
+        ["says", "url"].into_iter().all(|app| told(app).is_some_and(|it| it.contains("FATAL")))
+    });
+    let places = ["zelador.log", "events.jsonl"].map(|name| text(zelador.home().join(name)));
+    for said in [told("says"), told("url")].into_iter().flatten().chain(places) {
+        for secret in ["hunter2", "s3cr3ts", "t0ken"] {
+            assert!(!said.contains(secret), "{said}");
+        }
+    }
+    assert!(told("says").unwrap().contains("no login with ********"));
+}

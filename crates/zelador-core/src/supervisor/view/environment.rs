@@ -1,9 +1,10 @@
 //! The environment that an instance is given, as it is shown.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use crate::config::masked_settings;
-use crate::id::{InstanceId, RunId};
+use crate::id::{IncidentId, InstanceId, RunId};
 use crate::launch::environment;
 use crate::redact;
 use crate::spec::{AppSpec, Environment};
@@ -32,6 +33,17 @@ impl Supervisor {
             shown.insert(app.to_owned(), masked_settings(&env[app]).unwrap_or_default());
         }
         Some(shown)
+    }
+
+    /// The secrets in the environment of the instance that an incident is about, the longest first: what it says may
+    /// hold them.
+    pub fn secrets_of(&self, incident: IncidentId) -> Vec<String> {
+        let subject = self.incidents.get(&incident).map(|it| it.instance);
+        let env = subject.and_then(|id| self.environment_of(id, true)).unwrap_or_default();
+        let secrets = env.iter().filter_map(|(name, value)| redact::secret(name, value));
+        let mut secrets: Vec<String> = secrets.map(str::to_owned).collect();
+        secrets.sort_unstable_by_key(|secret| Reverse(secret.len()));
+        secrets
     }
 }
 
