@@ -1,4 +1,4 @@
-//! A program or a folder on a file system that may hang: whether that answers is found out before anybody enters it.
+//! A program, a folder or a log on a file system that may hang: whether that answers is found out before anybody enters it.
 //!
 //! The guardian starts a process and waits for its `execve`; one that waits in the kernel for a server that is gone
 //! would hold up the guardian, and with it everybody. Always holds: neither this engine nor its guardian touches such
@@ -22,7 +22,9 @@ impl Driver {
         let searched: Vec<PathBuf> =
             if launch.program.contains('/') { Vec::new() } else { path.unwrap_or_default() };
         let own = [launch.cwd.as_path(), &program];
-        let files = launch.env_files.iter().map(PathBuf::as_path);
+        // It is looked how long the logs are.
+        let files = launch.env_files.iter().chain(&launch.out).chain(&launch.err);
+        let files = files.map(PathBuf::as_path);
         let all = own.into_iter().chain(files).chain(searched.iter().map(PathBuf::as_path));
         self.far_mounts.on_the_way(all.filter(|path: &&Path| path.is_absolute()))
     }

@@ -60,16 +60,19 @@ fn a_mount_that_does_not_answer_holds_up_only_what_lives_on_it() {
     let far = zelador.app().join("far");
     std::fs::create_dir(&far).unwrap();
     zelador.start(&format!(
-        "{{ name: 'far', script: '/bin/sleep', args: '1000', interpreter: 'none', cwd: '{}' }},
+        "{{ name: 'far', script: '/bin/sleep', args: '1000', interpreter: 'none', cwd: '{0}' }},
+         {{ name: 'says', script: 'sleep', args: '1000', out_file: '{0}/out.log' }},
          {{ name: 'near', script: 'sleep', args: '1000' }}",
         far.display()
     ));
     let roles = zelador.roles();
     let Some(silent) = Silent::over(&far) else { return };
-    kill(zelador.pid("far"), Signal::KILL);
-    until("it to be told why it cannot be started", || {
-        zelador.ok(&["show", "far"]).out.contains("did not answer within 2 s")
-    });
+    for app in ["far", "says"] {
+        kill(zelador.pid(app), Signal::KILL);
+        until("it to be told why it cannot be started", || {
+            zelador.ok(&["show", app]).out.contains("did not answer within 2 s")
+        });
+    }
     for _ in 0..3 {
         let near = zelador.pid("near");
         kill(near, Signal::KILL);
@@ -78,6 +81,8 @@ fn a_mount_that_does_not_answer_holds_up_only_what_lives_on_it() {
     zelador.ok(&["restart", "near"]);
     assert_eq!(zelador.roles(), roles);
     drop(silent);
-    until("it to be up again", || zelador.status("far") == "online");
+    until("both to be up again", || {
+        ["far", "says"].into_iter().all(|app| zelador.status(app) == "online")
+    });
     assert_eq!(zelador.roles(), roles);
 }
