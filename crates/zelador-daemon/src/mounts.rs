@@ -1,7 +1,8 @@
 //! What is mounted, as `/proc/self/mountinfo` tells: `proc_pid_mountinfo(5)`.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::File;
+use std::io::{Read as _, Seek as _};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
@@ -59,7 +60,7 @@ fn is_far(kind: &str) -> bool {
 
 /// The mounts of this host that may hang, as they are now.
 pub struct FarMounts {
-    /// Tells of changes; `None`: nobody does.
+    /// Tells of changes; `None`: it could not be opened yet.
     told: Option<File>,
     points: Vec<PathBuf>,
 }
@@ -75,7 +76,9 @@ impl FarMounts {
 
     /// The mount that may hang whoever enters one of these paths; links on the way are not followed.
     pub fn on_the_way<'a>(&mut self, paths: impl Iterator<Item = &'a Path>) -> Option<PathBuf> {
-        if self.has_changed() {
+        if self.told.is_none() {
+            *self = Self::read();
+        } else if self.has_changed() {
             self.read_again();
         }
         if self.points.is_empty() {
@@ -88,8 +91,13 @@ impl FarMounts {
         paths.into_iter().find_map(innermost)
     }
 
+    /// By the descriptor that tells of changes: a change is told once, and there may be no other by then.
     fn read_again(&mut self) {
-        let text = fs::read(MOUNTS).unwrap_or_default();
+        let Some(told) = &mut self.told else { return };
+        let mut text = Vec::new();
+        if told.rewind().and_then(|()| told.read_to_end(&mut text)).is_err() {
+            return;
+        }
         let far = parse(&text).filter(|mount| is_far(&mount.kind));
         self.points = far.map(|mount| mount.point).collect();
     }
@@ -120,7 +128,21 @@ fn unescaped(field: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
+
+    #[test]
+    fn they_are_read_where_no_descriptor_is_left_to_open_anything() {
+        let mut told = tempfile::tempfile().unwrap();
+        told.write_all(b"37 35 0:5 / /far rw - nfs4 h:/ rw\n").unwrap();
+        let mut known = FarMounts { told: Some(told), points: Vec::new() };
+        for _ in 0..2 {
+            known.read_again();
+            let found = known.on_the_way([Path::new("/far/a")].into_iter());
+            assert_eq!(found.as_deref(), Some(Path::new("/far")));
+        }
+    }
 
     #[test]
     fn mount_points_with_blanks_are_read() {
