@@ -4,11 +4,13 @@ use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recv, sendmsg};
 use serde_json::Value;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
 use zelador_core::id::RunId;
 
 use super::speak::{Heard, custom, hear};
@@ -20,6 +22,10 @@ const LONGEST_LINE: usize = 64 << 10;
 
 /// How many lines may wait for a service that does not read.
 const MOST_WAITING: usize = 64;
+
+/// How long the rest of a line is waited for before what is there of it is taken: whoever writes it may wait for that
+/// room. Node writes up to 100 KB at once.
+const UNFINISHED: Duration = Duration::from_millis(100);
 
 /// What runs say, for those who listen to apps.
 pub type Sayings = broadcast::Sender<Arc<(RunId, Value)>>;
@@ -50,6 +56,10 @@ pub struct Channel {
     sending: Option<(Line, usize)>,
     /// In the midst of a line that is too long.
     skipping: bool,
+    /// What of a line was taken already.
+    begun: Vec<u8>,
+    /// When more of it is taken: it has no end yet.
+    take_at: Option<Instant>,
 }
 
 impl Channel {
@@ -67,7 +77,9 @@ impl Channel {
         // SAFETY: the descriptor is owned by the `AsyncFd` from here on, so it stays open and the
         // same for as long as it is registered.
         let socket = unsafe { AsyncFd::register(socket) }?;
-        let channel = Self { run, socket, lines, driver, sayings, sending: None, skipping: false };
+        let (sending, skipping, begun, take_at) = (None, false, Vec::new(), None);
+        let channel =
+            Self { run, socket, lines, driver, sayings, sending, skipping, begun, take_at };
         Ok((channel, Speaker(sender)))
     }
 
@@ -97,10 +109,13 @@ impl Channel {
                     Ok(mut guard) => {
                         // Cleared before it is looked: what comes meanwhile sets it again.
                         guard.clear_ready();
-                        self.read(&mut buffer).await
+                        self.read(&mut buffer, false).await
                     }
                     Err(_) => false,
                 },
+                () = sleep_until(self.take_at.unwrap_or_else(Instant::now)), if self.take_at.is_some() => {
+                    self.read(&mut buffer, true).await
+                }
             };
             if !going_on {
                 return;
@@ -127,8 +142,10 @@ impl Channel {
         true
     }
 
-    /// Takes the lines that are there; false when the other side has closed.
-    async fn read(&mut self, buffer: &mut [u8]) -> bool {
+    /// Takes the lines that are there, and what is there of one whose rest does not come if it is to `take_begun`: an
+    /// engine that is killed before the rest is there loses that line. False when the other side has closed.
+    async fn read(&mut self, buffer: &mut [u8], take_begun: bool) -> bool {
+        self.take_at = None;
         loop {
             let there = match recv(self.socket.get_ref(), &mut *buffer, RecvFlags::PEEK) {
                 Ok((_, 0)) => return false,
@@ -139,9 +156,17 @@ impl Channel {
             };
             let end = match memchr::memrchr(b'\n', &buffer[..there]) {
                 Some(end) => end + 1,
-                None if there == buffer.len() => {
-                    if !std::mem::replace(&mut self.skipping, true) {
-                        tracing::debug!(run = %self.run, "a message is too long: passed over");
+                None if self.skipping || there == buffer.len() => {
+                    self.skip();
+                    if !self.consume(buffer, there) {
+                        return false;
+                    }
+                    continue;
+                }
+                None if take_begun => {
+                    self.begun.extend_from_slice(&buffer[..there]);
+                    if self.begun.len() > LONGEST_LINE {
+                        self.skip();
                     }
                     if !self.consume(buffer, there) {
                         return false;
@@ -149,12 +174,30 @@ impl Channel {
                     continue;
                 }
                 // The rest of the line is still to come.
-                None => return true,
+                None => {
+                    self.take_at = Some(Instant::now() + UNFINISHED);
+                    return true;
+                }
             };
-            if !self.deal_with(&buffer[..end]).await || !self.consume(buffer, end) {
+            let dealt_with = if self.begun.is_empty() {
+                self.deal_with(&buffer[..end]).await
+            } else {
+                let mut lines = std::mem::take(&mut self.begun);
+                lines.extend_from_slice(&buffer[..end]);
+                self.deal_with(&lines).await
+            };
+            if !dealt_with || !self.consume(buffer, end) {
                 return false;
             }
         }
+    }
+
+    /// Passes the line over that has begun.
+    fn skip(&mut self) {
+        if !std::mem::replace(&mut self.skipping, true) {
+            tracing::debug!(run = %self.run, "a message is too long: passed over");
+        }
+        self.begun = Vec::new();
     }
 
     /// Has the driver deal with whole lines; false when it is gone.
@@ -201,4 +244,38 @@ fn send(
     }
     let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
     sendmsg(socket, &[IoSlice::new(bytes)], &mut beside, flags)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::UnixStream;
+    use tokio::time;
+
+    use super::*;
+
+    /// How long anything may take that takes milliseconds on an idle machine.
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn who_waits_for_room_in_the_middle_of_a_line_gets_it() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let (driver, mut heard) = mpsc::channel(1);
+        let ours = ours.into_std().unwrap().into();
+        let sayings = broadcast::channel(1).0;
+        let (channel, _speaker) = Channel::new(RunId::new(1), ours, driver, sayings).unwrap();
+        tokio::spawn(channel.run());
+        let short = format!("{{\"a\":\"{}\"}}\n", "b".repeat(50));
+        let long = format!("{{\"a\":\"{}\"}}\n", "b".repeat(1 << 20));
+        // More than a socket takes, at once: the end of what it takes is somewhere in a line.
+        for said in [short.repeat(20_000), long.clone(), long, short] {
+            let written = time::timeout(LIMIT, theirs.write_all(said.as_bytes())).await;
+            written.expect("there is room").unwrap();
+        }
+        theirs.write_all(b"\"rea").await.unwrap();
+        time::sleep(2 * UNFINISHED).await;
+        theirs.write_all(b"dy\"\n").await.unwrap();
+        let last = time::timeout(LIMIT, heard.recv()).await.expect("it is heard").unwrap();
+        assert!(matches!(last, Message::Heard { heard: Heard::Ready(_), .. }));
+    }
 }
