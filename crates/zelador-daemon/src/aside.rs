@@ -135,7 +135,7 @@ mod tests {
         let slow = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         sockopt::set_socket_linger(&slow, Some(Duration::from_mins(10))).unwrap();
         slow.set_nonblocking(true).unwrap();
-        while (&slow).write(&[0; 1 << 16]).is_ok() {}
+        while (&slow).write(&[0; 4096]).is_ok() {}
         slow.set_nonblocking(false).unwrap();
         slow.into()
     }

@@ -5,7 +5,8 @@ use std::ptr;
 
 use zelador_guardian::message::{FromGuardian, ToGuardian, Which, Why};
 
-use crate::rig::{Rig, exists, kill, line, lives, parent, shell, start_time, wait_until};
+use crate::processes::{exists, kill, lives, parent, start_time, wait_until};
+use crate::rig::{Rig, line, shell};
 
 pub fn a_code_and_a_signal_arrive_exactly() {
     let rig = Rig::new();

@@ -9,7 +9,8 @@ use rustix::process::{Resource, Rlimit};
 use zelador_guardian::message::{FromGuardian, ToGuardian};
 use zelador_guardian::{Descriptors, LOCK, SOCKET, link};
 
-use crate::rig::{LIMIT, Rig, connect, exists, kill, line, lives, sleeps, wait_until, within};
+use crate::processes::{LIMIT, exists, kill, lives, sleeps, wait_until, within};
+use crate::rig::{Rig, connect, line};
 use crate::roles::ALREADY_RUNNING;
 
 /// Which pipes and files these are, whatever their numbers.

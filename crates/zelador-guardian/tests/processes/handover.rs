@@ -5,10 +5,10 @@ use std::os::fd::AsFd;
 use zelador_guardian::message::{FromGuardian, Launch, ToGuardian};
 use zelador_guardian::{LOCK, SOCKET};
 
-use crate::rig::{
-    Engine, LIMIT, Rig, children, connect, exists, kill, lives, reap_all, receive_byte, send_byte,
-    shell, sleeps, wait_until, within,
+use crate::processes::{
+    LIMIT, children, exists, kill, lives, reap_all, sleeps, wait_until, within,
 };
+use crate::rig::{Engine, Rig, connect, receive_byte, send_byte, shell};
 
 pub fn an_engine_takes_the_place_of_a_killed_guardian() {
     let mut rig = Rig::new();

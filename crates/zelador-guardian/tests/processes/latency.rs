@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use zelador_guardian::message::{Launch, Stream, ToGuardian};
 
-use crate::rig::{Engine, Rig, kill, shell};
+use crate::processes::kill;
+use crate::rig::{Engine, Rig, shell};
 
 /// Spawns measured.
 const COUNT: u64 = 400;

@@ -6,6 +6,7 @@ mod deaths;
 mod engines;
 mod handover;
 mod latency;
+mod processes;
 mod rig;
 mod roles;
 mod services;
@@ -86,22 +87,22 @@ fn main() -> ExitCode {
 
 /// Runs one case in its own process; returns whether it went well.
 fn run_apart(name: &str) -> bool {
-    rig::be_subreaper();
+    processes::be_subreaper();
     let this = std::env::current_exe().expect("a running program has a path");
     let mut child =
         Command::new(this).args(["role-case", name]).spawn().expect("this program can be started");
-    let ended = rig::within(LIMIT, || child.try_wait().expect("it is our child"));
+    let ended = processes::within(LIMIT, || child.try_wait().expect("it is our child"));
     let _ = child.kill();
     let good = ended.is_some_and(|status| status.success());
     // Only if it was killed is anything left.
-    rig::sweep();
+    processes::sweep();
     good
 }
 
 fn case(name: &str) -> ExitCode {
     let (_, run) = CASES.iter().find(|(one, _)| *one == name).expect("a case of this name");
-    rig::be_subreaper();
+    processes::be_subreaper();
     let good = std::panic::catch_unwind(run).is_ok();
-    rig::sweep();
+    processes::sweep();
     ExitCode::from(u8::from(!good))
 }

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 use zelador_guardian::message::{FromGuardian, Launch, Stage, Stream, ToGuardian, Why};
 
-use crate::rig::{Rig, line, shell, wait_until};
+use crate::processes::wait_until;
+use crate::rig::{Rig, line, shell};
 
 pub fn failures_name_their_stage() {
     let rig = Rig::new();

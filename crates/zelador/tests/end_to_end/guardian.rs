@@ -199,7 +199,9 @@ fn engine_and_guardian_come_back_although_their_file_is_another_now() {
 
 /// Starts `sleep` as `a` with a copy of zelador.
 fn start_from(program: &std::path::Path, zelador: &Zelador) {
-    std::fs::copy(env!("CARGO_BIN_EXE_zelador"), program).unwrap();
+    // Open for writing in no process that another test forks just then: it could not be executed.
+    let mut copy = std::process::Command::new("cp");
+    assert!(copy.arg(env!("CARGO_BIN_EXE_zelador")).arg(program).status().unwrap().success());
     let own = zelador.command(&["start", "sleep", "--name", "a", "--", "1000"]);
     let mut start = std::process::Command::new(program);
     start.args(own.get_args()).current_dir(zelador.app());
