@@ -145,7 +145,8 @@ impl Channel {
     /// Takes the lines that are there, and what is there of one whose rest does not come if it is to `take_begun`: an
     /// engine that is killed before the rest is there loses that line. False when the other side has closed.
     async fn read(&mut self, buffer: &mut [u8], take_begun: bool) -> bool {
-        self.take_at = None;
+        // Told again: more of it has come, or the other side is gone, of which it is told without end.
+        let take_begun = self.take_at.take().is_some() || take_begun;
         loop {
             let there = match recv(self.socket.get_ref(), &mut *buffer, RecvFlags::PEEK) {
                 Ok((_, 0)) => return false,
@@ -277,5 +278,16 @@ mod tests {
         theirs.write_all(b"dy\"\n").await.unwrap();
         let last = time::timeout(LIMIT, heard.recv()).await.expect("it is heard").unwrap();
         assert!(matches!(last, Message::Heard { heard: Heard::Ready(_), .. }));
+    }
+
+    #[tokio::test]
+    async fn who_is_gone_in_the_middle_of_a_line_is_seen_to_be() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let ours = ours.into_std().unwrap().into();
+        let (driver, sayings) = (mpsc::channel(1).0, broadcast::channel(1).0);
+        let (channel, _speaker) = Channel::new(RunId::new(1), ours, driver, sayings).unwrap();
+        theirs.write_all(b"{").await.unwrap();
+        drop(theirs);
+        time::timeout(LIMIT, channel.run()).await.expect("it ends");
     }
 }
