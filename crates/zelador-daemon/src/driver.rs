@@ -53,7 +53,7 @@ use crate::backend::native::Native;
 use crate::checks::CpuMeter;
 use crate::clock::Clock;
 use crate::events::Outlet;
-use crate::history::{Archive, History};
+use crate::history::{Archive, History, Syncer};
 use crate::ipc;
 use crate::logs::{LogEvent, Logs, Memory};
 use crate::mounts::FarMounts;
@@ -100,6 +100,8 @@ pub struct Driver {
     pub(crate) logs: Logs,
     pub(crate) history: History,
     history_path: PathBuf,
+    /// The thread that has the disk hold it.
+    syncer: Syncer,
     /// The thread that keeps the past.
     pub(crate) archive: Archive,
     /// What happens, for the history.

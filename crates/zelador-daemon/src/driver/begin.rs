@@ -7,7 +7,7 @@ use crate::calls::Caller;
 use crate::checks::CpuMeter;
 use crate::clock::Clock;
 use crate::events::Outlet;
-use crate::history::{Archive, History, Item};
+use crate::history::{self, Archive, History, Item, Syncer};
 use crate::logs::{Adopted, Logs};
 use crate::mounts::FarMounts;
 use crate::pids::PidFiles;
@@ -52,6 +52,9 @@ impl Driver {
         if let Some(path) = &damaged {
             tracing::error!(path = %path.display(), "the history was damaged: set aside, begun anew");
         }
+        let path = history_path.clone();
+        let syncer = Syncer::start(move || history::sync(&path))
+            .map_err(|error| Error::System("the thread of the disk cannot be started", error))?;
         let archive = Archive::start(&history_path)
             .map_err(|error| Error::System("the history's thread cannot be started", error))?;
         let (mut journal, mut trials) = (Journal::default(), Trials::default());
@@ -117,6 +120,7 @@ impl Driver {
             logs,
             history,
             history_path,
+            syncer,
             archive,
             journal,
             trials,

@@ -115,7 +115,7 @@ impl Driver {
                 Ended::Told
             }
             Stop::GuardianGone => {
-                let is_busy = self.aside.is_busy();
+                let is_busy = self.aside.is_busy() || self.syncer.is_busy();
                 Ended::GuardianGone(self.native.into_handover(), is_busy)
             }
         }

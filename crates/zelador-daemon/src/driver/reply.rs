@@ -7,13 +7,11 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-use tokio::{task, time};
+use tokio::time::{self, Instant};
 use zelador_core::effect::{Done, Refusal};
 use zelador_core::id::Ticket;
 
 use super::{Driver, Message};
-use crate::history;
 
 /// So long whoever asked is kept waiting for the disk: a disk that is in use takes milliseconds, one that hangs is
 /// no reason to be silent.
@@ -48,13 +46,12 @@ impl Driver {
         if self.history.has_waiting() || self.history.is_frozen() {
             return self.send_reply(ticket, answer);
         }
-        let (path, sender) = (self.history_path.clone(), self.sender.clone());
+        let (synced, sender) = (self.syncer.sync(), self.sender.clone());
         self.tasks.spawn(async move {
-            let synced = task::spawn_blocking(move || history::sync(&path));
             match time::timeout(SYNCED_WITHIN, synced).await {
                 Ok(Ok(Ok(()))) => {}
                 Ok(Ok(Err(error))) => tracing::warn!(%error, "the history cannot be synced"),
-                Ok(Err(error)) => tracing::error!(%error, "the history was not synced"),
+                Ok(Err(_)) => tracing::error!("the history was not synced: its thread has ended"),
                 Err(_) => tracing::warn!(
                     "the disk takes more than {} s: a command is answered that a loss of power could undo",
                     SYNCED_WITHIN.as_secs()

@@ -18,6 +18,7 @@ mod query;
 mod room;
 mod row;
 mod schema;
+mod syncer;
 mod tidy;
 mod trial;
 mod wal;
@@ -42,6 +43,7 @@ pub use kept::keeps_list;
 pub use query::Reader;
 pub use row::{IncidentRow, Line, Run};
 pub(crate) use schema::LAYOUT;
+pub use syncer::Syncer;
 pub use wal::{checkpoint, is_large, sync};
 
 use connect::{Make, Patience, connect, identity, is_lock, unopened};
