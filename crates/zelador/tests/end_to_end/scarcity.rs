@@ -7,6 +7,13 @@ use zelador_testbed::home::{Zelador, kill, text, until};
 
 use crate::zelador;
 
+/// Lets a process open descriptors below this number; those that are open stay so. Returns what it was allowed.
+fn let_open(pid: i32, below: Option<u64>) -> Rlimit {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let limit = Rlimit { current: below, maximum };
+    prlimit(Pid::from_raw(pid), Resource::Nofile, limit).unwrap()
+}
+
 #[test]
 fn what_cannot_be_said_to_the_guardian_for_want_of_a_descriptor_is_said_later() {
     let zelador = zelador();
@@ -15,17 +22,11 @@ fn what_cannot_be_said_to_the_guardian_for_want_of_a_descriptor_is_said_later() 
     zelador
         .start(&format!("{{ name: 'a', script: 'sleep', args: '1000', env: {{ V: '{large}' }} }}"));
     let (pid, (engine, _)) = (zelador.pid("a"), zelador.roles());
-    let process = Pid::from_raw(engine);
-    let limit = |soft| {
-        let maximum = getrlimit(Resource::Nofile).maximum;
-        prlimit(process, Resource::Nofile, Rlimit { current: soft, maximum }).unwrap()
-    };
-    // Those that are open stay so.
-    let before = limit(Some(3));
+    let before = let_open(engine, Some(3));
     kill(pid, Signal::KILL);
     let log = zelador.home().join("zelador.log");
     until("the engine to be refused", || text(&log).contains("cannot be told now"));
-    limit(before.current);
+    let_open(engine, before.current);
     until("another run", || {
         zelador.status("a") == "online" && ![0, pid].contains(&zelador.pid("a"))
     });
@@ -54,16 +55,11 @@ fn what_cannot_be_looked_for_is_not_taken_for_gone() {
     let (child, pid, (engine, _)) = (child().unwrap(), zelador.pid("a"), zelador.roles());
     let mut restart = zelador.command(&["restart", "a"]).stdout(Stdio::null()).spawn().unwrap();
     until("it to be asked to end", || zelador.status("a") == "stopping");
-    let process = Pid::from_raw(engine);
-    let limit = |soft| {
-        let maximum = getrlimit(Resource::Nofile).maximum;
-        prlimit(process, Resource::Nofile, Rlimit { current: soft, maximum }).unwrap()
-    };
-    let before = limit(Some(3));
+    let before = let_open(engine, Some(3));
     kill(pid, Signal::KILL);
     let log = zelador.home().join("zelador.log");
     until("the engine to be refused", || text(&log).contains("cannot be seen"));
-    limit(before.current);
+    let_open(engine, before.current);
     assert_eq!(zelador.status("a"), "stopping", "its child lives");
     kill(child, Signal::KILL);
     assert!(restart.wait().unwrap().success());
