@@ -5,6 +5,7 @@
 //! socket: on a non-blocking one both calls answer [`io::ErrorKind::WouldBlock`]. Always holds: a
 //! received descriptor has CLOEXEC, and none is lost silently.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -143,18 +144,34 @@ fn send_datagram(
     }
 }
 
+thread_local! {
+    /// Room for the longest datagram. Made anew for each, it would be the allocator's topmost memory, which
+    /// is given back to the kernel and fetched again each time.
+    static ROOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 fn receive_datagram(
     socket: BorrowedFd<'_>,
     flags: RecvFlags,
 ) -> io::Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
-    let mut bytes = vec![0; INLINE];
+    ROOM.with_borrow_mut(|room| {
+        room.resize(INLINE, 0);
+        receive_into(socket, flags, room)
+    })
+}
+
+fn receive_into(
+    socket: BorrowedFd<'_>,
+    flags: RecvFlags,
+    room: &mut [u8],
+) -> io::Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
     let mut resets = 0;
     loop {
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let received = rustix::net::recvmsg(
             socket,
-            &mut [IoSliceMut::new(&mut bytes)],
+            &mut [IoSliceMut::new(room)],
             &mut control,
             flags | RecvFlags::CMSG_CLOEXEC,
         );
@@ -185,7 +202,6 @@ fn receive_datagram(
         if received.bytes == 0 {
             return Ok(None);
         }
-        bytes.truncate(received.bytes);
-        return Ok(Some((bytes, descriptors)));
+        return Ok(Some((room[..received.bytes].to_vec(), descriptors)));
     }
 }

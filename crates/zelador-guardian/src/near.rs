@@ -2,8 +2,8 @@
 //!
 //! Left alone, the kernel puts a new process where it finds least to do: on a busy host behind another program that
 //! has just begun its turn there. That takes some milliseconds, in which the guardian waits until the child has
-//! executed, and with it everybody else's start; the guardian's own processor is free meanwhile. When the child
-//! executes the kernel places it anew, wherever the guardian may run.
+//! executed, and with it everybody else's start; the guardian's own processor is free meanwhile. The child lets both of
+//! them run anywhere again before it executes: the kernel then places it anew, and wakes the guardian elsewhere.
 
 use std::mem;
 

@@ -257,8 +257,12 @@ unsafe fn become_service(child: &Child) -> Failure {
         // Nobody would know of what executes after our death: the next engine may have begun it anew.
         step!(Fork, die_with(child.guardian));
         if let Some(processors) = child.processors {
-            let size = size_of::<libc::cpu_set_t>();
-            libc::syscall(libc::SYS_sched_setaffinity, 0, size, ptr::from_ref(processors));
+            // The guardian, too, which wakes as this executes: here it would interrupt us, wait itself for
+            // what it asks about us, and leave the processor to others meanwhile.
+            let (size, set) = (size_of::<libc::cpu_set_t>(), ptr::from_ref(processors));
+            for process in [0, child.guardian] {
+                libc::syscall(libc::SYS_sched_setaffinity, process, size, set);
+            }
         }
         default_signals();
         write_number(child.own_number, libc::getpid().unsigned_abs());

@@ -2,6 +2,7 @@
 //! are settled once and are one transaction of the history, and not a hundred before the last of them is
 //! answered. What need not wait for its record is asked for before the next fact is looked at.
 
+use std::thread;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -48,6 +49,7 @@ impl Driver {
             let mut afterwards = Vec::new();
             let mut batch = Batch::default();
             let mut last = None;
+            let mut has_asked = false;
             while batch.has_room() {
                 let heard = match put_off.take() {
                     Some(heard) => heard,
@@ -64,7 +66,9 @@ impl Driver {
                     }
                     Heard::Fact(fact) => {
                         let mut decided = self.decide(fact, &mut afterwards);
-                        batch.add(self.start_ahead(&mut decided));
+                        let begun = self.start_ahead(&mut decided);
+                        has_asked |= !begun.is_empty();
+                        batch.add(begun);
                         effects.extend(decided);
                     }
                     other => {
@@ -72,6 +76,11 @@ impl Driver {
                         break;
                     }
                 }
+            }
+            if has_asked {
+                // The kernel takes a sender for done, and wakes the guardian on this very processor: what is
+                // recorded now would keep the new processes waiting (0.5 ms of a restart's 1.5, when it does).
+                thread::yield_now();
             }
             effects.extend(self.supervisor.settle_heard());
             self.settle(effects);
