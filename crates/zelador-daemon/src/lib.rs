@@ -50,6 +50,8 @@ use zelador_guardian::thrift;
 
 use crate::driver::Driver;
 
+pub use history::keeps_list;
+
 /// The option by which a new guardian is told the descriptor of the table that it takes over.
 pub const TABLE_FLAG: &str = "--table";
 
@@ -59,8 +61,6 @@ pub const RESURRECT_FLAG: &str = "--resurrect";
 
 /// The newest layout of the history that this version understands.
 pub const HISTORY_LAYOUT: u32 = history::LAYOUT as u32;
-
-pub use history::keeps_list;
 
 /// What an engine is given.
 #[derive(Debug)]

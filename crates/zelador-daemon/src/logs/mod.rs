@@ -47,7 +47,7 @@ pub use zelador_core::spec::Rotation;
 
 pub use self::asker::{Asker, Timed};
 pub use self::backlog::Memory;
-pub use self::style::{Json, Style};
+pub use self::style::{Json, Style, own_json};
 pub use self::tail::tail;
 use self::thread::{Command, Worker};
 
