@@ -9,7 +9,6 @@ use zelador_api::spot::Spot;
 
 use super::sources::Label;
 use crate::logs::own_json;
-use crate::mounts::FarMounts;
 
 /// Its pipes were taken back: what waited in them follows.
 const SHORT: &str = "guardian and engine were killed together: what was on its way from this run to its logs may be missing here";
@@ -17,8 +16,7 @@ const SHORT: &str = "guardian and engine were killed together: what was on its w
 /// Its pipes ended with those who held them.
 const LASTING: &str = "guardian and engine were killed together: what this run writes from there on is lost, until it is restarted";
 
-/// Says in the logs of a run that there is a gap, before anything else is written to them. On a file system that
-/// may hang it is not said: nobody is supervised before this is done.
+/// Says in the logs of a run that there is a gap, before anything else is written to them.
 pub(super) fn note(label: &Label, has_pipes: bool) {
     let gap = if has_pipes { SHORT } else { LASTING };
     let mut line = Vec::new();
@@ -27,12 +25,9 @@ pub(super) fn note(label: &Label, has_pipes: bool) {
     } else {
         line.extend(format!("zelador: {gap}\n").into_bytes());
     }
-    let mut far = FarMounts::read();
     let files: BTreeSet<_> = label.out.iter().chain(&label.err).collect();
     for path in files {
-        if let Some(mount) = far.on_the_way([path.as_path()].into_iter()) {
-            tracing::warn!(path = %path.display(), mount = %mount.display(), "the gap in a log is not noted: its file system may hang");
-        } else if let Err(error) = append(path, &line) {
+        if let Err(error) = append(path, &line) {
             tracing::debug!(path = %path.display(), %error, "the gap in a log is not noted");
         }
     }
